@@ -1,0 +1,81 @@
+"""Every error that a user can meet, as one tree with the HTTP status beside it.
+
+LawfulError 500
+├── BadInput 422            the caller sent something we cannot use
+│   ├── BadImage            not an image, or one that breaks a limit
+│   └── TooLarge 413        a limit on bytes was passed
+├── NotFound 404
+├── Conflict 409            the state does not allow it (another profile, another process)
+│   ├── ProfileMismatch     the collection was made with other encoders
+│   ├── IndexLocked         another process owns the index
+│   └── SchemaMismatch      the database belongs to another version
+├── ModelUnavailable 503    weights that cannot be reached
+└── BackendUnavailable 503  database, index or broker does not answer; worth a retry
+
+A message names the value and the way out. Nothing here knows HTTP beyond a number.
+"""
+
+
+class LawfulError(Exception):
+    """Anything that this project raises on purpose."""
+
+    status = 500
+
+
+class BadInput(LawfulError):
+    """The caller sent something that cannot be used."""
+
+    status = 422
+
+
+class BadImage(BadInput):
+    """Bytes that are not an image, or one that breaks a limit.
+
+    `reason` is a stable keyword for scripts and counts, the message is for people.
+    """
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+class TooLarge(BadInput):
+    """A limit on bytes was passed."""
+
+    status = 413
+
+
+class NotFound(LawfulError):
+    """An id, slug or path that does not exist."""
+
+    status = 404
+
+
+class Conflict(LawfulError):
+    """The present state does not allow the request."""
+
+    status = 409
+
+
+class ProfileMismatch(Conflict):
+    """The collection holds vectors of other encoders."""
+
+
+class IndexLocked(Conflict):
+    """Another process owns the index."""
+
+
+class SchemaMismatch(Conflict):
+    """The database belongs to another version of the program."""
+
+
+class ModelUnavailable(LawfulError):
+    """Weights that cannot be reached."""
+
+    status = 503
+
+
+class BackendUnavailable(LawfulError):
+    """Database, index or broker does not answer; worth a retry."""
+
+    status = 503

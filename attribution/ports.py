@@ -1,0 +1,38 @@
+"""The seams, as their callers see them: small Protocols without an implementation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol, runtime_checkable
+
+from PIL.Image import Image
+
+from attribution.types import Matrix, ModelInfo
+
+
+class Encoder(Protocol):
+    """Turns images into unit vectors that can be compared by cosine."""
+
+    @property
+    def info(self) -> ModelInfo:
+        """What the model is; reading it may load the model."""
+        ...
+
+    def encode(self, images: Sequence[Image]) -> Mapping[str, Matrix]:
+        """Encode RGB images of any size.
+
+        Returns one matrix for every name in `info.vectors`: float32, shape (len(images), dim),
+        rows L2-normalised and finite, in the order of `images`.
+        """
+        ...
+
+
+@runtime_checkable
+class TextEncoder(Protocol):
+    """The second capability: texts in the space of one of the image vectors."""
+
+    text_vector: str  # the named vector that texts can be compared with
+
+    def encode_text(self, texts: Sequence[str]) -> Matrix:
+        """Encode texts; float32, shape (len(texts), dim), rows L2-normalised."""
+        ...
