@@ -1,0 +1,1 @@
+"""Facts about behaviour, stated with the real parts."""
