@@ -29,18 +29,18 @@ endef
 .PHONY: help demo serve test check lint schema unit format hooks wheel lock clean
 
 help:  ## Show this list
-	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 # ---- use it ------------------------------------------------------------------------------------
 
-# Its own collection, so that trying things out never touches yours.
-demo serve: export LAWFUL_HOME ?= $(CURDIR)/.demo
+# In a collection of its own, so that trying things out never touches yours.
+DEMO := $(CURDIR)/.demo
 
 demo: $(VENV)/.installed  ## Ingest the example portfolio, attribute three images, write a report
-	@$(BIN)/lawful demo
+	@$(BIN)/lawful demo --home "$(DEMO)"
 
 serve: $(VENV)/.installed  ## Serve the demo's collection over HTTP on this machine
-	@$(BIN)/lawful serve
+	@LAWFUL_HOME="$(DEMO)" $(BIN)/lawful serve
 
 # ---- work on it --------------------------------------------------------------------------------
 
@@ -79,7 +79,7 @@ lock: $(VENV)/.installed-dev  ## Upgrade every package that pyproject.toml allow
 	} > constraints.txt
 
 clean:  ## Remove .venv, the demo's collection, builds and caches
-	rm -rf $(VENV) .demo build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) "$(DEMO)" build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
 
 # ---- the environment ---------------------------------------------------------------------------
 # A stamp is older than pyproject.toml or constraints.txt when one of them has changed: install
@@ -97,6 +97,7 @@ $(VENV)/.installed: pyproject.toml constraints.txt | $(BIN)/pip
 
 # pip reads [dependency-groups] since 25.1; Python 3.11 to 3.13 bring an older one.
 $(VENV)/.installed-dev: $(VENV)/.installed
+	@echo "Installing the development tools"
 	@$(PIP) install --quiet 'pip>=25.1'
 	@$(PIP) install --quiet --constraint constraints.txt $(PIP_ARGS) --group dev
 	@touch $@
