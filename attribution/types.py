@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
 from uuid import UUID
 
 import numpy as np
@@ -98,3 +100,100 @@ class Hit:
     artist_id: UUID
     score: float
     legs: Mapping[str, Contribution]
+
+
+@dataclass(frozen=True)
+class Vote:
+    """What the neighbours say for one artist; all votes of an answer sum to 1."""
+
+    artist_id: UUID
+    share: float
+    spaces: Mapping[str, float]  # the part of `share` that each space gave
+    works: tuple[UUID, ...]  # the neighbours behind it, heaviest first
+
+
+class Verdict(StrEnum):
+    """What an attribution amounts to."""
+
+    COPY = "copy"  # the image is an indexed work, or an altered copy of one
+    CANDIDATES = "candidates"  # some artists stand out
+    ABSTAIN = "abstain"  # nothing stands out
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """One work that speaks for an artist, with its exact cosine in every space."""
+
+    id: UUID
+    title: str | None
+    similarity: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One artist of an answer."""
+
+    slug: str
+    name: str
+    score: float  # share of the vote, not a probability
+    spaces: Mapping[str, float]
+    works: tuple[Evidence, ...]
+
+
+@dataclass(frozen=True)
+class CopyMatch:
+    """The indexed work that an image is a copy of, how that was found, and who claims it."""
+
+    id: UUID
+    title: str | None
+    slug: str
+    name: str
+    match: str  # "bytes", "pixels" or "perceptual"
+    distance: int  # bits of 64 in which the perceptual hashes differ
+    also_claimed_by: tuple[str, ...]  # slugs of other artists who brought the same bytes
+
+
+@dataclass(frozen=True)
+class Searched:
+    """What an answer rests on."""
+
+    works: int
+    artists: int
+    profile: str
+    fingerprint: str
+
+
+@dataclass(frozen=True)
+class Attribution:
+    """The answer for one image."""
+
+    id: UUID
+    created_at: datetime
+    image_sha256: str
+    verdict: Verdict
+    copy_of: CopyMatch | None
+    artists: tuple[Candidate, ...]  # best first
+    searched: Searched
+    notes: tuple[str, ...]  # what was done to the image, and why the answer may be weak
+
+
+@dataclass(frozen=True)
+class FoundWork:
+    """One work of a search, with what every leg gave."""
+
+    id: UUID
+    title: str | None
+    slug: str
+    name: str
+    licence: str | None
+    year: int | None
+    score: float
+    legs: Mapping[str, Contribution]
+
+
+@dataclass(frozen=True)
+class SearchResult:
+    """The works of a search, best first."""
+
+    hits: tuple[FoundWork, ...]
+    searched: Searched

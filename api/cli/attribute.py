@@ -1,0 +1,95 @@
+"""`lawful attribute` and `lawful search`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from api.cli.common import SOME_REFUSED, print_json, settings_from_environment, status_console
+from attribution.errors import LawfulError
+
+
+def attribute(
+    images: Annotated[list[Path], typer.Argument(help="Image files.", metavar="IMAGE...")],
+    limit: Annotated[int, typer.Option(min=1, max=100, help="Artists to show.")] = 5,
+    report: Annotated[Path | None, typer.Option(help="Write an HTML report here.")] = None,
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="One object a line and image.")] = False,
+) -> None:
+    """Rank the artists that IMAGE most resembles, with the works that speak for each.
+
+    The share of the vote is not a probability. Exit code 3: some images could not be read.
+
+    Example: [bold]lawful attribute found.png --report report.html[/]
+    """
+    from api.cli import render
+    from api.report import make_page, render_report
+    from attribution.attributor import ANSWER
+    from attribution.images import read_image_file
+    from attribution.services import open_services
+
+    pages, refused = [], 0
+    with open_services(settings_from_environment()) as services:
+        for path in images:
+            try:
+                image = read_image_file(path, services.limits)
+            except LawfulError as error:
+                refused += 1
+                status_console().print(f"{path}: {error}", style="red", markup=False)
+                if as_json:
+                    print_json({"image": str(path), "error": str(error)})
+                continue
+            answer = services.attributor.attribute(image, limit=limit)
+            if as_json:
+                print_json({"image": str(path), **ANSWER.dump_python(answer, mode="json")})
+            else:
+                render.show_attribution(Console(), str(path), answer)
+            if report:
+                pages.append(make_page(services, str(path), image, answer))
+    if report:
+        report.write_text(render_report(pages), encoding="utf-8")
+        status_console().print(f"report: {report}")
+    if refused:
+        raise typer.Exit(SOME_REFUSED)
+
+
+def search(
+    words: Annotated[str, typer.Argument(help="What to look for.")] = "",
+    image: Annotated[Path | None, typer.Option(help="A picture to look for.")] = None,
+    artist: Annotated[list[str] | None, typer.Option(help="Only this slug; repeatable.")] = None,
+    licence: Annotated[list[str] | None, typer.Option(help="Only this; repeatable.")] = None,
+    year_from: Annotated[int | None, typer.Option(help="Not older than.")] = None,
+    year_to: Annotated[int | None, typer.Option(help="Not younger than.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=200, help="Works to show.")] = 10,
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="One object.")] = False,
+) -> None:
+    """Find works by words, by a picture or by both, and see what each component gave.
+
+    Example: [bold]lawful search "red sailing boat" --artist nicu-buculei[/]
+    """
+    from pydantic import TypeAdapter
+
+    from api.cli.render import show_search
+    from attribution.attributor import SearchQuery
+    from attribution.images import read_image_file
+    from attribution.services import open_services
+    from attribution.types import SearchResult
+
+    with open_services(settings_from_environment()) as services:
+        query = SearchQuery(
+            text=words,
+            image=read_image_file(image, services.limits) if image else None,
+            artists=tuple(artist or ()),
+            licences=tuple(licence or ()),
+            year_from=year_from,
+            year_to=year_to,
+        )
+        result = services.attributor.search(query, limit=limit)
+    if as_json:
+        print_json(TypeAdapter(SearchResult).dump_python(result, mode="json"))
+    else:
+        show_search(Console(), result)

@@ -1,0 +1,98 @@
+"""`lawful info` and `lawful artists`: what is here. Neither loads a model."""
+
+from __future__ import annotations
+
+import platform
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from api.cli.common import print_json, settings_from_environment
+
+if TYPE_CHECKING:
+    from attribution.config import Settings
+
+PACKAGES = ("lawful-diffusion", "torch", "open_clip_torch", "diffusers", "qdrant-edge-py")
+
+
+def info(*, as_json: Annotated[bool, typer.Option("--json", help="One object.")] = False) -> None:
+    """Show where everything lives, how much there is, and the versions in use.
+
+    Example: [bold]lawful info[/]
+    """
+    facts = _facts(settings_from_environment())
+    if as_json:
+        print_json(facts)
+        return
+    table = Table(box=None, pad_edge=False, show_header=False)
+    for section, values in facts.items():
+        for name, value in values.items():
+            table.add_row(f"[dim]{section}[/]", name, str(value))
+    Console(soft_wrap=True).print(table)
+
+
+def artists(*, as_json: Annotated[bool, typer.Option("--json", help="One object.")] = False) -> None:
+    """List the artists with their works, and pairs of names that may be one person.
+
+    Example: [bold]lawful artists[/]
+    """
+    from attribution.catalog import queries
+    from attribution.services import open_catalog
+
+    with open_catalog(settings_from_environment()) as database, database.sessions() as session:
+        rows = queries.all_artists(session)
+        pairs = queries.proposed_aliases(session)
+    if as_json:
+        print_json(
+            {
+                "artists": [{"slug": a.slug, "name": a.name, "works": n} for a, n in rows],
+                "likely_aliases": [[one.slug, other.slug] for one, other in pairs],
+            }
+        )
+        return
+    table = Table("slug", "name", "works", box=None, pad_edge=False)
+    for artist, works in rows:
+        table.add_row(artist.slug, artist.name, str(works))
+    console = Console()
+    console.print(table if rows else "no artists yet; begin with: lawful ingest FOLDER")
+    for one, other in pairs:
+        console.print(f"may be one artist: {one.name} ({one.slug}), {other.name} ({other.slug})")
+
+
+def _facts(settings: Settings) -> dict[str, dict[str, Any]]:
+    from attribution.catalog import queries
+    from attribution.services import open_catalog
+
+    with open_catalog(settings) as database, database.sessions() as session:
+        counts = queries.counts(session)
+        collections = queries.collections(session)
+        revision = database.current_revision()
+    home = settings.home
+    return {
+        "home": {"path": str(home)} | {
+            name: _size(home / name) for name in ("lawful.db", "index", "thumbnails", "uploads")
+        },
+        "catalogue": {
+            "url": database.masked_url,
+            "revision": revision,
+            "artists": counts.artists,
+            "works": counts.indexed,
+            "unfinished": counts.pending,
+            "conflicting claims": counts.claims,
+        },
+        "index": {"url": settings.qdrant_url}
+        | {one.name: f"profile {one.profile}, {one.fingerprint[:12]}" for one in collections},
+        "models": {"profile": settings.profile, "device": settings.device},
+        "versions": {"python": platform.python_version()}
+        | {package: version(package) for package in PACKAGES},
+    }
+
+
+def _size(path: Path) -> str:
+    files = [path] if path.is_file() else path.rglob("*")
+    size = sum(file.stat().st_size for file in files if file.is_file())
+    return f"{size / 2**20:.1f} MiB"

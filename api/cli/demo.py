@@ -1,0 +1,70 @@
+"""`lawful demo`: the main job on the bundled examples, start to end."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from api.cli.common import settings_from_environment, status_console
+
+
+def examples_folder() -> Path:
+    """Return the bundled examples: beside the packages in a checkout, inside them in a wheel."""
+    api = Path(__file__).resolve().parents[1]
+    inside, beside = api / "examples", api.parent / "examples"
+    return inside if inside.is_dir() else beside
+
+
+def demo(
+    home: Annotated[Path | None, typer.Option(help="Default: LAWFUL_HOME/demo.")] = None,
+) -> None:
+    """Ingest the example portfolio, attribute the example queries, write a report.
+
+    Takes a minute and touches nothing but its own folder.
+
+    Example: [bold]lawful demo[/]
+    """
+    from api.cli import ingest, render
+    from api.report import make_page, render_report
+    from attribution.images import read_image_file
+    from attribution.services import open_services
+    from ingest.sources import read_source
+    from ingest.summary import summarise
+
+    settings = settings_from_environment()
+    home = (home or settings.home / "demo").resolve()
+    settings = type(settings)(home=home, profile="starter")
+    examples = examples_folder()
+    out, console = Console(), status_console()
+    out.rule("1. A portfolio goes in")
+    with open_services(settings) as services:
+        portfolio = examples / "portfolio"
+        job_id = ingest.run(services, console, portfolio, read_source(portfolio))
+        ingest.show(out, summarise(services, job_id))
+        out.rule("2. An image comes back with its artists")
+        pages = []
+        for query in json.loads((examples / "queries" / "queries.json").read_text("utf-8")):
+            image = read_image_file(examples / "queries" / query["file"], services.limits)
+            answer = services.attributor.attribute(image, limit=3)
+            render.show_attribution(out, query["file"], answer)
+            out.print(f"  [cyan]the truth: {query['truth']}[/]")
+            pages.append(make_page(services, query["file"], image, answer))
+    report = home / "report.html"
+    report.write_text(render_report(pages, title="Lawful Diffusion: demo"), encoding="utf-8")
+    out.rule("3. What next")
+    out.print(NEXT.format(report=report, home=home, examples=examples), soft_wrap=True)
+
+
+NEXT = """The same as pictures, in a browser:
+  [bold]{report}[/]
+Look for works by words:
+  [bold]LAWFUL_HOME={home} lawful search "bird"[/]
+Your own portfolio (one folder per artist), and your own image:
+  [bold]lawful ingest FOLDER[/]
+  [bold]lawful attribute IMAGE --report report.html[/]
+The HTTP API on this machine:
+  [bold]lawful serve[/]"""

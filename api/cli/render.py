@@ -1,0 +1,84 @@
+"""Answers as tables in a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from rich.console import Console
+from rich.table import Table
+
+from attribution.types import Attribution, FoundWork, SearchResult, Verdict
+
+SUMMARY = {
+    Verdict.COPY: "[bold red]copy[/]",
+    Verdict.CANDIDATES: "[bold green]candidates[/]",
+    Verdict.ABSTAIN: "[bold yellow]nothing stands out[/]",
+}
+
+
+def show_attribution(console: Console, image: str, answer: Attribution) -> None:
+    """Print one answer: verdict, ranking with evidence, and what was searched."""
+    console.print(f"\n[bold]{image}[/]  →  {SUMMARY[answer.verdict]}")
+    if copy := answer.copy_of:
+        how = f"same {copy.match}" if copy.distance == 0 else f"{copy.distance} of 64 hash bits off"
+        console.print(f"  copy of “{copy.title or copy.id}” by {copy.name} ({copy.slug}): {how}")
+        if copy.also_claimed_by:
+            console.print(f"  [yellow]the same file is claimed by: {', '.join(copy.also_claimed_by)}[/]")
+    if answer.artists:
+        console.print(_ranking(answer))
+    searched = answer.searched
+    console.print(
+        f"  [dim]searched {searched.works} works by {searched.artists} artists, profile "
+        f"{searched.profile} ({searched.fingerprint[:8]}); recorded as {answer.id}[/]"
+    )
+    for note in answer.notes:
+        console.print(f"  [dim]note: {note}[/]")
+
+
+def show_search(console: Console, result: SearchResult) -> None:
+    """Print hits, best first, with the contribution of every leg."""
+    legs = sorted({leg for hit in result.hits for leg in hit.legs})
+    table = Table(box=None, pad_edge=False)
+    for heading in ("#", "work", "artist", "licence", "score", *legs):
+        table.add_column(heading, justify="right" if heading in {"#", "score", *legs} else "left")
+    for number, hit in enumerate(result.hits, 1):
+        table.add_row(
+            str(number),
+            hit.title or str(hit.id),
+            hit.name,
+            hit.licence or "",
+            f"{hit.score:.3f}",
+            *(_leg(hit, leg) for leg in legs),
+        )
+    console.print(table if result.hits else "nothing found")
+    console.print(f"[dim]searched {result.searched.works} works; a leg shows part (own score, rank)[/]")
+
+
+def _leg(hit: FoundWork, leg: str) -> str:
+    gave = hit.legs.get(leg)
+    return f"{gave.part:.3f} ({gave.score:.2f}, {gave.rank})" if gave else "·"
+
+
+def _ranking(answer: Attribution) -> Table:
+    spaces = _spaces(work.similarity for artist in answer.artists for work in artist.works)
+    table = Table(box=None, pad_edge=False, padding=(0, 1))
+    table.add_column("  #", justify="right")
+    table.add_column("artist")
+    table.add_column("share of vote", justify="right")
+    table.add_column("works that speak for it")
+    for space in spaces:
+        table.add_column(space, justify="right")
+    for number, artist in enumerate(answer.artists, 1):
+        for line, work in enumerate(artist.works):
+            table.add_row(
+                str(number) if line == 0 else "",
+                artist.name if line == 0 else "",
+                f"{artist.score:.0%}" if line == 0 else "",
+                work.title or str(work.id),
+                *(f"{work.similarity[space]:.2f}" for space in spaces),
+            )
+    return table
+
+
+def _spaces(similarities: Iterable[Iterable[str]]) -> list[str]:
+    return sorted({space for similarity in similarities for space in similarity})

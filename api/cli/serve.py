@@ -1,0 +1,34 @@
+"""`lawful serve`: the HTTP API with everything embedded."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from api.cli.common import settings_from_environment, status_console
+
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
+
+
+def serve(
+    host: Annotated[str | None, typer.Option(help="Address; default LAWFUL_HOST.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port; default LAWFUL_PORT.")] = None,
+) -> None:
+    """Serve the HTTP API: database, index, jobs and models in this one process.
+
+    The API has no accounts: anyone who can reach the address can read and write.
+
+    Example: [bold]lawful serve --port 8000[/], then open http://127.0.0.1:8000/docs
+    """
+    import uvicorn
+
+    from api.app import create_app
+
+    settings = settings_from_environment()
+    host, port = host or settings.host, port or settings.port
+    if host not in LOOPBACK:
+        status_console().print(
+            f"warning: {host} is not loopback and the API has no accounts", style="yellow"
+        )
+    uvicorn.run(create_app(settings), host=host, port=port, log_level="info")

@@ -1,0 +1,49 @@
+"""Answers as one self-contained HTML page: the image beside the works that speak for each artist."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from attribution.catalog import queries
+from attribution.images import CheckedImage, thumbnail
+from attribution.services import Services
+from attribution.types import Attribution
+
+
+@dataclass(frozen=True)
+class Page:
+    """One answer with the pictures that it shows, as WebP bytes."""
+
+    image: str  # how the user calls it
+    picture: bytes
+    answer: Attribution
+    works: Mapping[UUID, bytes]  # works whose consent forbids display are missing
+
+
+def make_page(services: Services, name: str, image: CheckedImage, answer: Attribution) -> Page:
+    """Collect the pictures of one answer; works without display consent stay unseen."""
+    works = [work.id for artist in answer.artists for work in artist.works]
+    with services.sessions() as session:
+        rows = queries.artworks_by_id(session, works)
+    pictures = {
+        row.id: services.thumbnails.get(row.sha256) for row in rows.values() if row.consent_display
+    }
+    return Page(name, thumbnail(image.rgb), answer, pictures)
+
+
+def render_report(pages: Sequence[Page], *, title: str = "Attribution report") -> str:
+    """Return the report as HTML; it loads nothing from anywhere."""
+    environment = Environment(
+        loader=PackageLoader("api"), autoescape=True, undefined=StrictUndefined
+    )
+    environment.filters["data_uri"] = _data_uri
+    return environment.get_template("report.html").render(pages=pages, title=title)
+
+
+def _data_uri(webp: bytes) -> str:
+    return "data:image/webp;base64," + base64.b64encode(webp).decode("ascii")

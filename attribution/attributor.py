@@ -1,0 +1,231 @@
+"""The use cases: whose work does this image draw on, and which works match this search?
+
+Reads from top to bottom like the README. What is *known* comes from the catalogue, what is
+*near* from the index, what that *means* from `voting`; nothing here computes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from uuid import UUID, uuid4
+
+import numpy as np
+from pydantic import TypeAdapter
+from sqlalchemy.orm import Session, sessionmaker
+
+from attribution import voting
+from attribution.catalog import queries
+from attribution.catalog.models import Artist, Artwork
+from attribution.errors import BadInput
+from attribution.images import CheckedImage, hamming
+from attribution.index.vector_index import VectorIndex
+from attribution.ports import Encoder, TextEncoder
+from attribution.types import (
+    Attribution,
+    Candidate,
+    CopyMatch,
+    Evidence,
+    FoundWork,
+    Neighbour,
+    Probe,
+    Searched,
+    SearchResult,
+    Vector,
+    Verdict,
+    Vote,
+    Where,
+)
+
+ANSWER = TypeAdapter(Attribution)
+"""Attribution to JSON and back; what is recorded is what was shown."""
+
+WORKS_PER_ARTIST = 3
+
+
+@dataclass(frozen=True)
+class SearchQuery:
+    """What a person asks for: words, a picture, or both, within a filter."""
+
+    text: str | None = None
+    image: CheckedImage | None = None
+    artists: tuple[str, ...] = ()  # slugs
+    licences: tuple[str, ...] = ()
+    year_from: int | None = None
+    year_to: int | None = None
+
+
+class Attributor:
+    """Answers questions about images from one collection."""
+
+    def __init__(
+        self,
+        sessions: sessionmaker[Session],
+        encoders: Sequence[Encoder],
+        index: VectorIndex,
+        *,
+        profile: str,
+        fingerprint: str,
+    ) -> None:
+        self._sessions = sessions
+        self._encoders = encoders
+        self._index = index
+        self._profile = profile
+        self._fingerprint = fingerprint
+
+    def attribute(self, image: CheckedImage, *, limit: int = 5) -> Attribution:
+        """Rank the artists an image most resembles, with the works that speak for each.
+
+        `limit` artists at most, three works each. The answer is recorded and can be read again
+        by its id.
+        """
+        vectors = self._encode(image)
+        neighbours = self._index.neighbours(Probe(vectors), limit=voting.NEIGHBOURS)
+        with self._sessions.begin() as session:
+            rows = queries.artworks_by_id(session, _ids(neighbours))
+            neighbours = _known(neighbours, rows)
+            votes = voting.cast_votes(neighbours, queries.portfolio_sizes(session))
+            copy = self._find_copy(session, image, rows, neighbours)
+            answer = Attribution(
+                id=uuid4(),
+                created_at=datetime.now(UTC),
+                image_sha256=image.facts.sha256,
+                verdict=_verdict(copy, votes),
+                copy_of=copy,
+                artists=self._candidates(session, votes[:limit], rows, vectors),
+                searched=self._searched(session),
+                notes=image.facts.notes,
+            )
+            queries.record_attribution(
+                session,
+                attribution_id=answer.id,
+                image_sha256=answer.image_sha256,
+                verdict=answer.verdict,
+                fingerprint=self._fingerprint,
+                answer=ANSWER.dump_python(answer, mode="json"),
+            )
+        return answer
+
+    def recall(self, attribution_id: UUID) -> Attribution:
+        """Return an earlier answer as it was given; raises NotFound."""
+        with self._sessions() as session:
+            return ANSWER.validate_python(queries.attribution_by_id(session, attribution_id).answer)
+
+    def search(self, query: SearchQuery, *, limit: int = 20) -> SearchResult:
+        """Find works by words, by a picture or by both; each hit says what every leg gave.
+
+        Legs: `text` (BM25 over title, tags, artist), `clip_text` (the words in CLIP's space),
+        `clip_image` (the picture in CLIP's space). Raises BadInput without words and picture,
+        NotFound for an unknown artist.
+        """
+        probe = self._probe(query)
+        with self._sessions() as session:
+            artists = [queries.artist_by_slug(session, slug) for slug in query.artists]
+            where = Where(
+                artist_ids=tuple(artist.id for artist in artists),
+                licences=query.licences,
+                year_from=query.year_from,
+                year_to=query.year_to,
+            )
+            hits = self._index.search(probe, limit=limit, where=where)
+            rows = queries.artworks_by_id(session, [hit.id for hit in hits])
+            found = [_found(rows[hit.id], hit) for hit in hits if hit.id in rows]
+            return SearchResult(tuple(found), self._searched(session))
+
+    def _encode(self, image: CheckedImage) -> dict[str, Vector]:
+        vectors: dict[str, Vector] = {}
+        for encoder in self._encoders:
+            for name, rows in encoder.encode([image.rgb]).items():
+                vectors[name] = rows[0]
+        return vectors
+
+    def _probe(self, query: SearchQuery) -> Probe:
+        text = query.text.strip() if query.text else None
+        if not text and query.image is None:
+            raise BadInput("nothing to search for: give words, an image or both")
+        vectors: dict[str, Vector] = {}
+        using: dict[str, str] = {}
+        for encoder in self._encoders:
+            if not isinstance(encoder, TextEncoder):
+                continue
+            space = encoder.text_vector
+            if text:
+                vectors[f"{space}_text"] = encoder.encode_text([text])[0]
+                using[f"{space}_text"] = space
+            if query.image is not None:
+                vectors[f"{space}_image"] = encoder.encode([query.image.rgb])[space][0]
+                using[f"{space}_image"] = space
+        return Probe(vectors, text=text, using=using)
+
+    def _find_copy(
+        self,
+        session: Session,
+        image: CheckedImage,
+        near: Mapping[UUID, Artwork],
+        neighbours: Mapping[str, Sequence[Neighbour]],
+    ) -> CopyMatch | None:
+        """Look for the same bytes, the same pixels, then a small perceptual distance.
+
+        The last is asked of the nearest works only: a copy that no space brings near is out of
+        reach of a 64-bit hash as well.
+        """
+        facts = image.facts
+        for match, rows in (
+            ("bytes", queries.artworks_by_sha256(session, [facts.sha256])),
+            ("pixels", queries.artworks_by_pixel_sha256(session, [facts.pixel_sha256])),
+        ):
+            if rows:
+                return _copy(session, rows[0], match=match, distance=0)
+        return None
+
+    def _candidates(
+        self,
+        session: Session,
+        votes: Sequence[Vote],
+        rows: Mapping[UUID, Artwork],
+        vectors: Mapping[str, Vector],
+    ) -> tuple[Candidate, ...]:
+        artists = queries.artists_by_id(session, [vote.artist_id for vote in votes])
+        shown = {vote.artist_id: vote.works[:WORKS_PER_ARTIST] for vote in votes}
+        stored = self._index.vectors([work for works in shown.values() for work in works])
+        return tuple(
+            Candidate(
+                slug=artists[vote.artist_id].slug,
+                name=artists[vote.artist_id].name,
+                score=vote.share,
+                spaces=vote.spaces,
+                works=tuple(
+                    Evidence(work, rows[work].title, _cosines(vectors, stored[work]))
+                    for work in shown[vote.artist_id]
+                ),
+            )
+            for vote in votes
+        )
+
+    def _searched(self, session: Session) -> Searched:
+        counts = queries.counts(session)
+        return Searched(counts.indexed, counts.artists, self._profile, self._fingerprint)
+
+
+def _ids(neighbours: Mapping[str, Sequence[Neighbour]]) -> list[UUID]:
+    return list({hit.id for hits in neighbours.values() for hit in hits})
+
+
+def _known(
+    neighbours: Mapping[str, Sequence[Neighbour]], rows: Mapping[UUID, Artwork]
+) -> dict[str, list[Neighbour]]:
+    """Drop points that the catalogue does not know: it is the truth, the index a projection."""
+    return {space: [hit for hit in hits if hit.id in rows] for space, hits in neighbours.items()}
+
+
+def _cosines(query: Mapping[str, Vector], stored: Mapping[str, Vector]) -> dict[str, float]:
+    return {space: float(np.dot(query[space], stored[space])) for space in query}
+
+
+def _verdict(copy: CopyMatch | None, votes: Sequence[Vote]) -> Verdict:
+    if copy:
+        return Verdict.COPY
+    if votes and votes[0].share >= voting.STANDS_OUT:
+        return Verdict.CANDIDATES
+    return Verdict.ABSTAIN

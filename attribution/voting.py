@@ -1,0 +1,64 @@
+"""Neighbours become votes: pure arithmetic, no engine and no database.
+
+Every space (named vector) has one vote to give. It gives it to the artists of the nearest works,
+by how far each work rises above the space's own background, so that a space in which everything
+looks alike cannot outshout one that discriminates. An artist with many works would collect many
+small votes by number alone; dividing by a power of the portfolio's size takes that away.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from uuid import UUID
+
+import numpy as np
+
+from attribution.types import Neighbour, Vote
+
+SPACE_WEIGHTS: Mapping[str, float] = {"clip": 1.0, "vae_style": 0.5, "vae_layout": 0.25}
+NEIGHBOURS = 50
+TEMPERATURE = 0.5
+DAMPING = 0.3
+
+
+def cast_votes(
+    neighbours: Mapping[str, Sequence[Neighbour]],
+    portfolio_sizes: Mapping[UUID, int],
+    *,
+    weights: Mapping[str, float] = SPACE_WEIGHTS,
+) -> list[Vote]:
+    """Rank artists by their share of the vote, best first; ties by artist id.
+
+    In space s the work at rank i weighs exp(z_i / T) / n^d: z_i is its similarity standardised
+    over the space's neighbours (local contrast), T the temperature, n the size of its artist's
+    portfolio, d the damping. The weights of a space sum to its entry in `weights`, over all spaces
+    they sum to 1. No neighbours, no votes.
+    """
+    shares: dict[UUID, dict[str, float]] = defaultdict(dict)
+    behind: dict[UUID, dict[UUID, float]] = defaultdict(dict)
+    spaces = {name: hits for name, hits in neighbours.items() if hits and weights.get(name, 0) > 0}
+    total = sum(weights[name] for name in spaces)
+    for name, hits in spaces.items():
+        parts = _weigh(hits, portfolio_sizes) * weights[name] / total
+        for hit, part in zip(hits, parts.tolist(), strict=True):
+            shares[hit.artist_id][name] = shares[hit.artist_id].get(name, 0.0) + part
+            works = behind[hit.artist_id]
+            works[hit.id] = works.get(hit.id, 0.0) + part
+    votes = [
+        Vote(artist, sum(by_space.values()), by_space, _heaviest_first(behind[artist]))
+        for artist, by_space in shares.items()
+    ]
+    return sorted(votes, key=lambda vote: (-vote.share, vote.artist_id))
+
+
+def _weigh(hits: Sequence[Neighbour], sizes: Mapping[UUID, int]) -> np.ndarray:
+    scores = np.array([hit.score for hit in hits])
+    contrast = (scores - scores.mean()) / max(float(scores.std()), 1e-6)
+    portfolio = np.array([max(sizes.get(hit.artist_id, 1), 1) for hit in hits], dtype=float)
+    parts: np.ndarray = np.exp((contrast - contrast.max()) / TEMPERATURE) / portfolio**DAMPING
+    return parts / parts.sum()
+
+
+def _heaviest_first(works: Mapping[UUID, float]) -> tuple[UUID, ...]:
+    return tuple(sorted(works, key=lambda work: (-works[work], work)))

@@ -1,0 +1,103 @@
+"""Votes: who is named, by how much, and why."""
+
+from __future__ import annotations
+
+import math
+from uuid import UUID
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from attribution.types import Neighbour
+from attribution.voting import cast_votes
+
+ANNA, BORIS, CLARA = (UUID(int=i) for i in (1, 2, 3))
+
+
+def leg(*hits: tuple[int, UUID, float]) -> list[Neighbour]:
+    """Build one leg from (work, artist, similarity), best first."""
+    return [
+        Neighbour(UUID(int=100 + work), artist, score, rank)
+        for rank, (work, artist, score) in enumerate(hits, 1)
+    ]
+
+
+legs = st.dictionaries(
+    st.sampled_from(["clip", "vae_style", "vae_layout"]),
+    st.lists(
+        st.tuples(
+            st.integers(0, 30),
+            st.sampled_from([ANNA, BORIS, CLARA]),
+            st.floats(-1, 1, allow_nan=False),
+        ),
+        max_size=20,
+        unique_by=lambda hit: hit[0],
+    ).map(lambda hits: leg(*sorted(hits, key=lambda hit: -hit[2]))),
+)
+
+
+@given(legs)
+def test_shares_sum_to_one(neighbours: dict[str, list[Neighbour]]) -> None:
+    """All votes together are the whole vote, whatever the neighbours."""
+    votes = cast_votes(neighbours, {})
+
+    assert not votes or math.isclose(sum(vote.share for vote in votes), 1)
+    assert bool(votes) == any(neighbours.values())
+
+
+@given(legs)
+def test_share_is_the_sum_of_its_spaces(neighbours: dict[str, list[Neighbour]]) -> None:
+    """The explanation adds up to what it explains, and every cited work is the artist's own."""
+    for vote in cast_votes(neighbours, {}):
+        hits = [hit for leg in neighbours.values() for hit in leg]
+        own = {hit.id for hit in hits if hit.artist_id == vote.artist_id}
+        assert math.isclose(vote.share, sum(vote.spaces.values()))
+        assert set(vote.works) == own
+
+
+@given(legs)
+def test_order_of_spaces_does_not_matter(neighbours: dict[str, list[Neighbour]]) -> None:
+    """The same neighbours give the same ranking, in whatever order the spaces come."""
+    backwards = dict(reversed(list(neighbours.items())))
+
+    ranked = [vote.artist_id for vote in cast_votes(neighbours, {})]
+
+    assert ranked == [vote.artist_id for vote in cast_votes(backwards, {})]
+
+
+def test_nearest_artist_leads() -> None:
+    """One clearly nearer work outweighs several far ones."""
+    hits = leg((1, ANNA, 0.95), (2, BORIS, 0.5), (3, BORIS, 0.5), (4, CLARA, 0.5))
+
+    votes = cast_votes({"clip": hits}, {ANNA: 1, BORIS: 2, CLARA: 1})
+
+    assert votes[0].artist_id == ANNA
+    assert votes[0].works == (UUID(int=101),)
+
+
+def test_prolific_artists_do_not_win_by_number() -> None:
+    """At equal similarity the artist with the small portfolio is worth more a work."""
+    hits = leg((1, ANNA, 0.8), (2, BORIS, 0.8), (3, CLARA, 0.1))
+
+    votes = cast_votes({"clip": hits}, {ANNA: 2, BORIS: 500, CLARA: 1})
+
+    assert votes[0].artist_id == ANNA
+
+
+def test_equal_votes_are_ordered_by_id() -> None:
+    """Ties have one order, so that an answer can be repeated."""
+    hits = leg((1, BORIS, 0.8), (2, ANNA, 0.8))
+
+    assert [vote.artist_id for vote in cast_votes({"clip": hits}, {})] == [ANNA, BORIS]
+
+
+def test_a_space_with_more_weight_decides() -> None:
+    """When spaces disagree, their weights say who is heard."""
+    disagreeing = {
+        "clip": leg((1, ANNA, 0.9), (2, BORIS, 0.1)),
+        "vae_style": leg((2, BORIS, 0.9), (1, ANNA, 0.1)),
+    }
+
+    for heavy, winner in (("clip", ANNA), ("vae_style", BORIS)):
+        weights = {"clip": 1.0, "vae_style": 1.0} | {heavy: 3.0}
+        assert cast_votes(disagreeing, {}, weights=weights)[0].artist_id == winner
