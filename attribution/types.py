@@ -36,7 +36,9 @@ class ModelInfo:
     def __post_init__(self) -> None:
         for name, dim in self.vectors.items():
             if dim <= 0:
-                raise ValueError(f"{self.name}: vector {name!r} must have a positive width, got {dim}")
+                raise ValueError(
+                    f"{self.name}: vector {name!r} must have a positive width, got {dim}"
+                )
 
 
 @dataclass(frozen=True)

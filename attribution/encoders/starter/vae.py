@@ -6,6 +6,7 @@ Models, 2022; without their perceptual and adversarial losses, which need networ
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -47,6 +48,7 @@ def train(works: Sequence[Work], out: Path, *, plan: Plan, progress: Progress) -
             checkpoint.save(losses)
             progress("vae", step + 1, plan.vae_steps, sum(losses[-EVERY:]) / EVERY)
     _save(model, pictures, out / "vae")
+    write_statistics(works, out / "vae")
     checkpoint.clear()
     return curve(losses)
 
@@ -115,3 +117,25 @@ def _save(model: Any, pictures: Sequence[torch.Tensor], folder: Path) -> None:  
         latents = torch.cat([model.encode(_crops(pictures, 64)).latent_dist.mean for _ in range(8)])
     model.register_to_config(scaling_factor=round(1 / float(latents.std()), 5))
     model.half().save_pretrained(folder, safe_serialization=True)
+
+
+def write_statistics(works: Sequence[Work], folder: Path) -> None:
+    """Measure the style descriptor's mean and deviation over the works; frozen with the model."""
+    import torch
+    from PIL import Image
+
+    from attribution.encoders import descriptors
+    from attribution.encoders.profiles import STARTER_VAE_SIZE_PX
+    from attribution.encoders.vae import STATISTICS_FILE, VaeEncoder, VaeSpec
+
+    encoder = VaeEncoder(VaeSpec(str(folder), size_px=STARTER_VAE_SIZE_PX), device="cpu")
+    rows = []
+    for work in works:
+        with Image.open(work.path) as image:
+            rows.append(descriptors.style(encoder.latents([image.convert("RGB")])))
+    table = torch.cat(rows)
+    statistics = {
+        "mean": [round(value, 5) for value in table.mean(0).tolist()],
+        "deviation": [round(value, 5) for value in table.std(0).clamp(min=1e-3).tolist()],
+    }
+    (folder / STATISTICS_FILE).write_text(json.dumps(statistics) + "\n", encoding="utf-8")

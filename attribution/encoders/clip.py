@@ -1,0 +1,138 @@
+"""CLIP through open_clip: images and words in one space."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from attribution.encoders.weights import state_hash, unreachable
+from attribution.errors import BadInput
+from attribution.types import Matrix, ModelInfo
+
+if TYPE_CHECKING:
+    import torch
+    from PIL.Image import Image
+
+VOCABULARY_FILE = "bpe_vocabulary.txt.gz"  # a folder's own byte pair merges, where it has them
+
+
+@dataclass(frozen=True)
+class ClipSpec:
+    """Which CLIP: an open_clip architecture and tag, a checkpoint, `hf-hub:…` or `local-dir:…`."""
+
+    model: str
+    pretrained: str | None = None  # a tag or the path of a checkpoint; none for hf-hub, local-dir
+    license: str = "unknown"
+
+    @property
+    def name(self) -> str:
+        """The model's name as people quote it."""
+        return f"{self.model}/{self.pretrained}" if self.pretrained else self.model
+
+
+@dataclass(frozen=True)
+class _Loaded:
+    model: Any  # open_clip ships no types
+    preprocess: Callable[[Image], torch.Tensor]
+    tokenizer: Callable[[list[str]], torch.Tensor]
+
+
+class ClipEncoder:
+    """Encodes images and texts as `clip` vectors; loads on first use, once."""
+
+    text_vector = "clip"
+
+    def __init__(self, spec: ClipSpec, *, device: str) -> None:
+        self._spec = spec
+        self._device = device
+        self._lock = threading.Lock()
+        self._model: _Loaded | None = None
+
+    @cached_property
+    def info(self) -> ModelInfo:
+        """What the model is; loads it."""
+        loaded = self._loaded()
+        return ModelInfo(
+            name="clip",
+            model=self._spec.name,
+            vectors={"clip": int(_width(loaded))},
+            revision=state_hash(loaded.model),
+            preprocessing=f"{loaded.preprocess}; float32",
+            license=self._spec.license,
+        )
+
+    def encode(self, images: Sequence[Image]) -> Mapping[str, Matrix]:
+        """Encode RGB images of any size; see `attribution.ports.Encoder`."""
+        import torch
+
+        loaded = self._loaded()
+        pixels = torch.stack([loaded.preprocess(image) for image in images]).to(self._device)
+        with torch.inference_mode():
+            rows = loaded.model.encode_image(pixels, normalize=True)
+        return {"clip": rows.float().cpu().numpy()}
+
+    def encode_text(self, texts: Sequence[str]) -> Matrix:
+        """Encode texts; what is longer than the model's context is cut."""
+        import torch
+
+        loaded = self._loaded()
+        tokens = loaded.tokenizer(list(texts)).to(self._device)
+        with torch.inference_mode():
+            rows = loaded.model.encode_text(tokens, normalize=True)
+        matrix: Matrix = rows.float().cpu().numpy()
+        return matrix
+
+    def _loaded(self) -> _Loaded:
+        with self._lock:  # two requests may find the model unloaded
+            if self._model is None:
+                self._model = _load(self._spec, self._device)
+            return self._model
+
+
+def _width(loaded: _Loaded) -> int:
+    import torch
+
+    with torch.inference_mode():
+        return int(loaded.model.encode_text(loaded.tokenizer(["width"])).shape[-1])
+
+
+def _load(spec: ClipSpec, device: str) -> _Loaded:
+    import open_clip
+
+    folder = Path(spec.model.removeprefix("local-dir:"))
+    own = folder / VOCABULARY_FILE
+    vocabulary = {"bpe_path": str(own)} if own.is_file() else {}
+    _check_known(spec)
+    try:
+        with warnings.catch_warnings():
+            # Without this a checkpoint trained with QuickGELU loads, and every vector is wrong.
+            warnings.filterwarnings("error", message=".*QuickGELU.*")
+            model, _, preprocess = open_clip.create_model_and_transforms(
+                spec.model, pretrained=spec.pretrained, device=device, require_pretrained=True
+            )
+        tokenizer = open_clip.get_tokenizer(spec.model, **vocabulary)
+    except UserWarning as mismatch:
+        raise BadInput(
+            f"{spec.name}: {mismatch}; use the -quickgelu architecture for this tag"
+        ) from None
+    except (OSError, RuntimeError, ValueError) as cause:
+        raise unreachable("CLIP weights", spec.name, cause) from cause
+    return _Loaded(model.eval(), preprocess, tokenizer)
+
+
+def _check_known(spec: ClipSpec) -> None:
+    """Refuse an architecture that open_clip does not have before it tries anything."""
+    import open_clip
+
+    logging.getLogger("open_clip").setLevel(logging.WARNING)
+    if ":" not in spec.model and spec.model not in open_clip.list_models():
+        raise BadInput(
+            f"open_clip has no architecture {spec.model!r}; "
+            f"`python -c 'import open_clip; print(open_clip.list_models())'` lists them"
+        )
