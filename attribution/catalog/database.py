@@ -1,0 +1,180 @@
+"""Opening a database: SQLite file or PostgreSQL, with the manners each needs. No tables here.
+
+Every session reads in a transaction; `sessions.begin()` opens one that writes. SQLite locks for
+writing at its start (BEGIN IMMEDIATE), because a reader that turns writer midway is refused
+without waiting. A database that does not answer becomes `BackendUnavailable` in one place.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import URL, Connection, Engine, ExceptionContext, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.orm import Session, sessionmaker
+
+from attribution.catalog import schema
+from attribution.errors import BackendUnavailable, BadInput
+
+LOCK_TIMEOUT_S = 30
+CONNECT_TIMEOUT_S = 10
+
+PRAGMAS = (
+    "PRAGMA journal_mode=WAL",  # readers do not wait for a writer
+    "PRAGMA synchronous=NORMAL",  # safe with WAL: a power cut may lose the last commits, no more
+    f"PRAGMA busy_timeout={LOCK_TIMEOUT_S * 1000}",
+)
+
+
+class Sessions(sessionmaker[Session]):
+    """Makes sessions: calling it opens one for reading, `begin()` one that writes and commits."""
+
+    def __init__(self, engine: Engine) -> None:
+        super().__init__(engine, expire_on_commit=False)
+        self._writer = engine.execution_options(writes=True)
+
+    def begin(self) -> AbstractContextManager[Session]:
+        """Commit at the end of the block, roll back when it raises."""
+        return self._begin()
+
+    @contextmanager
+    def _begin(self) -> Iterator[Session]:
+        with self(bind=self._writer) as session, session.begin():
+            yield session
+
+
+@dataclass(frozen=True)
+class Database:
+    """An open database; `dispose()` closes its connections."""
+
+    engine: Engine
+    sessions: Sessions
+
+    @property
+    def masked_url(self) -> str:
+        """The URL as it may be shown: without its password."""
+        return mask(self.engine.url)
+
+    def upgrade(self) -> None:
+        """Create or update the tables; raises SchemaMismatch for a newer program's database.
+
+        Processes that do so at the same time wait for each other.
+        """
+        with self.migrating() as connection:
+            schema.upgrade(connection, self.masked_url)
+
+    def check_schema(self) -> None:
+        """Raise SchemaMismatch unless the tables are those of this version."""
+        with self.engine.connect() as connection:
+            schema.check(connection, self.masked_url)
+
+    def current_revision(self) -> str | None:
+        """Return the revision of the tables; None for an empty database."""
+        with self.engine.connect() as connection:
+            return schema.current_revision(connection)
+
+    @contextmanager
+    def migrating(self) -> Iterator[Connection]:
+        """Open the one transaction in which tables may change; others wait for it."""
+        engine = self.engine.execution_options(writes=True)
+        with engine.connect() as connection:
+            _set_foreign_keys(connection, on=False)  # SQLite alters a table by replacing it
+            try:
+                with connection.begin():
+                    schema.lock(connection)
+                    yield connection
+            finally:
+                _set_foreign_keys(connection, on=True)
+
+    def dispose(self) -> None:
+        """Close all connections."""
+        self.engine.dispose()
+
+
+def connect(url: str) -> Database:
+    """Open `sqlite:///FILE` or `postgresql://USER:PASSWORD@HOST/NAME`.
+
+    Nothing is sent before the first use; from then on a database that does not answer raises
+    BackendUnavailable. Raises BadInput for any other URL.
+    """
+    parsed = _parse(url)
+    if parsed.get_backend_name() == "sqlite":
+        engine = create_engine(parsed)
+        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+    else:
+        engine = create_engine(
+            parsed,
+            pool_pre_ping=True,  # a server may have been restarted since
+            connect_args={
+                "connect_timeout": CONNECT_TIMEOUT_S,
+                "options": f"-c lock_timeout={LOCK_TIMEOUT_S}s -c timezone=UTC",
+            },
+        )
+    event.listen(engine, "handle_error", _translate)
+    return Database(engine, Sessions(engine))
+
+
+def mask(url: URL) -> str:
+    """Return a URL without password and parameters, which may hold one."""
+    return url.set(query={}).render_as_string(hide_password=True)
+
+
+def _parse(url: str) -> URL:
+    wanted = "use sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME in LAWFUL_DATABASE_URL"
+    try:
+        parsed = make_url(url)
+    except (ArgumentError, ValueError) as error:
+        # The text itself may hold a password, so it is not repeated.
+        raise BadInput(f"the database URL cannot be read; {wanted}") from error
+    match parsed.drivername:
+        case "sqlite" | "sqlite+pysqlite" | "postgresql+psycopg":
+            return parsed
+        case "postgresql" | "postgres":
+            return parsed.set(drivername="postgresql+psycopg")
+        case other:
+            raise BadInput(f"{other!r} is no database that this program knows; {wanted}")
+
+
+def _prepare_sqlite(connection: sqlite3.Connection, record: object) -> None:
+    del record
+    connection.isolation_level = None  # transactions are begun below, not by the driver
+    for pragma in (*PRAGMAS, "PRAGMA foreign_keys=ON"):
+        connection.execute(pragma)
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    writes = connection.get_execution_options().get("writes", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _set_foreign_keys(connection: Connection, *, on: bool) -> None:
+    raw: Any = connection.connection.dbapi_connection
+    if isinstance(raw, sqlite3.Connection):  # only outside a transaction, so not through SQLAlchemy
+        raw.execute(f"PRAGMA foreign_keys={'ON' if on else 'OFF'}")
+
+
+def _translate(context: ExceptionContext) -> None:
+    """Raise BackendUnavailable in place of what a driver raises when its database is not there."""
+    error, engine = context.original_exception, context.engine
+    if engine is None or context.dialect.dbapi is None or not _is_outage(context):
+        return
+    where = mask(engine.url)
+    raise BackendUnavailable(
+        f"the database {where} does not answer: {str(error).strip().splitlines()[0]}; "
+        "is it running and may this user reach it? (LAWFUL_DATABASE_URL)"
+    ) from error
+
+
+def _is_outage(context: ExceptionContext) -> bool:
+    error = context.original_exception
+    if isinstance(error, sqlite3.DatabaseError):
+        code = getattr(error, "sqlite_errorname", "")
+        # SQLITE_ERROR is a wrong statement; the rest of these is about the file.
+        return not isinstance(error, sqlite3.IntegrityError) and code not in {"", "SQLITE_ERROR"}
+    raised = context.sqlalchemy_exception
+    return isinstance(raised, DBAPIError) and type(raised).__name__ == "OperationalError"

@@ -1,0 +1,228 @@
+"""The tables. Statements are in `queries`, the history of these tables in `migrations`.
+
+An artwork is its bytes: its id derives from their hash, so the same file is the same row wherever
+it comes from. When a second artist brings the same bytes, that is a `Claim`, never a second row.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+from uuid import NAMESPACE_URL, UUID, uuid4, uuid5
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, MetaData, String, UniqueConstraint
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+
+from attribution.catalog.columns import SLUG, CleanJson, CleanText, UtcDateTime, now
+
+ARTWORKS = uuid5(NAMESPACE_URL, "https://lawful-diffusion.org/artworks")
+"""Namespace of artwork ids. Changing it would orphan every stored vector."""
+
+PURPOSES = ("index", "display", "train", "generate")
+
+
+def artwork_id(sha256: str) -> UUID:
+    """Return the id of the artwork with these bytes; also its point in the vector index."""
+    return uuid5(ARTWORKS, sha256)
+
+
+class ArtworkStatus(StrEnum):
+    """Where a work stands; only `INDEXED` ones are found."""
+
+    PENDING = "pending"
+    INDEXED = "indexed"
+    FAILED = "failed"
+    WITHDRAWN = "withdrawn"
+
+
+class JobStatus(StrEnum):
+    """Where a job stands; `FAILED` ones can be run again."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+
+
+class Outcome(StrEnum):
+    """What became of one file of a job."""
+
+    PENDING = "pending"
+    ADDED = "added"
+    KNOWN = "known"
+    CONFLICT = "conflict"  # known, but under another artist
+    REFUSED = "refused"
+
+
+class Base(DeclarativeBase):
+    """Every constraint has a predictable name, so that migrations can drop it on any database."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+    type_annotation_map = {  # noqa: RUF012 - how declarative mapping is configured
+        datetime: UtcDateTime,
+        str: CleanText,
+        dict[str, Any]: CleanJson,
+        dict[str, str]: CleanJson,
+        dict[str, int]: CleanJson,
+        list[str]: CleanJson,
+        ArtworkStatus: String(16),
+        JobStatus: String(16),
+        Outcome: String(16),
+    }
+
+
+def _one_of(column: str, kind: type[StrEnum]) -> CheckConstraint:
+    values = ", ".join(f"'{value}'" for value in kind)
+    return CheckConstraint(f"{column} IN ({values})", name=column)
+
+
+class Artist(Base):
+    """A name that works are attributed to."""
+
+    __tablename__ = "artists"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
+    slug: Mapped[str] = mapped_column(SLUG, unique=True)
+    name: Mapped[str] = mapped_column(unique=True)
+    folded: Mapped[str] = mapped_column(index=True)  # names.fold(name)
+    identifiers: Mapped[dict[str, str]] = mapped_column(default=dict)  # "wikidata" -> "Q5582"
+    created_at: Mapped[datetime] = mapped_column(default=now)
+
+    aliases: Mapped[list[Alias]] = relationship(lazy="raise", order_by="Alias.name")
+
+
+class Alias(Base):
+    """Another name of an artist, confirmed by a person."""
+
+    __tablename__ = "aliases"
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    artist_id: Mapped[UUID] = mapped_column(ForeignKey("artists.id"), index=True)
+
+
+class Artwork(Base):
+    """One work, by the bytes of its file."""
+
+    __tablename__ = "artworks"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)  # artwork_id(sha256)
+    artist_id: Mapped[UUID] = mapped_column(ForeignKey("artists.id"))
+    sha256: Mapped[str] = mapped_column(String(64), unique=True)  # of the file
+    pixel_sha256: Mapped[str] = mapped_column(String(64), index=True)  # of the decoded pixels
+    phash: Mapped[str] = mapped_column(String(16), index=True)  # perceptual, hexadecimal
+    title: Mapped[str | None]
+    tags: Mapped[list[str]] = mapped_column(default=list)
+    year: Mapped[int | None]
+    licence: Mapped[str | None]
+    source: Mapped[str | None]
+    consent_index: Mapped[bool] = mapped_column(default=True)
+    consent_display: Mapped[bool] = mapped_column(default=True)
+    consent_train: Mapped[bool] = mapped_column(default=False)
+    consent_generate: Mapped[bool] = mapped_column(default=False)
+    status: Mapped[ArtworkStatus] = mapped_column(default=ArtworkStatus.PENDING)
+    reason: Mapped[str | None]  # why it failed or was withdrawn
+    facts: Mapped[dict[str, Any]] = mapped_column(default=dict)  # format, sides, bytes, notes
+    rights: Mapped[dict[str, Any]] = mapped_column(default=dict)  # found in the file's metadata
+    thumbnail: Mapped[str | None]  # key in the thumbnail store
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    indexed_at: Mapped[datetime | None]
+
+    artist: Mapped[Artist] = relationship(lazy="raise")
+
+    __table_args__ = (
+        _one_of("status", ArtworkStatus),
+        Index(None, "status", "artist_id"),  # sizes of portfolios
+        Index(None, "created_at", "id"),  # pages
+        Index(None, "artist_id", "created_at", "id"),  # pages of one artist
+    )
+
+    @property
+    def consent(self) -> tuple[str, ...]:
+        """The purposes that are granted."""
+        return tuple(purpose for purpose in PURPOSES if getattr(self, f"consent_{purpose}"))
+
+
+class IngestJob(Base):
+    """One portfolio on its way in."""
+
+    __tablename__ = "ingest_jobs"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
+    source: Mapped[str]
+    status: Mapped[JobStatus] = mapped_column(default=JobStatus.QUEUED)
+    error: Mapped[str | None]
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    started_at: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]
+
+    __table_args__ = (_one_of("status", JobStatus), Index(None, "created_at", "id"))
+
+
+class IngestItem(Base):
+    """One file of a job, with everything that is needed to go on after an interruption."""
+
+    __tablename__ = "ingest_items"
+
+    job_id: Mapped[UUID] = mapped_column(ForeignKey("ingest_jobs.id"), primary_key=True)
+    position: Mapped[int] = mapped_column(primary_key=True)
+    path: Mapped[str]
+    artist: Mapped[str]  # the name as the source gives it
+    details: Mapped[dict[str, Any]] = mapped_column(default=dict)  # title, tags, year, licence, …
+    outcome: Mapped[Outcome] = mapped_column(default=Outcome.PENDING)
+    reason: Mapped[str | None]
+    artwork_id: Mapped[UUID | None] = mapped_column(ForeignKey("artworks.id"))
+
+    __table_args__ = (
+        _one_of("outcome", Outcome),
+        Index(None, "job_id", "outcome", "position"),  # what is left, and counts
+    )
+
+
+class Claim(Base):
+    """Another artist's claim to a work that was already there."""
+
+    __tablename__ = "claims"
+
+    artwork_id: Mapped[UUID] = mapped_column(ForeignKey("artworks.id"), primary_key=True)
+    artist_id: Mapped[UUID] = mapped_column(ForeignKey("artists.id"), primary_key=True, index=True)
+    path: Mapped[str]  # where the same bytes came from
+    job_id: Mapped[UUID | None] = mapped_column(ForeignKey("ingest_jobs.id"))
+    created_at: Mapped[datetime] = mapped_column(default=now)
+
+    artist: Mapped[Artist] = relationship(lazy="raise")
+
+
+class RecordedAttribution(Base):
+    """An answer as it was given."""
+
+    __tablename__ = "attributions"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    image_sha256: Mapped[str] = mapped_column(String(64), index=True)
+    verdict: Mapped[str] = mapped_column(String(32))
+    fingerprint: Mapped[str]  # of the encoders
+    answer: Mapped[dict[str, Any]]
+
+    __table_args__ = (Index(None, "created_at", "id"),)
+
+
+class Collection(Base):
+    """Which encoders made the vectors of a collection."""
+
+    __tablename__ = "collections"
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    profile: Mapped[str]
+    fingerprint: Mapped[str]
+    dims: Mapped[dict[str, int]]  # vector -> width
+    created_at: Mapped[datetime] = mapped_column(default=now)

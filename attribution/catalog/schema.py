@@ -1,0 +1,83 @@
+"""The version of the tables: which one a database has, which one this program needs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, text
+
+import migrations
+from attribution.errors import SchemaMismatch
+
+LOCK_KEY = 0x1A3F01  # any number, the same in every process
+
+
+def configuration(connection: Connection | None = None) -> Config:
+    """Return Alembic's configuration, built from the installed package."""
+    config = Config()
+    folder = Path(migrations.__file__ or "").parent
+    config.set_main_option("script_location", str(folder).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    return config
+
+
+def head_revision() -> str:
+    """Return the revision that this program needs."""
+    head = ScriptDirectory.from_config(configuration()).get_current_head()
+    assert head is not None, "the package migrations holds no revision"  # noqa: S101 - packaging
+    return head
+
+
+def current_revision(connection: Connection) -> str | None:
+    """Return the revision of a database; None for an empty one."""
+    return MigrationContext.configure(connection).get_current_revision()
+
+
+def lock(connection: Connection) -> None:
+    """Wait until no other process changes tables; given back with the transaction.
+
+    SQLite needs none: its write transaction is exclusive.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": LOCK_KEY})
+
+
+def upgrade(connection: Connection, where: str) -> None:
+    """Bring the tables up to this version within the caller's transaction.
+
+    Raises SchemaMismatch when a newer program made them.
+    """
+    current = current_revision(connection)
+    if current == head_revision():
+        return
+    _refuse_unknown(current, where)
+    command.upgrade(configuration(connection), "head")
+
+
+def check(connection: Connection, where: str) -> None:
+    """Raise SchemaMismatch unless the tables are those of this version."""
+    current, head = current_revision(connection), head_revision()
+    _refuse_unknown(current, where)
+    if current != head:
+        raise SchemaMismatch(
+            f"the database {where} is at revision {current or 'none'}, this program needs {head}; "
+            f"run any `lawful` command to upgrade it"
+        )
+
+
+def _refuse_unknown(current: str | None, where: str) -> None:
+    known = {script.revision for script in _scripts()}
+    if current is not None and current not in known:
+        raise SchemaMismatch(
+            f"the database {where} is at revision {current}, which this program does not know "
+            f"(its newest is {head_revision()}): a newer version wrote it. "
+            f"Upgrade lawful-diffusion, or restore a backup made before the newer version"
+        )
+
+
+def _scripts() -> list[object]:
+    return []
