@@ -1,0 +1,1 @@
+"""The history of the database: Alembic revisions, which travel inside the wheel."""

@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import NAMESPACE_URL, UUID, uuid4, uuid5
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, MetaData, String, UniqueConstraint
+from sqlalchemy import CheckConstraint, Enum, ForeignKey, Index, MetaData, String
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 from attribution.catalog.columns import SLUG, CleanJson, CleanText, UtcDateTime, now
@@ -74,9 +74,7 @@ class Base(DeclarativeBase):
         dict[str, str]: CleanJson,
         dict[str, int]: CleanJson,
         list[str]: CleanJson,
-        ArtworkStatus: String(16),
-        JobStatus: String(16),
-        Outcome: String(16),
+        StrEnum: Enum(StrEnum, native_enum=False, length=16, values_callable=list),
     }
 
 

@@ -20,7 +20,18 @@ BRACKETED = re.compile(r"\([^)]*\)|\[[^\]]*\]|<[^>]*>")
 ADDRESS = re.compile(r"\S*@\S*")
 MARKS = re.compile("[\u0300-\u036f]")  # the accents of Latin, Greek and Cyrillic
 WORD = re.compile(r"[^\W_]+")
-PLAIN = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe", "ı": "i"})
+PLAIN = str.maketrans(  # letters of Latin alphabets that have no decomposition
+    {
+        "ø": "o",
+        "ł": "l",
+        "đ": "d",
+        "ð": "d",
+        "þ": "th",
+        "æ": "ae",
+        "œ": "oe",
+        "\N{LATIN SMALL LETTER DOTLESS I}": "i",
+    }
+)
 
 
 def tidy(name: str) -> str:

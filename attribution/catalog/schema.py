@@ -70,14 +70,11 @@ def check(connection: Connection, where: str) -> None:
 
 
 def _refuse_unknown(current: str | None, where: str) -> None:
-    known = {script.revision for script in _scripts()}
+    scripts = ScriptDirectory.from_config(configuration()).walk_revisions()
+    known = {script.revision for script in scripts}
     if current is not None and current not in known:
         raise SchemaMismatch(
             f"the database {where} is at revision {current}, which this program does not know "
             f"(its newest is {head_revision()}): a newer version wrote it. "
             f"Upgrade lawful-diffusion, or restore a backup made before the newer version"
         )
-
-
-def _scripts() -> list[object]:
-    return []

@@ -1,0 +1,158 @@
+"""Statements about artists and their names."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from difflib import get_close_matches
+from uuid import UUID
+
+from sqlalchemy import func, or_, select
+from sqlalchemy.orm import Session, aliased, selectinload
+
+from attribution.catalog.models import Alias, Artist, Artwork, ArtworkStatus
+from attribution.catalog.names import fold, slugify, tidy
+from attribution.catalog.queries.insert import insert_new
+from attribution.catalog.queries.pages import Page, check_limit, cut, text_key
+from attribution.errors import Conflict, NotFound
+
+HINTS_FROM = 2_000  # slugs compared with a misspelt one
+
+
+def get_or_create_artist(session: Session, name: str) -> Artist:
+    """Find the artist of this exact name or confirmed alias, or create one."""
+    return get_or_create_artists(session, [name])[name]
+
+
+def get_or_create_artists(session: Session, names: Iterable[str]) -> dict[str, Artist]:
+    """Find or create the artists of many names; the keys are the names as given.
+
+    Only the exact name or a confirmed alias is the same artist; other spellings become artists of
+    their own and appear in `proposed_aliases`. Raises BadInput for a name that is none.
+    """
+    tidied = {name: tidy(name) for name in names}
+    found = _artists_named(session, set(tidied.values()))
+    # Another process may take a slug between our look and our insert: look again. Sorted, so that
+    # two processes with the same names wait for each other in one order and never in a circle.
+    while missing := sorted(set(tidied.values()) - found.keys()):
+        slugs = _free_slugs(session, missing)
+        insert_new(
+            session,
+            Artist,
+            [{"name": name, "slug": slugs[name], "folded": fold(name)} for name in missing],
+        )
+        found |= _artists_named(session, missing)
+    return {name: found[exact] for name, exact in tidied.items()}
+
+
+def add_alias(session: Session, artist_id: UUID, name: str) -> None:
+    """Confirm that `name` is another name of an artist; raises Conflict when it is someone else's.
+
+    Works that are already filed under the other name stay there.
+    """
+    exact = tidy(name)
+    owner = _artists_named(session, [exact]).get(exact)
+    if owner is None:
+        session.add(Alias(name=exact, artist_id=artist_id))
+        session.flush()
+    elif owner.id != artist_id:
+        raise Conflict(f"{exact!r} is already the name of {owner.slug!r}; choose another name")
+
+
+def artist_by_slug(session: Session, slug: str) -> Artist:
+    """Return an artist with aliases; raises NotFound, with the closest slugs as a hint."""
+    wanted = select(Artist).where(Artist.slug == slug).options(selectinload(Artist.aliases))
+    artist = session.scalar(wanted)
+    if artist is None:
+        raise NotFound(f"no artist {slug!r}; {_hint(session, slug)}")
+    return artist
+
+
+def artists_by_id(session: Session, ids: Collection[UUID]) -> dict[UUID, Artist]:
+    """Return the artists with these ids, without those that do not exist."""
+    rows = session.scalars(select(Artist).where(Artist.id.in_(ids)))
+    return {artist.id: artist for artist in rows}
+
+
+def all_artists(session: Session) -> list[tuple[Artist, int]]:
+    """Return every artist with the number of indexed works, by slug."""
+    sizes = portfolio_sizes(session)
+    rows = session.scalars(select(Artist).order_by(Artist.slug))
+    return [(artist, sizes.get(artist.id, 0)) for artist in rows]
+
+
+def list_artists(
+    session: Session, *, cursor: str | None = None, limit: int = 100
+) -> Page[tuple[Artist, int]]:
+    """Return a page of artists with aliases and the number of indexed works, by slug."""
+    wanted = select(Artist).order_by(Artist.slug).limit(check_limit(limit))
+    if cursor is not None:
+        wanted = wanted.where(Artist.slug > text_key(cursor))
+    rows = session.scalars(wanted.options(selectinload(Artist.aliases))).all()
+    page = cut(rows, limit, lambda artist: (artist.slug,))
+    sizes = portfolio_sizes(session, [artist.id for artist in page.items])
+    return Page(tuple((artist, sizes.get(artist.id, 0)) for artist in page.items), page.next)
+
+
+def portfolio_sizes(
+    session: Session, artist_ids: Collection[UUID] | None = None
+) -> dict[UUID, int]:
+    """Return the number of indexed works of these artists, or of all; zeros are left out."""
+    wanted = (
+        select(Artwork.artist_id, func.count())
+        .where(Artwork.status == ArtworkStatus.INDEXED)
+        .group_by(Artwork.artist_id)
+    )
+    if artist_ids is not None:
+        wanted = wanted.where(Artwork.artist_id.in_(artist_ids))
+    return dict(session.execute(wanted).all())
+
+
+def proposed_aliases(session: Session) -> list[tuple[Artist, Artist]]:
+    """Return pairs of artists whose names fold to the same: likely aliases, never merged."""
+    other = aliased(Artist)
+    pairs = (
+        select(Artist, other)
+        .join(other, (other.folded == Artist.folded) & (other.slug > Artist.slug))
+        .order_by(Artist.slug, other.slug)
+    )
+    return [(one, two) for one, two in session.execute(pairs)]
+
+
+def _artists_named(session: Session, names: Collection[str]) -> dict[str, Artist]:
+    by_name = session.scalars(select(Artist).where(Artist.name.in_(names)))
+    found = {artist.name: artist for artist in by_name}
+    by_alias = (
+        select(Alias.name, Artist)
+        .join(Artist, Artist.id == Alias.artist_id)
+        .where(Alias.name.in_(names))
+    )
+    return dict(session.execute(by_alias).all()) | found
+
+
+def _free_slugs(session: Session, names: Sequence[str]) -> dict[str, str]:
+    """Choose a slug for every name: its own, or with the first number that is free."""
+    wanted = {name: slugify(name) for name in names}
+    # A range, not LIKE: it uses the index on both databases. "." follows "-" in ASCII.
+    like = [
+        (Artist.slug == base) | ((Artist.slug > f"{base}-") & (Artist.slug < f"{base}."))
+        for base in sorted(set(wanted.values()))
+    ]
+    taken = set(session.scalars(select(Artist.slug).where(or_(*like))))
+    slugs: dict[str, str] = {}
+    for name, base in wanted.items():
+        slug, number = base, 1
+        while slug in taken:
+            number += 1
+            slug = f"{base}-{number}"
+        taken.add(slug)
+        slugs[name] = slug
+    return slugs
+
+
+def _hint(session: Session, slug: str) -> str:
+    known = session.scalars(select(Artist.slug).order_by(Artist.slug).limit(HINTS_FROM)).all()
+    if not known:
+        return "the catalogue is empty: begin with `lawful ingest FOLDER`"
+    if close := get_close_matches(slug, known, n=3):
+        return f"did you mean {' or '.join(repr(one) for one in close)}?"
+    return "`lawful artists` lists them"

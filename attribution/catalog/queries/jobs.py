@@ -1,0 +1,181 @@
+"""Statements about ingest jobs and the files that they list."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import func, insert, select, tuple_, update
+from sqlalchemy.orm import Session
+
+from attribution.catalog.columns import now
+from attribution.catalog.models import IngestItem, IngestJob, JobStatus, Outcome
+from attribution.catalog.queries.pages import Page, check_limit, cut, moment_key, number_key
+from attribution.errors import NotFound
+
+STREAMED = 1_000  # rows in memory while all items of a job are read
+
+
+@dataclass(frozen=True)
+class NewItem:
+    """One file of a source, with what the source says about it."""
+
+    path: str
+    artist: str
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ItemOutcome:
+    """What became of one file."""
+
+    position: int
+    outcome: Outcome
+    reason: str | None = None
+    artwork_id: UUID | None = None
+
+
+@dataclass(frozen=True)
+class JobSummary:
+    """How far a job is."""
+
+    total: int
+    outcomes: Mapping[Outcome, int]  # every outcome, zeros too
+    artists: int  # different names in the source
+
+
+def create_job(session: Session, *, source: str) -> IngestJob:
+    """Open a job without files."""
+    job = IngestJob(source=source)
+    session.add(job)
+    session.flush()
+    return job
+
+
+def add_items(session: Session, job_id: UUID, items: Sequence[NewItem], *, start: int) -> None:
+    """Append files to a job; the first gets position `start`."""
+    if items:
+        rows = [
+            vars(item) | {"job_id": job_id, "position": n} for n, item in enumerate(items, start)
+        ]
+        session.execute(insert(IngestItem), rows)
+
+
+def job_by_id(session: Session, job_id: UUID) -> IngestJob:
+    """Return a job; raises NotFound."""
+    job = session.get(IngestJob, job_id)
+    if job is None:
+        raise NotFound(f"no ingest job {job_id}; GET /v1/jobs lists them")
+    return job
+
+
+def start_job(session: Session, job_id: UUID) -> None:
+    """Note that a job runs, for the first time or again."""
+    _set(session, job_id, status=JobStatus.RUNNING, started_at=now(), finished_at=None, error=None)
+
+
+def finish_job(session: Session, job_id: UUID) -> None:
+    """Note that every file of a job has its outcome."""
+    _set(session, job_id, status=JobStatus.DONE, finished_at=now())
+
+
+def fail_job(session: Session, job_id: UUID, error: str) -> None:
+    """Note what stopped a job; it can be run again."""
+    _set(session, job_id, status=JobStatus.FAILED, finished_at=now(), error=error)
+
+
+def unfinished_jobs(session: Session) -> list[IngestJob]:
+    """Return the jobs that wait or were interrupted, the oldest first."""
+    wanted = select(IngestJob).where(IngestJob.status.in_([JobStatus.QUEUED, JobStatus.RUNNING]))
+    return list(session.scalars(wanted.order_by(IngestJob.created_at, IngestJob.id)))
+
+
+def list_jobs(session: Session, *, cursor: str | None = None, limit: int = 100) -> Page[IngestJob]:
+    """Return a page of jobs, the newest first."""
+    wanted = select(IngestJob).order_by(IngestJob.created_at.desc(), IngestJob.id.desc())
+    if cursor is not None:
+        wanted = wanted.where(tuple_(IngestJob.created_at, IngestJob.id) < moment_key(cursor))
+    rows = session.scalars(wanted.limit(check_limit(limit))).all()
+    return cut(rows, limit, lambda job: (job.created_at, job.id))
+
+
+def pending_items(
+    session: Session, job_id: UUID, *, limit: int, after: int = -1
+) -> list[IngestItem]:
+    """Return files without an outcome behind position `after`, in the source's order."""
+    wanted = (
+        select(IngestItem)
+        .where(
+            IngestItem.job_id == job_id,
+            IngestItem.outcome == Outcome.PENDING,
+            IngestItem.position > after,
+        )
+        .order_by(IngestItem.position)
+        .limit(limit)
+    )
+    return list(session.scalars(wanted))
+
+
+def record_outcomes(session: Session, job_id: UUID, outcomes: Sequence[ItemOutcome]) -> None:
+    """Note what became of some files of a job."""
+    if outcomes:
+        session.execute(update(IngestItem), [vars(one) | {"job_id": job_id} for one in outcomes])
+
+
+def job_progress(session: Session, job_id: UUID) -> tuple[int, int]:
+    """Return how many files of a job have an outcome, and how many there are."""
+    counted = _outcomes(session, job_id)
+    total = sum(counted.values())
+    return total - counted.get(Outcome.PENDING, 0), total
+
+
+def job_summary(session: Session, job_id: UUID) -> JobSummary:
+    """Count the files of a job by outcome, and its artists."""
+    counted = _outcomes(session, job_id)
+    names = select(func.count(IngestItem.artist.distinct())).where(IngestItem.job_id == job_id)
+    return JobSummary(
+        total=sum(counted.values()),
+        outcomes={outcome: counted.get(outcome, 0) for outcome in Outcome},
+        artists=session.scalar(names) or 0,
+    )
+
+
+def all_items(session: Session, job_id: UUID) -> Iterator[IngestItem]:
+    """Yield the files of a job in the source's order, a thousand in memory at a time."""
+    wanted = (
+        select(IngestItem).where(IngestItem.job_id == job_id).order_by(IngestItem.position)
+    ).execution_options(yield_per=STREAMED)
+    yield from session.scalars(wanted)
+
+
+def list_items(
+    session: Session,
+    job_id: UUID,
+    *,
+    outcome: Outcome | None = None,
+    cursor: str | None = None,
+    limit: int = 100,
+) -> Page[IngestItem]:
+    """Return a page of the files of a job in the source's order, with one outcome or any."""
+    wanted = select(IngestItem).where(IngestItem.job_id == job_id).order_by(IngestItem.position)
+    if outcome is not None:
+        wanted = wanted.where(IngestItem.outcome == outcome)
+    if cursor is not None:
+        wanted = wanted.where(IngestItem.position > number_key(cursor))
+    rows = session.scalars(wanted.limit(check_limit(limit))).all()
+    return cut(rows, limit, lambda item: (item.position,))
+
+
+def _set(session: Session, job_id: UUID, **values: Any) -> None:  # noqa: ANN401 - column values
+    session.execute(update(IngestJob).where(IngestJob.id == job_id).values(**values))
+
+
+def _outcomes(session: Session, job_id: UUID) -> dict[Outcome, int]:
+    wanted = (
+        select(IngestItem.outcome, func.count())
+        .where(IngestItem.job_id == job_id)
+        .group_by(IngestItem.outcome)
+    )
+    return dict(session.execute(wanted).all())
