@@ -68,11 +68,12 @@ class Where:
 
 @dataclass(frozen=True)
 class Probe:
-    """What is looked for: vectors by name, a text, or both; `weights` default to 1 a leg."""
+    """What is looked for: a vector a leg, words, or both; the words' leg is called `text`."""
 
-    vectors: Mapping[str, Vector] = field(default_factory=dict)
+    vectors: Mapping[str, Vector] = field(default_factory=dict)  # by leg
+    using: Mapping[str, str] = field(default_factory=dict)  # leg -> named vector; default: the leg
     text: str | None = None
-    weights: Mapping[str, float] = field(default_factory=dict)
+    weights: Mapping[str, float] = field(default_factory=dict)  # by leg; 1 without an entry
 
 
 @dataclass(frozen=True)
