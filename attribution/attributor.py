@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from attribution import voting
 from attribution.catalog import queries
-from attribution.catalog.models import Artist, Artwork
+from attribution.catalog.models import Artwork, ArtworkStatus
 from attribution.errors import BadInput
 from attribution.images import CheckedImage, hamming
 from attribution.index.vector_index import VectorIndex
@@ -28,6 +28,7 @@ from attribution.types import (
     CopyMatch,
     Evidence,
     FoundWork,
+    Hit,
     Neighbour,
     Probe,
     Searched,
@@ -42,6 +43,7 @@ ANSWER = TypeAdapter(Attribution)
 """Attribution to JSON and back; what is recorded is what was shown."""
 
 WORKS_PER_ARTIST = 3
+NEAR_COPY_BITS = 6  # of 64; docs/benchmarks.md has the distances of copies and of strangers
 
 
 @dataclass(frozen=True)
@@ -83,10 +85,10 @@ class Attributor:
         vectors = self._encode(image)
         neighbours = self._index.neighbours(Probe(vectors), limit=voting.NEIGHBOURS)
         with self._sessions.begin() as session:
-            rows = queries.artworks_by_id(session, _ids(neighbours))
+            rows = queries.artworks_by_id(session, _ids(neighbours), status=ArtworkStatus.INDEXED)
             neighbours = _known(neighbours, rows)
             votes = voting.cast_votes(neighbours, queries.portfolio_sizes(session))
-            copy = self._find_copy(session, image, rows, neighbours)
+            copy = self._find_copy(session, image, rows)
             answer = Attribution(
                 id=uuid4(),
                 created_at=datetime.now(UTC),
@@ -129,7 +131,9 @@ class Attributor:
                 year_to=query.year_to,
             )
             hits = self._index.search(probe, limit=limit, where=where)
-            rows = queries.artworks_by_id(session, [hit.id for hit in hits])
+            rows = queries.artworks_by_id(
+                session, [hit.id for hit in hits], status=ArtworkStatus.INDEXED
+            )
             found = [_found(rows[hit.id], hit) for hit in hits if hit.id in rows]
             return SearchResult(tuple(found), self._searched(session))
 
@@ -163,21 +167,24 @@ class Attributor:
         session: Session,
         image: CheckedImage,
         near: Mapping[UUID, Artwork],
-        neighbours: Mapping[str, Sequence[Neighbour]],
     ) -> CopyMatch | None:
         """Look for the same bytes, the same pixels, then a small perceptual distance.
 
         The last is asked of the nearest works only: a copy that no space brings near is out of
         reach of a 64-bit hash as well.
         """
-        facts = image.facts
-        for match, rows in (
-            ("bytes", queries.artworks_by_sha256(session, [facts.sha256])),
-            ("pixels", queries.artworks_by_pixel_sha256(session, [facts.pixel_sha256])),
-        ):
-            if rows:
-                return _copy(session, rows[0], match=match, distance=0)
-        return None
+        facts, indexed = image.facts, ArtworkStatus.INDEXED
+        if rows := queries.artworks_by_sha256(session, [facts.sha256], status=indexed):
+            return _copy(session, rows[0], match="bytes", distance=0)
+        if rows := queries.artworks_by_pixel_sha256(session, [facts.pixel_sha256], status=indexed):
+            return _copy(session, rows[0], match="pixels", distance=0)
+        distance, _, work = min(
+            ((hamming(facts.phash, row.phash), row.id, row) for row in near.values()),
+            default=(NEAR_COPY_BITS + 1, None, None),
+        )
+        if work is None or distance > NEAR_COPY_BITS:
+            return None
+        return _copy(session, work, match="perceptual", distance=distance)
 
     def _candidates(
         self,
@@ -229,3 +236,29 @@ def _verdict(copy: CopyMatch | None, votes: Sequence[Vote]) -> Verdict:
     if votes and votes[0].share >= voting.STANDS_OUT:
         return Verdict.CANDIDATES
     return Verdict.ABSTAIN
+
+
+def _copy(session: Session, work: Artwork, *, match: str, distance: int) -> CopyMatch:
+    claims = queries.claims_for(session, [work.id]).get(work.id, [])
+    return CopyMatch(
+        id=work.id,
+        title=work.title,
+        slug=work.artist.slug,
+        name=work.artist.name,
+        match=match,
+        distance=distance,
+        also_claimed_by=tuple(claim.artist.slug for claim in claims),
+    )
+
+
+def _found(work: Artwork, hit: Hit) -> FoundWork:
+    return FoundWork(
+        id=work.id,
+        title=work.title,
+        slug=work.artist.slug,
+        name=work.artist.name,
+        licence=work.licence,
+        year=work.year,
+        score=hit.score,
+        legs=hit.legs,
+    )

@@ -20,6 +20,7 @@ SPACE_WEIGHTS: Mapping[str, float] = {"clip": 1.0, "vae_style": 0.5, "vae_layout
 NEIGHBOURS = 50
 TEMPERATURE = 0.5
 DAMPING = 0.3
+STANDS_OUT = 0.25  # share of the vote from which the leader is named a candidate
 
 
 def cast_votes(

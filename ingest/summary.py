@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
-ADDED, KNOWN, CONFLICT, REFUSED = "added", "known", "conflict", "refused"
+from attribution.catalog import queries
+from attribution.catalog.models import Outcome
+from attribution.services import Services
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """One file: `added`, `known`, `conflict` (known, under another artist) or `refused`."""
+class FileOutcome:
+    """One file; `reason` says why it was refused, or who else claims it."""
 
     path: str
-    outcome: str
+    outcome: Outcome
     reason: str | None = None
 
 
@@ -23,43 +25,56 @@ class Outcome:
 class Summary:
     """A whole job; `job` is None for a dry run."""
 
-    job: str | None
+    job: UUID | None
     artists: int
-    items: Sequence[Outcome]
-
-    def count(self, *outcomes: str) -> int:
-        """Count the files with one of these outcomes."""
-        return sum(Counter(item.outcome for item in self.items)[outcome] for outcome in outcomes)
+    items: Sequence[FileOutcome]
 
     @property
     def added(self) -> int:
         """New works."""
-        return self.count(ADDED)
+        return self._count(Outcome.ADDED)
 
     @property
     def known(self) -> int:
         """Works that were there before, conflicting claims among them."""
-        return self.count(KNOWN, CONFLICT)
+        return self._count(Outcome.KNOWN) + self.conflicts
 
     @property
     def conflicts(self) -> int:
         """Works that another artist had brought before."""
-        return self.count(CONFLICT)
+        return self._count(Outcome.CONFLICT)
 
     @property
     def refused(self) -> int:
         """Files that could not be used."""
-        return self.count(REFUSED)
+        return self._count(Outcome.REFUSED)
 
     def as_json(self, *, seconds: float) -> dict[str, Any]:
         """Return the object that `lawful ingest --json` prints."""
         return {
-            "job": self.job,
+            "job": str(self.job) if self.job else None,
             "added": self.added,
             "known": self.known,
             "conflicts": self.conflicts,
             "refused": self.refused,
             "artists": self.artists,
             "seconds": round(seconds, 3),
-            "items": [asdict(item) for item in self.items],
+            "items": [
+                {"path": item.path, "outcome": item.outcome.value, "reason": item.reason}
+                for item in self.items
+            ],
         }
+
+    def _count(self, outcome: Outcome) -> int:
+        return sum(item.outcome is outcome for item in self.items)
+
+
+def summarise(services: Services, job_id: UUID) -> Summary:
+    """Collect the outcomes of a job."""
+    with services.sessions() as session:
+        artists = queries.job_summary(session, job_id).artists
+        items = [
+            FileOutcome(row.path, row.outcome, row.reason)
+            for row in queries.all_items(session, job_id)
+        ]
+    return Summary(job_id, artists, items)

@@ -35,7 +35,9 @@ def info(*, as_json: Annotated[bool, typer.Option("--json", help="One object.")]
     Console(soft_wrap=True).print(table)
 
 
-def artists(*, as_json: Annotated[bool, typer.Option("--json", help="One object.")] = False) -> None:
+def artists(
+    *, as_json: Annotated[bool, typer.Option("--json", help="One object.")] = False
+) -> None:
     """List the artists with their works, and pairs of names that may be one person.
 
     Example: [bold]lawful artists[/]
@@ -73,9 +75,8 @@ def _facts(settings: Settings) -> dict[str, dict[str, Any]]:
         revision = database.current_revision()
     home = settings.home
     return {
-        "home": {"path": str(home)} | {
-            name: _size(home / name) for name in ("lawful.db", "index", "thumbnails", "uploads")
-        },
+        "home": {"path": str(home)}
+        | {name: _size(home / name) for name in ("lawful.db", "index", "thumbnails", "uploads")},
         "catalogue": {
             "url": database.masked_url,
             "revision": revision,

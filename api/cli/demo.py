@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 from typing import Annotated
 
@@ -43,8 +44,9 @@ def demo(
     out.rule("1. A portfolio goes in")
     with open_services(settings) as services:
         portfolio = examples / "portfolio"
+        started = time.monotonic()
         job_id = ingest.run(services, console, portfolio, read_source(portfolio))
-        ingest.show(out, summarise(services, job_id))
+        ingest.show(out, summarise(services, job_id), time.monotonic() - started)
         out.rule("2. An image comes back with its artists")
         pages = []
         for query in json.loads((examples / "queries" / "queries.json").read_text("utf-8")):

@@ -58,17 +58,17 @@ def ingest(
         if dry_run:
             summary = pipeline.preview(services, items)
         else:
-            job_id = _run(services, console, source, items)
+            job_id = run(services, console, source, items)
             summary = summarise(services, job_id)
     if as_json:
         print_json(summary.as_json(seconds=time.monotonic() - started))
     else:
-        _show(Console(), summary, time.monotonic() - started, dry_run=dry_run)
+        show(Console(), summary, time.monotonic() - started, dry_run=dry_run)
     if summary.refused:
         raise typer.Exit(SOME_REFUSED)
 
 
-def _run(services: Services, console: Console, source: Path, items: Iterable[SourceItem]) -> UUID:
+def run(services: Services, console: Console, source: Path, items: Iterable[SourceItem]) -> UUID:
     """List the files, queue the job and watch its rows until it ends."""
     from ingest import pipeline
     from ingest.jobs import JobQueue
@@ -96,7 +96,8 @@ def _watch(services: Services, console: Console, work: Future[object], job_id: U
     work.result()
 
 
-def _show(console: Console, summary: Summary, seconds: float, *, dry_run: bool) -> None:
+def show(console: Console, summary: Summary, seconds: float, *, dry_run: bool = False) -> None:
+    """Print the counts of a job, and what was refused or claimed twice."""
     table = Table(box=None, pad_edge=False, show_header=False)
     table.add_row("would be added" if dry_run else "added", str(summary.added), style="green")
     table.add_row("already known", str(summary.known))
@@ -108,6 +109,8 @@ def _show(console: Console, summary: Summary, seconds: float, *, dry_run: bool) 
     console.print(table)
     odd = [item for item in summary.items if item.reason]
     for item in odd[:SHOWN]:
-        console.print(f"  {item.outcome}: {item.path}: {item.reason}", markup=False, soft_wrap=True)
+        console.print(
+            f"  {item.outcome.value}: {item.path}: {item.reason}", markup=False, soft_wrap=True
+        )
     if len(odd) > SHOWN:
         console.print(f"  … and {len(odd) - SHOWN} more; --json lists every file")

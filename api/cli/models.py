@@ -9,7 +9,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from api.cli.common import print_json, settings_from_environment
+from api.cli.common import print_json, progress_bar, settings_from_environment, status_console
+from attribution.errors import BadInput
 
 app = typer.Typer(help="Encoders: list the profiles, fetch weights once.", no_args_is_help=True)
 
@@ -22,6 +23,25 @@ def list_profiles(
 
     Example: [bold]lawful models list[/]
     """
+    from attribution.encoders.profiles import PROFILES
+
+    rows = [
+        {
+            "profile": name,
+            "clip": profile.clip.name.rpartition("/starter/")[2],
+            "vae": profile.vae.name.rpartition("/starter/")[2],
+            "licences": sorted({profile.clip.license, profile.vae.license}),
+            "description": profile.description,
+        }
+        for name, profile in PROFILES.items()
+    ]
+    if as_json:
+        print_json({"profiles": rows})
+        return
+    table = Table("profile", "CLIP", "VAE", "licences", "what for", box=None, pad_edge=False)
+    for row in rows:
+        table.add_row(*(", ".join(v) if isinstance(v, list) else v for v in row.values()))
+    Console().print(table)
 
 
 @app.command()
@@ -34,3 +54,40 @@ def fetch(
 
     Example: [bold]lawful models fetch --profile standard[/]
     """
+    from attribution.encoders.profiles import load_encoders
+
+    settings = settings_from_environment()
+    for encoder in load_encoders(profile or settings.profile, device="cpu"):
+        info = encoder.info  # loading is fetching; the hub shows its own progress
+        Console().print(f"{info.name}: {info.model}, weights {info.revision[:12]}, {info.license}")
+
+
+def train_starter(
+    data: Annotated[Path, typer.Argument(help="A folder with works and metadata.jsonl.")],
+    out: Annotated[Path, typer.Option(help="Where the models go.")] = Path("starter"),
+    clip_steps: Annotated[int | None, typer.Option(min=1, help="Steps of the CLIP.")] = None,
+    vae_steps: Annotated[int | None, typer.Option(min=1, help="Steps of the VAE.")] = None,
+    only: Annotated[str | None, typer.Option(help="clip or vae; default both.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Of the random numbers.")] = None,
+) -> None:
+    """Train the bundled starter models again, on the training half of the artists.
+
+    Needs the extra lawful-diffusion[train]. Killed and started again, it goes on.
+
+    Example: [bold]lawful train-starter openclipart --out starter[/]
+    """
+    from attribution.encoders.starter import PARTS, Plan, train_starter
+
+    chosen = {"clip_steps": clip_steps, "vae_steps": vae_steps, "seed": seed}
+    plan = Plan(**{name: value for name, value in chosen.items() if value is not None})
+    if only is not None and only not in PARTS:
+        raise BadInput(f"--only {only}: choose one of {', '.join(PARTS)}")
+    with progress_bar(status_console()) as bar:
+        tasks = {part: bar.add_task(part, total=None) for part in PARTS}
+
+        def show(part: str, step: int, steps: int, loss: float) -> None:
+            bar.update(
+                tasks[part], completed=step, total=steps, description=f"{part} loss {loss:.3f}"
+            )
+
+        train_starter(data, out, plan=plan, parts=(only,) if only else PARTS, progress=show)

@@ -23,7 +23,9 @@ def show_attribution(console: Console, image: str, answer: Attribution) -> None:
         how = f"same {copy.match}" if copy.distance == 0 else f"{copy.distance} of 64 hash bits off"
         console.print(f"  copy of “{copy.title or copy.id}” by {copy.name} ({copy.slug}): {how}")
         if copy.also_claimed_by:
-            console.print(f"  [yellow]the same file is claimed by: {', '.join(copy.also_claimed_by)}[/]")
+            console.print(
+                f"  [yellow]the same file is claimed by: {', '.join(copy.also_claimed_by)}[/]"
+            )
     if answer.artists:
         console.print(_ranking(answer))
     searched = answer.searched
@@ -51,7 +53,9 @@ def show_search(console: Console, result: SearchResult) -> None:
             *(_leg(hit, leg) for leg in legs),
         )
     console.print(table if result.hits else "nothing found")
-    console.print(f"[dim]searched {result.searched.works} works; a leg shows part (own score, rank)[/]")
+    console.print(
+        f"[dim]searched {result.searched.works} works; a leg shows part (own score, rank)[/]"
+    )
 
 
 def _leg(hit: FoundWork, leg: str) -> str:

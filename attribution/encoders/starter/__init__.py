@@ -12,6 +12,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+PARTS = ("clip", "vae")
+
 Progress = Callable[[str, int, int, float], None]
 """Called with (model, step, steps, loss)."""
 
