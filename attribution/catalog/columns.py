@@ -48,7 +48,7 @@ class CleanJson(TypeDecorator[Any]):
     impl = JSON().with_variant(JSONB(), "postgresql")
     cache_ok = True
 
-    def process_bind_param(self, value: Any, dialect: Dialect) -> Any:  # noqa: ANN401 - any JSON
+    def process_bind_param(self, value: Any, dialect: Dialect) -> Any:
         """Clean every text in the value."""
         del dialect
         return clean(value)
@@ -58,7 +58,7 @@ SLUG = String(80).with_variant(String(80, collation="C"), "postgresql")
 """Sorted byte by byte on both, so that pages come in the same order and prefixes use the index."""
 
 
-def clean(value: Any) -> Any:  # noqa: ANN401 - any JSON value, and the same kind of it comes back
+def clean(value: Any) -> Any:
     """Return a JSON value without the characters that a database cannot keep."""
     match value:
         case str():

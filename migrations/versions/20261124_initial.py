@@ -93,7 +93,8 @@ def _create_artworks() -> None:
         sa.Column("created_at", MOMENT, nullable=False),
         sa.Column("indexed_at", MOMENT),
         sa.CheckConstraint(
-            "status IN ('pending', 'indexed', 'failed', 'withdrawn')", name="ck_artworks_status"
+            "status IN ('pending', 'indexed', 'failed', 'withdrawn')",
+            name=op.f("ck_artworks_status"),
         ),
         sa.PrimaryKeyConstraint("id", name="pk_artworks"),
         sa.UniqueConstraint("sha256", name="uq_artworks_sha256"),
@@ -120,7 +121,7 @@ def _create_ingest_jobs() -> None:
         sa.Column("started_at", MOMENT),
         sa.Column("finished_at", MOMENT),
         sa.CheckConstraint(
-            "status IN ('queued', 'running', 'done', 'failed')", name="ck_ingest_jobs_status"
+            "status IN ('queued', 'running', 'done', 'failed')", name=op.f("ck_ingest_jobs_status")
         ),
         sa.PrimaryKeyConstraint("id", name="pk_ingest_jobs"),
     )
@@ -137,7 +138,7 @@ def _create_ingest_jobs() -> None:
         sa.Column("artwork_id", sa.Uuid()),
         sa.CheckConstraint(
             "outcome IN ('pending', 'added', 'known', 'conflict', 'refused')",
-            name="ck_ingest_items_outcome",
+            name=op.f("ck_ingest_items_outcome"),
         ),
         sa.PrimaryKeyConstraint("job_id", "position", name="pk_ingest_items"),
         sa.ForeignKeyConstraint(

@@ -168,7 +168,7 @@ def list_items(
     return cut(rows, limit, lambda item: (item.position,))
 
 
-def _set(session: Session, job_id: UUID, **values: Any) -> None:  # noqa: ANN401 - column values
+def _set(session: Session, job_id: UUID, **values: Any) -> None:
     session.execute(update(IngestJob).where(IngestJob.id == job_id).values(**values))
 
 

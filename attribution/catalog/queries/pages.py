@@ -63,7 +63,7 @@ def moment_key(cursor: str) -> tuple[datetime, UUID]:
 def number_key(cursor: str) -> int:
     """Read the cursor of a list that is sorted by a number."""
     (text,) = _decode(cursor, 1)
-    if not (text.isascii() and text.isdigit() and len(text) <= 9):  # noqa: PLR2004 - fits 32 bits
+    if not (text.isascii() and text.isdigit() and len(text) <= 9):
         raise _wrong(cursor)
     return int(text)
 

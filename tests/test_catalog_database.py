@@ -1,0 +1,186 @@
+"""Opening a database: manners of each engine, and what a broken one says."""
+
+from __future__ import annotations
+
+import sqlite3
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from sqlalchemy import URL, text
+from sqlalchemy.exc import OperationalError, ProgrammingError
+from sqlalchemy.orm import Session
+
+from attribution.catalog import queries
+from attribution.catalog.database import Database, connect
+from attribution.errors import BackendUnavailable, BadInput
+from tests.postgres import fresh_database, running_postgres
+
+
+@pytest.fixture
+def sqlite_file(tmp_path: Path) -> Path:
+    """Where a database could be."""
+    return tmp_path / "lawful.db"
+
+
+def open_file(path: Path) -> Database:
+    """Open an SQLite file with its tables."""
+    database = connect(f"sqlite:///{path}")
+    database.upgrade()
+    return database
+
+
+@pytest.mark.parametrize(
+    "url", ["", "lawful.db", "mysql://me:secret@host/db", "postgresql+asyncpg://me:secret@h/d"]
+)
+def test_other_urls_are_refused(url: str) -> None:
+    """The error says which URLs work, and repeats no password."""
+    with pytest.raises(
+        BadInput, match=r"sqlite:///FILE or postgresql://.*LAWFUL_DATABASE_URL"
+    ) as e:
+        connect(url)
+    assert "secret" not in str(e.value)
+
+
+@pytest.mark.parametrize("scheme", ["postgresql", "postgres", "postgresql+psycopg"])
+def test_password_is_masked(scheme: str) -> None:
+    """What is shown of a URL holds neither password nor parameters."""
+    database = connect(f"{scheme}://me:secret@127.0.0.1:1/db?password=hidden")
+
+    assert database.masked_url == "postgresql+psycopg://me:***@127.0.0.1:1/db"
+
+
+def test_server_that_is_not_there() -> None:
+    """The error names the server without its password, and the setting."""
+    database = connect("postgresql://me:secret@127.0.0.1:1/db")
+
+    with pytest.raises(BackendUnavailable, match=r"me:\*\*\*@127.0.0.1:1/db does not answer") as e:
+        database.upgrade()
+    assert "LAWFUL_DATABASE_URL" in str(e.value)
+    assert "secret" not in str(e.value)
+
+
+def test_database_that_is_not_there(postgres: URL) -> None:
+    """The server's own words are part of the error."""
+    database = connect(postgres.set(database="nowhere").render_as_string(hide_password=False))
+
+    with pytest.raises(BackendUnavailable, match='database "nowhere" does not exist'):
+        database.current_revision()
+
+
+def test_server_that_comes_back() -> None:
+    """A connection that broke is an outage; the next use opens a new one."""
+    with running_postgres() as server, fresh_database(server) as url:
+        database = connect(url)
+        database.upgrade()
+        with pytest.raises(BackendUnavailable, match="terminat"), database.engine.connect() as one:
+            one.execute(text("SELECT pg_terminate_backend(pg_backend_pid())"))
+        database.check_schema()
+        database.dispose()
+
+
+def test_folder_that_is_not_there(tmp_path: Path) -> None:
+    """The error names the file."""
+    with pytest.raises(BackendUnavailable, match=r"nowhere/lawful.db.*unable to open"):
+        connect(f"sqlite:///{tmp_path / 'nowhere' / 'lawful.db'}").upgrade()
+
+
+def test_file_that_is_no_database(sqlite_file: Path) -> None:
+    """Something else under this name is left as it is."""
+    sqlite_file.write_bytes(b"a letter to grandmother" * 100)
+
+    with pytest.raises(BackendUnavailable, match="file is not a database"):
+        connect(f"sqlite:///{sqlite_file}").upgrade()
+    assert sqlite_file.read_bytes().startswith(b"a letter")
+
+
+def test_wrong_statement_is_no_outage(database: Database) -> None:
+    """A mistake in the program is not dressed up as a server that does not answer."""
+    with (
+        database.engine.connect() as connection,
+        pytest.raises((OperationalError, ProgrammingError), match="no_such_table"),
+    ):
+        connection.execute(text("SELECT * FROM no_such_table"))
+
+
+def test_file_name_may_be_odd(tmp_path: Path) -> None:
+    """Spaces, percent signs and letters of any script in the path of the database."""
+    folder = tmp_path / "100% größer 田"
+    folder.mkdir()
+    database = open_file(folder / "lawful.db")
+    database.dispose()
+
+    assert (folder / "lawful.db").exists()
+
+
+def test_sqlite_manners(sqlite_file: Path) -> None:
+    """References are checked, readers do not wait for a writer; also after an upgrade."""
+    database = open_file(sqlite_file)
+    with database.engine.connect() as connection:
+        values = [
+            connection.exec_driver_sql(f"PRAGMA {name}").scalar()
+            for name in ("foreign_keys", "journal_mode", "synchronous", "busy_timeout")
+        ]
+    database.dispose()
+
+    assert values == [1, "wal", 1, 30_000]
+
+
+def test_reader_sees_one_state_while_others_write(database: Database) -> None:
+    """A session reads while another writes, and a writer waits for a writer."""
+    with database.sessions.begin() as session:
+        queries.get_or_create_artist(session, "First")
+    with database.sessions() as reader:
+        assert len(queries.all_artists(reader)) == 1
+        with database.sessions.begin() as writer:
+            queries.get_or_create_artist(writer, "Second")
+            with database.sessions() as other:
+                assert len(queries.all_artists(other)) == 1
+    with database.sessions() as reader:
+        assert len(queries.all_artists(reader)) == 2
+
+
+def test_read_then_write_from_many_threads(database: Database) -> None:
+    """Sessions that first read and then write wait for their turn; none is refused as locked."""
+
+    def count_up(number: int) -> None:
+        for step in range(5):
+            with database.sessions.begin() as session:
+                queries.all_artists(session)
+                queries.get_or_create_artist(session, f"Artist {number} {step}")
+
+    with ThreadPoolExecutor(6) as threads:
+        list(threads.map(count_up, range(6)))
+
+    with database.sessions() as session:
+        assert len(queries.all_artists(session)) == 30
+
+
+def test_locked_file_is_an_outage(sqlite_file: Path) -> None:
+    """A writer that never ends is reported as something that may be tried again."""
+    database = open_file(sqlite_file)
+    other = sqlite3.connect(sqlite_file, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with database.sessions() as session:
+        session.connection().exec_driver_sql("PRAGMA busy_timeout=10")
+    with (
+        pytest.raises(BackendUnavailable, match="database is locked"),
+        database.sessions.begin() as session,
+    ):
+        queries.create_job(session, source="x")
+    other.close()
+    database.dispose()
+
+
+def test_sessions_close_what_they_open(database: Database) -> None:
+    """No connection is kept by a session that has ended, well or badly."""
+
+    def fail(session: Session) -> None:
+        queries.all_artists(session)
+        raise ZeroDivisionError
+
+    for open_session in (database.sessions, database.sessions.begin):
+        with pytest.raises(ZeroDivisionError), open_session() as session:
+            fail(session)
+
+    assert database.engine.pool.status().endswith("Current Checked out connections: 0")
