@@ -1,4 +1,4 @@
-"""Answers as one self-contained HTML page: the image beside the works that speak for each artist."""
+"""Answers as one self-contained HTML page: an image beside the works that speak for each artist."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The use cases: whose work does this image draw on, and which works match this search?
+"""The use cases: whose work an image draws on, and which works match a search.
 
 Reads from top to bottom like the README. What is *known* comes from the catalogue, what is
 *near* from the index, what that *means* from `voting`; nothing here computes.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 
@@ -21,7 +20,7 @@ class ThumbnailStore:
         path.parent.mkdir(parents=True, exist_ok=True)
         with NamedTemporaryFile(dir=path.parent, delete=False) as file:
             file.write(webp)
-        os.replace(file.name, path)  # noqa: PTH105  the pathlib form hides that it overwrites
+        Path(file.name).replace(path)
 
     def get(self, sha256: str) -> bytes:
         """Return a picture; raises NotFound."""

@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from uuid import UUID
 
 import numpy as np
+import numpy.typing as npt
 
 from attribution.types import Neighbour, Vote
 
@@ -20,7 +21,7 @@ SPACE_WEIGHTS: Mapping[str, float] = {"clip": 1.0, "vae_style": 0.5, "vae_layout
 NEIGHBOURS = 50
 TEMPERATURE = 0.5
 DAMPING = 0.3
-STANDS_OUT = 0.25  # share of the vote from which the leader is named a candidate
+STANDS_OUT = 0.25  # share of the vote from which a leader counts
 
 
 def cast_votes(
@@ -53,12 +54,15 @@ def cast_votes(
     return sorted(votes, key=lambda vote: (-vote.share, vote.artist_id))
 
 
-def _weigh(hits: Sequence[Neighbour], sizes: Mapping[UUID, int]) -> np.ndarray:
+def _weigh(hits: Sequence[Neighbour], sizes: Mapping[UUID, int]) -> npt.NDArray[np.float64]:
     scores = np.array([hit.score for hit in hits])
     contrast = (scores - scores.mean()) / max(float(scores.std()), 1e-6)
     portfolio = np.array([max(sizes.get(hit.artist_id, 1), 1) for hit in hits], dtype=float)
-    parts: np.ndarray = np.exp((contrast - contrast.max()) / TEMPERATURE) / portfolio**DAMPING
-    return parts / parts.sum()
+    parts: npt.NDArray[np.float64] = (
+        np.exp((contrast - contrast.max()) / TEMPERATURE) / portfolio**DAMPING
+    )
+    parts /= parts.sum()
+    return parts
 
 
 def _heaviest_first(works: Mapping[UUID, float]) -> tuple[UUID, ...]:

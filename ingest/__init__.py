@@ -1,0 +1,1 @@
+"""The way in: sources become jobs, jobs become findable works."""

@@ -37,7 +37,7 @@ class SourceItem:
 
     path: Path
     artist: str
-    title: str | None = None
+    title: str  # the file's name where the source says nothing
     tags: tuple[str, ...] = ()
     year: int | None = None
     licence: str | None = None
@@ -48,8 +48,8 @@ class SourceItem:
 def read_source(path: Path, *, artist: str | None = None) -> Iterator[SourceItem]:
     """Return the works of a folder or manifest, in a stable order.
 
-    `artist` names the artist of every work. Raises NotFound for a path that does not exist, BadInput
-    for a source without works, a work without an artist, or a row that cannot be read.
+    `artist` names the artist of every work. Raises NotFound for a path that does not exist,
+    BadInput for a source without works, a work without an artist, or a row that cannot be read.
     """
     if not path.exists():
         raise NotFound(f"{path} does not exist; give a folder or a manifest")
@@ -116,7 +116,7 @@ def _item(
     return SourceItem(
         path=path,
         artist=name,
-        title=_text(row.get("title") or row.get("text")),
+        title=_text(row.get("title") or row.get("text")) or path.stem,
         tags=_tags(row.get("tags")),
         year=_year(row.get("year")),
         licence=_text(row.get("licence") or row.get("license")),
@@ -154,7 +154,7 @@ def _json_lines(path: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
 
 
 def _parquet(path: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    import pyarrow
+    import pyarrow as pa
     from pyarrow import parquet
 
     try:
@@ -162,7 +162,7 @@ def _parquet(path: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
             for batch in file.iter_batches(batch_size=1_000):
                 for row in batch.to_pylist():
                     yield str(path), row
-    except pyarrow.ArrowInvalid as error:
+    except pa.ArrowInvalid as error:
         raise BadInput(f"{path} is no Parquet file: {error}") from None
 
 

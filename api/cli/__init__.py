@@ -1,4 +1,4 @@
-"""The command line, `lawful`: parse, call the library, show. Heavy imports wait for their command."""
+"""The command line, `lawful`: parse, call the library, show."""
 
 from __future__ import annotations
 

@@ -50,6 +50,7 @@ class RateColumn(ProgressColumn):
     """Works per second since the start."""
 
     def render(self, task: Task) -> Text:
+        """Return the rate as rich shows it."""
         speed = task.finished_speed or task.speed
         return Text(f"{speed:.1f}/s" if speed else "-/s", style="progress.data.speed")
 

@@ -28,9 +28,9 @@ def list_profiles(
     rows = [
         {
             "profile": name,
-            "clip": profile.clip.name.rpartition("/starter/")[2],
-            "vae": profile.vae.name.rpartition("/starter/")[2],
-            "licences": sorted({profile.clip.license, profile.vae.license}),
+            "clip": "bundled" if name == "starter" else profile.clip.name,
+            "vae": "bundled" if name == "starter" else profile.vae.name,
+            "licences": ", ".join(sorted({profile.clip.license, profile.vae.license})),
             "description": profile.description,
         }
         for name, profile in PROFILES.items()
@@ -40,7 +40,7 @@ def list_profiles(
         return
     table = Table("profile", "CLIP", "VAE", "licences", "what for", box=None, pad_edge=False)
     for row in rows:
-        table.add_row(*(", ".join(v) if isinstance(v, list) else v for v in row.values()))
+        table.add_row(*row.values())
     Console().print(table)
 
 

@@ -1,8 +1,8 @@
 """Two descriptors of an image from its VAE latent, neither of them the flattened latent.
 
-Flattened, a latent has tens of thousands of numbers and compares pixels of one place with pixels of
-the same place: a shifted copy looks unrelated. *Style* forgets places and keeps statistics; *layout*
-keeps a coarse map of places.
+Flattened, a latent has tens of thousands of numbers and compares each place with the same place: a
+shifted copy looks unrelated. *Style* forgets places and keeps statistics; *layout* keeps a coarse
+map of places.
 """
 
 from __future__ import annotations
@@ -76,4 +76,4 @@ def unit(rows: torch.Tensor) -> torch.Tensor:
 
     constant = torch.full_like(rows, rows.shape[1] ** -0.5)
     length = rows.norm(dim=1, keepdim=True)
-    return torch.where(length > 1e-6, rows / length.clamp(min=1e-6), constant)  # noqa: PLR2004
+    return torch.where(length > 1e-6, rows / length.clamp(min=1e-6), constant)

@@ -59,7 +59,7 @@ class CheckedImage:
     facts: ImageFacts
 
 
-def read_image_file(path: Path, limits: Limits = Limits()) -> CheckedImage:  # noqa: B008  frozen
+def read_image_file(path: Path, limits: Limits = Limits()) -> CheckedImage:
     """Read an image file; raises NotFound, BadImage."""
     try:
         size = path.stat().st_size
@@ -74,7 +74,7 @@ def read_image_file(path: Path, limits: Limits = Limits()) -> CheckedImage:  # n
         raise BadImage("unreadable", f"{path} may not be read; check its permissions") from None
 
 
-def read_image(data: bytes, limits: Limits = Limits()) -> CheckedImage:  # noqa: B008  frozen
+def read_image(data: bytes, limits: Limits = Limits()) -> CheckedImage:
     """Decode the bytes of an image; raises BadImage."""
     if not data:
         raise BadImage("empty", "the file is empty (0 bytes)")
@@ -211,7 +211,7 @@ def _to_rgb(image: Image.Image, notes: list[str]) -> Image.Image:
 def _scale_to_8_bits(image: Image.Image) -> Image.Image:
     """Scale linearly, 16-bit integers by their full range, others by their own."""
     values = np.asarray(image, dtype=np.float64)
-    if image.mode == "F" or values.max(initial=0) > 65_535 or values.min(initial=0) < 0:  # noqa: PLR2004
+    if image.mode == "F" or values.max(initial=0) > 65_535 or values.min(initial=0) < 0:
         values = np.nan_to_num(values)
         low, high = values.min(), values.max()
     else:
@@ -220,7 +220,7 @@ def _scale_to_8_bits(image: Image.Image) -> Image.Image:
 
 
 def _over_white(image: Image.Image, notes: list[str]) -> Image.Image:
-    if image.getchannel("A").getextrema()[0] == 255:  # noqa: PLR2004  opaque throughout
+    if image.getchannel("A").getextrema()[0] == 255:
         return image.convert("RGB")
     notes.append("transparency laid over white")
     white = Image.new("RGBA", image.size, "white")

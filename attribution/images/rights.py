@@ -73,7 +73,7 @@ def _xmp(image: Image) -> Iterator[tuple[str, str]]:
                 yield field, flat[name]
 
 
-def _leaves(node: Any, name: str = "") -> Iterator[tuple[str, str]]:  # noqa: ANN401  parsed XML
+def _leaves(node: Any, name: str = "") -> Iterator[tuple[str, str]]:
     """Flatten parsed XMP to (local name, text), naming list items after their property."""
     if isinstance(node, str):
         yield name, node

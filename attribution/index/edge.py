@@ -87,7 +87,7 @@ class EdgeClient:
     ) -> None:
         """Delete points by id or by filter."""
         if isinstance(points_selector, models.PointIdsList):
-            ids = [UUID(str(point)) for point in points_selector.points]
+            ids: list[int | UUID | str] = [UUID(str(p)) for p in points_selector.points]
             operation = edge.UpdateOperation.delete_points(ids)
         else:
             operation = edge.UpdateOperation.delete_points_by_filter(
@@ -154,13 +154,13 @@ class EdgeClient:
             (self._folder / OWNER).unlink(missing_ok=True)
         self._shards.clear()
 
-    def _shard(self, name: str) -> Any:  # noqa: ANN401  the engine's own class
+    def _shard(self, name: str) -> Any:
         if name not in self._shards:
             path = str(self._folder / name)
             self._shards[name] = self._own(lambda: edge.EdgeShard.load(path))
         return self._shards[name]
 
-    def _own(self, opening: Any) -> Any:  # noqa: ANN401
+    def _own(self, opening: Any) -> Any:
         """Open a shard and note who did; raises IndexLocked naming the process that has it."""
         try:
             shard = opening()
@@ -186,10 +186,10 @@ class EdgeClient:
             f"API if it is `lawful serve`, or set LAWFUL_QDRANT_URL to a Qdrant server"
         )
 
-    def _update(self, name: str, operation: Any) -> None:  # noqa: ANN401
+    def _update(self, name: str, operation: Any) -> None:
         self._call(lambda: self._shard(name).update(operation))
 
-    def _call(self, action: Any) -> Any:  # noqa: ANN401
+    def _call(self, action: Any) -> Any:
         try:
             return action()
         except LawfulError:
@@ -198,7 +198,7 @@ class EdgeClient:
             raise BackendUnavailable(f"the index in {self._folder} failed: {error}") from error
 
 
-def translate_filter(chosen: models.Filter) -> Any:  # noqa: ANN401
+def translate_filter(chosen: models.Filter) -> Any:
     """Turn a filter of the client's language into the engine's; refuses what it cannot."""
     if chosen.should or chosen.min_should:
         raise _refused("filter", chosen)
@@ -208,13 +208,13 @@ def translate_filter(chosen: models.Filter) -> Any:  # noqa: ANN401
     )
 
 
-def _listed(conditions: Any) -> list[Any]:  # noqa: ANN401
+def _listed(conditions: Any) -> list[Any]:
     if conditions is None:
         return []
     return conditions if isinstance(conditions, list) else [conditions]
 
 
-def _condition(one: Any) -> Any:  # noqa: ANN401
+def _condition(one: Any) -> Any:
     if isinstance(one, models.HasIdCondition):
         return edge.HasIdCondition({UUID(str(point)) for point in one.has_id})
     if not isinstance(one, models.FieldCondition):
@@ -222,14 +222,16 @@ def _condition(one: Any) -> Any:  # noqa: ANN401
     if isinstance(one.match, models.MatchValue) and isinstance(one.match.value, str):
         return edge.FieldCondition(one.key, match=edge.MatchValue(one.match.value))
     if isinstance(one.match, models.MatchAny):
-        return edge.FieldCondition(one.key, match=edge.MatchAny(list(one.match.any)))
+        return edge.FieldCondition(
+            one.key, match=edge.MatchAny([str(value) for value in one.match.any])
+        )
     if isinstance(one.range, models.Range):
         limits = one.range.model_dump(exclude_none=True)
         return edge.FieldCondition(one.key, range=edge.RangeFloat(**limits))
     raise _refused("condition", one)
 
 
-def _dense(params: models.VectorParams) -> Any:  # noqa: ANN401
+def _dense(params: models.VectorParams) -> Any:
     if params.distance != models.Distance.COSINE:
         raise _refused("distance", params.distance)
     return edge.EdgeVectorParams(
@@ -243,18 +245,18 @@ def _dense(params: models.VectorParams) -> Any:  # noqa: ANN401
     )
 
 
-def _sparse(params: models.SparseVectorParams) -> Any:  # noqa: ANN401
+def _sparse(params: models.SparseVectorParams) -> Any:
     modifier = edge.Modifier.Idf if params.modifier == models.Modifier.IDF else None
     return edge.EdgeSparseVectorParams(modifier=modifier)
 
 
-def _vector(value: Any) -> Any:  # noqa: ANN401
+def _vector(value: Any) -> Any:
     if isinstance(value, models.SparseVector):
         return edge.SparseVector(value.indices, value.values)
     return value
 
 
-def _vectors(stored: Any) -> dict[str, Any] | None:  # noqa: ANN401
+def _vectors(stored: Any) -> dict[str, Any] | None:
     if stored is None:
         return None
     return {
@@ -265,7 +267,7 @@ def _vectors(stored: Any) -> dict[str, Any] | None:  # noqa: ANN401
     }
 
 
-def _query(request: models.QueryRequest) -> Any:  # noqa: ANN401
+def _query(request: models.QueryRequest) -> Any:
     if not isinstance(request.query, list | models.SparseVector) or request.prefetch:
         raise _refused("query", request)
     quantization = request.params.quantization if request.params else None
@@ -284,7 +286,7 @@ def _query(request: models.QueryRequest) -> Any:  # noqa: ANN401
     )
 
 
-def _scored(hit: Any) -> models.ScoredPoint:  # noqa: ANN401
+def _scored(hit: Any) -> models.ScoredPoint:
     return models.ScoredPoint(id=str(hit.id), version=0, score=hit.score, payload=hit.payload)
 
 

@@ -1,7 +1,7 @@
 """Words as a sparse vector: BM25 term weights; the inverse document frequency is the engine's part.
 
 Robertson & Zaragoza 2009, with the document length normalised by a fixed average instead of the
-collection's own: titles and tags are short, and a changing average would change every stored vector.
+collection's own: titles and tags are short, and a changing average would change every vector.
 """
 
 from __future__ import annotations

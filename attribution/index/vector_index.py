@@ -15,6 +15,7 @@ from attribution.index import text
 from attribution.types import Contribution, Hit, Neighbour, Point, Probe, Vector, Where
 
 TEXT = "text"
+ANYWHERE = Where()
 OVERFETCH = 16  # beyond the cut, so that ties at the cut have one order on every engine
 RRF_K = 60  # Cormack, Clarke & Büttcher 2009
 UNIT_TOLERANCE = 1e-3
@@ -45,7 +46,7 @@ class Embedded(Protocol):
 class VectorIndex:
     """One collection of artworks: named dense vectors, the `text` vector, and a payload."""
 
-    def __init__(self, client: Any, *, dims: Mapping[str, int], collection: str) -> None:  # noqa: ANN401  QdrantClient or EdgeClient
+    def __init__(self, client: Any, *, dims: Mapping[str, int], collection: str) -> None:
         self._client = client
         self._dims = dict(dims)
         self._name = collection
@@ -80,7 +81,7 @@ class VectorIndex:
         probe: Probe,
         *,
         limit: int,
-        where: Where = Where(),  # noqa: B008  frozen
+        where: Where = ANYWHERE,
     ) -> dict[str, list[Neighbour]]:
         """Return the nearest works of every leg, unfused: by score, equal scores by id.
 
@@ -113,7 +114,7 @@ class VectorIndex:
         probe: Probe,
         *,
         limit: int,
-        where: Where = Where(),  # noqa: B008  frozen
+        where: Where = ANYWHERE,
     ) -> list[Hit]:
         """Fuse the legs by weighted reciprocal rank; best first, equal scores by id.
 
@@ -140,7 +141,7 @@ class VectorIndex:
         *,
         limit: int,
         per_artist: int = 3,
-        where: Where = Where(),  # noqa: B008  frozen
+        where: Where = ANYWHERE,
     ) -> list[tuple[UUID, list[Hit]]]:
         """Group the fused hits by artist: the artist of the best hit first, its best works each."""
         groups: dict[UUID, list[Hit]] = defaultdict(list)
@@ -170,7 +171,7 @@ class VectorIndex:
         found = [UUID(str(row.id)) for row in rows]
         return [point for point in found if point != after][:limit]
 
-    def count(self, where: Where = Where()) -> int:  # noqa: B008  frozen
+    def count(self, where: Where = ANYWHERE) -> int:
         """Count artworks exactly."""
         return int(self._client.count(self._name, count_filter=_filter(where)).count)
 
@@ -203,8 +204,11 @@ class VectorIndex:
     def _row(self, point: Point) -> models.PointStruct:
         if missing := self._dims.keys() ^ point.vectors.keys():
             raise BadInput(f"artwork {point.id}: vectors missing or unknown: {sorted(missing)}")
-        dense = {name: self._checked(name, vector) for name, vector in point.vectors.items()}
+        vectors: dict[str, Any] = {
+            name: self._checked(name, vector) for name, vector in point.vectors.items()
+        }
         indices, values = text.document_vector(point.text)
+        vectors[TEXT] = models.SparseVector(indices=indices, values=values)
         payload = {
             "artist": str(point.artist_id),
             "licence": point.licence,
@@ -213,7 +217,7 @@ class VectorIndex:
         }
         return models.PointStruct(
             id=str(point.id),
-            vector=dense | {TEXT: models.SparseVector(indices=indices, values=values)},
+            vector=vectors,
             payload={name: value for name, value in payload.items() if value is not None},
         )
 

@@ -1,7 +1,8 @@
 """Trains the starter CLIP by locked-image tuning (Zhai et al. 2022: LiT).
 
 The image trunk is EfficientNet-Lite0 with its ImageNet weights, frozen. A projection starts as the
-whitened principal components of the trunk's features over the training works and is tuned, together with a small text tower, by InfoNCE against titles and tags; works with the same caption
+half-whitened principal components of the trunk's features over the training works and is tuned,
+together with a small text tower, by InfoNCE against titles and tags; works with the same caption
 are positives of each other. A second loss keeps the cosines between images near those that the
 projection started with, so that matching words does not cost what tells hands apart.
 """
@@ -81,7 +82,7 @@ def train(works: Sequence[Work], out: Path, *, plan: Plan, progress: Progress) -
             group["lr"] = rate(step, plan.clip_steps, peak=RATE)
         loss = _loss(model, tokenizer, works, features, start, plan.batch)
         optimiser.zero_grad()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
         optimiser.step()
         losses.append(float(loss.detach()))
         if (step + 1) % EVERY == 0:
@@ -127,7 +128,7 @@ def _build(folder: Path) -> tuple[Any, Any]:
     )
 
 
-def _trunk_features(model: Any, works: Sequence[Work], cache: Path) -> torch.Tensor:  # noqa: ANN401
+def _trunk_features(model: Any, works: Sequence[Work], cache: Path) -> torch.Tensor:
     """Return the trunk's features, shape (VIEWS, works, width); the first view is the work."""
     import torch
     from PIL import Image
@@ -172,7 +173,7 @@ def _pixels(image: Image.Image) -> torch.Tensor:
     return pixels
 
 
-def _start_projection(model: Any, features: torch.Tensor) -> None:  # noqa: ANN401
+def _start_projection(model: Any, features: torch.Tensor) -> None:
     """Begin with the principal components, half whitened, of the centred features."""
     import torch
 
@@ -185,9 +186,9 @@ def _start_projection(model: Any, features: torch.Tensor) -> None:  # noqa: ANN4
         model.visual.head.proj.bias.copy_(-weight @ centre)
 
 
-def _loss(  # noqa: PLR0913  one step's whole input
-    model: Any,  # noqa: ANN401
-    tokenizer: Any,  # noqa: ANN401
+def _loss(
+    model: Any,
+    tokenizer: Any,
     works: Sequence[Work],
     features: torch.Tensor,
     start: tuple[torch.Tensor, torch.Tensor],
@@ -212,7 +213,7 @@ def _loss(  # noqa: PLR0913  one step's whole input
 
 
 def caption(work: Work) -> str:
-    """Return the title, its serial number cut off, with some of the tags: all, none, in any order."""
+    """Return the title without its serial number, with some of the tags in any order."""
     import torch
 
     title = work.title.lower().rstrip("0123456789 _-.")
@@ -220,7 +221,7 @@ def caption(work: Work) -> str:
     return ", ".join(filter(None, [title, *(work.tags[int(i)].replace("_", " ") for i in order)]))
 
 
-def _save(model: Any, folder: Path) -> None:  # noqa: ANN401
+def _save(model: Any, folder: Path) -> None:
     from safetensors.torch import save_file
 
     half = {name: value.half().contiguous() for name, value in model.state_dict().items()}
