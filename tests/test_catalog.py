@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta, timezone
 from hashlib import sha256
+from pathlib import Path
 from threading import Barrier
 from typing import TypeVar
 from uuid import UUID, uuid4
@@ -16,7 +18,7 @@ from sqlalchemy.exc import IntegrityError, InvalidRequestError, StatementError
 from sqlalchemy.orm import Session
 
 from attribution.catalog import queries
-from attribution.catalog.database import Database
+from attribution.catalog.database import Database, connect
 from attribution.catalog.models import (
     Artist,
     Artwork,
@@ -100,6 +102,16 @@ def test_confirmed_alias_finds_the_artist(database: Database) -> None:
         assert queries.get_or_create_artist(session, "J.-V. Balin").id == balin.id
         shown = queries.artist_by_slug(session, "jean-victor-balin")
         assert [alias.name for alias in shown.aliases] == ["J.-V. Balin"]
+
+
+def test_a_batch_may_be_all_new_artists(database: Database) -> None:
+    """The largest batch of the settings, each file by another artist, some with one slug."""
+    names = [f"Artist {number}" for number in range(1_000)] + [f"One{'!' * n}" for n in range(24)]
+    with database.sessions.begin() as session:
+        artists = queries.get_or_create_artists(session, names)
+
+    assert len({artist.slug for artist in artists.values()}) == 1_024
+    assert {artists[f"One{'!' * n}"].slug for n in range(3)} == {"one", "one-2", "one-3"}
 
 
 def test_two_at_the_same_time_get_one_artist(database: Database) -> None:
@@ -538,3 +550,47 @@ def test_lists_and_batches_take_few_statements(database: Database) -> None:
     assert len(page.items) == 64
     assert writing <= 10
     assert len(statements) <= 4
+
+
+def test_lookups_use_their_index(tmp_path: Path) -> None:
+    """SQLite, which plans without statistics, finds works by id and pages by time, not by state."""
+    database = connect(f"sqlite:///{tmp_path / 'lawful.db'}")
+    database.upgrade()
+    plans: list[str] = []
+
+    def explain(
+        _connection: object,
+        cursor: sqlite3.Cursor,
+        statement: str,
+        values: tuple[object],
+        *_: object,
+    ) -> None:
+        if statement.startswith("SELECT"):
+            rows = cursor.connection.execute(f"EXPLAIN QUERY PLAN {statement}", values).fetchall()
+            plans.append(" / ".join(row[3] for row in rows))
+
+    event.listen(database.engine, "after_cursor_execute", explain)
+    with database.sessions() as session:
+        queries.artworks_by_id(session, [uuid4()], status=ArtworkStatus.INDEXED)
+        queries.artworks_by_sha256(session, ["0"], status=ArtworkStatus.INDEXED)
+        queries.artworks_by_pixel_sha256(session, ["0"], status=ArtworkStatus.INDEXED)
+        queries.list_artworks(session)
+        queries.list_artworks(session, artist_id=uuid4())
+        queries.portfolio_sizes(session)
+        queries.pending_items(session, uuid4(), limit=1)
+    database.dispose()
+
+    for plan, wanted in zip(
+        plans,
+        (
+            "artworks USING INDEX sqlite_autoindex_artworks_1 (id=?)",
+            "artworks USING INDEX sqlite_autoindex_artworks_2 (sha256=?)",
+            "artworks USING INDEX ix_artworks_pixel_sha256",
+            "artworks USING INDEX ix_artworks_created_at_id",
+            "artworks USING INDEX ix_artworks_artist_id_status_created_at_id",
+            "artworks USING COVERING INDEX ix_artworks_artist_id_status_created_at_id",
+            "USING INDEX ix_ingest_items_job_id_outcome_position",
+        ),
+        strict=True,
+    ):
+        assert wanted in plan

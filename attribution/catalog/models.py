@@ -138,9 +138,10 @@ class Artwork(Base):
 
     __table_args__ = (
         _one_of("status", ArtworkStatus),
-        Index(None, "status", "artist_id"),  # sizes of portfolios
         Index(None, "created_at", "id"),  # pages
-        Index(None, "artist_id", "created_at", "id"),  # pages of one artist
+        # Pages of one artist, and sizes of portfolios. The state comes second: where it came first,
+        # SQLite would take this index for every statement that asks for indexed works.
+        Index(None, "artist_id", "status", "created_at", "id"),
     )
 
     @property

@@ -101,11 +101,10 @@ def _create_artworks() -> None:
         sa.ForeignKeyConstraint(["artist_id"], ["artists.id"], "fk_artworks_artist_id_artists"),
     )
     for columns in (
-        ["artist_id", "created_at", "id"],
+        ["artist_id", "status", "created_at", "id"],
         ["created_at", "id"],
         ["phash"],
         ["pixel_sha256"],
-        ["status", "artist_id"],
     ):
         op.create_index(f"ix_artworks_{'_'.join(columns)}", "artworks", columns)
 

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Sequence
 from difflib import get_close_matches
 from uuid import UUID
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session, aliased, selectinload
 
 from attribution.catalog.models import Alias, Artist, Artwork, ArtworkStatus
@@ -131,21 +131,18 @@ def _artists_named(session: Session, names: Collection[str]) -> dict[str, Artist
 
 def _free_slugs(session: Session, names: Sequence[str]) -> dict[str, str]:
     """Choose a slug for every name: its own, or with the first number that is free."""
-    wanted = {name: slugify(name) for name in names}
-    # A range, not LIKE: it uses the index on both databases. "." follows "-" in ASCII.
-    like = [
-        (Artist.slug == base) | ((Artist.slug > f"{base}-") & (Artist.slug < f"{base}."))
-        for base in sorted(set(wanted.values()))
-    ]
-    taken = set(session.scalars(select(Artist.slug).where(or_(*like))))
+    own = {name: slugify(name) for name in names}
     slugs: dict[str, str] = {}
-    for name, base in wanted.items():
-        slug, number = base, 1
-        while slug in taken:
-            number += 1
-            slug = f"{base}-{number}"
-        taken.add(slug)
-        slugs[name] = slug
+    number = 1
+    while waiting := [name for name in names if name not in slugs]:
+        tried = {name: own[name] if number == 1 else f"{own[name]}-{number}" for name in waiting}
+        known = session.scalars(select(Artist.slug).where(Artist.slug.in_(tried.values())))
+        taken = {*known, *slugs.values()}
+        for name, slug in tried.items():
+            if slug not in taken:
+                slugs[name] = slug
+                taken.add(slug)
+        number += 1
     return slugs
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -167,15 +167,21 @@ def claims_for(session: Session, ids: Collection[UUID]) -> dict[UUID, list[Claim
 
 def counts(session: Session) -> Counts:
     """Count artists, works by state, and claims."""
-    by_status = select(Artwork.status, func.count()).group_by(Artwork.status)
-    works = dict(session.execute(by_status).all())
-    with_works = select(Artwork.artist_id).where(Artwork.status == ArtworkStatus.INDEXED).distinct()
+    # By artist and state, in the order of an index: one pass over it, nothing to sort.
+    sizes = session.execute(
+        select(Artwork.artist_id, Artwork.status, func.count()).group_by(
+            Artwork.artist_id, Artwork.status
+        )
+    ).all()
+    works = Counter[ArtworkStatus]()
+    for _, status, size in sizes:
+        works[status] += size
     return Counts(
-        artists=session.scalar(select(func.count()).select_from(with_works.subquery())) or 0,
-        indexed=works.get(ArtworkStatus.INDEXED, 0),
-        pending=works.get(ArtworkStatus.PENDING, 0),
-        failed=works.get(ArtworkStatus.FAILED, 0),
-        withdrawn=works.get(ArtworkStatus.WITHDRAWN, 0),
+        artists=sum(status is ArtworkStatus.INDEXED for _, status, _ in sizes),
+        indexed=works[ArtworkStatus.INDEXED],
+        pending=works[ArtworkStatus.PENDING],
+        failed=works[ArtworkStatus.FAILED],
+        withdrawn=works[ArtworkStatus.WITHDRAWN],
         claims=session.scalar(select(func.count()).select_from(Claim)) or 0,
     )
 
