@@ -19,7 +19,7 @@ from attribution.types import Neighbour, Vote
 
 SPACE_WEIGHTS: Mapping[str, float] = {"clip": 1.0, "vae_style": 0.5, "vae_layout": 0.25}
 NEIGHBOURS = 50
-TEMPERATURE = 0.5
+TEMPERATURE = 1.0
 DAMPING = 0.3
 STANDS_OUT = 0.25  # share of the vote from which a leader counts
 

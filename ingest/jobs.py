@@ -22,7 +22,7 @@ class JobQueue:
     """
 
     def __init__(self, services: Services) -> None:
-        self._app = Celery("lawful", broker="memory://", set_as_current=False)
+        self._app = Celery("lawful", broker="memory://localhost", set_as_current=False)
         self._app.conf.update(task_always_eager=True, task_eager_propagates=True)
         self._stopping = Event()
         register(self._app, services, stopping=self._stopping.is_set)

@@ -19,6 +19,7 @@ def register(app: Celery, services: Services, *, stopping: Callable[[], bool]) -
 
     @app.task(
         name=RUN_JOB,
+        shared=False,  # two queues in one process would run each other's services
         autoretry_for=(BackendUnavailable,),
         retry_backoff=True,
         retry_jitter=True,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from api.cli.common import print_json, settings_from_environment
@@ -58,11 +59,12 @@ def artists(
         return
     table = Table("slug", "name", "works", box=None, pad_edge=False)
     for artist, works in rows:
-        table.add_row(artist.slug, artist.name, str(works))
+        table.add_row(artist.slug, escape(artist.name), str(works))
     console = Console()
     console.print(table if rows else "no artists yet; begin with: lawful ingest FOLDER")
     for one, other in pairs:
-        console.print(f"may be one artist: {one.name} ({one.slug}), {other.name} ({other.slug})")
+        pair = f"{one.name} ({one.slug}), {other.name} ({other.slug})"
+        console.print(f"may be one artist: {pair}", markup=False)
 
 
 def _facts(settings: Settings) -> dict[str, dict[str, Any]]:

@@ -53,7 +53,7 @@ def demo(
             image = read_image_file(examples / "queries" / query["file"], services.limits)
             answer = services.attributor.attribute(image, limit=3)
             render.show_attribution(out, query["file"], answer)
-            out.print(f"  [cyan]the truth: {query['truth']}[/]")
+            out.print(f"  the truth: {query['truth']}", style="cyan", markup=False, soft_wrap=True)
             pages.append(make_page(services, query["file"], image, answer))
     report = home / "report.html"
     report.write_text(render_report(pages, title="Lawful Diffusion: demo"), encoding="utf-8")

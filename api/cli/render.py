@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from attribution.types import Attribution, FoundWork, SearchResult, Verdict
@@ -18,10 +19,14 @@ SUMMARY = {
 
 def show_attribution(console: Console, image: str, answer: Attribution) -> None:
     """Print one answer: verdict, ranking with evidence, and what was searched."""
-    console.print(f"\n[bold]{image}[/]  →  {SUMMARY[answer.verdict]}")
+    console.print(f"\n[bold]{escape(image)}[/]  →  {SUMMARY[answer.verdict]}")
     if copy := answer.copy_of:
         how = f"same {copy.match}" if copy.distance == 0 else f"{copy.distance} of 64 hash bits off"
-        console.print(f"  copy of “{copy.title or copy.id}” by {copy.name} ({copy.slug}): {how}")
+        console.print(
+            f"  copy of “{copy.title or copy.id}” by {copy.name} ({copy.slug}): {how}",
+            markup=False,
+            soft_wrap=True,
+        )
         if copy.also_claimed_by:
             console.print(
                 f"  [yellow]the same file is claimed by: {', '.join(copy.also_claimed_by)}[/]"
@@ -31,10 +36,11 @@ def show_attribution(console: Console, image: str, answer: Attribution) -> None:
     searched = answer.searched
     console.print(
         f"  [dim]searched {searched.works} works by {searched.artists} artists, profile "
-        f"{searched.profile} ({searched.fingerprint[:8]}); recorded as {answer.id}[/]"
+        f"{searched.profile} ({searched.fingerprint[:8]}); recorded as {answer.id}[/]",
+        soft_wrap=True,
     )
     for note in answer.notes:
-        console.print(f"  [dim]note: {note}[/]")
+        console.print(f"  [dim]note: {escape(note)}[/]")
 
 
 def show_search(console: Console, result: SearchResult) -> None:
@@ -46,9 +52,9 @@ def show_search(console: Console, result: SearchResult) -> None:
     for number, hit in enumerate(result.hits, 1):
         table.add_row(
             str(number),
-            hit.title or str(hit.id),
-            hit.name,
-            hit.licence or "",
+            escape(hit.title or str(hit.id)),
+            escape(hit.name),
+            escape(hit.licence or ""),
             f"{hit.score:.3f}",
             *(_leg(hit, leg) for leg in legs),
         )
@@ -76,9 +82,9 @@ def _ranking(answer: Attribution) -> Table:
         for line, work in enumerate(artist.works):
             table.add_row(
                 str(number) if line == 0 else "",
-                artist.name if line == 0 else "",
+                escape(artist.name) if line == 0 else "",
                 f"{artist.score:.0%}" if line == 0 else "",
-                work.title or str(work.id),
+                escape(work.title or str(work.id)),
                 *(f"{work.similarity[space]:.2f}" for space in spaces),
             )
     return table

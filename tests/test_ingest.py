@@ -1,0 +1,267 @@
+"""Ingest: every file has an outcome, nothing is done twice, nothing is lost."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+from PIL import Image
+
+from attribution.catalog import queries
+from attribution.config import Settings
+from attribution.errors import BackendUnavailable, IndexLocked, NotFound, ProfileMismatch
+from attribution.services import Services, open_services
+from attribution.types import Matrix
+from ingest import pipeline
+from ingest.jobs import JobQueue
+from ingest.sources import read_source
+from ingest.summary import Summary, summarise
+from tests.portfolios import picture, portfolio
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """A collection of its own, with the torch-free encoder and small batches."""
+    return Settings(home=tmp_path / "home", profile="stub", batch_size=4)
+
+
+@pytest.fixture
+def services(settings: Settings) -> Iterator[Services]:
+    """Everything, opened."""
+    with open_services(settings) as opened:
+        yield opened
+
+
+def ingest(services: Services, source: Path, artist: str | None = None) -> Summary:
+    """Run one job to its end."""
+    with services.sessions.begin() as session:
+        job_id = pipeline.plan(session, str(source), read_source(source, artist=artist))
+    with JobQueue(services) as jobs:
+        jobs.submit(job_id).result()
+    return summarise(services, job_id)
+
+
+def indexed(services: Services) -> tuple[int, int]:
+    """Return how many works the catalogue and the index hold."""
+    with services.sessions() as session:
+        return queries.counts(session).indexed, services.index.count()
+
+
+def test_a_portfolio_becomes_findable(services: Services, tmp_path: Path) -> None:
+    """Every file is added, in the catalogue and in the index alike."""
+    summary = ingest(services, portfolio(tmp_path / "p"))
+
+    assert (summary.added, summary.known, summary.refused, summary.artists) == (12, 0, 0, 3)
+    assert indexed(services) == (12, 12)
+
+
+def test_again_does_nothing_twice(services: Services, tmp_path: Path) -> None:
+    """The second run knows every file; a new file is the only one added."""
+    source = portfolio(tmp_path / "p")
+    ingest(services, source)
+    picture(999).save(source / "artist-0" / "new.png")
+
+    summary = ingest(services, source)
+
+    assert (summary.added, summary.known) == (1, 12)
+    assert indexed(services) == (13, 13)
+
+
+def test_bad_files_are_refused_with_reasons(services: Services, tmp_path: Path) -> None:
+    """A bad file never stops a job, and its reason is kept."""
+    source = portfolio(tmp_path / "p", artists=1)
+    own = source / "artist-0"
+    (own / "text.png").write_text("no image")
+    (own / "empty.png").write_bytes(b"")
+    (own / "drawing.svg").write_text("<svg xmlns='http://www.w3.org/2000/svg'/>")
+    Image.new("RGB", (3, 2)).save(own / "tiny.png")
+
+    summary = ingest(services, source)
+
+    assert (summary.added, summary.refused) == (4, 4)
+    reasons = {Path(item.path).name: item.reason or "" for item in summary.items if item.reason}
+    assert "SVG is refused" in reasons["drawing.svg"]
+    assert "0 bytes" in reasons["empty.png"]
+    assert "3 × 2 pixels" in reasons["tiny.png"]
+    assert "not an image" in reasons["text.png"]
+
+
+def test_same_bytes_of_one_artist_are_one_work(services: Services, tmp_path: Path) -> None:
+    """A second copy of a file is known, within a batch and across batches."""
+    source = tmp_path / "p"
+    (source / "ana").mkdir(parents=True)
+    for name in ("a.png", "b.png", "z.png"):
+        picture(1).save(source / "ana" / name)
+
+    summary = ingest(services, source)
+
+    assert (summary.added, summary.known) == (1, 2)
+    assert indexed(services) == (1, 1)
+
+
+def test_same_bytes_of_two_artists_are_a_conflict(services: Services, tmp_path: Path) -> None:
+    """The second artist's claim is recorded and shown; the work stays with the first."""
+    source = tmp_path / "p"
+    for artist in ("ana", "boris"):
+        (source / artist).mkdir(parents=True)
+        picture(1).save(source / artist / "same.png")
+
+    summary = ingest(services, source)
+
+    assert (summary.added, summary.known, summary.conflicts) == (1, 1, 1)
+    answer = services.attributor.attribute(
+        pipeline.read_image_file(source / "ana" / "same.png", services.limits)
+    )
+    assert answer.copy_of is not None
+    assert (answer.copy_of.slug, answer.copy_of.also_claimed_by) == ("ana", ("boris",))
+
+
+def test_no_consent_no_index(services: Services, tmp_path: Path) -> None:
+    """A work whose consent forbids the index is refused and leaves no trace in it."""
+    source = portfolio(tmp_path / "p", artists=1, works=1)
+    row = '{"file_name": "artist-0/work-0.png", "consent_index": false}\n'
+    (source / "metadata.jsonl").write_text(row)
+
+    summary = ingest(services, source)
+
+    assert (summary.added, summary.refused) == (0, 1)
+    assert indexed(services) == (0, 0)
+
+
+def test_dry_run_writes_nothing(services: Services, tmp_path: Path) -> None:
+    """A preview says what would happen, and leaves everything as it was."""
+    source = portfolio(tmp_path / "p", artists=1)
+    (source / "artist-0" / "bad.png").write_text("no image")
+
+    summary = pipeline.preview(services, read_source(source))
+
+    assert (summary.job, summary.added, summary.refused) == (None, 4, 1)
+    assert indexed(services) == (0, 0)
+
+
+class BrokenOnce:
+    """An encoder whose first call fails as a backend would."""
+
+    def __init__(self, services: Services) -> None:
+        self._real = services.encoders[0]
+        self.info = self._real.info
+        self.calls = 0
+
+    def encode(self, images: Sequence[Image.Image]) -> Mapping[str, Matrix]:
+        """Fail, then work."""
+        self.calls += 1
+        if self.calls == 1:
+            raise BackendUnavailable("the model server is away")
+        return self._real.encode(images)
+
+
+def test_broken_backend_is_retried(services: Services, tmp_path: Path) -> None:
+    """What fails for a moment is tried again; no file is refused for it."""
+    broken = BrokenOnce(services)
+    object.__setattr__(services, "encoders", (broken,))
+
+    summary = ingest(services, portfolio(tmp_path / "p", artists=1))
+
+    assert (summary.added, summary.refused, broken.calls) == (4, 0, 2)
+
+
+def test_interrupted_job_goes_on(settings: Settings, tmp_path: Path) -> None:
+    """A queue that closes mid-job leaves the rest to the next one, which begins with it."""
+    source = portfolio(tmp_path / "p")
+    with open_services(settings) as services:
+        with services.sessions.begin() as session:
+            job_id = pipeline.plan(session, "p", read_source(source))
+        pipeline.run_job(services, job_id, stopping=lambda: True)  # ends after one batch
+        assert indexed(services) == (4, 4)
+    with open_services(settings) as services, JobQueue(services) as jobs:
+        assert jobs.resumed == (job_id,)
+        wait_until(lambda: indexed(services) == (12, 12))
+        assert summarise(services, job_id).added == 12
+
+
+def wait_until(true: object) -> None:
+    """Wait up to ten seconds."""
+    for _ in range(200):
+        if callable(true) and true():
+            return
+        time.sleep(0.05)
+    raise AssertionError("did not happen within ten seconds")
+
+
+KILLED = """
+import sys
+from pathlib import Path
+from attribution.config import Settings
+from attribution.services import open_services
+from ingest import pipeline
+from ingest.sources import read_source
+settings = Settings(home=Path(sys.argv[1]), profile="stub", batch_size=2)
+with open_services(settings) as services:
+    with services.sessions.begin() as session:
+        job = pipeline.plan(session, "p", read_source(Path(sys.argv[2])))
+    def stopping():
+        print(services.index.count(), flush=True)
+        return False
+    pipeline.run_job(services, job, stopping=stopping)
+"""
+
+
+@pytest.mark.parametrize("batches", [1, 3, 8])
+def test_killed_and_run_again(tmp_path: Path, batches: int) -> None:
+    """Killed with −9 at any batch and run again: nothing lost, nothing doubled."""
+    source = portfolio(tmp_path / "p", artists=4, works=6)
+    command = [sys.executable, "-c", KILLED, str(tmp_path / "home"), str(source)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
+        assert child.stdout is not None
+        for _ in range(batches):
+            assert child.stdout.readline()
+        os.kill(child.pid, signal.SIGKILL)
+        child.stdout.read()
+
+    with open_services(Settings(home=tmp_path / "home", profile="stub")) as services:
+        summary = ingest(services, source)
+        assert indexed(services) == (24, 24)
+        assert summary.added + summary.known == 24
+        assert len(services.index.ids(limit=100)) == 24
+
+
+def test_second_process_is_told_who_owns_the_index(services: Services, tmp_path: Path) -> None:
+    """The owner's pid is in the message."""
+    code = (
+        "from attribution.config import Settings; from pathlib import Path; import sys\n"
+        "from attribution.services import open_services\n"
+        "with open_services(Settings(home=Path(sys.argv[1]), profile='stub')): pass\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(services.settings.home)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert IndexLocked.__name__ in done.stderr
+    assert f"process {os.getpid()}" in done.stderr
+
+
+def test_other_encoders_are_refused(settings: Settings) -> None:
+    """A collection made with one profile cannot be opened with another."""
+    with open_services(settings):
+        pass
+    with (
+        pytest.raises(ProfileMismatch, match="LAWFUL_PROFILE=stub"),
+        open_services(settings.model_copy(update={"profile": "starter"})),
+    ):
+        pass
+
+
+def test_unknown_job_is_not_found(services: Services) -> None:
+    """A wrong id names itself."""
+    with services.sessions() as session, pytest.raises(NotFound, match="00000001"):
+        queries.job_by_id(session, UUID(int=1))
