@@ -87,7 +87,8 @@ class Attributor:
         with self._sessions.begin() as session:
             rows = queries.artworks_by_id(session, _ids(neighbours), status=ArtworkStatus.INDEXED)
             neighbours = _known(neighbours, rows)
-            votes = voting.cast_votes(neighbours, queries.portfolio_sizes(session))
+            sizes = queries.portfolio_sizes(session)
+            votes = voting.cast_votes(neighbours, sizes)
             copy = self._find_copy(session, image, rows)
             answer = Attribution(
                 id=uuid4(),
@@ -96,7 +97,7 @@ class Attributor:
                 verdict=_verdict(copy, votes),
                 copy_of=copy,
                 artists=self._candidates(session, votes[:limit], rows, vectors),
-                searched=self._searched(session),
+                searched=self._searched(sizes),
                 notes=image.facts.notes,
             )
             queries.record_attribution(
@@ -135,7 +136,7 @@ class Attributor:
                 session, [hit.id for hit in hits], status=ArtworkStatus.INDEXED
             )
             found = [_found(rows[hit.id], hit) for hit in hits if hit.id in rows]
-            return SearchResult(tuple(found), self._searched(session))
+            return SearchResult(tuple(found), self._searched(queries.portfolio_sizes(session)))
 
     def _encode(self, image: CheckedImage) -> dict[str, Vector]:
         vectors: dict[str, Vector] = {}
@@ -210,9 +211,8 @@ class Attributor:
             for vote in votes
         )
 
-    def _searched(self, session: Session) -> Searched:
-        counts = queries.counts(session)
-        return Searched(counts.indexed, counts.artists, self._profile, self._fingerprint)
+    def _searched(self, sizes: Mapping[UUID, int]) -> Searched:
+        return Searched(sum(sizes.values()), len(sizes), self._profile, self._fingerprint)
 
 
 def _ids(neighbours: Mapping[str, Sequence[Neighbour]]) -> list[UUID]:

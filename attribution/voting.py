@@ -21,7 +21,7 @@ SPACE_WEIGHTS: Mapping[str, float] = {"clip": 1.0, "vae_style": 0.5, "vae_layout
 NEIGHBOURS = 50
 TEMPERATURE = 1.0
 DAMPING = 0.3
-STANDS_OUT = 0.25  # share of the vote from which a leader counts
+STANDS_OUT = 0.3  # share of the vote from which a leader counts
 
 
 def cast_votes(

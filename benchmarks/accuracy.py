@@ -12,7 +12,7 @@ import hashlib
 import tempfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from uuid import UUID
 
@@ -147,7 +147,7 @@ def _vote(
     for query in asked:
         probe = Probe(works.row(query))
         votes = voting.cast_votes(index.neighbours(probe, limit=voting.NEIGHBOURS), sizes)
-        hits = index.search(probe, limit=10)
+        hits = index.search(replace(probe, weights=voting.SPACE_WEIGHTS), limit=10)
         yield (
             [vote.artist_id.int - 1 for vote in votes],
             votes[0].share,

@@ -21,7 +21,11 @@ def show_attribution(console: Console, image: str, answer: Attribution) -> None:
     """Print one answer: verdict, ranking with evidence, and what was searched."""
     console.print(f"\n[bold]{escape(image)}[/]  →  {SUMMARY[answer.verdict]}")
     if copy := answer.copy_of:
-        how = f"same {copy.match}" if copy.distance == 0 else f"{copy.distance} of 64 hash bits off"
+        how = (
+            f"{copy.distance} of 64 bits of the perceptual hash differ"
+            if copy.match == "perceptual"
+            else f"the same {copy.match}"
+        )
         console.print(
             f"  copy of “{copy.title or copy.id}” by {copy.name} ({copy.slug}): {how}",
             markup=False,
