@@ -37,6 +37,7 @@ class Settings(BaseSettings):
 
     host: str = "127.0.0.1"  # the API has no accounts yet: loopback unless you decide otherwise
     port: Annotated[int, Field(ge=1, le=65535)] = 8000
+    allowed_hosts: list[str] = []  # names a browser may use; addresses and localhost may be
 
     @property
     def thumbnails_path(self) -> Path:

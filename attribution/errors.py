@@ -4,6 +4,7 @@ LawfulError 500
 ├── BadInput 422            the caller sent something we cannot use
 │   ├── BadImage            not an image, or one that breaks a limit
 │   └── TooLarge 413        a limit on bytes was passed
+├── NotAllowed 403          rights or consent forbid it
 ├── NotFound 404
 ├── Conflict 409            the state does not allow it (another profile, another process)
 │   ├── ProfileMismatch     the collection was made with other encoders
@@ -43,6 +44,12 @@ class TooLarge(BadInput):
     """A limit on bytes was passed."""
 
     status = 413
+
+
+class NotAllowed(LawfulError):
+    """Rights or consent forbid it."""
+
+    status = 403
 
 
 class NotFound(LawfulError):

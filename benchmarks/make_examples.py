@@ -1,7 +1,7 @@
 """Choose the bundled examples from Open Clip Art: `python benchmarks/make_examples.py DATA`.
 
 Only artists of the evaluation half, which no bundled model has seen. The choice is by seed among
-eligible works, never by what the program says of them. Eligible: both sides of 64 pixels or more, no
+eligible works, never by what the program says of them. Eligible: sides of 64 pixels or more, no
 perceptual hash within 6 bits of a work that was chosen before (of any artist), no flag
 (several hands copied the same norm), and no artist whose name holds an e-mail address.
 The known artists asked for are those with the most works in the source.

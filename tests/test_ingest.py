@@ -17,6 +17,7 @@ from PIL import Image
 from attribution.catalog import queries
 from attribution.config import Settings
 from attribution.errors import BackendUnavailable, IndexLocked, NotFound, ProfileMismatch
+from attribution.images import read_image_file
 from attribution.services import Services, open_services
 from attribution.types import Matrix
 from ingest import pipeline
@@ -28,13 +29,13 @@ from tests.portfolios import picture, portfolio
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    """A collection of its own, with the torch-free encoder and small batches."""
+    """Give a collection of its own, with the torch-free encoder and small batches."""
     return Settings(home=tmp_path / "home", profile="stub", batch_size=4)
 
 
 @pytest.fixture
 def services(settings: Settings) -> Iterator[Services]:
-    """Everything, opened."""
+    """Open everything."""
     with open_services(settings) as opened:
         yield opened
 
@@ -117,7 +118,7 @@ def test_same_bytes_of_two_artists_are_a_conflict(services: Services, tmp_path: 
 
     assert (summary.added, summary.known, summary.conflicts) == (1, 1, 1)
     answer = services.attributor.attribute(
-        pipeline.read_image_file(source / "ana" / "same.png", services.limits)
+        read_image_file(source / "ana" / "same.png", services.limits)
     )
     assert answer.copy_of is not None
     assert (answer.copy_of.slug, answer.copy_of.also_claimed_by) == ("ana", ("boris",))
@@ -232,7 +233,7 @@ def test_killed_and_run_again(tmp_path: Path, batches: int) -> None:
         assert len(services.index.ids(limit=100)) == 24
 
 
-def test_second_process_is_told_who_owns_the_index(services: Services, tmp_path: Path) -> None:
+def test_second_process_is_told_who_owns_the_index(services: Services) -> None:
     """The owner's pid is in the message."""
     code = (
         "from attribution.config import Settings; from pathlib import Path; import sys\n"

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageCms, ImageFile, ImageOps
+from PIL import Image, ImageCms, ImageFile, ImageOps, UnidentifiedImageError
 
 from attribution.errors import BadImage, NotFound
 from attribution.images.facts import ImageFacts, perceptual_hash, pixel_sha256
@@ -150,7 +150,7 @@ def _open(data: bytes) -> ImageFile.ImageFile:
         formats = _heif()
     try:
         return Image.open(io.BytesIO(data), formats=formats)
-    except Image.UnidentifiedImageError:
+    except UnidentifiedImageError:
         raise BadImage(
             "not_an_image",
             f"not an image that we read; known: {', '.join(FORMATS)}, and HEIC as an extra",
@@ -158,7 +158,7 @@ def _open(data: bytes) -> ImageFile.ImageFile:
 
 
 def _heif() -> tuple[str, ...]:
-    """Register the HEIC parser if it is installed: its wheels bundle GPL code, so it is an extra."""
+    """Register the HEIC parser if it is installed; its wheels bundle GPL code: an extra."""
     try:
         from pillow_heif import register_heif_opener
     except ImportError:

@@ -14,6 +14,7 @@ from PIL import ExifTags, IptcImagePlugin
 
 if TYPE_CHECKING:
     from PIL.Image import Image
+    from PIL.ImageFile import ImageFile
 
 MAX_CHARACTERS = 2_000  # of one value: real notices are short
 # http://ns.useplus.org/ldf/vocab/DMI-…: everything but UNSPECIFIED and ALLOWED forbids something
@@ -49,7 +50,7 @@ class Rights:
         return value is not None and not value.endswith(PERMITTING)
 
 
-def read_rights(image: Image) -> Rights:
+def read_rights(image: ImageFile) -> Rights:
     """Collect the rights metadata of an opened image; XMP first, then IPTC, then EXIF."""
     found: dict[str, str] = {}
     for name, value in (*_exif(image), *_iptc(image), *_xmp(image)):
@@ -87,7 +88,7 @@ def _leaves(node: Any, name: str = "") -> Iterator[tuple[str, str]]:
         yield name, ", ".join(texts)
 
 
-def _iptc(image: Image) -> Iterator[tuple[str, str]]:
+def _iptc(image: ImageFile) -> Iterator[tuple[str, str]]:
     try:
         records = IptcImagePlugin.getiptcinfo(image) or {}
     except (SyntaxError, ValueError, LookupError, OSError):

@@ -1,0 +1,113 @@
+"""Speed on this machine: `python benchmarks/service.py DATA`.
+
+Ingest end to end beside the encoders alone, on the same works, in one run; lookups (the hybrid
+query and the votes, without the encoder) among random works at several sizes; peak memory.
+"""
+
+from __future__ import annotations
+
+import argparse
+import resource
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+from uuid import UUID
+
+import numpy as np
+
+from attribution import voting
+from attribution.config import Settings
+from attribution.encoders.profiles import load_encoders
+from attribution.images import read_image_file
+from attribution.index import open_index
+from attribution.services import open_services
+from attribution.types import Point, Probe
+from ingest import pipeline
+from ingest.sources import read_source
+
+WORKS = 600
+LOOKUPS = 200
+ARTISTS = 500
+DIMS = {"clip": 384, "vae_style": 78, "vae_layout": 256}
+BATCH = 500
+
+
+def main() -> None:
+    """Print the figures."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("data", type=Path)
+    parser.add_argument("--sizes", type=int, nargs="+", default=[10_000, 100_000])
+    chosen = parser.parse_args()
+    ingest(chosen.data)
+    for size in chosen.sizes:
+        lookups(size)
+
+
+def ingest(data: Path) -> None:
+    """Compare a whole ingest job with its encoders alone, alternating, three times each."""
+    items = [item for item, _ in zip(read_source(data), range(WORKS), strict=False)]
+    images = [read_image_file(item.path).rgb for item in items]
+    encoders = load_encoders("starter", device="cpu")
+    alone, whole = [], []
+    for _ in range(3):
+        started = time.perf_counter()
+        for start in range(0, len(images), 32):
+            for encoder in encoders:
+                encoder.encode(images[start : start + 32])
+        alone.append(time.perf_counter() - started)
+        with (
+            tempfile.TemporaryDirectory() as home,
+            open_services(Settings(home=Path(home), profile="starter")) as services,
+        ):
+            with services.sessions.begin() as session:
+                job_id = pipeline.plan(session, str(data), items)
+            started = time.perf_counter()
+            pipeline.run_job(services, job_id, stopping=lambda: False)
+            whole.append(time.perf_counter() - started)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(
+        f"encoders alone {WORKS / min(alone):.1f} works/s, ingest {WORKS / min(whole):.1f} works/s"
+    )
+    print(f"the pipeline costs {min(whole) / min(alone) - 1:+.1%}; peak memory {peak:.0f} MiB")
+
+
+def lookups(size: int) -> None:
+    """Time neighbours and votes among `size` random works by ARTISTS artists."""
+    rng = np.random.default_rng(size)
+    with tempfile.TemporaryDirectory() as folder:
+        index = open_index(str(Path(folder) / "index"), dims=DIMS, collection="artworks")
+        started = time.perf_counter()
+        for start in range(0, size, BATCH):
+            index.upsert([_point(rng, number) for number in range(start, start + BATCH)])
+        index.flush()
+        index.optimize()
+        built = time.perf_counter() - started
+        sizes = Counter({UUID(int=artist + 1): size // ARTISTS for artist in range(ARTISTS)})
+        times = []
+        for _ in range(LOOKUPS):
+            probe = Probe(_vectors(rng))
+            started = time.perf_counter()
+            voting.cast_votes(index.neighbours(probe, limit=voting.NEIGHBOURS), sizes)
+            times.append((time.perf_counter() - started) * 1e3)
+        p50, p95 = np.percentile(times, [50, 95])
+        disk = sum(f.stat().st_size for f in Path(folder).rglob("*") if f.is_file()) / size
+        print(
+            f"{size} works: lookup p50 {p50:.1f} ms, p95 {p95:.1f} ms; "
+            f"built at {size / built:.0f} works/s; {disk:.0f} bytes a work on disk"
+        )
+        index.close()
+
+
+def _vectors(rng: np.random.Generator) -> dict[str, np.ndarray]:
+    rows = {name: rng.normal(size=width).astype(np.float32) for name, width in DIMS.items()}
+    return {name: row / np.linalg.norm(row) for name, row in rows.items()}
+
+
+def _point(rng: np.random.Generator, number: int) -> Point:
+    artist = UUID(int=number % ARTISTS + 1)
+    return Point(UUID(int=number + 1), _vectors(rng), f"work {number}", artist)
+
+
+if __name__ == "__main__":
+    main()
