@@ -1,0 +1,40 @@
+"""What routes ask for. The application's lifespan opened it; nothing is built here."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import Depends, Query, Request
+
+from api.metrics import Metrics
+from api.uploads import Uploads
+from attribution.catalog.queries.pages import LARGEST_PAGE
+from attribution.services import Services
+
+
+def services(request: Request) -> Services:
+    """Return the parts of this application."""
+    found: Services = request.app.state.services
+    return found
+
+
+def uploads(request: Request) -> Uploads:
+    """Return the door for files."""
+    found: Uploads = request.app.state.uploads
+    return found
+
+
+def metrics(request: Request) -> Metrics:
+    """Return the counters."""
+    found: Metrics = request.app.state.metrics
+    return found
+
+
+ServicesDep = Annotated[Services, Depends(services)]
+UploadsDep = Annotated[Uploads, Depends(uploads)]
+MetricsDep = Annotated[Metrics, Depends(metrics)]
+
+Cursor = Annotated[
+    str | None, Query(max_length=1000, description="`next` of the page before; leave out to begin.")
+]
+PageSize = Annotated[int, Query(ge=1, le=LARGEST_PAGE, description="Entries a page.")]

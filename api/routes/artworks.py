@@ -1,0 +1,74 @@
+"""Artworks: what is known of a work, and its picture where its consent allows that."""
+
+from __future__ import annotations
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Header, Query, Response
+
+from api.dependencies import Cursor, PageSize, ServicesDep
+from api.schemas import ArtworkDetail, ArtworkOut, PageOut
+from attribution.catalog import queries
+from attribution.catalog.models import ArtworkStatus
+from attribution.errors import NotAllowed
+
+router = APIRouter(prefix="/artworks", tags=["artworks"])
+
+
+@router.get("", summary="List artworks")
+def list_artworks(
+    services: ServicesDep,
+    artist: Annotated[str | None, Query(description="Slug of an artist.")] = None,
+    status: Annotated[
+        ArtworkStatus, Query(description="State of the works.")
+    ] = ArtworkStatus.INDEXED,
+    cursor: Cursor = None,
+    limit: PageSize = 100,
+) -> PageOut[ArtworkOut]:
+    """Works of one state, the newest first."""
+    with services.sessions() as session:
+        artist_id = queries.artist_by_slug(session, artist).id if artist else None
+        page = queries.list_artworks(
+            session, artist_id=artist_id, status=status, cursor=cursor, limit=limit
+        )
+        return PageOut[ArtworkOut].of(page, ArtworkOut.of)
+
+
+@router.get("/{artwork_id}", summary="Get one artwork")
+def get_artwork(artwork_id: UUID, services: ServicesDep) -> ArtworkDetail:
+    """Everything recorded, with the rights found in the file and conflicting claims."""
+    with services.sessions() as session:
+        row = queries.artwork_by_id(session, artwork_id)
+        claims = queries.claims_for(session, [artwork_id]).get(artwork_id, [])
+        return ArtworkDetail.of_row(row, claims)
+
+
+@router.get(
+    "/{artwork_id}/thumbnail",
+    summary="Get the picture of an artwork",
+    response_class=Response,
+    responses={
+        200: {"description": "WebP, 256 px at most", "content": {"image/webp": {}}},
+        304: {"description": "The picture that `If-None-Match` names is still the one"},
+    },
+)
+def get_thumbnail(
+    artwork_id: UUID,
+    services: ServicesDep,
+    if_none_match: Annotated[str | None, Header()] = None,
+) -> Response:
+    """Return a small WebP; 403 where the consent to display is missing."""
+    with services.sessions() as session:
+        row = queries.artwork_by_id(session, artwork_id)
+    if not row.consent_display or row.status is ArtworkStatus.WITHDRAWN:
+        raise NotAllowed(
+            f"artwork {artwork_id} may not be shown: it was withdrawn, "
+            f"or its consent for the purpose 'display' is missing"
+        )
+    # Asked again each time, so that a picture goes when its consent goes; the answer is then 304.
+    headers = {"etag": f'"{row.sha256}"', "cache-control": "private, no-cache"}
+    if if_none_match == headers["etag"]:
+        return Response(status_code=304, headers=headers)
+    picture = services.thumbnails.get(row.sha256)
+    return Response(picture, media_type="image/webp", headers=headers)

@@ -1,0 +1,106 @@
+"""Ingest jobs: works come in by upload, one file or an archive, and are ingested in turn."""
+
+from __future__ import annotations
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, File, Form, Query, Request, Response, UploadFile
+from pydantic import BaseModel, Field
+
+from api.dependencies import Cursor, PageSize, ServicesDep, UploadsDep
+from api.schemas import ItemOut, JobDetail, JobOut, PageOut
+from api.uploads import Described
+from attribution.catalog import queries
+from attribution.catalog.models import Outcome
+from attribution.services import Services
+
+router = APIRouter(prefix="/ingest-jobs", tags=["ingest jobs"])
+
+
+class Upload(BaseModel):
+    """One image with what is known of it, or an archive with one folder per artist."""
+
+    file: Annotated[UploadFile, File(description="An image, or a zip, tar or tar.gz archive.")]
+    artist: str | None = Field(None, max_length=500, description="Needed for a single image.")
+    title: str | None = Field(None, max_length=1000)
+    tags: str = Field("", max_length=5000, description="Separated by commas.")
+    year: int | None = Field(None, ge=-10_000, le=10_000)
+    licence: str | None = Field(None, max_length=500, examples=["CC-BY-4.0"])
+    consent_index: bool = Field(default=True, description="May be found.")
+    consent_display: bool = Field(default=True, description="May be shown.")
+    consent_train: bool = Field(default=False, description="May train models.")
+    consent_generate: bool = Field(default=False, description="May steer generation.")
+
+    def described(self) -> Described:
+        """Return what is said about the file."""
+        granted = {
+            "index": self.consent_index,
+            "display": self.consent_display,
+            "train": self.consent_train,
+            "generate": self.consent_generate,
+        }
+        return Described(
+            artist=self.artist,
+            title=self.title,
+            tags=tuple(tag.strip() for tag in self.tags.split(",") if tag.strip()),
+            year=self.year,
+            licence=self.licence,
+            consent=tuple(purpose for purpose, given in granted.items() if given),
+        )
+
+
+@router.post("", summary="Upload works", status_code=202)
+def create_ingest_job(
+    upload: Annotated[Upload, Form(media_type="multipart/form-data")],
+    services: ServicesDep,
+    uploads: UploadsDep,
+    request: Request,
+    response: Response,
+) -> JobDetail:
+    """Take one image or an archive in; the job says what became of every file.
+
+    Members of an archive that cannot be used are refused one by one, the others go on.
+    """
+    job_id = uploads.accept(upload.file.file, upload.file.filename, upload.described())
+    where = request.app.url_path_for("get_ingest_job", job_id=job_id)
+    response.headers["location"] = str(where)
+    return _detail(services, job_id)
+
+
+@router.get("", summary="List ingest jobs")
+def list_ingest_jobs(
+    services: ServicesDep, cursor: Cursor = None, limit: PageSize = 100
+) -> PageOut[JobOut]:
+    """Jobs of the API and of the command line, the newest first."""
+    with services.sessions() as session:
+        page = queries.list_jobs(session, cursor=cursor, limit=limit)
+        return PageOut[JobOut].of(page, JobOut.model_validate)
+
+
+@router.get("/{job_id}", summary="Get one ingest job")
+def get_ingest_job(job_id: UUID, services: ServicesDep) -> JobDetail:
+    """How far a job is."""
+    return _detail(services, job_id)
+
+
+@router.get("/{job_id}/items", summary="List the files of an ingest job")
+def list_ingest_items(
+    job_id: UUID,
+    services: ServicesDep,
+    outcome: Annotated[Outcome | None, Query(description="Only these.")] = None,
+    cursor: Cursor = None,
+    limit: PageSize = 100,
+) -> PageOut[ItemOut]:
+    """List what became of every file, in the source's order."""
+    uploads = services.settings.uploads_path
+    with services.sessions() as session:
+        queries.job_by_id(session, job_id)
+        page = queries.list_items(session, job_id, outcome=outcome, cursor=cursor, limit=limit)
+        return PageOut[ItemOut].of(page, lambda row: ItemOut.of(row, uploads))
+
+
+def _detail(services: Services, job_id: UUID) -> JobDetail:
+    with services.sessions() as session:
+        job = queries.job_by_id(session, job_id)
+        return JobDetail.of(job, queries.job_summary(session, job_id))

@@ -1,0 +1,226 @@
+"""What the API sends: one model for each resource, made from catalogue rows and nothing else.
+
+Attributions and search results are the library's own dataclasses (`attribution.types`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Generic, Self, TypeVar
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from api.uploads import shown_path
+from attribution.catalog.models import (
+    Artist,
+    Artwork,
+    ArtworkStatus,
+    Claim,
+    IngestItem,
+    IngestJob,
+    JobStatus,
+    Outcome,
+    RecordedAttribution,
+)
+from attribution.catalog.queries import JobSummary, Page
+from attribution.types import Verdict
+
+Row = TypeVar("Row")
+Shown = TypeVar("Shown")
+
+
+class PageOut(BaseModel, Generic[Shown]):
+    """Some entries of a list."""
+
+    items: list[Shown]
+    next: str | None = Field(
+        description="Give it as `cursor` to get the next page; null at the end."
+    )
+
+    @classmethod
+    def of(cls, page: Page[Row], shape: Callable[[Row], Shown]) -> Self:
+        """Shape every row of a page."""
+        return cls(items=[shape(row) for row in page.items], next=page.next)
+
+
+class ArtistName(BaseModel):
+    """An artist, in short."""
+
+    slug: str = Field(examples=["claude-monet"])
+    name: str = Field(examples=["Claude Monet"])
+
+    @classmethod
+    def of(cls, artist: Artist) -> Self:
+        """Shape a row."""
+        return cls(slug=artist.slug, name=artist.name)
+
+
+class ArtistOut(ArtistName):
+    """An artist of the catalogue."""
+
+    works: int = Field(description="Works that can be found.", examples=[12])
+    aliases: list[str] = Field(description="Other names, confirmed.", examples=[["C. Monet"]])
+
+    @classmethod
+    def of_row(cls, row: tuple[Artist, int]) -> Self:
+        """Shape an artist, read with aliases, and the number of works."""
+        artist, works = row
+        aliases = [alias.name for alias in artist.aliases]
+        return cls(slug=artist.slug, name=artist.name, works=works, aliases=aliases)
+
+
+class ArtistDetail(ArtistOut):
+    """Everything about one artist."""
+
+    identifiers: dict[str, str] = Field(examples=[{"wikidata": "Q296"}])
+    likely_aliases: list[ArtistName] = Field(
+        description="Artists of nearly the same name: perhaps one person, never merged unasked."
+    )
+    created_at: datetime
+
+
+class ArtworkOut(BaseModel):
+    """One work, by the bytes of its file."""
+
+    id: UUID
+    artist: ArtistName
+    title: str | None
+    tags: list[str]
+    year: int | None
+    licence: str | None
+    status: ArtworkStatus
+    consent: list[str] = Field(examples=[["index", "display"]])
+    created_at: datetime
+
+    @classmethod
+    def of(cls, row: Artwork) -> Self:
+        """Shape a row, read with its artist."""
+        return cls(
+            id=row.id,
+            artist=ArtistName.of(row.artist),
+            title=row.title,
+            tags=row.tags,
+            year=row.year,
+            licence=row.licence,
+            status=row.status,
+            consent=list(row.consent),
+            created_at=row.created_at,
+        )
+
+
+class ClaimOut(BaseModel):
+    """Another artist who brought the same bytes."""
+
+    artist: ArtistName
+    created_at: datetime
+
+
+class ArtworkDetail(ArtworkOut):
+    """Everything about one work."""
+
+    reason: str | None = Field(description="Why it failed or was withdrawn.")
+    source: str | None
+    sha256: str
+    facts: Mapping[str, Any] = Field(description="Format, sides, and what was done to reach RGB.")
+    rights: Mapping[str, Any] = Field(description="What the file's metadata says of its rights.")
+    conflicting_claims: list[ClaimOut]
+
+    @classmethod
+    def of_row(cls, row: Artwork, claims: list[Claim]) -> Self:
+        """Shape a row and the claims on it, read with their artists."""
+        return cls(
+            **vars(ArtworkOut.of(row)),
+            reason=row.reason,
+            source=row.source,
+            sha256=row.sha256,
+            facts=row.facts,
+            rights=row.rights,
+            conflicting_claims=[
+                ClaimOut(artist=ArtistName.of(one.artist), created_at=one.created_at)
+                for one in claims
+            ],
+        )
+
+
+class JobOut(BaseModel):
+    """One portfolio on its way in."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    id: UUID
+    source: str = Field(examples=["upload:0f3c…/portfolio.zip", "/home/ann/portfolio"])
+    status: JobStatus
+    error: str | None
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+
+
+class JobDetail(JobOut):
+    """A job and how far it is."""
+
+    files: int
+    outcomes: dict[Outcome, int]
+    artists: int
+
+    @classmethod
+    def of(cls, job: IngestJob, summary: JobSummary) -> Self:
+        """Shape a job and its counts."""
+        return cls(
+            **vars(JobOut.model_validate(job)),
+            files=summary.total,
+            outcomes=dict(summary.outcomes),
+            artists=summary.artists,
+        )
+
+
+class ItemOut(BaseModel):
+    """What became of one file of a job."""
+
+    path: str
+    artist: str
+    outcome: Outcome
+    reason: str | None
+    artwork_id: UUID | None
+
+    @classmethod
+    def of(cls, row: IngestItem, uploads: Path) -> Self:
+        """Shape a row; `uploads` is the folder whose paths stay ours."""
+        return cls(
+            path=shown_path(row.path, uploads),
+            artist=row.artist,
+            outcome=row.outcome,
+            reason=row.reason,
+            artwork_id=row.artwork_id,
+        )
+
+
+class AttributionBrief(BaseModel):
+    """An earlier answer, in short."""
+
+    id: UUID
+    created_at: datetime
+    image_sha256: str
+    verdict: Verdict
+    artists: list[str] = Field(description="Slugs, best first.")
+
+    @classmethod
+    def of(cls, row: RecordedAttribution) -> Self:
+        """Shape a row."""
+        return cls(
+            id=row.id,
+            created_at=row.created_at,
+            image_sha256=row.image_sha256,
+            verdict=Verdict(row.verdict),
+            artists=[one["slug"] for one in row.answer["artists"]],
+        )
+
+
+class Readiness(BaseModel):
+    """What the service rests on: "ok", or what is wrong."""
+
+    ready: bool
+    checks: dict[str, str] = Field(examples=[{"database": "ok", "index": "ok", "models": "ok"}])

@@ -1,0 +1,394 @@
+"""The HTTP API over real embedded services."""
+
+from __future__ import annotations
+
+import io
+import time
+import zipfile
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+from fastapi.testclient import TestClient
+from PIL import Image
+
+from api.app import create_app
+from attribution.config import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+LOCAL = "http://localhost"
+
+
+def png(seed: int, side: int = 64) -> bytes:
+    """Return a picture of coarse coloured squares."""
+    rng = np.random.default_rng(seed)
+    grid = Image.fromarray(rng.integers(0, 256, (8, 8, 3), dtype=np.uint8))
+    buffer = io.BytesIO()
+    grid.resize((side, side), Image.Resampling.NEAREST).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def archive(members: dict[str, bytes]) -> bytes:
+    """Return a zip."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as file:
+        for name, data in members.items():
+            file.writestr(name, data)
+    return buffer.getvalue()
+
+
+def upload(client: TestClient, data: bytes, name: str = "a.png", **fields: str) -> dict[str, Any]:
+    """Upload, wait for the job, return it."""
+    response = client.post("/v1/ingest-jobs", files={"file": (name, data)}, data=fields)
+    assert response.status_code == 202, response.text
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        job: dict[str, Any] = client.get(response.headers["location"]).json()
+        if job["status"] in ("done", "failed"):
+            return job
+        time.sleep(0.02)
+    raise AssertionError(f"still not done: {job}")
+
+
+def settings(home: Path, **values: Any) -> Settings:
+    """Return settings for a collection of its own."""
+    return Settings(home=home, profile="stub", **values)
+
+
+@pytest.fixture
+def client(tmp_path: Path) -> Iterator[TestClient]:
+    """Open an application of its own, with low limits."""
+    app = create_app(settings(tmp_path / "home", max_image_mb=0.5, max_archive_mb=1))
+    with TestClient(app, base_url=LOCAL, raise_server_exceptions=False) as opened:
+        yield opened
+
+
+@pytest.fixture
+def filled(client: TestClient) -> TestClient:
+    """Fill it with three artists of four works each."""
+    names = ("Ann Örn", "Bob", "Cy")
+    members = {f"{name}/{n}.png": png(10 * a + n) for a, name in enumerate(names) for n in range(4)}
+    assert upload(client, archive(members), "all.zip")["outcomes"]["added"] == 12
+    return client
+
+
+def is_problem(response: Any, status: int, kind: str) -> dict[str, Any]:
+    """State that a response is this problem; returns it."""
+    assert response.status_code == status, response.text
+    assert response.headers["content-type"] == "application/problem+json"
+    body: dict[str, Any] = response.json()
+    assert body["status"] == status
+    assert body["type"] == f"/problems/{kind}"
+    assert body["title"]
+    assert body["detail"]
+    return body
+
+
+def test_one_work_goes_in_and_is_recognised(client: TestClient) -> None:
+    """The main job over HTTP: upload a work, attribute the same picture, read it again."""
+    job = upload(
+        client,
+        png(1),
+        "sea.png",
+        artist="Ann Örn",
+        title="Sea",
+        tags="blue, water",
+        year="1901",
+        licence="CC0-1.0",
+        consent_train="true",
+    )
+    assert (job["status"], job["files"], job["outcomes"]["added"]) == ("done", 1, 1)
+    assert job["source"].endswith("/sea.png")
+
+    (work,) = client.get("/v1/artworks").json()["items"]
+    assert work["artist"] == {"slug": "ann-orn", "name": "Ann Örn"}
+    assert (work["title"], work["tags"], work["year"]) == ("Sea", ["blue", "water"], 1901)
+    assert work["consent"] == ["index", "display", "train"]
+
+    response = client.post("/v1/attributions", files={"image": png(1)})
+    assert response.status_code == 201
+    answer = response.json()
+    assert answer["verdict"] == "copy"
+    assert answer["copy_of"]["id"] == work["id"]
+    assert answer["artists"][0]["slug"] == "ann-orn"
+    assert set(answer["artists"][0]["works"][0]) == {"id", "title", "similarity"}
+    assert client.get(response.headers["location"]).json() == answer
+    (brief,) = client.get("/v1/attributions").json()["items"]
+    assert (brief["id"], brief["artists"]) == (answer["id"], ["ann-orn"])
+
+
+def test_an_archive_says_what_became_of_every_file(client: TestClient, tmp_path: Path) -> None:
+    """Works of an archive are added, hostile and broken members refused with a reason."""
+    data = archive(
+        {
+            "Ann/1.png": png(1),
+            "Bob/2.png": png(2),
+            "Bob/broken.png": b"no picture",
+            "../escape.png": png(3),
+            "Bob/more.zip": b"PK",
+            "metadata.jsonl": b'{"file_name": "Ann/1.png", "title": "Sea"}\n',
+        }
+    )
+    job = upload(client, data, "all.zip")
+    items = client.get(f"/v1/ingest-jobs/{job['id']}/items").json()["items"]
+
+    assert job["outcomes"] == {"pending": 0, "added": 2, "known": 0, "conflict": 0, "refused": 3}
+    outcomes = {one["path"]: one["outcome"] for one in items}
+    assert outcomes["Ann/1.png"] == "added"
+    assert {outcomes[name] for name in ("Bob/broken.png", "../escape.png", "Bob/more.zip")} == {
+        "refused"
+    }
+    assert all(one["reason"] for one in items if one["outcome"] == "refused")
+    assert str(tmp_path) not in str(items)
+    titles = {one["title"] for one in client.get("/v1/artworks").json()["items"]}
+    assert titles == {"Sea", "2"}
+
+
+def test_uploads_are_deleted_when_their_job_has_ended(client: TestClient, tmp_path: Path) -> None:
+    """Neither a job that is done nor an upload that is refused leaves files."""
+    upload(client, png(1), artist="Ann")
+    refused = client.post("/v1/ingest-jobs", files={"file": archive({"readme.txt": b"x"})})
+    is_problem(refused, 422, "bad-input")
+
+    deadline = time.monotonic() + 5
+    while list((tmp_path / "home" / "uploads").iterdir()) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert list((tmp_path / "home" / "uploads").iterdir()) == []
+
+
+def test_a_file_name_is_never_a_path(client: TestClient) -> None:
+    """A client's file name is shown without its folders and used for nothing."""
+    job = upload(client, png(1), "../../etc/pass\x01wd.png", artist="Ann")
+
+    assert job["status"] == "done"
+    assert job["source"].count("/") == 1
+    assert ".." not in job["source"]
+
+
+def test_lists_come_in_pages(filled: TestClient) -> None:
+    """Following `next` shows every entry once."""
+    for path, total in (("/v1/artworks", 12), ("/v1/artists", 3)):
+        seen, cursor = [], None
+        while True:
+            page = filled.get(
+                path, params={"limit": 2} | ({"cursor": cursor} if cursor else {})
+            ).json()
+            seen += [one.get("id", one.get("slug")) for one in page["items"]]
+            if not (cursor := page["next"]):
+                break
+        assert len(seen) == len(set(seen)) == total
+    is_problem(filled.get("/v1/artworks?cursor=nonsense"), 422, "bad-input")
+    is_problem(filled.get("/v1/artworks?limit=0"), 422, "invalid-request")
+
+
+def test_an_artist_with_likely_aliases(filled: TestClient) -> None:
+    """Names that fold to the same are proposed, not merged."""
+    upload(filled, png(99), artist="orn, ann")
+
+    artist = filled.get("/v1/artists/ann-orn").json()
+    assert (artist["name"], artist["works"]) == ("Ann Örn", 4)
+    assert [one["name"] for one in artist["likely_aliases"]] == ["orn, ann"]
+    works = filled.get("/v1/artworks", params={"artist": "ann-orn"}).json()["items"]
+    assert len(works) == 4
+
+
+def test_a_conflicting_claim_is_shown(filled: TestClient) -> None:
+    """The same bytes under a second artist are one work with a claim."""
+    job = upload(filled, png(0), artist="Bob")
+    assert job["outcomes"]["conflict"] == 1
+    (item,) = filled.get(f"/v1/ingest-jobs/{job['id']}/items").json()["items"]
+
+    work = filled.get(f"/v1/artworks/{item['artwork_id']}").json()
+    assert work["artist"]["name"] == "Ann Örn"
+    assert [one["artist"]["name"] for one in work["conflicting_claims"]] == ["Bob"]
+    assert work["facts"]["format"] == "PNG"
+
+
+def test_a_thumbnail_obeys_consent(client: TestClient) -> None:
+    """A picture is shown and revalidated; without consent it is refused, saying why."""
+    upload(client, png(1), artist="Ann", title="shown")
+    upload(client, png(2), artist="Ann", title="hidden", consent_display="false")
+    works = {one["title"]: one["id"] for one in client.get("/v1/artworks").json()["items"]}
+
+    shown = client.get(f"/v1/artworks/{works['shown']}/thumbnail")
+    assert shown.headers["content-type"] == "image/webp"
+    assert shown.headers["x-content-type-options"] == "nosniff"
+    assert Image.open(io.BytesIO(shown.content)).format == "WEBP"
+    again = client.get(
+        f"/v1/artworks/{works['shown']}/thumbnail", headers={"if-none-match": shown.headers["etag"]}
+    )
+    assert (again.status_code, again.content) == (304, b"")
+    hidden = client.get(f"/v1/artworks/{works['hidden']}/thumbnail")
+    assert "'display'" in is_problem(hidden, 403, "not-allowed")["detail"]
+
+
+def test_search_by_words_and_picture(filled: TestClient) -> None:
+    """Each hit says what every leg gave; filters hold."""
+    upload(filled, png(50), artist="Dee", title="red sailing boat", licence="CC0-1.0", year="1900")
+
+    best = filled.get("/v1/search", params={"q": "sailing boat"}).json()["hits"][0]
+    assert (best["title"], best["slug"]) == ("red sailing boat", "dee")
+    assert "text" in best["legs"]
+    found = filled.post("/v1/search", files={"image": png(50)}, data={"limit": "3"}).json()["hits"]
+    assert found[0]["title"] == "red sailing boat"
+    assert len(found) == 3
+    only = filled.post(
+        "/v1/search", files={"image": png(50)}, data={"q": "boat", "artist": ["bob", "cy"]}
+    ).json()["hits"]
+    assert {one["slug"] for one in only} == {"bob", "cy"}
+    old = filled.get("/v1/search", params={"q": "boat", "year_to": 1950, "licence": "CC0-1.0"})
+    assert [one["slug"] for one in old.json()["hits"]] == ["dee"]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "kind"),
+    [
+        ("GET", "/v1/nothing", 404, "not-found"),
+        ("DELETE", "/v1/artists", 405, "method-not-allowed"),
+        ("GET", "/v1/artists/nobody", 404, "not-found"),
+        ("GET", "/v1/artworks?artist=nobody", 404, "not-found"),
+        ("GET", "/v1/artworks/no-uuid", 422, "invalid-request"),
+        ("GET", "/v1/artworks/00000000-0000-0000-0000-000000000000", 404, "not-found"),
+        ("GET", "/v1/ingest-jobs/00000000-0000-0000-0000-000000000000", 404, "not-found"),
+        ("GET", "/v1/ingest-jobs/00000000-0000-0000-0000-000000000000/items", 404, "not-found"),
+        ("GET", "/v1/attributions/00000000-0000-0000-0000-000000000000", 404, "not-found"),
+        ("GET", "/v1/search", 422, "bad-input"),
+        ("GET", "/v1/search?q=%20", 422, "bad-input"),
+        ("GET", "/v1/search?q=x&artist=nobody", 404, "not-found"),
+        ("POST", "/v1/attributions", 422, "invalid-request"),
+        ("POST", "/v1/search", 422, "bad-input"),
+    ],
+)
+def test_errors_are_problems(
+    client: TestClient, method: str, path: str, status: int, kind: str
+) -> None:
+    """Whatever is wrong with a request, the answer is a problem of a stable type."""
+    is_problem(client.request(method, path), status, kind)
+
+
+def test_bad_images_say_why(client: TestClient) -> None:
+    """A bad image has a keyword beside its sentence."""
+    for data, reason in ((b"", "empty"), (png(1)[:300], "broken")):
+        response = client.post("/v1/attributions", files={"image": data})
+        assert is_problem(response, 422, "bad-image")["reason"] == reason
+    assert is_problem(client.post("/v1/ingest-jobs", files={"file": png(1)}), 422, "bad-input")[
+        "detail"
+    ].startswith("a single work needs an artist")
+
+
+def test_too_large_uploads_are_refused(client: TestClient) -> None:
+    """By the announced length, by what arrives without one, and by the image itself."""
+    form = {"content-type": "multipart/form-data; boundary=x"}
+    is_problem(client.post("/v1/attributions", files={"image": bytes(3 << 20)}), 413, "too-large")
+    is_problem(client.post("/v1/attributions", files={"image": bytes(600_000)}), 413, "too-large")
+    is_problem(
+        client.post("/v1/ingest-jobs", files={"file": bytes(3 << 20)}, data={"artist": "A"}),
+        413,
+        "too-large",
+    )
+    is_problem(
+        client.post("/v1/attributions", content=b"", headers=form | {"content-length": "9" * 30}),
+        413,
+        "too-large",
+    )
+
+
+def test_foreign_hosts_and_pages_are_refused(tmp_path: Path) -> None:
+    """Neither a rebound name nor a page of another site reaches the API."""
+    app = create_app(settings(tmp_path, allowed_hosts=["art.example.org"]))
+    with TestClient(app, base_url=LOCAL) as client:
+        evil = client.get("/v1/artists", headers={"host": "evil.example"})
+        is_problem(evil, 421, "misdirected-request")
+        for host in ("localhost:8000", "127.0.0.1", "[::1]:8000", "art.example.org"):
+            assert client.get("/v1/artists", headers={"host": host}).status_code == 200
+        for origin in ("http://evil.example", "null", "http://localhost:9"):
+            answer = client.post(
+                "/v1/attributions", files={"image": png(1)}, headers={"origin": origin}
+            )
+            is_problem(answer, 403, "cross-site-request")
+        for origin in (LOCAL, "https://art.example.org"):
+            answer = client.post(
+                "/v1/attributions", files={"image": png(1)}, headers={"origin": origin}
+            )
+            assert answer.status_code == 201
+        headers = client.get("/v1/artists").headers
+        assert headers["cache-control"] == "no-store"
+        assert headers["x-content-type-options"] == "nosniff"
+        assert "access-control-allow-origin" not in headers
+
+
+def test_a_defect_shows_nothing_of_the_inside(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An error that nobody foresaw is a plain 500."""
+
+    def broken(_: object) -> None:
+        raise RuntimeError("secret path /home/ann")
+
+    monkeypatch.setattr("attribution.catalog.queries.proposed_aliases", broken)
+    upload(client, png(1), artist="Ann")
+    body = is_problem(client.get("/v1/artists/ann"), 500, "internal-error")
+    assert "secret" not in str(body)
+
+
+def test_health_readiness_and_metrics(filled: TestClient) -> None:
+    """Each part is named; requests are counted by operation, not by path."""
+    assert filled.get("/healthz").json() == {"status": "ok"}
+    ready = filled.get("/readyz").json()
+    assert ready == {"ready": True, "checks": dict.fromkeys(("database", "index", "models"), "ok")}
+    filled.get("/v1/artists/bob")
+    filled.get("/nowhere/1")
+    text = filled.get("/metrics").text
+    assert 'lawful_works{status="indexed"} 12.0' in text
+    assert 'lawful_http_requests_total{operation="get_artist",status="200"} 1.0' in text
+    assert 'lawful_http_requests_total{operation="none",status="404"} 1.0' in text
+    assert "/nowhere" not in text
+
+
+def test_readiness_names_what_is_down(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A part that does not answer is named, with 503."""
+    from attribution.errors import BackendUnavailable
+
+    def down(_: object) -> None:
+        raise BackendUnavailable("the database is away")
+
+    monkeypatch.setattr("attribution.catalog.queries.counts", down)
+    response = client.get("/readyz")
+    assert response.status_code == 503
+    assert response.json()["checks"]["database"] == "the database is away"
+    assert response.json()["checks"]["index"] == "ok"
+
+
+def test_many_ask_while_a_job_runs(filled: TestClient) -> None:
+    """Eight threads attribute while an archive is ingested; nobody fails."""
+    data = archive({f"Eve/{n}.png": png(1000 + n) for n in range(100)})
+
+    def ask(seed: int) -> str:
+        response = filled.post("/v1/attributions", files={"image": png(seed)})
+        assert response.status_code == 201, response.text
+        slug: str = response.json()["copy_of"]["slug"]
+        return slug
+
+    with ThreadPoolExecutor(9) as threads:
+        job = threads.submit(upload, filled, data, "eve.zip")
+        answers = list(threads.map(ask, [0, 1, 2, 3, 10, 11, 12, 13] * 5))
+        assert job.result()["outcomes"]["added"] == 100
+    assert answers == (["ann-orn"] * 4 + ["bob"] * 4) * 5
+
+
+def test_the_description_is_complete(client: TestClient) -> None:
+    """Every operation has a short id, a summary, a tag, and says that errors are problems."""
+    paths = client.get("/openapi.json").json()["paths"]
+    operations = [one for methods in paths.values() for one in methods.values()]
+
+    assert len(operations) >= 17
+    for one in operations:
+        assert one["operationId"].isidentifier()
+        assert one["summary"]
+        assert one["tags"]
+        assert "application/problem+json" in one["responses"]["default"]["content"]
+    assert len({one["operationId"] for one in operations}) == len(operations)
