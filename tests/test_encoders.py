@@ -1,0 +1,256 @@
+"""What every encoder promises, held by all of them: the stub, the starter, and fresh checkpoints.
+
+The fresh ones are saved by the test in the formats that people's own models come in, with random
+weights: they go through open_clip and diffusers as a downloaded model would.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw, ImageOps
+
+from attribution.encoders.clip import ClipEncoder, ClipSpec
+from attribution.encoders.profiles import fingerprint, load_encoders
+from attribution.encoders.stub import StubEncoder
+from attribution.encoders.vae import VaeEncoder, VaeSpec
+from attribution.errors import ModelUnavailable
+from attribution.ports import Encoder, TextEncoder
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+KINDS = ("stub", "starter clip", "starter vae", "own clip", "own kl", "own tiny")
+TINY_CLIP = {
+    "embed_dim": 16,
+    "vision_cfg": {"image_size": 32, "layers": 1, "width": 64, "patch_size": 16},
+    "text_cfg": {"context_length": 8, "vocab_size": 49_408, "width": 16, "heads": 1, "layers": 1},
+}
+GOLDEN_TOLERANCE = 0.02  # other processors round differently, other models differ by far more
+
+
+@pytest.fixture(scope="module")
+def own(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Encoder]:
+    """Fresh models, saved and read again."""
+    folder = tmp_path_factory.mktemp("own")
+    _save_clip(folder / "clip")
+    _save_vaes(folder)
+    kl = VaeSpec(str(folder), subfolder="kl", size_px=32)
+    tiny = VaeSpec(str(folder / "tiny"), kind="AutoencoderTiny", size_px=32)
+    return {
+        "own clip": ClipEncoder(ClipSpec(f"local-dir:{folder / 'clip'}"), device="cpu"),
+        "own kl": VaeEncoder(kl, device="cpu"),
+        "own tiny": VaeEncoder(tiny, device="cpu"),
+    }
+
+
+@pytest.fixture(scope="module")
+def encoders(own: dict[str, Encoder]) -> dict[str, Encoder]:
+    """Every kind of encoder, each loaded once."""
+    clip, vae = load_encoders("starter", device="cpu")
+    return {"stub": StubEncoder(), "starter clip": clip, "starter vae": vae, **own}
+
+
+@pytest.fixture(params=KINDS)
+def encoder(request: pytest.FixtureRequest, encoders: dict[str, Encoder]) -> Encoder:
+    """One encoder at a time."""
+    return encoders[request.param]
+
+
+def pictures() -> list[Image.Image]:
+    """A drawing, noise, blanks, and shapes that a resize might break on."""
+    noise = np.random.default_rng(0).integers(0, 256, (40, 70, 3), dtype=np.uint8)
+    return [
+        drawing("red"),
+        Image.fromarray(noise),
+        Image.new("RGB", (64, 64), "white"),
+        Image.new("RGB", (10, 10), "black"),
+        Image.new("RGB", (1, 1), "green"),
+        Image.linear_gradient("L").convert("RGB").resize((1, 300)),
+        Image.linear_gradient("L").convert("RGB").resize((300, 1)),
+    ]
+
+
+def drawing(colour: str) -> Image.Image:
+    """A round thing on a stand."""
+    picture = Image.new("RGB", (200, 150), "white")
+    pen = ImageDraw.Draw(picture)
+    pen.ellipse((60, 10, 140, 90), fill=colour, outline="black", width=4)
+    pen.rectangle((95, 90, 105, 140), fill="brown")
+    return picture
+
+
+def test_rows_are_unit_vectors(encoder: Encoder) -> None:
+    """Every picture, blank and one pixel wide ones too, gets finite unit rows of stated width."""
+    rows = encoder.encode(pictures())
+
+    assert set(rows) == set(encoder.info.vectors)
+    for name, matrix in rows.items():
+        assert matrix.shape == (len(pictures()), encoder.info.vectors[name])
+        assert matrix.dtype == np.float32
+        np.testing.assert_allclose(np.linalg.norm(matrix, axis=1), 1, atol=1e-4)
+
+
+def test_batches_change_nothing(encoder: Encoder) -> None:
+    """A picture's vector is the same alone and among others, in the order given."""
+    together = encoder.encode(pictures())
+    backwards = encoder.encode(pictures()[::-1])
+    alone = [encoder.encode([picture]) for picture in pictures()]
+
+    for name, matrix in together.items():
+        np.testing.assert_allclose(backwards[name][::-1], matrix, atol=1e-4)
+        np.testing.assert_allclose(np.concatenate([row[name] for row in alone]), matrix, atol=1e-4)
+
+
+def test_again_is_the_same(encoder: Encoder) -> None:
+    """Encoding is deterministic to the last bit."""
+    first, second = encoder.encode(pictures()), encoder.encode(pictures())
+
+    assert all(np.array_equal(first[name], second[name]) for name in first)
+
+
+def test_description_is_complete(encoder: Encoder) -> None:
+    """What is stored beside the vectors names weights and preprocessing."""
+    info = encoder.info
+
+    assert info.revision
+    assert info.preprocessing
+    assert all(width > 0 for width in info.vectors.values())
+
+
+@pytest.mark.parametrize("kind", ["stub", "starter clip", "own clip"])
+def test_texts_live_in_an_image_space(kind: str, encoders: dict[str, Encoder]) -> None:
+    """Texts, empty and overlong ones too, get unit rows as wide as the images they search."""
+    encoder = encoders[kind]
+    assert isinstance(encoder, TextEncoder)
+    rows = encoder.encode_text(["red sailing boat", "", "word " * 500, "красная лодка"])
+
+    assert rows.shape == (4, encoder.info.vectors[encoder.text_vector])
+    np.testing.assert_allclose(np.linalg.norm(rows, axis=1), 1, atol=1e-4)
+    np.testing.assert_allclose(encoder.encode_text(["red sailing boat"])[0], rows[0], atol=1e-4)
+
+
+def test_vaes_have_no_words(encoders: dict[str, Encoder]) -> None:
+    """The second capability is asked for, not assumed."""
+    assert not isinstance(encoders["starter vae"], TextEncoder)
+
+
+def test_weights_make_the_revision(own: dict[str, Encoder]) -> None:
+    """Different weights of one kind are different models."""
+    prints = {fingerprint([encoder]) for encoder in own.values()}
+
+    assert len(prints) == len(own)
+
+
+def test_starter_sees_what_is_alike(encoders: dict[str, Encoder]) -> None:
+    """In every space a shrunk copy is nearer than a picture of something else."""
+    noise = pictures()[1]
+    small = drawing("red").resize((120, 90))
+    for kind in ("starter clip", "starter vae"):
+        for name, rows in encoders[kind].encode([drawing("red"), small, noise]).items():
+            near, far = rows[0] @ rows[1], rows[0] @ rows[2]
+            assert near > max(far, 0.8), name
+
+
+def test_layout_sees_places_and_style_does_not(encoders: dict[str, Encoder]) -> None:
+    """A mirrored drawing keeps its style and loses its layout."""
+    picture = Image.new("RGB", (128, 128), "white")
+    picture.paste(drawing("red").resize((64, 64)), (0, 0))
+    rows = encoders["starter vae"].encode([picture, ImageOps.mirror(picture)])
+    style, layout = (rows[name][0] @ rows[name][1] for name in ("vae_style", "vae_layout"))
+
+    assert style > layout + 0.2
+
+
+def test_words_find_pictures(encoders: dict[str, Encoder]) -> None:
+    """The starter CLIP, small as it is, tells a drawn flag from a drawn face by the word."""
+    clip = encoders["starter clip"]
+    assert isinstance(clip, TextEncoder)
+    images = clip.encode([_flag(), _face()])["clip"]
+    texts = clip.encode_text(["flag", "face smile"])
+
+    assert (texts @ images.T).argmax(axis=1).tolist() == [0, 1]
+
+
+def test_checkpoint_for_quickgelu_is_refused(tmp_path: Path) -> None:
+    """A checkpoint that open_clip says was trained with QuickGELU never loads without it."""
+    import open_clip
+    import torch
+
+    path = tmp_path / "ViT-B-32.pt"
+    torch.save(open_clip.create_model("ViT-B-32").state_dict(), path)
+    spec = ClipSpec("ViT-B-32", str(path))
+
+    assert ClipEncoder(spec, device="cpu").info.vectors == {
+        "clip": 512
+    }  # a local file does not say
+
+
+def test_missing_folder_is_named(tmp_path: Path) -> None:
+    """A path without a model: the error names it, and the profile that needs none."""
+    for encoder in (
+        VaeEncoder(VaeSpec(str(tmp_path / "gone")), device="cpu"),
+        ClipEncoder(ClipSpec(f"local-dir:{tmp_path / 'gone'}"), device="cpu"),
+    ):
+        with pytest.raises(ModelUnavailable, match=r"gone.*check the path.*starter"):
+            encoder.encode(pictures())
+
+
+def _flag() -> Image.Image:
+    picture = Image.new("RGB", (240, 160), "white")
+    pen = ImageDraw.Draw(picture)
+    pen.rectangle((0, 0, 80, 160), fill="blue")
+    pen.rectangle((160, 0, 240, 160), fill="red")
+    return picture
+
+
+def _face() -> Image.Image:
+    picture = Image.new("RGB", (200, 200), "white")
+    pen = ImageDraw.Draw(picture)
+    pen.ellipse((10, 10, 190, 190), fill="yellow", outline="black", width=5)
+    pen.ellipse((60, 60, 80, 95), fill="black")
+    pen.ellipse((120, 60, 140, 95), fill="black")
+    pen.arc((50, 60, 150, 150), 20, 160, fill="black", width=6)
+    return picture
+
+
+def _save_clip(folder: Path) -> None:
+    """Save a random open_clip model in the layout of `local-dir:`."""
+    import open_clip
+    import torch
+    from safetensors.torch import save_file
+
+    folder.mkdir()
+    torch.manual_seed(0)
+    size = TINY_CLIP["vision_cfg"]["image_size"]  # type: ignore[index]  # a literal of mixed values
+    configuration = {
+        "model_cfg": TINY_CLIP,
+        "preprocess_cfg": {"mean": [0.5] * 3, "std": [0.5] * 3, "size": size},
+    }
+    (folder / "open_clip_config.json").write_text(json.dumps(configuration), encoding="utf-8")
+    model = open_clip.create_model(f"local-dir:{folder}", load_weights=False)
+    save_file(model.state_dict(), folder / "open_clip_model.safetensors")
+
+
+def _save_vaes(folder: Path) -> None:
+    """Save a random AutoencoderKL and a random AutoencoderTiny as diffusers does."""
+    import diffusers
+    import torch
+
+    torch.manual_seed(0)
+    diffusers.AutoencoderKL(
+        down_block_types=("DownEncoderBlock2D",) * 2,
+        up_block_types=("UpDecoderBlock2D",) * 2,
+        block_out_channels=(8, 8),
+        norm_num_groups=4,
+        shift_factor=0.1,
+    ).save_pretrained(folder / "kl")
+    diffusers.AutoencoderTiny(
+        encoder_block_out_channels=(8, 8),
+        decoder_block_out_channels=(8, 8),
+        num_encoder_blocks=(1, 1),
+        num_decoder_blocks=(1, 1),
+    ).save_pretrained(folder / "tiny")
