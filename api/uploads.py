@@ -156,7 +156,7 @@ def _one_work(path: Path, said: Described) -> SourceItem:
     return SourceItem(
         path=path,
         artist=said.artist,
-        title=said.title,
+        title=said.title or path.stem,
         tags=said.tags,
         year=said.year,
         licence=said.licence,

@@ -78,7 +78,7 @@ def _run(command: Sequence[str], home: Path) -> None:
     user = NOBODY if os.geteuid() == 0 else None
     said = home / "said"  # a file: the server keeps a pipe open and would be waited for
     with said.open("w") as out:
-        done = subprocess.run(  # noqa: S603 - the programs of the wheel
+        done = subprocess.run(
             command,
             cwd=home,
             stdout=out,

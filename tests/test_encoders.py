@@ -61,7 +61,7 @@ def encoder(request: pytest.FixtureRequest, encoders: dict[str, Encoder]) -> Enc
 
 
 def pictures() -> list[Image.Image]:
-    """A drawing, noise, blanks, and shapes that a resize might break on."""
+    """Return a drawing, noise, blanks, and shapes that a resize might break on."""
     noise = np.random.default_rng(0).integers(0, 256, (40, 70, 3), dtype=np.uint8)
     return [
         drawing("red"),
@@ -75,7 +75,7 @@ def pictures() -> list[Image.Image]:
 
 
 def drawing(colour: str) -> Image.Image:
-    """A round thing on a stand."""
+    """Draw a round thing on a stand."""
     picture = Image.new("RGB", (200, 150), "white")
     pen = ImageDraw.Draw(picture)
     pen.ellipse((60, 10, 140, 90), fill=colour, outline="black", width=4)
@@ -237,9 +237,9 @@ def _save_clip(folder: Path) -> None:
 
 def _save_vaes(folder: Path) -> None:
     """Save a random AutoencoderKL and a random AutoencoderTiny as diffusers does."""
-    import diffusers
     import torch
 
+    diffusers: Any = import_module("diffusers")  # it ships no types
     torch.manual_seed(0)
     diffusers.AutoencoderKL(
         down_block_types=("DownEncoderBlock2D",) * 2,

@@ -67,7 +67,7 @@ def job_by_id(session: Session, job_id: UUID) -> IngestJob:
     """Return a job; raises NotFound."""
     job = session.get(IngestJob, job_id)
     if job is None:
-        raise NotFound(f"no ingest job {job_id}; GET /v1/jobs lists them")
+        raise NotFound(f"no ingest job {job_id}; GET /v1/ingest-jobs lists them")
     return job
 
 

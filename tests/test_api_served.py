@@ -1,0 +1,159 @@
+"""The API as it is served: a running server, large uploads, and the examples of its document."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import socket
+import threading
+import time
+from contextlib import contextmanager
+from pathlib import Path
+from string import Template
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import uvicorn
+from fastapi.testclient import TestClient
+
+from api.app import create_app
+from tests.test_api import LOCAL, archive, png, settings, upload
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+DOCUMENT = Path(__file__).parents[1] / "docs" / "api.md"
+MIB = 1 << 20
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[tuple[str, int]]:
+    """Serve on a free port of loopback; images up to 1 MiB, archives up to 2."""
+    app = create_app(settings(tmp_path / "home", max_image_mb=1, max_archive_mb=2))
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        running = uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="on"))
+        thread = threading.Thread(target=running.run, kwargs={"sockets": [listening]})
+        thread.start()
+        try:
+            while not running.started:
+                assert thread.is_alive()
+                time.sleep(0.02)
+            yield listening.getsockname()
+        finally:
+            running.should_exit = True
+            thread.join()
+
+
+@contextmanager
+def sending(address: tuple[str, int], *headers: str) -> Iterator[socket.socket]:
+    """Begin a POST of a form."""
+    with socket.create_connection(address, timeout=10) as connection:
+        lines = [
+            "POST /v1/ingest-jobs HTTP/1.1",
+            "Host: localhost",
+            "Content-Type: multipart/form-data; boundary=x",
+            *headers,
+        ]
+        connection.sendall("\r\n".join(lines).encode() + b"\r\n\r\n")
+        yield connection
+
+
+PART = b'--x\r\nContent-Disposition: form-data; name="file"; filename="a.zip"\r\n\r\n'
+
+
+def test_an_endless_upload_is_stopped(server: tuple[str, int]) -> None:
+    """Without a length, the limit holds for what arrives: nobody reads to the end."""
+    sent = 0
+    with sending(server, "Transfer-Encoding: chunked") as connection:
+        try:
+            for chunk in (PART, *[bytes(MIB // 4)] * 1000):
+                connection.sendall(b"%x\r\n%s\r\n" % (len(chunk), chunk))
+                sent += len(chunk)
+        except OSError:  # the server has hung up
+            pass
+    assert sent < 100 * MIB
+
+
+def test_the_answer_comes_before_the_end(server: tuple[str, int]) -> None:
+    """A sender who listens is told 413 after the limit; an announced length at once."""
+    with sending(server, "Transfer-Encoding: chunked") as connection:
+        for chunk in (PART, *[bytes(MIB // 4)] * 12, bytes(MIB // 4)):
+            connection.sendall(b"%x\r\n%s\r\n" % (len(chunk), chunk))
+        assert connection.recv(1000).startswith(b"HTTP/1.1 413")
+    with sending(server, f"Content-Length: {10**12}") as connection:
+        answer = connection.recv(1000)
+        assert answer.startswith(b"HTTP/1.1 413")
+        assert b"application/problem+json" in answer
+
+
+def test_a_length_that_lies_cannot_pass(server: tuple[str, int]) -> None:
+    """More bytes than announced are no part of the body."""
+    with sending(server, f"Content-Length: {len(PART)}") as connection:
+        connection.sendall(PART + bytes(MIB))
+        assert b" 4" in connection.recv(1000).split(b"\r\n")[0]
+
+
+def test_the_examples_of_the_document_run(tmp_path: Path) -> None:
+    """Every `curl` of docs/api.md does what the page says, in its order."""
+    (tmp_path / "picture.png").write_bytes(png(1))
+    (tmp_path / "portfolio.zip").write_bytes(archive({"Bob/1.png": png(2)}))
+    commands = re.findall(r"^\$ (curl .*)$", DOCUMENT.read_text(), re.MULTILINE)
+    assert len(commands) >= 18
+
+    with TestClient(create_app(settings(tmp_path / "home")), base_url=LOCAL) as client:
+        upload(
+            client, png(1), artist="Ann Example", title="Red boat", year="1901", licence="CC0-1.0"
+        )
+        known = {"API": ""} | ids(client, png(1))
+        for command in commands:
+            response = run(client, shlex.split(Template(command).substitute(known)), tmp_path)
+            assert response.status_code < 300, f"{command}: {response.text}"
+            if "items?outcome=added" in command or "v1/search" in command:
+                assert next(iter(response.json().values())), command
+
+
+def ids(client: TestClient, picture: bytes) -> dict[str, str]:
+    """Return what the page's variables stand for."""
+    upload(client, png(3), artist="Cy")
+
+    def items(path: str) -> Any:  # noqa: ANN401  JSON
+        return client.get(path).json()["items"]
+
+    return {
+        "JOB": items("/v1/ingest-jobs")[0]["id"],
+        "WORK": items("/v1/artworks")[0]["id"],
+        "ANSWER": client.post("/v1/attributions", files={"image": picture}).json()["id"],
+        "NEXT": client.get("/v1/artworks?limit=1").json()["next"],
+    }
+
+
+def run(client: TestClient, words: list[str], folder: Path) -> Any:  # noqa: ANN401  httpx
+    """Do what curl would with the options that the page uses: -F, -G, -d, -o."""
+    form: dict[str, str] = {}
+    files: dict[str, bytes] = {}
+    query: dict[str, str] = {}
+    path, rest = "", iter(words[1:])
+    for word in rest:
+        if word == "-F":
+            name, value = next(rest).split("=", 1)
+            if value.startswith("@"):
+                files[name] = (folder / value[1:]).read_bytes()
+            else:
+                form[name] = value
+        elif word in ("-d", "--data-urlencode"):
+            name, value = next(rest).split("=", 1)
+            query[name] = value
+        elif word == "-o":
+            next(rest)
+        elif word != "-G":
+            path = word
+    if files:
+        return client.post(path, files=files, data=form)
+    return client.get(path, params=query or None)
+
+
+def test_the_json_examples_are_json() -> None:
+    """The answers that the page shows can be parsed."""
+    for example in re.findall(r"```json\n(.*?)```", DOCUMENT.read_text(), re.DOTALL):
+        assert json.loads(example)
