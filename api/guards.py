@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.exceptions import HTTPException
+from starlette.formparsers import MultiPartException
 
 from api.problems import problem
 
@@ -45,7 +45,10 @@ class Guard:
         if refusal is not None:
             await refusal(scope, receive, send)
         else:
-            await self._app(scope, _bounded(receive, limit), _with_headers(send))
+            bounded = _Bounded(receive, _with_headers(send), limit)
+            await self._app(scope, bounded.receive, bounded.send)
+            if bounded.is_exceeded:
+                await _too_large(limit)(scope, receive, send)
 
     def _limit(self, scope: Scope) -> int:
         """Return how many bytes a body may have; what an image itself may have is its reader's."""
@@ -68,7 +71,7 @@ class Guard:
             )
         length = headers.get("content-length", "")
         if length.isascii() and length.isdigit() and int(length[:20]) > limit:
-            return problem(413, "too large", _too_large(limit))
+            return _too_large(limit)
         return None
 
     def _may_be_called(self, host: str) -> bool:
@@ -95,20 +98,30 @@ def _is_address(name: str) -> bool:
     return True
 
 
-def _bounded(receive: Receive, limit: int) -> Receive:
-    """Count what arrives, whatever the headers promised."""
-    size = 0
+class _Bounded:
+    """Counts what arrives, whatever the headers promised, and has the last word when it is more."""
 
-    async def bounded() -> Message:
-        nonlocal size
-        message = await receive()
-        size += len(message.get("body", b""))
-        if size > limit:
-            # The form parser lets this one error of the framework through.
-            raise HTTPException(413, _too_large(limit))
+    def __init__(self, receive: Receive, send: Send, limit: int) -> None:
+        self._receive, self._send, self._left = receive, send, limit
+
+    @property
+    def is_exceeded(self) -> bool:
+        """Whether more has arrived than may."""
+        return self._left < 0
+
+    async def receive(self) -> Message:
+        """Pass a piece of the body on; raises once it is too much."""
+        message = await self._receive()
+        self._left -= len(message.get("body", b""))
+        if self.is_exceeded:
+            # The form parser closes its temporary files for this error alone.
+            raise MultiPartException("too large")
         return message
 
-    return bounded
+    async def send(self, message: Message) -> None:
+        """Pass an answer on, unless it is only the echo of the error above."""
+        if not self.is_exceeded:
+            await self._send(message)
 
 
 def _with_headers(send: Send) -> Send:
@@ -124,8 +137,10 @@ def _with_headers(send: Send) -> Send:
     return sending
 
 
-def _too_large(limit: int) -> str:
-    return (
+def _too_large(limit: int) -> JSONResponse:
+    detail = (
         f"the request has more than {limit / 2**20:.1f} MiB; send less, or raise "
         f"LAWFUL_MAX_IMAGE_MB or LAWFUL_MAX_ARCHIVE_MB"
     )
+    # Closed, or the server would go on reading what nobody wants.
+    return problem(413, "too large", detail, headers={"connection": "close"})

@@ -117,7 +117,7 @@ def ids(client: TestClient, picture: bytes) -> dict[str, str]:
     """Return what the page's variables stand for."""
     upload(client, png(3), artist="Cy")
 
-    def items(path: str) -> Any:  # noqa: ANN401  JSON
+    def items(path: str) -> Any:
         return client.get(path).json()["items"]
 
     return {
@@ -128,7 +128,7 @@ def ids(client: TestClient, picture: bytes) -> dict[str, str]:
     }
 
 
-def run(client: TestClient, words: list[str], folder: Path) -> Any:  # noqa: ANN401  httpx
+def run(client: TestClient, words: list[str], folder: Path) -> Any:
     """Do what curl would with the options that the page uses: -F, -G, -d, -o."""
     form: dict[str, str] = {}
     files: dict[str, bytes] = {}

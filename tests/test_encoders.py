@@ -7,7 +7,8 @@ weights: they go through open_clip and diffusers as a downloaded model would.
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
