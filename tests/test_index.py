@@ -1,0 +1,295 @@
+"""What a vector index does, held to by every client: Edge, local mode, and the REST client."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid5
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from qdrant_client import QdrantClient, models
+from qdrant_client.http.exceptions import UnexpectedResponse
+
+from attribution.errors import BadInput
+from attribution.index.edge import EdgeClient
+from attribution.index.vector_index import RRF_K, VectorIndex
+from attribution.types import Point, Probe, Vector, Where
+from tests.qdrant_doubles import server_client
+
+pytestmark = pytest.mark.filterwarnings(  # local mode says what it does not do
+    "ignore:Payload indexes have no effect", "ignore:Local mode performs exact"
+)
+DIMS = {"clip": 8, "vae_style": 6}
+NAMES = UUID("00000000-0000-0000-0000-00000000000a")
+ANN, BOB = uuid5(NAMES, "ann"), uuid5(NAMES, "bob")
+CLIENTS: dict[str, Callable[[Path], Any]] = {
+    "edge": EdgeClient,
+    "local": lambda _: QdrantClient(":memory:"),
+    "rest": server_client,
+}
+
+
+@pytest.fixture(params=CLIENTS)
+def client(request: pytest.FixtureRequest, tmp_path: Path) -> Any:
+    """Give a client without collections, of each kind."""
+    return CLIENTS[request.param](tmp_path)
+
+
+@pytest.fixture
+def index(client: Any) -> Iterator[VectorIndex]:
+    """Give an empty index over each client."""
+    opened = VectorIndex(client, dims=DIMS, collection="artworks")
+    yield opened
+    opened.close()
+
+
+def unit(*numbers: float, width: int = 8) -> Vector:
+    """Return these numbers, padded with zeros, at length 1."""
+    vector = np.zeros(width, dtype=np.float32)
+    vector[: len(numbers)] = numbers
+    return vector / np.linalg.norm(vector)
+
+
+def noise(seed: int, width: int = 8) -> Vector:
+    """Return a random direction; the same seed, the same one."""
+    return unit(*np.random.default_rng(seed).standard_normal(width), width=width)
+
+
+def point(n: int, artist: UUID = ANN, text: str = "", **fields: Any) -> Point:
+    """Return artwork `n`, in a direction of its own unless `clip` says one."""
+    vectors = {"clip": fields.pop("clip", noise(n)), "vae_style": noise(n, 6)}
+    return Point(UUID(int=n), vectors, text, artist, **fields)
+
+
+def found(index: VectorIndex, where: Where) -> set[int]:
+    """Return the numbers of the artworks that a filter leaves, by query and by count."""
+    hits = index.neighbours(Probe({"clip": noise(0)}), limit=100, where=where)["clip"]
+    assert len(hits) == index.count(where)
+    return {hit.id.int for hit in hits}
+
+
+def test_a_new_work_is_findable_at_once(index: VectorIndex) -> None:
+    """No step lies between writing and finding."""
+    assert index.count() == 0
+    index.upsert([point(1), point(2)])
+    (first, second) = index.neighbours(Probe({"clip": noise(1)}), limit=5)["clip"]
+    assert (first.id, first.artist_id, first.rank) == (UUID(int=1), ANN, 1)
+    assert first.score == pytest.approx(1, abs=1e-5)
+    assert second.score == pytest.approx(float(noise(1) @ noise(2)), abs=1e-5)
+
+
+def test_the_same_id_replaces(index: VectorIndex) -> None:
+    """Every write may be repeated; the last one holds, payload and words included."""
+    index.upsert([point(1, text="boat", licence="CC0-1.0")])
+    index.upsert([point(1, BOB, text="house", clip=noise(7))])
+    assert index.count() == 1
+    assert index.count(Where(licences=("CC0-1.0",))) == 0
+    assert index.neighbours(Probe(text="boat"), limit=5) == {"text": []}
+    np.testing.assert_allclose(index.vectors([UUID(int=1)])[UUID(int=1)]["clip"], noise(7), 1e-5)
+
+
+def test_a_collection_is_made_once(client: Any) -> None:
+    """Opening again keeps what is there."""
+    VectorIndex(client, dims=DIMS, collection="artworks").upsert([point(1)])
+    assert VectorIndex(client, dims=DIMS, collection="artworks").count() == 1
+    assert VectorIndex(client, dims=DIMS, collection="other").count() == 0
+
+
+def test_equal_scores_come_in_the_order_of_their_ids(index: VectorIndex) -> None:
+    """Ties have one order everywhere, also at the cut."""
+    index.upsert([point(n, clip=noise(0)) for n in (5, 3, 9, 1, 7)])
+    hits = index.neighbours(Probe({"clip": noise(0)}), limit=3)["clip"]
+    assert [hit.id.int for hit in hits] == [1, 3, 5]
+
+
+def test_rare_words_weigh_more(index: VectorIndex) -> None:
+    """BM25: the inverse document frequency is counted by the engine."""
+    index.upsert([point(n, text="a boat") for n in range(1, 9)] + [point(9, text="a lighthouse")])
+    hits = index.neighbours(Probe(text="boat lighthouse"), limit=3)["text"]
+    assert [hit.id.int for hit in hits] == [9, 1, 2]
+    assert hits[0].score > 2 * hits[1].score
+
+
+def test_words_are_folded(index: VectorIndex) -> None:
+    """Case and accents do not count, on either side."""
+    index.upsert([point(1, text="Édouard Manet: Le Déjeuner"), point(2, text="boat")])
+    (hit,) = index.neighbours(Probe(text="DEJEUNER"), limit=5)["text"]
+    assert hit.id.int == 1
+
+
+@pytest.mark.parametrize(
+    ("where", "expected"),
+    [
+        (Where(), {1, 2, 3, 4}),
+        (Where(artist_ids=(ANN,)), {1, 2}),
+        (Where(artist_ids=(ANN, BOB)), {1, 2, 3, 4}),
+        (Where(licences=("CC0-1.0", "CC-BY-4.0")), {1, 3}),
+        (Where(consent=("index",)), {1, 2, 3}),
+        (Where(consent=("index", "train")), {1, 3}),
+        (Where(year_from=1901), {2, 3}),
+        (Where(year_to=1900), {1}),
+        (Where(year_from=1901, year_to=1950), {2}),
+        (Where(exclude_ids=(UUID(int=1), UUID(int=4))), {2, 3}),
+        (Where(artist_ids=(ANN,), consent=("train",), exclude_ids=(UUID(int=2),)), {1}),
+        (Where(licences=("unheard of",)), set()),
+    ],
+)
+def test_filters(index: VectorIndex, where: Where, expected: set[int]) -> None:
+    """Fields are joined by AND; artists and licences by OR; every purpose has to be granted."""
+    index.upsert(
+        [
+            point(1, licence="CC0-1.0", year=1900, consent=("index", "train")),
+            point(2, year=1950, consent=("index",)),
+            point(3, BOB, licence="CC-BY-4.0", year=2000, consent=("index", "train")),
+            point(4, BOB),
+        ]
+    )
+    assert found(index, where) == expected
+
+
+def test_deleted_works_are_gone(index: VectorIndex) -> None:
+    """From the count, from every leg, from the vectors; unknown ids are no error."""
+    index.upsert([point(1, text="boat"), point(2, text="boat"), point(3, BOB, text="boat")])
+    index.delete([UUID(int=1), UUID(int=77)])
+    assert index.ids() == [UUID(int=2), UUID(int=3)]
+    assert index.vectors([UUID(int=1)]) == {}
+    for hits in index.neighbours(Probe({"clip": noise(1)}, text="boat"), limit=5).values():
+        assert {hit.id.int for hit in hits} == {2, 3}
+    index.delete_artist(BOB)
+    assert index.ids() == [UUID(int=2)]
+
+
+def test_fused_hits_say_what_each_leg_gave(index: VectorIndex) -> None:
+    """The score is the sum of weight / (60 + rank) over the legs that found the work."""
+    index.upsert([point(1, text="boat"), point(2), point(3, text="house")])
+    probe = Probe({"clip": noise(2)}, text="boat", weights={"text": 0.5})
+    hits = {hit.id.int: hit for hit in index.search(probe, limit=3)}
+    assert set(hits[1].legs) == {"clip", "text"}
+    assert set(hits[2].legs) == {"clip"}
+    assert hits[1].legs["text"].part == 0.5 / (RRF_K + 1)
+    assert hits[2].legs["clip"].part == 1 / (RRF_K + 1)
+    for hit in hits.values():
+        assert hit.score == sum(leg.part for leg in hit.legs.values())
+
+
+def test_two_legs_may_look_into_one_space(index: VectorIndex) -> None:
+    """A sentence and a picture are both compared with `clip`, and told apart."""
+    index.upsert([point(1), point(2)])
+    probe = Probe(
+        {"words": noise(1), "picture": noise(2)}, using={"words": "clip", "picture": "clip"}
+    )
+    legs = index.neighbours(probe, limit=1)
+    assert {leg: hits[0].id.int for leg, hits in legs.items()} == {"words": 1, "picture": 2}
+
+
+def test_works_are_grouped_by_artist(index: VectorIndex) -> None:
+    """The artist of the best hit first, with the best works of each."""
+    index.upsert([point(n, clip=unit(1, n / 10)) for n in range(1, 6)])
+    index.upsert([point(9, BOB, clip=unit(1, 0))])
+    groups = index.search_artists(Probe({"clip": unit(1)}), limit=2, per_artist=2)
+    assert [(artist, [hit.id.int for hit in hits]) for artist, hits in groups] == [
+        (BOB, [9]),
+        (ANN, [1, 2]),
+    ]
+
+
+def test_ids_come_in_pages(index: VectorIndex) -> None:
+    """Ascending, without gap or repetition."""
+    index.upsert([point(n) for n in (4, 1, 3, 5, 2)])
+    first = index.ids(limit=2)
+    rest = index.ids(after=first[-1], limit=10)
+    assert [found.int for found in first + rest] == [1, 2, 3, 4, 5]
+    assert index.ids(after=rest[-1]) == []
+
+
+@pytest.mark.parametrize(
+    ("vectors", "message"),
+    [
+        ({"clip": noise(1)}, "vae_style"),
+        ({"clip": noise(1), "vae_style": noise(1, 6), "dino": noise(1)}, "dino"),
+        ({"clip": noise(1, 7), "vae_style": noise(1, 6)}, r"\(8,\), got \(7,\)"),
+        ({"clip": np.zeros(8, np.float32), "vae_style": noise(1, 6)}, "length 1"),
+        ({"clip": noise(1) * np.float32(np.nan), "vae_style": noise(1, 6)}, "finite"),
+        ({"clip": noise(1) * np.float32(np.inf), "vae_style": noise(1, 6)}, "finite"),
+    ],
+)
+def test_a_bad_vector_is_refused_before_anything_is_written(
+    index: VectorIndex, vectors: dict[str, Vector], message: str
+) -> None:
+    """An engine in process would take NaN and zeros without a word."""
+    with np.errstate(invalid="ignore"), pytest.raises(BadInput, match=message):
+        index.upsert([point(1), Point(UUID(int=2), vectors, "", ANN)])
+    assert index.count() == 0
+
+
+@pytest.mark.parametrize(
+    ("probe", "limit", "message"),
+    [
+        (Probe(), 5, "nothing to look for"),
+        (Probe(text=" ?! "), 5, "nothing to look for"),
+        (Probe(text="boat"), 0, "at least 1, got 0"),
+        (Probe({"dino": noise(1)}), 5, "known: clip, vae_style"),
+        (Probe({"clip": noise(1, 5)}), 5, "shape"),
+    ],
+)
+def test_a_bad_query_is_refused(index: VectorIndex, probe: Probe, limit: int, message: str) -> None:
+    """Before any engine sees it, with the value in the message."""
+    with pytest.raises(BadInput, match=message):
+        index.neighbours(probe, limit=limit)
+
+
+def test_nothing_to_do_is_no_error(index: VectorIndex) -> None:
+    """Empty lists change nothing."""
+    index.upsert([])
+    index.delete([])
+    index.flush()
+    index.optimize()
+    assert index.vectors([]) == {}
+    assert index.neighbours(Probe({"clip": noise(1)}), limit=5) == {"clip": []}
+
+
+works = st.lists(
+    st.tuples(st.integers(1, 12), st.sampled_from([ANN, BOB]), st.text("ab ", max_size=6)),
+    max_size=15,
+)
+
+
+@settings(max_examples=15, deadline=None)
+@given(written=works, deleted=st.sets(st.integers(1, 12), max_size=4), text=st.sampled_from("ab"))
+def test_all_clients_give_the_same_answers(
+    tmp_path_factory: pytest.TempPathFactory,
+    written: list[tuple[int, UUID, str]],
+    deleted: set[int],
+    text: str,
+) -> None:
+    """Whatever is written, replaced and deleted: the same works in the same order."""
+    answers = []
+    for make in CLIENTS.values():
+        index = VectorIndex(make(tmp_path_factory.mktemp("i")), dims=DIMS, collection="artworks")
+        for n, artist, said in written:
+            index.upsert([point(n, artist, said)])
+        index.delete([UUID(int=n) for n in deleted])
+        hits = index.search(Probe({"clip": noise(0), "vae_style": noise(0, 6)}, text=text), limit=9)
+        answers.append([(hit.id, hit.artist_id, round(hit.score, 6)) for hit in hits])
+        index.close()
+    assert answers[0] == answers[1] == answers[2]
+
+
+def test_the_server_of_these_tests_is_strict(tmp_path: Path) -> None:
+    """It refuses what a real one refuses, so that passing here says something."""
+    client = server_client(tmp_path)
+    index = VectorIndex(client, dims=DIMS, collection="artworks")
+    unindexed = models.Filter(
+        must=[models.FieldCondition(key="title", match=models.MatchValue(value="boat"))]
+    )
+    with pytest.raises(UnexpectedResponse, match="Index required"):
+        client.count("artworks", count_filter=unindexed)
+    with pytest.raises(UnexpectedResponse, match="404"):
+        client.upsert("artworks", points=[index._row(point(1))], wait=False)
+    with pytest.raises(UnexpectedResponse, match="larger than allowed"):
+        client.upsert("artworks", points=[index._row(point(1, text="x" * 100))] * 150_000)
+    index.close()
