@@ -43,7 +43,7 @@ ANSWER = TypeAdapter(Attribution)
 """Attribution to JSON and back; what is recorded is what was shown."""
 
 WORKS_PER_ARTIST = 3
-NEAR_COPY_BITS = 6  # of 64; docs/benchmarks.md has the distances of copies and of strangers
+NEAR_COPY_BITS = 6  # of 64; docs/benchmarks.md has the distances of copies and of other works
 
 
 @dataclass(frozen=True)

@@ -1,16 +1,21 @@
 """Speed on this machine: `python benchmarks/service.py DATA`.
 
-Ingest end to end beside the encoders alone, on the same works, in one run; lookups (the hybrid
-query and the votes, without the encoder) among random works at several sizes; peak memory.
+Ingest end to end beside the encoders alone, on the same distinct works, in one run; the peak memory
+of `lawful ingest` for a tenth and for all of the works; lookups (the hybrid query and the votes,
+without the encoder) among random works at several sizes.
 """
 
 from __future__ import annotations
 
 import argparse
-import resource
+import hashlib
+import os
+import subprocess
+import sys
 import tempfile
 import time
 from collections import Counter
+from itertools import islice
 from pathlib import Path
 from uuid import UUID
 
@@ -24,7 +29,7 @@ from attribution.index import open_index
 from attribution.services import open_services
 from attribution.types import Point, Probe
 from ingest import pipeline
-from ingest.sources import read_source
+from ingest.sources import SourceItem, read_source
 
 WORKS = 600
 LOOKUPS = 200
@@ -40,13 +45,15 @@ def main() -> None:
     parser.add_argument("--sizes", type=int, nargs="+", default=[10_000, 100_000])
     chosen = parser.parse_args()
     ingest(chosen.data)
+    for works in (300, 3_000):
+        memory(chosen.data, works)
     for size in chosen.sizes:
         lookups(size)
 
 
 def ingest(data: Path) -> None:
     """Compare a whole ingest job with its encoders alone, alternating, three times each."""
-    items = [item for item, _ in zip(read_source(data), range(WORKS), strict=False)]
+    items = distinct(data, WORKS)
     images = [read_image_file(item.path).rgb for item in items]
     encoders = load_encoders("starter", device="cpu")
     alone, whole = [], []
@@ -65,11 +72,33 @@ def ingest(data: Path) -> None:
             started = time.perf_counter()
             pipeline.run_job(services, job_id, stopping=lambda: False)
             whole.append(time.perf_counter() - started)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(
-        f"encoders alone {WORKS / min(alone):.1f} works/s, ingest {WORKS / min(whole):.1f} works/s"
-    )
-    print(f"the pipeline costs {min(whole) / min(alone) - 1:+.1%}; peak memory {peak:.0f} MiB")
+    fastest = WORKS / min(alone), WORKS / min(whole)
+    print(f"encoders alone {fastest[0]:.1f} works/s, ingest {fastest[1]:.1f} works/s")
+    print(f"the pipeline costs {min(whole) / min(alone) - 1:+.1%}", flush=True)
+
+
+def distinct(data: Path, limit: int) -> list[SourceItem]:
+    """Return works of different bytes: the same bytes twice are encoded once."""
+    by_hash = {hashlib.sha256(item.path.read_bytes()).digest(): item for item in read_source(data)}
+    return list(islice(by_hash.values(), limit))
+
+
+def memory(data: Path, limit: int) -> None:
+    """Print the peak memory of `lawful ingest` in a process of its own."""
+    with tempfile.TemporaryDirectory() as folder:
+        manifest = data / f".benchmark-{limit}.csv"
+        items = distinct(data, limit)
+        rows = [f'"{item.path.relative_to(data)}","{item.artist}"' for item in items]
+        try:
+            manifest.write_text("path,artist\n" + "\n".join(rows), encoding="utf-8")
+            command = [Path(sys.executable).with_name("lawful"), "ingest", manifest, "--json"]
+            process = subprocess.Popen(  # noqa: S603 - our own command
+                command, env={**os.environ, "LAWFUL_HOME": folder}, stdout=subprocess.DEVNULL
+            )
+            _, status, usage = os.wait4(process.pid, 0)
+        finally:
+            manifest.unlink()
+    print(f"{len(items)} works: peak memory {usage.ru_maxrss / 1024:.0f} MiB, status {status}")
 
 
 def lookups(size: int) -> None:
@@ -91,7 +120,8 @@ def lookups(size: int) -> None:
             voting.cast_votes(index.neighbours(probe, limit=voting.NEIGHBOURS), sizes)
             times.append((time.perf_counter() - started) * 1e3)
         p50, p95 = np.percentile(times, [50, 95])
-        disk = sum(f.stat().st_size for f in Path(folder).rglob("*") if f.is_file()) / size
+        files = [file.stat() for file in Path(folder).rglob("*") if file.is_file()]
+        disk = sum(512 * file.st_blocks for file in files) / size  # files are made longer than used
         print(
             f"{size} works: lookup p50 {p50:.1f} ms, p95 {p95:.1f} ms; "
             f"built at {size / built:.0f} works/s; {disk:.0f} bytes a work on disk"

@@ -22,6 +22,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from attribution.catalog.models import PURPOSES
+from attribution.catalog.names import tidy
 from attribution.errors import BadInput, NotFound
 
 METADATA = ("metadata.jsonl", "metadata.csv")
@@ -115,27 +116,32 @@ def _item(
         )
     return SourceItem(
         path=path,
-        artist=name,
+        artist=tidy(name),
         title=_text(row.get("title") or row.get("text")) or path.stem,
         tags=_tags(row.get("tags")),
         year=_year(row.get("year")),
         licence=_text(row.get("licence") or row.get("license")),
         source=_text(row.get("source")),
-        consent=_consent(row),
+        consent=_consent(path, row),
     )
 
 
 def _rows(path: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """Yield (where, row) of a table in any of the three formats."""
-    match path.suffix.lower():
-        case ".jsonl":
-            yield from _json_lines(path)
-        case ".csv":
-            with path.open(encoding="utf-8-sig", newline="") as file:
-                for row in (reader := csv.DictReader(file)):
-                    yield f"{path}, line {reader.line_num}", row
-        case _:
-            yield from _parquet(path)
+    try:
+        match path.suffix.lower():
+            case ".jsonl":
+                yield from _json_lines(path)
+            case ".csv":
+                with path.open(encoding="utf-8-sig", newline="") as file:
+                    for row in (reader := csv.DictReader(file)):
+                        yield f"{path}, line {reader.line_num}", row
+            case _:
+                yield from _parquet(path)
+    except UnicodeDecodeError as error:
+        raise BadInput(f"{path} is not UTF-8 ({error}); save it as UTF-8") from None
+    except csv.Error as error:
+        raise BadInput(f"{path} is no CSV that can be read: {error}") from None
 
 
 def _json_lines(path: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -193,11 +199,13 @@ def _year(value: object) -> int | None:
         return None  # "c. 1890" is no year that a filter could use
 
 
-def _consent(row: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return the purposes granted: what the row says, else the default."""
+def _consent(path: Path, row: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the purposes granted: what the row says, else the default; nothing is guessed."""
     granted = []
     for purpose in PURPOSES:
         said = (_text(row.get(f"consent_{purpose}")) or "").lower()
+        if said and said not in TRUE | FALSE:
+            raise BadInput(f"{path}: consent_{purpose} is {said!r}; say yes or no")
         if said in TRUE or (said not in FALSE and purpose in GRANTED_BY_DEFAULT):
             granted.append(purpose)
     return tuple(granted)

@@ -148,3 +148,27 @@ def test_missing_and_empty_sources(tmp_path: Path) -> None:
     picture(1).save(tmp_path / "a.png")
     with pytest.raises(BadInput, match="neither a folder nor a manifest"):
         read(tmp_path / "a.png")
+
+
+@pytest.mark.parametrize("name", [" \t", "x" * 201])
+def test_an_artist_needs_a_usable_name(tmp_path: Path, name: str) -> None:
+    """Said before the job begins, not in its middle."""
+    picture(1).save(tmp_path / "a.png")
+    with pytest.raises(BadInput, match="artist"):
+        list(read_source(tmp_path, artist=name))
+
+
+def test_consent_is_not_guessed(tmp_path: Path) -> None:
+    """A word that is neither yes nor no grants nothing and is named."""
+    picture(1).save(tmp_path / "a.png")
+    (tmp_path / "m.csv").write_text("path,artist,consent_index\na.png,Ann,denied\n")
+    with pytest.raises(BadInput, match="consent_index is 'denied'; say yes or no"):
+        list(read_source(tmp_path / "m.csv"))
+
+
+@pytest.mark.parametrize("name", ["m.csv", "m.jsonl"])
+def test_other_encodings_are_named(tmp_path: Path, name: str) -> None:
+    """A table of an old program is an error that says what to do."""
+    (tmp_path / name).write_bytes("path,artist\na.png,Jos\xe9\n".encode("latin-1"))
+    with pytest.raises(BadInput, match="save it as UTF-8"):
+        list(read_source(tmp_path / name))

@@ -58,12 +58,13 @@ def test_everything_travels(wheel: Path) -> None:
 
 
 def test_every_command_runs(environment: Path, tmp_path: Path) -> None:
-    """Ingest, attribute, search and info work outside the checkout, without a network."""
+    """Demo, ingest, attribute, search and info work outside the checkout, without a network."""
 
     def lawful(*arguments: str) -> str:
         return _run([str(environment / "bin" / "lawful"), *arguments], cwd=tmp_path, home=tmp_path)
 
     assert "attribute" in lawful("--help")
+    assert "report.html" in lawful("demo", "--home", str(tmp_path / "demo"))
     assert _imported_from(environment, tmp_path).is_relative_to(environment)
 
     done = json.loads(lawful("ingest", str(EXAMPLES / "portfolio"), "--json"))

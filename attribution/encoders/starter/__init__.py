@@ -22,8 +22,8 @@ Progress = Callable[[str, int, int, float], None]
 class Plan:
     """How long to train; the defaults made the bundled models."""
 
-    clip_steps: int = 700
-    vae_steps: int = 8_000
+    clip_steps: int = 800
+    vae_steps: int = 4_000
     batch: int = 128  # captions and images of a CLIP step
     crops: int = 16  # crops of a VAE step
     seed: int = 20261124
