@@ -26,7 +26,7 @@ endef
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo serve test check lint schema unit format hooks wheel lock clean
+.PHONY: help demo serve test check lint schema unit e2e format hooks wheel lock clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -60,6 +60,9 @@ schema: $(VENV)/.installed-dev  ## The migrations make exactly the tables that t
 
 unit: $(VENV)/.installed-dev  ## The tests alone
 	$(BIN)/pytest $(PYTEST_ARGS)
+
+e2e: $(VENV)/.installed-dev  ## The tests over the whole stack: servers, workers, kills
+	$(BIN)/pytest tests/e2e
 
 format: $(VENV)/.installed-dev  ## Format the code and mend what ruff can mend
 	$(BIN)/ruff format

@@ -12,11 +12,18 @@ from PIL import Image
 from api import problems
 from api.guards import Guard
 from api.metrics import Meter, Metrics
-from api.routes import artists, artworks, attributions, health, ingest_jobs, search
-from api.uploads import Uploads
+from api.routes import (
+    artists,
+    artworks,
+    attributions,
+    health,
+    ingest_jobs,
+    search,
+    withdrawals,
+)
 from attribution.config import Settings
 from attribution.services import Services, open_services
-from ingest.jobs import JobQueue
+from ingest.jobs import job_queue
 
 DESCRIPTION = """Whose work does this image draw on, how sure are we, and what is the evidence?
 
@@ -32,10 +39,10 @@ def create_app(settings: Settings) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        with open_services(settings) as services, JobQueue(services) as jobs:
+        with open_services(settings) as services, job_queue(services) as jobs:
             _warm(services)
             app.state.services = services
-            app.state.uploads = Uploads(services, jobs)
+            app.state.jobs = jobs
             yield
 
     app = FastAPI(
@@ -51,7 +58,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_middleware(Guard, settings=settings)
     app.add_middleware(Meter, metrics=app.state.metrics)
     first = APIRouter(prefix="/v1")
-    for part in (artists, artworks, ingest_jobs, attributions, search):
+    for part in (artists, artworks, ingest_jobs, withdrawals, attributions, search):
         first.include_router(part.router)
     app.include_router(first)
     app.include_router(health.router)

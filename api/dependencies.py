@@ -7,9 +7,9 @@ from typing import Annotated
 from fastapi import Depends, Query, Request
 
 from api.metrics import Metrics
-from api.uploads import Uploads
 from attribution.catalog.queries.pages import LARGEST_PAGE
 from attribution.services import Services
+from ingest.jobs import JobQueue
 
 
 def services(request: Request) -> Services:
@@ -18,9 +18,9 @@ def services(request: Request) -> Services:
     return found
 
 
-def uploads(request: Request) -> Uploads:
-    """Return the door for files."""
-    found: Uploads = request.app.state.uploads
+def jobs(request: Request) -> JobQueue:
+    """Return where jobs run."""
+    found: JobQueue = request.app.state.jobs
     return found
 
 
@@ -31,7 +31,7 @@ def metrics(request: Request) -> Metrics:
 
 
 ServicesDep = Annotated[Services, Depends(services)]
-UploadsDep = Annotated[Uploads, Depends(uploads)]
+JobsDep = Annotated[JobQueue, Depends(jobs)]
 MetricsDep = Annotated[Metrics, Depends(metrics)]
 
 Cursor = Annotated[

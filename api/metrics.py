@@ -53,7 +53,7 @@ class Metrics:
         """Return everything in Prometheus' text format."""
         with services.sessions() as session:
             counts = queries.counts(session)
-            self._jobs.set(len(queries.unfinished_jobs(session)))
+            self._jobs.set(queries.unfinished_jobs(session))
         for status in ("indexed", "pending", "failed", "withdrawn"):
             self._works.labels(status).set(getattr(counts, status))
         self._artists.set(counts.artists)

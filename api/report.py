@@ -10,6 +10,7 @@ from uuid import UUID
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from attribution.catalog import queries
+from attribution.errors import NotFound
 from attribution.images import CheckedImage, thumbnail
 from attribution.services import Services
 from attribution.types import Attribution
@@ -22,7 +23,7 @@ class Page:
     image: str  # how the user calls it
     picture: bytes
     answer: Attribution
-    works: Mapping[UUID, bytes]  # works whose consent forbids display are missing
+    works: Mapping[UUID, bytes | None]  # None: no picture was kept; missing: not to be shown
 
 
 def make_page(services: Services, name: str, image: CheckedImage, answer: Attribution) -> Page:
@@ -31,7 +32,7 @@ def make_page(services: Services, name: str, image: CheckedImage, answer: Attrib
     with services.sessions() as session:
         rows = queries.artworks_by_id(session, works)
     pictures = {
-        row.id: services.thumbnails.get(row.sha256) for row in rows.values() if row.consent_display
+        row.id: _thumbnail(services, row.sha256) for row in rows.values() if row.consent_display
     }
     return Page(name, thumbnail(image.rgb), answer, pictures)
 
@@ -43,6 +44,13 @@ def render_report(pages: Sequence[Page], *, title: str = "Attribution report") -
     )
     environment.filters["data_uri"] = _data_uri
     return environment.get_template("report.html").render(pages=pages, title=title)
+
+
+def _thumbnail(services: Services, sha256: str) -> bytes | None:
+    try:
+        return services.store.thumbnail(sha256)
+    except NotFound:
+        return None
 
 
 def _data_uri(webp: bytes) -> str:

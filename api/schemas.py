@@ -7,13 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from pathlib import Path
-from typing import Any, Generic, Self, TypeVar
+from typing import Any, Generic, Literal, Self, TypeVar
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from api.uploads import shown_path
 from attribution.catalog.models import (
     Artist,
     Artwork,
@@ -151,7 +149,7 @@ class JobOut(BaseModel):
     model_config = ConfigDict(from_attributes=True)
 
     id: UUID
-    source: str = Field(examples=["upload:0f3c…/portfolio.zip", "/home/ann/portfolio"])
+    source: str = Field(examples=["upload:portfolio.zip", "/home/ann/portfolio"])
     status: JobStatus
     error: str | None
     created_at: datetime
@@ -187,15 +185,40 @@ class ItemOut(BaseModel):
     artwork_id: UUID | None
 
     @classmethod
-    def of(cls, row: IngestItem, uploads: Path) -> Self:
-        """Shape a row; `uploads` is the folder whose paths stay ours."""
+    def of(cls, row: IngestItem) -> Self:
+        """Shape a row."""
         return cls(
-            path=shown_path(row.path, uploads),
+            path=row.path,
             artist=row.artist,
             outcome=row.outcome,
             reason=row.reason,
             artwork_id=row.artwork_id,
         )
+
+
+class Arriving(BaseModel):
+    """A work on its way in."""
+
+    id: UUID = Field(description="Of the artwork; it can be found once its job is done.")
+    job: UUID = Field(description="The ingest job that brings it in.")
+
+
+class WithdrawalOut(BaseModel):
+    """A request to forget, with its receipt: what was removed from where."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    id: UUID
+    kind: Literal["artist", "artwork"]
+    artist_id: UUID
+    artwork_id: UUID | None
+    reason: str
+    requested_at: datetime
+    completed_at: datetime | None = Field(description="Null: something is still to be removed.")
+    receipt: dict[str, Any] = Field(
+        description="`works`: their ids; `before` and `after`: works and points counted; "
+        "`removed`: how many of what; `left`: what could not be removed yet."
+    )
 
 
 class AttributionBrief(BaseModel):

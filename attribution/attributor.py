@@ -87,27 +87,21 @@ class Attributor:
         with self._sessions.begin() as session:
             rows = queries.artworks_by_id(session, _ids(neighbours), status=ArtworkStatus.INDEXED)
             neighbours = _known(neighbours, rows)
-            sizes = queries.portfolio_sizes(session)
+            sizes = {row.artist.id: row.artist.works for row in rows.values()}
             votes = voting.cast_votes(neighbours, sizes)
             copy = self._find_copy(session, image, rows)
+            searched = self._searched(session)
             answer = Attribution(
                 id=uuid4(),
                 created_at=datetime.now(UTC),
                 image_sha256=image.facts.sha256,
-                verdict=_verdict(copy, votes),
+                verdict=_verdict(copy, votes, searched.artists),
                 copy_of=copy,
                 artists=self._candidates(session, votes[:limit], rows, vectors),
-                searched=self._searched(sizes),
-                notes=image.facts.notes,
+                searched=searched,
+                notes=_notes(image, searched.artists),
             )
-            queries.record_attribution(
-                session,
-                attribution_id=answer.id,
-                image_sha256=answer.image_sha256,
-                verdict=answer.verdict,
-                fingerprint=self._fingerprint,
-                answer=ANSWER.dump_python(answer, mode="json"),
-            )
+            queries.record_attribution(session, ANSWER.dump_python(answer, mode="json"))
         return answer
 
     def recall(self, attribution_id: UUID) -> Attribution:
@@ -136,7 +130,7 @@ class Attributor:
                 session, [hit.id for hit in hits], status=ArtworkStatus.INDEXED
             )
             found = [_found(rows[hit.id], hit) for hit in hits if hit.id in rows]
-            return SearchResult(tuple(found), self._searched(queries.portfolio_sizes(session)))
+            return SearchResult(tuple(found), self._searched(session))
 
     def _encode(self, image: CheckedImage) -> dict[str, Vector]:
         vectors: dict[str, Vector] = {}
@@ -206,13 +200,15 @@ class Attributor:
                 works=tuple(
                     Evidence(work, rows[work].title, _cosines(vectors, stored[work]))
                     for work in shown[vote.artist_id]
+                    if work in stored  # one may have been withdrawn meanwhile
                 ),
             )
             for vote in votes
         )
 
-    def _searched(self, sizes: Mapping[UUID, int]) -> Searched:
-        return Searched(sum(sizes.values()), len(sizes), self._profile, self._fingerprint)
+    def _searched(self, session: Session) -> Searched:
+        artists, works = queries.searchable(session)
+        return Searched(works, artists, self._profile, self._fingerprint)
 
 
 def _ids(neighbours: Mapping[str, Sequence[Neighbour]]) -> list[UUID]:
@@ -230,12 +226,19 @@ def _cosines(query: Mapping[str, Vector], stored: Mapping[str, Vector]) -> dict[
     return {space: float(np.dot(query[space], stored[space])) for space in query}
 
 
-def _verdict(copy: CopyMatch | None, votes: Sequence[Vote]) -> Verdict:
+def _verdict(copy: CopyMatch | None, votes: Sequence[Vote], artists: int) -> Verdict:
     if copy:
         return Verdict.COPY
-    if votes and votes[0].share >= voting.STANDS_OUT:
+    if votes and votes[0].share >= voting.stands_out(artists):
         return Verdict.CANDIDATES
     return Verdict.ABSTAIN
+
+
+def _notes(image: CheckedImage, artists: int) -> tuple[str, ...]:
+    if artists >= voting.FEWEST_ARTISTS:
+        return image.facts.notes
+    few = f"only {artists} artists are registered: nobody can stand out among so few"
+    return (*image.facts.notes, few)
 
 
 def _copy(session: Session, work: Artwork, *, match: str, distance: int) -> CopyMatch:

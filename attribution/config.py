@@ -1,23 +1,31 @@
 """Settings: every `LAWFUL_` variable, with its unit and its reason.
 
 Read at the edges only (command line, app factory, `migrations/env.py`) and passed down.
-Everything embedded lives under one folder, `home`; the defaults need no service.
+Everything embedded lives under one folder, `home`; the defaults need no service. A variable that is
+empty counts as not set.
 """
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 from platformdirs import user_data_path
-from pydantic import Field
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from attribution.errors import BadInput
+
+Place = TypeVar("Place", Path, str)
 
 
 class Settings(BaseSettings):
     """What a deployment may choose; documented in `docs/configuration.md`."""
 
-    model_config = SettingsConfigDict(env_prefix="LAWFUL_", env_file=".env", extra="ignore")
+    model_config = SettingsConfigDict(
+        env_prefix="LAWFUL_", env_file=".env", env_ignore_empty=True, extra="ignore"
+    )
 
     home: Path = Field(default_factory=lambda: user_data_path("lawful", appauthor=False))
     database_url: str = Field(
@@ -26,12 +34,25 @@ class Settings(BaseSettings):
     qdrant_url: str = Field(
         default_factory=lambda known: str(known["home"] / "index")
     )  # a folder (Qdrant Edge, in process) or an http(s) URL (server)
+    qdrant_api_key: SecretStr | None = None  # of the server, and of `lawful index-server`
+    qdrant_timeout_s: Annotated[int, Field(ge=1)] = 10  # one request; a person waits for most
+    qdrant_shards: Annotated[int, Field(ge=1)] = 1  # of a new collection, fixed from then on
+    qdrant_replicas: Annotated[int, Field(ge=1)] = 1  # copies of each shard, on different machines
+    storage_url: str = Field(
+        default_factory=lambda known: str(known["home"])
+    )  # a folder, or s3://BUCKET/PREFIX that every worker reaches
+    keep_originals: bool = False  # keep the files of works: for other encoders, at their full size
+    broker_url: str = ""  # redis://… of Celery workers; empty: jobs run in the process at hand
     profile: str = "starter"  # a name, or the path of a TOML file with encoders of your own
     device: str = "cpu"  # "cpu", "cuda", "cuda:1", "mps"
     batch_size: Annotated[int, Field(ge=1, le=1024)] = 32  # images per call of an encoder
 
+    job_lease_s: Annotated[float, Field(ge=1, le=3600)] = 30  # after it a silent worker is dead
+    batch_time_limit_s: Annotated[int, Field(ge=60)] = 3600  # a batch that takes longer is ended
+    database_pool: Annotated[int, Field(ge=1, le=200)] = 5  # connections a process keeps, server
+
     max_image_mb: Annotated[float, Field(gt=0)] = 64  # one file, as uploaded or on disk
-    max_image_megapixels: Annotated[float, Field(gt=0)] = 100  # decoded: 3 bytes a pixel
+    max_image_megapixels: Annotated[float, Field(gt=0)] = 100  # decoded: 4 bytes a pixel and more
     max_archive_mb: Annotated[float, Field(gt=0)] = 2048  # an uploaded archive, packed
     max_archive_files: Annotated[int, Field(ge=1)] = 100_000  # members of an uploaded archive
 
@@ -39,12 +60,31 @@ class Settings(BaseSettings):
     port: Annotated[int, Field(ge=1, le=65535)] = 8000
     allowed_hosts: list[str] = []  # names a browser may use; addresses and localhost may be
 
-    @property
-    def thumbnails_path(self) -> Path:
-        """The folder of thumbnails, named by content."""
-        return self.home / "thumbnails"
+    debug: bool = False  # show where an unexpected error comes from
 
-    @property
-    def uploads_path(self) -> Path:
-        """Where uploads wait for their ingest job."""
-        return self.home / "uploads"
+    @field_validator("home", "qdrant_url", "storage_url")
+    @classmethod
+    def _without_tilde(cls, place: Place) -> Place:
+        """Expand `~`, which a shell leaves alone within quotes and in `.env`."""
+        if not str(place).startswith("~"):
+            return place
+        try:
+            return type(place)(Path(place).expanduser())
+        except RuntimeError as error:
+            raise ValueError(str(error)) from None
+
+    def make_home(self) -> None:
+        """Make the folder of the collection; raises BadInput where that cannot be."""
+        reason = "this user may not write there"
+        try:
+            self.home.mkdir(parents=True, exist_ok=True)
+        except FileExistsError:
+            reason = "it is a file"
+        except OSError as error:
+            reason = error.strerror or str(error)
+        else:
+            if os.access(self.home, os.W_OK):
+                return
+        raise BadInput(
+            f"LAWFUL_HOME={self.home} cannot hold the collection: {reason}; name another folder"
+        )

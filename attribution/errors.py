@@ -9,6 +9,7 @@ LawfulError 500
 ├── Conflict 409            the state does not allow it (another profile, another process)
 │   ├── ProfileMismatch     the collection was made with other encoders
 │   ├── IndexLocked         another process owns the index
+│   ├── IndexLost           the index is gone, the catalogue is not
 │   └── SchemaMismatch      the database belongs to another version
 ├── ModelUnavailable 503    weights that cannot be reached
 └── BackendUnavailable 503  database, index or broker does not answer; worth a retry
@@ -70,6 +71,10 @@ class ProfileMismatch(Conflict):
 
 class IndexLocked(Conflict):
     """Another process owns the index."""
+
+
+class IndexLost(Conflict):
+    """The index is gone while the catalogue has works."""
 
 
 class SchemaMismatch(Conflict):

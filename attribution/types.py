@@ -55,6 +55,17 @@ class Point:
 
 
 @dataclass(frozen=True)
+class IndexEntry:
+    """What the index holds of one artwork beside its vectors, to be compared with the catalogue."""
+
+    id: UUID
+    artist_id: UUID
+    licence: str | None
+    year: int | None
+    consent: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Where:
     """A filter; empty means everything. Fields are joined by AND, values of one field by OR."""
 

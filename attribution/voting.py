@@ -21,7 +21,8 @@ SPACE_WEIGHTS: Mapping[str, float] = {"clip": 1.0, "vae_style": 0.5, "vae_layout
 NEIGHBOURS = 50
 TEMPERATURE = 1.0
 DAMPING = 0.3
-STANDS_OUT = 0.3  # share of the vote from which a leader counts
+STANDS_OUT = 0.3  # share of the vote from which a leader counts among many artists
+FEWEST_ARTISTS = 3  # among fewer a large share says nothing
 
 
 def cast_votes(
@@ -52,6 +53,14 @@ def cast_votes(
         for artist, by_space in shares.items()
     ]
     return sorted(votes, key=lambda vote: (-vote.share, vote.artist_id))
+
+
+def stands_out(artists: int) -> float:
+    """Return the share of the vote from which a leader among so many artists counts.
+
+    Never less than twice what chance would give; among fewer than FEWEST_ARTISTS nobody can.
+    """
+    return max(STANDS_OUT, 2 / max(artists, 1)) if artists >= FEWEST_ARTISTS else float("inf")
 
 
 def _weigh(hits: Sequence[Neighbour], sizes: Mapping[UUID, int]) -> npt.NDArray[np.float64]:

@@ -57,10 +57,10 @@ class Member:
     refusal: str | None = None
 
 
-def is_archive(path: Path) -> bool:
-    """Tell by content whether a file is a zip or tar archive, gzipped or not."""
-    with path.open("rb") as file:
-        head = file.read(512)
+def is_archive(file: IO[bytes]) -> bool:
+    """Tell by content whether a file, at its beginning, is a zip or tar archive, gzipped or not."""
+    head = file.read(512)
+    file.seek(0)
     return head[:4] in (b"PK\x03\x04", b"PK\x05\x06") or head[:2] == b"\x1f\x8b" or _is_tar(head)
 
 

@@ -1,53 +1,170 @@
-"""The queue of ingest jobs: in process, one thread runs the Celery tasks one after another."""
+"""Where jobs run: in this process, one after another, or by the workers of a broker.
+
+A job is in the catalogue before it is submitted, so nothing is lost with a process or a message.
+"""
 
 from __future__ import annotations
 
-from concurrent.futures import Future, ThreadPoolExecutor
+import logging
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from threading import Event
-from types import TracebackType
-from typing import Self
+from typing import Protocol
 from uuid import UUID
 
-from celery import Celery
+from kombu.exceptions import OperationalError
 
 from attribution.catalog import queries
-from attribution.services import Services
-from ingest.tasks import RUN_JOB, register
+from attribution.config import Settings
+from attribution.errors import BackendUnavailable
+from attribution.services import Services, Stores, open_services, open_stores
+from ingest.application import make_app
+from ingest.dispatch import LIST_UPLOAD, RUN_BATCH, send
+from ingest.tasks import register
+
+log = logging.getLogger(__name__)
 
 
-class JobQueue:
-    """Accepts job ids; the job itself is in the catalogue, so nothing is lost with the process.
+class JobQueue(Protocol):
+    """Accepts jobs."""
+
+    stores: Stores
+    staged: bool  # whether files have to be in the store for whoever runs the jobs
+
+    def submit(self, job_id: UUID) -> None:
+        """Have a job run, from where it stands; returns at once."""
+        ...
+
+    def check(self) -> None:
+        """Raise BackendUnavailable unless jobs can be run now."""
+        ...
+
+
+class LocalQueue:
+    """Runs the Celery tasks of one job after another in a thread of this process.
 
     On opening, jobs that an earlier process left unfinished are queued first.
     """
 
+    staged = False
+
     def __init__(self, services: Services) -> None:
-        self._app = Celery("lawful", broker="memory://localhost", set_as_current=False)
-        self._app.conf.update(task_always_eager=True, task_eager_propagates=True)
+        self.stores: Stores = services
+        self._app = make_app(services.settings.model_copy(update={"broker_url": ""}))
         self._stopping = Event()
-        register(self._app, services, stopping=self._stopping.is_set)
+        register(
+            self._app,
+            _Opened(services),
+            stopping=self._stopping.is_set,
+            submit=lambda _: None,  # the loop in `_run` sees them
+        )
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="ingest")
-        with services.sessions() as session:
-            self.resumed = tuple(job.id for job in queries.unfinished_jobs(session))
+        with services.sessions.begin() as session:
+            queries.release_all(session)
+            unfinished = queries.open_batches(session)
+        self.resumed = tuple(dict.fromkeys(job_id for job_id, _ in unfinished))
         for job_id in self.resumed:
             self.submit(job_id)
 
-    def submit(self, job_id: UUID) -> Future[object]:
+    def submit(self, job_id: UUID) -> None:
         """Queue a job that is already committed."""
-        return self._thread.submit(self._app.tasks[RUN_JOB].delay, str(job_id))
+        self._thread.submit(self._run, job_id)
+
+    def check(self) -> None:
+        """Jobs can be run as long as this process lives."""
 
     def close(self) -> None:
-        """Finish the batch in hand, leave the rest to the next opening."""
+        """Finish the files in hand, leave the rest to the next opening."""
         self._stopping.set()
         self._thread.shutdown(wait=True, cancel_futures=True)
 
-    def __enter__(self) -> Self:
-        return self
+    def _run(self, job_id: UUID) -> None:
+        """Run the batches of a job until none is left; note what stopped them, for who waits."""
+        error: Exception | None = None
+        while not isinstance(error, BackendUnavailable) and (keys := self._open(job_id)):
+            for _, number in keys:
+                if self._stopping.is_set():
+                    return
+                task = self._app.tasks[RUN_BATCH if number else LIST_UPLOAD]
+                try:
+                    task.delay(str(job_id), number)
+                except BackendUnavailable as outage:
+                    error = outage
+                    break
+                except Exception as failure:
+                    log.exception("batch %s of job %s", number, job_id)
+                    error = failure
+        if error is not None:
+            with suppress(BackendUnavailable), self.stores.sessions.begin() as session:
+                queries.interrupt_job(session, job_id, str(error))
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
+    def _open(self, job_id: UUID) -> list[queries.BatchKey]:
+        with self.stores.sessions() as session:
+            return queries.open_batches(session, job_id)
+
+
+class _Opened:
+    """What the tasks of this process use: what it has opened anyway."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+
+    def stores(self) -> Stores:
+        """Return the catalogue and the files."""
+        return self._services
+
+    def services(self) -> Services:
+        """Return everything, models included."""
+        return self._services
+
+
+class BrokerQueue:
+    """Sends jobs to the workers of `LAWFUL_BROKER_URL`."""
+
+    staged = True
+
+    def __init__(self, stores: Stores) -> None:
+        self.stores = stores
+        self._app = make_app(stores.settings)
+
+    def submit(self, job_id: UUID) -> None:
+        """Send the batches of a job that is already committed; what is not sent is swept up."""
+        with self.stores.sessions() as session:
+            keys = queries.open_batches(session, job_id)
+        send(self._app, self.stores.sessions, keys)
+
+    def check(self) -> None:
+        """Raise BackendUnavailable unless the broker answers."""
+        try:
+            with self._app.connection_for_write() as connection:
+                connection.ensure_connection(max_retries=1, interval_start=0, timeout=3)
+        except OperationalError as error:
+            raise BackendUnavailable(
+                f"the broker {connection.as_uri()} does not answer: {error}; is it running? "
+                f"(LAWFUL_BROKER_URL)"
+            ) from error
+
+
+@contextmanager
+def job_queue(services: Services) -> Iterator[JobQueue]:
+    """Open the queue that the settings ask for, for a process that has everything open."""
+    if services.settings.broker_url:
+        yield BrokerQueue(services)
+        return
+    queue = LocalQueue(services)
+    try:
+        yield queue
+    finally:
+        queue.close()
+
+
+@contextmanager
+def open_queue(settings: Settings) -> Iterator[JobQueue]:
+    """Open the queue and no more than it needs: models only where jobs run in this process."""
+    if settings.broker_url:
+        with open_stores(settings) as stores:
+            yield BrokerQueue(stores)
+    else:
+        with open_services(settings) as services, job_queue(services) as queue:
+            yield queue

@@ -1,9 +1,9 @@
-"""From files to findable works: read, encode, write, a batch at a time.
+"""From files to findable works: read, encode, write, a few at a time. Which files: `listing`.
 
-A job is a row, its files are rows; a batch is done when its rows say so. Every step may be
-repeated: ids derive from content, the index takes the same point twice, outcomes are written last.
-A file that cannot be used is recorded with its reason and the job goes on; a backend that does not
-answer stops the job, which goes on when it is run again.
+A batch is taken by its lease, so that two workers never do it at once, and each file's outcome is
+written last. Every step may be repeated: ids derive from content, and the index takes the same
+point twice. A file that cannot be used is recorded with its reason and the batch goes on; a backend
+that does not answer ends it, and whoever takes it next goes on behind the last outcome.
 """
 
 from __future__ import annotations
@@ -13,90 +13,132 @@ import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
-from pathlib import Path
 from uuid import UUID
 
-from sqlalchemy.orm import Session
-
 from attribution.catalog import queries
-from attribution.catalog.models import Artist, Artwork, ArtworkStatus, Outcome, artwork_id
-from attribution.catalog.queries import ItemOutcome, NewArtwork, NewClaim, NewItem
-from attribution.errors import BadImage, LawfulError, NotFound
-from attribution.images import CheckedImage, read_image_file, thumbnail
-from attribution.services import Services
-from attribution.types import Point, Vector
+from attribution.catalog.models import Artist, Artwork, ArtworkStatus, IngestJob, Outcome
+from attribution.catalog.queries import BatchKey, ItemOutcome, NewArtwork, NewClaim
+from attribution.errors import BackendUnavailable, BadImage, NotFound
+from attribution.images import (
+    CheckedImage,
+    Limits,
+    file_sha256,
+    read_file,
+    read_image,
+    thumbnail,
+)
+from attribution.projection import point_of
+from attribution.reconcile import write_points
+from attribution.services import Services, Stores
+from attribution.types import Vector
+from attribution.withdrawal import withdraw
+from ingest.lease import leased
+from ingest.listing import source_item
 from ingest.sources import SourceItem
 from ingest.summary import FileOutcome, Summary
 
 log = logging.getLogger(__name__)
 
-PLAN_CHUNK = 1_000  # rows an insert while a job is being listed
+REINSTATE = "ingest it with --reinstate to take it in again"
 DECODERS = 2  # threads; Pillow releases the GIL while it decodes
+
+
+@dataclass(frozen=True)
+class Work:
+    """One file to be done: where it stands in its job, and where its bytes are."""
+
+    position: int
+    item: SourceItem
+    job_id: UUID | None = None  # of bytes in the store
+    sha256: str | None = None  # of bytes in the store
 
 
 @dataclass(frozen=True)
 class Prepared:
     """One file, read and checked: an image to encode, a work that is known, or a refusal."""
 
-    position: int
-    item: SourceItem
+    work: Work
     image: CheckedImage | None = None
     known: Artwork | None = None
     refused: str | None = None
 
-
-def plan(session: Session, source: str, items: Iterable[SourceItem]) -> UUID:
-    """List a source as a job with a row a file; returns the job's id. The caller commits."""
-    job = queries.create_job(session, source=source)
-    rows, position = iter(items), 0
-    while chunk := [_row(item) for item in islice(rows, PLAN_CHUNK)]:
-        queries.add_items(session, job.id, chunk, start=position)
-        position += len(chunk)
-    return job.id
+    @property
+    def artist(self) -> str:
+        """The artist's name as the source gives it."""
+        return self.work.item.artist
 
 
-def run_job(services: Services, job_id: UUID, *, stopping: Callable[[], bool]) -> None:
-    """Bring every pending file of a job into the catalogue and the index.
+def run_batch(services: Services, key: BatchKey, *, stopping: Callable[[], bool]) -> None:
+    """Bring every pending file of a batch into the catalogue and the index.
 
-    What an earlier, interrupted run finished costs nothing. While one batch is encoded the next is
-    read and decoded. Ends early, its job unfinished, once `stopping()` is true. Raises
-    BackendUnavailable when database or index do not answer.
+    Does nothing when the batch is done, another worker has it, or its job was cancelled. What an
+    earlier, interrupted run finished costs nothing. Ends early once `stopping()` is true. Raises
+    BackendUnavailable when database, index or store do not answer: worth another try.
     """
-    started = time.monotonic()
-    with services.sessions.begin() as session:
-        queries.start_job(session, job_id)
-    try:
-        for batch in _batches(services, job_id):
-            _write(services, job_id, batch, encode(services, batch))
-            if stopping():
+    with leased(services, key) as lease:
+        if lease is None:
+            return
+        started, files = time.monotonic(), 0
+        with services.sessions() as session:
+            job = queries.job_by_id(session, key[0])
+        for few in _prepared(services, key, reinstate=job.reinstate):
+            _process(services, job, few)
+            files += len(few)
+            if stopping() or lease.is_lost:
+                lease.give_back()
                 return
         services.index.flush()
-    except LawfulError as error:
-        with services.sessions.begin() as session:
-            queries.fail_job(session, job_id, str(error))
-        raise
-    with services.sessions.begin() as session:
-        queries.finish_job(session, job_id)
-    log.info("job %s done in %.1f s", job_id, time.monotonic() - started)
+        lease.finish()
+        seconds = time.monotonic() - started
+        log.info("batch %s of job %s: %d files in %.1f s", key[1], key[0], files, seconds)
 
 
-def preview(services: Services, items: Iterable[SourceItem]) -> Summary:
+def preview(stores: Stores, items: Iterable[SourceItem]) -> Summary:
     """Read and check every file as a job would, and write nothing."""
     outcomes, artists = [], set()
-    rows, seen = iter(items), set[str]()
+    rows, seen = iter(items), dict[str, str]()
     with ThreadPoolExecutor(DECODERS) as decoders:
-        while chunk := list(islice(rows, services.settings.batch_size)):
-            for done in _prepare(services, decoders, list(enumerate(chunk))):
-                artists.add(done.item.artist)
+        while chunk := list(islice(rows, stores.settings.batch_size)):
+            works = [Work(position, item) for position, item in enumerate(chunk)]
+            for done in _prepare(stores, decoders, works, reinstate=False):
+                artists.add(done.artist)
                 outcomes.append(_preview_one(done, seen))
     return Summary(job=None, artists=len(artists), items=outcomes)
 
 
-def encode(services: Services, batch: Sequence[Prepared]) -> dict[str, dict[str, Vector]]:
-    """Encode the images of a batch, each picture once: sha256 -> named vectors."""
-    images = {done.image.facts.sha256: done.image.rgb for done in batch if done.image}
+def _process(services: Services, job: IngestJob, few: Sequence[Prepared]) -> None:
+    """Encode and write some files; where that fails, find the one that is to blame and refuse it.
+
+    When none of several can be done the fault is not theirs, and the error is raised.
+    """
+    try:
+        _write(services, job, few, encode(services, few))
+    except BackendUnavailable:
+        raise
+    except Exception:
+        log.warning("some files of job %s failed together, now one by one", job.id, exc_info=True)
+        failed = []
+        for one in few:
+            try:
+                _write(services, job, [one], encode(services, [one]))
+            except BackendUnavailable:
+                raise
+            except Exception as own:  # noqa: BLE001  whatever it is, this file is to blame
+                failed.append(replace(one, image=None, known=None, refused=_unprocessable(own)))
+        if len(failed) == len(few) > 1:
+            raise
+        _write(services, job, failed, {})
+
+
+def _unprocessable(error: Exception) -> str:
+    return f"it cannot be processed: {type(error).__name__}: {error}"
+
+
+def encode(services: Services, few: Sequence[Prepared]) -> dict[str, dict[str, Vector]]:
+    """Encode the images of some files, each picture once: sha256 -> named vectors."""
+    images = {done.image.facts.sha256: done.image.rgb for done in few if done.image}
     if not images:
         return {}
     vectors: dict[str, dict[str, Vector]] = {sha256: {} for sha256 in images}
@@ -107,126 +149,210 @@ def encode(services: Services, batch: Sequence[Prepared]) -> dict[str, dict[str,
     return vectors
 
 
-def _batches(services: Services, job_id: UUID) -> Iterator[list[Prepared]]:
-    """Yield the pending files of a job in batches, preparing one batch ahead."""
+def _prepared(services: Services, key: BatchKey, *, reinstate: bool) -> Iterator[list[Prepared]]:
+    """Yield the pending files of a batch, a few at a time, preparing the next few ahead."""
+    job_id = key[0]
+    with services.sessions() as session:
+        batch = queries.batch_by_key(session, key)
     with ThreadPoolExecutor(DECODERS) as decoders, ThreadPoolExecutor(1) as ahead:
 
-        def fetch(after: int) -> list[Prepared]:
+        def fetch(first: int) -> list[Prepared]:
             with services.sessions() as session:
                 rows = queries.pending_items(
-                    session, job_id, limit=services.settings.batch_size, after=after
+                    session,
+                    job_id,
+                    first=first,
+                    stop=batch.stop,
+                    limit=services.settings.batch_size,
                 )
-            items = [(row.position, _item(row.path, row.artist, row.details)) for row in rows]
-            return _prepare(services, decoders, items)
+            works = [Work(row.position, source_item(row), job_id, row.sha256) for row in rows]
+            return _prepare(services, decoders, works, reinstate=reinstate)
 
-        following = ahead.submit(fetch, -1)
-        while batch := following.result():
-            following = ahead.submit(fetch, batch[-1].position)
-            yield batch
+        following = ahead.submit(fetch, batch.first)
+        while few := following.result():
+            following = ahead.submit(fetch, few[-1].work.position + 1)
+            yield few
 
 
 def _prepare(
-    services: Services, decoders: ThreadPoolExecutor, items: Sequence[tuple[int, SourceItem]]
+    stores: Stores, decoders: ThreadPoolExecutor, works: Sequence[Work], *, reinstate: bool
 ) -> list[Prepared]:
     """Read files; decode those whose bytes are not in the index yet."""
-    hashes = list(decoders.map(_sha256, (item.path for _, item in items)))
-    with services.sessions() as session:
+    hashes = list(decoders.map(lambda work: _sha256(work, stores.limits), works))
+    with stores.sessions() as session:
         rows = queries.artworks_by_sha256(session, [one for one in hashes if one])
-    known = {row.sha256: row for row in rows if row.status is ArtworkStatus.INDEXED}
+        closed = queries.closed_artists(session, {work.item.artist for work in works})
+    known = {row.sha256: row for row in rows}
 
-    def read(position: int, item: SourceItem, sha256: str | None) -> Prepared:
-        if "index" not in item.consent:
-            return Prepared(position, item, refused="its consent forbids the index")
-        if sha256 in known:
-            return Prepared(position, item, known=known[sha256])
+    def read(work: Work, sha256: str | None) -> Prepared:
+        row = known.get(sha256 or "")
+        is_indexed = row is not None and row.status is ArtworkStatus.INDEXED
+        refused = _refusal(work.item, row, closed=None if reinstate else closed)
+        if refused is not None or is_indexed:
+            return Prepared(work, known=row if is_indexed else None, refused=refused)
         try:
-            return Prepared(position, item, image=read_image_file(item.path, services.limits))
+            return Prepared(work, image=read_image(_bytes(stores, work), stores.limits))
         except (BadImage, NotFound) as error:
-            return Prepared(position, item, refused=str(error))
+            return Prepared(work, refused=str(error))
+        except BackendUnavailable:
+            raise
+        except Exception as error:
+            log.warning("%s", work.item.path, exc_info=True)
+            return Prepared(work, refused=_unprocessable(error))
 
-    positions, sources = [one for one, _ in items], [item for _, item in items]
-    return list(decoders.map(read, positions, sources, hashes))
+    return list(decoders.map(read, works, hashes))
 
 
-def _sha256(path: Path) -> str | None:
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError:
-        return None  # the reader of images says what is wrong
+def _refusal(item: SourceItem, row: Artwork | None, *, closed: set[str] | None) -> str | None:
+    """Return why a file may not come in, whatever is in it; `closed` None takes everybody back."""
+    if item.refused is not None:
+        return item.refused
+    if "index" not in item.consent:
+        return "its consent forbids the index"
+    if closed is not None and row is not None and row.status is ArtworkStatus.WITHDRAWN:
+        return f"it was withdrawn ({row.reason}); {REINSTATE}"
+    if closed is not None and item.artist in closed:
+        return f"its artist has withdrawn; {REINSTATE}"
+    return None
+
+
+def _bytes(stores: Stores, work: Work) -> bytes:
+    if work.sha256 and work.job_id:
+        return stores.store.incoming(work.job_id, work.sha256)
+    return read_file(work.item.path, stores.limits)
+
+
+def _sha256(work: Work, limits: Limits) -> str | None:
+    if work.item.refused is not None:
+        return None
+    return work.sha256 or file_sha256(work.item.path, limits)
 
 
 def _write(
     services: Services,
-    job_id: UUID,
-    batch: Sequence[Prepared],
+    job: IngestJob,
+    few: Sequence[Prepared],
     vectors: dict[str, dict[str, Vector]],
 ) -> None:
-    """Catalogue rows as pending, then points, then the rows as indexed with their outcomes.
+    """Catalogue rows as pending, then files and points, then the rows as indexed with outcomes.
 
-    Killed in between, the files are still pending: the next run does the same again.
+    Killed in between, the files are still pending: the next run does the same again. What is
+    withdrawn in between is removed again.
     """
-    usable = [done for done in batch if done.refused is None]
+    usable = [done for done in few if done.refused is None]
     with services.sessions.begin() as session:
-        artists = queries.get_or_create_artists(session, {done.item.artist for done in usable})
+        artists = queries.get_or_create_artists(session, {done.artist for done in usable})
         fresh = {
-            done.image.facts.sha256: _new_artwork(done, done.image, artists[done.item.artist])
+            done.image.facts.sha256: _new_artwork(done, done.image, artists[done.artist])
             for done in reversed(usable)
             if done.image
         }
         rows = queries.add_artworks(session, list(fresh.values()))
+        if job.reinstate:
+            rows |= queries.reinstate(session, list(fresh.values()))
     for done in usable:
-        if done.image and done.image.facts.sha256 in vectors:
-            services.thumbnails.put(done.image.facts.sha256, thumbnail(done.image.rgb))
-    services.index.upsert([_point(rows[sha256], vectors[sha256]) for sha256 in vectors])
-    outcomes, claims = _outcomes(job_id, batch, rows, artists)
+        if done.image:
+            _keep_files(services, done, rows[done.image.facts.sha256])
+    points = {rows[sha256].id: named for sha256, named in vectors.items()}
+    services.index.upsert([point_of(rows[sha256], vectors[sha256]) for sha256 in vectors])
     with services.sessions.begin() as session:
-        queries.mark_indexed(session, [row.id for row in rows.values()])
+        added = queries.mark_indexed(session, list(points))
+        found = queries.artworks_by_id(session, list(points), status=ArtworkStatus.INDEXED)
+        gone = {row.sha256 for row in rows.values() if row.id not in found}
+        kept = {work: named for work, named in points.items() if work in found}
+        queries.keep_vectors(session, services.collection.fingerprint, kept)
+        outcomes, claims = _outcomes(job.id, few, rows, artists, added=added, gone=gone)
         queries.record_claims(session, claims)
-        queries.record_outcomes(session, job_id, outcomes)
+        queries.record_outcomes(session, job.id, outcomes)
+    services.index.delete([rows[sha256].id for sha256 in gone])
+    for sha256 in gone:
+        services.store.forget(sha256)
+    _narrow_consent(services, few)
+
+
+def _narrow_consent(services: Services, few: Sequence[Prepared]) -> None:
+    """Obey a source that takes back what it had granted for a work of the same artist."""
+    ours = [(done, done.known) for done in few if done.known and _is_theirs(done, done.known)]
+    for done, row in ours:
+        if "index" not in done.work.item.consent:
+            withdraw(services, services.index, str(row.id), reason="its source says so")
+    hidden = [
+        row
+        for done, row in ours
+        if row.consent_display and "display" not in done.work.item.consent and not done.refused
+    ]
+    if hidden:
+        ids = [row.id for row in hidden]
+        with services.sessions.begin() as session:
+            queries.forbid_display(session, ids)
+        for row in hidden:
+            services.store.forget_thumbnail(row.sha256)
+        write_points(services, services.index, services.collection, ids)
+
+
+def _is_theirs(done: Prepared, row: Artwork) -> bool:
+    return row.artist.name == done.artist
+
+
+def _keep_files(stores: Stores, done: Prepared, row: Artwork) -> None:
+    """Keep what the settings and the work's consent allow."""
+    if done.image and row.consent_display:
+        stores.store.put_thumbnail(row.sha256, thumbnail(done.image.rgb))
+    if stores.settings.keep_originals:
+        data = _bytes(stores, done.work)
+        if hashlib.sha256(data).hexdigest() == row.sha256:  # the file may be another by now
+            stores.store.put_original(row.sha256, data)
 
 
 def _outcomes(
     job_id: UUID,
-    batch: Sequence[Prepared],
+    few: Sequence[Prepared],
     rows: dict[str, Artwork],
     artists: dict[str, Artist],
+    *,
+    added: set[UUID],
+    gone: set[str],
 ) -> tuple[list[ItemOutcome], list[NewClaim]]:
     """Say what became of every file; the first file of a new work adds it, the others know it."""
-    outcomes, claims, added = [], [], set[UUID]()
-    for done in batch:
+    outcomes, claims = [], []
+    for done in few:
+        position = done.work.position
         if done.refused is not None:
-            outcomes.append(ItemOutcome(done.position, Outcome.REFUSED, done.refused))
+            outcomes.append(ItemOutcome(position, Outcome.REFUSED, done.refused))
             continue
         row = done.known or rows[done.image.facts.sha256 if done.image else ""]
-        artist = artists[done.item.artist]
-        if row.artist_id != artist.id:
-            claims.append(NewClaim(row.id, artist.id, str(done.item.path), job_id))
+        artist = artists[done.artist]
+        if row.sha256 in gone:
+            outcomes.append(ItemOutcome(position, Outcome.REFUSED, "it was withdrawn meanwhile"))
+        elif row.artist_id != artist.id:
+            claims.append(NewClaim(row.id, artist.id, str(done.work.item.path), job_id))
             reason = f"the same file is registered under {row.artist.name}; recorded as a claim"
-            outcomes.append(ItemOutcome(done.position, Outcome.CONFLICT, reason, row.id))
-        elif done.known or row.id in added:
-            outcomes.append(ItemOutcome(done.position, Outcome.KNOWN, None, row.id))
+            outcomes.append(ItemOutcome(position, Outcome.CONFLICT, reason, row.id))
+        elif row.id in added:
+            added.remove(row.id)
+            outcomes.append(ItemOutcome(position, Outcome.ADDED, None, row.id))
         else:
-            added.add(row.id)
-            outcomes.append(ItemOutcome(done.position, Outcome.ADDED, None, row.id))
+            outcomes.append(ItemOutcome(position, Outcome.KNOWN, None, row.id))
     return outcomes, claims
 
 
-def _preview_one(done: Prepared, seen: set[str]) -> FileOutcome:
-    path = str(done.item.path)
+def _preview_one(done: Prepared, seen: dict[str, str]) -> FileOutcome:
+    """Say what would become of a file; `seen` holds the artist of every new work so far."""
+    path = str(done.work.item.path)
     if done.refused is not None:
         return FileOutcome(path, Outcome.REFUSED, done.refused)
-    if done.known is not None and done.known.artist.name != done.item.artist:
-        return FileOutcome(path, Outcome.CONFLICT, f"registered under {done.known.artist.name}")
-    if done.known is not None or (done.image and done.image.facts.sha256 in seen):
-        return FileOutcome(path, Outcome.KNOWN)
-    if done.image:
-        seen.add(done.image.facts.sha256)
-    return FileOutcome(path, Outcome.ADDED)
+    sha256 = done.image.facts.sha256 if done.image else ""
+    first = done.known.artist.name if done.known else seen.get(sha256)
+    if first is None:
+        seen[sha256] = done.artist
+        return FileOutcome(path, Outcome.ADDED)
+    if first != done.artist:
+        return FileOutcome(path, Outcome.CONFLICT, f"the same file is registered under {first}")
+    return FileOutcome(path, Outcome.KNOWN)
 
 
 def _new_artwork(done: Prepared, image: CheckedImage, artist: Artist) -> NewArtwork:
-    facts, item = image.facts, done.item
+    facts, item = image.facts, done.work.item
     # The file's own word outweighs the default: a data-mining opt-out forbids training.
     consent = [one for one in item.consent if not (one == "train" and facts.rights.opts_out)]
     return NewArtwork(
@@ -248,25 +374,3 @@ def _new_artwork(done: Prepared, image: CheckedImage, artist: Artist) -> NewArtw
         rights={name: value for name, value in vars(facts.rights).items() if value is not None},
         thumbnail=facts.sha256,
     )
-
-
-def _point(row: Artwork, vectors: dict[str, Vector]) -> Point:
-    return Point(
-        id=artwork_id(row.sha256),
-        vectors=vectors,
-        text=" ".join(filter(None, [row.title, *row.tags, row.artist.name])),
-        artist_id=row.artist_id,
-        licence=row.licence,
-        year=row.year,
-        consent=row.consent,
-    )
-
-
-def _row(item: SourceItem) -> NewItem:
-    details = {name: value for name, value in vars(item).items() if name not in {"path", "artist"}}
-    return NewItem(path=str(item.path.absolute()), artist=item.artist, details=details)
-
-
-def _item(path: str, artist: str, details: dict[str, object]) -> SourceItem:
-    known = {name: tuple(v) if isinstance(v, list) else v for name, v in details.items()}
-    return SourceItem(Path(path), artist, **known)  # type: ignore[arg-type]  # as `_row` wrote it

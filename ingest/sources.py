@@ -1,24 +1,31 @@
 """Where works come from: folders, Hugging Face metadata, manifests. Lazy; no pixel is read here.
 
-Three forms, told apart by what is given:
+Two forms, told apart by what is given:
 
-- a folder with one folder per artist, files below it at any depth;
-- such a folder, or a flat one, with `metadata.jsonl` or `metadata.csv` at its root (HF
-  imagefolder): a row for a file says more about it, files without a row follow the folder rule;
-- a manifest, `.csv`, `.jsonl` or `.parquet`: only the files that it names (`path` or `file_name`,
-  relative to the manifest).
+- a folder with one folder per artist, files below it at any depth. A `metadata.jsonl` or
+  `metadata.csv` (HF imagefolder) in any folder says more about files in it and below, a nearer one
+  in place of a farther one; files without a row follow the folder rule;
+- a manifest, `.csv`, `.jsonl` or `.parquet`: only the files that it names, relative to itself.
 
-A row may say artist, title (or text), tags, year, licence (or license), source, and for a purpose
-`consent_index`, `consent_display`, `consent_train`, `consent_generate`.
+A row may say file_name (or path), artist, title (or text), tags, year, licence (or license),
+source, and for a purpose `consent_index`, `consent_display`, `consent_train`, `consent_generate`.
+
+Nothing is lost in silence: what cannot be used, be it a file, a folder or a row, comes out as an
+item with a refusal. A link to a file of the same source is followed; links that lead elsewhere,
+and links to folders, are refused. A table that cannot be read fails the source.
 """
 
 from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+import os
+import unicodedata
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain
+from numbers import Number
+from pathlib import Path
 from typing import Any
 
 from attribution.catalog.models import PURPOSES
@@ -30,6 +37,9 @@ MANIFESTS = (".csv", ".jsonl", ".parquet")
 GRANTED_BY_DEFAULT = ("index", "display")  # who brings a work to be found wants it found
 NOT_WORKS = {".csv", ".jsonl", ".json", ".parquet", ".md", ".txt", ".pdf", ".html", ".xml", ".yml"}
 TRUE, FALSE = {"true", "yes", "1", "y"}, {"false", "no", "0", "n"}
+LEADS_OUT = "leads out of the folder of its source; put the source above all its files"
+LAST_YEAR = 10_000  # and as many before our era
+UNSEEN = {"Cc", "Cf"}  # Unicode categories of what controls, hides or turns the text around it
 
 
 @dataclass(frozen=True)
@@ -37,121 +47,241 @@ class SourceItem:
     """One file with what the source says about it."""
 
     path: Path
-    artist: str
+    artist: str  # empty where a refused item has none
     title: str  # the file's name where the source says nothing
     tags: tuple[str, ...] = ()
     year: int | None = None
     licence: str | None = None
     source: str | None = None
     consent: tuple[str, ...] = GRANTED_BY_DEFAULT
+    refused: str | None = None  # why it cannot even be read
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row of a table."""
+
+    where: str  # table and line, for people
+    values: Mapping[str, Any]
+    name: str = ""  # of the file that it is about, as it stands there
+    refused: str | None = None  # why it is about none
+
+
+NO_ROW = Row("", {})
 
 
 def read_source(path: Path, *, artist: str | None = None) -> Iterator[SourceItem]:
-    """Return the works of a folder or manifest, in a stable order.
+    """Return the works of a folder or manifest, in a stable order, refused ones among them.
 
     `artist` names the artist of every work. Raises NotFound for a path that does not exist,
-    BadInput for a source without works, a work without an artist, or a row that cannot be read.
+    BadInput for a source without works, one in which nothing has an artist, or a table that cannot
+    be read; a table deep in a folder when it is reached.
     """
-    if not path.exists():
-        raise NotFound(f"{path} does not exist; give a folder or a manifest")
-    if path.is_dir():
+    if _is_folder(path):
         items = _folder(path, artist)
-    elif path.suffix.lower() in MANIFESTS:
+    elif path.is_file() and path.suffix.lower() in MANIFESTS:
         items = _manifest(path, artist)
     else:
         raise BadInput(
             f"{path} is neither a folder nor a manifest ({', '.join(MANIFESTS)}); "
             f"for a single image give its folder and --artist"
         )
-    first = next(items, None)
-    if first is None:
-        raise BadInput(f"{path} has no works; put image files into one folder per artist")
-    return _chain(first, items)
+    nameless: list[SourceItem] = []
+    for item in items:
+        if item.artist:
+            return chain(nameless, [item], items)
+        nameless.append(item)
+    if nameless:
+        raise BadInput(f"{nameless[0].path}: {nameless[0].refused}")
+    raise BadInput(f"{path} has no works; put image files into one folder per artist")
 
 
-def _chain(first: SourceItem, rest: Iterator[SourceItem]) -> Iterator[SourceItem]:
-    yield first
-    yield from rest
+def one_line(text: str) -> str:
+    """Return text in one line, without characters that control, hide or turn what is around."""
+    known = text.encode("utf-8", "replace").decode("utf-8")
+    seen = (one for one in known if one.isspace() or unicodedata.category(one) not in UNSEEN)
+    return " ".join("".join(seen).split())
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        raise NotFound(f"{path} does not exist; give a folder or a manifest") from None
+    except OSError as error:
+        raise BadInput(f"{str(path)[:200]} cannot be read: {error.strerror}") from None
+    return path.is_dir()
 
 
 def _folder(root: Path, artist: str | None) -> Iterator[SourceItem]:
-    described = {}
-    for name in METADATA:
-        if (root / name).is_file():
-            for where, row in _rows(root / name):
-                described[str(PurePosixPath(_file_name(row, where)))] = row
-    for path in sorted(root.rglob("*")):
-        relative = path.relative_to(root)
-        if any(part.startswith(".") for part in relative.parts) or not _may_be_a_work(path):
+    rows: dict[Path, Row] = {}  # those whose files are still to come, by path below the root
+    for path, is_folder, refused in _walk(root):
+        if is_folder and refused is None:
+            rows |= _rows_about(root, path)
+        elif path.suffix.lower() not in NOT_WORKS and path.name != "Thumbs.db":
+            folders = path.parts if is_folder else path.parent.parts
+            yield _item(root / path, rows.pop(path, NO_ROW), artist, folders[:1], refused)
+    for path, row in rows.items():
+        refused = f"{row.where}: there is no such picture"
+        yield _item(root / path, row, artist, path.parent.parts[:1], refused)
+
+
+def _walk(root: Path) -> Iterator[tuple[Path, bool, str | None]]:
+    """Yield what lies in a folder: path below it, whether it is a folder, why it is not entered.
+
+    A folder comes before what is in it; hidden files and folders are passed over.
+    """
+    waiting, real_root = [Path()], root.resolve()
+    while waiting:
+        path = waiting.pop()
+        refused = _refusal(root / path, real_root) if path.parts else None
+        is_folder = _leads_to_folder(root / path)
+        if is_folder and refused is None:
+            try:
+                names = sorted(one.name for one in (root / path).iterdir())
+            except OSError as error:
+                refused = f"this folder cannot be read: {error.strerror}"
+            else:
+                waiting += [path / name for name in reversed(names) if not name.startswith(".")]
+        yield path, is_folder, refused
+
+
+def _rows_about(root: Path, folder: Path) -> dict[Path, Row]:
+    """Return what the metadata files of one folder say, by path below the root."""
+    rows = {}
+    for table in (folder / name for name in METADATA):
+        if not (root / table).is_file():
             continue
-        row = described.get(relative.as_posix(), {})
-        yield _item(
-            path, row, artist, fallback=relative.parts[0] if relative.parent.parts else None
-        )
-
-
-def _may_be_a_work(path: Path) -> bool:
-    return path.is_file() and path.suffix.lower() not in NOT_WORKS and path.name != "Thumbs.db"
+        if refused := _refusal(root / table, root.resolve()):
+            raise BadInput(f"{table.as_posix()}: {refused}")
+        for row in _rows(root / table, table.as_posix()):
+            path = Path(os.path.normpath(folder / row.name))
+            if ".." in path.parts or not path.is_relative_to(folder):
+                rows[Path(row.where)] = replace(row, refused=f"{row.name!r} {LEADS_OUT}")
+            else:
+                rows[path] = row
+    return rows
 
 
 def _manifest(manifest: Path, artist: str | None) -> Iterator[SourceItem]:
-    root = manifest.parent.resolve()
-    for where, row in _rows(manifest):
-        path = (root / _file_name(row, where)).resolve()
-        if not path.is_relative_to(root):
-            raise BadInput(
-                f"{where}: {_file_name(row, where)!r} leads out of the manifest's folder; "
-                f"put the manifest beside or above its files"
-            )
-        yield _item(path, row, artist, fallback=None)
+    folder, real_folder = manifest.parent, manifest.parent.resolve()
+    for row in _rows(manifest, manifest.name):
+        path = folder / row.name
+        yield _item(path, row, artist, (), _refusal(path, real_folder))
+
+
+def _refusal(path: Path, root: Path) -> str | None:
+    """Say why a path is not followed; `root` is without links."""
+    try:
+        real = Path(os.path.realpath(path))
+        if not real.is_relative_to(root):
+            return f"it {LEADS_OUT}"
+        if path.is_symlink() and real.is_dir():
+            return "it is a link to a folder; links to files alone are followed"
+        if path.is_symlink() and not real.exists():
+            return "it is a link that leads nowhere"
+    except OSError as error:
+        return f"it cannot be read: {error.strerror}"
+    return None
+
+
+def _leads_to_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:
+        return False
 
 
 def _item(
-    path: Path, row: Mapping[str, Any], artist: str | None, *, fallback: str | None
+    path: Path, row: Row, artist: str | None, folders: Sequence[str], refused: str | None
 ) -> SourceItem:
-    name = artist or _text(row.get("artist")) or fallback
-    if not name:
-        raise BadInput(
-            f"{path} has no artist; give --artist NAME, one folder per artist, or an artist column"
-        )
-    return SourceItem(
-        path=path,
-        artist=tidy(name),
-        title=_text(row.get("title") or row.get("text")) or path.stem,
-        tags=_tags(row.get("tags")),
-        year=_year(row.get("year")),
-        licence=_text(row.get("licence") or row.get("license")),
-        source=_text(row.get("source")),
-        consent=_consent(path, row),
-    )
-
-
-def _rows(path: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Yield (where, row) of a table in any of the three formats."""
+    """Make an item; what is wrong with its row alone is its refusal."""
+    values, name, title = row.values, "", one_line(path.stem) or "untitled"
+    if row.refused:
+        return SourceItem(path, name, title, refused=row.refused)
     try:
-        match path.suffix.lower():
+        name = _artist(artist or _text(values, "artist") or "".join(folders))
+        return SourceItem(
+            path=path,
+            artist=name,
+            title=_text(values, "title", "text") or title,
+            tags=_tags(values),
+            year=_year(values),
+            licence=_text(values, "licence", "license"),
+            source=_text(values, "source"),
+            consent=_consent(values),
+            refused=refused,
+        )
+    except BadInput as error:
+        return SourceItem(path, name, title, refused=refused or str(error))
+
+
+def _artist(name: str) -> str:
+    line = one_line(name)
+    if not line:
+        raise BadInput(
+            "it has no artist; give --artist NAME, one folder per artist, or an artist column"
+        )
+    return tidy(line)
+
+
+def _rows(table: Path, shown: str) -> Iterator[Row]:
+    """Yield the rows of a table in any of the three formats; raises BadInput for no table."""
+    try:
+        match table.suffix.lower():
             case ".jsonl":
-                yield from _json_lines(path)
+                rows = _json_lines(table, shown)
             case ".csv":
-                with path.open(encoding="utf-8-sig", newline="") as file:
-                    for row in (reader := csv.DictReader(file)):
-                        yield f"{path}, line {reader.line_num}", row
+                rows = _csv(table, shown)
             case _:
-                yield from _parquet(path)
+                rows = _parquet(table, shown)
+        for where, values in rows:
+            yield _named(where, values)
     except UnicodeDecodeError as error:
-        raise BadInput(f"{path} is not UTF-8 ({error}); save it as UTF-8") from None
+        raise BadInput(f"{shown} is not UTF-8 ({error}); save it as UTF-8") from None
     except csv.Error as error:
-        raise BadInput(f"{path} is no CSV that can be read: {error}") from None
+        raise BadInput(f"{shown} is no CSV that can be read: {error}") from None
+    except OSError as error:
+        raise BadInput(f"{shown} cannot be read: {error.strerror or error}") from None
 
 
-def _json_lines(path: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    with path.open(encoding="utf-8") as file:
+def _named(where: str, values: Mapping[str, Any]) -> Row:
+    """Make a row; one that names no file is called after itself."""
+    name = values.get("file_name") or values.get("path")
+    if name is None or name == "":
+        found = ", ".join(map(str, values))
+        refused = f"no column file_name or path, or nothing in it; found: {found}"
+    elif not isinstance(name, str) or "\0" in name or not _is_encodable(name):
+        refused = f"{str(name)[:60]!r} cannot be the name of a file"
+    else:
+        return Row(where, values, name)
+    return Row(where, values, where, refused)
+
+
+def _is_encodable(name: str) -> bool:
+    try:
+        os.fsencode(name)
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _csv(table: Path, shown: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    with table.open(encoding="utf-8-sig", newline="") as file:
+        for row in (reader := csv.DictReader(file)):
+            yield f"{shown}, line {reader.line_num}", row
+
+
+def _json_lines(table: Path, shown: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    with table.open(encoding="utf-8-sig") as file:
         for number, line in enumerate(file, 1):
-            where = f"{path}, line {number}"
+            where = f"{shown}, line {number}"
             if not line.strip():
                 continue
             try:
                 row = json.loads(line)
+            except RecursionError:
+                raise BadInput(f"{where}: nested too deeply to be read") from None
             except ValueError as error:
                 raise BadInput(f"{where}: not JSON ({error})") from None
             if not isinstance(row, dict):
@@ -159,53 +289,58 @@ def _json_lines(path: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
             yield where, row
 
 
-def _parquet(path: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
+def _parquet(table: Path, shown: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
     import pyarrow as pa
     from pyarrow import parquet
 
+    number = 0
     try:
-        with parquet.ParquetFile(path) as file:
+        with parquet.ParquetFile(table) as file:
             for batch in file.iter_batches(batch_size=1_000):
                 for row in batch.to_pylist():
-                    yield str(path), row
-    except pa.ArrowInvalid as error:
-        raise BadInput(f"{path} is no Parquet file: {error}") from None
+                    number += 1
+                    yield f"{shown}, row {number}", row
+    except pa.ArrowException as error:
+        raise BadInput(f"{shown} is no Parquet file: {error}") from None
 
 
-def _file_name(row: Mapping[str, Any], where: str) -> str:
-    name = _text(row.get("file_name") or row.get("path"))
-    if name is None:
-        raise BadInput(f"{where}: no column file_name or path; found: {', '.join(map(str, row))}")
-    return name
+def _text(values: Mapping[str, Any], *names: str) -> str | None:
+    """Return what the first of some columns says that says anything."""
+    for name in names:
+        if text := _said(name, values.get(name)):
+            return text
+    return None
 
 
-def _text(value: object) -> str | None:
-    text = str(value).strip() if value is not None else ""
-    return text or None
-
-
-def _tags(value: object) -> tuple[str, ...]:
-    parts = value if isinstance(value, list) else str(value or "").split(",")
-    return tuple(text for part in parts if (text := _text(part)))
-
-
-def _year(value: object) -> int | None:
-    text = _text(value)
-    if text is None:
+def _said(name: str, value: object) -> str | None:
+    if value is None:
         return None
+    if not isinstance(value, str | Number):
+        raise BadInput(f"its {name} is a {type(value).__name__}; give a text or a number")
+    return one_line(str(value)) or None
+
+
+def _tags(values: Mapping[str, Any]) -> tuple[str, ...]:
+    value = values.get("tags")
+    parts = value if isinstance(value, list) else (_said("tags", value) or "").split(",")
+    return tuple(text for part in parts if (text := _said("tags", part)))
+
+
+def _year(values: Mapping[str, Any]) -> int | None:
     try:
-        return int(float(text))
+        year = int(float(_text(values, "year") or "nan"))
     except (ValueError, OverflowError):
         return None  # "c. 1890" is no year that a filter could use
+    return year if abs(year) <= LAST_YEAR else None
 
 
-def _consent(path: Path, row: Mapping[str, Any]) -> tuple[str, ...]:
+def _consent(values: Mapping[str, Any]) -> tuple[str, ...]:
     """Return the purposes granted: what the row says, else the default; nothing is guessed."""
     granted = []
     for purpose in PURPOSES:
-        said = (_text(row.get(f"consent_{purpose}")) or "").lower()
+        said = (_text(values, f"consent_{purpose}") or "").lower()
         if said and said not in TRUE | FALSE:
-            raise BadInput(f"{path}: consent_{purpose} is {said!r}; say yes or no")
+            raise BadInput(f"its consent_{purpose} is {said!r}; say yes or no")
         if said in TRUE or (said not in FALSE and purpose in GRANTED_BY_DEFAULT):
             granted.append(purpose)
     return tuple(granted)

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from attribution.catalog import queries
 from attribution.catalog.models import Outcome
-from attribution.services import Services
+from attribution.services import Stores
 
 
 @dataclass(frozen=True)
@@ -69,9 +69,9 @@ class Summary:
         return sum(item.outcome is outcome for item in self.items)
 
 
-def summarise(services: Services, job_id: UUID) -> Summary:
+def summarise(stores: Stores, job_id: UUID) -> Summary:
     """Collect the outcomes of a job."""
-    with services.sessions() as session:
+    with stores.sessions() as session:
         artists = queries.job_summary(session, job_id).artists
         items = [
             FileOutcome(row.path, row.outcome, row.reason)

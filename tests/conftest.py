@@ -6,17 +6,25 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import URL
+from sqlalchemy import URL, make_url
 
+from api.local_servers import running_redis
 from attribution.catalog.database import Database, connect
-from tests.postgres import fresh_database, running_postgres
+from tests.postgres import fresh_database, temporary_postgres
 
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[URL]:
-    """Start one PostgreSQL server for the session."""
-    with running_postgres() as url:
-        yield url
+    """Start one PostgreSQL server for the session; with xdist, for each of its processes."""
+    with temporary_postgres() as server:
+        yield make_url(server.url)
+
+
+@pytest.fixture(scope="session")
+def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Start one Redis server for the session; with xdist, for each of its processes."""
+    with running_redis(tmp_path_factory.mktemp("redis")) as server:
+        yield server.url
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -1,11 +1,21 @@
-"""Makers of small portfolios with works that are easy to tell apart."""
+"""Makers of small portfolios with works that are easy to tell apart, and a way to ingest them."""
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from pathlib import Path
+from uuid import UUID
 
 import numpy as np
 from PIL import Image
+
+from attribution.catalog import queries
+from attribution.services import Services, Stores
+from ingest.jobs import job_queue
+from ingest.listing import plan
+from ingest.sources import read_source
+from ingest.summary import Summary, summarise
 
 
 def picture(seed: int, *, side: int = 64) -> Image.Image:
@@ -22,3 +32,36 @@ def portfolio(folder: Path, artists: int = 3, works: int = 4) -> Path:
         for work in range(works):
             picture(100 * artist + work).save(own / f"work-{work}.png")
     return folder
+
+
+def ingest(
+    services: Services, source: Path, artist: str | None = None, *, reinstate: bool = False
+) -> Summary:
+    """Run one job to its end."""
+    items = read_source(source, artist=artist)
+    job_id = plan(services, str(source), items, staged=False, reinstate=reinstate)
+    return finish(services, job_id)
+
+
+def finish(services: Services, job_id: UUID) -> Summary:
+    """Run a job to its end in this process."""
+    with job_queue(services) as queue:
+        queue.submit(job_id)
+        wait_until(lambda: has_ended(services, job_id))
+    return summarise(services, job_id)
+
+
+def has_ended(stores: Stores, job_id: UUID) -> bool:
+    """Tell whether a job neither waits nor runs."""
+    with stores.sessions() as session:
+        return queries.job_by_id(session, job_id).status not in {"listing", "queued", "running"}
+
+
+def wait_until(true: Callable[[], bool], *, timeout_s: float = 20) -> None:
+    """Wait until something is so."""
+    deadline = time.monotonic() + timeout_s
+    while time.monotonic() < deadline:
+        if true():
+            return
+        time.sleep(0.05)
+    raise AssertionError(f"did not happen within {timeout_s} s")

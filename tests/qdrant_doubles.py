@@ -1,144 +1,113 @@
-"""A Qdrant server for tests: the REST client's own requests, carried out by Qdrant Edge.
+"""A Qdrant server for tests: the real REST client, over a transport that asks an owner.
 
-It adds what a server insists on and an engine in process does not: filters need a payload index,
-bodies stay under 32 MB, and a write that is not waited for may not be seen yet (refused here).
+It notes every request, and fails on demand the way a server does.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import httpx
-from pydantic import TypeAdapter
-from qdrant_client import QdrantClient, models
+from qdrant_client import QdrantClient
 
-from attribution.index.edge import EdgeClient
+from attribution.index import ServerOptions
+from attribution.index.owner import Owner
+from attribution.index.server import ServerClient
 
-BODY_LIMIT = 32 * 1024 * 1024
-
-
-def server_client(folder: Path) -> QdrantClient:
-    """Return the real REST client, talking to a `Server` without a socket."""
-    return QdrantClient(
-        url="http://qdrant.test:6333",
-        transport=httpx.MockTransport(Server(folder)),
-        check_compatibility=False,
-    )
+URL = "http://qdrant.test:6333"
+Answer = Callable[[httpx.Request], httpx.Response]
+Fault = Callable[[httpx.Request, Answer], httpx.Response]
 
 
-class Refused(Exception):
-    """The server answers with this status and message."""
-
-    def __init__(self, status: int, message: str) -> None:
-        super().__init__(message)
-        self.status = status
-
-
+@dataclass
 class Server:
-    """The endpoints that `VectorIndex` uses, and no others."""
+    """An owner behind a transport; `faults` meet the next requests, one each."""
 
-    def __init__(self, folder: Path) -> None:
-        self._edge = EdgeClient(folder)
-        self._indexed: set[str] = set()
+    owner: Owner
+    requests: list[httpx.Request] = field(default_factory=list)
+    faults: list[Fault] = field(default_factory=list)
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
-        """Answer one request as a server would."""
-        try:
-            result = self._answer(request)
-        except Refused as refused:
-            error = {"status": {"error": str(refused)}, "time": 0.0}
-            return httpx.Response(refused.status, json=error)
-        return httpx.Response(200, json={"result": result, "status": "ok", "time": 0.0})
+        """Answer one request, or fail it."""
+        self.requests.append(request)
+        if self.faults:
+            return self.faults.pop(0)(request, self._answer)
+        return self._answer(request)
 
-    def _answer(self, request: httpx.Request) -> Any:
-        if len(request.content) > BODY_LIMIT:
-            raise Refused(413, f"payload ({len(request.content)} bytes) is larger than allowed")
-        body: Any = json.loads(request.content or b"null")
-        _, _, name, *rest = request.url.path.split("/")
-        endpoint = " ".join([request.method, *rest])
-        if endpoint == "GET exists":
-            return {"exists": self._edge.collection_exists(name)}
-        if endpoint == "PUT":
-            return self._create(name, models.CreateCollection.model_validate(body))
-        if endpoint in READS:
-            return READS[endpoint](self, name, body)
-        if endpoint in WRITES and request.url.params.get("wait") == "true":
-            WRITES[endpoint](self, name, body)
-            return {"operation_id": 0, "status": "completed"}
-        raise Refused(404, f"{request.method} {request.url}")
-
-    def _create(self, name: str, asked: models.CreateCollection) -> bool:
-        assert isinstance(asked.vectors, dict)
-        self._edge.create_collection(
-            name, vectors_config=asked.vectors, sparse_vectors_config=asked.sparse_vectors or {}
+    def client(self, options: ServerOptions | None = None) -> ServerClient:
+        """Return our client over the real REST client."""
+        options = options or ServerOptions()
+        rest = QdrantClient(
+            url=URL,
+            headers={"api-key": options.api_key} if options.api_key else None,
+            transport=httpx.MockTransport(self),
+            check_compatibility=False,
         )
-        return True
+        return ServerClient(rest, url=URL, options=options)
 
-    def _retrieve(self, name: str, body: Any) -> Any:
-        wanted = models.PointRequest.model_validate(body)
-        records = self._edge.retrieve(
-            name, [str(point) for point in wanted.ids], with_vectors=bool(wanted.with_vector)
+    def sent(self) -> list[tuple[str, str, Any]]:
+        """Return what was asked: method with path and query, and the object of the body."""
+        return [
+            (r.method, r.url.raw_path.decode(), json.loads(r.content or b"null"))
+            for r in self.requests
+        ]
+
+    def _answer(self, request: httpx.Request) -> httpx.Response:
+        status, content = self.owner.answer(
+            request.method,
+            request.url.path,
+            query=request.url.params,
+            headers=request.headers,
+            body=request.content,
         )
-        return [_plain(record) for record in records]
-
-    def _count(self, name: str, body: Any) -> Any:
-        counted = models.CountRequest.model_validate(body)
-        assert counted.exact
-        return _plain(self._edge.count(name, self._allowed(counted.filter)))
-
-    def _scroll(self, name: str, body: Any) -> Any:
-        page = models.ScrollRequest.model_validate(body)
-        offset = str(page.offset) if page.offset else None
-        records, following = self._edge.scroll(name, limit=page.limit or 10, offset=offset)
-        return {"points": [_plain(one) for one in records], "next_page_offset": following}
-
-    def _query(self, name: str, body: Any) -> Any:
-        searches = models.QueryRequestBatch.model_validate(body).searches
-        for search in searches:
-            self._allowed(search.filter)
-            if isinstance(search.query, models.NearestQuery):  # the client wraps what it is given
-                search.query = search.query.nearest
-        return [_plain(answer) for answer in self._edge.query_batch_points(name, searches)]
-
-    def _create_payload_index(self, name: str, body: Any) -> None:
-        index = models.CreateFieldIndex.model_validate(body)
-        assert isinstance(index.field_schema, models.PayloadSchemaType)
-        self._edge.create_payload_index(name, index.field_name, index.field_schema)
-        self._indexed.add(index.field_name)
-
-    def _upsert(self, name: str, body: Any) -> None:
-        self._edge.upsert(name, models.PointsList.model_validate(body).points)
-
-    def _delete(self, name: str, body: Any) -> None:
-        selector = TypeAdapter[Any](models.PointsSelector).validate_python(body)
-        if isinstance(selector, models.FilterSelector):
-            self._allowed(selector.filter)
-        self._edge.delete(name, selector)
-
-    def _allowed(self, chosen: models.Filter | None) -> models.Filter | None:
-        """Refuse a filter on a field without payload index, as strict mode does."""
-        for part in (chosen.must, chosen.must_not) if chosen else ():
-            for condition in part if isinstance(part, list) else []:
-                key = getattr(condition, "key", None)
-                if key is not None and key not in self._indexed:
-                    raise Refused(400, f'Index required but not found for "{key}"')
-        return chosen
+        return httpx.Response(status, json=content)
 
 
-def _plain(model: Any) -> Any:
-    return json.loads(model.model_dump_json())
+def server(folder: Path) -> Server:
+    """Return a server without a key."""
+    return Server(Owner(folder, api_key=None))
 
 
-READS = {
-    "POST points": Server._retrieve,
-    "POST points count": Server._count,
-    "POST points scroll": Server._scroll,
-    "POST points query batch": Server._query,
-}
-WRITES = {
-    "PUT index": Server._create_payload_index,
-    "PUT points": Server._upsert,
-    "POST points delete": Server._delete,
-}
+def none(request: httpx.Request, answer: Answer) -> httpx.Response:
+    """Let a request pass."""
+    return answer(request)
+
+
+def answering(status: int, said: str, headers: dict[str, str] | None = None) -> Fault:
+    """Refuse with this status, as a server words it."""
+    error = {"status": {"error": said}, "time": 0.0}
+    return lambda _request, _answer: httpx.Response(status, json=error, headers=headers)
+
+
+def raw(status: int, content: bytes) -> Fault:
+    """Answer with bytes that are none of Qdrant's."""
+    return lambda _request, _answer: httpx.Response(status, content=content)
+
+
+def after_it_was_done(request: httpx.Request, answer: Answer) -> httpx.Response:
+    """Do it, then say that it failed."""
+    answer(request)
+    return httpx.Response(500, json={"status": {"error": "Service internal error"}, "time": 0.0})
+
+
+def timed_out_after_it_was_done(request: httpx.Request, answer: Answer) -> httpx.Response:
+    """Do it, and never say so."""
+    answer(request)
+    raise httpx.ReadTimeout("timed out", request=request)
+
+
+def refused(request: httpx.Request, _answer: Answer) -> httpx.Response:
+    """Let nobody answer."""
+    raise httpx.ConnectError("[Errno 111] Connection refused", request=request)
+
+
+def half_done(request: httpx.Request, answer: Answer) -> httpx.Response:
+    """Write the first half of the points, then fail."""
+    points = json.loads(request.content)["points"]
+    half = json.dumps({"points": points[: len(points) // 2]}).encode()
+    answer(httpx.Request(request.method, request.url, content=half))
+    return httpx.Response(500, json={"status": {"error": "No space left on device"}, "time": 0.0})

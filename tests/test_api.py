@@ -102,7 +102,7 @@ def test_one_work_goes_in_and_is_recognised(client: TestClient) -> None:
         consent_train="true",
     )
     assert (job["status"], job["files"], job["outcomes"]["added"]) == ("done", 1, 1)
-    assert job["source"].endswith("/sea.png")
+    assert job["source"] == "upload:sea.png"
 
     (work,) = client.get("/v1/artworks").json()["items"]
     assert work["artist"] == {"slug": "ann-orn", "name": "Ann Örn"}
@@ -148,16 +148,24 @@ def test_an_archive_says_what_became_of_every_file(client: TestClient, tmp_path:
     assert titles == {"Sea", "2"}
 
 
-def test_uploads_are_deleted_when_their_job_has_ended(client: TestClient, tmp_path: Path) -> None:
-    """Neither a job that is done nor an upload that is refused leaves files."""
-    upload(client, png(1), artist="Ann")
-    refused = client.post("/v1/ingest-jobs", files={"file": archive({"readme.txt": b"x"})})
-    is_problem(refused, 422, "bad-input")
+def test_an_archive_that_cannot_be_used_fails_its_job(client: TestClient) -> None:
+    """The job says why, and has no files."""
+    job = upload(client, archive({"readme.txt": b"x"}), "notes.zip")
 
+    assert (job["status"], job["files"]) == ("failed", 0)
+    assert "the archive has no works" in job["error"]
+
+
+def test_uploads_are_deleted_when_their_job_has_ended(client: TestClient, tmp_path: Path) -> None:
+    """Neither a job that is done nor one that failed for good leaves files."""
+    upload(client, png(1), artist="Ann")
+    upload(client, archive({"readme.txt": b"x"}), "notes.zip")
+
+    waiting = tmp_path / "home" / "incoming"
     deadline = time.monotonic() + 5
-    while list((tmp_path / "home" / "uploads").iterdir()) and time.monotonic() < deadline:
+    while list(waiting.iterdir()) and time.monotonic() < deadline:
         time.sleep(0.02)
-    assert list((tmp_path / "home" / "uploads").iterdir()) == []
+    assert list(waiting.iterdir()) == []
 
 
 def test_a_file_name_is_never_a_path(client: TestClient) -> None:
@@ -165,8 +173,59 @@ def test_a_file_name_is_never_a_path(client: TestClient) -> None:
     job = upload(client, png(1), "../../etc/pass\x01wd.png", artist="Ann")
 
     assert job["status"] == "done"
-    assert job["source"].count("/") == 1
-    assert ".." not in job["source"]
+    assert job["source"] == "upload:pass%01wd.png"
+
+
+def test_one_artwork_is_found_in_a_moment(client: TestClient) -> None:
+    """Its id is known at once; a bad picture is refused at once."""
+    said = {"artist": "Ann", "title": "Boat"}
+    response = client.post("/v1/artworks", files={"file": ("b.png", png(3))}, data=said)
+    assert response.status_code == 202
+    work = response.json()["id"]
+    deadline = time.monotonic() + 10
+    while client.get(f"/v1/artworks/{work}").status_code != 200 and time.monotonic() < deadline:
+        time.sleep(0.02)
+    while client.get(response.headers["location"]).json()["status"] != "done":
+        assert time.monotonic() < deadline
+    answer = client.post("/v1/attributions", files={"image": png(3)}).json()
+    assert answer["copy_of"]["id"] == work
+
+    bad = client.post("/v1/artworks", files={"file": ("b.png", b"no picture")}, data=said)
+    is_problem(bad, 422, "bad-image")
+    nameless = client.post("/v1/artworks", files={"file": ("b.png", png(4))})
+    is_problem(nameless, 422, "bad-input")
+    assert "artist" in nameless.json()["detail"]
+    long = client.post(
+        "/v1/artworks", files={"file": ("b.png", png(4))}, data={"artist": "n" * 300}
+    )
+    is_problem(long, 422, "bad-input")
+
+
+def test_withdrawal_has_a_receipt(filled: TestClient) -> None:
+    """An artist is forgotten with all works; the receipt can be read again."""
+    asked = {"what": "bob", "reason": "asked for"}
+    response = filled.post("/v1/withdrawals", json=asked)
+    assert response.status_code == 201
+    receipt = response.json()
+
+    assert receipt["completed_at"]
+    assert (receipt["receipt"]["removed"]["points"], len(receipt["receipt"]["works"])) == (4, 4)
+    assert filled.get(response.headers["location"]).json() == receipt
+    assert filled.post("/v1/withdrawals", json=asked).json() == receipt
+    assert [one["id"] for one in filled.get("/v1/withdrawals").json()["items"]] == [receipt["id"]]
+    found = filled.post("/v1/search", files={"image": png(10)}).json()["hits"]
+    assert "bob" not in {hit["slug"] for hit in found}
+    is_problem(filled.get(f"/v1/withdrawals/{receipt['artist_id']}"), 404, "not-found")
+    nobody = filled.post("/v1/withdrawals", json=asked | {"what": "nobody"})
+    is_problem(nobody, 404, "not-found")
+
+
+def test_jobs_are_cancelled_and_retried(filled: TestClient) -> None:
+    """What has ended cannot be cancelled, what is done cannot be retried."""
+    (job,) = filled.get("/v1/ingest-jobs").json()["items"]
+
+    is_problem(filled.post(f"/v1/ingest-jobs/{job['id']}/cancel"), 409, "conflict")
+    is_problem(filled.post(f"/v1/ingest-jobs/{job['id']}/retry"), 409, "conflict")
 
 
 def test_lists_come_in_pages(filled: TestClient) -> None:
@@ -339,7 +398,8 @@ def test_health_readiness_and_metrics(filled: TestClient) -> None:
     """Each part is named; requests are counted by operation, not by path."""
     assert filled.get("/healthz").json() == {"status": "ok"}
     ready = filled.get("/readyz").json()
-    assert ready == {"ready": True, "checks": dict.fromkeys(("database", "index", "models"), "ok")}
+    parts = ("database", "index", "storage", "jobs", "models")
+    assert ready == {"ready": True, "checks": dict.fromkeys(parts, "ok")}
     filled.get("/v1/artists/bob")
     filled.get("/nowhere/1")
     text = filled.get("/metrics").text

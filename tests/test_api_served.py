@@ -18,6 +18,7 @@ import uvicorn
 from fastapi.testclient import TestClient
 
 from api.app import create_app
+from tests.portfolios import wait_until
 from tests.test_api import LOCAL, archive, png, settings, upload
 
 if TYPE_CHECKING:
@@ -107,10 +108,17 @@ def test_the_examples_of_the_document_run(tmp_path: Path) -> None:
         )
         known = {"API": ""} | ids(client, png(1))
         for command in commands:
+            wait_until(lambda: all_ended(client))
             response = run(client, shlex.split(Template(command).substitute(known)), tmp_path)
             assert response.status_code < 300, f"{command}: {response.text}"
             if "items?outcome=added" in command or "v1/search" in command:
                 assert next(iter(response.json().values())), command
+
+
+def all_ended(client: TestClient) -> bool:
+    """Tell whether no job waits or runs."""
+    jobs = client.get("/v1/ingest-jobs").json()["items"]
+    return all(job["status"] == "done" for job in jobs)
 
 
 def ids(client: TestClient, picture: bytes) -> dict[str, str]:
@@ -129,8 +137,9 @@ def ids(client: TestClient, picture: bytes) -> dict[str, str]:
 
 
 def run(client: TestClient, words: list[str], folder: Path) -> Any:
-    """Do what curl would with the options that the page uses: -F, -G, -d, -o."""
+    """Do what curl would with the options that the page uses: -F, -G, -d, --json, -o."""
     form: dict[str, str] = {}
+    body: Any = None
     files: dict[str, bytes] = {}
     query: dict[str, str] = {}
     path, rest = "", iter(words[1:])
@@ -144,10 +153,14 @@ def run(client: TestClient, words: list[str], folder: Path) -> Any:
         elif word in ("-d", "--data-urlencode"):
             name, value = next(rest).split("=", 1)
             query[name] = value
+        elif word == "--json":
+            body = json.loads(next(rest))
         elif word == "-o":
             next(rest)
         elif word != "-G":
             path = word
+    if body is not None:
+        return client.post(path, json=body)
     if files:
         return client.post(path, files=files, data=form)
     return client.get(path, params=query or None)

@@ -18,6 +18,12 @@ if TYPE_CHECKING:
 LIMITS = UnpackLimits(max_files=20, max_member_bytes=100_000, max_total_bytes=300_000)
 
 
+def looks_like_an_archive(path: Path) -> bool:
+    """Ask about a file."""
+    with path.open("rb") as file:
+        return is_archive(file)
+
+
 def make_zip(path: Path, *members: tuple[str | zipfile.ZipInfo, bytes]) -> Path:
     """Write a deflated zip."""
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
@@ -45,7 +51,7 @@ def test_a_zip_keeps_its_folders(tmp_path: Path) -> None:
     """One folder per artist comes out as one folder per artist."""
     archive = make_zip(tmp_path / "a.zip", ("Ann/1.png", b"one"), ("./Bob Ö/x/2.png", b"two"))
 
-    assert is_archive(archive)
+    assert looks_like_an_archive(archive)
     assert unpack(archive, tmp_path / "out", LIMITS) == []
     assert tree(tmp_path / "out") == {"Ann/1.png": b"one", "Bob Ö/x/2.png": b"two"}
 
@@ -60,7 +66,7 @@ def test_a_tar_keeps_its_folders(tmp_path: Path, mode: str) -> None:
             info.size = 1024
             file.addfile(info, io.BytesIO(bytes([number]) * 1024))
 
-    assert is_archive(archive)
+    assert looks_like_an_archive(archive)
     assert unpack(archive, tmp_path / "out", LIMITS) == []
     assert len(tree(tmp_path / "out")) == 10
 
@@ -175,7 +181,7 @@ def test_what_is_no_archive_is_refused(tmp_path: Path) -> None:
     other = tmp_path / "other.zip"
     other.write_bytes(b"no archive at all")
 
-    assert not is_archive(other)
+    assert not looks_like_an_archive(other)
     for path in (cut, other):
         with pytest.raises(BadInput, match="send a zip, tar or tar"):
             unpack(path, tmp_path / "out", LIMITS)

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from attribution.catalog import queries
 from attribution.catalog.database import Database, connect
 from attribution.errors import BackendUnavailable, BadInput
-from tests.postgres import fresh_database, running_postgres
+from tests.postgres import fresh_database, temporary_postgres
 
 
 @pytest.fixture
@@ -70,7 +70,7 @@ def test_database_that_is_not_there(postgres: URL) -> None:
 
 def test_server_that_comes_back() -> None:
     """A connection that broke is an outage; the next use opens a new one."""
-    with running_postgres() as server, fresh_database(server) as url:
+    with temporary_postgres() as server, fresh_database(server.url) as url:
         database = connect(url)
         database.upgrade()
         with pytest.raises(BackendUnavailable, match="terminat"), database.engine.connect() as one:

@@ -14,9 +14,11 @@ from uuid import UUID
 import pytest
 from qdrant_client import models
 
-from attribution.errors import BackendUnavailable, IndexLocked, LawfulError
-from attribution.index import open_index, text
-from attribution.index.edge import EdgeClient, translate_filter
+from attribution.errors import BackendUnavailable, Conflict, IndexLocked, LawfulError
+from attribution.index import open_index, schema, text
+from attribution.index.edge import EdgeClient
+from attribution.index.translation import condition as translate
+from attribution.index.vector_index import VectorIndex
 from attribution.types import Point
 from tests.test_index import ANN, noise, point
 
@@ -89,7 +91,7 @@ def test_a_kill_loses_nothing_that_was_acknowledged(tmp_path: Path) -> None:
         acknowledged = max([acknowledged, *map(int, kill(writer))])
     index = open_index(str(tmp_path), dims=DIMS, collection="artworks")
     assert index.count() in (10 * (acknowledged + 1), 10 * (acknowledged + 2))
-    assert index.ids(limit=3) == [UUID(int=1), UUID(int=2), UUID(int=3)]
+    assert [one.id.int for one in index.entries(limit=3)] == [1, 2, 3]
     index.close()
 
 
@@ -102,7 +104,7 @@ def test_what_was_written_outlives_the_process(tmp_path: Path) -> None:
     index.optimize()
     index.close()
     again = open_index(str(tmp_path), dims=DIMS, collection="artworks")
-    assert again.ids() == [UUID(int=2)]
+    assert [one.id.int for one in again.entries()] == [2]
     again.close()
 
 
@@ -128,24 +130,119 @@ def test_a_damaged_folder_is_named(tmp_path: Path) -> None:
 def test_conditions_that_would_match_nothing_are_refused(condition: Any) -> None:
     """The engine turns `true` into the number 1 and finds nothing, without a word."""
     with pytest.raises(LawfulError, match="does not take this condition"):
-        translate_filter(models.Filter(must=[condition]))
+        translate(models.Filter(must=[condition]))
 
 
-def test_what_cannot_be_translated_is_refused(tmp_path: Path) -> None:
-    """Rather than ignored: alternatives, other distances, other indexes, queries in stages."""
+def test_queries_that_are_not_translated_are_refused(tmp_path: Path) -> None:
+    """Rather than ignored: alternatives, queries in stages and by id."""
     anything = models.FieldCondition(key="artist", match=models.MatchValue(value="a"))
     with pytest.raises(LawfulError, match="filter"):
-        translate_filter(models.Filter(should=[anything]))
-    client = EdgeClient(tmp_path)
-    euclid = models.VectorParams(size=4, distance=models.Distance.EUCLID)
-    with pytest.raises(LawfulError, match="distance"):
-        client.create_collection("a", vectors_config={"x": euclid}, sparse_vectors_config={})
-    with pytest.raises(LawfulError, match="payload index"):
-        client.create_payload_index("a", "title", models.PayloadSchemaType.TEXT)
+        translate(models.Filter(should=[anything]))
     staged = models.QueryRequest(query=[1.0], prefetch=models.Prefetch(query=[1.0]))
     for query in (staged, models.QueryRequest(query=str(UUID(int=1)))):
         with pytest.raises(LawfulError, match="query"):
-            client.query_batch_points("a", [query])
+            EdgeClient(tmp_path).query_batch_points("a", [query])
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"distance": models.Distance.EUCLID}, "distance"),
+        ({"on_disk": True}, "vector setting: .'on_disk'"),
+        ({"datatype": models.Datatype.FLOAT16}, "vector setting: .'datatype'"),
+        ({"memory": None}, "memory: None"),
+        ({"quantization_config": None}, "quantisation: None"),
+        (
+            {
+                "quantization_config": models.ScalarQuantization(
+                    scalar=models.ScalarQuantizationConfig(type=models.ScalarType.INT8)
+                )
+            },
+            "quantisation",
+        ),
+        (
+            {
+                "quantization_config": models.TurboQuantization(
+                    turbo=models.TurboQuantQuantizationConfig(bits=models.TurboQuantBitSize.BITS1)
+                )
+            },
+            "quantisation",
+        ),
+    ],
+)
+def test_vectors_that_are_not_translated_are_refused(
+    tmp_path: Path, changed: dict[str, Any], message: str
+) -> None:
+    """A setting that Edge does not have, or not here, is named."""
+    params = schema.dense({"clip": 8})["clip"].model_copy(update=changed)
+    with pytest.raises(LawfulError, match=message):
+        EdgeClient(tmp_path).create_collection(
+            "a", vectors_config={"clip": params}, sparse_vectors_config={}
+        )
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        models.PayloadSchemaType.KEYWORD,
+        models.KeywordIndexParams(type=models.KeywordIndexType.KEYWORD, prefix=True),
+        models.IntegerIndexParams(type=models.IntegerIndexType.INTEGER, is_principal=True),
+        models.TextIndexParams(type=models.TextIndexType.TEXT),
+    ],
+)
+def test_payload_indexes_that_are_not_translated_are_refused(tmp_path: Path, params: Any) -> None:
+    """Those of another kind, and those with more settings than are passed on."""
+    with pytest.raises(LawfulError, match="payload index"):
+        EdgeClient(tmp_path).create_payload_index("a", "title", params)
+
+
+def test_a_words_index_that_is_not_translated_is_refused(tmp_path: Path) -> None:
+    """As with vectors of numbers."""
+    words = models.SparseVectorParams(index=models.SparseIndexParams(full_scan_threshold=5))
+    with pytest.raises(LawfulError, match="full_scan_threshold"):
+        EdgeClient(tmp_path).create_collection(
+            "a", vectors_config={}, sparse_vectors_config={"text": words}
+        )
+
+
+def test_aliases_outlive_the_process(tmp_path: Path) -> None:
+    """They stand in a file that is replaced whole."""
+    index = open_index(str(tmp_path), dims=DIMS, collection="first")
+    index.publish("artworks")
+    index.close()
+    assert json.loads((tmp_path / "aliases.json").read_text()) == {"artworks": "first"}
+    assert not list(tmp_path.glob("*.new"))
+    open_index(str(tmp_path), dims=DIMS, collection="artworks").close()
+    (tmp_path / "aliases.json").write_text('{"artworks": "fir')
+    with pytest.raises(BackendUnavailable, match=r"aliases\.json is damaged"):
+        open_index(str(tmp_path), dims=DIMS, collection="artworks")
+
+
+def test_a_collection_is_not_renamed_by_an_alias(tmp_path: Path) -> None:
+    """An alias neither hides a collection nor means one that is not there."""
+    client = EdgeClient(tmp_path)
+    first = VectorIndex(client, dims=DIMS, collection="first")
+    second = VectorIndex(client, dims=DIMS, collection="second")
+    with pytest.raises(Conflict, match="'second' is a collection itself"):
+        first.publish("second")
+    second.drop()
+    with pytest.raises(BackendUnavailable, match="no collection 'second'"):
+        second.publish("artworks")
+    client.close()
+
+
+def test_what_an_interrupted_drop_left_is_removed_by_the_next(tmp_path: Path) -> None:
+    """Killed while it deletes files, a collection is gone already."""
+    (tmp_path / ".dropped" / "first").mkdir(parents=True)
+    (tmp_path / ".dropped" / "first" / "edge_config.json").write_text("{}")
+    client = EdgeClient(tmp_path)
+    assert client.collections() == []
+    index = VectorIndex(client, dims=DIMS, collection="first")
+    index.drop()
+    assert list(tmp_path.glob("*/*")) == []
+    with pytest.raises(BackendUnavailable, match="no collection 'first' any more"):
+        index.count()
+    client.close()
 
 
 def test_words_become_weights() -> None:

@@ -7,8 +7,10 @@ weights: they go through open_clip and diffusers as a downloaded model would.
 from __future__ import annotations
 
 import json
+from collections import Counter
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,11 +21,10 @@ from attribution.encoders.profiles import fingerprint, load_encoders
 from attribution.encoders.stub import StubEncoder
 from attribution.encoders.vae import VaeEncoder, VaeSpec
 from attribution.errors import ModelUnavailable
+from attribution.images import read_image_file
 from attribution.ports import Encoder, TextEncoder
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
+EXAMPLES = Path(__file__).parent.parent / "examples" / "portfolio"
 KINDS = ("stub", "starter clip", "starter vae", "own clip", "own kl", "own tiny")
 TINY_CLIP = {
     "embed_dim": 16,
@@ -167,13 +168,22 @@ def test_layout_sees_places_and_style_does_not(encoders: dict[str, Encoder]) -> 
 
 
 def test_words_find_pictures(encoders: dict[str, Encoder]) -> None:
-    """The starter CLIP, small as it is, tells a drawn flag from a drawn face by the word."""
+    """Asked by tag, the starter CLIP ranks unseen works: mAP is over thrice the share of hits."""
     clip = encoders["starter clip"]
     assert isinstance(clip, TextEncoder)
-    images = clip.encode([_flag(), _face()])["clip"]
-    texts = clip.encode_text(["flag", "face smile"])
+    lines = (EXAMPLES / "metadata.jsonl").read_text(encoding="utf-8").splitlines()
+    works = [json.loads(line) for line in lines]
+    pictures = [read_image_file(EXAMPLES / work["file_name"]).rgb for work in works]
+    counts = Counter(tag for work in works for tag in set(work["tags"]) - {"hash"})
+    tags = sorted(tag for tag, count in counts.items() if 3 <= count <= 20)
+    has = np.array([[tag in work["tags"] for work in works] for tag in tags])
 
-    assert (texts @ images.T).argmax(axis=1).tolist() == [0, 1]
+    scores = clip.encode_text([t.replace("_", " ") for t in tags]) @ clip.encode(pictures)["clip"].T
+    ranked = np.take_along_axis(has, np.argsort(-scores, axis=1), axis=1)
+    precision = ranked.cumsum(1) / np.arange(1, len(works) + 1)
+    average = (precision * ranked).sum(1) / ranked.sum(1)
+
+    assert average.mean() > 3 * has.mean()
 
 
 def test_checkpoint_for_quickgelu_is_refused(tmp_path: Path) -> None:
@@ -198,24 +208,6 @@ def test_missing_folder_is_named(tmp_path: Path) -> None:
     ):
         with pytest.raises(ModelUnavailable, match=r"gone.*check the path.*starter"):
             encoder.encode(pictures())
-
-
-def _flag() -> Image.Image:
-    picture = Image.new("RGB", (240, 160), "white")
-    pen = ImageDraw.Draw(picture)
-    pen.rectangle((0, 0, 80, 160), fill="blue")
-    pen.rectangle((160, 0, 240, 160), fill="red")
-    return picture
-
-
-def _face() -> Image.Image:
-    picture = Image.new("RGB", (200, 200), "white")
-    pen = ImageDraw.Draw(picture)
-    pen.ellipse((10, 10, 190, 190), fill="yellow", outline="black", width=5)
-    pen.ellipse((60, 60, 80, 95), fill="black")
-    pen.ellipse((120, 60, 140, 95), fill="black")
-    pen.arc((50, 60, 150, 150), 20, 160, fill="black", width=6)
-    return picture
 
 
 def _save_clip(folder: Path) -> None:

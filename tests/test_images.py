@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import io
+import os
 import struct
+import subprocess
 import sys
+import time
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -15,11 +20,20 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image, ImageCms, PngImagePlugin, TiffImagePlugin
+from PIL import Image, ImageCms, ImageOps, PngImagePlugin, TiffImagePlugin
 
 from attribution.errors import BadImage, NotFound
-from attribution.images import Limits, hamming, read_image, read_image_file, thumbnail
-from attribution.thumbnails import ThumbnailStore
+from attribution.images import (
+    Limits,
+    decode,
+    file_sha256,
+    hamming,
+    read_image,
+    read_image_file,
+    thumbnail,
+)
+from attribution.images.facts import pixel_sha256
+from attribution.storage import Store
 from tests.portfolios import picture
 
 RAW = Path(__file__).parents[2] / "shared" / "data" / "raw"
@@ -147,6 +161,7 @@ def test_the_first_frame_of_an_animation_counts() -> None:
         (encoded(picture(1), "PPM"), "not_an_image", "known"),
         (encoded(picture(1))[:200], "broken", "damaged"),
         (encoded(Image.new("RGB", (300, 2))), "too_small", "300 × 2"),
+        (encoded(Image.new("RGB", (4096, 8))), "too_narrow", "4096 × 8"),
     ],
 )
 def test_what_is_no_usable_image_is_refused(data: bytes, code: str, message: str) -> None:
@@ -154,6 +169,64 @@ def test_what_is_no_usable_image_is_refused(data: bytes, code: str, message: str
     error = refusal(data)
     assert error.reason == code
     assert message in str(error)
+
+
+@pytest.mark.parametrize("size", [(4000, 40), (40, 4000)])
+def test_a_narrow_picture_keeps_its_shorter_side(size: tuple[int, int]) -> None:
+    """However long, what the encoders get is never thinner than what is taken in."""
+    assert min(read_image(encoded(Image.new("RGB", size))).rgb.size) >= Limits().min_side_px
+
+
+def test_the_first_bytes_come_before_words() -> None:
+    """A PNG whose comment speaks of SVG is a PNG."""
+    note = PngImagePlugin.PngInfo()
+    note.add_text("Comment", "made from <svg/> by <?xml?>")
+    assert read_image(encoded(picture(1), pnginfo=note)).facts.format == "PNG"
+
+
+def test_avif_of_a_general_brand_is_no_heic() -> None:
+    """Its own brand may be mif1; the compatible ones say what it is, even when it is damaged."""
+    data = bytearray(encoded(picture(1), "AVIF"))
+    data[8:12] = b"mif1"
+    assert read_image(bytes(data)).facts.format == "AVIF"
+    assert "extra: pip" not in str(refusal(bytes(data[:60])))
+
+
+def tiff_of(directories: int, entries: int) -> bytes:
+    """Return a TIFF of 16 × 16 pixels with a chain of overlapping directories behind it."""
+    image = bytearray(encoded(picture(1, side=16), "TIFF"))
+    last = struct.unpack_from("<I", image, 4)[0]
+    (own,) = struct.unpack_from("<H", image, last)
+    start = len(image) + len(image) % 2
+    struct.pack_into("<I", image, last + 2 + own * 12, start)
+    image += bytes(start - len(image) + directories * 6 + entries * 12)
+    for at in range(start, start + directories * 6, 6):
+        struct.pack_into("<H", image, at, entries)
+        struct.pack_into("<I", image, at + 2 + entries * 12, at + 6)
+    return bytes(image)
+
+
+def gif_of(pictures: int) -> bytes:
+    """Return a GIF with one picture many times."""
+    one = encoded(picture(1, side=8), "GIF")
+    at = one.rindex(b",\0\0\0\0")
+    return one[:at] + one[at:-1] * pictures + b";"
+
+
+@pytest.mark.parametrize("data", [tiff_of(300_000, 0), tiff_of(2_000, 60_000), gif_of(50_000)])
+def test_counting_frames_ends(data: bytes) -> None:
+    """However many a file claims, a thousand are enough to know."""
+    begun = time.monotonic()
+    facts = read_image(data).facts
+    assert (facts.frames, facts.notes) == (1_000, ("first of 1000 or more frames",))
+    assert time.monotonic() - begun < 5
+
+
+def test_frames_of_a_tiff_are_counted() -> None:
+    """Few are counted exactly."""
+    frames = [picture(seed) for seed in range(3)]
+    data = encoded(frames[0], "TIFF", save_all=True, append_images=frames[1:])
+    assert read_image(data).facts.notes == ("first of 3 frames",)
 
 
 def test_heic_names_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -208,6 +281,42 @@ def test_bytes_are_limited(tmp_path: Path) -> None:
         read_image_file(tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("name", "code"),
+    [("x" * 300, "unreadable"), ("a\0b", "unreadable"), ("loop", "unreadable"), ("pipe", "not_a")],
+)
+def test_what_cannot_be_read_is_refused(tmp_path: Path, name: str, code: str) -> None:
+    """Names that no file can have, links in a circle, and pipes, which nobody would fill."""
+    (tmp_path / "loop").symlink_to("loop")
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(BadImage) as caught:
+        read_image_file(tmp_path / name)
+    assert caught.value.reason.startswith(code)
+    assert file_sha256(tmp_path / name) is None
+
+
+def test_a_failing_disk_refuses_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One bad sector is one bad image."""
+
+    def fail(*_: object) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    (tmp_path / "a.png").write_bytes(encoded(picture(1)))
+    monkeypatch.setattr(Path, "open", fail)
+    with pytest.raises(BadImage, match="cannot be read: Input/output error") as caught:
+        read_image_file(tmp_path / "a.png")
+    assert caught.value.reason == "unreadable"
+
+
+def test_files_are_hashed_within_limits(tmp_path: Path) -> None:
+    """As they would be read: what is too large is not, and what is gone has no hash."""
+    file = tmp_path / "a.png"
+    file.write_bytes(b"abc")
+    assert file_sha256(file) == hashlib.sha256(b"abc").hexdigest()
+    assert file_sha256(file, Limits(max_bytes=2)) is None
+    assert file_sha256(tmp_path / "gone.png") is None
+
+
 SAMPLES = [encoded(picture(1), kind) for kind in ("PNG", "JPEG", "GIF", "TIFF", "BMP", "WEBP")]
 
 
@@ -240,6 +349,62 @@ def test_real_odd_files_are_images_or_refused_for_their_size() -> None:
             codes.add(error.reason)
     assert "RGB" in codes
     assert codes <= {"RGB", "too_many_pixels", "too_small"}
+
+
+def whole(image: Image.Image) -> tuple[str, Image.Image]:
+    """Do with all pixels at once what the reader does strip by strip."""
+    image = ImageOps.exif_transpose(image)
+    if image.mode in {"RGBA", "LA"}:
+        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image.convert("RGBA"))
+    rgb = image.convert("RGB")
+    sha256 = pixel_sha256(rgb)
+    rgb.thumbnail((1024, 1024), Image.Resampling.BICUBIC)
+    return sha256, rgb
+
+
+@pytest.mark.parametrize("turn", range(1, 9))
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "LA"])
+def test_strips_make_no_difference(mode: str, turn: int) -> None:
+    """Hash and working image are those of the whole picture, however it has to be turned."""
+    noise = np.random.default_rng(turn).integers(0, 256, (1_501, 2_503, 4), dtype=np.uint8)
+    image = Image.fromarray(noise).convert(mode)
+    exif = Image.Exif()
+    exif[0x0112] = turn
+    data = encoded(image, exif=exif, compress_level=0)
+    sha256, rgb = whole(Image.open(io.BytesIO(data)))
+
+    checked = read_image(data)
+
+    assert checked.facts.pixel_sha256 == sha256
+    assert checked.rgb.tobytes() == rgb.tobytes()
+
+
+def test_large_images_cost_little_more_than_their_pixels() -> None:
+    """Four bytes a pixel while they are decoded, and strips beside that."""
+    code = (
+        "import io, resource\n"
+        "from PIL import Image\n"
+        "from attribution.images import read_image\n"
+        "file = io.BytesIO()\n"
+        "Image.new('LA', (6_000, 6_000), (9, 9)).save(file, 'PNG')\n"
+        "read_image(file.getvalue())\n"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert int(done.stdout) / 1024 < 60 + 6_000 * 6_000 * 4 / 2**20 + 150
+
+
+def test_two_large_images_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A third one waits for its turn; small ones do not."""
+    monkeypatch.setattr(decode, "LARGE_PIXELS", 100 * 100)
+    large, small = encoded(picture(1, side=101)), encoded(picture(1))
+    with decode.LARGE_AT_ONCE, decode.LARGE_AT_ONCE, ThreadPoolExecutor() as threads:
+        waiting = threads.submit(read_image, large)
+        threads.submit(read_image, small).result()
+        assert not waiting.done()
+        decode.LARGE_AT_ONCE.release()
+        waiting.result()
+        decode.LARGE_AT_ONCE.acquire()
 
 
 def test_the_same_pixels_in_two_files() -> None:
@@ -289,7 +454,13 @@ def test_rights_are_read_from_exif_and_iptc() -> None:
 def test_hostile_metadata_says_nothing() -> None:
     """Entity bombs are not expanded, endless values are cut, and the picture is still read."""
     bomb = '<!DOCTYPE x [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;">]><x>&b;</x>'
-    for said in (bomb, "<broken", XMP.format(mining="DMI-ALLOWED").replace("Bob", "B" * 10_000)):
+    nested = "<a>" * 20_000 + "</a>" * 20_000
+    for said in (
+        bomb,
+        "<broken",
+        nested,
+        XMP.format(mining="DMI-ALLOWED").replace("Bob", "B" * 10_000),
+    ):
         note = PngImagePlugin.PngInfo()
         note.add_itxt("XML:com.adobe.xmp", said)
         rights = read_image(encoded(picture(1), pnginfo=note)).facts.rights
@@ -298,9 +469,9 @@ def test_hostile_metadata_says_nothing() -> None:
 
 def test_thumbnails_are_small_and_bare(tmp_path: Path) -> None:
     """Kept by content hash; a missing one says how to get it again."""
-    store, name = ThumbnailStore(tmp_path), "ab" * 32
-    store.put(name, thumbnail(picture(1, side=600)))
-    with Image.open(io.BytesIO(store.get(name))) as small:
+    store, name = Store(str(tmp_path)), "ab" * 32
+    store.put_thumbnail(name, thumbnail(picture(1, side=600)))
+    with Image.open(io.BytesIO(store.thumbnail(name))) as small:
         assert (small.format, small.size, "exif" in small.info) == ("WEBP", (256, 256), False)
-    with pytest.raises(NotFound, match="ingest the work again"):
-        store.get("cd" * 32)
+    with pytest.raises(NotFound, match="ingest it again"):
+        store.thumbnail("cd" * 32)

@@ -1,7 +1,12 @@
-"""What a vector index does, held to by every client: Edge, local mode, and the REST client."""
+"""What a vector index does, held to by every client: Edge, local mode, and the REST client.
+
+With LAWFUL_TEST_QDRANT_URL (and LAWFUL_TEST_QDRANT_API_KEY) also by a real server; the collections
+that are called like those of these tests are deleted there.
+"""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,14 +16,15 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from qdrant_client import QdrantClient, models
-from qdrant_client.http.exceptions import UnexpectedResponse
+from qdrant_client import QdrantClient
 
 from attribution.errors import BadInput
+from attribution.index import ServerOptions
 from attribution.index.edge import EdgeClient
+from attribution.index.server import ServerClient, connect
 from attribution.index.vector_index import RRF_K, VectorIndex
-from attribution.types import Point, Probe, Vector, Where
-from tests.qdrant_doubles import server_client
+from attribution.types import IndexEntry, Point, Probe, Vector, Where
+from tests.qdrant_doubles import server
 
 pytestmark = pytest.mark.filterwarnings(  # local mode says what it does not do
     "ignore:Payload indexes have no effect", "ignore:Local mode performs exact"
@@ -26,11 +32,31 @@ pytestmark = pytest.mark.filterwarnings(  # local mode says what it does not do
 DIMS = {"clip": 8, "vae_style": 6}
 NAMES = UUID("00000000-0000-0000-0000-00000000000a")
 ANN, BOB = uuid5(NAMES, "ann"), uuid5(NAMES, "bob")
+NAME, OTHER, ALIAS = "lawful-test-a", "lawful-test-b", "lawful-test"
+REAL_SERVER = os.environ.get("LAWFUL_TEST_QDRANT_URL")
+
+
+def local(_: Path) -> ServerClient:
+    """Return the client's own stand-in for a server, in memory."""
+    return ServerClient(QdrantClient(":memory:"), url=":memory:", options=ServerOptions())
+
+
+def real(_: Path) -> ServerClient:
+    """Return a client of the real server, without our collections."""
+    assert REAL_SERVER
+    key = os.environ.get("LAWFUL_TEST_QDRANT_API_KEY")
+    client = connect(REAL_SERVER, ServerOptions(api_key=key))
+    for name in (NAME, OTHER):
+        if client.collection_exists(name):
+            client.delete_collection(name)
+    return client
+
+
 CLIENTS: dict[str, Callable[[Path], Any]] = {
     "edge": EdgeClient,
-    "local": lambda _: QdrantClient(":memory:"),
-    "rest": server_client,
-}
+    "local": local,
+    "rest": lambda folder: server(folder).client(),
+} | ({"real": real} if REAL_SERVER else {})
 
 
 @pytest.fixture(params=CLIENTS)
@@ -42,7 +68,7 @@ def client(request: pytest.FixtureRequest, tmp_path: Path) -> Any:
 @pytest.fixture
 def index(client: Any) -> Iterator[VectorIndex]:
     """Give an empty index over each client."""
-    opened = VectorIndex(client, dims=DIMS, collection="artworks")
+    opened = VectorIndex(client, dims=DIMS, collection=NAME)
     yield opened
     opened.close()
 
@@ -94,9 +120,54 @@ def test_the_same_id_replaces(index: VectorIndex) -> None:
 
 def test_a_collection_is_made_once(client: Any) -> None:
     """Opening again keeps what is there."""
-    VectorIndex(client, dims=DIMS, collection="artworks").upsert([point(1)])
-    assert VectorIndex(client, dims=DIMS, collection="artworks").count() == 1
-    assert VectorIndex(client, dims=DIMS, collection="other").count() == 0
+    VectorIndex(client, dims=DIMS, collection=NAME).upsert([point(1)])
+    assert VectorIndex(client, dims=DIMS, collection=NAME).count() == 1
+    assert VectorIndex(client, dims=DIMS, collection=OTHER).count() == 0
+
+
+def test_an_alias_is_opened_like_a_collection(client: Any) -> None:
+    """Its name exists, and leads to the works of the collection that it means."""
+    first = VectorIndex(client, dims=DIMS, collection=NAME)
+    first.upsert([point(1)])
+    first.publish(ALIAS)
+    assert client.collection_exists(ALIAS)
+    assert client.count(ALIAS).count == 1
+    assert [one.id.int for one in VectorIndex(client, dims=DIMS, collection=ALIAS).entries()] == [1]
+
+
+def test_an_alias_is_swapped_and_the_old_collection_dropped(client: Any) -> None:
+    """Who opens the alias afterwards finds the new works; who had it open keeps the old ones."""
+    old = VectorIndex(client, dims=DIMS, collection=NAME)
+    old.upsert([point(1)])
+    old.publish(ALIAS)
+    opened_before = VectorIndex(client, dims=DIMS, collection=ALIAS)
+    new = VectorIndex(client, dims={"clip": 3}, collection=OTHER)
+    new.upsert([Point(UUID(int=2), {"clip": noise(2, 3)}, "", ANN)])
+    new.publish(ALIAS)
+    new.publish(ALIAS)  # twice is once
+
+    opened_after = VectorIndex(client, dims={"clip": 3}, collection=ALIAS)
+    assert [one.id.int for one in opened_after.entries()] == [2]
+    assert [one.id.int for one in opened_before.entries()] == [1]
+    old.drop()
+    assert not client.collection_exists(NAME)
+    assert client.collection_exists(ALIAS)
+    assert opened_after.count() == 1
+
+
+def test_a_dropped_collection_takes_its_aliases_along(client: Any) -> None:
+    """Nothing is left of it, and its name can be used again, empty."""
+    index = VectorIndex(client, dims=DIMS, collection=NAME)
+    index.upsert([point(1)])
+    index.publish(ALIAS)
+    index.drop()
+    assert not client.collection_exists(ALIAS)
+    assert client.get_aliases().aliases == []
+    again = VectorIndex(client, dims=DIMS, collection=NAME)
+    assert again.count() == 0
+    again.upsert([point(2)])
+    assert again.count() == 1
+    again.close()
 
 
 def test_equal_scores_come_in_the_order_of_their_ids(index: VectorIndex) -> None:
@@ -155,12 +226,12 @@ def test_deleted_works_are_gone(index: VectorIndex) -> None:
     """From the count, from every leg, from the vectors; unknown ids are no error."""
     index.upsert([point(1, text="boat"), point(2, text="boat"), point(3, BOB, text="boat")])
     index.delete([UUID(int=1), UUID(int=77)])
-    assert index.ids() == [UUID(int=2), UUID(int=3)]
+    assert [one.id.int for one in index.entries()] == [2, 3]
     assert index.vectors([UUID(int=1)]) == {}
     for hits in index.neighbours(Probe({"clip": noise(1)}, text="boat"), limit=5).values():
         assert {hit.id.int for hit in hits} == {2, 3}
     index.delete_artist(BOB)
-    assert index.ids() == [UUID(int=2)]
+    assert [one.id.int for one in index.entries()] == [2]
 
 
 def test_fused_hits_say_what_each_leg_gave(index: VectorIndex) -> None:
@@ -197,13 +268,24 @@ def test_works_are_grouped_by_artist(index: VectorIndex) -> None:
     ]
 
 
-def test_ids_come_in_pages(index: VectorIndex) -> None:
-    """Ascending, without gap or repetition."""
-    index.upsert([point(n) for n in (4, 1, 3, 5, 2)])
-    first = index.ids(limit=2)
-    rest = index.ids(after=first[-1], limit=10)
-    assert [found.int for found in first + rest] == [1, 2, 3, 4, 5]
-    assert index.ids(after=rest[-1]) == []
+def test_entries_come_in_pages(index: VectorIndex) -> None:
+    """In ascending order of ids, without gap or repetition."""
+    index.upsert([point(n << 100) for n in (4, 1, 3, 5, 2)])
+    first = index.entries(limit=2)
+    rest = index.entries(after=first[-1].id, limit=10)
+    assert [found.id.int >> 100 for found in first + rest] == [1, 2, 3, 4, 5]
+    assert index.entries(after=rest[-1].id) == []
+    assert index.entries(after=UUID(int=(2 << 100) + 7), limit=1) == [rest[0]]  # of a work gone
+
+
+def test_an_entry_says_what_was_written(index: VectorIndex) -> None:
+    """Artist, licence, year and consent, also where there is none."""
+    index.upsert([point(1, licence="CC0-1.0", year=1900, consent=("index", "train"))])
+    index.upsert([point(2, BOB)])
+    assert index.entries() == [
+        IndexEntry(UUID(int=1), ANN, "CC0-1.0", 1900, ("index", "train")),
+        IndexEntry(UUID(int=2), BOB, None, None, ()),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -269,27 +351,11 @@ def test_all_clients_give_the_same_answers(
     """Whatever is written, replaced and deleted: the same works in the same order."""
     answers = []
     for make in CLIENTS.values():
-        index = VectorIndex(make(tmp_path_factory.mktemp("i")), dims=DIMS, collection="artworks")
+        index = VectorIndex(make(tmp_path_factory.mktemp("i")), dims=DIMS, collection=NAME)
         for n, artist, said in written:
             index.upsert([point(n, artist, said)])
         index.delete([UUID(int=n) for n in deleted])
         hits = index.search(Probe({"clip": noise(0), "vae_style": noise(0, 6)}, text=text), limit=9)
         answers.append([(hit.id, hit.artist_id, round(hit.score, 6)) for hit in hits])
         index.close()
-    assert answers[0] == answers[1] == answers[2]
-
-
-def test_the_server_of_these_tests_is_strict(tmp_path: Path) -> None:
-    """It refuses what a real one refuses, so that passing here says something."""
-    client = server_client(tmp_path)
-    index = VectorIndex(client, dims=DIMS, collection="artworks")
-    unindexed = models.Filter(
-        must=[models.FieldCondition(key="title", match=models.MatchValue(value="boat"))]
-    )
-    with pytest.raises(UnexpectedResponse, match="Index required"):
-        client.count("artworks", count_filter=unindexed)
-    with pytest.raises(UnexpectedResponse, match="404"):
-        client.upsert("artworks", points=[index._row(point(1))], wait=False)
-    with pytest.raises(UnexpectedResponse, match="larger than allowed"):
-        client.upsert("artworks", points=[index._row(point(1, text="x" * 100))] * 150_000)
-    index.close()
+    assert all(answer == answers[0] for answer in answers)

@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from uuid import UUID
@@ -21,10 +20,11 @@ from attribution.images import read_image_file
 from attribution.services import Services, open_services
 from attribution.types import Matrix
 from ingest import pipeline
-from ingest.jobs import JobQueue
+from ingest.jobs import LocalQueue
+from ingest.listing import plan
 from ingest.sources import read_source
-from ingest.summary import Summary, summarise
-from tests.portfolios import picture, portfolio
+from ingest.summary import summarise
+from tests.portfolios import finish, has_ended, ingest, picture, portfolio, wait_until
 
 
 @pytest.fixture
@@ -38,15 +38,6 @@ def services(settings: Settings) -> Iterator[Services]:
     """Open everything."""
     with open_services(settings) as opened:
         yield opened
-
-
-def ingest(services: Services, source: Path, artist: str | None = None) -> Summary:
-    """Run one job to its end."""
-    with services.sessions.begin() as session:
-        job_id = pipeline.plan(session, str(source), read_source(source, artist=artist))
-    with JobQueue(services) as jobs:
-        jobs.submit(job_id).result()
-    return summarise(services, job_id)
 
 
 def indexed(services: Services) -> tuple[int, int]:
@@ -147,6 +138,49 @@ def test_dry_run_writes_nothing(services: Services, tmp_path: Path) -> None:
     assert indexed(services) == (0, 0)
 
 
+class Poisoned:
+    """An encoder that one picture breaks."""
+
+    def __init__(self, services: Services, width: int) -> None:
+        self._real, self._width = services.encoders[0], width
+        self.info = self._real.info
+
+    def encode(self, images: Sequence[Image.Image]) -> Mapping[str, Matrix]:
+        """Fail as a model would, without a word about which picture."""
+        if any(image.width == self._width for image in images):
+            raise ValueError("height and width must be > 0")
+        return self._real.encode(images)
+
+
+def test_one_poison_file_is_refused_alone(services: Services, tmp_path: Path) -> None:
+    """What breaks a model is found among the others, refused with the error, and they go on."""
+    source = portfolio(tmp_path / "p", artists=1, works=6)
+    picture(5, side=77).save(source / "artist-0" / "poison.png")
+    object.__setattr__(services, "encoders", (Poisoned(services, width=77),))
+
+    summary = ingest(services, source)
+
+    assert (summary.added, summary.refused) == (6, 1)
+    (poison,) = [item for item in summary.items if item.reason]
+    assert poison.path.endswith("poison.png")
+    assert "ValueError: height and width must be > 0" in (poison.reason or "")
+
+
+def test_a_broken_model_refuses_nobody(services: Services, tmp_path: Path) -> None:
+    """When no file of several can be encoded, the job fails and the files stay to be done."""
+    object.__setattr__(services, "encoders", (Poisoned(services, width=64),))
+    source = portfolio(tmp_path / "p", artists=1)
+    job_id = plan(services, "p", read_source(source), staged=False)
+
+    summary = finish(services, job_id)
+
+    assert (summary.added, summary.refused) == (0, 0)
+    with services.sessions() as session:
+        job = queries.job_by_id(session, job_id)
+    assert job.status == "failed"
+    assert "height and width" in (job.error or "")
+
+
 class BrokenOnce:
     """An encoder whose first call fails as a backend would."""
 
@@ -177,23 +211,16 @@ def test_interrupted_job_goes_on(settings: Settings, tmp_path: Path) -> None:
     """A queue that closes mid-job leaves the rest to the next one, which begins with it."""
     source = portfolio(tmp_path / "p")
     with open_services(settings) as services:
-        with services.sessions.begin() as session:
-            job_id = pipeline.plan(session, "p", read_source(source))
-        pipeline.run_job(services, job_id, stopping=lambda: True)  # ends after one batch
+        job_id = plan(services, "p", read_source(source), staged=False)
+        pipeline.run_batch(services, (job_id, 1), stopping=lambda: True)  # ends after a few files
         assert indexed(services) == (4, 4)
-    with open_services(settings) as services, JobQueue(services) as jobs:
-        assert jobs.resumed == (job_id,)
-        wait_until(lambda: indexed(services) == (12, 12))
+    with open_services(settings) as services:
+        queue = LocalQueue(services)
+        assert queue.resumed == (job_id,)
+        wait_until(lambda: has_ended(services, job_id))
+        queue.close()
+        assert indexed(services) == (12, 12)
         assert summarise(services, job_id).added == 12
-
-
-def wait_until(true: object) -> None:
-    """Wait up to ten seconds."""
-    for _ in range(200):
-        if callable(true) and true():
-            return
-        time.sleep(0.05)
-    raise AssertionError("did not happen within ten seconds")
 
 
 KILLED = """
@@ -202,15 +229,15 @@ from pathlib import Path
 from attribution.config import Settings
 from attribution.services import open_services
 from ingest import pipeline
+from ingest.listing import plan
 from ingest.sources import read_source
 settings = Settings(home=Path(sys.argv[1]), profile="stub", batch_size=2)
 with open_services(settings) as services:
-    with services.sessions.begin() as session:
-        job = pipeline.plan(session, "p", read_source(Path(sys.argv[2])))
+    job = plan(services, "p", read_source(Path(sys.argv[2])), staged=False)
     def stopping():
         print(services.index.count(), flush=True)
         return False
-    pipeline.run_job(services, job, stopping=stopping)
+    pipeline.run_batch(services, (job, 1), stopping=stopping)
 """
 
 
@@ -230,7 +257,7 @@ def test_killed_and_run_again(tmp_path: Path, batches: int) -> None:
         summary = ingest(services, source)
         assert indexed(services) == (24, 24)
         assert summary.added + summary.known == 24
-        assert len(services.index.ids(limit=100)) == 24
+        assert len(services.index.entries(limit=100)) == 24
 
 
 def test_second_process_is_told_who_owns_the_index(services: Services) -> None:
@@ -251,10 +278,18 @@ def test_second_process_is_told_who_owns_the_index(services: Services) -> None:
     assert f"process {os.getpid()}" in done.stderr
 
 
-def test_other_encoders_are_refused(settings: Settings) -> None:
-    """A collection made with one profile cannot be opened with another."""
+def test_an_empty_collection_is_nobodys(settings: Settings) -> None:
+    """What holds no work yet does not insist on the encoders of the first look."""
     with open_services(settings):
         pass
+    with open_services(settings.model_copy(update={"profile": "starter"})) as services:
+        assert services.collection.profile == "starter"
+
+
+def test_other_encoders_are_refused(settings: Settings, tmp_path: Path) -> None:
+    """A collection made with one profile cannot be opened with another."""
+    with open_services(settings) as services:
+        ingest(services, portfolio(tmp_path / "p", artists=1))
     with (
         pytest.raises(ProfileMismatch, match="LAWFUL_PROFILE=stub"),
         open_services(settings.model_copy(update={"profile": "starter"})),

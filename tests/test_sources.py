@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow as pa
@@ -101,16 +102,19 @@ def test_manifest_names_its_files(tmp_path: Path, suffix: str) -> None:
     assert items[0].tags == ("red", "bird")
 
 
-def test_manifest_stays_in_its_folder(tmp_path: Path) -> None:
-    """A path that leads out is refused, by name, by root or by link."""
+@pytest.mark.parametrize("name", ["../secret.png", "link.png", "/absolute.png"])
+def test_manifest_stays_in_its_folder(tmp_path: Path, name: str) -> None:
+    """A path that leads out is refused, by name, by root or by link; the other rows are not."""
     inside = tmp_path / "inside"
     inside.mkdir()
     picture(1).save(tmp_path / "secret.png")
     (inside / "link.png").symlink_to(tmp_path / "secret.png")
-    for name in ("../secret.png", str(tmp_path / "secret.png"), "link.png"):
-        manifest = rows_to(inside / "m.csv", [{"path": name, "artist": "Ana"}])
-        with pytest.raises(BadInput, match="leads out"):
-            read(manifest)
+    rows = [{"path": name, "artist": "Ana"}, {"path": "a.png", "artist": "Ana"}]
+
+    out, within = read(rows_to(inside / "m.csv", rows))
+
+    assert "leads out" in str(out.refused)
+    assert within.refused is None
 
 
 def test_flat_folder_needs_an_artist(tmp_path: Path) -> None:
@@ -127,12 +131,13 @@ def test_flat_folder_needs_an_artist(tmp_path: Path) -> None:
     [
         ("m.jsonl", '{"path": "a.png"\n', "line 1: not JSON"),
         ("m.jsonl", "[1]\n", "line 1: expected an object"),
-        ("m.csv", "title\nx\n", "no column file_name or path"),
+        ("m.csv", "title\nx\n", "m.csv, line 2: no column file_name or path"),
+        ("m.jsonl", '{"a": ' + "[" * 100_000, "line 1: nested too deeply"),
         ("m.parquet", "no parquet", "no Parquet file"),
     ],
 )
 def test_broken_rows_are_named(tmp_path: Path, name: str, text: str, says: str) -> None:
-    """An unreadable row stops the listing with its file and line."""
+    """A table that cannot be read, or names no file, stops the listing with its file and line."""
     (tmp_path / name).write_text(text)
 
     with pytest.raises(BadInput, match=says):
@@ -158,12 +163,142 @@ def test_an_artist_needs_a_usable_name(tmp_path: Path, name: str) -> None:
         list(read_source(tmp_path, artist=name))
 
 
-def test_consent_is_not_guessed(tmp_path: Path) -> None:
-    """A word that is neither yes nor no grants nothing and is named."""
-    picture(1).save(tmp_path / "a.png")
-    (tmp_path / "m.csv").write_text("path,artist,consent_index\na.png,Ann,denied\n")
-    with pytest.raises(BadInput, match="consent_index is 'denied'; say yes or no"):
-        list(read_source(tmp_path / "m.csv"))
+@pytest.mark.parametrize(
+    ("row", "says"),
+    [
+        ({"consent_index": "denied"}, "consent_index is 'denied'; say yes or no"),
+        ({"title": {"a": [1]}}, "its title is a dict; give a text or a number"),
+        ({"tags": [["a"]]}, "its tags is a list"),
+        ({"path": "a\0.png"}, "cannot be the name of a file"),
+        ({"path": "\ud800.png"}, "cannot be the name of a file"),
+        ({"path": ["a.png"]}, "cannot be the name of a file"),
+        ({"path": ""}, "line 1: no column file_name"),
+        ({"artist": "x" * 250}, "has 250 characters"),
+        ({"artist": ""}, "it has no artist"),
+    ],
+)
+def test_a_wrong_row_is_refused_alone(tmp_path: Path, row: dict[str, object], says: str) -> None:
+    """Nothing is guessed, nothing is stored of it, and the next row is read as ever."""
+    good = {"path": "a.png", "artist": "Ann"}
+    lines = [json.dumps(one) + "\n" for one in (good | row, good)]
+    (tmp_path / "m.jsonl").write_text("".join(lines))
+
+    wrong, right = read(tmp_path / "m.jsonl")
+
+    assert says in f"{wrong.path.name}: {wrong.refused}"
+    str(wrong.path).encode()
+    assert "\0" not in str(wrong.path)
+    assert (right.path, right.refused) == (tmp_path / "a.png", None)
+
+
+def test_jsonl_may_begin_with_a_mark(tmp_path: Path) -> None:
+    """Windows puts a byte order mark before the text."""
+    (tmp_path / "m.jsonl").write_text('\ufeff{"path": "a.png", "artist": "Ann"}\n')
+
+    assert [item.artist for item in read(tmp_path / "m.jsonl")] == ["Ann"]
+
+
+@pytest.mark.parametrize("year", [1e30, -1e30, "1e400", float("nan"), "c. 1890", 10_001])
+def test_an_impossible_year_is_none(tmp_path: Path, year: object) -> None:
+    """What no database could keep as a year is left out; the work is not."""
+    row = {"path": "a.png", "artist": "Ann", "year": year}
+    (tmp_path / "m.jsonl").write_text(json.dumps(row))
+
+    (item,) = read(tmp_path / "m.jsonl")
+
+    assert (item.year, item.refused) == (None, None)
+
+
+def test_texts_control_nothing(tmp_path: Path) -> None:
+    """Escape codes, line breaks and signs that turn the text around are left out."""
+    evil = "red\u202e \x1b[31m\nboat\u200b"
+    row = dict.fromkeys(("artist", "title", "licence", "source"), evil)
+    (tmp_path / "m.jsonl").write_text(json.dumps(row | {"path": "a.png", "tags": [evil]}))
+
+    (item,) = read(tmp_path / "m.jsonl")
+
+    plain = "red [31m boat"
+    assert (item.artist, item.title, item.licence, item.source) == (plain,) * 4
+    assert item.tags == (plain,)
+
+
+def test_a_file_without_artist_is_refused_alone(tmp_path: Path) -> None:
+    """A licence beside the artists' folders stops nothing; nor does an impossible folder name."""
+    portfolio(tmp_path, artists=1, works=1)
+    (tmp_path / "LICENSE").write_text("CC0")
+    portfolio(tmp_path / ("x" * 250), artists=1, works=1)
+
+    items = {item.path.name: item for item in read(tmp_path) if item.refused}
+
+    assert len(read(tmp_path)) == 3
+    assert "no artist" in str(items["LICENSE"].refused)
+    assert "250 characters" in str(items["work-0.png"].refused)
+
+
+def test_links_stay_inside(tmp_path: Path) -> None:
+    """A link to a file of the source is followed; every other is refused and says why."""
+    source = portfolio(tmp_path / "p", artists=1, works=1)
+    picture(1).save(tmp_path / "secret.png")
+    own = source / "artist-0"
+    (own / "good.png").symlink_to("work-0.png")
+    (own / "out.png").symlink_to(tmp_path / "secret.png")
+    (own / "nowhere.png").symlink_to("gone.png")
+    (own / "round.png").symlink_to("round.png")
+    (source / "friend").symlink_to(own)
+
+    found = {item.path.name: item for item in read(source)}
+
+    assert found["good.png"].refused is None
+    assert "leads out" in str(found["out.png"].refused)
+    assert "leads nowhere" in str(found["nowhere.png"].refused)
+    assert "leads nowhere" in str(found["round.png"].refused)
+    assert "link to a folder" in str(found["friend"].refused)
+    assert found["friend"].artist == "friend"
+
+
+def test_an_unreadable_folder_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is in it may be works: their loss is said."""
+    source, read_folder = portfolio(tmp_path, artists=2, works=1), Path.iterdir
+
+    def iterdir(path: Path) -> Iterator[Path]:
+        if path.name == "artist-0":
+            raise PermissionError(13, "Permission denied")
+        return read_folder(path)
+
+    monkeypatch.setattr(Path, "iterdir", iterdir)
+    closed, work = read(source)
+
+    assert (closed.path.name, closed.artist) == ("artist-0", "artist-0")
+    assert closed.refused == "this folder cannot be read: Permission denied"
+    assert work.refused is None
+
+
+def test_rows_without_a_file_are_refused(tmp_path: Path) -> None:
+    """A misspelt name in a metadata file is said, with its line; so is one that leads out."""
+    portfolio(tmp_path, artists=1, works=1)
+    rows = [{"file_name": name, "title": "x"} for name in ("artist-0/wrk-0.png", "../a.png")]
+    rows_to(tmp_path / "metadata.csv", rows)
+
+    work, missing, out = read(tmp_path)
+
+    assert work.refused is None
+    assert missing.path == tmp_path / "artist-0" / "wrk-0.png"
+    assert missing.refused == "metadata.csv, line 2: there is no such picture"
+    assert out.path.name == "metadata.csv, line 3"
+    assert "'../a.png' leads out" in str(out.refused)
+
+
+def test_metadata_beside_the_pictures(tmp_path: Path) -> None:
+    """In any folder, about what is in it and below; the nearer row counts."""
+    portfolio(tmp_path, artists=2, works=1)
+    far = [{"file_name": f"artist-{n}/work-0.png", "title": "far"} for n in range(2)]
+    rows_to(tmp_path / "metadata.jsonl", far)
+    rows_to(tmp_path / "artist-1" / "metadata.csv", [{"file_name": "work-0.png", "title": "near"}])
+
+    assert [(item.artist, item.title) for item in read(tmp_path)] == [
+        ("artist-0", "far"),
+        ("artist-1", "near"),
+    ]
 
 
 @pytest.mark.parametrize("name", ["m.csv", "m.jsonl"])

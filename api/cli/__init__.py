@@ -4,11 +4,25 @@ from __future__ import annotations
 
 import logging
 import sys
+from importlib.metadata import version
+from typing import Annotated, NoReturn
 
 import typer
 from rich.console import Console
 
-from api.cli import attribute, catalog, demo, ingest, models, serve
+from api.cli import (
+    attribute,
+    catalog,
+    demo,
+    dev,
+    index_server,
+    ingest,
+    jobs,
+    models,
+    operate,
+    serve,
+)
+from api.cli.common import INTERRUPTED, UNEXPECTED, plain, settings_from_environment
 from attribution.errors import LawfulError
 
 app = typer.Typer(
@@ -21,9 +35,20 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command()(ingest.ingest)
+app.command()(ingest.add)
 app.command()(attribute.attribute)
+app.command()(attribute.show)
 app.command()(attribute.search)
 app.command()(serve.serve)
+app.command()(index_server.index_server)
+app.command()(dev.dev)
+app.add_typer(jobs.app, name="jobs")
+app.command()(operate.withdraw)
+app.command()(operate.reconcile)
+app.command()(operate.reindex)
+app.command()(operate.migrate)
+app.command()(operate.worker)
+app.command()(operate.beat)
 app.command()(catalog.info)
 app.command()(catalog.artists)
 app.command()(demo.demo)
@@ -31,11 +56,55 @@ app.add_typer(models.app, name="models")
 app.command()(models.train_starter)
 
 
+def _version(is_asked: bool) -> None:  # noqa: FBT001  what Typer calls
+    if is_asked:
+        print(f"lawful {version('lawful-diffusion')}")  # noqa: T201  a script reads stdout
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    del version
+
+
 def main() -> None:
-    """Run the command line; an expected error is one line on stderr and exit code 1."""
+    """Run the command line; whatever goes wrong is one line on stderr and an exit code.
+
+    1: an expected error, which says what to do; 130: interrupted; 70: a defect of this program.
+    """
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     try:
         app()
     except LawfulError as error:
-        Console(stderr=True, soft_wrap=True).print(f"error: {error}", style="red", markup=False)
-        sys.exit(1)
+        _end(f"error: {error}", 1)
+    except SystemExit as end:
+        if end.code == INTERRUPTED:
+            _end("interrupted; run the same again to go on", INTERRUPTED)
+        raise
+    except KeyboardInterrupt:
+        _end("interrupted; run the same again to go on", INTERRUPTED)
+    except Exception as error:
+        if _is_debugging():
+            raise
+        _end(
+            f"unexpected error: {type(error).__name__}: {error}; "
+            f"set LAWFUL_DEBUG=1 for the traceback",
+            UNEXPECTED,
+        )
+
+
+def _is_debugging() -> bool:
+    try:
+        return settings_from_environment().debug
+    except LawfulError:
+        return False
+
+
+def _end(message: str, code: int) -> NoReturn:
+    Console(stderr=True, soft_wrap=True).print(plain(message), style="red", markup=False)
+    sys.exit(code)

@@ -1,15 +1,26 @@
-"""`lawful attribute` and `lawful search`."""
+"""`lawful attribute`, `lawful show` and `lawful search`."""
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
+from uuid import UUID
 
 import typer
 from rich.console import Console
 
-from api.cli.common import SOME_REFUSED, print_json, settings_from_environment, status_console
+from api.cli.common import (
+    SOME_REFUSED,
+    check_writable,
+    plain,
+    print_json,
+    settings_from_environment,
+    status_console,
+)
 from attribution.errors import LawfulError
+
+Year = partial(typer.Option, min=-10_000, max=10_000)
 
 
 def attribute(
@@ -31,6 +42,8 @@ def attribute(
     from attribution.images import read_image_file
     from attribution.services import open_services
 
+    if report:
+        check_writable(report, "--report")
     pages, refused = [], 0
     with open_services(settings_from_environment()) as services:
         for path in images:
@@ -38,7 +51,7 @@ def attribute(
                 image = read_image_file(path, services.limits)
             except LawfulError as error:
                 refused += 1
-                status_console().print(f"{path}: {error}", style="red", markup=False)
+                status_console().print(plain(f"{path}: {error}"), style="red", markup=False)
                 if as_json:
                     print_json({"image": str(path), "error": str(error)})
                 continue
@@ -48,12 +61,35 @@ def attribute(
             else:
                 render.show_attribution(Console(), str(path), answer)
             if report:
-                pages.append(make_page(services, str(path), image, answer))
+                pages.append(make_page(services, plain(path), image, answer))
     if report:
         report.write_text(render_report(pages), encoding="utf-8")
-        status_console().print(f"report: {report}")
+        status_console().print(plain(f"report: {report}"), markup=False, soft_wrap=True)
     if refused:
         raise typer.Exit(SOME_REFUSED)
+
+
+def show(
+    attribution_id: Annotated[UUID, typer.Argument(help="Id of an answer: “recorded as …”.")],
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="One object.")] = False,
+) -> None:
+    """Show an earlier answer of `lawful attribute` again, as it was given.
+
+    Example: [bold]lawful show ID[/]
+    """
+    from api.cli import render
+    from attribution.attributor import ANSWER
+    from attribution.catalog import queries
+    from attribution.services import open_stores
+
+    with open_stores(settings_from_environment()) as stores, stores.sessions() as session:
+        recorded = queries.attribution_by_id(session, attribution_id).answer
+    answer = ANSWER.validate_python(recorded)
+    if as_json:
+        print_json(ANSWER.dump_python(answer, mode="json"))
+    else:
+        render.show_attribution(Console(), f"image {answer.image_sha256[:12]}", answer)
 
 
 def search(
@@ -61,8 +97,8 @@ def search(
     image: Annotated[Path | None, typer.Option(help="A picture to look for.")] = None,
     artist: Annotated[list[str] | None, typer.Option(help="Only this slug; repeatable.")] = None,
     licence: Annotated[list[str] | None, typer.Option(help="Only this; repeatable.")] = None,
-    year_from: Annotated[int | None, typer.Option(help="Not older than.")] = None,
-    year_to: Annotated[int | None, typer.Option(help="Not younger than.")] = None,
+    year_from: Annotated[int | None, Year(help="Not older than.")] = None,
+    year_to: Annotated[int | None, Year(help="Not younger than.")] = None,
     limit: Annotated[int, typer.Option(min=1, max=200, help="Works to show.")] = 10,
     *,
     as_json: Annotated[bool, typer.Option("--json", help="One object.")] = False,

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from api.cli.common import print_json, settings_from_environment
+from api.cli.common import plain, print_json, settings_from_environment
 
 if TYPE_CHECKING:
     from attribution.config import Settings
@@ -32,7 +32,7 @@ def info(*, as_json: Annotated[bool, typer.Option("--json", help="One object.")]
     table = Table(box=None, pad_edge=False, show_header=False)
     for section, values in facts.items():
         for name, value in values.items():
-            table.add_row(f"[dim]{section}[/]", name, str(value))
+            table.add_row(f"[dim]{section}[/]", name, escape(plain(value)))
     Console(soft_wrap=True).print(table)
 
 
@@ -44,9 +44,9 @@ def artists(
     Example: [bold]lawful artists[/]
     """
     from attribution.catalog import queries
-    from attribution.services import open_catalog
+    from attribution.services import open_stores
 
-    with open_catalog(settings_from_environment()) as database, database.sessions() as session:
+    with open_stores(settings_from_environment()) as stores, stores.sessions() as session:
         rows = queries.all_artists(session)
         pairs = queries.proposed_aliases(session)
     if as_json:
@@ -59,43 +59,62 @@ def artists(
         return
     table = Table("slug", "name", "works", box=None, pad_edge=False)
     for artist, works in rows:
-        table.add_row(artist.slug, escape(artist.name), str(works))
+        table.add_row(artist.slug, escape(plain(artist.name)), str(works))
     console = Console()
     console.print(table if rows else "no artists yet; begin with: lawful ingest FOLDER")
     for one, other in pairs:
         pair = f"{one.name} ({one.slug}), {other.name} ({other.slug})"
-        console.print(f"may be one artist: {pair}", markup=False)
+        console.print(plain(f"may be one artist: {pair}"), markup=False)
 
 
 def _facts(settings: Settings) -> dict[str, dict[str, Any]]:
     from attribution.catalog import queries
-    from attribution.services import open_catalog
+    from attribution.services import open_database, open_stores
 
-    with open_catalog(settings) as database, database.sessions() as session:
+    with open_stores(settings) as stores, stores.sessions() as session:
         counts = queries.counts(session)
         collections = queries.collections(session)
-        revision = database.current_revision()
+        jobs = queries.unfinished_jobs(session)
+    with open_database(settings) as database:
+        url, revision = database.masked_url, database.current_revision()
     home = settings.home
     return {
         "home": {"path": str(home)}
-        | {name: _size(home / name) for name in ("lawful.db", "index", "thumbnails", "uploads")},
+        | {
+            name: _size(home, name)
+            for name in ("lawful.db", "index", "thumbnails", "originals", "incoming")
+        },
         "catalogue": {
-            "url": database.masked_url,
+            "url": url,
             "revision": revision,
             "artists": counts.artists,
             "works": counts.indexed,
-            "unfinished": counts.pending,
+            "withdrawn": counts.withdrawn,
+            "unfinished works": counts.pending,
+            "unfinished jobs": jobs,
             "conflicting claims": counts.claims,
         },
         "index": {"url": settings.qdrant_url}
-        | {one.name: f"profile {one.profile}, {one.fingerprint[:12]}" for one in collections},
+        | {
+            one.name: f"profile {one.profile}{'' if one.live else ', not live'}"
+            for one in collections
+        },
         "models": {"profile": settings.profile, "device": settings.device},
         "versions": {"python": platform.python_version()}
         | {package: version(package) for package in PACKAGES},
     }
 
 
-def _size(path: Path) -> str:
-    files = [path] if path.is_file() else path.rglob("*")
-    size = sum(file.stat().st_size for file in files if file.is_file())
-    return f"{size / 2**20:.1f} MiB"
+def _size(home: Path, name: str) -> str:
+    """Return what a file with its companions, or a folder, takes on the disk."""
+    found = (path for top in home.glob(f"{name}*") for path in (top, *top.rglob("*")))
+    return f"{sum(map(_bytes, found)) / 2**20:.1f} MiB"
+
+
+def _bytes(path: Path) -> int:
+    """Return what is really kept: files of an index are sparse, and may go while we look."""
+    try:
+        found = path.lstat()
+    except FileNotFoundError:
+        return 0
+    return found.st_blocks * 512

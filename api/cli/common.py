@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 from pydantic import ValidationError
+from pydantic_settings import SettingsError
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -24,6 +26,8 @@ from attribution.config import Settings
 from attribution.errors import BadInput
 
 SOME_REFUSED = 3  # exit code: the work was done, but not for every input
+UNEXPECTED = 70  # exit code: a defect of this program (EX_SOFTWARE of sysexits.h)
+INTERRUPTED = 130  # exit code: by Ctrl-C, as shells count it
 
 
 def settings_from_environment() -> Settings:
@@ -34,11 +38,36 @@ def settings_from_environment() -> Settings:
         first = error.errors()[0]
         name = "LAWFUL_" + "_".join(str(part) for part in first["loc"]).upper()
         raise BadInput(f"{name}={first['input']!r}: {first['msg']}") from None
+    except SettingsError as error:
+        raise BadInput(
+            f"{error}: lists are written as JSON, such as "
+            f"LAWFUL_ALLOWED_HOSTS='[\"art.example.org\"]'"
+        ) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadInput(f"the file .env of this folder cannot be read: {error}") from None
 
 
 def print_json(value: object) -> None:
-    """Print one JSON object on one line of stdout."""
-    print(json.dumps(value, ensure_ascii=False))  # noqa: T201  a script reads stdout
+    """Print one JSON object on one line of stdout, in UTF-8 whatever is in it.
+
+    Odd bytes in the name of a file come out as escapes of JSON, from which Python makes them again.
+    """
+    text = json.dumps(value, ensure_ascii=False)
+    print(text.encode("utf-8", "backslashreplace").decode("utf-8"))  # noqa: T201  scripts read it
+
+
+def plain(text: object) -> str:
+    """Return text from outside as it may be printed: what would control a terminal is spelt out.
+
+    For printing without markup; in a table, `escape` it as well.
+    """
+    return "".join(one if one.isprintable() else _spelt(one) for one in str(text))
+
+
+def _spelt(character: str) -> str:
+    if "\udc80" <= character <= "\udcff":  # a byte of a file's name that is no text
+        return f"\\x{ord(character) - 0xDC00:02x}"
+    return character.encode("unicode_escape").decode("ascii")
 
 
 def status_console() -> Console:
@@ -68,6 +97,20 @@ def progress_bar(console: Console) -> Progress:
         TimeRemainingColumn(),
         console=console,
     )
+
+
+def check_writable(path: Path, option: str) -> None:
+    """Raise BadInput unless a file can be written here; `option` is what asked for it."""
+    try:
+        if path.is_dir():
+            raise BadInput(f"{option} {path} is a folder; name a file in it")
+        if not path.parent.is_dir():
+            raise BadInput(f"{option} {path}: there is no folder {path.parent}; make it first")
+        is_writable = os.access(path if path.exists() else path.parent, os.W_OK)
+    except OSError as error:
+        raise BadInput(f"{option} {path}: {error.strerror}") from None
+    if not is_writable:
+        raise BadInput(f"{option} {path} may not be written; check its permissions")
 
 
 def existing_file(path: Path) -> Path:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+import shutil
+import sys
 import time
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
-from api.cli.common import settings_from_environment, status_console
+from api.cli.common import plain, settings_from_environment
+from attribution.config import Settings
 
 
 def examples_folder() -> Path:
@@ -33,20 +37,28 @@ def demo(
     from api.report import make_page, render_report
     from attribution.images import read_image_file
     from attribution.services import open_services
+    from ingest.jobs import job_queue
     from ingest.sources import read_source
-    from ingest.summary import summarise
 
     settings = settings_from_environment()
     home = (home or settings.home / "demo").resolve()
-    settings = type(settings)(home=home, profile="starter")
+    settings = Settings(  # of this folder alone, wherever the user's own collection is
+        home=home,
+        database_url=f"sqlite:///{home / 'lawful.db'}",
+        qdrant_url=str(home / "index"),
+        storage_url=str(home),
+        broker_url="",
+        profile="starter",
+    )
     examples = examples_folder()
-    out, console = Console(), status_console()
+    out = Console()
     out.rule("1. A portfolio goes in")
     with open_services(settings) as services:
         portfolio = examples / "portfolio"
         started = time.monotonic()
-        job_id = ingest.run(services, console, portfolio, read_source(portfolio))
-        ingest.show(out, summarise(services, job_id), time.monotonic() - started)
+        with job_queue(services) as queue:
+            summary = ingest.run(queue, portfolio, read_source(portfolio))
+        ingest.show(out, summary, time.monotonic() - started)
         out.rule("2. An image comes back with its artists")
         pages = []
         for query in json.loads((examples / "queries" / "queries.json").read_text("utf-8")):
@@ -58,15 +70,24 @@ def demo(
     report = home / "report.html"
     report.write_text(render_report(pages, title="Lawful Diffusion: demo"), encoding="utf-8")
     out.rule("3. What next")
-    out.print(NEXT.format(report=report, home=home, examples=examples), soft_wrap=True)
+    names = {"report": report, "home": home, "lawful": _lawful()}
+    shown = {name: escape(plain(value)) for name, value in names.items()}
+    out.print(NEXT.format(**shown), soft_wrap=True)
+
+
+def _lawful() -> str:
+    """Return what to type: the bare name where the shell would find this program under it."""
+    this = Path(sys.argv[0])
+    found = shutil.which("lawful")
+    return "lawful" if found and Path(found).samefile(this) else str(this)
 
 
 NEXT = """The same as pictures, in a browser:
   [bold]{report}[/]
 Look for works by words:
-  [bold]LAWFUL_HOME={home} lawful search "bird"[/]
+  [bold]LAWFUL_HOME={home} {lawful} search "bird"[/]
 Your own portfolio (one folder per artist), and your own image:
-  [bold]lawful ingest FOLDER[/]
-  [bold]lawful attribute IMAGE --report report.html[/]
+  [bold]{lawful} ingest FOLDER[/]
+  [bold]{lawful} attribute IMAGE --report report.html[/]
 The HTTP API on this machine:
-  [bold]lawful serve[/]"""
+  [bold]{lawful} serve[/]"""

@@ -1,9 +1,8 @@
-"""`lawful ingest`: a portfolio becomes findable."""
+"""`lawful ingest` and `lawful add`: works become findable."""
 
 from __future__ import annotations
 
 import time
-from concurrent.futures import Future
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 from uuid import UUID
@@ -14,20 +13,24 @@ from rich.table import Table
 
 from api.cli.common import (
     SOME_REFUSED,
+    existing_file,
     print_json,
     progress_bar,
     settings_from_environment,
     status_console,
 )
+from attribution.errors import BackendUnavailable, LawfulError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from attribution.services import Services
+    from ingest.jobs import JobQueue
     from ingest.sources import SourceItem
     from ingest.summary import Summary
 
+UNFINISHED = ("listing", "queued", "running")
 POLL_S = 0.2
+OUTAGE_POLL_S = 2
 SHOWN = 20  # refusals listed in the terminal; --json has them all
 
 
@@ -36,67 +39,126 @@ def ingest(
     artist: Annotated[str | None, typer.Option(help="Every work is by this artist.")] = None,
     *,
     dry_run: Annotated[bool, typer.Option(help="Read and check, write nothing.")] = False,
+    reinstate: Annotated[bool, typer.Option(help="Take withdrawn works in again.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One object with every file.")] = False,
 ) -> None:
     """Bring a portfolio into the catalogue and the index.
 
     A folder has one folder per artist, or a Hugging Face metadata.jsonl or .csv at its root.
     Run it again after an interruption or with new works: nothing is done twice.
+    With LAWFUL_BROKER_URL the workers do it; otherwise it is done here.
     Exit code 0: every file is known now; 3: some were refused; 1: nothing could be done.
 
     Example: [bold]lawful ingest ~/portfolios[/]
     """
-    from attribution.services import open_services
+    from attribution.services import open_stores
     from ingest import pipeline
+    from ingest.jobs import open_queue
     from ingest.sources import read_source
-    from ingest.summary import summarise
 
-    console = status_console()
+    settings = settings_from_environment()
     started = time.monotonic()
     items = read_source(source, artist=artist)
-    with open_services(settings_from_environment()) as services:
-        if dry_run:
-            summary = pipeline.preview(services, items)
-        else:
-            job_id = run(services, console, source, items)
-            summary = summarise(services, job_id)
-    if as_json:
-        print_json(summary.as_json(seconds=time.monotonic() - started))
+    if dry_run:
+        with open_stores(settings) as stores:
+            summary = pipeline.preview(stores, items)
     else:
-        show(Console(), summary, time.monotonic() - started, dry_run=dry_run)
+        with open_queue(settings) as queue:
+            summary = run(queue, source, items, reinstate=reinstate)
+    seconds = time.monotonic() - started
+    if as_json:
+        print_json(summary.as_json(seconds=seconds))
+    else:
+        show(Console(), summary, seconds, dry_run=dry_run)
     if summary.refused:
         raise typer.Exit(SOME_REFUSED)
 
 
-def run(services: Services, console: Console, source: Path, items: Iterable[SourceItem]) -> UUID:
-    """List the files, queue the job and watch its rows until it ends."""
-    from ingest import pipeline
-    from ingest.jobs import JobQueue
+def add(
+    image: Annotated[Path, typer.Argument(help="The file of one work.")],
+    artist: Annotated[str, typer.Option(help="Who made it.")],
+    title: Annotated[str | None, typer.Option(help="Default: the file's name.")] = None,
+    tag: Annotated[list[str] | None, typer.Option(help="A keyword; repeatable.")] = None,
+    year: Annotated[int | None, typer.Option(help="When it was made.")] = None,
+    licence: Annotated[str | None, typer.Option(help="Such as CC-BY-4.0.")] = None,
+    *,
+    reinstate: Annotated[bool, typer.Option(help="Take it in again if withdrawn.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One object.")] = False,
+) -> None:
+    """Add one work; it can be found when the command ends, a few seconds later.
 
-    with services.sessions.begin() as session:
-        job_id = pipeline.plan(session, str(source.resolve()), items)
-    with JobQueue(services) as jobs:
-        for earlier in jobs.resumed:
-            if earlier != job_id:
-                console.print(f"first finishing the interrupted job {earlier}")
-        _watch(services, console, jobs.submit(job_id), job_id)
-    return job_id
+    Example: [bold]lawful add boat.png --artist "Ann Example" --title "Red boat"[/]
+    """
+    from attribution.catalog.names import tidy
+    from ingest.jobs import open_queue
+    from ingest.sources import SourceItem
+
+    item = SourceItem(
+        path=existing_file(image),
+        artist=tidy(artist),
+        title=title or image.stem,
+        tags=tuple(tag or ()),
+        year=year,
+        licence=licence,
+    )
+    started = time.monotonic()
+    with open_queue(settings_from_environment()) as queue:
+        summary = run(queue, image, iter([item]), reinstate=reinstate)
+    if as_json:
+        print_json(summary.as_json(seconds=time.monotonic() - started))
+    else:
+        show(Console(), summary, time.monotonic() - started)
+    if summary.refused:
+        raise typer.Exit(SOME_REFUSED)
 
 
-def _watch(services: Services, console: Console, work: Future[object], job_id: UUID) -> None:
+def run(
+    queue: JobQueue, source: Path, items: Iterable[SourceItem], *, reinstate: bool = False
+) -> Summary:
+    """List the files, have the job run, and watch its rows until it ends."""
+    from ingest.listing import plan
+
+    stores = queue.stores
+    job_id = plan(stores, str(source.resolve()), items, staged=queue.staged, reinstate=reinstate)
+    queue.submit(job_id)
+    return watch(queue, job_id)
+
+
+def watch(queue: JobQueue, job_id: UUID) -> Summary:
+    """Show the progress of a job until it ends; raises LawfulError when it fails."""
     from attribution.catalog import queries
+    from attribution.catalog.models import JobStatus
+    from ingest.summary import summarise
 
-    with progress_bar(console) as bar:
-        task = bar.add_task("ingesting")
-        while not work.done():
-            time.sleep(POLL_S)
-            with services.sessions() as session:
-                done, total = queries.job_progress(session, job_id)
-            bar.update(task, completed=done, total=total)
-    work.result()
+    stores, console = queue.stores, status_console()
+    try:
+        with progress_bar(console) as bar:
+            task = bar.add_task("ingesting")
+            while True:
+                try:
+                    with stores.sessions() as session:
+                        job = queries.job_by_id(session, job_id)
+                        done, total = queries.job_progress(session, job_id)
+                    if job.status not in UNFINISHED:
+                        bar.update(task, completed=done, total=total, description=job.status.value)
+                        summary = summarise(stores, job_id)
+                        break
+                    bar.update(task, completed=done, total=total, description=job.status.value)
+                except BackendUnavailable:  # the job does not depend on who watches it
+                    bar.update(task, description="the database does not answer, waiting")
+                    time.sleep(OUTAGE_POLL_S)
+                time.sleep(POLL_S)
+    except KeyboardInterrupt:
+        console.print(f"job {job_id} goes on where it stopped: lawful jobs show {job_id}")
+        raise
+    if job.status is JobStatus.FAILED:
+        raise LawfulError(f"{job.error}; `lawful jobs retry {job_id}` goes on where it stopped")
+    return summary
 
 
-def show(console: Console, summary: Summary, seconds: float, *, dry_run: bool = False) -> None:
+def show(
+    console: Console, summary: Summary, seconds: float | None, *, dry_run: bool = False
+) -> None:
     """Print the counts of a job, and what was refused or claimed twice."""
     table = Table(box=None, pad_edge=False, show_header=False)
     table.add_row("would be added" if dry_run else "added", str(summary.added), style="green")
@@ -105,7 +167,8 @@ def show(console: Console, summary: Summary, seconds: float, *, dry_run: bool = 
         table.add_row("  of these claimed by two artists", str(summary.conflicts), style="yellow")
     table.add_row("refused", str(summary.refused), style="red" if summary.refused else None)
     table.add_row("artists", str(summary.artists))
-    table.add_row("seconds", f"{seconds:.1f}")
+    if seconds is not None:
+        table.add_row("seconds", f"{seconds:.1f}")
     console.print(table)
     odd = [item for item in summary.items if item.reason]
     for item in odd[:SHOWN]:

@@ -9,7 +9,13 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from api.cli.common import print_json, progress_bar, settings_from_environment, status_console
+from api.cli.common import (
+    plain,
+    print_json,
+    progress_bar,
+    settings_from_environment,
+    status_console,
+)
 from attribution.errors import BadInput
 
 app = typer.Typer(help="Encoders: list the profiles, fetch weights once.", no_args_is_help=True)
@@ -59,7 +65,8 @@ def fetch(
     settings = settings_from_environment()
     for encoder in load_encoders(profile or settings.profile, device="cpu"):
         info = encoder.info  # loading is fetching; the hub shows its own progress
-        Console().print(f"{info.name}: {info.model}, weights {info.revision[:12]}, {info.license}")
+        said = f"{info.name}: {info.model}, weights {info.revision[:12]}, {info.license}"
+        Console().print(plain(said), markup=False)
 
 
 def train_starter(
@@ -70,9 +77,9 @@ def train_starter(
     only: Annotated[str | None, typer.Option(help="clip or vae; default both.")] = None,
     seed: Annotated[int | None, typer.Option(help="Of the random numbers.")] = None,
 ) -> None:
-    """Train the bundled starter models again, on the training half of the artists.
+    r"""Train the bundled starter models again, on the training half of the artists.
 
-    Needs the extra lawful-diffusion[train]. Killed and started again, it goes on.
+    Needs the extra lawful-diffusion\[train]. Killed and started again, it goes on.
 
     Example: [bold]lawful train-starter openclipart --out starter[/]
     """

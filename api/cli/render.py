@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from api.cli.common import plain
 from attribution.types import Attribution, FoundWork, SearchResult, Verdict
 
 SUMMARY = {
@@ -19,7 +20,7 @@ SUMMARY = {
 
 def show_attribution(console: Console, image: str, answer: Attribution) -> None:
     """Print one answer: verdict, ranking with evidence, and what was searched."""
-    console.print(f"\n[bold]{escape(image)}[/]  →  {SUMMARY[answer.verdict]}")
+    console.print(f"\n[bold]{escape(plain(image))}[/]  →  {SUMMARY[answer.verdict]}")
     if copy := answer.copy_of:
         how = (
             f"{copy.distance} of 64 bits of the perceptual hash differ"
@@ -27,7 +28,7 @@ def show_attribution(console: Console, image: str, answer: Attribution) -> None:
             else f"the same {copy.match}"
         )
         console.print(
-            f"  copy of “{copy.title or copy.id}” by {copy.name} ({copy.slug}): {how}",
+            plain(f"  copy of “{copy.title or copy.id}” by {copy.name} ({copy.slug}): {how}"),
             markup=False,
             soft_wrap=True,
         )
@@ -39,12 +40,16 @@ def show_attribution(console: Console, image: str, answer: Attribution) -> None:
         console.print(_ranking(answer))
     searched = answer.searched
     console.print(
-        f"  [dim]searched {searched.works} works by {searched.artists} artists, profile "
-        f"{searched.profile} ({searched.fingerprint[:8]}); recorded as {answer.id}[/]",
+        plain(
+            f"  searched {searched.works} works by {searched.artists} artists, profile "
+            f"{searched.profile} ({searched.fingerprint[:8]}); recorded as {answer.id}"
+        ),
+        style="dim",
+        markup=False,
         soft_wrap=True,
     )
     for note in answer.notes:
-        console.print(f"  [dim]note: {escape(note)}[/]")
+        console.print(plain(f"  note: {note}"), style="dim", markup=False)
 
 
 def show_search(console: Console, result: SearchResult) -> None:
@@ -56,9 +61,9 @@ def show_search(console: Console, result: SearchResult) -> None:
     for number, hit in enumerate(result.hits, 1):
         table.add_row(
             str(number),
-            escape(hit.title or str(hit.id)),
-            escape(hit.name),
-            escape(hit.licence or ""),
+            escape(plain(hit.title or hit.id)),
+            escape(plain(hit.name)),
+            escape(plain(hit.licence or "")),
             f"{hit.score:.3f}",
             *(_leg(hit, leg) for leg in legs),
         )
@@ -86,9 +91,9 @@ def _ranking(answer: Attribution) -> Table:
         for line, work in enumerate(artist.works):
             table.add_row(
                 str(number) if line == 0 else "",
-                escape(artist.name) if line == 0 else "",
+                escape(plain(artist.name)) if line == 0 else "",
                 f"{artist.score:.0%}" if line == 0 else "",
-                escape(work.title or str(work.id)),
+                escape(plain(work.title or work.id)),
                 *(f"{work.similarity[space]:.2f}" for space in spaces),
             )
     return table

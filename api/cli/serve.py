@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from api.cli.common import settings_from_environment, status_console
+from api.cli.common import plain, settings_from_environment, status_console
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
@@ -29,6 +29,8 @@ def serve(
     host, port = host or settings.host, port or settings.port
     if host not in LOOPBACK:
         status_console().print(
-            f"warning: {host} is not loopback and the API has no accounts", style="yellow"
+            plain(f"warning: {host} is not loopback and the API has no accounts"),
+            style="yellow",
+            markup=False,
         )
     uvicorn.run(create_app(settings), host=host, port=port, log_level="info")

@@ -26,11 +26,10 @@ def get_artist(slug: str, services: ServicesDep) -> ArtistDetail:
     """Names, number of works, and artists of nearly the same name."""
     with services.sessions() as session:
         artist = queries.artist_by_slug(session, slug)
-        works = queries.portfolio_sizes(session, [artist.id]).get(artist.id, 0)
         pairs = [pair for pair in queries.proposed_aliases(session) if artist in pair]
         others = [one for pair in pairs for one in pair if one is not artist]
         return ArtistDetail(
-            **vars(ArtistOut.of_row((artist, works))),
+            **vars(ArtistOut.of_row((artist, artist.works))),
             identifiers=artist.identifiers,
             likely_aliases=[ArtistName.of(other) for other in others],
             created_at=artist.created_at,

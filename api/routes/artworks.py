@@ -5,13 +5,16 @@ from __future__ import annotations
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Header, Query, Response
+from fastapi import APIRouter, Form, Header, Query, Request, Response
 
-from api.dependencies import Cursor, PageSize, ServicesDep
-from api.schemas import ArtworkDetail, ArtworkOut, PageOut
+from api.dependencies import Cursor, JobsDep, PageSize, ServicesDep
+from api.routes.ingest_jobs import Upload
+from api.schemas import Arriving, ArtworkDetail, ArtworkOut, PageOut
+from api.uploads import read_upload
 from attribution.catalog import queries
-from attribution.catalog.models import ArtworkStatus
+from attribution.catalog.models import ArtworkStatus, artwork_id
 from attribution.errors import NotAllowed
+from ingest.uploads import accept
 
 router = APIRouter(prefix="/artworks", tags=["artworks"])
 
@@ -33,6 +36,29 @@ def list_artworks(
             session, artist_id=artist_id, status=status, cursor=cursor, limit=limit
         )
         return PageOut[ArtworkOut].of(page, ArtworkOut.of)
+
+
+@router.post("", summary="Add one artwork", status_code=202)
+def create_artwork(
+    upload: Annotated[Upload, Form(media_type="multipart/form-data")],
+    services: ServicesDep,
+    jobs: JobsDep,
+    request: Request,
+    response: Response,
+) -> Arriving:
+    """Take one image in; it can be found within seconds, when its job is done.
+
+    The artwork's id is known at once: it follows from the bytes. A bad image is refused at once.
+    """
+    file = upload.file.file
+    sha256 = read_upload(file, services.limits).facts.sha256
+    file.seek(0)
+    job_id = accept(
+        services, file, upload.file.filename, upload.described(), reinstate=upload.reinstate
+    )
+    jobs.submit(job_id)
+    response.headers["location"] = str(request.app.url_path_for("get_ingest_job", job_id=job_id))
+    return Arriving(id=artwork_id(sha256), job=job_id)
 
 
 @router.get("/{artwork_id}", summary="Get one artwork")
@@ -70,5 +96,5 @@ def get_thumbnail(
     headers = {"etag": f'"{row.sha256}"', "cache-control": "private, no-cache"}
     if if_none_match == headers["etag"]:
         return Response(status_code=304, headers=headers)
-    picture = services.thumbnails.get(row.sha256)
+    picture = services.store.thumbnail(row.sha256)
     return Response(picture, media_type="image/webp", headers=headers)

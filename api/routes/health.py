@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from fastapi import APIRouter, Response
 from prometheus_client import CONTENT_TYPE_LATEST
 
-from api.dependencies import MetricsDep, ServicesDep
+from api.dependencies import JobsDep, MetricsDep, ServicesDep
 from api.schemas import Readiness
 from attribution.catalog import queries
 from attribution.errors import LawfulError
@@ -29,8 +29,8 @@ def healthz() -> dict[str, str]:
     summary="Can it work?",
     responses={503: {"model": Readiness, "description": "A part does not answer"}},
 )
-def readyz(services: ServicesDep, response: Response) -> Readiness:
-    """Ask database, index and models; 503 when one does not answer."""
+def readyz(services: ServicesDep, jobs: JobsDep, response: Response) -> Readiness:
+    """Ask database, index, file store, broker and models; 503 when one does not answer."""
 
     def database() -> None:
         with services.sessions() as session:
@@ -39,6 +39,8 @@ def readyz(services: ServicesDep, response: Response) -> Readiness:
     checks: dict[str, Callable[[], object]] = {
         "database": database,
         "index": services.index.count,
+        "storage": services.store.check,
+        "jobs": jobs.check,
         "models": lambda: [encoder.info for encoder in services.encoders],
     }
     said = {name: _outcome(check) for name, check in checks.items()}

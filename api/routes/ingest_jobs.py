@@ -8,12 +8,12 @@ from uuid import UUID
 from fastapi import APIRouter, File, Form, Query, Request, Response, UploadFile
 from pydantic import BaseModel, Field
 
-from api.dependencies import Cursor, PageSize, ServicesDep, UploadsDep
+from api.dependencies import Cursor, JobsDep, PageSize, ServicesDep
 from api.schemas import ItemOut, JobDetail, JobOut, PageOut
-from api.uploads import Described
 from attribution.catalog import queries
 from attribution.catalog.models import Outcome
 from attribution.services import Services
+from ingest.uploads import Described, accept
 
 router = APIRouter(prefix="/ingest-jobs", tags=["ingest jobs"])
 
@@ -31,6 +31,7 @@ class Upload(BaseModel):
     consent_display: bool = Field(default=True, description="May be shown.")
     consent_train: bool = Field(default=False, description="May train models.")
     consent_generate: bool = Field(default=False, description="May steer generation.")
+    reinstate: bool = Field(default=False, description="Withdrawn works are taken in again.")
 
     def described(self) -> Described:
         """Return what is said about the file."""
@@ -54,15 +55,23 @@ class Upload(BaseModel):
 def create_ingest_job(
     upload: Annotated[Upload, Form(media_type="multipart/form-data")],
     services: ServicesDep,
-    uploads: UploadsDep,
+    jobs: JobsDep,
     request: Request,
     response: Response,
 ) -> JobDetail:
     """Take one image or an archive in; the job says what became of every file.
 
-    Members of an archive that cannot be used are refused one by one, the others go on.
+    Members of an archive that cannot be used are refused one by one, the others go on. An archive
+    that cannot be used as a whole fails its job.
     """
-    job_id = uploads.accept(upload.file.file, upload.file.filename, upload.described())
+    job_id = accept(
+        services,
+        upload.file.file,
+        upload.file.filename,
+        upload.described(),
+        reinstate=upload.reinstate,
+    )
+    jobs.submit(job_id)
     where = request.app.url_path_for("get_ingest_job", job_id=job_id)
     response.headers["location"] = str(where)
     return _detail(services, job_id)
@@ -84,6 +93,23 @@ def get_ingest_job(job_id: UUID, services: ServicesDep) -> JobDetail:
     return _detail(services, job_id)
 
 
+@router.post("/{job_id}/cancel", summary="Cancel an ingest job", status_code=202)
+def cancel_ingest_job(job_id: UUID, services: ServicesDep) -> JobDetail:
+    """Have a job end after the files in hand; what was done stays. 409 when it has ended."""
+    with services.sessions.begin() as session:
+        queries.cancel_job(session, job_id)
+    return _detail(services, job_id)
+
+
+@router.post("/{job_id}/retry", summary="Go on with an ingest job", status_code=202)
+def retry_ingest_job(job_id: UUID, services: ServicesDep, jobs: JobsDep) -> JobDetail:
+    """Have a failed or cancelled job go on where it stopped. 409 for any other."""
+    with services.sessions.begin() as session:
+        queries.retry_job(session, job_id)
+    jobs.submit(job_id)
+    return _detail(services, job_id)
+
+
 @router.get("/{job_id}/items", summary="List the files of an ingest job")
 def list_ingest_items(
     job_id: UUID,
@@ -93,11 +119,10 @@ def list_ingest_items(
     limit: PageSize = 100,
 ) -> PageOut[ItemOut]:
     """List what became of every file, in the source's order."""
-    uploads = services.settings.uploads_path
     with services.sessions() as session:
         queries.job_by_id(session, job_id)
         page = queries.list_items(session, job_id, outcome=outcome, cursor=cursor, limit=limit)
-        return PageOut[ItemOut].of(page, lambda row: ItemOut.of(row, uploads))
+        return PageOut[ItemOut].of(page, ItemOut.of)
 
 
 def _detail(services: Services, job_id: UUID) -> JobDetail:

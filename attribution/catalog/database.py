@@ -59,6 +59,11 @@ class Database:
         """The URL as it may be shown: without its password."""
         return mask(self.engine.url)
 
+    @property
+    def is_file(self) -> bool:
+        """Whether it is a file that this program has to itself, and no server."""
+        return self.engine.dialect.name == "sqlite"
+
     def upgrade(self) -> None:
         """Create or update the tables; raises SchemaMismatch for a newer program's database.
 
@@ -95,11 +100,12 @@ class Database:
         self.engine.dispose()
 
 
-def connect(url: str) -> Database:
+def connect(url: str, *, pool: int = 5) -> Database:
     """Open `sqlite:///FILE` or `postgresql://USER:PASSWORD@HOST/NAME`.
 
-    Nothing is sent before the first use; from then on a database that does not answer raises
-    BackendUnavailable. Raises BadInput for any other URL.
+    `pool` connections to a server are kept, as many again are opened when needed. Nothing is sent
+    before the first use; from then on a database that does not answer raises BackendUnavailable.
+    Raises BadInput for any other URL.
     """
     parsed = _parse(url)
     if parsed.get_backend_name() == "sqlite":
@@ -110,6 +116,9 @@ def connect(url: str) -> Database:
         engine = create_engine(
             parsed,
             pool_pre_ping=True,  # a server may have been restarted since
+            pool_size=pool,
+            max_overflow=pool,
+            pool_timeout=LOCK_TIMEOUT_S,
             connect_args={
                 "connect_timeout": CONNECT_TIMEOUT_S,
                 "options": f"-c lock_timeout={LOCK_TIMEOUT_S}s -c timezone=UTC",

@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import NAMESPACE_URL, UUID, uuid4, uuid5
 
-from sqlalchemy import CheckConstraint, Enum, ForeignKey, Index, MetaData, String
+from sqlalchemy import CheckConstraint, Enum, ForeignKey, Index, MetaData, String, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 from attribution.catalog.columns import SLUG, CleanJson, CleanText, UtcDateTime, now
@@ -37,12 +37,23 @@ class ArtworkStatus(StrEnum):
 
 
 class JobStatus(StrEnum):
-    """Where a job stands; `FAILED` ones can be run again."""
+    """Where a job stands; `FAILED` and `CANCELLED` ones can be run again."""
 
+    LISTING = "listing"  # its files are being listed: nothing of it has begun
     QUEUED = "queued"
     RUNNING = "running"
     DONE = "done"
     FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+class BatchStatus(StrEnum):
+    """Where a batch stands. `DEAD` ones failed too often: the dead letters, for a person to see."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    DONE = "done"
+    DEAD = "dead"
 
 
 class Outcome(StrEnum):
@@ -93,6 +104,10 @@ class Artist(Base):
     name: Mapped[str] = mapped_column(unique=True)
     folded: Mapped[str] = mapped_column(index=True)  # names.fold(name)
     identifiers: Mapped[dict[str, str]] = mapped_column(default=dict)  # "wikidata" -> "Q5582"
+    # Indexed works, counted along in the transactions that change them: a lookup among millions
+    # cannot count them anew.
+    works: Mapped[int] = mapped_column(default=0)
+    withdrawn_at: Mapped[datetime | None]  # no work of theirs is taken in since
     created_at: Mapped[datetime] = mapped_column(default=now)
 
     aliases: Mapped[list[Alias]] = relationship(lazy="raise", order_by="Alias.name")
@@ -133,6 +148,7 @@ class Artwork(Base):
     thumbnail: Mapped[str | None]  # key in the thumbnail store
     created_at: Mapped[datetime] = mapped_column(default=now)
     indexed_at: Mapped[datetime | None]
+    withdrawn_at: Mapped[datetime | None]
 
     artist: Mapped[Artist] = relationship(lazy="raise")
 
@@ -142,12 +158,29 @@ class Artwork(Base):
         # Pages of one artist, and sizes of portfolios. The state comes second: where it came first,
         # SQLite would take this index for every statement that asks for indexed works.
         Index(None, "artist_id", "status", "created_at", "id"),
+        # The few works that are not indexed: counted often, among millions that are.
+        Index(
+            "ix_artworks_unindexed",
+            "status",
+            postgresql_where=text("status <> 'indexed'"),
+            sqlite_where=text("status <> 'indexed'"),
+        ),
     )
 
     @property
     def consent(self) -> tuple[str, ...]:
         """The purposes that are granted."""
         return tuple(purpose for purpose in PURPOSES if getattr(self, f"consent_{purpose}"))
+
+
+class Embedding(Base):
+    """The vectors of one work, from which its point in the index can be made again exactly."""
+
+    __tablename__ = "embeddings"
+
+    artwork_id: Mapped[UUID] = mapped_column(ForeignKey("artworks.id"), primary_key=True)
+    fingerprint: Mapped[str] = mapped_column(String(64), primary_key=True)  # of the encoders
+    vectors: Mapped[bytes]  # float32, little endian, one after the other by name
 
 
 class IngestJob(Base):
@@ -157,13 +190,37 @@ class IngestJob(Base):
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
     source: Mapped[str]
-    status: Mapped[JobStatus] = mapped_column(default=JobStatus.QUEUED)
+    upload: Mapped[dict[str, Any]] = mapped_column(default=dict)  # what was sent, still unlisted
+    reinstate: Mapped[bool] = mapped_column(default=False)  # withdrawn works come back
+    status: Mapped[JobStatus] = mapped_column(default=JobStatus.LISTING)
     error: Mapped[str | None]
     created_at: Mapped[datetime] = mapped_column(default=now)
     started_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
 
     __table_args__ = (_one_of("status", JobStatus), Index(None, "created_at", "id"))
+
+
+class IngestBatch(Base):
+    """Some files of a job that one task does. Number 0 lists the files of an upload.
+
+    Whoever runs a batch holds its lease and renews it; a lease that ran out may be taken over.
+    """
+
+    __tablename__ = "ingest_batches"
+
+    job_id: Mapped[UUID] = mapped_column(ForeignKey("ingest_jobs.id"), primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True)
+    first: Mapped[int]  # position of the first file
+    stop: Mapped[int]  # position behind the last
+    status: Mapped[BatchStatus] = mapped_column(default=BatchStatus.QUEUED)
+    attempts: Mapped[int] = mapped_column(default=0)  # begun and neither ended nor given back
+    owner: Mapped[str | None]  # who holds the lease
+    lease_until: Mapped[datetime | None]
+    sent_at: Mapped[datetime | None]  # when a message about it was sent last
+    error: Mapped[str | None]
+
+    __table_args__ = (_one_of("status", BatchStatus), Index(None, "status", "lease_until"))
 
 
 class IngestItem(Base):
@@ -174,6 +231,7 @@ class IngestItem(Base):
     job_id: Mapped[UUID] = mapped_column(ForeignKey("ingest_jobs.id"), primary_key=True)
     position: Mapped[int] = mapped_column(primary_key=True)
     path: Mapped[str]
+    sha256: Mapped[str | None] = mapped_column(String(64))  # set when the bytes wait in the store
     artist: Mapped[str]  # the name as the source gives it
     details: Mapped[dict[str, Any]] = mapped_column(default=dict)  # title, tags, year, licence, …
     outcome: Mapped[Outcome] = mapped_column(default=Outcome.PENDING)
@@ -183,6 +241,7 @@ class IngestItem(Base):
     __table_args__ = (
         _one_of("outcome", Outcome),
         Index(None, "job_id", "outcome", "position"),  # what is left, and counts
+        Index(None, "artwork_id"),  # a withdrawal wipes what the source said of the work
     )
 
 
@@ -215,12 +274,39 @@ class RecordedAttribution(Base):
     __table_args__ = (Index(None, "created_at", "id"),)
 
 
+class CitedWork(Base):
+    """Which answers name a work, so that a withdrawal finds them."""
+
+    __tablename__ = "cited_works"
+
+    artwork_id: Mapped[UUID] = mapped_column(ForeignKey("artworks.id"), primary_key=True)
+    attribution_id: Mapped[UUID] = mapped_column(ForeignKey("attributions.id"), primary_key=True)
+
+
+class Withdrawal(Base):
+    """A request to forget, and the receipt of what was removed from where."""
+
+    __tablename__ = "withdrawals"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
+    kind: Mapped[str] = mapped_column(String(16))  # "artist" or "artwork"
+    artist_id: Mapped[UUID] = mapped_column(ForeignKey("artists.id"))
+    artwork_id: Mapped[UUID | None] = mapped_column(ForeignKey("artworks.id"))
+    reason: Mapped[str]
+    requested_at: Mapped[datetime] = mapped_column(default=now)
+    completed_at: Mapped[datetime | None]  # none: something is still to be removed
+    receipt: Mapped[dict[str, Any]] = mapped_column(default=dict)
+
+    __table_args__ = (Index(None, "requested_at", "id"),)
+
+
 class Collection(Base):
-    """Which encoders made the vectors of a collection."""
+    """Which encoders made the vectors of a collection. One is live: it is the one searched."""
 
     __tablename__ = "collections"
 
-    name: Mapped[str] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(primary_key=True)  # as the index calls it
+    live: Mapped[bool] = mapped_column(default=True)
     profile: Mapped[str]
     fingerprint: Mapped[str]
     dims: Mapped[dict[str, int]]  # vector -> width

@@ -65,7 +65,7 @@ def check(connection: Connection, where: str) -> None:
     if current != head:
         raise SchemaMismatch(
             f"the database {where} is at revision {current or 'none'}, this program needs {head}; "
-            f"run any `lawful` command to upgrade it"
+            f"run `lawful migrate` first"
         )
 
 

@@ -11,7 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from attribution.encoders.weights import state_hash, unreachable
+from attribution.encoders.weights import check_device, state_hash, unreachable
 from attribution.errors import BadInput
 from attribution.types import Matrix, ModelInfo
 
@@ -109,6 +109,7 @@ def _load(spec: ClipSpec, device: str) -> _Loaded:
     own = folder / VOCABULARY_FILE
     vocabulary = {"bpe_path": str(own)} if own.is_file() else {}
     _check_known(spec)
+    check_device(device)
     try:
         with warnings.catch_warnings():
             # Without this a checkpoint trained with QuickGELU loads, and every vector is wrong.

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from attribution.encoders import descriptors
-from attribution.encoders.weights import state_hash, unreachable
+from attribution.encoders.weights import check_device, state_hash, unreachable
 from attribution.types import Matrix, ModelInfo
 
 if TYPE_CHECKING:
@@ -120,6 +120,7 @@ def _load(spec: VaeSpec, device: str) -> _Loaded:
     import torch
 
     where = {"subfolder": spec.subfolder} if spec.subfolder else {}
+    check_device(device)
     try:
         model = getattr(diffusers, spec.kind).from_pretrained(
             spec.model, torch_dtype=torch.float32, low_cpu_mem_usage=False, **where

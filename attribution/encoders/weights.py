@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import torch
 
-from attribution.errors import ModelUnavailable
+from attribution.errors import BadInput, ModelUnavailable
 
 
 def state_hash(module: torch.nn.Module) -> str:
@@ -21,6 +21,19 @@ def state_hash(module: torch.nn.Module) -> str:
         digest.update(f"{name}{tuple(value.shape)}".encode())
         digest.update(value.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().data)
     return digest.hexdigest()
+
+
+def check_device(device: str) -> None:
+    """Raise BadInput unless models can run on this device here."""
+    import torch
+
+    try:
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise BadInput(
+            f"LAWFUL_DEVICE={device} is not available here ({reason}); set it to cpu"
+        ) from None
 
 
 def unreachable(what: str, source: str, cause: BaseException) -> ModelUnavailable:

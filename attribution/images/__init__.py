@@ -1,12 +1,15 @@
 """The one door from bytes to a checked RGB image, with the facts found on the way.
 
-`decode` opens and normalises pixels, `facts` says what is known of an image, `rights` reads the
-rights metadata. Nothing is trusted: format by content, size before pixels, metadata as data.
+`decode` opens within limits, `pixels` normalises what was decoded, `facts` says what is known of an
+image, `rights` reads the rights metadata. Nothing is trusted: format by content, size before
+pixels, metadata as data.
 """
 
 from attribution.images.decode import (
     CheckedImage,
     Limits,
+    file_sha256,
+    read_file,
     read_image,
     read_image_file,
     thumbnail,
@@ -19,7 +22,9 @@ __all__ = [
     "ImageFacts",
     "Limits",
     "Rights",
+    "file_sha256",
     "hamming",
+    "read_file",
     "read_image",
     "read_image_file",
     "thumbnail",

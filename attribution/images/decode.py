@@ -9,37 +9,31 @@ from __future__ import annotations
 
 import hashlib
 import io
-import struct
 import warnings
-import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from stat import S_ISREG
+from threading import BoundedSemaphore
 
-import numpy as np
-from PIL import Image, ImageCms, ImageFile, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageFile, UnidentifiedImageError
 
 from attribution.errors import BadImage, NotFound
-from attribution.images.facts import ImageFacts, perceptual_hash, pixel_sha256
+from attribution.images.damage import DAMAGED
+from attribution.images.facts import ImageFacts, perceptual_hash
+from attribution.images.frames import MOST_FRAMES, count_frames
+from attribution.images.pixels import read_pixels
 from attribution.images.rights import read_rights
 
 # The size is checked from the header, with a clear message, before pixels are decoded.
 Image.MAX_IMAGE_PIXELS = None
 
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "TIFF", "AVIF", "BMP")
-HEIF_BRANDS = (b"ftypheic", b"ftypheix", b"ftyphevc", b"ftypheim", b"ftypheis", b"ftypmif1")
-WORKING_SIDE_PX = 1024  # longest side that is kept: no encoder sees more
-BROKEN = (
-    OSError,
-    SyntaxError,
-    ValueError,
-    TypeError,
-    LookupError,
-    EOFError,
-    MemoryError,
-    struct.error,
-    zlib.error,
-    Image.DecompressionBombError,
-)  # what Pillow's parsers raise on bytes that are not what they claim
+HEIC_BRANDS = {b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1"}
+LARGE_PIXELS = 25_000_000
+# Many threads may decode, but what large images need is shared by the whole process.
+LARGE_AT_ONCE = BoundedSemaphore(2)
 
 
 @dataclass(frozen=True)
@@ -47,8 +41,9 @@ class Limits:
     """What one image may cost."""
 
     max_bytes: int = 64 * 2**20
-    max_pixels: int = 100_000_000  # 300 MB as RGB
+    max_pixels: int = 100_000_000  # 400 MB while it is decoded
     min_side_px: int = 8  # below this there is nothing to compare
+    max_aspect: int = 100  # longer side to shorter: what is made small keeps both
 
 
 @dataclass(frozen=True)
@@ -61,17 +56,38 @@ class CheckedImage:
 
 def read_image_file(path: Path, limits: Limits = Limits()) -> CheckedImage:
     """Read an image file; raises NotFound, BadImage."""
+    return read_image(read_file(path, limits), limits)
+
+
+def read_file(path: Path, limits: Limits = Limits()) -> bytes:
+    """Read the bytes of what may be an image; raises NotFound, BadImage.
+
+    Pipes and devices are never opened, and no more is read than the size says.
+    """
     try:
-        size = path.stat().st_size
-        if not path.is_file():
+        found = path.stat()
+        if not S_ISREG(found.st_mode):
             raise BadImage("not_a_file", f"{path} is not a file; give the path of an image")
-        if size > limits.max_bytes:
-            raise _too_large(size, limits)
-        return read_image(path.read_bytes(), limits)
-    except FileNotFoundError:
+        if found.st_size > limits.max_bytes:
+            raise _too_large(found.st_size, limits)
+        with path.open("rb") as file:
+            return file.read(found.st_size)
+    except (FileNotFoundError, NotADirectoryError):
         raise NotFound(f"{path} does not exist") from None
     except PermissionError:
         raise BadImage("unreadable", f"{path} may not be read; check its permissions") from None
+    except OSError as error:
+        raise BadImage("unreadable", f"{path} cannot be read: {error.strerror}") from None
+    except ValueError as error:
+        raise BadImage("unreadable", f"{str(path)!r} is no path: {error}") from None
+
+
+def file_sha256(path: Path, limits: Limits = Limits()) -> str | None:
+    """Hash a file; None for one that `read_file` would refuse."""
+    try:
+        return hashlib.sha256(read_file(path, limits)).hexdigest()
+    except (BadImage, NotFound):
+        return None
 
 
 def read_image(data: bytes, limits: Limits = Limits()) -> CheckedImage:
@@ -84,7 +100,7 @@ def read_image(data: bytes, limits: Limits = Limits()) -> CheckedImage:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # odd metadata is a note of Pillow's, not of ours
             return _decode(data, limits)
-    except BROKEN as error:
+    except DAMAGED as error:
         raise BadImage(
             "broken", f"the image data is damaged: {error or type(error).__name__}"
         ) from error
@@ -103,28 +119,24 @@ def _decode(data: bytes, limits: Limits) -> CheckedImage:
     image = _open(data)
     notes: list[str] = []
     width, height = image.size
-    if min(width, height) < limits.min_side_px:
-        raise BadImage(
-            "too_small",
-            f"{width} × {height} pixels; the shorter side must have {limits.min_side_px} or more",
-        )
+    _check_sides(width, height, limits)
     if width * height > limits.max_pixels:
         _reduce(image, limits, notes)
-    frames = int(getattr(image, "n_frames", 1))
+    frames = count_frames(image, data)
     if frames > 1:
-        notes.append(f"first of {frames} frames")
-    kind, mode, rights = str(image.format), image.mode, read_rights(image)
-    image.load()
-    rgb = _to_rgb(_upright(image), notes)
-    if rgb.size != image.size:
+        notes.append(f"first of {frames}{' or more' if frames == MOST_FRAMES else ''} frames")
+    kind, mode = str(image.format), image.mode
+    with _a_turn(image.width * image.height):
+        rights = read_rights(image)
+        image.load()
+        pixels = read_pixels(image, notes, min_side_px=limits.min_side_px)
+        del image  # the full size goes before the turn does
+    if pixels.is_sideways:
         width, height = height, width
-    pixels = pixel_sha256(rgb)
-    if max(rgb.size) > WORKING_SIDE_PX:
-        rgb.thumbnail((WORKING_SIDE_PX, WORKING_SIDE_PX), Image.Resampling.BICUBIC)
     facts = ImageFacts(
         sha256=hashlib.sha256(data).hexdigest(),
-        pixel_sha256=pixels,
-        phash=perceptual_hash(rgb),
+        pixel_sha256=pixels.sha256,
+        phash=perceptual_hash(pixels.rgb),
         format=kind,
         mode=mode,
         width=width,
@@ -134,27 +146,59 @@ def _decode(data: bytes, limits: Limits) -> CheckedImage:
         notes=tuple(notes),
         rights=rights,
     )
-    return CheckedImage(rgb, facts)
+    return CheckedImage(pixels.rgb, facts)
+
+
+@contextmanager
+def _a_turn(pixels: int) -> Iterator[None]:
+    """Wait until a large image may be decoded; small ones need not."""
+    if pixels <= LARGE_PIXELS:
+        yield
+        return
+    with LARGE_AT_ONCE:
+        yield
+
+
+def _check_sides(width: int, height: int, limits: Limits) -> None:
+    if min(width, height) < limits.min_side_px:
+        raise BadImage(
+            "too_small",
+            f"{width} × {height} pixels; the shorter side must have {limits.min_side_px} or more",
+        )
+    if max(width, height) > limits.max_aspect * min(width, height):
+        raise BadImage(
+            "too_narrow",
+            f"{width} × {height} pixels; the longer side may be {limits.max_aspect} times the "
+            f"shorter at most: crop it",
+        )
 
 
 def _open(data: bytes) -> ImageFile.ImageFile:
     """Open by content; only the formats that we know reach their parsers."""
-    head = data[:1024].lstrip().lower()
-    if head.startswith((b"<svg", b"<?xml")) or b"<svg" in head:
-        raise BadImage(
-            "svg_refused",
-            "SVG is refused: it may refer to files and addresses; export it as PNG",
-        )
-    formats: tuple[str, ...] = FORMATS
-    if data[4:12] in HEIF_BRANDS:
-        formats = _heif()
     try:
-        return Image.open(io.BytesIO(data), formats=formats)
+        return Image.open(io.BytesIO(data), formats=FORMATS)
     except UnidentifiedImageError:
+        brands = _brands(data)
+        if brands & HEIC_BRANDS and b"avif" not in brands:
+            return Image.open(io.BytesIO(data), formats=_heif())
+        head = data[:1024].lower()
+        if head.lstrip().startswith(b"<?xml") or b"<svg" in head:
+            raise BadImage(
+                "svg_refused",
+                "SVG is refused: it may refer to files and addresses; export it as PNG",
+            ) from None
         raise BadImage(
             "not_an_image",
             f"not an image that we read; known: {', '.join(FORMATS)}, and HEIC as an extra",
         ) from None
+
+
+def _brands(data: bytes) -> set[bytes]:
+    """Return what a file of the HEIF family says it is: its own brand and the compatible ones."""
+    if data[4:8] != b"ftyp":
+        return set()
+    end = min(int.from_bytes(data[:4]), 1024)
+    return {data[8:12], *(data[at : at + 4] for at in range(16, end, 4))}
 
 
 def _heif() -> tuple[str, ...]:
@@ -184,58 +228,6 @@ def _reduce(image: ImageFile.ImageFile, limits: Limits, notes: list[str]) -> Non
         f"{width} × {height} is {width * height / 1e6:.0f} megapixels, the limit is "
         f"{limits.max_pixels / 1e6:.0f}; scale it down, or raise LAWFUL_MAX_IMAGE_MEGAPIXELS",
     )
-
-
-def _upright(image: Image.Image) -> Image.Image:
-    try:
-        return ImageOps.exif_transpose(image)
-    except BROKEN:
-        return image  # a lying orientation tag leaves the picture as it is
-
-
-def _to_rgb(image: Image.Image, notes: list[str]) -> Image.Image:
-    """Convert any mode to sRGB, saying what was lost."""
-    profile = image.info.get("icc_profile")
-    if image.mode.startswith("I;16") or image.mode in {"I", "F"}:
-        image = _scale_to_8_bits(image)
-        notes.append("more than 8 bits a channel scaled to 8")
-    if image.has_transparency_data:
-        image = _over_white(image.convert("RGBA"), notes)
-    if image.mode == "CMYK":
-        notes.append("CMYK converted")
-    if profile and image.mode in {"RGB", "L", "CMYK"}:
-        image = _to_srgb(image, profile, notes)
-    return image.convert("RGB")
-
-
-def _scale_to_8_bits(image: Image.Image) -> Image.Image:
-    """Scale linearly, 16-bit integers by their full range, others by their own."""
-    values = np.asarray(image, dtype=np.float64)
-    if image.mode == "F" or values.max(initial=0) > 65_535 or values.min(initial=0) < 0:
-        values = np.nan_to_num(values)
-        low, high = values.min(), values.max()
-    else:
-        low, high = 0.0, 65_535.0
-    return Image.fromarray(((values - low) / max(high - low, 1e-12) * 255).astype(np.uint8))
-
-
-def _over_white(image: Image.Image, notes: list[str]) -> Image.Image:
-    if image.getchannel("A").getextrema()[0] == 255:
-        return image.convert("RGB")
-    notes.append("transparency laid over white")
-    white = Image.new("RGBA", image.size, "white")
-    return Image.alpha_composite(white, image).convert("RGB")
-
-
-def _to_srgb(image: Image.Image, profile: bytes, notes: list[str]) -> Image.Image:
-    try:
-        theirs = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-        ours = ImageCms.createProfile("sRGB")
-        converted = ImageCms.profileToProfile(image, theirs, ours, outputMode="RGB")
-    except (ImageCms.PyCMSError, *BROKEN):
-        notes.append("unreadable colour profile ignored")
-        return image
-    return converted if converted is not None else image
 
 
 def _too_large(size: int, limits: Limits) -> BadImage:

@@ -33,9 +33,14 @@ class ImageFacts:
         return asdict(self)
 
 
+def pixel_digest(width: int, height: int) -> hashlib._Hash:
+    """Begin the hash of an image: its size is in it, the bytes of its RGB pixels follow."""
+    return hashlib.sha256(f"{width}x{height}".encode())
+
+
 def pixel_sha256(image: Image) -> str:
     """Hash an RGB image: its size and its pixels, not its file."""
-    digest = hashlib.sha256(f"{image.width}x{image.height}".encode())
+    digest = pixel_digest(*image.size)
     digest.update(image.tobytes())
     return digest.hexdigest()
 

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from PIL import ExifTags, IptcImagePlugin
 
+from attribution.images.damage import DAMAGED
+
 if TYPE_CHECKING:
     from PIL.Image import Image
     from PIL.ImageFile import ImageFile
@@ -61,13 +63,10 @@ def read_rights(image: ImageFile) -> Rights:
 
 
 def _xmp(image: Image) -> Iterator[tuple[str, str]]:
-    from defusedxml.common import DefusedXmlException
-
     try:
-        tree = image.getxmp()
-    except (DefusedXmlException, SyntaxError, ValueError, LookupError):
-        return  # entity bombs and broken XML say nothing about rights
-    flat = dict(_leaves(tree))
+        flat = dict(_leaves(image.getxmp()))
+    except DAMAGED:
+        return  # entity bombs, broken XML and endless nesting say nothing about rights
     for field, names in XMP.items():
         for name in reversed(names):
             if name in flat:
@@ -91,7 +90,7 @@ def _leaves(node: Any, name: str = "") -> Iterator[tuple[str, str]]:
 def _iptc(image: ImageFile) -> Iterator[tuple[str, str]]:
     try:
         records = IptcImagePlugin.getiptcinfo(image) or {}
-    except (SyntaxError, ValueError, LookupError, OSError):
+    except DAMAGED:
         return
     for field, key in IPTC.items():
         value = records.get(key)
@@ -108,5 +107,5 @@ def _exif(image: Image) -> Iterator[tuple[str, str]]:
             value = tags.get(tag)
             if isinstance(value, str):
                 yield field, value
-    except (SyntaxError, ValueError, LookupError, OSError):
+    except DAMAGED:
         return

@@ -1,17 +1,16 @@
 """Qdrant Edge behind the methods of QdrantClient that `VectorIndex` uses.
 
-`qdrant_client.models` goes in and comes out; what cannot be translated is refused loudly, because
-Edge itself would silently match nothing (boolean filters) or accept what no server does. Storage
-settings were measured for one process on a CPU: vectors cold on disk, 4-bit codes in memory, no
-graph, exact rescoring; write-ahead log on, which also holds the lock of the folder.
+`qdrant_client.models` goes in and comes out, see `translation`. The write-ahead log is on: what was
+acknowledged outlives a kill.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,16 +18,19 @@ from typing import Any
 from uuid import UUID
 
 import qdrant_edge as edge
+from filelock import FileLock, Timeout
 from qdrant_client import models
 from qdrant_client.http.models import QueryResponse
 
-from attribution.errors import BackendUnavailable, IndexLocked, LawfulError
+from attribution.errors import BackendUnavailable, Conflict, IndexLocked, LawfulError
+from attribution.index import translation
 
 OWNER = "owner.json"
-INDEX_TYPES = {
-    models.PayloadSchemaType.KEYWORD: edge.PayloadSchemaType.Keyword,
-    models.PayloadSchemaType.INTEGER: edge.PayloadSchemaType.Integer,
-}
+LOCK = "owner.lock"
+ALIASES = "aliases.json"
+CONFIG = "edge_config.json"  # what the engine writes into the folder of a shard
+DROPPED = ".dropped"
+ROOM = 200 * 2**20  # bytes that stay free on the disk
 
 
 class EdgeClient:
@@ -38,10 +40,23 @@ class EdgeClient:
         self._folder = folder
         self._shards: dict[str, Any] = {}
         folder.mkdir(parents=True, exist_ok=True)
+        # Ours beside the engine's, which begins only when a shard has all of its files.
+        self._lock = FileLock(folder / LOCK, thread_local=False)
+        try:
+            self._lock.acquire(blocking=False)
+        except Timeout:
+            raise IndexLocked(self._locked()) from None
+        owner = {
+            "pid": os.getpid(),
+            "command": " ".join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+            "since": datetime.now(UTC).isoformat(timespec="seconds"),
+        }
+        self._write(OWNER, owner)
 
     def collection_exists(self, collection_name: str) -> bool:
-        """Whether the collection was made before."""
-        return (self._folder / collection_name / "edge_config.json").exists()
+        """Whether a collection was made before that has this name or alias."""
+        name = self._aliases().get(collection_name, collection_name)
+        return (self._folder / name / CONFIG).exists()
 
     def create_collection(
         self,
@@ -52,31 +67,82 @@ class EdgeClient:
     ) -> None:
         """Make a collection of named dense and sparse vectors."""
         config = edge.EdgeConfig(
-            vectors={name: _dense(params) for name, params in vectors_config.items()},
+            vectors={name: translation.dense(params) for name, params in vectors_config.items()},
             sparse_vectors={
-                name: _sparse(params) for name, params in sparse_vectors_config.items()
+                name: translation.sparse(params) for name, params in sparse_vectors_config.items()
             },
             wal_enabled=True,
         )
+        self._check_room()
         path = self._folder / collection_name
         path.mkdir(parents=True, exist_ok=True)
-        self._shards[collection_name] = self._own(lambda: edge.EdgeShard.create(str(path), config))
+        self._shards[collection_name] = self._opened(
+            lambda: edge.EdgeShard.create(str(path), config)
+        )
+
+    def delete_collection(self, collection_name: str) -> None:
+        """Delete a collection and its aliases; whoever looks sees all of it or nothing."""
+        self._shard(collection_name)  # another process that has it is in the way
+        self._call(self._shards.pop(collection_name).close)
+        aliases = {a: name for a, name in self._aliases().items() if name != collection_name}
+        self._write(ALIASES, aliases)
+        dropped = self._folder / DROPPED
+        shutil.rmtree(dropped, ignore_errors=True)  # of a process that was killed meanwhile
+        dropped.mkdir()
+        (self._folder / collection_name).rename(dropped / collection_name)
+        shutil.rmtree(dropped)
+
+    def get_aliases(self) -> models.CollectionsAliasesResponse:
+        """Return every alias with its collection."""
+        return models.CollectionsAliasesResponse(
+            aliases=[
+                models.AliasDescription(alias_name=alias, collection_name=name)
+                for alias, name in self._aliases().items()
+            ]
+        )
+
+    def update_collection_aliases(
+        self,
+        change_aliases_operations: Sequence[
+            models.DeleteAliasOperation | models.CreateAliasOperation
+        ],
+    ) -> None:
+        """Delete and create aliases in one step."""
+        aliases = self._aliases()
+        for change in change_aliases_operations:
+            if isinstance(change, models.DeleteAliasOperation):
+                aliases.pop(change.delete_alias.alias_name, None)
+                continue
+            alias, name = change.create_alias.alias_name, change.create_alias.collection_name
+            if alias in self.collections():
+                raise Conflict(f"{alias!r} is a collection itself and cannot name {name!r}")
+            if name not in self.collections():
+                raise self._missing(name)
+            aliases[alias] = name
+        self._write(ALIASES, aliases)
+
+    def collections(self) -> list[str]:
+        """Return the names of the collections."""
+        return sorted(path.parent.name for path in self._folder.glob(f"*/{CONFIG}"))
 
     def create_payload_index(
-        self, collection_name: str, field_name: str, field_schema: models.PayloadSchemaType
+        self, collection_name: str, field_name: str, field_schema: models.PayloadSchemaParams
     ) -> None:
         """Index a payload field."""
-        if field_schema not in INDEX_TYPES:
-            raise _refused("payload index", field_schema)
-        self._update(
-            collection_name,
-            edge.UpdateOperation.create_field_index(field_name, INDEX_TYPES[field_schema]),
-        )
+        params = translation.payload_index(field_schema)
+        self._update(collection_name, edge.UpdateOperation.create_field_index(field_name, params))
+
+    def indexed_fields(self, collection_name: str) -> set[str]:
+        """Return the payload fields that have an index."""
+        return set(self._call(self._shard(collection_name).info).payload_schema)
 
     def upsert(self, collection_name: str, points: Sequence[models.PointStruct]) -> None:
         """Write points, all or none; returns when the log has them."""
+        self._check_room()
         rows = [
-            edge.Point(UUID(str(p.id)), {n: _vector(v) for n, v in p.vector.items()}, p.payload)
+            edge.Point(
+                UUID(str(p.id)), {n: translation.vector(v) for n, v in p.vector.items()}, p.payload
+            )
             for p in points
             if isinstance(p.vector, dict)
         ]
@@ -91,7 +157,7 @@ class EdgeClient:
             operation = edge.UpdateOperation.delete_points(ids)
         else:
             operation = edge.UpdateOperation.delete_points_by_filter(
-                translate_filter(points_selector.filter)
+                translation.condition(points_selector.filter)
             )
         self._update(collection_name, operation)
 
@@ -99,9 +165,9 @@ class EdgeClient:
         self, collection_name: str, requests: Sequence[models.QueryRequest]
     ) -> list[QueryResponse]:
         """Run several queries as one batch, one answer each."""
-        batch = edge.QueryBatchRequest([_query(request) for request in requests])
+        batch = edge.QueryBatchRequest([translation.query(request) for request in requests])
         answers = self._call(lambda: self._shard(collection_name).query_batch(batch))
-        return [QueryResponse(points=[_scored(hit) for hit in hits]) for hits in answers]
+        return [QueryResponse(points=[translation.scored(hit) for hit in hits]) for hits in answers]
 
     def retrieve(
         self, collection_name: str, ids: Sequence[str], *, with_vectors: bool = False
@@ -113,7 +179,9 @@ class EdgeClient:
             lambda: shard.retrieve(wanted, with_payload=True, with_vector=with_vectors)
         )
         return [
-            models.Record(id=str(row.id), payload=row.payload, vector=_vectors(row.vector))
+            models.Record(
+                id=str(row.id), payload=row.payload, vector=translation.vectors(row.vector)
+            )
             for row in rows
         ]
 
@@ -130,7 +198,7 @@ class EdgeClient:
         self, collection_name: str, count_filter: models.Filter | None = None
     ) -> models.CountResult:
         """Count points exactly."""
-        chosen = translate_filter(count_filter) if count_filter else None
+        chosen = translation.condition(count_filter) if count_filter else None
         shard = self._shard(collection_name)
         return models.CountResult(
             count=self._call(lambda: shard.count(edge.CountRequest(filter=chosen)))
@@ -150,31 +218,53 @@ class EdgeClient:
         """Flush, close, and give the folder free."""
         for shard in self._shards.values():
             self._call(shard.close)
-        if self._shards:
-            (self._folder / OWNER).unlink(missing_ok=True)
         self._shards.clear()
+        if self._lock.is_locked:
+            (self._folder / OWNER).unlink(missing_ok=True)
+            self._lock.release()
 
     def _shard(self, name: str) -> Any:
         if name not in self._shards:
+            name = self._aliases().get(name, name)
+        if name not in self._shards:
+            if name not in self.collections():
+                raise self._missing(name)
             path = str(self._folder / name)
-            self._shards[name] = self._own(lambda: edge.EdgeShard.load(path))
+            self._shards[name] = self._opened(lambda: edge.EdgeShard.load(path))
         return self._shards[name]
 
-    def _own(self, opening: Any) -> Any:
-        """Open a shard and note who did; raises IndexLocked naming the process that has it."""
+    def _missing(self, name: str) -> BackendUnavailable:
+        return BackendUnavailable(
+            f"the index in {self._folder} has no collection {name!r} any more"
+        )
+
+    def _aliases(self) -> dict[str, str]:
+        """Return alias -> collection, as some process wrote it last."""
         try:
-            shard = opening()
+            found: dict[str, str] = json.loads((self._folder / ALIASES).read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return {}
+        except ValueError as error:
+            raise BackendUnavailable(f"{self._folder / ALIASES} is damaged: {error}") from error
+        return found
+
+    def _write(self, name: str, content: object) -> None:
+        """Replace a small file whole: a kill leaves the old one or the new one."""
+        new = self._folder / f"{name}.new"
+        with new.open("w", encoding="utf-8") as file:
+            json.dump(content, file)
+            file.flush()
+            os.fsync(file.fileno())
+        new.replace(self._folder / name)
+
+    def _opened(self, opening: Callable[[], Any]) -> Any:
+        try:
+            return opening()
         except Exception as error:  # the engine raises nothing narrower
-            if "WouldBlock" in str(error):
-                raise IndexLocked(self._locked()) from None
-            raise BackendUnavailable(f"cannot open the index in {self._folder}: {error}") from error
-        owner = {
-            "pid": os.getpid(),
-            "command": " ".join([Path(sys.argv[0]).name, *sys.argv[1:]]),
-            "since": datetime.now(UTC).isoformat(timespec="seconds"),
-        }
-        (self._folder / OWNER).write_text(json.dumps(owner), encoding="utf-8")
-        return shard
+            raise BackendUnavailable(
+                f"cannot open the index in {self._folder}: {error}; if it is damaged, delete this "
+                f"folder and run `lawful reindex`: the catalogue has all that it needs"
+            ) from error
 
     def _locked(self) -> str:
         owner = {"pid": "unknown", "command": "another program", "since": "unknown"}
@@ -186,6 +276,15 @@ class EdgeClient:
             f"API if it is `lawful serve`, or set LAWFUL_QDRANT_URL to a Qdrant server"
         )
 
+    def _check_room(self) -> None:
+        """Refuse to write where the disk is nearly full: the engine's mapped files would crash."""
+        free = shutil.disk_usage(self._folder).free
+        if free < ROOM:
+            raise BackendUnavailable(
+                f"only {free / 2**20:.0f} MiB are free for the index in {self._folder}; it needs "
+                f"{ROOM / 2**20:.0f}: make room and go on"
+            )
+
     def _update(self, name: str, operation: Any) -> None:
         self._call(lambda: self._shard(name).update(operation))
 
@@ -196,99 +295,3 @@ class EdgeClient:
             raise
         except Exception as error:  # the engine raises nothing narrower
             raise BackendUnavailable(f"the index in {self._folder} failed: {error}") from error
-
-
-def translate_filter(chosen: models.Filter) -> Any:
-    """Turn a filter of the client's language into the engine's; refuses what it cannot."""
-    if chosen.should or chosen.min_should:
-        raise _refused("filter", chosen)
-    return edge.Filter(
-        must=[_condition(one) for one in _listed(chosen.must)],
-        must_not=[_condition(one) for one in _listed(chosen.must_not)],
-    )
-
-
-def _listed(conditions: Any) -> list[Any]:
-    if conditions is None:
-        return []
-    return conditions if isinstance(conditions, list) else [conditions]
-
-
-def _condition(one: Any) -> Any:
-    if isinstance(one, models.HasIdCondition):
-        return edge.HasIdCondition({UUID(str(point)) for point in one.has_id})
-    if not isinstance(one, models.FieldCondition):
-        raise _refused("condition", one)
-    if isinstance(one.match, models.MatchValue) and isinstance(one.match.value, str):
-        return edge.FieldCondition(one.key, match=edge.MatchValue(one.match.value))
-    if isinstance(one.match, models.MatchAny):
-        return edge.FieldCondition(
-            one.key, match=edge.MatchAny([str(value) for value in one.match.any])
-        )
-    if isinstance(one.range, models.Range):
-        limits = one.range.model_dump(exclude_none=True)
-        return edge.FieldCondition(one.key, range=edge.RangeFloat(**limits))
-    raise _refused("condition", one)
-
-
-def _dense(params: models.VectorParams) -> Any:
-    if params.distance != models.Distance.COSINE:
-        raise _refused("distance", params.distance)
-    return edge.EdgeVectorParams(
-        size=params.size,
-        distance=edge.Distance.Cosine,
-        memory=edge.Memory.Cold,
-        hnsw_config=edge.HnswIndexConfig(m=0, ef_construct=100, full_scan_threshold=10_000),
-        quantization_config=edge.TurboQuantQuantizationConfig(
-            bits=edge.TurboQuantBitSize.Bits4, memory=edge.Memory.Pinned
-        ),
-    )
-
-
-def _sparse(params: models.SparseVectorParams) -> Any:
-    modifier = edge.Modifier.Idf if params.modifier == models.Modifier.IDF else None
-    return edge.EdgeSparseVectorParams(modifier=modifier)
-
-
-def _vector(value: Any) -> Any:
-    if isinstance(value, models.SparseVector):
-        return edge.SparseVector(value.indices, value.values)
-    return value
-
-
-def _vectors(stored: Any) -> dict[str, Any] | None:
-    if stored is None:
-        return None
-    return {
-        name: models.SparseVector(indices=value.indices, values=value.values)
-        if isinstance(value, edge.SparseVector)
-        else value
-        for name, value in stored.items()
-    }
-
-
-def _query(request: models.QueryRequest) -> Any:
-    if not isinstance(request.query, list | models.SparseVector) or request.prefetch:
-        raise _refused("query", request)
-    quantization = request.params.quantization if request.params else None
-    return edge.QueryRequest(
-        limit=request.limit or 10,
-        query=edge.Query.Nearest(_vector(request.query), using=request.using),
-        filter=translate_filter(request.filter) if request.filter else None,
-        with_payload=True,
-        params=edge.SearchParams(
-            quantization=edge.QuantizationSearchParams(
-                rescore=quantization.rescore, oversampling=quantization.oversampling
-            )
-            if quantization
-            else None
-        ),
-    )
-
-
-def _scored(hit: Any) -> models.ScoredPoint:
-    return models.ScoredPoint(id=str(hit.id), version=0, score=hit.score, payload=hit.payload)
-
-
-def _refused(what: str, value: object) -> LawfulError:
-    return LawfulError(f"Qdrant Edge here does not take this {what}: {value!r}")

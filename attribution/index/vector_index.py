@@ -1,4 +1,4 @@
-"""Our index: schema, ids, checks, fusion, tie-breaking and grouping, over any Qdrant client."""
+"""Our index: ids, fusion, tie-breaking and grouping, over any Qdrant client."""
 
 from __future__ import annotations
 
@@ -11,20 +11,22 @@ import numpy as np
 from qdrant_client import models
 
 from attribution.errors import BadInput
-from attribution.index import text
-from attribution.types import Contribution, Hit, Neighbour, Point, Probe, Vector, Where
+from attribution.index import schema, text
+from attribution.index.schema import TEXT
+from attribution.types import (
+    Contribution,
+    Hit,
+    IndexEntry,
+    Neighbour,
+    Point,
+    Probe,
+    Vector,
+    Where,
+)
 
-TEXT = "text"
 ANYWHERE = Where()
 OVERFETCH = 16  # beyond the cut, so that ties at the cut have one order on every engine
 RRF_K = 60  # Cormack, Clarke & Büttcher 2009
-UNIT_TOLERANCE = 1e-3
-INDEXES = {
-    "artist": models.PayloadSchemaType.KEYWORD,
-    "licence": models.PayloadSchemaType.KEYWORD,
-    "consent": models.PayloadSchemaType.KEYWORD,
-    "year": models.PayloadSchemaType.INTEGER,
-}
 RESCORED = models.SearchParams(
     quantization=models.QuantizationSearchParams(rescore=True, oversampling=2.0)
 )
@@ -44,25 +46,37 @@ class Embedded(Protocol):
 
 
 class VectorIndex:
-    """One collection of artworks: named dense vectors, the `text` vector, and a payload."""
+    """One collection of artworks: named dense vectors, the `text` vector, and a payload.
+
+    A name that is an alias is looked up once: a process that has opened a collection stays with it,
+    so that it never compares its vectors with those of another model.
+    """
 
     def __init__(self, client: Any, *, dims: Mapping[str, int], collection: str) -> None:
         self._client = client
         self._dims = dict(dims)
-        self._name = collection
         if not client.collection_exists(collection):
-            self._create()
-        self.count()  # opens the collection now: a lock is reported at once
+            client.create_collection(
+                collection,
+                vectors_config=schema.dense(dims),
+                sparse_vectors_config=schema.sparse(),
+            )
+        known = client.get_aliases().aliases
+        aliases = {one.alias_name: one.collection_name for one in known}
+        self._name = aliases.get(collection, collection)
+        if not self.count():  # asked in any case: a lock is reported at once
+            self._create_payload_indexes()
 
     def upsert(self, points: Sequence[Point]) -> None:
         """Write artworks with all their vectors; the same id again replaces it.
 
         Raises BadInput for a vector that is missing, unknown, of another width, not finite or not
-        of length 1, before anything is written.
+        of length 1, before anything is written. Large writes go as several requests: one that
+        fails leaves those before it written, and may be repeated whole.
         """
-        rows = [self._row(point) for point in points]
-        if rows:
-            self._client.upsert(self._name, points=rows)
+        rows = [schema.row(point, self._dims) for point in points]
+        for part in schema.requests(rows):
+            self._client.upsert(self._name, points=part)
 
     def delete(self, ids: Sequence[UUID]) -> None:
         """Delete artworks; unknown ids are no error."""
@@ -72,7 +86,7 @@ class VectorIndex:
 
     def delete_artist(self, artist_id: UUID) -> None:
         """Delete every artwork of an artist."""
-        chosen = _filter(Where(artist_ids=(artist_id,)))
+        chosen = schema.condition(Where(artist_ids=(artist_id,)))
         if chosen:
             self._client.delete(self._name, points_selector=models.FilterSelector(filter=chosen))
 
@@ -92,7 +106,7 @@ class VectorIndex:
         queries = self._queries(probe)
         if not queries:
             raise BadInput("nothing to look for: the probe has no vector and no word")
-        chosen = _filter(where)
+        chosen = schema.condition(where)
         requests = [
             models.QueryRequest(
                 query=query,
@@ -163,17 +177,36 @@ class VectorIndex:
             for row in rows
         }
 
-    def ids(self, *, after: UUID | None = None, limit: int = 1_000) -> list[UUID]:
-        """Return ids in ascending order, those after `after`, `limit` at most."""
+    def entries(self, *, after: UUID | None = None, limit: int = 1_000) -> list[IndexEntry]:
+        """Return what is held, in ascending order of ids, those after `after`, `limit` at most."""
         rows, _ = self._client.scroll(
             self._name, limit=limit + 1, offset=str(after) if after else None
         )
-        found = [UUID(str(row.id)) for row in rows]
-        return [point for point in found if point != after][:limit]
+        found = [schema.entry(row) for row in rows]
+        return [entry for entry in found if entry.id != after][:limit]
 
     def count(self, where: Where = ANYWHERE) -> int:
         """Count artworks exactly."""
-        return int(self._client.count(self._name, count_filter=_filter(where)).count)
+        return int(self._client.count(self._name, count_filter=schema.condition(where)).count)
+
+    def publish(self, alias: str) -> None:
+        """Have the name `alias` mean this collection from now on, whatever it meant before.
+
+        One step: whoever asks in between finds the one or the other. A collection that is itself
+        called so is in the way and stays.
+        """
+        self._client.update_collection_aliases(
+            [
+                models.DeleteAliasOperation(delete_alias=models.DeleteAlias(alias_name=alias)),
+                models.CreateAliasOperation(
+                    create_alias=models.CreateAlias(collection_name=self._name, alias_name=alias)
+                ),
+            ]
+        )
+
+    def drop(self) -> None:
+        """Delete the collection with everything in it, and the aliases that mean it."""
+        self._client.delete_collection(self._name)
 
     def flush(self) -> None:
         """Have an engine in process write everything to disk."""
@@ -189,61 +222,21 @@ class VectorIndex:
         """Release the engine."""
         self._client.close()
 
-    def _create(self) -> None:
-        self._client.create_collection(
-            self._name,
-            vectors_config={
-                name: models.VectorParams(size=width, distance=models.Distance.COSINE)
-                for name, width in self._dims.items()
-            },
-            sparse_vectors_config={TEXT: models.SparseVectorParams(modifier=models.Modifier.IDF)},
-        )
-        for field, schema in INDEXES.items():
-            self._client.create_payload_index(self._name, field, schema)
-
-    def _row(self, point: Point) -> models.PointStruct:
-        if missing := self._dims.keys() ^ point.vectors.keys():
-            raise BadInput(f"artwork {point.id}: vectors missing or unknown: {sorted(missing)}")
-        vectors: dict[str, Any] = {
-            name: self._checked(name, vector) for name, vector in point.vectors.items()
-        }
-        indices, values = text.document_vector(point.text)
-        vectors[TEXT] = models.SparseVector(indices=indices, values=values)
-        payload = {
-            "artist": str(point.artist_id),
-            "licence": point.licence,
-            "consent": list(point.consent),
-            "year": point.year,
-        }
-        return models.PointStruct(
-            id=str(point.id),
-            vector=vectors,
-            payload={name: value for name, value in payload.items() if value is not None},
-        )
+    def _create_payload_indexes(self) -> None:
+        """Index what filters ask for; whoever made the collection may have been killed before."""
+        for field, params in schema.INDEXES.items():
+            self._client.create_payload_index(self._name, field, params)
 
     def _queries(self, probe: Probe) -> dict[str, tuple[str, Any]]:
         """Return leg -> (named vector, query)."""
         queries: dict[str, tuple[str, Any]] = {}
         for leg, vector in probe.vectors.items():
             space = probe.using.get(leg, leg)
-            queries[leg] = (space, self._checked(space, vector))
+            queries[leg] = (space, schema.checked(space, vector, self._dims))
         indices, values = text.query_vector(probe.text or "")
         if indices:
             queries[TEXT] = (TEXT, models.SparseVector(indices=indices, values=values))
         return queries
-
-    def _checked(self, name: str, vector: Vector) -> list[float]:
-        """Return the vector as numbers; the engine would take NaN and zeros without a word."""
-        width = self._dims.get(name)
-        if width is None:
-            raise BadInput(f"no vector {name!r} here; known: {', '.join(sorted(self._dims))}")
-        if vector.shape != (width,):
-            raise BadInput(f"vector {name!r} must have shape ({width},), got {vector.shape}")
-        length = float(np.linalg.norm(vector))
-        if not abs(length - 1) < UNIT_TOLERANCE:  # also true of NaN
-            raise BadInput(f"vector {name!r} must have length 1 and be finite, got {length}")
-        numbers: list[float] = vector.tolist()
-        return numbers
 
 
 def _ranked(points: Sequence[models.ScoredPoint], limit: int) -> list[Neighbour]:
@@ -252,26 +245,3 @@ def _ranked(points: Sequence[models.ScoredPoint], limit: int) -> list[Neighbour]
         Neighbour(point, UUID((payload or {})["artist"]), -negative, rank)
         for rank, (negative, point, payload) in enumerate(hits[:limit], 1)
     ]
-
-
-def _filter(where: Where) -> models.Filter | None:
-    must: list[models.Condition] = []
-    if where.artist_ids:
-        artists = [str(artist) for artist in where.artist_ids]
-        must.append(models.FieldCondition(key="artist", match=models.MatchAny(any=artists)))
-    if where.licences:
-        licences = list(where.licences)
-        must.append(models.FieldCondition(key="licence", match=models.MatchAny(any=licences)))
-    must += [
-        models.FieldCondition(key="consent", match=models.MatchValue(value=purpose))
-        for purpose in where.consent
-    ]
-    if where.year_from is not None or where.year_to is not None:
-        years = models.Range(gte=where.year_from, lte=where.year_to)
-        must.append(models.FieldCondition(key="year", range=years))
-    excluded: list[models.Condition] = (
-        [models.HasIdCondition(has_id=[str(point) for point in where.exclude_ids])]
-        if where.exclude_ids
-        else []
-    )
-    return models.Filter(must=must, must_not=excluded) if must or excluded else None

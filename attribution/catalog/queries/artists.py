@@ -6,10 +6,10 @@ from collections.abc import Collection, Iterable, Sequence
 from difflib import get_close_matches
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session, aliased, selectinload
 
-from attribution.catalog.models import Alias, Artist, Artwork, ArtworkStatus
+from attribution.catalog.models import Alias, Artist
 from attribution.catalog.names import fold, slugify, tidy
 from attribution.catalog.queries.insert import insert_new
 from attribution.catalog.queries.pages import Page, check_limit, cut, text_key
@@ -75,9 +75,8 @@ def artists_by_id(session: Session, ids: Collection[UUID]) -> dict[UUID, Artist]
 
 def all_artists(session: Session) -> list[tuple[Artist, int]]:
     """Return every artist with the number of indexed works, by slug."""
-    sizes = portfolio_sizes(session)
     rows = session.scalars(select(Artist).order_by(Artist.slug))
-    return [(artist, sizes.get(artist.id, 0)) for artist in rows]
+    return [(artist, artist.works) for artist in rows]
 
 
 def list_artists(
@@ -89,21 +88,16 @@ def list_artists(
         wanted = wanted.where(Artist.slug > text_key(cursor))
     rows = session.scalars(wanted.options(selectinload(Artist.aliases))).all()
     page = cut(rows, limit, lambda artist: (artist.slug,))
-    sizes = portfolio_sizes(session, [artist.id for artist in page.items])
-    return Page(tuple((artist, sizes.get(artist.id, 0)) for artist in page.items), page.next)
+    return Page(tuple((artist, artist.works) for artist in page.items), page.next)
 
 
 def portfolio_sizes(
     session: Session, artist_ids: Collection[UUID] | None = None
 ) -> dict[UUID, int]:
     """Return the number of indexed works of these artists, or of all; zeros are left out."""
-    wanted = (
-        select(Artwork.artist_id, func.count())
-        .where(Artwork.status == ArtworkStatus.INDEXED)
-        .group_by(Artwork.artist_id)
-    )
+    wanted = select(Artist.id, Artist.works).where(Artist.works > 0)
     if artist_ids is not None:
-        wanted = wanted.where(Artwork.artist_id.in_(artist_ids))
+        wanted = wanted.where(Artist.id.in_(artist_ids))
     return dict(session.execute(wanted).all())
 
 

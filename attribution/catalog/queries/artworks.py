@@ -8,12 +8,13 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, func, select, tuple_, update
+from sqlalchemy import Select, func, literal, select, tuple_, update
 from sqlalchemy.orm import Session, joinedload
 
 from attribution.catalog.columns import now
 from attribution.catalog.models import (
     PURPOSES,
+    Artist,
     Artwork,
     ArtworkStatus,
     Claim,
@@ -72,7 +73,7 @@ def add_artworks(session: Session, works: Sequence[NewArtwork]) -> dict[str, Art
     caller records a claim.
     """
     ordered = sorted(works, key=lambda work: work.sha256)  # one order of waiting for all processes
-    insert_new(session, Artwork, [_row(work) for work in ordered])
+    insert_new(session, Artwork, [artwork_row(work) for work in ordered])
     rows = artworks_by_sha256(session, [work.sha256 for work in works])
     return {artwork.sha256: artwork for artwork in rows}
 
@@ -127,13 +128,36 @@ def list_artworks(
     return cut(session.scalars(wanted).all(), limit, lambda row: (row.created_at, row.id))
 
 
-def mark_indexed(session: Session, ids: Collection[UUID]) -> None:
-    """Note that works can be found now; withdrawn ones stay withdrawn."""
-    session.execute(
+def indexed_artworks(session: Session, *, after: UUID | None, limit: int) -> list[Artwork]:
+    """Return works that are to be found, with their artists, in the order of their ids."""
+    wanted = _in_state(_with_artist(), ArtworkStatus.INDEXED).order_by(Artwork.id).limit(limit)
+    if after is not None:
+        wanted = wanted.where(Artwork.id > after)
+    return list(session.scalars(wanted))
+
+
+def mark_indexed(session: Session, ids: Collection[UUID]) -> set[UUID]:
+    """Note that works can be found now; returns those that could not be found before.
+
+    Withdrawn ones stay withdrawn.
+    """
+    states = (ArtworkStatus.PENDING, ArtworkStatus.FAILED)
+    fresh = session.execute(
         update(Artwork)
-        .where(Artwork.id.in_(ids), Artwork.status != ArtworkStatus.WITHDRAWN)
+        .where(Artwork.id.in_(ids), Artwork.status.in_(states))
         .values(status=ArtworkStatus.INDEXED, reason=None, indexed_at=now())
-    )
+        .returning(Artwork.id, Artwork.artist_id)
+    ).all()
+    count_along(session, [artist for _, artist in fresh], 1)
+    return {work for work, _ in fresh}
+
+
+def count_along(session: Session, artist_ids: Collection[UUID], by: int) -> None:
+    """Add to the number of works of artists, once for each time that one is listed."""
+    for artist, times in sorted(Counter(artist_ids).items()):  # one order of locks for all
+        session.execute(
+            update(Artist).where(Artist.id == artist).values(works=Artist.works + by * times)
+        )
 
 
 def mark_failed(session: Session, ids: Collection[UUID], reason: str) -> None:
@@ -143,6 +167,22 @@ def mark_failed(session: Session, ids: Collection[UUID], reason: str) -> None:
         .where(Artwork.id.in_(ids), Artwork.status == ArtworkStatus.PENDING)
         .values(status=ArtworkStatus.FAILED, reason=reason)
     )
+
+
+def forbid_display(session: Session, ids: Collection[UUID]) -> None:
+    """Note that works may not be shown any more."""
+    session.execute(update(Artwork).where(Artwork.id.in_(ids)).values(consent_display=False))
+
+
+def mark_lost(session: Session, ids: Collection[UUID], reason: str) -> None:
+    """Note why works that could be found cannot be any more."""
+    gone = session.scalars(
+        update(Artwork)
+        .where(Artwork.id.in_(ids), Artwork.status == ArtworkStatus.INDEXED)
+        .values(status=ArtworkStatus.FAILED, reason=reason, indexed_at=None)
+        .returning(Artwork.artist_id)
+    ).all()
+    count_along(session, gone, -1)
 
 
 def record_claims(session: Session, claims: Sequence[NewClaim]) -> None:
@@ -167,23 +207,45 @@ def claims_for(session: Session, ids: Collection[UUID]) -> dict[UUID, list[Claim
 
 def counts(session: Session) -> Counts:
     """Count artists, works by state, and claims."""
-    # By artist and state, in the order of an index: one pass over it, nothing to sort.
-    sizes = session.execute(
-        select(Artwork.artist_id, Artwork.status, func.count()).group_by(
-            Artwork.artist_id, Artwork.status
-        )
-    ).all()
-    works = Counter[ArtworkStatus]()
-    for _, status, size in sizes:
-        works[status] += size
+    artists, indexed = searchable(session)
+    # Spelt out in the statement, or the planner could not know that the partial index serves it.
+    indexed_state = literal(ArtworkStatus.INDEXED, Artwork.status.type, literal_execute=True)
+    rest = select(Artwork.status, func.count()).where(Artwork.status != indexed_state)
+    works = dict(session.execute(rest.group_by(Artwork.status)).all())
     return Counts(
-        artists=sum(status is ArtworkStatus.INDEXED for _, status, _ in sizes),
-        indexed=works[ArtworkStatus.INDEXED],
-        pending=works[ArtworkStatus.PENDING],
-        failed=works[ArtworkStatus.FAILED],
-        withdrawn=works[ArtworkStatus.WITHDRAWN],
+        artists=artists,
+        indexed=indexed,
+        pending=works.get(ArtworkStatus.PENDING, 0),
+        failed=works.get(ArtworkStatus.FAILED, 0),
+        withdrawn=works.get(ArtworkStatus.WITHDRAWN, 0),
         claims=session.scalar(select(func.count()).select_from(Claim)) or 0,
     )
+
+
+def searchable(session: Session) -> tuple[int, int]:
+    """Return how many artists have works that can be found, and how many works these are."""
+    wanted = select(func.count(), func.coalesce(func.sum(Artist.works), 0)).where(Artist.works > 0)
+    artists, works = session.execute(wanted).one()
+    return artists, int(works)
+
+
+def miscounted(session: Session) -> dict[UUID, int]:
+    """Return the artists whose number of works is wrong, with the right one."""
+    counted = (
+        select(Artwork.artist_id, func.count().label("works"))
+        .where(Artwork.status == ArtworkStatus.INDEXED)
+        .group_by(Artwork.artist_id)
+        .subquery()
+    )
+    right = func.coalesce(counted.c.works, 0)
+    wanted = select(Artist.id, right).outerjoin(counted, counted.c.artist_id == Artist.id)
+    return dict(session.execute(wanted.where(Artist.works != right)).all())
+
+
+def recount(session: Session, sizes: Mapping[UUID, int]) -> None:
+    """Set the number of works of artists."""
+    for artist, works in sorted(sizes.items()):
+        session.execute(update(Artist).where(Artist.id == artist).values(works=works))
 
 
 def _with_artist() -> Select[Artwork]:
@@ -194,7 +256,8 @@ def _in_state(wanted: Select[Artwork], status: ArtworkStatus | None) -> Select[A
     return wanted if status is None else wanted.where(Artwork.status == status)
 
 
-def _row(work: NewArtwork) -> dict[str, Any]:
+def artwork_row(work: NewArtwork) -> dict[str, Any]:
+    """Return the columns of a new work."""
     row = vars(work) | {"id": artwork_id(work.sha256), "tags": list(work.tags)}
     granted = row.pop("consent")
     return row | {f"consent_{purpose}": purpose in granted for purpose in PURPOSES}

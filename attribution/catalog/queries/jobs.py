@@ -1,4 +1,4 @@
-"""Statements about ingest jobs and the files that they list."""
+"""Statements about ingest jobs and the files that they list; their batches are in `batches`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, insert, select, tuple_, update
+from sqlalchemy import delete, func, insert, select, tuple_, update
 from sqlalchemy.orm import Session
 
 from attribution.catalog.columns import now
@@ -15,6 +15,7 @@ from attribution.catalog.models import IngestItem, IngestJob, JobStatus, Outcome
 from attribution.catalog.queries.pages import Page, check_limit, cut, moment_key, number_key
 from attribution.errors import NotFound
 
+UNFINISHED = (JobStatus.LISTING, JobStatus.QUEUED, JobStatus.RUNNING)
 STREAMED = 1_000  # rows in memory while all items of a job are read
 
 
@@ -25,6 +26,7 @@ class NewItem:
     path: str
     artist: str
     details: Mapping[str, Any] = field(default_factory=dict)
+    sha256: str | None = None  # set when the bytes wait in the store
 
 
 @dataclass(frozen=True)
@@ -46,9 +48,15 @@ class JobSummary:
     artists: int  # different names in the source
 
 
-def create_job(session: Session, *, source: str) -> IngestJob:
-    """Open a job without files."""
-    job = IngestJob(source=source)
+def create_job(
+    session: Session,
+    *,
+    source: str,
+    reinstate: bool = False,
+    upload: Mapping[str, Any] | None = None,
+) -> IngestJob:
+    """Open a job without files; it is listed next."""
+    job = IngestJob(source=source, reinstate=reinstate, upload=dict(upload or {}))
     session.add(job)
     session.flush()
     return job
@@ -63,6 +71,11 @@ def add_items(session: Session, job_id: UUID, items: Sequence[NewItem], *, start
         session.execute(insert(IngestItem), rows)
 
 
+def clear_items(session: Session, job_id: UUID) -> None:
+    """Forget the files of a job that is being listed: it begins again."""
+    session.execute(delete(IngestItem).where(IngestItem.job_id == job_id))
+
+
 def job_by_id(session: Session, job_id: UUID) -> IngestJob:
     """Return a job; raises NotFound."""
     job = session.get(IngestJob, job_id)
@@ -71,30 +84,41 @@ def job_by_id(session: Session, job_id: UUID) -> IngestJob:
     return job
 
 
-def start_job(session: Session, job_id: UUID) -> None:
-    """Note that a job runs, for the first time or again."""
-    _set(session, job_id, status=JobStatus.RUNNING, started_at=now(), finished_at=None, error=None)
-
-
-def finish_job(session: Session, job_id: UUID) -> None:
-    """Note that every file of a job has its outcome."""
-    _set(session, job_id, status=JobStatus.DONE, finished_at=now())
-
-
 def fail_job(session: Session, job_id: UUID, error: str) -> None:
-    """Note what stopped a job; it can be run again."""
-    _set(session, job_id, status=JobStatus.FAILED, finished_at=now(), error=error)
+    """Note why the files of a job cannot be listed."""
+    session.execute(
+        update(IngestJob)
+        .where(IngestJob.id == job_id)
+        .values(status=JobStatus.FAILED, finished_at=now(), error=error)
+    )
 
 
-def unfinished_jobs(session: Session) -> list[IngestJob]:
-    """Return the jobs that wait or were interrupted, the oldest first."""
-    wanted = select(IngestJob).where(IngestJob.status.in_([JobStatus.QUEUED, JobStatus.RUNNING]))
-    return list(session.scalars(wanted.order_by(IngestJob.created_at, IngestJob.id)))
+def interrupt_job(session: Session, job_id: UUID, error: str) -> None:
+    """Note what stopped a job in this process; one that has ended by itself stays as it is."""
+    session.execute(
+        update(IngestJob)
+        .where(IngestJob.id == job_id, IngestJob.status.in_(UNFINISHED))
+        .values(status=JobStatus.FAILED, finished_at=now(), error=error)
+    )
 
 
-def list_jobs(session: Session, *, cursor: str | None = None, limit: int = 100) -> Page[IngestJob]:
-    """Return a page of jobs, the newest first."""
+def unfinished_jobs(session: Session) -> int:
+    """Count the jobs that wait or run."""
+    wanted = select(func.count()).select_from(IngestJob).where(IngestJob.status.in_(UNFINISHED))
+    return session.scalar(wanted) or 0
+
+
+def list_jobs(
+    session: Session,
+    *,
+    status: JobStatus | None = None,
+    cursor: str | None = None,
+    limit: int = 100,
+) -> Page[IngestJob]:
+    """Return a page of jobs in one state or any, the newest first."""
     wanted = select(IngestJob).order_by(IngestJob.created_at.desc(), IngestJob.id.desc())
+    if status is not None:
+        wanted = wanted.where(IngestJob.status == status)
     if cursor is not None:
         wanted = wanted.where(tuple_(IngestJob.created_at, IngestJob.id) < moment_key(cursor))
     rows = session.scalars(wanted.limit(check_limit(limit))).all()
@@ -102,15 +126,16 @@ def list_jobs(session: Session, *, cursor: str | None = None, limit: int = 100) 
 
 
 def pending_items(
-    session: Session, job_id: UUID, *, limit: int, after: int = -1
+    session: Session, job_id: UUID, *, first: int, stop: int, limit: int
 ) -> list[IngestItem]:
-    """Return files without an outcome behind position `after`, in the source's order."""
+    """Return files without an outcome at positions from `first` to before `stop`, in order."""
     wanted = (
         select(IngestItem)
         .where(
             IngestItem.job_id == job_id,
             IngestItem.outcome == Outcome.PENDING,
-            IngestItem.position > after,
+            IngestItem.position >= first,
+            IngestItem.position < stop,
         )
         .order_by(IngestItem.position)
         .limit(limit)
@@ -166,10 +191,6 @@ def list_items(
         wanted = wanted.where(IngestItem.position > number_key(cursor))
     rows = session.scalars(wanted.limit(check_limit(limit))).all()
     return cut(rows, limit, lambda item: (item.position,))
-
-
-def _set(session: Session, job_id: UUID, **values: Any) -> None:
-    session.execute(update(IngestJob).where(IngestJob.id == job_id).values(**values))
 
 
 def _outcomes(session: Session, job_id: UUID) -> dict[Outcome, int]:

@@ -10,7 +10,7 @@ import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Generic, TypeVar
 from uuid import UUID
 
@@ -55,8 +55,8 @@ def moment_key(cursor: str) -> tuple[datetime, UUID]:
         when = datetime.fromisoformat(moment)
         if when.tzinfo is None:
             raise _wrong(cursor)
-        return when, UUID(id_)
-    except ValueError as error:
+        return when.astimezone(UTC), UUID(id_)
+    except (ValueError, OverflowError) as error:
         raise _wrong(cursor) from error
 
 
@@ -76,11 +76,16 @@ def _encode(key: Sequence[object]) -> str:
 def _decode(cursor: str, parts: int) -> list[str]:
     try:
         key = json.loads(urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-    except (binascii.Error, ValueError) as error:
+    except (binascii.Error, ValueError, RecursionError) as error:
         raise _wrong(cursor) from error
-    if not (isinstance(key, list) and len(key) == parts and all(isinstance(p, str) for p in key)):
+    if not (isinstance(key, list) and len(key) == parts and all(map(_is_key, key))):
         raise _wrong(cursor)
     return key
+
+
+def _is_key(part: object) -> bool:
+    """Whether it may come from us: slugs, numbers, ids and times are plain letters."""
+    return isinstance(part, str) and part.isascii() and part.isprintable()
 
 
 def _wrong(cursor: str) -> BadInput:

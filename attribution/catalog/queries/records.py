@@ -6,34 +6,33 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select, tuple_
+from sqlalchemy import delete, select, tuple_, update
 from sqlalchemy.orm import Session
 
-from attribution.catalog.models import Collection, RecordedAttribution
+from attribution.catalog.models import CitedWork, Collection, RecordedAttribution
 from attribution.catalog.queries.pages import Page, check_limit, cut, moment_key
 from attribution.errors import NotFound
 
 
-def record_attribution(
-    session: Session,
-    *,
-    attribution_id: UUID,
-    image_sha256: str,
-    verdict: str,
-    fingerprint: str,
-    answer: dict[str, Any],
-) -> None:
-    """Keep an answer as it was given."""
-    session.add(
-        RecordedAttribution(
-            id=attribution_id,
-            image_sha256=image_sha256,
-            verdict=verdict,
-            fingerprint=fingerprint,
-            answer=answer,
-        )
+def record_attribution(session: Session, answer: dict[str, Any]) -> None:
+    """Keep an answer as it was given (`attribution.types.Attribution` as JSON values)."""
+    row = RecordedAttribution(
+        id=UUID(answer["id"]),
+        image_sha256=answer["image_sha256"],
+        verdict=answer["verdict"],
+        fingerprint=answer["searched"]["fingerprint"],
+        answer=answer,
     )
+    session.add(row)
     session.flush()
+    named = {UUID(work["id"]) for work in works_named(answer)}
+    session.add_all(CitedWork(artwork_id=work, attribution_id=row.id) for work in named)
+
+
+def works_named(answer: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return every place of an answer that names a work."""
+    evidence = [work for artist in answer["artists"] for work in artist["works"]]
+    return evidence + ([answer["copy_of"]] if answer["copy_of"] else [])
 
 
 def attribution_by_id(session: Session, attribution_id: UUID) -> RecordedAttribution:
@@ -57,9 +56,9 @@ def list_attributions(
     return cut(rows, limit, lambda row: (row.created_at, row.id))
 
 
-def collection(session: Session, name: str) -> Collection | None:
-    """Return what is known about a collection; None before its first use."""
-    return session.get(Collection, name)
+def live_collection(session: Session) -> Collection | None:
+    """Return the collection that is searched; None before the first use."""
+    return session.scalar(select(Collection).where(Collection.live))
 
 
 def collections(session: Session) -> list[Collection]:
@@ -67,11 +66,31 @@ def collections(session: Session) -> list[Collection]:
     return list(session.scalars(select(Collection).order_by(Collection.name)))
 
 
-def create_collection(
-    session: Session, name: str, *, profile: str, fingerprint: str, dims: Mapping[str, int]
+def collection_name(fingerprint: str) -> str:
+    """Return what the collection of these encoders is called."""
+    return f"artworks-{fingerprint[:12]}"
+
+
+def add_collection(
+    session: Session, *, profile: str, fingerprint: str, dims: Mapping[str, int], live: bool
 ) -> Collection:
-    """Remember which encoders make the vectors of a collection."""
-    row = Collection(name=name, profile=profile, fingerprint=fingerprint, dims=dict(dims))
-    session.add(row)
-    session.flush()
+    """Remember which encoders make the vectors of a collection; one that is known stays."""
+    name = collection_name(fingerprint)
+    row = session.get(Collection, name)
+    if row is None:
+        row = Collection(
+            name=name, profile=profile, fingerprint=fingerprint, dims=dict(dims), live=live
+        )
+        session.add(row)
+        session.flush()
     return row
+
+
+def go_live(session: Session, name: str) -> None:
+    """Have another collection searched from now on."""
+    session.execute(update(Collection).values(live=Collection.name == name))
+
+
+def drop_collection(session: Session, name: str) -> None:
+    """Forget a collection that is not searched any more."""
+    session.execute(delete(Collection).where(Collection.name == name, ~Collection.live))

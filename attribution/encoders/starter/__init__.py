@@ -22,9 +22,9 @@ Progress = Callable[[str, int, int, float], None]
 class Plan:
     """How long to train; the defaults made the bundled models."""
 
-    clip_steps: int = 800
+    clip_steps: int = 2_400
     vae_steps: int = 4_000
-    batch: int = 128  # captions and images of a CLIP step
+    batch: int = 256  # words of a CLIP step; of captions it takes a quarter
     crops: int = 16  # crops of a VAE step
     seed: int = 20261124
 

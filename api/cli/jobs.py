@@ -1,0 +1,122 @@
+"""`lawful jobs`: what is on its way in, what stopped, and how it goes on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+from uuid import UUID
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from api.cli.common import print_json, settings_from_environment
+from api.cli.ingest import show as show_summary
+from api.cli.ingest import watch
+
+if TYPE_CHECKING:
+    from attribution.catalog.models import IngestJob
+
+app = typer.Typer(help="Ingest jobs: list, look at, cancel, go on with.", no_args_is_help=True)
+Json = Annotated[bool, typer.Option("--json", help="One object.")]
+JobId = Annotated[UUID, typer.Argument(help="Id of a job, as `lawful jobs list` shows it.")]
+
+
+@app.command("list")
+def list_jobs(
+    limit: Annotated[int, typer.Option(min=1, max=500, help="Jobs to show.")] = 20,
+    *,
+    failed: Annotated[bool, typer.Option(help="Only those that failed: the dead letters.")] = False,
+    as_json: Json = False,
+) -> None:
+    """List jobs, the newest first.
+
+    Example: [bold]lawful jobs list --failed[/]
+    """
+    from attribution.catalog import queries
+    from attribution.catalog.models import JobStatus
+    from attribution.services import open_stores
+
+    status = JobStatus.FAILED if failed else None
+    with open_stores(settings_from_environment()) as stores, stores.sessions() as session:
+        jobs = queries.list_jobs(session, status=status, limit=limit).items
+        progress = {job.id: queries.job_progress(session, job.id) for job in jobs}
+    if as_json:
+        print_json({"jobs": [_facts(job, *progress[job.id]) for job in jobs]})
+        return
+    table = Table("id", "status", "files", "begun", "source", box=None, pad_edge=False)
+    for job in jobs:
+        done, total = progress[job.id]
+        begun = f"{job.created_at:%Y-%m-%d %H:%M}"
+        table.add_row(str(job.id), job.status, f"{done}/{total}", begun, escape(job.source))
+    Console().print(table if jobs else "no jobs")
+
+
+@app.command()
+def show(job_id: JobId, *, as_json: Json = False) -> None:
+    """Show how far a job is, batch by batch, and what stopped it.
+
+    Example: [bold]lawful jobs show ID[/]
+    """
+    from attribution.catalog import queries
+    from attribution.services import open_stores
+    from ingest.summary import summarise
+
+    with open_stores(settings_from_environment()) as stores:
+        with stores.sessions() as session:
+            job = queries.job_by_id(session, job_id)
+            batches = queries.batch_counts(session, job_id)
+            progress = queries.job_progress(session, job_id)
+        summary = summarise(stores, job_id)
+    counts = {status.value: count for status, count in batches.items()}
+    if as_json:
+        print_json(_facts(job, *progress) | {"batches": counts} | summary.as_json(seconds=0))
+        return
+    console = Console(soft_wrap=True)
+    console.print(f"{job.id} {job.status}: {job.source}", markup=False)
+    if job.error:
+        console.print(f"  {job.error}", style="red", markup=False)
+    console.print("  batches: " + ", ".join(f"{count} {name}" for name, count in counts.items()))
+    show_summary(console, summary, seconds=None)
+
+
+@app.command()
+def cancel(job_id: JobId) -> None:
+    """Have a job end after the files in hand; what was done stays.
+
+    Example: [bold]lawful jobs cancel ID[/]
+    """
+    from attribution.catalog import queries
+    from attribution.services import open_stores
+
+    with open_stores(settings_from_environment()) as stores, stores.sessions.begin() as session:
+        queries.cancel_job(session, job_id)
+    Console().print(f"cancelled; `lawful jobs retry {job_id}` goes on where it stopped")
+
+
+@app.command()
+def retry(job_id: JobId) -> None:
+    """Go on with a failed or cancelled job where it stopped.
+
+    Example: [bold]lawful jobs retry ID[/]
+    """
+    from attribution.catalog import queries
+    from ingest.jobs import open_queue
+
+    with open_queue(settings_from_environment()) as queue:
+        with queue.stores.sessions.begin() as session:
+            queries.retry_job(session, job_id)
+        queue.submit(job_id)
+        show_summary(Console(), watch(queue, job_id), seconds=None)
+
+
+def _facts(job: IngestJob, done: int, total: int) -> dict[str, Any]:
+    return {
+        "job": str(job.id),
+        "status": job.status.value,
+        "source": job.source,
+        "error": job.error,
+        "done": done,
+        "files": total,
+        "created_at": job.created_at.isoformat(),
+    }

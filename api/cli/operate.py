@@ -1,0 +1,190 @@
+"""For those who run it: `migrate`, `worker`, `beat`, `withdraw`, `reconcile`, `reindex`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from api.cli.common import print_json, progress_bar, settings_from_environment, status_console
+from attribution.errors import BadInput, Conflict
+
+if TYPE_CHECKING:
+    from attribution.config import Settings
+
+DIFFERED = 4  # exit code of reconcile: something differs and was not repaired
+Json = Annotated[bool, typer.Option("--json", help="One object.")]
+
+
+def migrate() -> None:
+    """Create or update the tables of the database; once for each release, before it starts.
+
+    Example: [bold]lawful migrate[/]
+    """
+    from attribution.services import open_database
+
+    with open_database(settings_from_environment()) as database:
+        before = database.current_revision()
+        database.upgrade()
+        after = database.current_revision()
+        Console().print(f"{database.masked_url}: {before or 'empty'} → {after}")
+
+
+def worker(
+    pool: Annotated[
+        Literal["prefork", "solo", "threads"],
+        typer.Option(help="solo or threads on a GPU: CUDA does not survive a fork."),
+    ] = "prefork",
+    concurrency: Annotated[int, typer.Option(min=1, help="Batches at a time.")] = 1,
+    queues: Annotated[str, typer.Option(help="Separated by commas.")] = "ingest,encode,maintenance",
+) -> None:
+    """Run the jobs of LAWFUL_BROKER_URL; every process loads its models once.
+
+    Example: [bold]lawful worker --queues encode --pool solo[/]
+    """
+    from ingest.application import QUEUES
+
+    settings = _with_broker()
+    if unknown := set(queues.split(",")) - set(QUEUES):
+        raise BadInput(f"--queues {queues}: no queue {min(unknown)!r}; known: {', '.join(QUEUES)}")
+    from ingest.worker import app
+
+    settings.home.mkdir(parents=True, exist_ok=True)
+    app.worker_main(
+        [
+            "worker",
+            *("--pool", pool, "--concurrency", str(concurrency), "--queues", queues),
+            *("--loglevel", "INFO", "--without-gossip", "--without-mingle"),
+        ]
+    )
+
+
+def beat() -> None:
+    """Send the periodic tasks: lost messages and dead workers every ten seconds, reconcile hourly.
+
+    Run one of these beside the workers, and no more.
+
+    Example: [bold]lawful beat[/]
+    """
+    _with_broker()
+    from ingest.worker import app
+
+    # In memory: all periods are short, nothing is lost with them.
+    app.start(["beat", "--loglevel", "INFO", "--scheduler", "celery.beat:Scheduler"])
+
+
+def withdraw(
+    what: Annotated[str, typer.Argument(help="Slug of an artist, or id of an artwork.")],
+    reason: Annotated[str, typer.Option(help="For the receipt.")],
+    *,
+    as_json: Json = False,
+) -> None:
+    """Forget an artwork, or an artist with all works, everywhere; prints a receipt.
+
+    Searches stop returning it at once. Enough is kept to know the file again: a later ingest
+    refuses it, unless it is given --reinstate.
+
+    Example: [bold]lawful withdraw ann-example --reason "asked for by the artist"[/]
+    """
+    from attribution.services import open_collection, open_stores
+    from attribution.withdrawal import withdraw as withdraw_from
+
+    with open_stores(settings_from_environment()) as stores, open_collection(stores) as index:
+        row = withdraw_from(stores, index, what, reason=reason)
+    receipt = row.receipt
+    if as_json:
+        done = row.completed_at and row.completed_at.isoformat()
+        print_json({"id": str(row.id), "what": what, "completed_at": done} | receipt)
+        return
+    console = Console()
+    console.print(
+        f"receipt {row.id}, {row.requested_at:%Y-%m-%d %H:%M UTC}: {len(receipt['works'])} works"
+    )
+    table = Table("", "before", "after", box=None, pad_edge=False)
+    for name, count in receipt["before"].items():
+        table.add_row(name, str(count), str(receipt["after"][name]))
+    console.print(table)
+    table = Table("removed", "", box=None, pad_edge=False)
+    for name, count in receipt["removed"].items():
+        table.add_row(name, str(count))
+    console.print(table)
+    if any(receipt["left"].values()):
+        raise Conflict(f"not everything could be removed: {receipt['left']}; run the same again")
+
+
+def reconcile(
+    *,
+    repair: Annotated[bool, typer.Option(help="Mend what differs.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Compare catalogue and index, work by work; SQL is the truth.
+
+    Exit code 0: they agree, or were made to; 4: they differ.
+
+    Example: [bold]lawful reconcile --repair[/]
+    """
+    from attribution.reconcile import reconcile as reconcile_stores
+    from attribution.services import open_collection, open_stores
+
+    with open_stores(settings_from_environment()) as stores, open_collection(stores) as index:
+        report = reconcile_stores(stores, index, repair=repair)
+    if as_json:
+        print_json(report.as_json())
+    else:
+        table = Table(box=None, pad_edge=False, show_header=False)
+        for name, value in report.as_json().items():
+            if isinstance(value, int):
+                table.add_row(name.replace("_", " "), str(value))
+        Console().print(table)
+    if not report.is_clean and not repair:
+        raise typer.Exit(DIFFERED)
+
+
+def reindex(
+    profile: Annotated[str | None, typer.Option(help="Other encoders; default: the same.")] = None,
+    *,
+    partial: Annotated[
+        bool, typer.Option(help="Leave out works whose original was not kept.")
+    ] = False,
+    keep_old: Annotated[
+        bool, typer.Option(help="Keep the collection of the old encoders for now.")
+    ] = False,
+) -> None:
+    """Make the index anew: from the kept vectors, or with other encoders from kept originals.
+
+    Without --profile: for a lost or damaged index; every answer is as before. With it: the new
+    collection is built beside the old one, counted, and then takes its place.
+
+    Example: [bold]lawful reindex --profile standard[/]
+    """
+    from attribution.reindex import change_profile, make_anew
+    from attribution.services import open_stores
+
+    with (
+        open_stores(settings_from_environment()) as stores,
+        progress_bar(status_console()) as bar,
+    ):
+        task = bar.add_task("works")
+
+        def show(done: int, total: int) -> None:
+            bar.update(task, completed=done, total=total)
+
+        if profile is None:
+            points, lost = make_anew(stores, progress=show)
+            said = f"{points} points written; {lost} works have to be ingested again"
+        else:
+            change_profile(stores, profile, partial=partial, keep_old=keep_old, progress=show)
+            said = f"the collection is now of profile {profile}: set LAWFUL_PROFILE={profile}"
+    Console(soft_wrap=True).print(said)
+
+
+def _with_broker() -> Settings:
+    settings = settings_from_environment()
+    if not settings.broker_url:
+        raise BadInput(
+            "LAWFUL_BROKER_URL is empty: jobs run in the process that takes them, and no worker is "
+            "needed; set it to redis://… to have workers"
+        )
+    return settings

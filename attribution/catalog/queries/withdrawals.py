@@ -1,0 +1,190 @@
+"""Statements that forget works. What stays of one is a tombstone: enough to know it again.
+
+The tombstone keeps id, hash of the file, artist, reason and time; everything else that describes or
+resembles the work is wiped, here and wherever it was written down.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from copy import deepcopy
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import delete, select, tuple_, update
+from sqlalchemy.orm import Session
+
+from attribution.catalog.columns import now
+from attribution.catalog.models import (
+    Alias,
+    Artist,
+    Artwork,
+    ArtworkStatus,
+    CitedWork,
+    Claim,
+    IngestItem,
+    RecordedAttribution,
+    Withdrawal,
+)
+from attribution.catalog.queries.artworks import (
+    NewArtwork,
+    artwork_row,
+    artworks_by_sha256,
+    count_along,
+)
+from attribution.catalog.queries.embeddings import forget_vectors
+from attribution.catalog.queries.pages import Page, check_limit, cut, moment_key
+from attribution.catalog.queries.records import works_named
+from attribution.errors import NotFound
+
+WIPED: Mapping[str, Any] = {
+    "pixel_sha256": "",
+    "phash": "",
+    "title": None,
+    "tags": [],
+    "year": None,
+    "licence": None,
+    "source": None,
+    "facts": {},
+    "rights": {},
+    "thumbnail": None,
+}
+WIPED_PATH = "withdrawn"
+
+
+def works_to_withdraw(
+    session: Session, artist_id: UUID, artwork_id: UUID | None
+) -> dict[UUID, ArtworkStatus]:
+    """Return the works of a request that are not withdrawn yet, with their states; locks them."""
+    wanted = select(Artwork.id, Artwork.status).where(
+        Artwork.artist_id == artist_id, Artwork.status != ArtworkStatus.WITHDRAWN
+    )
+    if artwork_id is not None:
+        wanted = wanted.where(Artwork.id == artwork_id)
+    return dict(session.execute(wanted.order_by(Artwork.id).with_for_update()).all())
+
+
+def bury_works(session: Session, ids: Collection[UUID], reason: str) -> dict[str, int]:
+    """Turn works into tombstones, wherever SQL speaks of them; returns what was wiped where."""
+    indexed = session.scalars(
+        select(Artwork.artist_id)
+        .where(Artwork.id.in_(ids), Artwork.status == ArtworkStatus.INDEXED)
+        .with_for_update()
+    ).all()
+    count_along(session, indexed, -1)
+    rows = session.execute(
+        update(Artwork)
+        .where(Artwork.id.in_(ids), Artwork.status != ArtworkStatus.WITHDRAWN)
+        .values(status=ArtworkStatus.WITHDRAWN, reason=reason, withdrawn_at=now(), **WIPED)
+        .returning(Artwork.id)
+    ).all()
+    items = session.execute(
+        update(IngestItem)
+        .where(IngestItem.artwork_id.in_(ids))
+        .values(path=WIPED_PATH, details={}, reason=None)
+        .returning(IngestItem.position)
+    ).all()
+    session.execute(update(Claim).where(Claim.artwork_id.in_(ids)).values(path=WIPED_PATH))
+    return {
+        "catalogue rows": len(rows),
+        "kept vectors": forget_vectors(session, ids),
+        "lines of ingest jobs": len(items),
+        "recorded answers": _wipe_answers(session, ids),
+    }
+
+
+def close_artist(session: Session, artist_id: UUID) -> None:
+    """Take in no more works of an artist."""
+    session.execute(update(Artist).where(Artist.id == artist_id).values(withdrawn_at=now()))
+
+
+def closed_artists(session: Session, names: Collection[str]) -> set[str]:
+    """Return those of these names and aliases whose artist has withdrawn."""
+    by_name = select(Artist.name).where(Artist.name.in_(names), Artist.withdrawn_at.is_not(None))
+    by_alias = (
+        select(Alias.name)
+        .join(Artist, Artist.id == Alias.artist_id)
+        .where(Alias.name.in_(names), Artist.withdrawn_at.is_not(None))
+    )
+    return {*session.scalars(by_name), *session.scalars(by_alias)}
+
+
+def reinstate(session: Session, works: Collection[NewArtwork]) -> dict[str, Artwork]:
+    """Take withdrawn works and their artists in again, to be indexed; returns the rows by hash."""
+    artists = {work.artist_id for work in works}
+    session.execute(update(Artist).where(Artist.id.in_(artists)).values(withdrawn_at=None))
+    for work in works:
+        row = artwork_row(work)
+        back = {"status": ArtworkStatus.PENDING, "reason": None, "withdrawn_at": None}
+        session.execute(
+            update(Artwork)
+            .where(Artwork.id == row.pop("id"), Artwork.status == ArtworkStatus.WITHDRAWN)
+            .values(row | back)
+        )
+    rows = artworks_by_sha256(session, [work.sha256 for work in works])
+    return {row.sha256: row for row in rows}
+
+
+def buried_works(session: Session, withdrawal: Withdrawal) -> dict[UUID, str]:
+    """Return the tombstones that a withdrawal is about: id -> hash of the file."""
+    wanted = select(Artwork.id, Artwork.sha256).where(
+        Artwork.artist_id == withdrawal.artist_id, Artwork.status == ArtworkStatus.WITHDRAWN
+    )
+    if withdrawal.artwork_id is not None:
+        wanted = wanted.where(Artwork.id == withdrawal.artwork_id)
+    return dict(session.execute(wanted.order_by(Artwork.id)).all())
+
+
+def last_withdrawal(
+    session: Session, artist_id: UUID, artwork_id: UUID | None
+) -> Withdrawal | None:
+    """Return the latest request about this artist or work."""
+    about = Withdrawal.artwork_id == artwork_id if artwork_id else Withdrawal.artwork_id.is_(None)
+    return session.scalar(
+        select(Withdrawal)
+        .where(Withdrawal.artist_id == artist_id, about)
+        .order_by(Withdrawal.requested_at.desc(), Withdrawal.id)
+        .limit(1)
+    )
+
+
+def withdrawal_by_id(session: Session, withdrawal_id: UUID) -> Withdrawal:
+    """Return a request with its receipt; raises NotFound."""
+    row = session.get(Withdrawal, withdrawal_id)
+    if row is None:
+        raise NotFound(f"no withdrawal {withdrawal_id}; GET /v1/withdrawals lists them")
+    return row
+
+
+def list_withdrawals(
+    session: Session, *, cursor: str | None = None, limit: int = 100
+) -> Page[Withdrawal]:
+    """Return a page of requests with their receipts, the newest first."""
+    wanted = select(Withdrawal).order_by(Withdrawal.requested_at.desc(), Withdrawal.id.desc())
+    if cursor is not None:
+        wanted = wanted.where(tuple_(Withdrawal.requested_at, Withdrawal.id) < moment_key(cursor))
+    rows = session.scalars(wanted.limit(check_limit(limit))).all()
+    return cut(rows, limit, lambda row: (row.requested_at, row.id))
+
+
+def unfinished_withdrawals(session: Session) -> list[UUID]:
+    """Return the requests of which something is still to be removed."""
+    wanted = select(Withdrawal.id).where(Withdrawal.completed_at.is_(None))
+    return list(session.scalars(wanted.order_by(Withdrawal.requested_at)))
+
+
+def _wipe_answers(session: Session, ids: Collection[UUID]) -> int:
+    """Take the titles of these works out of the answers that cite them."""
+    names = {str(one) for one in ids}
+    cited = select(CitedWork.attribution_id).where(CitedWork.artwork_id.in_(ids))
+    answers = session.scalars(
+        select(RecordedAttribution).where(RecordedAttribution.id.in_(cited))
+    ).all()
+    for row in answers:
+        answer = deepcopy(row.answer)
+        for work in works_named(answer):
+            if work["id"] in names:
+                work["title"] = None
+        row.answer = answer
+    session.execute(delete(CitedWork).where(CitedWork.artwork_id.in_(ids)))
+    return len(answers)

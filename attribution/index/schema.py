@@ -1,0 +1,159 @@
+"""What a collection holds: vectors, words, payload and their indexes, in the client's language.
+
+The same description goes to a server and to Qdrant Edge. Memory for what it costs: docs/scaling.md.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+import numpy as np
+from qdrant_client import models
+
+from attribution.errors import BadInput
+from attribution.index import text
+from attribution.types import IndexEntry, Point, Vector, Where
+
+TEXT = "text"
+UNIT_TOLERANCE = 1e-3
+NARROW = 128  # dimensions below which a graph of 16 links would outweigh the codes it connects
+NUMBER_BYTES = 25  # of a number in JSON, at most: "-1.2345678901234567e-05, "
+POINT_BYTES = 300  # of a point in JSON beside its numbers and its payload: id, names, brackets
+REQUEST_BYTES = 8 * 2**20  # a server refuses 32 MiB; smaller requests fail smaller
+
+ARTIST = models.KeywordIndexParams(type=models.KeywordIndexType.KEYWORD, is_tenant=True)
+KEYWORD = models.KeywordIndexParams(type=models.KeywordIndexType.KEYWORD)
+RANGE = models.IntegerIndexParams(  # years are only compared, never looked up
+    type=models.IntegerIndexType.INTEGER, lookup=False, range=True
+)
+INDEXES = {"artist": ARTIST, "licence": KEYWORD, "consent": KEYWORD, "year": RANGE}
+
+
+def dense(dims: Mapping[str, int]) -> dict[str, models.VectorParams]:
+    """Return the named vectors: originals on disk, 4-bit codes in memory, a graph over the codes.
+
+    Edge takes all but the graph, see `translation`.
+    """
+    codes = models.TurboQuantQuantizationConfig(
+        bits=models.TurboQuantBitSize.BITS4, memory=models.Memory.PINNED
+    )
+    return {
+        name: models.VectorParams(
+            size=width,
+            distance=models.Distance.COSINE,
+            memory=models.Memory.COLD,
+            hnsw_config=models.HnswConfigDiff(m=8 if width < NARROW else 16, ef_construct=128),
+            quantization_config=models.TurboQuantization(turbo=codes),
+        )
+        for name, width in dims.items()
+    }
+
+
+def sparse() -> dict[str, models.SparseVectorParams]:
+    """Return the vector of words: BM25 with the engine's inverse document frequency."""
+    return {
+        TEXT: models.SparseVectorParams(
+            modifier=models.Modifier.IDF,
+            index=models.SparseIndexParams(memory=models.Memory.CACHED),
+        )
+    }
+
+
+def row(point: Point, dims: Mapping[str, int]) -> models.PointStruct:
+    """Return an artwork as the engine stores it; raises BadInput for vectors that do not fit."""
+    if missing := dims.keys() ^ point.vectors.keys():
+        raise BadInput(f"artwork {point.id}: vectors missing or unknown: {sorted(missing)}")
+    vectors: dict[str, Any] = {
+        name: checked(name, vector, dims) for name, vector in point.vectors.items()
+    }
+    indices, values = text.document_vector(point.text)
+    vectors[TEXT] = models.SparseVector(indices=indices, values=values)
+    payload = {
+        "artist": str(point.artist_id),
+        "licence": point.licence,
+        "consent": list(point.consent),
+        "year": point.year,
+    }
+    return models.PointStruct(
+        id=str(point.id),
+        vector=vectors,
+        payload={name: value for name, value in payload.items() if value is not None},
+    )
+
+
+def checked(name: str, vector: Vector, dims: Mapping[str, int]) -> list[float]:
+    """Return the vector as numbers; the engine would take NaN and zeros without a word."""
+    width = dims.get(name)
+    if width is None:
+        raise BadInput(f"no vector {name!r} here; known: {', '.join(sorted(dims))}")
+    if vector.shape != (width,):
+        raise BadInput(f"vector {name!r} must have shape ({width},), got {vector.shape}")
+    length = float(np.linalg.norm(vector))
+    if not abs(length - 1) < UNIT_TOLERANCE:  # also true of NaN
+        raise BadInput(f"vector {name!r} must have length 1 and be finite, got {length}")
+    numbers: list[float] = vector.tolist()
+    return numbers
+
+
+def entry(record: models.Record) -> IndexEntry:
+    """Return what the index says of an artwork beside its vectors."""
+    payload = record.payload or {}
+    return IndexEntry(
+        id=UUID(str(record.id)),
+        artist_id=UUID(payload["artist"]),
+        licence=payload.get("licence"),
+        year=payload.get("year"),
+        consent=tuple(payload.get("consent", ())),
+    )
+
+
+def requests(rows: Sequence[models.PointStruct]) -> Iterator[list[models.PointStruct]]:
+    """Split rows so that the JSON of each part has REQUEST_BYTES at most, or one row."""
+    part: list[models.PointStruct] = []
+    filled = 0
+    for one in rows:
+        size = _size(one)
+        if part and filled + size > REQUEST_BYTES:
+            yield part
+            part, filled = [], 0
+        part.append(one)
+        filled += size
+    if part:
+        yield part
+
+
+def _size(one: models.PointStruct) -> int:
+    """Return an upper bound of the bytes of a row in JSON, without making them."""
+    vectors: Mapping[str, Any] = one.vector if isinstance(one.vector, dict) else {}
+    numbers = sum(
+        2 * len(vector.values) if isinstance(vector, models.SparseVector) else len(vector)
+        for vector in vectors.values()
+    )
+    return NUMBER_BYTES * numbers + POINT_BYTES + len(json.dumps(one.payload))
+
+
+def condition(where: Where) -> models.Filter | None:
+    """Return the filter, or None for everything."""
+    must: list[models.Condition] = []
+    if where.artist_ids:
+        artists = [str(artist) for artist in where.artist_ids]
+        must.append(models.FieldCondition(key="artist", match=models.MatchAny(any=artists)))
+    if where.licences:
+        licences = list(where.licences)
+        must.append(models.FieldCondition(key="licence", match=models.MatchAny(any=licences)))
+    must += [
+        models.FieldCondition(key="consent", match=models.MatchValue(value=purpose))
+        for purpose in where.consent
+    ]
+    if where.year_from is not None or where.year_to is not None:
+        years = models.Range(gte=where.year_from, lte=where.year_to)
+        must.append(models.FieldCondition(key="year", range=years))
+    excluded: list[models.Condition] = (
+        [models.HasIdCondition(has_id=[str(point) for point in where.exclude_ids])]
+        if where.exclude_ids
+        else []
+    )
+    return models.Filter(must=must, must_not=excluded) if must or excluded else None

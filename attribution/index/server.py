@@ -1,0 +1,223 @@
+"""A Qdrant server behind the methods that `VectorIndex` uses, with its failures in our words.
+
+Nothing is tried again here: writes may be repeated, and whoever asked knows how long to wait.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from ipaddress import ip_address
+from urllib.parse import urlsplit
+
+from pydantic import ValidationError
+from qdrant_client import QdrantClient, models
+from qdrant_client.common.client_exceptions import ResourceExhaustedResponse
+from qdrant_client.http.exceptions import ResponseHandlingException, UnexpectedResponse
+from qdrant_client.http.models import QueryResponse
+
+from attribution.errors import BackendUnavailable, BadInput, LawfulError
+from attribution.index import ServerOptions
+
+log = logging.getLogger(__name__)
+
+SAID = 300  # characters of an answer that is not JSON
+
+
+class KeyRefused(LawfulError):
+    """The server wants an API key, or another one. Waiting does not help."""
+
+
+def connect(url: str, options: ServerOptions) -> ServerClient:
+    """Return a client of the server at `url`; nothing is asked of it yet.
+
+    A key over plain HTTP to another machine is sent, with a warning: a private network between
+    containers usually has no certificates, and refusing would lead to servers without a key.
+    """
+    try:
+        if options.api_key and urlsplit(url).scheme == "http" and not _is_loopback(url):
+            log.warning(
+                "LAWFUL_QDRANT_API_KEY goes to %s in clear: anyone on the way can read it. "
+                "Use https://, or a network that is yours alone",
+                url,
+            )
+        client = QdrantClient(
+            url=url,
+            headers={"api-key": options.api_key} if options.api_key else None,
+            timeout=options.timeout_s,
+            check_compatibility=False,  # it would ask in a thread and print what nobody can use
+        )
+    except ValueError as error:
+        raise BadInput(f"LAWFUL_QDRANT_URL={url} is no address: {error}") from error
+    return ServerClient(client, url=url, options=options)
+
+
+class ServerClient:
+    """A server or cluster. A write returns when it can be read."""
+
+    def __init__(self, client: QdrantClient, *, url: str, options: ServerOptions) -> None:
+        self._client = client
+        self._url = url
+        self._options = options
+
+    def collection_exists(self, collection_name: str) -> bool:
+        """Whether there is a collection that has this name or alias."""
+        with self._in_our_words():
+            return self._client.collection_exists(collection_name)
+
+    def create_collection(
+        self,
+        collection_name: str,
+        *,
+        vectors_config: Mapping[str, models.VectorParams],
+        sparse_vectors_config: Mapping[str, models.SparseVectorParams],
+    ) -> None:
+        """Make a collection, with the shards and replicas of the options.
+
+        It is no error when another process makes the same one at the same time.
+        """
+        try:
+            with self._in_our_words():
+                self._client.create_collection(
+                    collection_name,
+                    vectors_config=vectors_config,
+                    sparse_vectors_config=sparse_vectors_config,
+                    shard_number=self._options.shards,
+                    replication_factor=self._options.replicas,
+                )
+        except LawfulError:
+            if not self.collection_exists(collection_name):
+                raise
+
+    def delete_collection(self, collection_name: str) -> None:
+        """Delete a collection and its aliases."""
+        with self._in_our_words():
+            self._client.delete_collection(collection_name)
+
+    def get_aliases(self) -> models.CollectionsAliasesResponse:
+        """Return every alias with its collection."""
+        with self._in_our_words():
+            return self._client.get_aliases()
+
+    def update_collection_aliases(
+        self,
+        change_aliases_operations: Sequence[
+            models.DeleteAliasOperation | models.CreateAliasOperation
+        ],
+    ) -> None:
+        """Delete and create aliases in one step."""
+        with self._in_our_words():
+            self._client.update_collection_aliases(change_aliases_operations)
+
+    def create_payload_index(
+        self, collection_name: str, field_name: str, field_schema: models.PayloadSchemaParams
+    ) -> None:
+        """Index a payload field."""
+        with self._in_our_words():
+            self._client.create_payload_index(collection_name, field_name, field_schema, wait=True)
+
+    def upsert(self, collection_name: str, points: Sequence[models.PointStruct]) -> None:
+        """Write points."""
+        with self._in_our_words():
+            self._client.upsert(collection_name, points, wait=True)
+
+    def delete(
+        self, collection_name: str, points_selector: models.PointIdsList | models.FilterSelector
+    ) -> None:
+        """Delete points by id or by filter."""
+        with self._in_our_words():
+            self._client.delete(collection_name, points_selector, wait=True)
+
+    def query_batch_points(
+        self, collection_name: str, requests: Sequence[models.QueryRequest]
+    ) -> list[QueryResponse]:
+        """Run several queries as one batch, one answer each."""
+        with self._in_our_words():
+            return self._client.query_batch_points(collection_name, requests)
+
+    def retrieve(
+        self, collection_name: str, ids: Sequence[str], *, with_vectors: bool = False
+    ) -> list[models.Record]:
+        """Return the points of these ids that exist, in any order."""
+        with self._in_our_words():
+            return self._client.retrieve(collection_name, ids, with_vectors=with_vectors)
+
+    def scroll(
+        self, collection_name: str, *, limit: int, offset: str | None = None
+    ) -> tuple[list[models.Record], str | None]:
+        """Return points in the order of their ids from `offset` on, and where to go on."""
+        with self._in_our_words():
+            rows, following = self._client.scroll(collection_name, limit=limit, offset=offset)
+        return rows, str(following) if following else None
+
+    def count(
+        self, collection_name: str, count_filter: models.Filter | None = None
+    ) -> models.CountResult:
+        """Count points exactly."""
+        with self._in_our_words():
+            return self._client.count(collection_name, count_filter, exact=True)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._client.close()
+
+    @contextmanager
+    def _in_our_words(self) -> Iterator[None]:
+        """Translate what the client raises; what is worth a retry becomes BackendUnavailable."""
+        try:
+            yield
+        except ResourceExhaustedResponse as error:
+            raise self._busy(f"429 {error}") from error
+        except UnexpectedResponse as error:
+            raise self._answered(error.status_code or 0, _said(error.content)) from error
+        except ResponseHandlingException as error:
+            if isinstance(error.source, ValidationError):
+                raise self._foreign() from error
+            cause = f"{type(error.source).__name__}: {error.source}"
+            raise BackendUnavailable(
+                f"the Qdrant server at {self._url} does not answer ({cause}); start it, or set "
+                f"LAWFUL_QDRANT_URL to another server or to a folder"
+            ) from error
+        except (json.JSONDecodeError, AssertionError) as error:  # no JSON, or one without result
+            raise self._foreign() from error
+
+    def _answered(self, status: int, said: str) -> LawfulError:
+        if status in (401, 403):
+            return KeyRefused(
+                f"the Qdrant server at {self._url} refuses the key ({status} {said}); set "
+                f"LAWFUL_QDRANT_API_KEY to one that may read and write"
+            )
+        if status == 404:
+            return BackendUnavailable(
+                f"the Qdrant server at {self._url} has no such collection any more ({said}); it "
+                f"was dropped or replaced: restart to open the one that is there now"
+            )
+        if status in (408, 429) or status >= 500:
+            return self._busy(f"{status} {said}")
+        return LawfulError(f"the Qdrant server at {self._url} refuses ({status} {said})")
+
+    def _busy(self, said: str) -> BackendUnavailable:
+        return BackendUnavailable(f"the Qdrant server at {self._url} cannot do it now ({said})")
+
+    def _foreign(self) -> LawfulError:
+        return LawfulError(
+            f"what answers at {self._url} is no Qdrant server; check LAWFUL_QDRANT_URL"
+        )
+
+
+def _is_loopback(url: str) -> bool:
+    host = urlsplit(url).hostname or ""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _said(content: bytes) -> str:
+    """Return the server's own message, or what stands there instead."""
+    try:
+        return str(json.loads(content)["status"]["error"])
+    except (ValueError, KeyError, TypeError):
+        return content[:SAID].decode(errors="replace")

@@ -1,0 +1,21 @@
+"""What the index holds of a work: its point, made from its row and its vectors."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from attribution.catalog.models import Artwork
+from attribution.types import Point, Vector
+
+
+def point_of(row: Artwork, vectors: Mapping[str, Vector]) -> Point:
+    """Return the point of a work, read with its artist, from its named vectors."""
+    return Point(
+        id=row.id,
+        vectors=vectors,
+        text=" ".join(filter(None, [row.title, *row.tags, row.artist.name])),
+        artist_id=row.artist_id,
+        licence=row.licence,
+        year=row.year,
+        consent=row.consent,
+    )

@@ -1,0 +1,201 @@
+"""Compare catalogue and index, and repair the index: SQL is the truth, points are a projection.
+
+Both are read in the order of their ids, a page at a time, like two sorted lists. What differs is
+looked at a second time before it counts: works come and go meanwhile.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection as Several
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
+from uuid import UUID
+
+from attribution.catalog import queries
+from attribution.catalog.models import Artwork, ArtworkStatus
+from attribution.catalog.models import Collection as CollectionRow
+from attribution.index.vector_index import VectorIndex
+from attribution.projection import point_of
+from attribution.services import Stores
+from attribution.types import IndexEntry
+from attribution.withdrawal import finish
+
+PAGE = 1_000
+SHOWN = 20  # ids of each kind in a report
+LOST = "its vectors are lost; ingest it again"
+
+
+@dataclass(frozen=True)
+class Report:
+    """What was compared and what differed; ids are the first few of each kind."""
+
+    works: int
+    points: int
+    missing: int  # works without a point
+    orphaned: int  # points without a work
+    stale: int  # points that say something else than the catalogue
+    miscounted: int  # artists whose number of works was wrong
+    unfinished_withdrawals: int
+    lost: int  # missing points whose vectors were not kept: to be ingested again
+    repaired: bool
+    examples: dict[str, list[str]]
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether nothing differed."""
+        return not (
+            self.missing
+            + self.orphaned
+            + self.stale
+            + self.miscounted
+            + self.unfinished_withdrawals
+        )
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the object that `lawful reconcile --json` prints."""
+        return asdict(self) | {"clean": self.is_clean}
+
+
+@dataclass
+class _Differences:
+    works: int
+    points: int
+    missing: list[UUID]
+    orphaned: list[UUID]
+    stale: list[UUID]
+
+
+def reconcile(stores: Stores, index: VectorIndex, *, repair: bool) -> Report:
+    """Compare every indexed work with its point, and mend what differs where `repair` is true.
+
+    Missing and stale points are written from the kept vectors, orphaned ones deleted, counts set
+    right, interrupted withdrawals finished. A work whose vectors were not kept is marked as failed.
+    Memory: a page of each side, and sixteen bytes for every difference.
+    """
+    with stores.sessions() as session:
+        collection = queries.live_collection(session)
+        wrong_counts = queries.miscounted(session)
+        withdrawals = queries.unfinished_withdrawals(session)
+    found = _compare(stores, index)
+    lost = 0
+    if repair:
+        if collection is not None:
+            lost = write_points(stores, index, collection, [*found.missing, *found.stale])
+        index.delete(found.orphaned)
+        with stores.sessions.begin() as session:
+            queries.recount(session, queries.miscounted(session))
+        for withdrawal in withdrawals:
+            finish(stores, index, withdrawal)
+        index.flush()
+    return Report(
+        works=found.works,
+        points=found.points,
+        missing=len(found.missing),
+        orphaned=len(found.orphaned),
+        stale=len(found.stale),
+        miscounted=len(wrong_counts),
+        unfinished_withdrawals=len(withdrawals),
+        lost=lost,
+        repaired=repair,
+        examples={
+            name: [str(one) for one in ids[:SHOWN]]
+            for name, ids in (
+                ("missing", found.missing),
+                ("orphaned", found.orphaned),
+                ("stale", found.stale),
+            )
+        },
+    )
+
+
+def write_points(
+    stores: Stores, index: VectorIndex, collection: CollectionRow, ids: Several[UUID]
+) -> int:
+    """Write the points of these works from their kept vectors; returns how many have none.
+
+    Those are marked as failed: they can be ingested again.
+    """
+    lost = 0
+    ordered = sorted(ids)
+    for start in range(0, len(ordered), PAGE):
+        few = ordered[start : start + PAGE]
+        with stores.sessions() as session:
+            rows = queries.artworks_by_id(session, few, status=ArtworkStatus.INDEXED)
+            kept = queries.kept_vectors(session, collection.fingerprint, few, collection.dims)
+        index.upsert([point_of(rows[one], kept[one]) for one in rows if one in kept])
+        without = [one for one in rows if one not in kept]
+        lost += len(without)
+        if without:
+            with stores.sessions.begin() as session:
+                queries.mark_lost(session, without, LOST)
+    return lost
+
+
+def indexed_pages(stores: Stores, size: int) -> Iterator[list[Artwork]]:
+    """Yield all works that are to be found, a page at a time, in the order of their ids."""
+    after: UUID | None = None
+    while True:
+        with stores.sessions() as session:
+            page = queries.indexed_artworks(session, after=after, limit=size)
+        if not page:
+            return
+        yield page
+        after = page[-1].id
+
+
+def _compare(stores: Stores, index: VectorIndex) -> _Differences:
+    rows = (row for page in indexed_pages(stores, PAGE) for row in page)
+    entries = _entries(index)
+    row, entry = next(rows, None), next(entries, None)
+    found = _Differences(0, 0, [], [], [])
+    while row or entry:
+        if entry is None or (row and row.id < entry.id):
+            assert row is not None  # noqa: S101  the loop's condition
+            found.missing.append(row.id)
+            found.works += 1
+            row = next(rows, None)
+        elif row is None or entry.id < row.id:
+            found.orphaned.append(entry.id)
+            found.points += 1
+            entry = next(entries, None)
+        else:
+            if entry != _entry_of(row):
+                found.stale.append(row.id)
+            found.works, found.points = found.works + 1, found.points + 1
+            row, entry = next(rows, None), next(entries, None)
+    return _looked_at_again(stores, index, found)
+
+
+def _looked_at_again(stores: Stores, index: VectorIndex, found: _Differences) -> _Differences:
+    """Leave out what has come right by itself, and points of works that are just coming in."""
+    with stores.sessions() as session:
+        coming = queries.unfinished_jobs(session) > 0
+    missing = []
+    for few in _few(found.missing):
+        with stores.sessions() as session:
+            rows = queries.artworks_by_id(session, few, status=ArtworkStatus.INDEXED)
+        there = index.vectors(list(rows))
+        missing += [one for one in few if one in rows and one not in there]
+    orphaned = []
+    for few in _few(found.orphaned):
+        with stores.sessions() as session:
+            rows = queries.artworks_by_id(session, few)
+        fine = {ArtworkStatus.INDEXED} | ({ArtworkStatus.PENDING} if coming else set())
+        orphaned += [one for one in few if one not in rows or rows[one].status not in fine]
+    return _Differences(found.works, found.points, missing, orphaned, found.stale)
+
+
+def _entries(index: VectorIndex) -> Iterator[IndexEntry]:
+    after: UUID | None = None
+    while page := index.entries(after=after, limit=PAGE):
+        yield from page
+        after = page[-1].id
+
+
+def _entry_of(row: Artwork) -> IndexEntry:
+    return IndexEntry(row.id, row.artist_id, row.licence, row.year, row.consent)
+
+
+def _few(ids: list[UUID]) -> list[list[UUID]]:
+    return [ids[start : start + PAGE] for start in range(0, len(ids), PAGE)]

@@ -1,0 +1,170 @@
+"""Where bytes live: a folder, or a bucket that all workers reach (fsspec). No HTTP, no catalogue.
+
+Three kinds of things under names of our own making, so that no path from outside leads here:
+
+- `incoming/JOB/SHA256`: files on their way in, until their job has ended;
+- `originals/SH/SHA256`: the files of indexed works, where the settings say that they are kept;
+- `thumbnails/SH/SHA256.webp`: small pictures.
+"""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+from uuid import UUID, uuid4
+
+import fsspec
+from fsspec.implementations.local import LocalFileSystem
+
+from attribution.errors import BackendUnavailable, BadInput, NotFound
+
+log = logging.getLogger(__name__)
+
+CHUNK = 1 << 20
+
+
+class Store:
+    """Files by content under one URL; a file appears whole or not at all."""
+
+    def __init__(self, url: str) -> None:
+        """Open `url`, a folder or an address like s3://BUCKET/PREFIX; raises BadInput."""
+        self.url = url
+        try:
+            self._files, root = fsspec.core.url_to_fs(url)
+        except (ImportError, ValueError) as error:
+            raise BadInput(
+                f"LAWFUL_STORAGE_URL={url!r} cannot be opened: {error}; give a folder, or "
+                f"s3://BUCKET/PREFIX after pip install 'lawful-diffusion[s3]'"
+            ) from None
+        self._root = str(root).rstrip("/")
+
+    def put_original(self, sha256: str, data: bytes) -> None:
+        """Keep the file of a work."""
+        self._put(self._original(sha256), data)
+
+    def original(self, sha256: str) -> bytes:
+        """Return the file of a work; raises NotFound."""
+        return self._get(self._original(sha256), "its original was not kept; ingest it again")
+
+    def has_original(self, sha256: str) -> bool:
+        """Whether the file of a work was kept."""
+        return bool(self._asked(lambda: self._files.exists(self._original(sha256))))
+
+    def put_thumbnail(self, sha256: str, webp: bytes) -> None:
+        """Keep the small picture of a work."""
+        self._put(self._thumbnail(sha256), webp)
+
+    def thumbnail(self, sha256: str) -> bytes:
+        """Return the small picture of a work; raises NotFound."""
+        return self._get(self._thumbnail(sha256), "it has no thumbnail; ingest it again")
+
+    def has_thumbnail(self, sha256: str) -> bool:
+        """Whether a work has a small picture."""
+        return bool(self._asked(lambda: self._files.exists(self._thumbnail(sha256))))
+
+    def forget_thumbnail(self, sha256: str) -> None:
+        """Delete the small picture of a work."""
+        self._delete(self._thumbnail(sha256))
+
+    def forget(self, sha256: str) -> tuple[int, int]:
+        """Delete what is kept of a work; returns how many (originals, thumbnails) went."""
+        return self._delete(self._original(sha256)), self._delete(self._thumbnail(sha256))
+
+    def put_incoming(self, job_id: UUID, name: str, source: IO[bytes]) -> None:
+        """Keep a file until its job has ended; `name` is its hash or another of our own."""
+        self._put_stream(self._incoming(job_id, name), source)
+
+    def incoming(self, job_id: UUID, name: str) -> bytes:
+        """Return a file on its way in; raises NotFound."""
+        return self._get(self._incoming(job_id, name), "what was uploaded is gone; send it again")
+
+    def fetch_incoming(self, job_id: UUID, name: str, target: Path) -> None:
+        """Copy a file on its way in, of any size, to a path; raises NotFound."""
+        path = self._incoming(job_id, name)
+        missing = "what was uploaded is gone; send it again"
+        with self._opened(path, missing) as source, target.open("wb") as file:
+            shutil.copyfileobj(source, file, CHUNK)
+
+    def clear_incoming(self, job_id: UUID) -> None:
+        """Delete all that waited for a job."""
+        folder = f"{self._root}/incoming/{job_id}"
+        if self._asked(lambda: self._files.exists(folder)):
+            self._asked(lambda: self._files.rm(folder, recursive=True))
+
+    def check(self) -> None:
+        """Raise BackendUnavailable unless files can be written here."""
+        self._put(f"{self._root}/.check", b"ok")
+
+    def _original(self, sha256: str) -> str:
+        return f"{self._root}/originals/{sha256[:2]}/{sha256}"
+
+    def _thumbnail(self, sha256: str) -> str:
+        return f"{self._root}/thumbnails/{sha256[:2]}/{sha256}.webp"
+
+    def _incoming(self, job_id: UUID, name: str) -> str:
+        return f"{self._root}/incoming/{job_id}/{name}"
+
+    def _put(self, path: str, data: bytes) -> None:
+        with self._written(path) as file:
+            file.write(data)
+
+    def _put_stream(self, path: str, source: IO[bytes]) -> None:
+        with self._written(path) as file:
+            shutil.copyfileobj(source, file, CHUNK)
+
+    @contextmanager
+    def _written(self, path: str) -> Iterator[Any]:
+        """Open a file for writing; a bucket shows it when it is closed, a folder when renamed."""
+        with self._translated():
+            if not isinstance(self._files, LocalFileSystem):
+                with self._files.open(path, "wb") as file:
+                    yield file
+                return
+            beside = Path(f"{path}.{uuid4().hex}")
+            beside.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                with beside.open("xb") as file:
+                    yield file
+                beside.replace(path)
+            finally:
+                beside.unlink(missing_ok=True)
+
+    @contextmanager
+    def _opened(self, path: str, missing: str) -> Iterator[Any]:
+        with self._translated():
+            try:
+                file = self._files.open(path, "rb")
+            except FileNotFoundError:
+                raise NotFound(f"{path.rsplit('/', 1)[-1][:12]}…: {missing}") from None
+            with file:
+                yield file
+
+    def _get(self, path: str, missing: str) -> bytes:
+        with self._opened(path, missing) as file:
+            return bytes(file.read())
+
+    def _delete(self, path: str) -> int:
+        with self._translated():
+            if not self._files.exists(path):
+                return 0
+            self._files.rm_file(path)
+            return 1
+
+    def _asked(self, question: Callable[[], Any]) -> Any:
+        with self._translated():
+            return question()
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        """Raise BackendUnavailable in place of what a full disk or an absent bucket raises."""
+        try:
+            yield
+        except OSError as error:
+            raise BackendUnavailable(
+                f"the file store {self.url} failed: {error}; is there room, and may this user "
+                f"write there? (LAWFUL_STORAGE_URL)"
+            ) from error

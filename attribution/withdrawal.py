@@ -1,0 +1,134 @@
+"""Withdrawal: a work, or all works of an artist, is forgotten everywhere, with a receipt.
+
+SQL first, in one transaction: from then on nothing shows the work. Then what lies elsewhere:
+points, thumbnails, originals. Every step may be repeated; a request that was interrupted is
+finished by asking again, or by `reconcile`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, TypeVar
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from attribution.catalog import queries
+from attribution.catalog.columns import now
+from attribution.catalog.models import ArtworkStatus, Withdrawal
+from attribution.errors import BadInput
+from attribution.index.vector_index import VectorIndex
+from attribution.services import Stores
+from attribution.types import Where
+
+AT_ONCE = 1_000  # works in one statement
+
+T = TypeVar("T")
+
+
+def withdraw(stores: Stores, index: VectorIndex, what: str, *, reason: str) -> Withdrawal:
+    """Forget an artwork (by id) or an artist (by slug) with all works; returns the receipt.
+
+    Asked again, it finishes what is left and returns the receipt of the first time. Raises NotFound
+    for what does not exist, BadInput without a reason.
+    """
+    if not reason.strip():
+        raise BadInput("a withdrawal needs a reason, for the receipt; give --reason")
+    with stores.sessions.begin() as session:
+        artist_id, artwork_id = _target(session, what)
+        request = _request(session, index, artist_id, artwork_id, reason.strip())
+    return finish(stores, index, request.id)
+
+
+def finish(stores: Stores, index: VectorIndex, withdrawal_id: UUID) -> Withdrawal:
+    """Remove what lies outside SQL, look that nothing is left, and complete the receipt."""
+    with stores.sessions() as session:
+        request = queries.withdrawal_by_id(session, withdrawal_id)
+        works = queries.buried_works(session, request)
+    if request.completed_at is not None:
+        return request
+    points, originals, thumbnails = 0, 0, 0
+    for few in _few(list(works.items())):
+        ids = [work for work, _ in few]
+        points += len(index.vectors(ids))
+        index.delete(ids)
+        for _, sha256 in few:
+            kept = stores.store.forget(sha256)
+            originals, thumbnails = originals + kept[0], thumbnails + kept[1]
+    index.flush()
+    left = {
+        "points": sum(len(index.vectors(few)) for few in _few(list(works))),
+        "files": sum(
+            stores.store.has_original(one) + stores.store.has_thumbnail(one)
+            for one in works.values()
+        ),
+    }
+    with stores.sessions.begin() as session:
+        request = queries.withdrawal_by_id(session, withdrawal_id)
+        removed: dict[str, int] = dict(request.receipt["removed"])
+        for name, count in (
+            ("points", points),
+            ("originals", originals),
+            ("thumbnails", thumbnails),
+        ):
+            removed[name] = removed.get(name, 0) + count
+        after = _counts(session, index, request.artist_id)
+        request.receipt = request.receipt | {"removed": removed, "after": after, "left": left}
+        if not any(left.values()):
+            request.completed_at = now()
+    return request
+
+
+def _target(session: Session, what: str) -> tuple[UUID, UUID | None]:
+    try:
+        artwork_id = UUID(what)
+    except ValueError:
+        return queries.artist_by_slug(session, what).id, None
+    return queries.artwork_by_id(session, artwork_id).artist_id, artwork_id
+
+
+def _request(
+    session: Session, index: VectorIndex, artist_id: UUID, artwork_id: UUID | None, reason: str
+) -> Withdrawal:
+    """Turn the works into tombstones and open a receipt; an earlier one when nothing is left."""
+    states = queries.works_to_withdraw(session, artist_id, artwork_id)
+    earlier = queries.last_withdrawal(session, artist_id, artwork_id)
+    if not states and earlier is not None:
+        return earlier
+    before = _counts(session, index, artist_id)
+    removed: dict[str, int] = {}
+    for few in _few(list(states)):
+        for name, count in queries.bury_works(session, few, reason).items():
+            removed[name] = removed.get(name, 0) + count
+    if artwork_id is None:
+        queries.close_artist(session, artist_id)
+    request = Withdrawal(
+        kind="artist" if artwork_id is None else "artwork",
+        artist_id=artist_id,
+        artwork_id=artwork_id,
+        reason=reason,
+        receipt={
+            "works": [str(work) for work in states],
+            "indexed": sum(status is ArtworkStatus.INDEXED for status in states.values()),
+            "before": before,
+            "removed": removed,
+        },
+    )
+    session.add(request)
+    session.flush()
+    return request
+
+
+def _counts(session: Session, index: VectorIndex, artist_id: UUID) -> dict[str, Any]:
+    """Count works and points, of all artists and of this one."""
+    _, works = queries.searchable(session)
+    return {
+        "works": works,
+        "works of the artist": queries.portfolio_sizes(session, [artist_id]).get(artist_id, 0),
+        "points": index.count(),
+        "points of the artist": index.count(Where(artist_ids=(artist_id,))),
+    }
+
+
+def _few(rows: Sequence[T]) -> list[Sequence[T]]:
+    return [rows[start : start + AT_ONCE] for start in range(0, len(rows), AT_ONCE)]

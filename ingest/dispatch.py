@@ -1,0 +1,36 @@
+"""Messages about batches: which task, which queue. What is sent is an id; the work is in SQL."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+
+from celery import Celery
+from kombu.exceptions import OperationalError
+from sqlalchemy.orm import Session, sessionmaker
+
+from attribution.catalog import queries
+from attribution.catalog.queries import LISTING, BatchKey
+
+log = logging.getLogger(__name__)
+
+LIST_UPLOAD = "ingest.list_upload"
+RUN_BATCH = "encode.run_batch"
+PUBLISHING = {"max_retries": 2, "interval_start": 0.1, "interval_max": 0.5}
+
+
+def send(app: Celery, sessions: sessionmaker[Session], keys: Sequence[BatchKey]) -> None:
+    """Send a message about each batch and note that; a broker that is away loses nothing.
+
+    What could not be sent stays unsent in SQL, and the sweep sends it later.
+    """
+    sent: list[BatchKey] = []
+    try:
+        for job_id, number in keys:
+            task = LIST_UPLOAD if number == LISTING else RUN_BATCH
+            app.send_task(task, (str(job_id), number), ignore_result=True, retry_policy=PUBLISHING)
+            sent.append((job_id, number))
+    except OperationalError as error:
+        log.warning("the broker does not answer, %d batches wait: %s", len(keys) - len(sent), error)
+    with sessions.begin() as session:
+        queries.mark_sent(session, sent)

@@ -1,0 +1,114 @@
+"""The right to run one batch: taken, kept alive while it runs, ended with what became of it.
+
+SQL holds it, not the broker: a process that dies says nothing, and its lease runs out.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from threading import Event, Thread
+from uuid import uuid4
+
+from attribution.catalog import queries
+from attribution.catalog.models import JobStatus
+from attribution.catalog.queries import LISTING, BatchKey
+from attribution.errors import BackendUnavailable, LawfulError
+from attribution.services import Stores
+
+RENEWALS = 3  # of a lease before it would run out
+
+
+@dataclass
+class Lease:
+    """The right to run one batch, kept alive by `leased`."""
+
+    stores: Stores
+    key: BatchKey
+    owner: str
+    lost: Event
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether another may have it by now, or the job was cancelled: stop."""
+        return self.lost.is_set()
+
+    def renew(self) -> bool:
+        """Keep the lease for its time from now on; False when it is lost."""
+        with self.stores.sessions.begin() as session:
+            return queries.renew_lease(
+                session, self.key, owner=self.owner, lease_s=self.stores.settings.job_lease_s
+            )
+
+    def finish(self) -> None:
+        """Note that the batch is done; after the last one nothing of the job has to wait."""
+        with self.stores.sessions.begin() as session:
+            queries.finish_batch(session, self.key, owner=self.owner)
+        self._settle()
+
+    def give_back(self, error: str | None = None) -> None:
+        """Let another go on."""
+        with self.stores.sessions.begin() as session:
+            queries.give_back(session, self.key, owner=self.owner, error=error)
+
+    def bury(self, error: str) -> None:
+        """Note that another try would not help."""
+        with self.stores.sessions.begin() as session:
+            queries.bury_batch(session, self.key, owner=self.owner, error=error)
+        self._settle()
+
+    def fail(self, error: str) -> None:
+        """Note a failure that another try may not meet."""
+        with self.stores.sessions.begin() as session:
+            queries.fail_batch(session, self.key, owner=self.owner, error=error)
+        self._settle()
+
+    def _settle(self) -> None:
+        with self.stores.sessions() as session:
+            status = queries.job_by_id(session, self.key[0]).status
+        if status is JobStatus.DONE or (status is JobStatus.FAILED and self.key[1] == LISTING):
+            self.stores.store.clear_incoming(self.key[0])
+
+
+@contextmanager
+def leased(stores: Stores, key: BatchKey) -> Iterator[Lease | None]:
+    """Hold the lease of a batch during the block; None when it is not to be had.
+
+    An outage inside gives the batch back, another error of ours buries it, a defect fails it.
+    """
+    settings = stores.settings
+    owner = f"{socket.gethostname()}/{os.getpid()}/{uuid4().hex[:8]}"
+    with stores.sessions.begin() as session:
+        taken = queries.claim_batch(session, key, owner=owner, lease_s=settings.job_lease_s)
+    if not taken:
+        yield None
+        return
+    lease, ended = Lease(stores, key, owner, Event()), Event()
+    heart = Thread(target=_beat, args=(lease, ended, settings.job_lease_s / RENEWALS), daemon=True)
+    heart.start()
+    try:
+        yield lease
+    except BackendUnavailable as error:
+        with suppress(BackendUnavailable):  # then the lease runs out
+            lease.give_back(str(error))
+        raise
+    except LawfulError as error:
+        lease.bury(str(error))
+        raise
+    except Exception as error:
+        lease.fail(f"{type(error).__name__}: {error}")
+        raise
+    finally:
+        ended.set()
+        heart.join()
+
+
+def _beat(lease: Lease, ended: Event, every_s: float) -> None:
+    while not ended.wait(every_s):
+        with suppress(BackendUnavailable):  # perhaps the next beat gets through in time
+            if not lease.renew():
+                lease.lost.set()
+                return

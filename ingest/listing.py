@@ -1,0 +1,180 @@
+"""From a source to a job: a row a file, and the batches that workers take.
+
+In one process the files stay where they are. Where workers run elsewhere their bytes are put into
+the store first; a file that cannot even be read is recorded as refused and the others go on.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from io import BytesIO
+from itertools import islice
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote_from_bytes, unquote_to_bytes
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from attribution.catalog import queries
+from attribution.catalog.models import IngestItem, Outcome
+from attribution.catalog.queries import ItemOutcome, NewItem
+from attribution.errors import BackendUnavailable, BadImage, LawfulError, NotFound
+from attribution.images import read_file
+from attribution.services import Stores
+from ingest.sources import SourceItem
+
+log = logging.getLogger(__name__)
+
+FILE = "file://"
+PAUSES_S = (1, 2, 4, 8, 15, 30)
+CHUNK = 500  # files in memory at a time
+STAGERS = 4  # threads that carry bytes into the store
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A file with the place of its bytes, or the reason why it cannot be had."""
+
+    item: SourceItem
+    shown: str  # its path, as people may see it
+    sha256: str | None = None
+    refused: str | None = None
+
+
+def plan(
+    stores: Stores,
+    source: str,
+    items: Iterable[SourceItem],
+    *,
+    staged: bool,
+    reinstate: bool = False,
+) -> UUID:
+    """List a source as a job with a row a file, ready to be run; returns the job's id.
+
+    `staged` puts the bytes into the store for workers elsewhere. A source that turns out to be
+    unreadable midway fails the job as a whole, and its error is raised.
+    """
+    with stores.sessions.begin() as session:
+        job_id = queries.create_job(session, source=source, reinstate=reinstate).id
+    try:
+        files = 0
+        for chunk in listed(stores, job_id, items, staged=staged):
+            _patiently(partial(_record_chunk, stores, job_id, chunk, start=files))
+            files += len(chunk)
+        _patiently(partial(_add_batches, stores, job_id, files))
+    except BaseException as error:
+        said = str(error) if isinstance(error, LawfulError) else type(error).__name__
+        with stores.sessions.begin() as session:
+            queries.fail_job(session, job_id, f"its files could not be listed: {said}")
+        stores.store.clear_incoming(job_id)
+        raise
+    return job_id
+
+
+def _record_chunk(stores: Stores, job_id: UUID, chunk: Sequence[Listed], *, start: int) -> None:
+    with stores.sessions.begin() as session:
+        record(session, job_id, chunk, start=start)
+
+
+def _add_batches(stores: Stores, job_id: UUID, files: int) -> None:
+    with stores.sessions.begin() as session:
+        queries.add_batches(session, job_id, files)
+
+
+def _patiently(action: Callable[[], None]) -> None:
+    """Try again for a minute while a server is away: a long listing is not begun anew for that."""
+    for pause_s in PAUSES_S:
+        try:
+            return action()
+        except BackendUnavailable as error:
+            log.warning("%s; trying again in %d s", error, pause_s)
+            time.sleep(pause_s)
+    return action()
+
+
+def listed(
+    stores: Stores,
+    job_id: UUID,
+    items: Iterable[SourceItem],
+    *,
+    staged: bool,
+    shown: Callable[[Path], str] = lambda path: str(path.absolute()),
+) -> Iterator[list[Listed]]:
+    """Yield the files of a source in chunks, their bytes in the store where they are `staged`."""
+
+    def stage(item: SourceItem) -> Listed:
+        if item.refused is not None:
+            return Listed(item, shown(item.path), refused=item.refused)
+        return _stage(stores, job_id, item, shown(item.path))
+
+    rest = iter(items)
+    with ThreadPoolExecutor(STAGERS) as stagers:
+        while chunk := list(islice(rest, CHUNK)):
+            if staged:
+                yield list(stagers.map(stage, chunk))
+            else:
+                yield [Listed(item, shown(item.path), refused=item.refused) for item in chunk]
+
+
+def record(session: Session, job_id: UUID, files: Sequence[Listed], *, start: int) -> None:
+    """Write rows for files at positions from `start`."""
+    queries.add_items(session, job_id, [_row(one) for one in files], start=start)
+    refused = [
+        ItemOutcome(position, Outcome.REFUSED, one.refused)
+        for position, one in enumerate(files, start)
+        if one.refused is not None
+    ]
+    queries.record_outcomes(session, job_id, refused)
+
+
+def source_item(row: IngestItem) -> SourceItem:
+    """Return a file as its source gave it."""
+    known: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value
+        for name, value in row.details.items()
+    }
+    return SourceItem(_path(row.path), row.artist, **known)
+
+
+def _kept(path: str) -> str:
+    """Return a path as a database can hold it; bytes that are no text make it a file: URI."""
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return FILE + quote_from_bytes(os.fsencode(path))
+    return path
+
+
+def _path(kept: str) -> Path:
+    if kept.startswith(FILE):
+        return Path(os.fsdecode(unquote_to_bytes(kept.removeprefix(FILE))))
+    return Path(kept)
+
+
+def _stage(stores: Stores, job_id: UUID, item: SourceItem, shown: str) -> Listed:
+    try:
+        data = read_file(item.path, stores.limits)
+    except (BadImage, NotFound) as error:
+        return Listed(item, shown, refused=str(error).replace(str(item.path), shown))
+    sha256 = hashlib.sha256(data).hexdigest()
+    _patiently(lambda: stores.store.put_incoming(job_id, sha256, BytesIO(data)))
+    return Listed(item, shown, sha256)
+
+
+def _row(one: Listed) -> NewItem:
+    details: dict[str, Any] = {
+        name: value
+        for name, value in vars(one.item).items()
+        if name not in {"path", "artist", "refused"}
+    }
+    return NewItem(
+        path=_kept(one.shown), artist=one.item.artist, details=details, sha256=one.sha256
+    )

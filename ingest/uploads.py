@@ -1,0 +1,183 @@
+"""Uploads on their way into a job: a worker unpacks, checks and lists what the API only stored."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import IO, Any, Self
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from attribution.catalog import queries
+from attribution.catalog.models import Outcome
+from attribution.catalog.names import tidy
+from attribution.catalog.queries import LISTING, ItemOutcome, NewItem
+from attribution.errors import BadInput
+from attribution.services import Stores
+from ingest.archives import LeftOut, UnpackLimits, is_archive, unpack
+from ingest.lease import leased
+from ingest.listing import listed, record
+from ingest.sources import GRANTED_BY_DEFAULT, SourceItem, read_source
+
+UPLOAD = "upload"  # what the store calls it
+LONGEST_SHOWN = 120
+UNPACKED_PER_PACKED = 4  # pictures hardly shrink in an archive: four times its limit is generous
+
+
+@dataclass(frozen=True)
+class Described:
+    """What the sender says about an upload; all but the artist is about a single work."""
+
+    artist: str | None = None
+    title: str | None = None
+    tags: tuple[str, ...] = ()
+    year: int | None = None
+    licence: str | None = None
+    consent: tuple[str, ...] = GRANTED_BY_DEFAULT
+
+    @property
+    def is_about_one_work(self) -> bool:
+        """Whether it says more than an archive can be told."""
+        return self != Described(artist=self.artist)
+
+    @classmethod
+    def of(cls, kept: dict[str, Any]) -> Self:
+        """Return what a job's row has kept."""
+        return cls(**kept | {name: tuple(kept[name]) for name in ("tags", "consent")})
+
+
+def accept(
+    stores: Stores, file: IO[bytes], name: str | None, said: Described, *, reinstate: bool = False
+) -> UUID:
+    """Store an upload and open a job whose first batch lists it; returns the job's id.
+
+    Raises BadInput for what can be seen at once: a work without artist, fields that an archive
+    cannot have.
+    """
+    _check(is_archive(file), said)
+    shown = shown_name(name)
+    with stores.sessions.begin() as session:
+        job_id = queries.create_job(
+            session,
+            source=f"upload:{shown}",
+            reinstate=reinstate,
+            upload={"name": shown, "said": asdict(said)},
+        ).id
+    try:
+        stores.store.put_incoming(job_id, UPLOAD, file)
+        with stores.sessions.begin() as session:
+            queries.add_listing(session, job_id)
+    except BaseException:
+        with stores.sessions.begin() as session:
+            queries.fail_job(session, job_id, "the upload could not be stored; send it again")
+        raise
+    return job_id
+
+
+def list_upload(stores: Stores, job_id: UUID) -> None:
+    """Give the files of an upload rows and batches: the first batch of its job.
+
+    Raises BadInput, TooLarge for an archive that cannot be used; the job has failed then.
+    """
+    with leased(stores, (job_id, LISTING)) as lease, TemporaryDirectory() as temporary:
+        if lease is None:
+            return
+        with stores.sessions() as session:
+            upload = queries.job_by_id(session, job_id).upload
+        folder = Path(temporary)
+        items, left_out, shown = _open(stores, job_id, folder, upload)
+        with stores.sessions.begin() as session:
+            queries.clear_items(session, job_id)  # of an earlier try
+        files = 0
+        for chunk in listed(stores, job_id, items, staged=True, shown=shown):
+            with stores.sessions.begin() as session:
+                record(session, job_id, chunk, start=files)
+            files += len(chunk)
+        with stores.sessions.begin() as session:
+            _record_left_out(session, job_id, left_out, start=files)
+            queries.add_batches(session, job_id, files)
+        lease.finish()
+
+
+def shown_name(name: str | None) -> str:
+    """Return a client's file name as it may be shown: no folders, no control characters."""
+    last = (name or "").replace("\\", "/").rsplit("/", 1)[-1]
+    return "".join(one for one in last if one.isprintable())[:LONGEST_SHOWN] or "unnamed"
+
+
+def _check(is_packed: bool, said: Described) -> None:  # noqa: FBT001  a fact, not a switch
+    if is_packed and said.is_about_one_work:
+        raise BadInput(
+            "an archive takes no field but `artist`; put title, tags, year, licence and "
+            "consent of each work into a metadata.jsonl or metadata.csv at its root"
+        )
+    if not is_packed and said.artist is None:
+        raise BadInput("a single work needs an artist; fill in the field `artist`")
+    if said.artist is not None:
+        tidy(said.artist)  # raises for what is no name
+
+
+def _open(
+    stores: Stores, job_id: UUID, folder: Path, upload: dict[str, Any]
+) -> tuple[Iterator[SourceItem], list[LeftOut], Callable[[Path], str]]:
+    """Return the files of an upload, what was left out, and how paths are shown."""
+    said, name = Described.of(upload["said"]), upload["name"]
+    packed, files = folder / "packed", folder / "files"
+    stores.store.fetch_incoming(job_id, UPLOAD, packed)
+    with packed.open("rb") as file:
+        is_packed = is_archive(file)
+    if not is_packed:
+        return iter([_one_work(packed, name, said)]), [], lambda _: name
+    files.mkdir()
+    left_out = unpack(packed, files, _limits(stores))
+    packed.unlink()
+    try:
+        items = read_source(files, artist=said.artist)
+    except BadInput as error:
+        raise _about_archive(error, files, left_out) from None
+    return items, left_out, lambda path: path.relative_to(files).as_posix()
+
+
+def _one_work(path: Path, name: str, said: Described) -> SourceItem:
+    return SourceItem(
+        path=path,
+        artist=tidy(said.artist or ""),
+        title=said.title or Path(name).stem,
+        tags=said.tags,
+        year=said.year,
+        licence=said.licence,
+        consent=said.consent,
+    )
+
+
+def _limits(stores: Stores) -> UnpackLimits:
+    settings = stores.settings
+    return UnpackLimits(
+        max_files=settings.max_archive_files,
+        max_member_bytes=stores.limits.max_bytes,
+        max_total_bytes=int(UNPACKED_PER_PACKED * settings.max_archive_mb * 2**20),
+    )
+
+
+def _record_left_out(
+    session: Session, job_id: UUID, left_out: list[LeftOut], *, start: int
+) -> None:
+    """Append what was not unpacked to the job, as refused files."""
+    rows = [NewItem(path=one.name, artist=one.name.split("/")[0]) for one in left_out]
+    queries.add_items(session, job_id, rows, start=start)
+    outcomes = [
+        ItemOutcome(position, Outcome.REFUSED, one.reason)
+        for position, one in enumerate(left_out, start)
+    ]
+    queries.record_outcomes(session, job_id, outcomes)
+
+
+def _about_archive(error: BadInput, files: Path, left_out: list[LeftOut]) -> BadInput:
+    """Say the same without our paths, and why members may be missing."""
+    said = str(error).replace(f"{files}/", "").replace(str(files), "the archive")
+    if left_out:
+        said += f" ({len(left_out)} left out, such as {left_out[0].name!r}: {left_out[0].reason})"
+    return BadInput(said)

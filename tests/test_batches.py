@@ -1,0 +1,196 @@
+"""Batches: who may run one, what ends its lease, and what is sent again; on both databases."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from uuid import UUID, uuid4
+
+import pytest
+from sqlalchemy import update
+from sqlalchemy.orm import Session
+
+from attribution.catalog import queries
+from attribution.catalog.columns import now
+from attribution.catalog.database import Database
+from attribution.catalog.models import BatchStatus, IngestBatch, JobStatus
+from attribution.catalog.queries import NewItem
+from attribution.catalog.queries.batches import FILES_PER_BATCH, MOST_ATTEMPTS, STALLED
+from attribution.errors import Conflict, NotFound
+
+LONG = 60.0  # seconds of a lease
+
+
+def a_job(session: Session, files: int = 1) -> UUID:
+    """List a job of so many files."""
+    job = queries.create_job(session, source="/portfolio")
+    items = [NewItem(f"{n}.png", "Ann") for n in range(files)]
+    queries.add_items(session, job.id, items, start=0)
+    queries.add_batches(session, job.id, files)
+    return job.id
+
+
+def claim(session: Session, job: UUID, number: int = 1, *, lease_s: float = LONG) -> bool:
+    """Claim a batch as "me"."""
+    return queries.claim_batch(session, (job, number), owner="me", lease_s=lease_s)
+
+
+def job_status(database: Database, job: UUID) -> tuple[JobStatus, str | None]:
+    """Read the state of a job."""
+    with database.sessions() as session:
+        row = queries.job_by_id(session, job)
+        return row.status, row.error
+
+
+def test_files_are_cut_into_batches(database: Database) -> None:
+    """Every file is in one batch, the last one is shorter."""
+    with database.sessions.begin() as session:
+        job = a_job(session, FILES_PER_BATCH * 2 + 1)
+    with database.sessions() as session:
+        batches = [queries.batch_by_key(session, (job, number)) for number in (1, 2, 3)]
+        keys = queries.open_batches(session, job)
+
+    assert [(one.first, one.stop) for one in batches] == [
+        (0, FILES_PER_BATCH),
+        (FILES_PER_BATCH, 2 * FILES_PER_BATCH),
+        (2 * FILES_PER_BATCH, 2 * FILES_PER_BATCH + 1),
+    ]
+    assert keys == [(job, 1), (job, 2), (job, 3)]
+
+
+def test_one_worker_has_a_batch(database: Database) -> None:
+    """A second claim fails while the lease holds, and succeeds when it has run out."""
+    with database.sessions.begin() as session:
+        job = a_job(session)
+        assert claim(session, job, lease_s=-1)
+    with database.sessions.begin() as session:
+        assert queries.claim_batch(session, (job, 1), owner="other", lease_s=LONG)
+        assert not claim(session, job)
+        assert not queries.renew_lease(session, (job, 1), owner="me", lease_s=LONG)
+        assert queries.renew_lease(session, (job, 1), owner="other", lease_s=LONG)
+
+    assert job_status(database, job) == (JobStatus.RUNNING, None)
+
+
+def test_the_last_batch_ends_the_job(database: Database) -> None:
+    """A job is done when all of its batches are."""
+    with database.sessions.begin() as session:
+        job = a_job(session, FILES_PER_BATCH + 1)
+        for number in (1, 2):
+            assert claim(session, job, number)
+        queries.finish_batch(session, (job, 1), owner="me")
+    assert job_status(database, job)[0] is JobStatus.RUNNING
+    with database.sessions.begin() as session:
+        queries.finish_batch(session, (job, 2), owner="me")
+
+    assert job_status(database, job) == (JobStatus.DONE, None)
+    with database.sessions.begin() as session:
+        assert not claim(session, job)
+
+
+def test_who_lost_the_lease_ends_nothing(database: Database) -> None:
+    """A worker that was taken for dead cannot finish what another has."""
+    with database.sessions.begin() as session:
+        job = a_job(session)
+        assert claim(session, job, lease_s=-1)
+        assert queries.claim_batch(session, (job, 1), owner="other", lease_s=LONG)
+        queries.finish_batch(session, (job, 1), owner="me")
+
+    assert job_status(database, job)[0] is JobStatus.RUNNING
+
+
+def test_an_outage_is_no_try(database: Database) -> None:
+    """A batch that is given back stays alive however often; one that fails does not."""
+    with database.sessions.begin() as session:
+        job = a_job(session)
+        for _ in range(2 * MOST_ATTEMPTS):
+            assert claim(session, job)
+            queries.give_back(session, (job, 1), owner="me", error="the index is away")
+        for _ in range(MOST_ATTEMPTS):
+            assert claim(session, job)
+            queries.fail_batch(session, (job, 1), owner="me", error="a defect")
+        assert not claim(session, job)
+
+    assert job_status(database, job) == (JobStatus.FAILED, "a defect")
+
+
+def test_dead_letters_are_retried(database: Database) -> None:
+    """A failed job goes on with its dead batch; the batches that are done stay done."""
+    with database.sessions.begin() as session:
+        job = a_job(session, FILES_PER_BATCH + 1)
+        assert claim(session, job, 1)
+        assert claim(session, job, 2)
+        queries.finish_batch(session, (job, 1), owner="me")
+        queries.bury_batch(session, (job, 2), owner="me", error="no room")
+    assert job_status(database, job) == (JobStatus.FAILED, "no room")
+    with database.sessions.begin() as session:
+        assert queries.batch_counts(session, job)[BatchStatus.DEAD] == 1
+        queries.retry_job(session, job)
+        assert queries.open_batches(session, job) == [(job, 2)]
+        assert claim(session, job, 2)
+
+    assert job_status(database, job) == (JobStatus.RUNNING, None)
+
+
+def test_a_cancelled_job_stops_and_goes_on(database: Database) -> None:
+    """Nobody can claim its batches, who has one is told at the next beat; retry undoes it."""
+    with database.sessions.begin() as session:
+        job = a_job(session, FILES_PER_BATCH + 1)
+        assert claim(session, job, 1)
+        queries.cancel_job(session, job)
+        assert not claim(session, job, 2)
+        assert not queries.renew_lease(session, (job, 1), owner="me", lease_s=LONG)
+        queries.give_back(session, (job, 1), owner="me")
+        assert queries.open_batches(session) == []
+        with pytest.raises(Conflict, match="nothing left to cancel"):
+            queries.cancel_job(session, job)
+        queries.retry_job(session, job)
+        assert len(queries.open_batches(session, job)) == 2
+        with pytest.raises(Conflict, match="only a failed or cancelled one"):
+            queries.retry_job(session, job)
+        with pytest.raises(NotFound, match="no ingest job"):
+            queries.cancel_job(session, uuid4())
+
+
+def test_the_sweep_finds_what_has_no_message(database: Database) -> None:
+    """What was never sent is sent, what waits its turn is not, what a dead worker had is."""
+    with database.sessions.begin() as session:
+        job = a_job(session, 3 * FILES_PER_BATCH)
+        keys = queries.open_batches(session, job)
+        assert queries.sweep(session) == keys
+        queries.mark_sent(session, keys)
+        assert queries.sweep(session) == []
+        assert claim(session, job, 1, lease_s=-1)
+        assert queries.sweep(session) == [(job, 1)]
+
+
+def test_lost_messages_are_sent_again(database: Database) -> None:
+    """When nothing runs and the messages are old, they are lost; while something runs they wait."""
+    long_ago = now() - STALLED - timedelta(seconds=1)
+    with database.sessions.begin() as session:
+        job = a_job(session, 2 * FILES_PER_BATCH)
+        queries.mark_sent(session, queries.open_batches(session, job))
+        session.execute(update(IngestBatch).values(sent_at=long_ago))
+        assert claim(session, job, 1)
+        assert queries.sweep(session) == []
+        queries.finish_batch(session, (job, 1), owner="me")
+        assert queries.sweep(session) == [(job, 2)]
+
+
+def test_a_batch_that_kills_its_workers_dies(database: Database) -> None:
+    """A poison batch is taken over a few times, then it is a dead letter."""
+    with database.sessions.begin() as session:
+        job = a_job(session)
+        for _ in range(MOST_ATTEMPTS):
+            assert claim(session, job, lease_s=-1)
+            queries.sweep(session)
+        assert not claim(session, job)
+
+    assert job_status(database, job)[0] is JobStatus.FAILED
+
+
+def test_a_job_without_files_is_done(database: Database) -> None:
+    """Nothing to do is done at once."""
+    with database.sessions.begin() as session:
+        job = a_job(session, 0)
+
+    assert job_status(database, job)[0] is JobStatus.DONE

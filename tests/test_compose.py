@@ -1,0 +1,225 @@
+"""Compose files and Dockerfile, read without Docker: schema, commands, settings, order, secrets."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+import yaml
+
+from api.cli import app
+from attribution.config import Settings
+
+ROOT = Path(__file__).parents[1]
+FILES = (ROOT / "docker-compose.yml", ROOT / "docker-compose.gpu.yml")
+PLAIN, GPU = (yaml.safe_load(path.read_text()) for path in FILES)
+DOCKERFILE = (ROOT / "Dockerfile").read_text()
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+OURS = ("migrate", "api", "worker", "beat")
+SERVICES = [(name, one) for file in (PLAIN, GPU) for name, one in file["services"].items()]
+EVERY_SERVICE = pytest.mark.parametrize(("name", "service"), SERVICES)
+SETTINGS = {f"LAWFUL_{name.upper()}" for name in Settings.model_fields}
+
+
+def strings(value: Any) -> Iterator[str]:
+    """Every text in a document."""
+    if isinstance(value, Mapping):
+        for part in value.values():
+            yield from strings(part)
+    elif isinstance(value, list):
+        for part in value:
+            yield from strings(part)
+    elif isinstance(value, str):
+        yield value
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+def test_schema(path: Path) -> None:
+    """The file is valid under the Compose Specification."""
+    check = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec"]
+    done = subprocess.run([*check, str(path)], capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stdout
+
+
+@EVERY_SERVICE
+def test_command_exists(name: str, service: dict[str, Any]) -> None:
+    """What a service of ours runs is a command of `lawful` with these options."""
+    if name in OURS:
+        words = service["command"]
+        group = typer.main.get_command(app)
+        context = group.make_context("lawful", list(words), resilient_parsing=True)
+        command = group.get_command(context, words[0])  # type: ignore[attr-defined]
+
+        assert command is not None, f"lawful has no command {words[0]}"
+        command.make_context(words[0], list(words[1:]))
+    else:
+        assert "lawful" not in str(service.get("command"))
+
+
+@EVERY_SERVICE
+def test_settings_exist(name: str, service: dict[str, Any]) -> None:
+    """Every LAWFUL_ variable is a setting, and our services know where all servers are."""
+    environment = service.get("environment") or {}
+    assert {key for key in environment if key.startswith("LAWFUL_")} <= SETTINGS
+
+    if name in OURS and service is PLAIN["services"][name]:
+        shared = {key: value for key, value in environment.items() if key != "OMP_NUM_THREADS"}
+        assert shared == PLAIN["x-environment"]
+
+
+def test_addresses_name_services() -> None:
+    """The hosts in the addresses are services of the file."""
+    environment = PLAIN["x-environment"]
+    hosts = {
+        re.sub(r"\$\{[^}]*\}", "x", environment[key]).rpartition("@")[2].split("//")[-1]
+        for key in ("LAWFUL_DATABASE_URL", "LAWFUL_BROKER_URL", "LAWFUL_QDRANT_URL")
+    }
+
+    assert {re.split("[:/]", host)[0] for host in hosts} == {"postgres", "redis", "qdrant"}
+    assert {re.split("[:/]", host)[0] for host in hosts} <= set(PLAIN["services"])
+
+
+def test_order() -> None:
+    """Servers in health, then the tables, then all else."""
+    needs = {
+        name: {other: how["condition"] for other, how in service.get("depends_on", {}).items()}
+        for name, service in PLAIN["services"].items()
+    }
+    servers = {
+        "migrate": "service_completed_successfully",
+        "redis": "service_healthy",
+        "qdrant": "service_healthy",
+    }
+
+    assert needs.pop("migrate") == {"postgres": "service_healthy"}
+    assert {name: need for name, need in needs.items() if need} == dict.fromkeys(
+        ("api", "worker", "beat"), servers
+    )
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+def test_secrets_have_no_default(path: Path) -> None:
+    """A password or key is asked for, and starting without it is refused."""
+    asked = re.findall(r"\$\{(\w+)([^}]*)\}", path.read_text())
+
+    assert all(rest.startswith(":?") for _, rest in asked), asked
+    for text in strings(yaml.safe_load(path.read_text())):
+        assert not re.search(r"://\w*:[^$@]+@", text), text
+    for _, service in SERVICES:
+        for key, value in (service.get("environment") or {}).items():
+            if re.search("PASSWORD|SECRET|KEY|AUTH", key):
+                assert value is None or value.startswith("${"), key
+
+
+def test_images_are_pinned() -> None:
+    """Every image has a version; ours has that of the program, and all stages one Python."""
+    images = {name: service["image"] for name, service in PLAIN["services"].items()}
+    bases = re.findall(r"^FROM (\S+)", DOCKERFILE, re.MULTILINE)
+    ours = {images.pop(name) for name in OURS}
+
+    assert ours == {f"lawful-diffusion:{PROJECT['version']}"}
+    assert GPU["services"]["worker"]["image"] == f"lawful-diffusion:{PROJECT['version']}-cuda"
+    for image in (*images.values(), *bases):
+        assert re.search(r":v?\d+\.\d+(\.\d+)?(-\w+)*$", image), image
+    assert len(set(bases)) == 1
+
+
+@pytest.mark.parametrize("name", PLAIN["services"])
+def test_confinement(name: str) -> None:
+    """No root, nothing to write but volumes and memory, no privileges, limits on all resources."""
+    service = PLAIN["services"][name]
+    uid, gid = (int(part) for part in service["user"].split(":"))
+
+    assert min(uid, gid) > 0
+    assert service["read_only"] is True
+    assert service["cap_drop"] == ["ALL"]
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert set(service["deploy"]["resources"]["limits"]) == {"cpus", "memory", "pids"}
+    assert {volume.split(":")[0] for volume in service.get("volumes", [])} <= set(PLAIN["volumes"])
+
+
+def test_ports() -> None:
+    """The API alone can be reached from outside, and only from this machine."""
+    ports = {name: service.get("ports", []) for name, service in PLAIN["services"].items()}
+
+    assert {name: port for name, port in ports.items() if port} == {"api": ["127.0.0.1:8000:8000"]}
+    assert not any("ports" in service for service in GPU["services"].values())
+
+
+def test_health() -> None:
+    """Every service that stays has a health check, or the file says why not."""
+    parts = re.split(r"^  (\w+):(?: #.*)?$", FILES[0].read_text(), flags=re.MULTILINE)
+    texts = dict(zip(parts[1::2], parts[2::2], strict=True))
+
+    for name, service in PLAIN["services"].items():
+        excused = name == "migrate" or "# no healthcheck:" in texts[name]
+        assert ("healthcheck" in service) != excused, name
+
+
+def test_gpu_file_changes_services_that_are_there() -> None:
+    """The override names a service of the plain file and asks for a card."""
+    assert set(GPU["services"]) <= set(PLAIN["services"])
+    worker = GPU["services"]["worker"]
+    (device,) = worker["deploy"]["resources"]["reservations"]["devices"]
+
+    assert worker["environment"] == {"LAWFUL_DEVICE": "cuda"}
+    assert worker["command"][1:] == ["--pool", "solo"]
+    assert (device["driver"], device["capabilities"]) == ("nvidia", ["gpu"])
+    assert set(worker["build"]["args"]) <= set(re.findall(r"^ARG (\w+)", DOCKERFILE, re.MULTILINE))
+
+
+def test_dockerfile_copies_what_is_there() -> None:
+    """Each source of a COPY exists and is let through by .dockerignore; the wheel needs no more."""
+    copies = re.findall(r"^COPY (?!--from)(.+)$", DOCKERFILE, re.MULTILINE)
+    sources = {source for line in copies for source in line.split()[:-1]}
+    let_through = {
+        line.removeprefix("!")
+        for line in (ROOT / ".dockerignore").read_text().splitlines()
+        if line.startswith("!")
+    }
+    build = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["hatch"]["build"]
+    needed = {
+        *build["targets"]["wheel"]["packages"],
+        *build["targets"]["wheel"]["force-include"],
+        *PROJECT["license-files"],
+        PROJECT["readme"],
+    }
+
+    assert all((ROOT / source).exists() for source in sources)
+    assert sources == let_through
+    assert needed <= sources
+
+
+def test_dockerfile_user() -> None:
+    """The image has the user of the services, and the home that they mount."""
+    user = re.findall(r"^USER (\S+)", DOCKERFILE, re.MULTILINE)[-1]
+
+    assert user == PLAIN["x-lawful"]["user"]
+    assert "LAWFUL_HOME=/data" in DOCKERFILE
+    assert PLAIN["x-lawful"]["volumes"] == ["data:/data"]
+    assert re.search(r'^ENTRYPOINT \["lawful"\]$', DOCKERFILE, re.MULTILINE)
+
+
+def test_dockerfile_requirements() -> None:
+    """The line that lists what to install prints the dependencies and the extra for buckets."""
+    (code,) = re.findall(r'RUN python -c "(.*?)" \\$', DOCKERFILE, re.MULTILINE | re.DOTALL)
+    done = subprocess.run(
+        [sys.executable, "-c", code.replace("\\\n", "")],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert done.stdout.splitlines() == [
+        *PROJECT["dependencies"],
+        *PROJECT["optional-dependencies"]["s3"],
+    ]
