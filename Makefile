@@ -29,14 +29,14 @@ endef
 .PHONY: help demo serve test check lint schema unit e2e format hooks wheel lock clean
 
 help:  ## Show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 # ---- use it ------------------------------------------------------------------------------------
 
 # In a collection of its own, so that trying things out never touches yours.
 DEMO := $(CURDIR)/.demo
 
-demo: $(VENV)/.installed  ## Ingest the example portfolio, attribute three images, write a report
+demo: $(VENV)/.installed  ## Ingest the example portfolio, attribute five images, write a report
 	@$(BIN)/lawful demo --home "$(DEMO)"
 
 serve: $(VENV)/.installed  ## Serve the demo's collection over HTTP on this machine

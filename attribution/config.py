@@ -7,15 +7,12 @@ empty counts as not set.
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Annotated, TypeVar
 
 from platformdirs import user_data_path
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
-
-from attribution.errors import BadInput
 
 Place = TypeVar("Place", Path, str)
 
@@ -72,19 +69,3 @@ class Settings(BaseSettings):
             return type(place)(Path(place).expanduser())
         except RuntimeError as error:
             raise ValueError(str(error)) from None
-
-    def make_home(self) -> None:
-        """Make the folder of the collection; raises BadInput where that cannot be."""
-        reason = "this user may not write there"
-        try:
-            self.home.mkdir(parents=True, exist_ok=True)
-        except FileExistsError:
-            reason = "it is a file"
-        except OSError as error:
-            reason = error.strerror or str(error)
-        else:
-            if os.access(self.home, os.W_OK):
-                return
-        raise BadInput(
-            f"LAWFUL_HOME={self.home} cannot hold the collection: {reason}; name another folder"
-        )

@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -22,6 +23,7 @@ from uuid import UUID
 import numpy as np
 
 from attribution import voting
+from attribution.catalog import queries
 from attribution.config import Settings
 from attribution.encoders.profiles import load_encoders
 from attribution.images import read_image_file
@@ -29,6 +31,7 @@ from attribution.index import open_index
 from attribution.services import open_services
 from attribution.types import Point, Probe
 from ingest import pipeline
+from ingest.listing import plan
 from ingest.sources import SourceItem, read_source
 
 WORKS = 600
@@ -67,10 +70,12 @@ def ingest(data: Path) -> None:
             tempfile.TemporaryDirectory() as home,
             open_services(Settings(home=Path(home), profile="starter")) as services,
         ):
-            with services.sessions.begin() as session:
-                job_id = pipeline.plan(session, str(data), items)
+            job_id = plan(services, str(data), items, staged=False)
+            with services.sessions() as session:
+                keys = queries.open_batches(session, job_id)
             started = time.perf_counter()
-            pipeline.run_job(services, job_id, stopping=lambda: False)
+            for key in keys:
+                pipeline.run_batch(services, key, stopping=lambda: False)
             whole.append(time.perf_counter() - started)
     fastest = WORKS / min(alone), WORKS / min(whole)
     print(f"encoders alone {fastest[0]:.1f} works/s, ingest {fastest[1]:.1f} works/s")
@@ -83,22 +88,26 @@ def distinct(data: Path, limit: int) -> list[SourceItem]:
     return list(islice(by_hash.values(), limit))
 
 
+def copies(items: list[SourceItem], folder: Path) -> Path:
+    """Copy works into a folder per artist."""
+    for item in items:
+        target = folder / item.path.parent.name / item.path.name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(item.path, target)
+    return folder
+
+
 def memory(data: Path, limit: int) -> None:
     """Print the peak memory of `lawful ingest` in a process of its own."""
     with tempfile.TemporaryDirectory() as folder:
-        manifest = data / f".benchmark-{limit}.csv"
-        items = distinct(data, limit)
-        rows = [f'"{item.path.relative_to(data)}","{item.artist}"' for item in items]
-        try:
-            manifest.write_text("path,artist\n" + "\n".join(rows), encoding="utf-8")
-            command = [Path(sys.executable).with_name("lawful"), "ingest", manifest, "--json"]
-            process = subprocess.Popen(  # noqa: S603 - our own command
-                command, env={**os.environ, "LAWFUL_HOME": folder}, stdout=subprocess.DEVNULL
-            )
-            _, status, usage = os.wait4(process.pid, 0)
-        finally:
-            manifest.unlink()
-    print(f"{len(items)} works: peak memory {usage.ru_maxrss / 1024:.0f} MiB, status {status}")
+        works = copies(distinct(data, limit), Path(folder) / "works")
+        command = [Path(sys.executable).with_name("lawful"), "ingest", works, "--json"]
+        process = subprocess.Popen(  # noqa: S603 - our own command
+            command, env={**os.environ, "LAWFUL_HOME": folder}, stdout=subprocess.DEVNULL
+        )
+        _, status, usage = os.wait4(process.pid, 0)
+        count = sum(1 for path in works.rglob("*") if path.is_file())
+    print(f"{count} works: peak memory {usage.ru_maxrss / 1024:.0f} MiB, status {status}")
 
 
 def lookups(size: int) -> None:

@@ -12,8 +12,10 @@ from celery import Celery
 from kombu import Queue
 
 from attribution.config import Settings
+from attribution.errors import BadInput
 from ingest.tasks import RECONCILE, SWEEP
 
+REDIS = ("redis://", "rediss://", "redis+socket://")
 QUEUES = ("ingest", "encode", "maintenance")
 SWEEP_EVERY_S = 10
 RECONCILE_EVERY_S = 3600
@@ -22,9 +24,13 @@ RECONCILE_EVERY_S = 3600
 def make_app(settings: Settings) -> Celery:
     """Return the application without its tasks, with the broker of the settings.
 
-    Without one, tasks run where they are sent: `memory://` and eager.
+    Without one, tasks run where they are sent: `memory://` and eager. Raises BadInput for a broker
+    that is no Redis: others give the messages of dead workers back in their own ways, or never.
     """
     in_process = not settings.broker_url
+    if not in_process and not settings.broker_url.startswith(REDIS):
+        # The text itself may hold a password, so it is not repeated.
+        raise BadInput("LAWFUL_BROKER_URL cannot be used; give redis://:PASSWORD@HOST:6379/0")
     app = Celery("lawful", broker=settings.broker_url or "memory://localhost", set_as_current=False)
     app.conf.update(
         task_always_eager=in_process,

@@ -11,22 +11,23 @@ from __future__ import annotations
 import hashlib
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
-from itertools import islice
 from uuid import UUID
 
 from attribution.catalog import queries
-from attribution.catalog.models import Artist, Artwork, ArtworkStatus, IngestJob, Outcome
+from attribution.catalog.models import (
+    Artist,
+    Artwork,
+    ArtworkStatus,
+    IngestJob,
+    Outcome,
+    artwork_id,
+)
 from attribution.catalog.queries import BatchKey, ItemOutcome, NewArtwork, NewClaim
-from attribution.errors import BackendUnavailable, BadImage, NotFound
+from attribution.errors import BackendUnavailable
 from attribution.images import (
     CheckedImage,
-    Limits,
-    file_sha256,
-    read_file,
-    read_image,
     thumbnail,
 )
 from attribution.projection import point_of
@@ -36,38 +37,9 @@ from attribution.types import Vector
 from attribution.withdrawal import withdraw
 from ingest.lease import leased
 from ingest.listing import source_item
-from ingest.sources import SourceItem
-from ingest.summary import FileOutcome, Summary
+from ingest.reading import DECODERS, Prepared, Work, bytes_of, prepare, unprocessable
 
 log = logging.getLogger(__name__)
-
-REINSTATE = "ingest it with --reinstate to take it in again"
-DECODERS = 2  # threads; Pillow releases the GIL while it decodes
-
-
-@dataclass(frozen=True)
-class Work:
-    """One file to be done: where it stands in its job, and where its bytes are."""
-
-    position: int
-    item: SourceItem
-    job_id: UUID | None = None  # of bytes in the store
-    sha256: str | None = None  # of bytes in the store
-
-
-@dataclass(frozen=True)
-class Prepared:
-    """One file, read and checked: an image to encode, a work that is known, or a refusal."""
-
-    work: Work
-    image: CheckedImage | None = None
-    known: Artwork | None = None
-    refused: str | None = None
-
-    @property
-    def artist(self) -> str:
-        """The artist's name as the source gives it."""
-        return self.work.item.artist
 
 
 def run_batch(services: Services, key: BatchKey, *, stopping: Callable[[], bool]) -> None:
@@ -95,19 +67,6 @@ def run_batch(services: Services, key: BatchKey, *, stopping: Callable[[], bool]
         log.info("batch %s of job %s: %d files in %.1f s", key[1], key[0], files, seconds)
 
 
-def preview(stores: Stores, items: Iterable[SourceItem]) -> Summary:
-    """Read and check every file as a job would, and write nothing."""
-    outcomes, artists = [], set()
-    rows, seen = iter(items), dict[str, str]()
-    with ThreadPoolExecutor(DECODERS) as decoders:
-        while chunk := list(islice(rows, stores.settings.batch_size)):
-            works = [Work(position, item) for position, item in enumerate(chunk)]
-            for done in _prepare(stores, decoders, works, reinstate=False):
-                artists.add(done.artist)
-                outcomes.append(_preview_one(done, seen))
-    return Summary(job=None, artists=len(artists), items=outcomes)
-
-
 def _process(services: Services, job: IngestJob, few: Sequence[Prepared]) -> None:
     """Encode and write some files; where that fails, find the one that is to blame and refuse it.
 
@@ -126,14 +85,21 @@ def _process(services: Services, job: IngestJob, few: Sequence[Prepared]) -> Non
             except BackendUnavailable:
                 raise
             except Exception as own:  # noqa: BLE001  whatever it is, this file is to blame
-                failed.append(replace(one, image=None, known=None, refused=_unprocessable(own)))
+                failed.append((one, unprocessable(own)))
         if len(failed) == len(few) > 1:
             raise
-        _write(services, job, failed, {})
+        _refuse(services, job, failed)
 
 
-def _unprocessable(error: Exception) -> str:
-    return f"it cannot be processed: {type(error).__name__}: {error}"
+def _refuse(services: Services, job: IngestJob, failed: Sequence[tuple[Prepared, str]]) -> None:
+    with services.sessions.begin() as session:
+        for one, reason in failed:
+            if one.image:  # its row may be there already, waiting for a point
+                queries.mark_failed(session, [artwork_id(one.image.facts.sha256)], reason)
+        outcomes = [
+            ItemOutcome(one.work.position, Outcome.REFUSED, reason) for one, reason in failed
+        ]
+        queries.record_outcomes(session, job.id, outcomes)
 
 
 def encode(services: Services, few: Sequence[Prepared]) -> dict[str, dict[str, Vector]]:
@@ -166,66 +132,12 @@ def _prepared(services: Services, key: BatchKey, *, reinstate: bool) -> Iterator
                     limit=services.settings.batch_size,
                 )
             works = [Work(row.position, source_item(row), job_id, row.sha256) for row in rows]
-            return _prepare(services, decoders, works, reinstate=reinstate)
+            return prepare(services, decoders, works, reinstate=reinstate)
 
         following = ahead.submit(fetch, batch.first)
         while few := following.result():
             following = ahead.submit(fetch, few[-1].work.position + 1)
             yield few
-
-
-def _prepare(
-    stores: Stores, decoders: ThreadPoolExecutor, works: Sequence[Work], *, reinstate: bool
-) -> list[Prepared]:
-    """Read files; decode those whose bytes are not in the index yet."""
-    hashes = list(decoders.map(lambda work: _sha256(work, stores.limits), works))
-    with stores.sessions() as session:
-        rows = queries.artworks_by_sha256(session, [one for one in hashes if one])
-        closed = queries.closed_artists(session, {work.item.artist for work in works})
-    known = {row.sha256: row for row in rows}
-
-    def read(work: Work, sha256: str | None) -> Prepared:
-        row = known.get(sha256 or "")
-        is_indexed = row is not None and row.status is ArtworkStatus.INDEXED
-        refused = _refusal(work.item, row, closed=None if reinstate else closed)
-        if refused is not None or is_indexed:
-            return Prepared(work, known=row if is_indexed else None, refused=refused)
-        try:
-            return Prepared(work, image=read_image(_bytes(stores, work), stores.limits))
-        except (BadImage, NotFound) as error:
-            return Prepared(work, refused=str(error))
-        except BackendUnavailable:
-            raise
-        except Exception as error:
-            log.warning("%s", work.item.path, exc_info=True)
-            return Prepared(work, refused=_unprocessable(error))
-
-    return list(decoders.map(read, works, hashes))
-
-
-def _refusal(item: SourceItem, row: Artwork | None, *, closed: set[str] | None) -> str | None:
-    """Return why a file may not come in, whatever is in it; `closed` None takes everybody back."""
-    if item.refused is not None:
-        return item.refused
-    if "index" not in item.consent:
-        return "its consent forbids the index"
-    if closed is not None and row is not None and row.status is ArtworkStatus.WITHDRAWN:
-        return f"it was withdrawn ({row.reason}); {REINSTATE}"
-    if closed is not None and item.artist in closed:
-        return f"its artist has withdrawn; {REINSTATE}"
-    return None
-
-
-def _bytes(stores: Stores, work: Work) -> bytes:
-    if work.sha256 and work.job_id:
-        return stores.store.incoming(work.job_id, work.sha256)
-    return read_file(work.item.path, stores.limits)
-
-
-def _sha256(work: Work, limits: Limits) -> str | None:
-    if work.item.refused is not None:
-        return None
-    return work.sha256 or file_sha256(work.item.path, limits)
 
 
 def _write(
@@ -299,7 +211,7 @@ def _keep_files(stores: Stores, done: Prepared, row: Artwork) -> None:
     if done.image and row.consent_display:
         stores.store.put_thumbnail(row.sha256, thumbnail(done.image.rgb))
     if stores.settings.keep_originals:
-        data = _bytes(stores, done.work)
+        data = bytes_of(stores, done.work)
         if hashlib.sha256(data).hexdigest() == row.sha256:  # the file may be another by now
             stores.store.put_original(row.sha256, data)
 
@@ -334,21 +246,6 @@ def _outcomes(
         else:
             outcomes.append(ItemOutcome(position, Outcome.KNOWN, None, row.id))
     return outcomes, claims
-
-
-def _preview_one(done: Prepared, seen: dict[str, str]) -> FileOutcome:
-    """Say what would become of a file; `seen` holds the artist of every new work so far."""
-    path = str(done.work.item.path)
-    if done.refused is not None:
-        return FileOutcome(path, Outcome.REFUSED, done.refused)
-    sha256 = done.image.facts.sha256 if done.image else ""
-    first = done.known.artist.name if done.known else seen.get(sha256)
-    if first is None:
-        seen[sha256] = done.artist
-        return FileOutcome(path, Outcome.ADDED)
-    if first != done.artist:
-        return FileOutcome(path, Outcome.CONFLICT, f"the same file is registered under {first}")
-    return FileOutcome(path, Outcome.KNOWN)
 
 
 def _new_artwork(done: Prepared, image: CheckedImage, artist: Artist) -> NewArtwork:

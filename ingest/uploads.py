@@ -20,7 +20,7 @@ from attribution.services import Stores
 from ingest.archives import LeftOut, UnpackLimits, is_archive, unpack
 from ingest.lease import leased
 from ingest.listing import listed, record
-from ingest.sources import GRANTED_BY_DEFAULT, SourceItem, read_source
+from ingest.sources import GRANTED_BY_DEFAULT, SourceItem, one_line, read_source
 
 UPLOAD = "upload"  # what the store calls it
 LONGEST_SHOWN = 120
@@ -112,7 +112,7 @@ def _check(is_packed: bool, said: Described) -> None:  # noqa: FBT001  a fact, n
     if is_packed and said.is_about_one_work:
         raise BadInput(
             "an archive takes no field but `artist`; put title, tags, year, licence and "
-            "consent of each work into a metadata.jsonl or metadata.csv at its root"
+            "consent of each work into a metadata.jsonl or metadata.csv in any of its folders"
         )
     if not is_packed and said.artist is None:
         raise BadInput("a single work needs an artist; fill in the field `artist`")
@@ -145,10 +145,10 @@ def _one_work(path: Path, name: str, said: Described) -> SourceItem:
     return SourceItem(
         path=path,
         artist=tidy(said.artist or ""),
-        title=said.title or Path(name).stem,
-        tags=said.tags,
+        title=one_line(said.title or Path(name).stem) or name,
+        tags=tuple(text for one in said.tags if (text := one_line(one))),
         year=said.year,
-        licence=said.licence,
+        licence=one_line(said.licence or "") or None,
         consent=said.consent,
     )
 

@@ -154,6 +154,9 @@ def test_an_archive_that_cannot_be_used_fails_its_job(client: TestClient) -> Non
 
     assert (job["status"], job["files"]) == ("failed", 0)
     assert "the archive has no works" in job["error"]
+    for status, found in (("failed", 1), ("done", 0)):
+        jobs = client.get("/v1/ingest-jobs", params={"status": status}).json()["items"]
+        assert len(jobs) == found
 
 
 def test_uploads_are_deleted_when_their_job_has_ended(client: TestClient, tmp_path: Path) -> None:

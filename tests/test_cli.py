@@ -3,23 +3,35 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 
+from api.cli import catalog
+from api.cli.common import plain
+from api.cli.demo import own_settings
 from attribution.config import Settings
+from attribution.encoders.weights import check_device
+from attribution.errors import BadInput
 from tests.portfolios import picture, portfolio
 
 RUN = "from api.cli import main; main()"
 
 
-def lawful(home: Path, *words: str, profile: str = "stub") -> subprocess.CompletedProcess[str]:
+def lawful(
+    home: Path, *words: str, profile: str = "stub", run: str = RUN, **settings: str
+) -> subprocess.CompletedProcess[str]:
     """Run one command in a process of its own."""
+    env = {"LAWFUL_HOME": str(home), "LAWFUL_PROFILE": profile, "PATH": "/usr/bin:/bin"}
     return subprocess.run(
-        [sys.executable, "-c", RUN, *words],
-        env={"LAWFUL_HOME": str(home), "LAWFUL_PROFILE": profile, "PATH": "/usr/bin:/bin"},
+        [sys.executable, "-c", run, *words],
+        env=env | {f"LAWFUL_{name.upper()}": value for name, value in settings.items()},
         capture_output=True,
         text=True,
         check=False,
@@ -56,7 +68,7 @@ def test_help_is_light() -> None:
 
 @pytest.mark.parametrize(
     "command",
-    ["ingest", "attribute", "search", "serve", "info", "artists", "demo", "train-starter"],
+    ["ingest", "attribute", "show", "search", "serve", "info", "artists", "demo", "train-starter"],
 )
 def test_every_command_shows_an_example(home: Path, command: str) -> None:
     """`--help` of a command ends with something to type."""
@@ -161,18 +173,196 @@ def test_info_and_artists(ingested: Path) -> None:
     assert [artist["works"] for artist in artists] == [4, 4, 4]
 
 
-def test_wrong_setting_is_named(home: Path) -> None:
-    """A setting that cannot be read names its variable."""
-    done = subprocess.run(
-        [sys.executable, "-c", RUN, "info"],
-        env={"LAWFUL_HOME": str(home), "LAWFUL_PORT": "high", "PATH": "/usr/bin:/bin"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+def test_an_answer_can_be_shown_again(ingested: Path, tmp_path: Path) -> None:
+    """As it was given, by its id, without a model; in a terminal and for scripts."""
+    work = tmp_path / "p" / "artist-0" / "work-0.png"
+    given = json.loads(lawful(ingested, "attribute", str(work), "--json").stdout)
+
+    again = lawful(ingested, "show", given["id"], "--json", profile="not even known")
+    for_people = lawful(ingested, "show", given["id"])
+
+    assert json.loads(again.stdout) == {key: given[key] for key in given if key != "image"}
+    assert given["id"] in for_people.stdout
+    assert "copy of “work-0” by artist-0" in for_people.stdout
+    assert "no attribution" in lawful(ingested, "show", str(UUID(int=0))).stderr
+
+
+def test_odd_file_names_are_shown_and_kept(ingested: Path, tmp_path: Path) -> None:
+    """Bytes that are no text and escape codes reach no terminal; scripts get the name whole."""
+    odd = tmp_path / os.fsdecode(b"caf\xe9\x1b[31m[b].png")
+    picture(555).save(odd)
+    report = tmp_path / "[x] report.html"
+
+    people = lawful(ingested, "attribute", str(odd), "--report", str(report))
+    script = lawful(ingested, "attribute", str(odd), "--json")
+
+    assert people.returncode == 0
+    assert "caf\\xe9\\x1b[31m[b].png" in people.stdout.replace("\n", "")
+    assert "caf\\xe9\\x1b[31m[b].png" in report.read_text()
+    assert json.loads(script.stdout)["image"] == str(odd)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("Ana Ní", "Ana Ní"),
+        ("a\x1b[31m\nb", "a\\x1b[31m\\nb"),
+        ("\u202egnp.exe", "\\u202egnp.exe"),
+        (os.fsdecode(b"\xff.png"), "\\xff.png"),
+        ("\ud800", "\\ud800"),
+        (Path("a/b"), "a/b"),
+    ],
+)
+def test_plain_text_controls_nothing(text: object, shown: str) -> None:
+    """What would control a terminal is spelt out, everything else is left alone."""
+    assert plain(text) == shown
+
+
+def test_a_report_needs_no_thumbnails(ingested: Path, tmp_path: Path) -> None:
+    """Where none was kept the tile says so."""
+    shutil.rmtree(ingested / "thumbnails")
+    report = tmp_path / "report.html"
+
+    work = tmp_path / "p" / "artist-0" / "work-0.png"
+    done = lawful(ingested, "attribute", str(work), "--report", str(report))
+
+    assert done.returncode == 0
+    assert "no picture<br>kept" in report.read_text()
+
+
+@pytest.mark.parametrize(
+    ("report", "says"), [("gone/r.html", "there is no folder"), ("", "is a folder; name a file")]
+)
+def test_a_report_is_refused_before_the_work(
+    home: Path, tmp_path: Path, report: str, says: str
+) -> None:
+    """A place that cannot be written is named at once, not after all images."""
+    done = lawful(home, "attribute", "a.png", "--report", str(tmp_path / report))
 
     assert done.returncode == 1
-    assert "LAWFUL_PORT='high'" in done.stderr
+    assert says in done.stderr
+    assert not home.exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [
+        ("port", "high", "LAWFUL_PORT='high'"),
+        ("allowed_hosts", "art.example.org", "LAWFUL_ALLOWED_HOSTS='[\"art.example.org\"]'"),
+        ("storage_url", "~nobody-of-this-name", "LAWFUL_STORAGE_URL='~nobody-of-this-name'"),
+    ],
+)
+def test_wrong_setting_is_named(home: Path, name: str, value: str, says: str) -> None:
+    """A setting that cannot be used names its variable."""
+    done = lawful(home, "info", **{name: value})
+
+    assert done.returncode == 1
+    assert says in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_home_has_to_be_a_folder(tmp_path: Path) -> None:
+    """A file cannot hold a collection."""
+    (tmp_path / "file").touch()
+
+    done = lawful(tmp_path / "file", "info")
+
+    assert done.returncode == 1
+    assert f"LAWFUL_HOME={tmp_path}/file cannot be used" in done.stderr
+
+
+def test_a_home_may_look_like_markup(tmp_path: Path) -> None:
+    """Paths are shown as they are, and whole."""
+    done = lawful(tmp_path / "a[" / "b]", "info")
+
+    assert done.returncode == 0
+    assert str(tmp_path / "a[" / "b]") in done.stdout
+
+
+def test_empty_settings_count_as_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As shells and Compose files leave them; `~` is the user's own folder."""
+    monkeypatch.setenv("LAWFUL_HOME", "")
+    monkeypatch.setenv("LAWFUL_PORT", "")
+    assert Settings().home.name == "lawful"
+    assert Settings().port == 8000
+    monkeypatch.setenv("LAWFUL_HOME", "~/art")
+    monkeypatch.setenv("LAWFUL_STORAGE_URL", "~/files")
+    assert Settings().home == Path.home() / "art"
+    assert Settings().storage_url == str(Path.home() / "files")
+
+
+def test_the_demo_leaves_other_collections_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Wherever the user's database, index, files and workers are."""
+    for name in ("DATABASE_URL", "QDRANT_URL", "STORAGE_URL", "BROKER_URL"):
+        monkeypatch.setenv(f"LAWFUL_{name}", "postgresql://elsewhere")
+    settings = own_settings(tmp_path)
+
+    assert settings.database_url == f"sqlite:///{tmp_path}/lawful.db"
+    assert settings.qdrant_url == str(tmp_path / "index")
+    assert settings.storage_url == str(tmp_path)
+    assert settings.broker_url == ""
+
+
+def failing_with(error: str) -> str:
+    """Return a program whose command line fails in a way that nobody foresaw."""
+    return (
+        "import api.cli\n"
+        "from api.cli import catalog\n"
+        f"def fail(*_): raise {error}\n"
+        "catalog._facts = fail\n"
+        "api.cli.main()"
+    )
+
+
+def test_a_defect_is_one_line(home: Path) -> None:
+    """With its own exit code, and the way to its traceback."""
+    run = failing_with("ZeroDivisionError('by [/x]\\x1b')")
+
+    done, debugged = lawful(home, "info", run=run), lawful(home, "info", run=run, debug="1")
+
+    assert done.returncode == 70
+    assert done.stderr == (
+        "unexpected error: ZeroDivisionError: by [/x]\\x1b; set LAWFUL_DEBUG=1 for the traceback\n"
+    )
+    assert "Traceback" in debugged.stderr
+
+
+def test_an_interruption_is_one_line(home: Path) -> None:
+    """Ctrl-C ends with the exit code that shells know."""
+    done = lawful(home, "info", run=failing_with("KeyboardInterrupt"))
+
+    assert (done.returncode, done.stderr) == (
+        130,
+        "interrupted; run the same again to go on\n",
+    )
+
+
+def test_version_and_extras_are_shown(home: Path) -> None:
+    """What to quote in a report, and what to type: brackets are no markup."""
+    assert lawful(home, "--version").stdout == f"lawful {version('lawful-diffusion')}\n"
+    assert "lawful-diffusion[train]" in lawful(home, "train-starter", "--help").stdout
+
+
+def test_sizes_are_those_on_the_disk(tmp_path: Path) -> None:
+    """Holes in the files of an index cost nothing; the database has companions."""
+    (tmp_path / "index").mkdir()
+    with (tmp_path / "index" / "sparse").open("wb") as file:
+        file.truncate(2**30)
+    (tmp_path / "lawful.db").write_bytes(bytes(2**20))
+    (tmp_path / "lawful.db-wal").write_bytes(bytes(2**20))
+
+    assert catalog._size(tmp_path, "index") == "0.0 MiB"
+    assert catalog._size(tmp_path, "lawful.db") == "2.0 MiB"
+
+
+def test_a_missing_device_is_named() -> None:
+    """With the way out, before anything is loaded."""
+    with pytest.raises(
+        BadInput, match=r"LAWFUL_DEVICE=cuda:99 is not available here .* set it to cpu"
+    ):
+        check_device("cuda:99")
 
 
 def test_unknown_profile_lists_the_known(home: Path) -> None:

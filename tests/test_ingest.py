@@ -22,6 +22,7 @@ from attribution.types import Matrix
 from ingest import pipeline
 from ingest.jobs import LocalQueue
 from ingest.listing import plan
+from ingest.reading import preview
 from ingest.sources import read_source
 from ingest.summary import summarise
 from tests.portfolios import finish, has_ended, ingest, picture, portfolio, wait_until
@@ -132,7 +133,7 @@ def test_dry_run_writes_nothing(services: Services, tmp_path: Path) -> None:
     source = portfolio(tmp_path / "p", artists=1)
     (source / "artist-0" / "bad.png").write_text("no image")
 
-    summary = pipeline.preview(services, read_source(source))
+    summary = preview(services, read_source(source))
 
     assert (summary.job, summary.added, summary.refused) == (None, 4, 1)
     assert indexed(services) == (0, 0)

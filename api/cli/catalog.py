@@ -29,11 +29,10 @@ def info(*, as_json: Annotated[bool, typer.Option("--json", help="One object.")]
     if as_json:
         print_json(facts)
         return
-    table = Table(box=None, pad_edge=False, show_header=False)
+    console = Console(soft_wrap=True)  # lines, not a table: a path is shown whole
     for section, values in facts.items():
         for name, value in values.items():
-            table.add_row(f"[dim]{section}[/]", name, escape(plain(value)))
-    Console(soft_wrap=True).print(table)
+            console.print(f"[dim]{section:10}[/] {escape(name):24} {escape(plain(value))}")
 
 
 def artists(

@@ -24,6 +24,18 @@ def examples_folder() -> Path:
     return inside if inside.is_dir() else beside
 
 
+def own_settings(home: Path) -> Settings:
+    """Return settings that keep everything in one folder, wherever the user's collection is."""
+    return Settings(
+        home=home,
+        database_url=f"sqlite:///{home / 'lawful.db'}",
+        qdrant_url=str(home / "index"),
+        storage_url=str(home),
+        broker_url="",
+        profile="starter",
+    )
+
+
 def demo(
     home: Annotated[Path | None, typer.Option(help="Default: LAWFUL_HOME/demo.")] = None,
 ) -> None:
@@ -40,16 +52,8 @@ def demo(
     from ingest.jobs import job_queue
     from ingest.sources import read_source
 
-    settings = settings_from_environment()
-    home = (home or settings.home / "demo").resolve()
-    settings = Settings(  # of this folder alone, wherever the user's own collection is
-        home=home,
-        database_url=f"sqlite:///{home / 'lawful.db'}",
-        qdrant_url=str(home / "index"),
-        storage_url=str(home),
-        broker_url="",
-        profile="starter",
-    )
+    home = (home or settings_from_environment().home / "demo").resolve()
+    settings = own_settings(home)
     examples = examples_folder()
     out = Console()
     out.rule("1. A portfolio goes in")

@@ -14,6 +14,7 @@ from rich.table import Table
 from api.cli.common import (
     SOME_REFUSED,
     existing_file,
+    plain,
     print_json,
     progress_bar,
     settings_from_environment,
@@ -44,7 +45,15 @@ def ingest(
 ) -> None:
     """Bring a portfolio into the catalogue and the index.
 
-    A folder has one folder per artist, or a Hugging Face metadata.jsonl or .csv at its root.
+    A folder has one folder per artist. A metadata.csv or metadata.jsonl in it, or in any folder
+    below, says more about the files beside and below it; the nearer one counts. Columns:
+    file_name (or path), artist, title, tags (separated by commas), year, licence, source, and
+    consent_index, consent_display, consent_train, consent_generate (yes or no). A manifest takes
+    only the files that it names.
+
+    Links to files inside the folder are followed; links that lead out of it, and links to folders,
+    are refused. What cannot be used is listed with its reason, and the rest goes on.
+
     Run it again after an interruption or with new works: nothing is done twice.
     With LAWFUL_BROKER_URL the workers do it; otherwise it is done here.
     Exit code 0: every file is known now; 3: some were refused; 1: nothing could be done.
@@ -52,8 +61,8 @@ def ingest(
     Example: [bold]lawful ingest ~/portfolios[/]
     """
     from attribution.services import open_stores
-    from ingest import pipeline
     from ingest.jobs import open_queue
+    from ingest.reading import preview
     from ingest.sources import read_source
 
     settings = settings_from_environment()
@@ -61,7 +70,7 @@ def ingest(
     items = read_source(source, artist=artist)
     if dry_run:
         with open_stores(settings) as stores:
-            summary = pipeline.preview(stores, items)
+            summary = preview(stores, items)
     else:
         with open_queue(settings) as queue:
             summary = run(queue, source, items, reinstate=reinstate)
@@ -79,7 +88,9 @@ def add(
     artist: Annotated[str, typer.Option(help="Who made it.")],
     title: Annotated[str | None, typer.Option(help="Default: the file's name.")] = None,
     tag: Annotated[list[str] | None, typer.Option(help="A keyword; repeatable.")] = None,
-    year: Annotated[int | None, typer.Option(help="When it was made.")] = None,
+    year: Annotated[
+        int | None, typer.Option(min=-10_000, max=10_000, help="When it was made.")
+    ] = None,
     licence: Annotated[str | None, typer.Option(help="Such as CC-BY-4.0.")] = None,
     *,
     reinstate: Annotated[bool, typer.Option(help="Take it in again if withdrawn.")] = False,
@@ -91,15 +102,15 @@ def add(
     """
     from attribution.catalog.names import tidy
     from ingest.jobs import open_queue
-    from ingest.sources import SourceItem
+    from ingest.sources import SourceItem, one_line
 
     item = SourceItem(
         path=existing_file(image),
         artist=tidy(artist),
-        title=title or image.stem,
-        tags=tuple(tag or ()),
+        title=one_line(title or image.stem) or image.stem,
+        tags=tuple(text for one in tag or () if (text := one_line(one))),
         year=year,
-        licence=licence,
+        licence=one_line(licence or "") or None,
     )
     started = time.monotonic()
     with open_queue(settings_from_environment()) as queue:
@@ -172,8 +183,7 @@ def show(
     console.print(table)
     odd = [item for item in summary.items if item.reason]
     for item in odd[:SHOWN]:
-        console.print(
-            f"  {item.outcome.value}: {item.path}: {item.reason}", markup=False, soft_wrap=True
-        )
+        said = plain(f"  {item.outcome.value}: {item.path}: {item.reason}")
+        console.print(said, markup=False, soft_wrap=True)
     if len(odd) > SHOWN:
         console.print(f"  … and {len(odd) - SHOWN} more; --json lists every file")

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from api.cli.common import print_json, settings_from_environment
+from api.cli.common import plain, print_json, settings_from_environment
 from api.cli.ingest import show as show_summary
 from api.cli.ingest import watch
 
@@ -48,7 +48,7 @@ def list_jobs(
     for job in jobs:
         done, total = progress[job.id]
         begun = f"{job.created_at:%Y-%m-%d %H:%M}"
-        table.add_row(str(job.id), job.status, f"{done}/{total}", begun, escape(job.source))
+        table.add_row(str(job.id), job.status, f"{done}/{total}", begun, escape(plain(job.source)))
     Console().print(table if jobs else "no jobs")
 
 
@@ -73,9 +73,9 @@ def show(job_id: JobId, *, as_json: Json = False) -> None:
         print_json(_facts(job, *progress) | {"batches": counts} | summary.as_json(seconds=0))
         return
     console = Console(soft_wrap=True)
-    console.print(f"{job.id} {job.status}: {job.source}", markup=False)
+    console.print(plain(f"{job.id} {job.status}: {job.source}"), markup=False)
     if job.error:
-        console.print(f"  {job.error}", style="red", markup=False)
+        console.print(plain(f"  {job.error}"), style="red", markup=False)
     console.print("  batches: " + ", ".join(f"{count} {name}" for name, count in counts.items()))
     show_summary(console, summary, seconds=None)
 

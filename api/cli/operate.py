@@ -29,7 +29,8 @@ def migrate() -> None:
         before = database.current_revision()
         database.upgrade()
         after = database.current_revision()
-        Console().print(f"{database.masked_url}: {before or 'empty'} → {after}")
+        said = f"{database.masked_url}: {before or 'empty'} → {after}"
+    Console(soft_wrap=True).print(said, markup=False)
 
 
 def worker(
@@ -46,12 +47,11 @@ def worker(
     """
     from ingest.application import QUEUES
 
-    settings = _with_broker()
+    _with_broker()
     if unknown := set(queues.split(",")) - set(QUEUES):
         raise BadInput(f"--queues {queues}: no queue {min(unknown)!r}; known: {', '.join(QUEUES)}")
     from ingest.worker import app
 
-    settings.home.mkdir(parents=True, exist_ok=True)
     app.worker_main(
         [
             "worker",
@@ -177,7 +177,7 @@ def reindex(
         else:
             change_profile(stores, profile, partial=partial, keep_old=keep_old, progress=show)
             said = f"the collection is now of profile {profile}: set LAWFUL_PROFILE={profile}"
-    Console(soft_wrap=True).print(said)
+    Console(soft_wrap=True).print(said, markup=False)
 
 
 def _with_broker() -> Settings:

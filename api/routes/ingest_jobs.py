@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 from api.dependencies import Cursor, JobsDep, PageSize, ServicesDep
 from api.schemas import ItemOut, JobDetail, JobOut, PageOut
 from attribution.catalog import queries
-from attribution.catalog.models import Outcome
+from attribution.catalog.models import JobStatus, Outcome
 from attribution.services import Services
 from ingest.uploads import Described, accept
 
@@ -79,11 +79,14 @@ def create_ingest_job(
 
 @router.get("", summary="List ingest jobs")
 def list_ingest_jobs(
-    services: ServicesDep, cursor: Cursor = None, limit: PageSize = 100
+    services: ServicesDep,
+    status: Annotated[JobStatus | None, Query(description="Only these.")] = None,
+    cursor: Cursor = None,
+    limit: PageSize = 100,
 ) -> PageOut[JobOut]:
-    """Jobs of the API and of the command line, the newest first."""
+    """Jobs of the API and of the command line, the newest first; `failed` are the dead letters."""
     with services.sessions() as session:
-        page = queries.list_jobs(session, cursor=cursor, limit=limit)
+        page = queries.list_jobs(session, status=status, cursor=cursor, limit=limit)
         return PageOut[JobOut].of(page, JobOut.model_validate)
 
 

@@ -159,7 +159,9 @@ def job_progress(session: Session, job_id: UUID) -> tuple[int, int]:
 def job_summary(session: Session, job_id: UUID) -> JobSummary:
     """Count the files of a job by outcome, and its artists."""
     counted = _outcomes(session, job_id)
-    names = select(func.count(IngestItem.artist.distinct())).where(IngestItem.job_id == job_id)
+    names = select(func.count(IngestItem.artist.distinct())).where(
+        IngestItem.job_id == job_id, IngestItem.artist != ""
+    )
     return JobSummary(
         total=sum(counted.values()),
         outcomes={outcome: counted.get(outcome, 0) for outcome in Outcome},

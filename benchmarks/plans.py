@@ -1,0 +1,135 @@
+"""How PostgreSQL answers the hot statements at a million works: `python benchmarks/plans.py`.
+
+Fills a server of its own with works, artists and the lines of jobs, runs the statements of lists
+and lookups as the program does, and prints for each what it scanned and how long that took.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import event, text
+from sqlalchemy.orm import Session
+
+from api.local_servers import running_postgres
+from attribution.catalog import queries
+from attribution.catalog.database import Database, connect
+from attribution.catalog.models import ArtworkStatus
+
+ARTISTS = 10_000
+FILL = """
+INSERT INTO artists (id, slug, name, folded, identifiers, works, created_at)
+SELECT md5('artist' || n)::uuid, 'artist-' || n, 'Artist ' || n, 'artist ' || n, '{}', :each, now()
+FROM generate_series(1, :artists) n;
+INSERT INTO artworks (id, artist_id, sha256, pixel_sha256, phash, title, tags, consent_index,
+  consent_display, consent_train, consent_generate, status, facts, rights, created_at, indexed_at)
+SELECT md5('work' || n)::uuid, md5('artist' || (n % :artists + 1))::uuid,
+  md5('a' || n) || md5('b' || n), md5('c' || n) || md5('d' || n), substr(md5('e' || n), 1, 16),
+  'Work ' || n, '["a", "b"]', true, true, false, false,
+  CASE WHEN n % 1000 = 0 THEN 'withdrawn' ELSE 'indexed' END, '{"format": "PNG"}', '{}',
+  now() - n * interval '1 second', now()
+FROM generate_series(1, :works) n;
+INSERT INTO ingest_jobs (id, source, upload, reinstate, status, created_at)
+SELECT md5('job' || n)::uuid, '/p', '{}', false, 'done', now() - n * interval '1 minute'
+FROM generate_series(1, 1000) n;
+INSERT INTO ingest_items (job_id, position, path, artist, details, outcome, artwork_id)
+SELECT md5('job' || (n / 1000 + 1))::uuid, n % 1000, n || '.png', 'Artist', '{}', 'added',
+  md5('work' || (n + 1))::uuid
+FROM generate_series(0, :works - 1) n;
+INSERT INTO ingest_batches (job_id, number, first, stop, status, attempts)
+SELECT md5('job' || n)::uuid, b, b * 128 - 128, b * 128, 'done', 1
+FROM generate_series(1, 1000) n, generate_series(1, 8) b;
+"""
+
+
+def main() -> None:
+    """Print a line a statement."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--works", type=int, default=1_000_000)
+    works = parser.parse_args().works
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        Path(folder).chmod(0o711)
+        with running_postgres(Path(folder) / "postgres") as server:
+            database = connect(server.url)
+            database.upgrade()
+            started = time.monotonic()
+            fill(database, works)
+            print(f"{works} works by {ARTISTS} artists in {time.monotonic() - started:.0f} s\n")
+            for name, ask in statements().items():
+                explain(database, name, ask)
+            database.dispose()
+
+
+def fill(database: Database, works: int) -> None:
+    """Write the rows, and let the planner know them."""
+    values = {"works": works, "artists": ARTISTS, "each": works // ARTISTS}
+    with database.engine.begin() as connection:
+        for statement in FILL.split(";\n"):
+            if statement.strip():
+                used = {k: v for k, v in values.items() if f":{k}" in statement}
+                connection.execute(text(statement), used)
+    with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(text("VACUUM ANALYZE"))
+
+
+def statements() -> dict[str, Callable[[Session], Any]]:
+    """Return what lists and lookups ask, by what it is for."""
+    work, artist, job = (named(f"{one}77") for one in ("work", "artist", "job"))
+    fifty = [named(f"work{n}") for n in range(1, 151)]
+    return {
+        "attribute: rows of the neighbours": lambda s: queries.artworks_by_id(
+            s, fifty, status=ArtworkStatus.INDEXED
+        ),
+        "attribute: exact bytes": lambda s: queries.artworks_by_sha256(s, ["0" * 64]),
+        "attribute: exact pixels": lambda s: queries.artworks_by_pixel_sha256(s, ["0" * 64]),
+        "attribute, search: what was searched": queries.searchable,
+        "list artworks, newest first": queries.list_artworks,
+        "list artworks of an artist": lambda s: queries.list_artworks(s, artist_id=artist),
+        "list artists": queries.list_artists,
+        "artist by slug": lambda s: queries.artist_by_slug(s, "artist-77"),
+        "list jobs": queries.list_jobs,
+        "files of a job": lambda s: queries.list_items(s, job),
+        "progress of a job": lambda s: queries.job_progress(s, job),
+        "batches that wait": queries.open_batches,
+        "reconcile: a page of works": lambda s: queries.indexed_artworks(s, after=work, limit=1000),
+        "metrics: counts": queries.counts,
+    }
+
+
+def named(name: str) -> UUID:
+    """Return the id that the rows above have."""
+    return UUID(hashlib.md5(name.encode(), usedforsecurity=False).hexdigest())
+
+
+def explain(database: Database, name: str, ask: Callable[[Session], Any]) -> None:
+    """Ask once to warm up, then print plans and times of every statement that was sent."""
+    sent: list[tuple[str, Any]] = []
+
+    def note(_c: Any, _k: Any, statement: str, values: Any, *_: Any) -> None:
+        sent.append((statement, values))
+
+    with database.sessions() as session:
+        ask(session)
+        event.listen(database.engine, "before_cursor_execute", note)
+        ask(session)
+        event.remove(database.engine, "before_cursor_execute", note)
+        print(name)
+        for statement, values in sent:
+            rows = session.connection().exec_driver_sql(
+                f"EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF) {statement}", values
+            )
+            plan = [row[0] for row in rows]
+            scans = [line.strip(" ->") for line in plan if "Scan" in line]
+            took = next(line for line in plan if "Execution Time" in line).split(":")[1]
+            print(f"  {took.strip():>12}  {' | '.join(scans)}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,136 @@
+"""The first step of the pipeline: files are read and checked, and compared with what is known."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import islice
+from uuid import UUID
+
+from attribution.catalog import queries
+from attribution.catalog.models import Artwork, ArtworkStatus, Outcome
+from attribution.errors import BackendUnavailable, BadImage, NotFound
+from attribution.images import CheckedImage, Limits, file_sha256, read_file, read_image
+from attribution.services import Stores
+from ingest.sources import SourceItem
+from ingest.summary import FileOutcome, Summary
+
+log = logging.getLogger(__name__)
+
+REINSTATE = "ingest it with --reinstate to take it in again"
+DECODERS = 2  # threads; Pillow releases the GIL while it decodes
+
+
+@dataclass(frozen=True)
+class Work:
+    """One file to be done: where it stands in its job, and where its bytes are."""
+
+    position: int
+    item: SourceItem
+    job_id: UUID | None = None  # of bytes in the store
+    sha256: str | None = None  # of bytes in the store
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """One file, read and checked: an image to encode, a work that is known, or a refusal."""
+
+    work: Work
+    image: CheckedImage | None = None
+    known: Artwork | None = None
+    refused: str | None = None
+
+    @property
+    def artist(self) -> str:
+        """The artist's name as the source gives it."""
+        return self.work.item.artist
+
+
+def preview(stores: Stores, items: Iterable[SourceItem]) -> Summary:
+    """Read and check every file as a job would, and write nothing."""
+    outcomes, artists = [], set()
+    rows, seen = iter(items), dict[str, str]()
+    with ThreadPoolExecutor(DECODERS) as decoders:
+        while chunk := list(islice(rows, stores.settings.batch_size)):
+            works = [Work(position, item) for position, item in enumerate(chunk)]
+            for done in prepare(stores, decoders, works, reinstate=False):
+                artists |= {done.artist} - {""}
+                outcomes.append(_preview_one(done, seen))
+    return Summary(job=None, artists=len(artists), items=outcomes)
+
+
+def prepare(
+    stores: Stores, decoders: ThreadPoolExecutor, works: Sequence[Work], *, reinstate: bool
+) -> list[Prepared]:
+    """Read files; decode those whose bytes are not in the index yet."""
+    hashes = list(decoders.map(lambda work: _sha256(work, stores.limits), works))
+    with stores.sessions() as session:
+        rows = queries.artworks_by_sha256(session, [one for one in hashes if one])
+        closed = queries.closed_artists(session, {work.item.artist for work in works})
+    known = {row.sha256: row for row in rows}
+
+    def read(work: Work, sha256: str | None) -> Prepared:
+        row = known.get(sha256 or "")
+        is_indexed = row is not None and row.status is ArtworkStatus.INDEXED
+        refused = _refusal(work.item, row, closed=None if reinstate else closed)
+        if refused is not None or is_indexed:
+            return Prepared(work, known=row if is_indexed else None, refused=refused)
+        try:
+            return Prepared(work, image=read_image(bytes_of(stores, work), stores.limits))
+        except (BadImage, NotFound) as error:
+            return Prepared(work, refused=str(error))
+        except BackendUnavailable:
+            raise
+        except Exception as error:
+            log.warning("%s", work.item.path, exc_info=True)
+            return Prepared(work, refused=unprocessable(error))
+
+    return list(decoders.map(read, works, hashes))
+
+
+def _refusal(item: SourceItem, row: Artwork | None, *, closed: set[str] | None) -> str | None:
+    """Return why a file may not come in, whatever is in it; `closed` None takes everybody back."""
+    if item.refused is not None:
+        return item.refused
+    if "index" not in item.consent:
+        return "its consent forbids the index"
+    if closed is not None and row is not None and row.status is ArtworkStatus.WITHDRAWN:
+        return f"it was withdrawn ({row.reason}); {REINSTATE}"
+    if closed is not None and item.artist in closed:
+        return f"its artist has withdrawn; {REINSTATE}"
+    return None
+
+
+def bytes_of(stores: Stores, work: Work) -> bytes:
+    """Return the bytes of a file, from the store or from its path; raises BadImage, NotFound."""
+    if work.sha256 and work.job_id:
+        return stores.store.incoming(work.job_id, work.sha256)
+    return read_file(work.item.path, stores.limits)
+
+
+def _sha256(work: Work, limits: Limits) -> str | None:
+    if work.item.refused is not None:
+        return None
+    return work.sha256 or file_sha256(work.item.path, limits)
+
+
+def unprocessable(error: Exception) -> str:
+    """Return the reason for a file that breaks what should read or encode it."""
+    return f"it cannot be processed: {type(error).__name__}: {error}"
+
+
+def _preview_one(done: Prepared, seen: dict[str, str]) -> FileOutcome:
+    """Say what would become of a file; `seen` holds the artist of every new work so far."""
+    path = str(done.work.item.path)
+    if done.refused is not None:
+        return FileOutcome(path, Outcome.REFUSED, done.refused)
+    sha256 = done.image.facts.sha256 if done.image else ""
+    first = done.known.artist.name if done.known else seen.get(sha256)
+    if first is None:
+        seen[sha256] = done.artist
+        return FileOutcome(path, Outcome.ADDED)
+    if first != done.artist:
+        return FileOutcome(path, Outcome.CONFLICT, f"the same file is registered under {first}")
+    return FileOutcome(path, Outcome.KNOWN)

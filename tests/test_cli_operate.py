@@ -1,0 +1,136 @@
+"""The command line of operators: add, withdraw, jobs, reconcile, reindex, migrate, worker."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from attribution.catalog import queries
+from attribution.config import Settings
+from attribution.services import open_stores
+from ingest.listing import plan
+from ingest.sources import read_source
+from tests.portfolios import picture, portfolio
+from tests.test_cli import lawful
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """Give a collection with three artists of four works each."""
+    home = tmp_path / "home"
+    assert lawful(home, "ingest", str(portfolio(tmp_path / "p"))).returncode == 0
+    return home
+
+
+def answer(home: Path, *words: str, code: int = 0) -> Any:
+    """Return what a command answers with --json."""
+    done = lawful(home, *words, "--json")
+    assert done.returncode == code, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_a_work_is_added_found_and_forgotten(home: Path, tmp_path: Path) -> None:
+    """Add one work, find it, withdraw it, and find it no more; again it is refused."""
+    path = tmp_path / "boat.png"
+    picture(4711).save(path)
+    added = answer(home, "add", str(path), "--artist", "Ann Example", "--title", "Red boat")
+    assert (added["added"], added["artists"]) == (1, 1)
+    found = answer(home, "attribute", str(path))
+    assert found["copy_of"]["title"] == "Red boat"
+
+    receipt = answer(home, "withdraw", found["copy_of"]["id"], "--reason", "asked for")
+
+    assert receipt["completed_at"]
+    assert (receipt["before"]["works"], receipt["after"]["works"]) == (13, 12)
+    assert answer(home, "attribute", str(path))["copy_of"] is None
+    refused = answer(home, "add", str(path), "--artist", "Ann Example", code=3)
+    assert "--reinstate" in refused["items"][0]["reason"]
+    back = answer(home, "add", str(path), "--artist", "Ann Example", "--reinstate")
+    assert back["added"] == 1
+
+
+def test_a_receipt_is_a_table(home: Path) -> None:
+    """What was removed from where, with counts before and after."""
+    said = lawful(home, "withdraw", "artist-1", "--reason", "asked for").stdout
+
+    assert "4 works" in said
+    assert "before  after" in said
+    assert "kept vectors" in said
+
+
+def test_reconcile_has_an_exit_code(home: Path) -> None:
+    """0 when the stores agree, 4 when they differ, 0 when that was mended."""
+    assert answer(home, "reconcile")["clean"] is True
+    shutil.rmtree(home / "index")
+    lost = lawful(home, "attribute", str(home.parent / "p" / "artist-0" / "work-0.png"))
+    assert lost.returncode == 1
+    assert "lawful reindex" in lost.stderr
+    assert answer(home, "reconcile", code=4)["missing"] == 12
+    assert answer(home, "reconcile", "--repair")["missing"] == 12
+    assert answer(home, "reconcile")["clean"] is True
+
+
+def test_reindex_makes_a_lost_index_anew(home: Path) -> None:
+    """Every point comes back, and the same answers."""
+    work = str(home.parent / "p" / "artist-2" / "work-3.png")
+    before = answer(home, "attribute", work)
+    shutil.rmtree(home / "index")
+
+    assert "12 points written; 0 works" in lawful(home, "reindex").stdout
+
+    assert answer(home, "attribute", work)["artists"] == before["artists"]
+
+
+def test_jobs_are_listed_shown_cancelled_and_retried(home: Path, tmp_path: Path) -> None:
+    """A cancelled job goes on where it stopped."""
+    settings = Settings(home=home, profile="stub")
+    picture(99).save(home.parent / "p" / "artist-0" / "new.png")
+    with open_stores(settings) as stores:
+        job = str(plan(stores, "p", read_source(tmp_path / "p"), staged=False))
+    assert lawful(home, "jobs", "cancel", job).returncode == 0
+    again = lawful(home, "jobs", "cancel", job)
+    assert (again.returncode, "nothing left to cancel" in again.stderr) == (1, True)
+    shown = answer(home, "jobs", "show", job)
+    assert (shown["status"], shown["done"], shown["files"]) == ("cancelled", 0, 13)
+
+    assert lawful(home, "jobs", "retry", job).returncode == 0
+
+    jobs = answer(home, "jobs", "list")["jobs"]
+    assert [(one["status"], one["done"]) for one in jobs] == [("done", 13), ("done", 12)]
+    assert answer(home, "jobs", "list", "--failed")["jobs"] == []
+
+
+def test_a_source_that_breaks_midway_fails_its_job(home: Path, tmp_path: Path) -> None:
+    """The error is said, and kept with the job."""
+    manifest = tmp_path / "p" / "m.jsonl"
+    manifest.write_text('{"path": "artist-0/work-0.png", "artist": "a"}\n{nonsense\n')
+
+    done = lawful(home, "ingest", str(manifest))
+
+    assert done.returncode == 1
+    assert "m.jsonl, line 2: not JSON" in " ".join(done.stderr.split())
+    with open_stores(Settings(home=home, profile="stub")) as stores, stores.sessions() as session:
+        job = queries.list_jobs(session, limit=1).items[0]
+    assert job.status == "failed"
+    assert "line 2" in (job.error or "")
+
+
+def test_migrate_says_from_where_to_where(tmp_path: Path) -> None:
+    """An empty database gets the tables; again there is nothing to do."""
+    first, second = (lawful(tmp_path / "new", "migrate").stdout for _ in range(2))
+
+    assert "empty →" in first
+    assert "empty" not in second
+
+
+@pytest.mark.parametrize("command", ["worker", "beat"])
+def test_workers_need_a_broker(tmp_path: Path, command: str) -> None:
+    """Without one, jobs run where they are taken, and no worker is needed."""
+    done = lawful(tmp_path / "new", command)
+
+    assert done.returncode == 1
+    assert "LAWFUL_BROKER_URL is empty" in " ".join(done.stderr.split())

@@ -1,0 +1,221 @@
+"""Every write path may end between any two steps, and is repaired by running again.
+
+A step is a transaction that commits, or a call that changes the index or the file store. Each path
+is run once for every step, and dies right behind it: the dying run does nothing more, not even
+what it does on its way out, as if by `kill -9`.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from attribution.catalog import queries
+from attribution.catalog.models import Outcome
+from attribution.config import Settings
+from attribution.index.vector_index import VectorIndex
+from attribution.reconcile import reconcile
+from attribution.reindex import change_profile, make_anew
+from attribution.services import Services, open_collection, open_services, open_stores
+from attribution.storage import Store
+from attribution.withdrawal import withdraw
+from ingest import pipeline
+from ingest.listing import plan
+from ingest.sources import read_source
+from tests.portfolios import ingest, portfolio
+
+WORKS = 6
+STEPS = {
+    VectorIndex: ("upsert", "delete", "flush", "drop", "publish"),
+    Store: ("put_original", "put_thumbnail", "forget", "clear_incoming"),
+}
+
+
+class Killed(BaseException):
+    """The process is gone."""
+
+
+class Death:
+    """Counts steps and ends the run behind one of them; from then on no step does anything."""
+
+    def __init__(self, behind: int) -> None:
+        self.steps, self._behind = 0, behind
+
+    def step(self, action: Callable[[], Any]) -> Any:
+        """Take a step, if still alive."""
+        if self.steps >= self._behind:
+            raise Killed
+        done = action()
+        self.steps += 1
+        if self.steps == self._behind:
+            raise Killed
+        return done
+
+
+@contextmanager
+def dying(patch: pytest.MonkeyPatch, death: Death) -> Iterator[None]:
+    """Make everything that changes a store a step."""
+    from attribution.catalog.database import Sessions
+
+    begin = Sessions.begin
+
+    @contextmanager
+    def committing(self: Sessions) -> Iterator[Any]:
+        opened = begin(self)
+        session = opened.__enter__()
+        try:
+            yield session
+        except BaseException as error:
+            opened.__exit__(type(error), error, error.__traceback__)
+            raise
+        death.step(lambda: opened.__exit__(None, None, None))
+
+    with patch.context() as inner:
+        inner.setattr(Sessions, "begin", committing)
+        for kind, names in STEPS.items():
+            for name in names:
+                real = getattr(kind, name)
+
+                def stepping(*arguments: Any, _real: Any = real, **more: Any) -> Any:
+                    return death.step(lambda: _real(*arguments, **more))
+
+                inner.setattr(kind, name, stepping)
+        yield
+
+
+def dies_everywhere(
+    patch: pytest.MonkeyPatch, tmp_path: Path, run: Callable[[Settings], None], *, given: Path
+) -> Iterator[Settings]:
+    """Run from the state `given`, dying behind the 1st, 2nd … step; yield what is left."""
+    for behind in range(1, 200):
+        home = tmp_path / f"behind-{behind}"
+        shutil.copytree(given, home)
+        settings = Settings(home=home, profile="stub", keep_originals=True, batch_size=4)
+        death = Death(behind)
+        with dying(patch, death), suppress(Killed):
+            run(settings)
+        yield settings
+        if death.steps < behind:
+            return
+    raise AssertionError("it never ends")
+
+
+@pytest.fixture
+def empty(tmp_path: Path) -> Path:
+    """Give a home without works."""
+    home = tmp_path / "empty"
+    with open_services(Settings(home=home, profile="stub")):
+        return home
+
+
+@pytest.fixture
+def filled(tmp_path: Path) -> Path:
+    """Give a home with works."""
+    home = tmp_path / "filled"
+    settings = Settings(home=home, profile="stub", keep_originals=True)
+    with open_services(settings) as services:
+        ingest(services, portfolio(tmp_path / "p", artists=2, works=3))
+    return home
+
+
+def agree(services: Services, works: int) -> None:
+    """State that both stores hold so many works and say the same."""
+    report = reconcile(services, services.index, repair=False)
+    assert report.is_clean, report
+    assert (report.works, report.points) == (works, works)
+
+
+def test_ingest(tmp_path: Path, empty: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same folder again: every file is known or added once, every work is found."""
+    source = portfolio(tmp_path / "p", artists=2, works=3)
+
+    def run(settings: Settings) -> None:
+        with open_services(settings) as services:
+            job = plan(services, "p", read_source(source), staged=False)
+            pipeline.run_batch(services, (job, 1), stopping=lambda: False)
+
+    ended = 0
+    for settings in dies_everywhere(monkeypatch, tmp_path, run, given=empty):
+        with open_services(settings) as services:
+            summary = ingest(services, source)
+            agree(services, WORKS)
+            assert summary.added + summary.known == WORKS
+            with services.sessions() as session:
+                left = queries.open_batches(session)
+            assert left == []
+            assert all(item.outcome is not Outcome.PENDING for item in summary.items)
+        ended += 1
+    assert ended > 20  # as many steps, or the test looks at nothing
+
+
+def test_withdrawal(tmp_path: Path, filled: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing shows the works as soon as SQL knows; asked again, all is gone."""
+
+    def run(settings: Settings) -> None:
+        with open_stores(settings) as stores, open_collection(stores) as index:
+            withdraw(stores, index, "artist-1", reason="asked for")
+
+    for settings in dies_everywhere(monkeypatch, tmp_path, run, given=filled):
+        with open_stores(settings) as stores, open_collection(stores) as index:
+            row = withdraw(stores, index, "artist-1", reason="asked for")
+            assert row.completed_at is not None
+            assert sum(row.receipt["left"].values()) == 0
+            assert len(row.receipt["works"]) == 3
+            report = reconcile(stores, index, repair=False)
+        assert report.is_clean, report
+        assert (report.works, report.points) == (3, 3)
+        assert len(list((settings.home / "originals").rglob("*/*"))) == 3
+        assert len(list((settings.home / "thumbnails").rglob("*/*"))) == 3
+
+
+def test_repair(tmp_path: Path, filled: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A repair that dies is followed by another."""
+    with (
+        open_stores(Settings(home=filled, profile="stub")) as stores,
+        open_collection(stores) as index,
+    ):
+        index.delete([entry.id for entry in index.entries()[:2]])
+
+    def run(settings: Settings) -> None:
+        with open_stores(settings) as stores, open_collection(stores) as index:
+            reconcile(stores, index, repair=True)
+
+    for settings in dies_everywhere(monkeypatch, tmp_path, run, given=filled):
+        run(settings)
+        with open_services(settings) as services:
+            agree(services, WORKS)
+
+
+def test_reindex(tmp_path: Path, filled: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A collection that is half made anew is made anew by the next run."""
+
+    def run(settings: Settings) -> None:
+        with open_stores(settings) as stores:
+            make_anew(stores, progress=lambda *_: None)
+
+    for settings in dies_everywhere(monkeypatch, tmp_path, run, given=filled):
+        run(settings)
+        with open_services(settings) as services:
+            agree(services, WORKS)
+
+
+def test_change_of_encoders(tmp_path: Path, filled: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Until the new collection is whole the old one is live; afterwards the new one."""
+
+    def run(settings: Settings) -> None:
+        with open_stores(settings) as stores:
+            change_profile(
+                stores, "starter", partial=False, keep_old=False, progress=lambda *_: None
+            )
+
+    for settings in dies_everywhere(monkeypatch, tmp_path, run, given=filled):
+        with open_stores(settings) as stores, stores.sessions() as session:
+            live = queries.live_collection(session)
+        assert live is not None
+        with open_services(settings.model_copy(update={"profile": live.profile})) as services:
+            agree(services, WORKS)
