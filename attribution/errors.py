@@ -11,6 +11,7 @@ LawfulError 500
 │   ├── IndexLocked         another process owns the index
 │   ├── IndexLost           the index is gone, the catalogue is not
 │   └── SchemaMismatch      the database belongs to another version
+├── KeyRefused 503          a server wants another key; waiting does not help
 ├── ModelUnavailable 503    weights that cannot be reached
 └── BackendUnavailable 503  database, index or broker does not answer; worth a retry
 
@@ -79,6 +80,12 @@ class IndexLost(Conflict):
 
 class SchemaMismatch(Conflict):
     """The database belongs to another version of the program."""
+
+
+class KeyRefused(LawfulError):
+    """A server wants an API key, or another one. Waiting does not help."""
+
+    status = 503
 
 
 class ModelUnavailable(LawfulError):

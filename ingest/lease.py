@@ -91,15 +91,14 @@ def leased(stores: Stores, key: BatchKey) -> Iterator[Lease | None]:
     heart.start()
     try:
         yield lease
-    except BackendUnavailable as error:
-        with suppress(BackendUnavailable):  # then the lease runs out
-            lease.give_back(str(error))
-        raise
-    except LawfulError as error:
-        lease.bury(str(error))
-        raise
     except Exception as error:
-        lease.fail(f"{type(error).__name__}: {error}")
+        with suppress(BackendUnavailable):  # then the lease runs out
+            if isinstance(error, BackendUnavailable):
+                lease.give_back(str(error))
+            elif isinstance(error, LawfulError):
+                lease.bury(str(error))
+            else:
+                lease.fail(f"{type(error).__name__}: {error}")
         raise
     finally:
         ended.set()

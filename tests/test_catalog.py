@@ -327,7 +327,7 @@ def start_a_job(session: Session, files: int) -> IngestJob:
 
 
 def test_job_goes_from_file_to_file(database: Database) -> None:
-    """Pending files come in order, from a position on; outcomes are counted."""
+    """Pending files come in order, from a position on; an outcome is counted, and stays."""
     with database.sessions.begin() as session:
         (boat,) = add_indexed(session, "Alan Horkan", "boat")
         job = start_a_job(session, 5)
@@ -347,6 +347,11 @@ def test_job_goes_from_file_to_file(database: Database) -> None:
         everything = list(queries.all_items(session, job.id))
         refused = queries.list_items(session, job.id, outcome=Outcome.REFUSED)
         progress = queries.job_progress(session, job.id)
+
+    with database.sessions.begin() as session:
+        queries.record_outcomes(session, job.id, [ItemOutcome(0, Outcome.KNOWN)])
+    with database.sessions() as session:
+        assert queries.job_summary(session, job.id).outcomes == summary.outcomes
 
     assert [item.path for item in few + following] == ["0.png", "1.png", "2.png", "3.png"]
     assert [item.position for item in rest] == [2, 3, 4]

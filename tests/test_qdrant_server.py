@@ -26,10 +26,10 @@ import pytest
 from pydantic import SecretStr
 
 from attribution.config import Settings
-from attribution.errors import BackendUnavailable, BadInput, IndexLocked, LawfulError
+from attribution.errors import BackendUnavailable, BadInput, IndexLocked, KeyRefused, LawfulError
 from attribution.index import ServerOptions, open_index, schema
 from attribution.index.owner import BODY_LIMIT, Owner
-from attribution.index.server import KeyRefused, connect
+from attribution.index.server import connect
 from attribution.index.vector_index import VectorIndex
 from attribution.services import server_options
 from attribution.types import Point, Probe, Where

@@ -82,9 +82,9 @@ def _ranking(answer: Attribution) -> Table:
     spaces = _spaces(work.similarity for artist in answer.artists for work in artist.works)
     table = Table(box=None, pad_edge=False, padding=(0, 1))
     table.add_column("  #", justify="right")
-    table.add_column("artist")
-    table.add_column("share of vote", justify="right")
-    table.add_column("works that speak for it")
+    table.add_column("artist", overflow="fold")
+    table.add_column("share", justify="right")
+    table.add_column("works that speak for it", overflow="fold")
     for space in spaces:
         table.add_column(space, justify="right")
     for number, artist in enumerate(answer.artists, 1):

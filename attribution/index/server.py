@@ -18,16 +18,12 @@ from qdrant_client.common.client_exceptions import ResourceExhaustedResponse
 from qdrant_client.http.exceptions import ResponseHandlingException, UnexpectedResponse
 from qdrant_client.http.models import QueryResponse
 
-from attribution.errors import BackendUnavailable, BadInput, LawfulError
+from attribution.errors import BackendUnavailable, BadInput, KeyRefused, LawfulError
 from attribution.index import ServerOptions
 
 log = logging.getLogger(__name__)
 
 SAID = 300  # characters of an answer that is not JSON
-
-
-class KeyRefused(LawfulError):
-    """The server wants an API key, or another one. Waiting does not help."""
 
 
 def connect(url: str, options: ServerOptions) -> ServerClient:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete, func, insert, select, tuple_, update
+from sqlalchemy import bindparam, delete, func, insert, select, tuple_, update
 from sqlalchemy.orm import Session
 
 from attribution.catalog.columns import now
@@ -144,9 +144,26 @@ def pending_items(
 
 
 def record_outcomes(session: Session, job_id: UUID, outcomes: Sequence[ItemOutcome]) -> None:
-    """Note what became of some files of a job."""
+    """Note what became of some files of a job; one that has an outcome keeps it.
+
+    So a worker that was taken for dead cannot turn what its successor added into what it knows.
+    """
+    table = IngestItem.__table__
+    noting = (
+        update(IngestItem)
+        .where(
+            table.c.job_id == job_id,
+            table.c.position == bindparam("at"),
+            table.c.outcome == Outcome.PENDING,
+        )
+        .values(outcome=bindparam("became"), reason=bindparam("why"), artwork_id=bindparam("work"))
+    )
     if outcomes:
-        session.execute(update(IngestItem), [vars(one) | {"job_id": job_id} for one in outcomes])
+        rows = [
+            {"at": one.position, "became": one.outcome, "why": one.reason, "work": one.artwork_id}
+            for one in outcomes
+        ]
+        session.connection().execute(noting, rows)
 
 
 def job_progress(session: Session, job_id: UUID) -> tuple[int, int]:
