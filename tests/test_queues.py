@@ -1,0 +1,112 @@
+"""Messages: which queue they go to, what is in them, what a lost broker leaves behind."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from redis import Redis
+
+from attribution.catalog import queries
+from attribution.config import Settings
+from attribution.services import Stores, open_stores
+from ingest.application import QUEUES, make_app
+from ingest.dispatch import send
+from ingest.jobs import BrokerQueue
+from ingest.listing import plan
+from ingest.sources import read_source
+from ingest.tasks import RECONCILE, SWEEP
+from ingest.uploads import Described, accept
+from tests.portfolios import portfolio
+
+
+@pytest.fixture
+def broker(redis_url: str) -> Iterator[Redis]:
+    """Give an empty broker."""
+    with Redis.from_url(redis_url) as client:
+        client.flushall()
+        yield client
+
+
+@pytest.fixture
+def stores(tmp_path: Path, redis_url: str) -> Iterator[Stores]:
+    """Open a catalogue whose jobs go to the broker."""
+    with open_stores(Settings(home=tmp_path / "home", broker_url=redis_url)) as opened:
+        yield opened
+
+
+def waiting(broker: Redis) -> dict[str, list[Any]]:
+    """Return the arguments of the messages in every queue."""
+    found: dict[str, list[Any]] = {}
+    for queue in QUEUES:
+        messages = [json.loads(one) for one in broker.lrange(queue, 0, -1)]
+        found[queue] = [json.loads(_decoded(one["body"]))[0] for one in messages]
+    return found
+
+
+def _decoded(body: str) -> bytes:
+    import base64
+
+    return base64.b64decode(body)
+
+
+def test_every_kind_has_its_queue(stores: Stores, broker: Redis, tmp_path: Path) -> None:
+    """A batch goes to `encode`, a listing to `ingest`, maintenance to its own; each once."""
+    queue = BrokerQueue(stores)
+    job = plan(stores, "p", read_source(portfolio(tmp_path / "p")), staged=queue.staged)
+    queue.submit(job)
+    with (tmp_path / "p" / "artist-0" / "work-0.png").open("rb") as file:
+        upload = accept(stores, file, "a.png", Described(artist="Ann"))
+    queue.submit(upload)
+    app = make_app(stores.settings)
+    app.send_task(SWEEP)
+    app.send_task(RECONCILE)
+
+    assert waiting(broker) == {
+        "ingest": [[str(upload), 0]],
+        "encode": [[str(job), 1]],
+        "maintenance": [[], []],
+    }
+
+
+def test_bytes_wait_in_the_store(stores: Stores, broker: Redis, tmp_path: Path) -> None:
+    """A message has an id; the file is where any worker finds it."""
+    job = plan(stores, "p", read_source(portfolio(tmp_path / "p")), staged=True)
+    BrokerQueue(stores).submit(job)
+
+    with stores.sessions() as session:
+        items = list(queries.all_items(session, job))
+    assert len(items) == 12
+    for item in items:
+        assert item.sha256
+        assert stores.store.incoming(job, item.sha256) == Path(item.path).read_bytes()
+    (message,) = broker.lrange("encode", 0, -1)
+    assert len(message) < 5_000
+
+
+def test_a_broker_that_is_away_loses_nothing(
+    stores: Stores, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What cannot be sent stays unsent in SQL, and the sweep finds it."""
+    job = plan(stores, "p", read_source(portfolio(tmp_path / "p")), staged=True)
+    app = make_app(stores.settings.model_copy(update={"broker_url": "redis://127.0.0.1:1/0"}))
+
+    send(app, stores.sessions, [(job, 1)])
+
+    assert "1 batches wait" in caplog.text
+    with stores.sessions.begin() as session:
+        assert queries.sweep(session) == [(job, 1)]
+
+
+def test_a_worker_keeps_what_it_has_not_done(redis_url: str) -> None:
+    """Acknowledged late, one at a time, JSON alone, ended after a time; given back only then."""
+    settings = Settings(broker_url=redis_url, batch_time_limit_s=600)
+    conf = make_app(settings).conf
+
+    assert (conf.task_acks_late, conf.task_reject_on_worker_lost) == (True, True)
+    assert (conf.worker_prefetch_multiplier, conf.accept_content) == (1, ["json"])
+    assert conf.task_time_limit == 600
+    assert conf.broker_transport_options == {"visibility_timeout": 660}
