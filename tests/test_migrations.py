@@ -9,12 +9,14 @@ import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import Connection, inspect, text
+from sqlalchemy import URL, Connection, inspect, text
 
-from attribution.catalog import schema
+from attribution.catalog import database as database_module
+from attribution.catalog import queries, schema
 from attribution.catalog.database import Database, connect
 from attribution.catalog.models import Base
-from attribution.errors import SchemaMismatch
+from attribution.errors import BackendUnavailable, SchemaMismatch
+from tests.postgres import fresh_database
 
 
 def test_upgrade_makes_the_tables_of_the_models(empty_database: Database) -> None:
@@ -105,3 +107,52 @@ def test_alembic_check_finds_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyP
     command.check(config)  # raises where models and tables differ
 
     assert (tmp_path / "new" / "lawful.db").exists()
+
+
+def test_a_migration_does_not_wait_for_ever(postgres: URL, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Behind a table that another transaction holds it gives up, says so, and changes nothing."""
+    monkeypatch.setattr(database_module, "LOCK_TIMEOUT_S", 1)
+    with fresh_database(postgres) as url:
+        database, other = connect(url), connect(url)
+        with database.migrating() as connection:
+            command.upgrade(schema.configuration(connection), "20261124_initial")
+        with other.engine.begin() as holding:
+            holding.execute(text("LOCK TABLE artworks IN ACCESS SHARE MODE"))
+            with pytest.raises(BackendUnavailable, match="lock timeout"):
+                database.upgrade()
+        assert database.current_revision() == "20261124_initial"
+        database.upgrade()
+        database.check_schema()
+        for one in (database, other):
+            one.dispose()
+
+
+def test_unfinished_jobs_and_counts_survive_the_upgrade(empty_database: Database) -> None:
+    """What an earlier version left half done goes on, and works are counted on their artists."""
+    with empty_database.migrating() as connection:
+        command.upgrade(schema.configuration(connection), "20261124_initial")
+        for statement in OF_AN_EARLIER_VERSION.split(";"):
+            connection.execute(text(statement))
+
+    empty_database.upgrade()
+
+    with empty_database.sessions() as session:
+        ((job_id, number),) = queries.open_batches(session)
+        batch = queries.batch_by_key(session, (job_id, number))
+        assert (number, batch.first, batch.stop) == (1, 0, 2)
+        assert queries.searchable(session) == (1, 1)
+
+
+OF_AN_EARLIER_VERSION = """
+INSERT INTO artists VALUES
+  ('22222222222222222222222222222222', 'ann', 'Ann', 'ann', '{}', '2026-01-01 00:00:00');
+INSERT INTO artworks (id, artist_id, sha256, pixel_sha256, phash, tags, consent_index,
+  consent_display, consent_train, consent_generate, status, facts, rights, created_at) VALUES
+  ('33333333333333333333333333333333', '22222222222222222222222222222222', 'a', 'b', 'c', '[]',
+  true, true, false, false, 'indexed', '{}', '{}', '2026-01-01 00:00:00');
+INSERT INTO ingest_jobs (id, source, status, created_at) VALUES
+  ('11111111111111111111111111111111', 'p', 'running', '2026-01-01 00:00:00');
+INSERT INTO ingest_items (job_id, position, path, artist, details, outcome) VALUES
+  ('11111111111111111111111111111111', 0, 'p', 'Ann', '{}', 'added'),
+  ('11111111111111111111111111111111', 1, 'q', 'Ann', '{}', 'pending')
+"""

@@ -44,7 +44,10 @@ def list_jobs(
     if as_json:
         print_json({"jobs": [_facts(job, *progress[job.id]) for job in jobs]})
         return
-    table = Table("id", "status", "files", "begun", "source", box=None, pad_edge=False)
+    table = Table(box=None, pad_edge=False)
+    for name in ("id", "status", "files", "begun"):
+        table.add_column(name, no_wrap=True)
+    table.add_column("source", overflow="fold")
     for job in jobs:
         done, total = progress[job.id]
         begun = f"{job.created_at:%Y-%m-%d %H:%M}"
