@@ -16,11 +16,13 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 from uuid import UUID
 
 import numpy as np
+import psutil
 
 from attribution import voting
 from attribution.catalog import queries
@@ -102,12 +104,16 @@ def memory(data: Path, limit: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         works = copies(distinct(data, limit), Path(folder) / "works")
         command = [Path(sys.executable).with_name("lawful"), "ingest", works, "--json"]
-        process = subprocess.Popen(  # noqa: S603 - our own command
+        process = psutil.Popen(
             command, env={**os.environ, "LAWFUL_HOME": folder}, stdout=subprocess.DEVNULL
         )
-        _, status, usage = os.wait4(process.pid, 0)
+        peak = 0
+        while process.poll() is None:  # what wait4 says begins with the size of who started it
+            with suppress(psutil.NoSuchProcess):
+                peak = max(peak, process.memory_info().rss)
+            time.sleep(0.1)
         count = sum(1 for path in works.rglob("*") if path.is_file())
-    print(f"{count} works: peak memory {usage.ru_maxrss / 1024:.0f} MiB, status {status}")
+    print(f"{count} works: peak memory {peak / 2**20:.0f} MiB, status {process.returncode}")
 
 
 def lookups(size: int) -> None:

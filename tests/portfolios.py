@@ -57,7 +57,7 @@ def has_ended(stores: Stores, job_id: UUID) -> bool:
         return queries.job_by_id(session, job_id).status not in {"listing", "queued", "running"}
 
 
-def wait_until(true: Callable[[], bool], *, timeout_s: float = 20) -> None:
+def wait_until(true: Callable[[], bool], *, timeout_s: float = 60) -> None:
     """Wait until something is so."""
     deadline = time.monotonic() + timeout_s
     while time.monotonic() < deadline:
