@@ -14,6 +14,7 @@ which float64 holds exactly (one chunk), and one over 2^31 works less than 2^63 
 from __future__ import annotations
 
 import hashlib
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -75,10 +76,11 @@ class Statistics:
         for start in range(0, len(rows), CHUNK):
             fixed = np.rint(rows[start : start + CHUNK].astype(np.float64) * ONE)
             self.gram += _triangle(fixed.T @ fixed)
-            of = artists[start : start + CHUNK]
-            for artist in set(of):
-                own = fixed[[one == artist for one in of]]
-                self._count(artist, len(own), own.sum(0).astype(np.int64))
+            positions: dict[UUID, list[int]] = defaultdict(list)
+            for position, artist in enumerate(artists[start : start + CHUNK]):
+                positions[artist].append(position)
+            for artist, own in positions.items():
+                self._count(artist, len(own), fixed[own].sum(0).astype(np.int64))
         self._check()
 
     def merge(self, other: Statistics, *, by: int = 1) -> None:
@@ -184,7 +186,8 @@ def fit(statistics: Statistics, dims: Mapping[str, int]) -> Classifier | None:
     means = sums / works[:, None]
     centre = means.mean(0)
     total, count = _square(statistics.gram, statistics.width), works.sum()
-    within = total - sums.T @ means
+    scaled = sums / np.sqrt(works)[:, None]
+    within = total - scaled.T @ scaled
     spread = np.diag(total) / count - (sums.sum(0) / count) ** 2
     names = sorted(dims)
     ends = np.cumsum([dims[name] for name in names])[:-1]

@@ -39,12 +39,14 @@ class Fitted:
         with self._lock, snapshot(self._sessions) as session:
             stamp = queries.statistics_stamp(session, self._fingerprint)
             if stamp != self._stamp:
-                started = time.monotonic()
                 self._classifier = self._solve(session) if stamp else None
                 self._stamp = stamp
-                log.info("classifier solved in %.3f s", time.monotonic() - started)
             return self._classifier
 
     def _solve(self, session: Session) -> Classifier | None:
-        width = sum(self._dims.values())
-        return fit(queries.statistics_of(session, self._fingerprint, width), self._dims)
+        started, width = time.monotonic(), sum(self._dims.values())
+        statistics = queries.statistics_of(session, self._fingerprint, width)
+        classifier = fit(statistics, self._dims)
+        seconds = time.monotonic() - started
+        log.info("classifier of %d artists solved in %.3f s", len(statistics.works), seconds)
+        return classifier
