@@ -116,26 +116,27 @@ class Statistics:
             del self.works[artist], self.sums[artist]
 
     def _check(self) -> None:
-        if len(self.gram) and int(np.abs(self.gram).max()) >= LARGEST:
+        if len(self.gram) and max(int(self.gram.max()), -int(self.gram.min())) >= LARGEST:
             raise BadInput("too many works for one set of statistics: sums no longer fit 64 bits")
 
 
 def _triangle(square: Numbers) -> Integers:
-    return square[_upper(len(square))].astype(np.int64)
+    return square.ravel()[_upper(len(square))].astype(np.int64)
 
 
 def _square(triangle: Integers, width: int) -> Numbers:
     """Return the symmetric matrix in units of 1, shape (width, width)."""
     full = np.zeros((width, width))
-    full[_upper(width)] = triangle / ONE**2
+    full.ravel()[_upper(width)] = triangle / ONE**2
     lower = np.tril_indices(width, -1)
     full[lower] = full.T[lower]
     return full
 
 
 @cache
-def _upper(width: int) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
-    return np.triu_indices(width)
+def _upper(width: int) -> npt.NDArray[np.intp]:
+    """Return where the upper triangle lies in a flattened matrix."""
+    return np.flatnonzero(np.triu(np.ones((width, width), bool)))
 
 
 @dataclass(frozen=True, eq=False)
