@@ -1,12 +1,13 @@
 """The use cases: whose work an image draws on, and which works match a search.
 
 Reads from top to bottom like the README. What is *known* comes from the catalogue, what is
-*near* from the index, what that *means* from `voting`; nothing here computes.
+*near* from the index, what that *means* from `voting`, with the classifier beside it; nothing here
+computes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import UUID, uuid4
@@ -19,6 +20,7 @@ from attribution import voting
 from attribution.catalog import queries
 from attribution.catalog.models import Artwork, ArtworkStatus
 from attribution.errors import BadInput
+from attribution.fitted import Fitted
 from attribution.images import CheckedImage, hamming
 from attribution.index.vector_index import VectorIndex
 from attribution.ports import Encoder, TextEncoder
@@ -69,12 +71,16 @@ class Attributor:
         *,
         profile: str,
         fingerprint: str,
+        voters: Collection[str] = (voting.NEIGHBOURS, voting.CLASSIFIER),
     ) -> None:
         self._sessions = sessions
         self._encoders = encoders
         self._index = index
         self._profile = profile
         self._fingerprint = fingerprint
+        self._voters = voters
+        dims = {name: width for one in encoders for name, width in one.info.vectors.items()}
+        self._fitted = Fitted(sessions, fingerprint, dims)
 
     def attribute(self, image: CheckedImage, *, limit: int = 5) -> Attribution:
         """Rank the artists an image most resembles, with the works that speak for each.
@@ -83,12 +89,12 @@ class Attributor:
         by its id.
         """
         vectors = self._encode(image)
-        neighbours = self._index.neighbours(Probe(vectors), limit=voting.NEIGHBOURS)
+        neighbours = self._index.neighbours(Probe(vectors), limit=voting.NEAREST)
+        shares = self._shares(vectors)
         with self._sessions.begin() as session:
             rows = queries.artworks_by_id(session, _ids(neighbours), status=ArtworkStatus.INDEXED)
             neighbours = _known(neighbours, rows)
-            sizes = {row.artist.id: row.artist.works for row in rows.values()}
-            votes = voting.cast_votes(neighbours, sizes)
+            votes = self._votes(neighbours, rows, shares)
             copy = self._find_copy(session, image, rows)
             searched = self._searched(session)
             answer = Attribution(
@@ -99,7 +105,7 @@ class Attributor:
                 copy_of=copy,
                 artists=self._candidates(session, votes[:limit], rows, vectors),
                 searched=searched,
-                notes=_notes(image, searched.artists),
+                notes=(*image.facts.notes, *self._notes(searched, shares)),
             )
             queries.record_attribution(session, ANSWER.dump_python(answer, mode="json"))
         return answer
@@ -138,6 +144,24 @@ class Attributor:
             for name, rows in encoder.encode([image.rgb]).items():
                 vectors[name] = rows[0]
         return vectors
+
+    def _shares(self, vectors: Mapping[str, Vector]) -> Mapping[UUID, float]:
+        """Ask the second voter; it says nothing when switched off, or while it knows nobody."""
+        if voting.CLASSIFIER not in self._voters:
+            return {}
+        classifier = self._fitted.current()
+        return classifier.shares(vectors) if classifier else {}
+
+    def _votes(
+        self,
+        neighbours: Mapping[str, Sequence[Neighbour]],
+        rows: Mapping[UUID, Artwork],
+        shares: Mapping[UUID, float],
+    ) -> list[Vote]:
+        if voting.NEIGHBOURS not in self._voters:
+            return voting.join_votes([], shares)
+        sizes = {row.artist.id: row.artist.works for row in rows.values()}
+        return voting.join_votes(voting.cast_votes(neighbours, sizes), shares)
 
     def _probe(self, query: SearchQuery) -> Probe:
         text = query.text.strip() if query.text else None
@@ -189,7 +213,12 @@ class Attributor:
         vectors: Mapping[str, Vector],
     ) -> tuple[Candidate, ...]:
         artists = queries.artists_by_id(session, [vote.artist_id for vote in votes])
-        shown = {vote.artist_id: vote.works[:WORKS_PER_ARTIST] for vote in votes}
+        rows = dict(rows)
+        shown = {
+            vote.artist_id: vote.works[:WORKS_PER_ARTIST]
+            or self._nearest(session, vote.artist_id, rows, vectors)
+            for vote in votes
+        }
         stored = self._index.vectors([work for works in shown.values() for work in works])
         return tuple(
             Candidate(
@@ -202,9 +231,34 @@ class Attributor:
                     for work in shown[vote.artist_id]
                     if work in stored  # one may have been withdrawn meanwhile
                 ),
+                voters=vote.voters,
             )
             for vote in votes
+            if artists[vote.artist_id].works  # all may have been withdrawn meanwhile
         )
+
+    def _nearest(
+        self,
+        session: Session,
+        artist_id: UUID,
+        rows: dict[UUID, Artwork],
+        vectors: Mapping[str, Vector],
+    ) -> tuple[UUID, ...]:
+        """Return the nearest works of an artist whom no neighbour spoke for; adds their rows."""
+        where = Where(artist_ids=(artist_id,))
+        found = self._index.neighbours(Probe(vectors), limit=WORKS_PER_ARTIST, where=where)
+        own = queries.artworks_by_id(session, _ids(found), status=ArtworkStatus.INDEXED)
+        rows |= own
+        fused = voting.cast_votes(_known(found, own), {})
+        return fused[0].works[:WORKS_PER_ARTIST] if fused else ()
+
+    def _notes(self, searched: Searched, shares: Mapping[UUID, float]) -> Iterator[str]:
+        if searched.artists < voting.FEWEST_ARTISTS:
+            yield (
+                f"only {searched.artists} artists are registered: nobody can stand out among so few"
+            )
+        if searched.works and not shares and voting.CLASSIFIER in self._voters:
+            yield "the classifier is not made yet (`lawful reconcile --repair`): neighbours alone"
 
     def _searched(self, session: Session) -> Searched:
         artists, works = queries.searchable(session)
@@ -232,13 +286,6 @@ def _verdict(copy: CopyMatch | None, votes: Sequence[Vote], artists: int) -> Ver
     if votes and votes[0].share >= voting.stands_out(artists):
         return Verdict.CANDIDATES
     return Verdict.ABSTAIN
-
-
-def _notes(image: CheckedImage, artists: int) -> tuple[str, ...]:
-    if artists >= voting.FEWEST_ARTISTS:
-        return image.facts.notes
-    few = f"only {artists} artists are registered: nobody can stand out among so few"
-    return (*image.facts.notes, few)
 
 
 def _copy(session: Session, work: Artwork, *, match: str, distance: int) -> CopyMatch:

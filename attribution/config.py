@@ -8,7 +8,7 @@ empty counts as not set.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated, Literal, TypeVar
 
 from platformdirs import user_data_path
 from pydantic import Field, SecretStr, field_validator
@@ -42,6 +42,10 @@ class Settings(BaseSettings):
     broker_url: str = ""  # redis://… of Celery workers; empty: jobs run in the process at hand
     profile: str = "starter"  # a name, or the path of a TOML file with encoders of your own
     device: str = "cpu"  # "cpu", "cuda", "cuda:1", "mps"
+    voters: Annotated[list[Literal["neighbours", "classifier"]], Field(min_length=1)] = [
+        "neighbours",
+        "classifier",
+    ]  # who names artists; evidence and copies come from the neighbours in any case
     batch_size: Annotated[int, Field(ge=1, le=1024)] = 32  # images per call of an encoder
 
     job_lease_s: Annotated[float, Field(ge=1, le=3600)] = 30  # after it a silent worker is dead

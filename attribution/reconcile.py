@@ -1,4 +1,4 @@
-"""Compare catalogue and index, and repair the index: SQL is the truth, points are a projection.
+"""Compare catalogue, index and classifier, and repair: SQL is the truth, the rest is derived.
 
 Both are read in the order of their ids, a page at a time, like two sorted lists. What differs is
 looked at a second time before it counts: works come and go meanwhile.
@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 from uuid import UUID
 
+from attribution.audit import audit_all
 from attribution.catalog import queries
 from attribution.catalog.models import Artwork, ArtworkStatus
 from attribution.catalog.models import Collection as CollectionRow
@@ -37,6 +38,7 @@ class Report:
     stale: int  # points that say something else than the catalogue
     miscounted: int  # artists whose number of works was wrong
     unfinished_withdrawals: int
+    statistics: int  # artists of whom the classifier does not know what the catalogue does
     lost: int  # missing points whose vectors were not kept: to be ingested again
     repaired: bool
     examples: dict[str, list[str]]
@@ -50,6 +52,7 @@ class Report:
             + self.stale
             + self.miscounted
             + self.unfinished_withdrawals
+            + self.statistics
         )
 
     def as_json(self) -> dict[str, Any]:
@@ -70,7 +73,8 @@ def reconcile(stores: Stores, index: VectorIndex, *, repair: bool) -> Report:
     """Compare every indexed work with its point, and mend what differs where `repair` is true.
 
     Missing and stale points are written from the kept vectors, orphaned ones deleted, counts set
-    right, interrupted withdrawals finished. A work whose vectors were not kept is marked as failed.
+    right, the classifier's statistics mended, interrupted withdrawals finished. A work whose
+    vectors were not kept is marked as failed.
     Memory: a page of each side, and sixteen bytes for every difference.
     """
     with stores.sessions() as session:
@@ -85,6 +89,8 @@ def reconcile(stores: Stores, index: VectorIndex, *, repair: bool) -> Report:
         index.delete(found.orphaned)
         with stores.sessions.begin() as session:
             queries.recount(session, queries.miscounted(session))
+    statistics = audit_all(stores, repair=repair)
+    if repair:
         for withdrawal in withdrawals:
             finish(stores, index, withdrawal)
         index.flush()
@@ -96,6 +102,7 @@ def reconcile(stores: Stores, index: VectorIndex, *, repair: bool) -> Report:
         stale=len(found.stale),
         miscounted=len(wrong_counts),
         unfinished_withdrawals=len(withdrawals),
+        statistics=statistics,
         lost=lost,
         repaired=repair,
         examples={

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from PIL.Image import Image
 
+from attribution.audit import audit, mend
 from attribution.catalog import queries
 from attribution.catalog.models import Collection
 from attribution.encoders.profiles import fingerprint, load_encoders
@@ -44,13 +45,17 @@ def make_anew(stores: Stores, *, progress: Progress) -> tuple[int, int]:
 def rebuild(
     stores: Stores, index: VectorIndex, collection: Collection, *, progress: Progress
 ) -> int:
-    """Write a point for every indexed work from its kept vectors; returns how many have none."""
+    """Write a point for every indexed work from its kept vectors; returns how many have none.
+
+    The classifier's statistics are compared with the same vectors, and mended.
+    """
     lost, done, total = 0, 0, _total(stores)
     for page in indexed_pages(stores, PAGE):
         lost += write_points(stores, index, collection, [row.id for row in page])
         done += len(page)
         progress(done, total)
     index.flush()
+    mend(stores, audit(stores, collection))
     return lost
 
 

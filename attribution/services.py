@@ -113,6 +113,7 @@ def open_services(settings: Settings) -> Iterator[Services]:
                     index,
                     profile=settings.profile,
                     fingerprint=collection.fingerprint,
+                    voters=settings.voters,
                 ),
             )
 

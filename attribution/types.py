@@ -118,12 +118,13 @@ class Hit:
 
 @dataclass(frozen=True)
 class Vote:
-    """What the neighbours say for one artist; all votes of an answer sum to 1."""
+    """What the voters say for one artist; the shares of all artists sum to 1."""
 
     artist_id: UUID
     share: float
-    spaces: Mapping[str, float]  # the part of `share` that each space gave
+    spaces: Mapping[str, float]  # the part of `share` that the neighbours in each space gave
     works: tuple[UUID, ...]  # the neighbours behind it, heaviest first
+    voters: Mapping[str, float]  # the part of `share` that each voter gave
 
 
 class Verdict(StrEnum):
@@ -150,8 +151,9 @@ class Candidate:
     slug: str
     name: str
     score: float  # share of the vote, not a probability
-    spaces: Mapping[str, float]
+    spaces: Mapping[str, float]  # the neighbours' part of it, by space
     works: tuple[Evidence, ...]
+    voters: Mapping[str, float] = field(default_factory=dict)  # the part that each voter gave
 
 
 @dataclass(frozen=True)

@@ -1,15 +1,19 @@
-"""Neighbours become votes: pure arithmetic, no engine and no database.
+"""Neighbours and classifier become votes: pure arithmetic, no engine and no database.
 
 Every space (named vector) has one vote to give. It gives it to the artists of the nearest works,
 by how far each work rises above the space's own background, so that a space in which everything
 looks alike cannot outshout one that discriminates. An artist with many works would collect many
 small votes by number alone; dividing by a power of the portfolio's size takes that away.
+
+The classifier (`attribution.classifier`) is the second voter. Where the neighbours see single
+works, it sees what all works of an artist have in common, and how far works of one hand differ.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from heapq import nlargest
 from uuid import UUID
 
 import numpy as np
@@ -18,10 +22,13 @@ import numpy.typing as npt
 from attribution.types import Neighbour, Vote
 
 SPACE_WEIGHTS: Mapping[str, float] = {"clip": 1.0, "vae_style": 0.5, "vae_layout": 0.25}
-NEIGHBOURS = 50
+NEAREST = 50  # works asked for in each space
+NEIGHBOURS, CLASSIFIER = "neighbours", "classifier"  # the voters
+CLASSIFIER_WEIGHT = 0.5  # its part of the vote
+NAMED = 50  # artists that the classifier may name by itself
 TEMPERATURE = 1.0
 DAMPING = 0.3
-STANDS_OUT = 0.3  # share of the vote from which a leader counts among many artists
+STANDS_OUT = 0.25  # share of the vote from which a leader counts among many artists
 FEWEST_ARTISTS = 3  # among fewer a large share says nothing
 
 
@@ -48,11 +55,36 @@ def cast_votes(
             shares[hit.artist_id][name] = shares[hit.artist_id].get(name, 0.0) + part
             works = behind[hit.artist_id]
             works[hit.id] = works.get(hit.id, 0.0) + part
-    votes = [
-        Vote(artist, sum(by_space.values()), by_space, _heaviest_first(behind[artist]))
-        for artist, by_space in shares.items()
-    ]
-    return sorted(votes, key=lambda vote: (-vote.share, vote.artist_id))
+    votes = []
+    for artist, by_space in shares.items():
+        share = sum(by_space.values())
+        evidence = _heaviest_first(behind[artist])
+        votes.append(Vote(artist, share, by_space, evidence, {NEIGHBOURS: share}))
+    return _best_first(votes)
+
+
+def join_votes(
+    votes: Sequence[Vote], shares: Mapping[UUID, float], *, weight: float = CLASSIFIER_WEIGHT
+) -> list[Vote]:
+    """Mix the neighbours' votes with the classifier's shares, each summing to 1; best first.
+
+    (1 - w) v + w s, a linear opinion pool (Stone 1961): what each voter gave can be told apart, and
+    a voter that knows nothing only flattens. Without votes, or without shares, the other one
+    decides alone. Artists that only the classifier names are left out behind its first few.
+    """
+    if not shares:
+        return list(votes)
+    weight = weight if votes else 1.0
+    by_artist = {vote.artist_id: vote for vote in votes}
+    first = nlargest(NAMED, shares, key=lambda artist: (shares[artist], artist))
+    joined = []
+    for artist in {*by_artist, *first}:
+        vote = by_artist.get(artist, Vote(artist, 0.0, {}, (), {}))
+        neighbours, classifier = (1 - weight) * vote.share, weight * shares.get(artist, 0.0)
+        spaces = {space: (1 - weight) * part for space, part in vote.spaces.items()}
+        parts = {CLASSIFIER: classifier} | ({NEIGHBOURS: neighbours} if votes else {})
+        joined.append(Vote(artist, neighbours + classifier, spaces, vote.works, parts))
+    return _best_first(joined)
 
 
 def stands_out(artists: int) -> float:
@@ -72,6 +104,10 @@ def _weigh(hits: Sequence[Neighbour], sizes: Mapping[UUID, int]) -> npt.NDArray[
     )
     parts /= parts.sum()
     return parts
+
+
+def _best_first(votes: Sequence[Vote]) -> list[Vote]:
+    return sorted(votes, key=lambda vote: (-vote.share, vote.artist_id))
 
 
 def _heaviest_first(works: Mapping[UUID, float]) -> tuple[UUID, ...]:

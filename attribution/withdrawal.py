@@ -13,6 +13,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
+from attribution.audit import audit
 from attribution.catalog import queries
 from attribution.catalog.columns import now
 from attribution.catalog.models import ArtworkStatus, Withdrawal
@@ -22,6 +23,7 @@ from attribution.services import Stores
 from attribution.types import Where
 
 AT_ONCE = 1_000  # works in one statement
+REBUILT = 10_000  # works up to which a receipt compares the classifier with a rebuild: a second
 
 T = TypeVar("T")
 
@@ -63,6 +65,7 @@ def finish(stores: Stores, index: VectorIndex, withdrawal_id: UUID) -> Withdrawa
             for one in works.values()
         ),
     }
+    statistics = request.receipt.get("statistics", {}) | _proof(stores)
     with stores.sessions.begin() as session:
         request = queries.withdrawal_by_id(session, withdrawal_id)
         removed: dict[str, int] = dict(request.receipt["removed"])
@@ -73,7 +76,12 @@ def finish(stores: Stores, index: VectorIndex, withdrawal_id: UUID) -> Withdrawa
         ):
             removed[name] = removed.get(name, 0) + count
         after = _counts(session, index, request.artist_id)
-        request.receipt = request.receipt | {"removed": removed, "after": after, "left": left}
+        request.receipt = request.receipt | {
+            "removed": removed,
+            "after": after,
+            "left": left,
+            "statistics": statistics,
+        }
         if not any(left.values()):
             request.completed_at = now()
     return request
@@ -95,7 +103,7 @@ def _request(
     earlier = queries.last_withdrawal(session, artist_id, artwork_id)
     if not states and earlier is not None:
         return earlier
-    before = _counts(session, index, artist_id)
+    before, statistics = _counts(session, index, artist_id), _digest(session)
     removed: dict[str, int] = {}
     for few in _few(list(states)):
         for name, count in queries.bury_works(session, few, reason).items():
@@ -112,6 +120,7 @@ def _request(
             "indexed": sum(status is ArtworkStatus.INDEXED for status in states.values()),
             "before": before,
             "removed": removed,
+            "statistics": {"before": statistics},
         },
     )
     session.add(request)
@@ -128,6 +137,29 @@ def _counts(session: Session, index: VectorIndex, artist_id: UUID) -> dict[str, 
         "points": index.count(),
         "points of the artist": index.count(Where(artist_ids=(artist_id,))),
     }
+
+
+def _digest(session: Session) -> str | None:
+    """Return the digest of the classifier's statistics; None where there are none."""
+    live = queries.live_collection(session)
+    if live is None or not queries.times_mended(session, live.fingerprint):
+        return None
+    return queries.statistics_of(session, live.fingerprint, sum(live.dims.values())).digest()
+
+
+def _proof(stores: Stores) -> dict[str, Any]:
+    """Return what the receipt says of the classifier: its sums, and whether a rebuild has the same.
+
+    A rebuild adds up the vectors of all works that are left. Among very many works that takes
+    too long to wait for: there it is done by the next `reconcile`, and None stands here.
+    """
+    with stores.sessions() as session:
+        live = queries.live_collection(session)
+        works = queries.searchable(session)[1]
+        if live is None or works > REBUILT:
+            return {"after": _digest(session), "equals a rebuild": None}
+    found = audit(stores, live)
+    return {"after": found.digest, "works": found.works, "equals a rebuild": not found.differences}
 
 
 def _few(rows: Sequence[T]) -> list[Sequence[T]]:

@@ -132,7 +132,7 @@ def lookups(size: int) -> None:
         for _ in range(LOOKUPS):
             probe = Probe(_vectors(rng))
             started = time.perf_counter()
-            voting.cast_votes(index.neighbours(probe, limit=voting.NEIGHBOURS), sizes)
+            voting.cast_votes(index.neighbours(probe, limit=voting.NEAREST), sizes)
             times.append((time.perf_counter() - started) * 1e3)
         p50, p95 = np.percentile(times, [50, 95])
         files = [file.stat() for file in Path(folder).rglob("*") if file.is_file()]

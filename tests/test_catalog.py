@@ -536,7 +536,7 @@ def test_lists_and_batches_take_few_statements(database: Database) -> None:
         queries.list_artists(session)
 
     assert len(page.items) == 64
-    assert writing <= 10
+    assert writing <= 12
     assert len(statements) <= 4
 
 

@@ -15,6 +15,11 @@ if TYPE_CHECKING:
     from attribution.config import Settings
 
 DIFFERED = 4  # exit code of reconcile: something differs and was not repaired
+FORGOTTEN = {  # what a receipt says of the classifier's sums
+    True: "as if these works had never been there, compared with a rebuild",
+    False: "differs from a rebuild; run `lawful reconcile --repair`",
+    None: "these works were taken out; `lawful reconcile` compares with a rebuild",
+}
 Json = Annotated[bool, typer.Option("--json", help="One object.")]
 
 
@@ -110,6 +115,8 @@ def withdraw(
     for name, count in receipt["removed"].items():
         table.add_row(name, str(count))
     console.print(table)
+    proof = receipt.get("statistics", {})
+    console.print(f"classifier: {FORGOTTEN[proof.get('equals a rebuild')]}")
     if any(receipt["left"].values()):
         raise Conflict(f"not everything could be removed: {receipt['left']}; run the same again")
 

@@ -80,10 +80,13 @@ def _leg(hit: FoundWork, leg: str) -> str:
 
 def _ranking(answer: Attribution) -> Table:
     spaces = _spaces(work.similarity for artist in answer.artists for work in artist.works)
+    voters = _spaces(artist.voters for artist in answer.artists)
     table = Table(box=None, pad_edge=False, padding=(0, 1))
     table.add_column("  #", justify="right")
     table.add_column("artist", overflow="fold")
     table.add_column("share", justify="right")
+    for voter in voters:
+        table.add_column(voter, justify="right")
     table.add_column("works that speak for it", overflow="fold")
     for space in spaces:
         table.add_column(space, justify="right")
@@ -93,6 +96,7 @@ def _ranking(answer: Attribution) -> Table:
                 str(number) if line == 0 else "",
                 escape(plain(artist.name)) if line == 0 else "",
                 f"{artist.score:.0%}" if line == 0 else "",
+                *(f"{artist.voters.get(one, 0):.0%}" if line == 0 else "" for one in voters),
                 escape(plain(work.title or work.id)),
                 *(f"{work.similarity[space]:.2f}" for space in spaces),
             )

@@ -47,6 +47,15 @@ class Sessions(sessionmaker[Session]):
             yield session
 
 
+@contextmanager
+def snapshot(sessions: sessionmaker[Session]) -> Iterator[Session]:
+    """Open a session for reading in which every statement sees the same moment."""
+    with sessions() as session:
+        if session.get_bind().dialect.name == "postgresql":  # SQLite always reads so
+            session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
+        yield session
+
+
 @dataclass(frozen=True)
 class Database:
     """An open database; `dispose()` closes its connections."""

@@ -183,6 +183,28 @@ class Embedding(Base):
     vectors: Mapped[bytes]  # float32, little endian, one after the other by name
 
 
+class ClassifierArtist(Base):
+    """What the classifier knows of one artist: the sum of the works' vectors, in fixed point."""
+
+    __tablename__ = "classifier_artists"
+
+    fingerprint: Mapped[str] = mapped_column(String(64), primary_key=True)  # of the encoders
+    artist_id: Mapped[UUID] = mapped_column(ForeignKey("artists.id"), primary_key=True)
+    works: Mapped[int]
+    sums: Mapped[bytes]  # int64, little endian
+
+
+class ClassifierShard(Base):
+    """A part of Σ x xᵀ over all works, in fixed point; all parts together are the whole."""
+
+    __tablename__ = "classifier_shards"
+
+    fingerprint: Mapped[str] = mapped_column(String(64), primary_key=True)  # of the encoders
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    stamp: Mapped[UUID]  # another one after every change
+    gram: Mapped[bytes]  # int64, little endian, the upper triangle row by row; empty: zeros
+
+
 class IngestJob(Base):
     """One portfolio on its way in."""
 
@@ -310,4 +332,6 @@ class Collection(Base):
     profile: Mapped[str]
     fingerprint: Mapped[str]
     dims: Mapped[dict[str, int]]  # vector -> width
+    # How often the classifier's statistics were made or mended; 0: they never were complete.
+    statistics: Mapped[int] = mapped_column(default=1)  # of no work yet they are
     created_at: Mapped[datetime] = mapped_column(default=now)

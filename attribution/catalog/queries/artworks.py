@@ -22,6 +22,7 @@ from attribution.catalog.models import (
 )
 from attribution.catalog.queries.insert import insert_new
 from attribution.catalog.queries.pages import Page, check_limit, cut, moment_key
+from attribution.catalog.queries.statistics import count_vectors
 from attribution.errors import NotFound
 
 
@@ -149,7 +150,9 @@ def mark_indexed(session: Session, ids: Collection[UUID]) -> set[UUID]:
         .returning(Artwork.id, Artwork.artist_id)
     ).all()
     count_along(session, [artist for _, artist in fresh], 1)
-    return {work for work, _ in fresh}
+    works = {work for work, _ in fresh}
+    count_vectors(session, works, by=1)
+    return works
 
 
 def count_along(session: Session, artist_ids: Collection[UUID], by: int) -> None:
@@ -176,6 +179,7 @@ def forbid_display(session: Session, ids: Collection[UUID]) -> None:
 
 def mark_lost(session: Session, ids: Collection[UUID], reason: str) -> None:
     """Note why works that could be found cannot be any more."""
+    count_vectors(session, ids, by=-1)
     gone = session.scalars(
         update(Artwork)
         .where(Artwork.id.in_(ids), Artwork.status == ArtworkStatus.INDEXED)

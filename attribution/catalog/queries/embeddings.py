@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from attribution.catalog.models import Embedding
 from attribution.catalog.queries.insert import insert_new
+from attribution.catalog.queries.statistics import count_vectors, forget_statistics
 from attribution.types import Vector
 
 NUMBER = np.dtype("<f4")
@@ -19,12 +20,16 @@ NUMBER = np.dtype("<f4")
 def keep_vectors(
     session: Session, fingerprint: str, vectors: Mapping[UUID, Mapping[str, Vector]]
 ) -> None:
-    """Keep the named vectors of works; what is kept already stays."""
+    """Keep the named vectors of works; what is kept already stays.
+
+    The classifier counts those that are new and belong to indexed works.
+    """
     rows = [
         {"artwork_id": work, "fingerprint": fingerprint, "vectors": _packed(named)}
         for work, named in sorted(vectors.items())
     ]
-    insert_new(session, Embedding, rows)
+    new = insert_new(session, Embedding, rows, returning=Embedding.artwork_id)
+    count_vectors(session, new, by=1, fingerprint=fingerprint)
 
 
 def kept_vectors(
@@ -46,6 +51,7 @@ def forget_vectors(session: Session, ids: Collection[UUID]) -> int:
 def forget_encoders(session: Session, fingerprint: str) -> None:
     """Delete everything that these encoders made."""
     session.execute(delete(Embedding).where(Embedding.fingerprint == fingerprint))
+    forget_statistics(session, fingerprint)
 
 
 def _packed(named: Mapping[str, Vector]) -> bytes:

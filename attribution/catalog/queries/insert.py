@@ -3,22 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from attribution.catalog.models import Base
 
+T = TypeVar("T")
 
-def insert_new(session: Session, table: type[Base], rows: Sequence[Mapping[str, Any]]) -> None:
+
+def insert_new(
+    session: Session,
+    table: type[Base],
+    rows: Sequence[Mapping[str, Any]],
+    *,
+    returning: InstrumentedAttribute[T] | None = None,
+) -> list[T]:
     """Insert rows; leave out those that a unique constraint already has.
 
     A row that another transaction is just inserting is waited for, so that two processes may
-    bring the same work at the same time.
+    bring the same work at the same time. Returns a column of the rows that are new, if asked to.
     """
     if not rows:
-        return
+        return []
     is_sqlite = session.get_bind().dialect.name == "sqlite"
     insert = sqlite.insert if is_sqlite else postgresql.insert
-    session.execute(insert(table).on_conflict_do_nothing(), [dict(row) for row in rows])
+    new = insert(table).on_conflict_do_nothing()
+    values = [dict(row) for row in rows]
+    if returning is None:
+        session.execute(new, values)
+        return []
+    return list(session.scalars(new.returning(returning), values))

@@ -35,6 +35,7 @@ from attribution.catalog.queries.artworks import (
 from attribution.catalog.queries.embeddings import forget_vectors
 from attribution.catalog.queries.pages import Page, check_limit, cut, moment_key
 from attribution.catalog.queries.records import works_named
+from attribution.catalog.queries.statistics import count_vectors
 from attribution.errors import NotFound
 
 WIPED: Mapping[str, Any] = {
@@ -72,6 +73,7 @@ def bury_works(session: Session, ids: Collection[UUID], reason: str) -> dict[str
         .with_for_update()
     ).all()
     count_along(session, indexed, -1)
+    count_vectors(session, ids, by=-1)
     rows = session.execute(
         update(Artwork)
         .where(Artwork.id.in_(ids), Artwork.status != ArtworkStatus.WITHDRAWN)

@@ -1,0 +1,201 @@
+"""The second voter's arithmetic: an artist classifier that forgets exactly.
+
+A Gaussian for each artist, all of one covariance and of equal priors (Fisher 1936; Hastie,
+Tibshirani & Friedman, *The Elements of Statistical Learning*, 4.3), is a function of three sums
+over the works: x xᵀ over all of them, x and 1 over each artist's. Here these are integers: a vector
+is rounded to fixed point, so that adding a work and taking it away again leaves every bit as it
+was, in whatever order. Nothing else is ever fitted; scales and centres are made from the same sums,
+so a withdrawn work lives on in none of them. Knows no engine and no database.
+
+Bounds, for components of at most 1: a product is at most 2^32, a sum over 2^21 works at most 2^53,
+which float64 holds exactly (one chunk), and one over 2^31 works less than 2^63 (int64).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from uuid import UUID
+
+import numpy as np
+import numpy.typing as npt
+
+from attribution.errors import BadInput
+from attribution.types import Matrix, Vector
+
+Integers = npt.NDArray[np.int64]
+Numbers = npt.NDArray[np.float64]
+
+ONE = 2.0**16  # fixed point: what 1 is stored as
+CHUNK = 2**16  # works summed in float64 at once; 2^21 would still be exact
+LARGEST = 2**62  # of a sum; beyond it the next change might not fit
+LENGTH = 1.001  # of a component; vectors are L2-normalised in each space
+
+# Round numbers on a plateau, chosen on the training half of the artists (docs/benchmarks.md).
+BELIEF = 1.0  # ν, in works for each dimension
+DRAWN = 3.0  # κ, in works
+TEMPERATURE = 10.0
+FLOOR = 1e-6  # of a variance: about what rounding leaves
+
+
+class Statistics:
+    """Sums over works, or a difference of such sums; two are equal when every integer is.
+
+    `works` and `sums` have an entry for each artist: how many works, and their sum, shape (width,).
+    `gram` is the upper triangle of Σ x xᵀ, row by row, shape (width (width + 1) / 2,).
+    """
+
+    def __init__(self, width: int) -> None:
+        self.width = width
+        self.works: dict[UUID, int] = {}
+        self.sums: dict[UUID, Integers] = {}
+        self.gram: Integers = np.zeros(width * (width + 1) // 2, np.int64)
+
+    @classmethod
+    def of(cls, artists: Sequence[UUID], rows: Matrix) -> Statistics:
+        """Sum the works of these artists; `rows` has shape (len(artists), width)."""
+        made = cls(rows.shape[1])
+        made.add(artists, rows)
+        return made
+
+    def add(self, artists: Sequence[UUID], rows: Matrix) -> None:
+        """Add works: one row, all spaces one after the other, for each entry of `artists`.
+
+        Raises BadInput for another width, and for numbers that no unit vector has.
+        """
+        if rows.shape != (len(artists), self.width):
+            raise BadInput(
+                f"vectors of shape {rows.shape} do not fit statistics of {len(artists)} works "
+                f"and {self.width} dimensions; they were made by other encoders"
+            )
+        if not bool(np.all(np.abs(rows) <= LENGTH)):  # false for NaN as well
+            raise BadInput("a vector is not finite or not of length 1; the model is at fault")
+        for start in range(0, len(rows), CHUNK):
+            fixed = np.rint(rows[start : start + CHUNK].astype(np.float64) * ONE)
+            self.gram += _triangle(fixed.T @ fixed)
+            positions: dict[UUID, list[int]] = defaultdict(list)
+            for position, artist in enumerate(artists[start : start + CHUNK]):
+                positions[artist].append(position)
+            for artist, own in positions.items():
+                self._count(artist, len(own), fixed[own].sum(0).astype(np.int64))
+        self._check()
+
+    def merge(self, other: Statistics, *, by: int = 1) -> None:
+        """Add other statistics, or take them away (`by` −1); raises BadInput for another width."""
+        if other.width != self.width:
+            raise BadInput(
+                f"statistics of {other.width} dimensions cannot join those of {self.width}; "
+                f"they belong to other encoders"
+            )
+        self.gram += by * other.gram
+        for artist, works in other.works.items():
+            self._count(artist, by * works, by * other.sums[artist])
+        self._check()
+
+    def digest(self) -> str:
+        """Return the SHA-256 of every integer, hexadecimal: equal exactly when the sums are."""
+        found = hashlib.sha256(self.width.to_bytes(4, "little"))
+        for artist in sorted(self.works):
+            found.update(artist.bytes + self.works[artist].to_bytes(8, "little", signed=True))
+            found.update(self.sums[artist].astype("<i8").tobytes())
+        found.update(self.gram.astype("<i8").tobytes())
+        return found.hexdigest()
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is counted: no work, or no difference."""
+        return not self.works and not self.gram.any()
+
+    def _count(self, artist: UUID, works: int, total: Integers) -> None:
+        self.works[artist] = self.works.get(artist, 0) + works
+        self.sums[artist] = self.sums.get(artist, np.zeros(self.width, np.int64)) + total
+        if not self.works[artist] and not self.sums[artist].any():
+            del self.works[artist], self.sums[artist]
+
+    def _check(self) -> None:
+        if len(self.gram) and max(int(self.gram.max()), -int(self.gram.min())) >= LARGEST:
+            raise BadInput("too many works for one set of statistics: sums no longer fit 64 bits")
+
+
+def _triangle(square: Numbers) -> Integers:
+    return square.ravel()[_upper(len(square))].astype(np.int64)
+
+
+def _square(triangle: Integers, width: int) -> Numbers:
+    """Return the symmetric matrix in units of 1, shape (width, width)."""
+    full = np.zeros((width, width))
+    full.ravel()[_upper(width)] = triangle / ONE**2
+    lower = np.tril_indices(width, -1)
+    full[lower] = full.T[lower]
+    return full
+
+
+@cache
+def _upper(width: int) -> npt.NDArray[np.intp]:
+    """Return where the upper triangle lies in a flattened matrix."""
+    return np.flatnonzero(np.triu(np.ones((width, width), bool)))
+
+
+@dataclass(frozen=True, eq=False)
+class Classifier:
+    """Statistics, solved. Row i of `weights`, shape (artists, width), speaks for artist i."""
+
+    artists: tuple[UUID, ...]
+    spaces: tuple[str, ...]
+    centre: Numbers  # (width,)
+    weights: Numbers
+    offsets: Numbers  # (artists,)
+
+    def shares(self, vectors: Mapping[str, Vector]) -> dict[UUID, float]:
+        """Return each artist's share for one image; they sum to 1.
+
+        The log-likelihoods, softened by TEMPERATURE: neighbouring numbers are far from
+        independent, so that a Gaussian alone is surer than it should be.
+        """
+        asked = np.concatenate([vectors[space] for space in self.spaces]).astype(np.float64)
+        scores = (self.weights @ (asked - self.centre) + self.offsets) / TEMPERATURE
+        parts = np.exp(scores - scores.max())
+        return dict(zip(self.artists, (parts / parts.sum()).tolist(), strict=True))
+
+
+def fit(statistics: Statistics, dims: Mapping[str, int]) -> Classifier | None:
+    """Solve the statistics of these spaces (name -> width); None where there is no artist.
+
+    With n_a works of artist a, their mean m_a and the mean g of these means, the covariance is
+
+        C = (S + ν D) / (N - A + ν),   S = Σ x xᵀ - Σ_a n_a m_a m_aᵀ  within artists,
+
+    D diagonal, in each space the mean variance of its numbers: blocks weigh alike whatever their
+    scale, and ν numbers' worth of independence is believed until the works say otherwise. Means of
+    few works are drawn to g by n_a / (n_a + κ). Score of a: (m_a - g)ᵀ C⁻¹ (x - g) less half of
+    (m_a - g)ᵀ C⁻¹ (m_a - g). Equal priors: no artist gains by the size of a portfolio.
+    Raises BadInput for statistics of another width.
+    """
+    if statistics.width != sum(dims.values()):
+        raise BadInput(
+            f"statistics of {statistics.width} dimensions are not those of {sum(dims.values())}; "
+            f"they belong to other encoders"
+        )
+    artists = tuple(sorted(one for one, works in statistics.works.items() if works > 0))
+    if not artists:
+        return None
+    works = np.array([statistics.works[one] for one in artists], np.float64)
+    sums = np.stack([statistics.sums[one] for one in artists]) / ONE
+    means = sums / works[:, None]
+    centre = means.mean(0)
+    total, count = _square(statistics.gram, statistics.width), works.sum()
+    scaled = sums / np.sqrt(works)[:, None]
+    within = total - scaled.T @ scaled
+    spread = np.diag(total) / count - (sums.sum(0) / count) ** 2
+    names = sorted(dims)
+    ends = np.cumsum([dims[name] for name in names])[:-1]
+    level = [np.full(len(part), max(part.mean(), FLOOR)) for part in np.split(spread, ends)]
+    prior = BELIEF * statistics.width
+    covariance = within + np.diag(prior * np.concatenate(level))
+    covariance /= count - len(artists) + prior
+    drawn = (means - centre) * (works / (works + DRAWN))[:, None]
+    weights = np.linalg.solve(covariance, drawn.T).T
+    return Classifier(artists, tuple(names), centre, weights, -np.sum(weights * drawn, 1) / 2)

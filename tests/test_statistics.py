@@ -1,0 +1,286 @@
+"""The classifier's statistics in the catalogue: counted along, compared, mended, proved."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from threading import Barrier
+from uuid import UUID, uuid4
+
+import numpy as np
+import pytest
+from sqlalchemy import delete, func, select, update
+
+from attribution import withdrawal
+from attribution.audit import audit, mend
+from attribution.catalog import queries
+from attribution.catalog.database import Database
+from attribution.catalog.models import (
+    Artwork,
+    ArtworkStatus,
+    ClassifierArtist,
+    ClassifierShard,
+    Collection,
+)
+from attribution.classifier import Statistics
+from attribution.config import Settings
+from attribution.errors import BadInput
+from attribution.images import read_image_file
+from attribution.reconcile import reconcile
+from attribution.services import Services, open_services
+from attribution.types import Attribution, Matrix
+from attribution.withdrawal import withdraw
+from tests.portfolios import ingest, picture, portfolio
+
+ENCODERS = "f" * 64
+WIDTH = 6
+
+
+@pytest.fixture
+def services(tmp_path: Path) -> Iterator[Services]:
+    """Open a collection with three artists of four works each."""
+    settings = Settings(home=tmp_path / "home", profile="stub", keep_originals=True)
+    with open_services(settings) as opened:
+        ingest(opened, portfolio(tmp_path / "p"))
+        yield opened
+
+
+def differences(services: Services) -> int:
+    """Compare the statistics with a rebuild."""
+    return audit(services, services.collection).differences
+
+
+def digest(services: Services) -> str:
+    """Return the digest of the statistics."""
+    return audit(services, services.collection).digest
+
+
+def ask(services: Services, tmp_path: Path, seed: int = 777) -> Attribution:
+    """Ask about a picture that nobody registered."""
+    path = tmp_path / "asked.png"
+    picture(seed).save(path)
+    return services.attributor.attribute(read_image_file(path))
+
+
+def test_what_comes_in_is_counted(services: Services) -> None:
+    """Every work is in the sums, with the last write that makes it findable."""
+    found = audit(services, services.collection)
+
+    assert (found.works, found.differences) == (12, 0)
+
+
+def test_what_goes_is_as_if_it_had_never_come(services: Services, tmp_path: Path) -> None:
+    """Withdrawn, the statistics are those of before; the receipt says so."""
+    before = digest(services)
+    ingest(services, portfolio(tmp_path / "more", artists=5, works=2), artist="Late")
+    assert digest(services) != before
+
+    receipt = withdraw(services, services.index, "late", reason="asked for").receipt
+
+    assert digest(services) == before
+    proof = receipt["statistics"]
+    assert proof["before"] != proof["after"] == before
+    assert (proof["works"], proof["equals a rebuild"]) == (12, True)
+
+
+def test_reinstated_it_is_counted_again(services: Services, tmp_path: Path) -> None:
+    """Back and forth leaves no trace."""
+    before = digest(services)
+    withdraw(services, services.index, "artist-1", reason="asked for")
+    ingest(services, tmp_path / "p", reinstate=True)
+
+    assert digest(services) == before
+    assert reconcile(services, services.index, repair=False).is_clean
+
+
+def test_an_emptied_catalogue_has_empty_statistics(services: Services, tmp_path: Path) -> None:
+    """Not a bit of the withdrawn is left in any row, and answers say nothing."""
+    for number in range(3):
+        withdraw(services, services.index, f"artist-{number}", reason="asked for")
+
+    with services.sessions() as session:
+        assert session.scalar(select(func.count()).select_from(ClassifierArtist)) == 0
+        (shard,) = session.scalars(select(ClassifierShard)).all()
+    assert not any(shard.gram)
+    assert ask(services, tmp_path).artists == ()
+
+
+def test_wrong_statistics_are_found_and_mended(services: Services) -> None:
+    """Lost rows and wrong numbers differ; a repair adds what is missing."""
+    before = digest(services)
+    with services.sessions.begin() as session:
+        row = session.scalars(select(ClassifierArtist)).first()
+        assert row is not None
+        session.delete(row)
+        session.execute(update(ClassifierShard).values(gram=b""))
+
+    found = reconcile(services, services.index, repair=False)
+    assert (found.statistics, found.is_clean) == (1, False)
+    reconcile(services, services.index, repair=True)
+
+    assert digest(services) == before
+    assert reconcile(services, services.index, repair=False).is_clean
+
+
+def test_statistics_of_an_older_version_are_made(services: Services, tmp_path: Path) -> None:
+    """Never complete: the classifier says nothing and the answer says why; then they are made."""
+    before = digest(services)
+    with services.sessions.begin() as session:
+        queries.forget_statistics(session, services.collection.fingerprint)
+        session.execute(update(Collection).values(statistics=0))
+    answer = ask(services, tmp_path)
+    assert {voter for one in answer.artists for voter in one.voters} == {"neighbours"}
+    assert "reconcile --repair" in answer.notes[-1]
+
+    reconcile(services, services.index, repair=True)
+
+    assert digest(services) == before
+    assert "classifier" in ask(services, tmp_path).artists[0].voters
+
+
+def test_two_repairs_mend_once(services: Services) -> None:
+    """What another process has just mended is not added a second time."""
+    before = digest(services)
+    with services.sessions.begin() as session:
+        session.execute(delete(ClassifierArtist))
+    found = audit(services, services.collection)
+
+    mend(services, found)
+    mend(services, found)
+
+    assert digest(services) == before
+
+
+def test_a_repair_bears_writers_meanwhile(services: Services, tmp_path: Path) -> None:
+    """What is counted between the look and the repair stays counted."""
+    with services.sessions.begin() as session:
+        session.execute(delete(ClassifierArtist))
+    found = audit(services, services.collection)
+    withdraw(services, services.index, "artist-0", reason="asked for")
+    ingest(services, portfolio(tmp_path / "more", artists=1, works=6))
+
+    mend(services, found)
+
+    assert differences(services) == 0
+
+
+def test_a_change_is_seen_by_the_next_answer(services: Services, tmp_path: Path) -> None:
+    """The classifier is solved again when works come or go, and never names who is gone."""
+    first = ask(services, tmp_path)
+    withdraw(services, services.index, first.artists[0].slug, reason="asked for")
+
+    assert first.artists[0].slug not in {one.slug for one in ask(services, tmp_path).artists}
+
+
+@pytest.mark.parametrize("voters", [["neighbours"], ["classifier"], ["neighbours", "classifier"]])
+def test_voters_can_be_switched_off(tmp_path: Path, voters: list[str]) -> None:
+    """Each voter's part is told, the parts sum to the share, and each artist has evidence."""
+    settings = Settings(home=tmp_path / "other", profile="stub", voters=voters)  # type: ignore[arg-type]
+    with open_services(settings) as other:
+        ingest(other, portfolio(tmp_path / "p"))
+        answer = ask(other, tmp_path)
+
+    for artist in answer.artists:
+        assert set(artist.voters) == set(voters)
+        assert sum(artist.voters.values()) == pytest.approx(artist.score)
+        assert sum(artist.spaces.values()) == pytest.approx(artist.voters.get("neighbours", 0))
+        assert artist.works
+
+
+def test_a_long_catalogue_is_proved_later(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Above a number of works the receipt does not wait for a rebuild."""
+    monkeypatch.setattr(withdrawal, "REBUILT", 5)
+
+    receipt = withdraw(services, services.index, "artist-1", reason="asked for").receipt
+
+    assert receipt["statistics"]["equals a rebuild"] is None
+    assert receipt["statistics"]["after"] == digest(services)
+
+
+def rows(seed: int, count: int) -> Matrix:
+    """Return unit rows."""
+    made = np.random.default_rng(seed).normal(size=(count, WIDTH))
+    made /= np.linalg.norm(made, axis=1, keepdims=True)
+    return made.astype(np.float32)
+
+
+def test_writers_at_the_same_time(database: Database) -> None:
+    """Two writers, adding and removing, on both engines: the sums are those of what is left."""
+    with database.sessions.begin() as session:
+        artists = queries.get_or_create_artists(session, ["Ann", "Ben", "Cleo"])
+    ids = sorted(artist.id for artist in artists.values())
+    start = Barrier(2)
+
+    def write(seed: int) -> None:
+        start.wait()
+        for turn in range(6):
+            delta = Statistics.of(ids * 2, rows(100 * seed + turn, 6))
+            for by in (1, -1) if turn % 2 else (1,):
+                with database.sessions.begin() as session:
+                    queries.change_statistics(session, ENCODERS, delta, by=by)
+
+    with ThreadPoolExecutor(2) as threads:
+        list(threads.map(write, (1, 2)))
+
+    expected = Statistics(WIDTH)
+    for seed in (1, 2):
+        for turn in (0, 2, 4):
+            expected.add(ids * 2, rows(100 * seed + turn, 6))
+    with database.sessions() as session:
+        found = queries.statistics_of(session, ENCODERS, WIDTH)
+    assert found.digest() == expected.digest()
+
+
+def test_writers_take_different_shards(database: Database) -> None:
+    """On a server a writer does not wait for another one's shard; a removal folds them."""
+    with database.sessions.begin() as session:
+        ann, ben = queries.get_or_create_artists(session, ["Ann", "Ben"]).values()
+        for number in range(2):
+            session.add(
+                ClassifierShard(fingerprint=ENCODERS, number=number, stamp=uuid4(), gram=b"")
+            )
+    of_ann, of_ben = Statistics.of([ann.id], rows(1, 1)), Statistics.of([ben.id], rows(2, 1))
+    if database.is_file:  # one writer at a time, whatever it writes
+        with database.sessions.begin() as session:
+            queries.change_statistics(session, ENCODERS, of_ann, by=1)
+    else:
+        with database.sessions.begin() as first, database.sessions.begin() as second:
+            queries.change_statistics(first, ENCODERS, of_ann, by=1)
+            queries.change_statistics(second, ENCODERS, of_ben, by=1)
+        with database.sessions() as session:
+            assert all(session.scalars(select(ClassifierShard.gram)))
+        with database.sessions.begin() as session:
+            queries.change_statistics(session, ENCODERS, of_ben, by=-1)
+
+    with database.sessions.begin() as session:
+        queries.change_statistics(session, ENCODERS, of_ann, by=-1)
+    with database.sessions() as session:
+        (left,) = session.scalars(select(ClassifierShard.gram)).all()
+    assert not any(left)
+
+
+def test_statistics_of_another_width_are_refused(database: Database) -> None:
+    """Sums of other encoders are never read as ours."""
+    with database.sessions.begin() as session:
+        ann = queries.get_or_create_artist(session, "Ann").id
+        queries.change_statistics(session, ENCODERS, Statistics.of([ann], rows(1, 1)), by=1)
+
+    with database.sessions() as session, pytest.raises(BadInput, match="other encoders"):
+        queries.statistics_of(session, ENCODERS, WIDTH + 1)
+
+
+def test_only_indexed_works_count(services: Services) -> None:
+    """Lost works leave the sums with their state."""
+    with services.sessions.begin() as session:
+        work = session.scalars(select(Artwork.id)).first()
+        assert isinstance(work, UUID)
+        queries.mark_lost(session, [work], "gone")
+    assert differences(services) == 0
+    with services.sessions.begin() as session:
+        queries.mark_indexed(session, [work])
+        assert queries.artworks_by_id(session, [work], status=ArtworkStatus.INDEXED)
+
+    assert differences(services) == 0
