@@ -32,12 +32,12 @@ TITLES = {
     "brier": "Brier score",
     "nll": "NLL",
     "coverage90": "conformal coverage at 0.90",
-    "coverage90_worst": "… of the worst bin of artists",
+    "coverage90_worst": "… worst bin of artists",
     "set_size90": "… mean size of the set",
     "coverage95": "conformal coverage at 0.95",
     "set_size95": "… mean size of the set",
     "fdr10": "realised FDR at 0.10",
-    "p_uniform_ks": "p-values of strangers, KS distance",
+    "p_uniform_ks": "strangers' p-values, KS",
 }
 LESS_IS_BETTER = {
     *("fpr95", "ece", "ece_open", "ece_before", "brier", "nll", "set_size90", "set_size95"),
@@ -139,7 +139,7 @@ def _plots(report: Report) -> list[dict[str, Any]]:
     }
     return [
         {
-            "title": "Reliability: is 70 % right seven times in ten?",
+            "title": f"Reliability of {next(iter(report.systems))}",
             "x": "confidence in the first artist",
             "y": "accuracy",
             "lines": calibration,
@@ -154,7 +154,7 @@ def _plots(report: Report) -> list[dict[str, Any]]:
             "diagonal": True,
         },
         {
-            "title": "Risk and coverage, unknown artists among the queries",
+            "title": "Risk over coverage, unknown among them",
             "x": "queries answered, surest first",
             "y": "of these wrong",
             "lines": {name: _thin(one.risk) for name, one in report.systems.items()},

@@ -138,7 +138,10 @@ def _show(console: Console, report: Report, out: Path | None) -> None:
         soft_wrap=True,
     )
     winners = best(report)
-    table = Table("mean, 95 % interval", *report.systems, box=None, pad_edge=False)
+    table = Table(box=None, pad_edge=False)
+    table.add_column("mean, 95 % interval", no_wrap=True)
+    for name in report.systems:
+        table.add_column(name, min_width=11)
     for measure, title in TITLES.items():
         cells = []
         for name, system in report.systems.items():
