@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 HEADS = 3
 HIDDEN = 512
 EPOCHS = 200
-PATIENCE = 20  # epochs without a better validation loss
+PATIENCE = 20  # epochs without a better validation
 BATCH = 64
 RATES = (3e-4, 1e-3, 3e-3)
 DROPOUTS = (0.2, 0.5)
@@ -89,18 +89,20 @@ class Seed:
     def _train(
         self, indexed: Indexed, fitted: Ints, held: Ints, seed: int
     ) -> tuple[float, float, int]:
-        """Return (hits, minus loss, epochs) at the epoch with the smallest validation loss."""
+        """Return (hits, minus loss, epochs) at the best epoch: most hits, then smallest loss."""
         part, truth = indexed.take(fitted), indexed.artist[held]
         rows = _joined(indexed.take(held).vectors)
         trained = _prepare(part, indexed.artists, self.dropout, seed)
-        best, best_epoch = (0.0, -math.inf), 0
+        best, best_epoch = (-1.0, -math.inf), 0
         steps = _epochs(trained, part, indexed.artists, self.rate, seed, self.epochs)
         for epoch in steps:
             scores = _scores(trained, rows, indexed.artists)
-            loss = -float(scores[np.arange(len(truth)), truth].mean())
-            if -loss > best[1]:
-                best = float((scores.argmax(1) == truth).mean()), -loss
-                best_epoch = epoch
+            found = (
+                float((scores.argmax(1) == truth).mean()),
+                float(scores[np.arange(len(truth)), truth].mean()),
+            )
+            if found > best:
+                best, best_epoch = found, epoch
             elif epoch - best_epoch >= PATIENCE:
                 break
         return (*best, best_epoch)
