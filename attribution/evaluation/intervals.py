@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from attribution.evaluation.outcomes import Outcomes
+from attribution.evaluation.outcomes import POOLED, Outcomes, joined
 
 DRAWS = 400
 
@@ -28,18 +28,18 @@ def intervals(
 
     Cluster bootstrap (Davison & Hinkley 1997, 3.8): works of one artist are not independent, nor
     is the same work under several seeds; so whole artists are drawn, with all their works in all
-    seeds. Each measure is taken of every seed and averaged.
+    seeds. Each measure is taken of every seed and averaged; those of POOLED, of all seeds together.
     """
     rng = np.random.default_rng(0)
     artists = np.unique(np.concatenate([one.cluster for one in seeds]))
     places = [[np.flatnonzero(one.cluster == artist) for artist in artists] for one in seeds]
-    found = {name: _over_seeds(measure, seeds) for name, measure in measures.items()}
+    found = _measured(seeds, measures)
     drawn: dict[str, list[float]] = {name: [] for name in measures}
     for _ in range(DRAWS):
         chosen = rng.integers(0, len(artists), len(artists))
         samples = [_draw(one, rows, chosen) for one, rows in zip(seeds, places, strict=True)]
-        for name, measure in measures.items():
-            drawn[name].append(_over_seeds(measure, samples))
+        for name, value in _measured(samples, measures).items():
+            drawn[name].append(value)
     return {name: _interval(found[name], np.array(values)) for name, values in drawn.items()}
 
 
@@ -48,6 +48,16 @@ def _draw(outcomes: Outcomes, rows: Sequence[np.ndarray], chosen: np.ndarray) ->
     parts = [rows[artist] for artist in chosen]
     labels = np.repeat(np.arange(len(parts)), [len(part) for part in parts])
     return replace(outcomes.take(np.concatenate(parts)), cluster=labels)
+
+
+def _measured(
+    seeds: Sequence[Outcomes], measures: Mapping[str, Callable[[Outcomes], float]]
+) -> dict[str, float]:
+    together = [joined(seeds)]
+    return {
+        name: _over_seeds(measure, together if name in POOLED else seeds)
+        for name, measure in measures.items()
+    }
 
 
 def _over_seeds(measure: Callable[[Outcomes], float], seeds: Sequence[Outcomes]) -> float:

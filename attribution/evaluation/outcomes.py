@@ -145,3 +145,7 @@ MEASURES: Mapping[str, Callable[[Outcomes], float]] = {
     "map10_csd": _closed("ap10_csd"),
     "map10": _closed("ap10"),
 }
+
+POOLED = frozenset({"ece", "ece_before", "ece_open"})
+"""Measures of all seeds together: in bins of few queries chance alone parts confidence and
+accuracy, so that the ECE of one seed is too large."""
