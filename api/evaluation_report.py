@@ -154,8 +154,8 @@ def _plots(report: Report) -> list[dict[str, Any]]:
             "diagonal": True,
         },
         {
-            "title": "Risk over coverage, unknown among them",
-            "x": "queries answered, surest first",
+            "title": "Risk over coverage",
+            "x": "all queries, surest answered first",
             "y": "of these wrong",
             "lines": {name: _thin(one.risk) for name, one in report.systems.items()},
         },

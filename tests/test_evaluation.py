@@ -332,7 +332,7 @@ def test_json_has_its_shape(
 def test_files_are_written(evaluated: tuple[Json, Path]) -> None:
     """The same as JSON, every number as CSV, and a page with plots that loads and runs nothing."""
     answer, out = evaluated
-    rows = list(csv.DictReader((out / "evaluation.csv").open(encoding="utf-8", newline="")))
+    rows = list(csv.DictReader((out / "evaluation.csv").read_text(encoding="utf-8").splitlines()))
     html = (out / "evaluation.html").read_text(encoding="utf-8")
 
     assert json.loads((out / "evaluation.json").read_text(encoding="utf-8")) == answer
