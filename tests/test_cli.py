@@ -68,7 +68,18 @@ def test_help_is_light() -> None:
 
 @pytest.mark.parametrize(
     "command",
-    ["ingest", "attribute", "show", "search", "serve", "info", "artists", "demo", "train-starter"],
+    [
+        "ingest",
+        "attribute",
+        "show",
+        "search",
+        "serve",
+        "info",
+        "artists",
+        "demo",
+        "evaluate",
+        "train-starter",
+    ],
 )
 def test_every_command_shows_an_example(home: Path, command: str) -> None:
     """`--help` of a command ends with something to type."""

@@ -15,6 +15,7 @@ from api.cli import (
     catalog,
     demo,
     dev,
+    evaluate,
     index_server,
     ingest,
     jobs,
@@ -52,6 +53,7 @@ app.command()(operate.beat)
 app.command()(catalog.info)
 app.command()(catalog.artists)
 app.command()(demo.demo)
+app.command()(evaluate.evaluate)
 app.add_typer(models.app, name="models")
 app.command()(models.train_starter)
 

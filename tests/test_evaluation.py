@@ -1,0 +1,380 @@
+"""`lawful evaluate`: what is split off, what is compared, what comes out."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+from random import Random
+from typing import Any
+from uuid import UUID
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from attribution import voting
+from attribution.classifier import Statistics, fit
+from attribution.encoders.starter.works import partition
+from attribution.encoders.stub import StubEncoder
+from attribution.errors import BadInput
+from attribution.evaluation.attacks import attacks
+from attribution.evaluation.baselines import Logistic, Seed, digits
+from attribution.evaluation.copies import HashLane, choose, measure
+from attribution.evaluation.protocol import SYSTEMS, prepare
+from attribution.evaluation.splits import at_most, hold_out, split
+from attribution.evaluation.systems import Lawful, Nearest, System
+from attribution.evaluation.works import Labelled, Works, choose_half, embed, lineages
+from attribution.images import read_image_file
+from attribution.index import open_index
+from attribution.types import Point, Probe
+from ingest.sources import read_source
+from tests.portfolios import picture
+from tests.test_cli import lawful
+
+ARTISTS = 12
+WORKS = 8
+NEAR_BITS = 6
+
+Json = dict[str, Any]
+
+
+def hand(artist: int, work: int) -> Image.Image:
+    """Return a work in an artist's colours: blocks, tinted."""
+    own = np.random.default_rng(artist).integers(0, 256, 3)
+    blocks = np.random.default_rng(1_000 * artist + work).integers(0, 256, (8, 8, 3))
+    tinted = Image.fromarray(((blocks + 2 * own) // 3).astype(np.uint8))
+    return tinted.resize((64, 64), Image.Resampling.NEAREST)
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give works by twelve artists; every first work comes twice, one is borrowed."""
+    folder = tmp_path_factory.mktemp("data")
+    for artist in range(ARTISTS):
+        own = folder / f"artist-{artist}"
+        own.mkdir()
+        for work in range(WORKS):
+            hand(artist, work).save(own / f"{work}.png")
+        hand(artist, 0).save(own / "again.jpg", quality=90)
+    hand(3, 1).save(folder / "artist-4" / "borrowed.png")
+    (folder / "artist-0" / "broken.png").write_text("no image")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def works(data: Path) -> Works:
+    """Give the works of the folder, encoded."""
+    items = [Labelled(item.path, item.artist) for item in read_source(data)]
+    return embed(items, [StubEncoder()], lambda *_: None)
+
+
+def test_works_are_counted(works: Works) -> None:
+    """What is no image and what is another artist's twin is left out, and said."""
+    assert len(works.names) == ARTISTS
+    assert (works.unreadable, works.shared) == (1, 1)
+    assert len(works.artist) == ARTISTS * (WORKS + 1)
+
+
+def test_digest_is_of_the_data(works: Works, data: Path) -> None:
+    """The same works in another order have the same digest; one work less, another."""
+    items = [Labelled(item.path, item.artist) for item in read_source(data)]
+    backwards = embed(items[::-1], [StubEncoder()], lambda *_: None)
+    fewer = embed(items[:-1], [StubEncoder()], lambda *_: None)
+
+    assert backwards.digest == works.digest
+    assert fewer.digest != works.digest
+
+
+def test_lineages_join_through_a_third() -> None:
+    """Two hashes that are far apart are of one lineage when a third is near to both."""
+    near = np.array([0b0, 0b111111, 0b111111_111111, 0xFFFF_0000_0000], dtype=np.uint64)
+
+    assert lineages(near[[2, 0, 3]]).tolist() == [0, 1, 2]
+    assert lineages(near[[2, 0, 1, 3]]).tolist() == [0, 0, 0, 1]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_nothing_leaks(works: Works, seed: int) -> None:
+    """No near-duplicate on two sides, no unknown artist indexed, every fold apart."""
+    parts = split(works, seed)
+    sides = [parts.indexed, *parts.known, *parts.strangers]
+
+    for number, one in enumerate(sides):
+        for other in sides[number + 1 :]:
+            bits = np.bitwise_count(works.hashes[one][:, None] ^ works.hashes[other][None])
+            assert bits.min() > NEAR_BITS
+    strangers = [set(works.artist[rows]) for rows in parts.strangers]
+    assert len(strangers[0] | strangers[1]) == ARTISTS // 4
+    assert not strangers[0] & strangers[1]
+    assert not (strangers[0] | strangers[1]) & set(works.artist[parts.indexed])
+    assert set(works.artist[parts.asked]) <= set(works.artist[parts.indexed])
+    assert sum(map(len, sides)) == len(works.artist)
+
+
+def test_tuning_sees_whole_lineages(works: Works) -> None:
+    """What is held out for tuning shares no lineage with what is fitted."""
+    indexed = prepare(works, 0).indexed
+    fitted, held = hold_out(indexed.artist, indexed.group, 0)
+
+    assert not set(indexed.group[fitted]) & set(indexed.group[held])
+    assert set(indexed.artist[held]) <= set(indexed.artist[fitted])
+
+
+@pytest.mark.parametrize("limit", [1, 2, 5])
+def test_few_works(works: Works, limit: int) -> None:
+    """At most so many works of each artist are left, and of every artist one."""
+    rows = at_most(works, split(works, 0).indexed, limit, 0)
+
+    counts = np.bincount(works.artist[rows])
+    assert counts.max() == limit
+    assert set(works.artist[rows]) == set(works.artist[split(works, 0).indexed])
+
+
+def test_too_few_artists(data: Path) -> None:
+    """Five artists are too few, and the message says what is needed."""
+    items = [
+        Labelled(i.path, i.artist)
+        for i in read_source(data)
+        if i.artist[-2] == "-" and i.artist < "artist-5"
+    ]
+    few = embed(items, [StubEncoder()], lambda *_: None)
+
+    with pytest.raises(BadInput, match=r"5 artists .* at least 6"):
+        split(few, 0)
+
+
+def test_training_half_is_left_out(tmp_path: Path) -> None:
+    """Of the data that the starter models come from only unseen artists are left by default."""
+    folders = [*partition()["train"], *partition()["evaluation"], "somebody-else"]
+    items = [Labelled(tmp_path / folder / "a.png", folder) for folder in folders]
+
+    unseen, said = choose_half(items, tmp_path, "evaluation")
+    assert {item.artist for item in unseen} == {*partition()["evaluation"], "somebody-else"}
+    assert "never saw" in said
+    assert {i.artist for i in choose_half(items, tmp_path, "train")[0]} == {*partition()["train"]}
+    assert choose_half(items, tmp_path, "all")[0] == items
+
+
+def test_other_data_is_left_whole(tmp_path: Path) -> None:
+    """A namesake of one training artist in another folder is no reason to leave works out."""
+    folders = [partition()["train"][0], *(f"artist-{number}" for number in range(20))]
+    items = [Labelled(tmp_path / folder / "a.png", folder) for folder in folders]
+
+    assert choose_half(items, tmp_path, "evaluation") == (items, "all works")
+
+
+@pytest.mark.parametrize("make", SYSTEMS.values(), ids=SYSTEMS)
+def test_every_system_keeps_the_contract(works: Works, make: type[System]) -> None:
+    """One finite logit an artist, a finite score, ten works; tuned and fitted twice, the same."""
+    trial = prepare(works, 0)
+    queries = {space: rows[trial.split.asked] for space, rows in works.vectors.items()}
+    answers = []
+    for _ in range(2):
+        system = make()
+        system.tune(trial.indexed, 0)
+        system.fit(trial.indexed, trial.indexed.artists, 0)
+        answers.append(system.answer(queries))
+    one, again = answers
+    asked = len(trial.split.asked)
+
+    assert one.scores.shape == (asked, trial.indexed.artists)
+    assert np.isfinite(one.scores).all()
+    assert np.isfinite(one.known).all()
+    assert one.works.shape == (asked, 10)
+    assert one.works.max() < len(trial.indexed.artist)
+    assert (one.scores == again.scores).all()
+    right = one.scores.argmax(1) == trial.truth[trial.split.asked]
+    assert right.mean() > 2 / trial.indexed.artists
+
+
+def test_votes_are_those_of_the_index(works: Works, tmp_path: Path) -> None:
+    """Exact neighbours and the real index name the same artists with the same shares."""
+    trial = prepare(works, 0)
+    indexed, asked = trial.indexed, trial.split.asked[:20]
+    ours = Lawful()
+    ours.fit(indexed, indexed.artists, 0)
+    answer = ours.answer({space: rows[asked] for space, rows in works.vectors.items()})
+    dims = {space: rows.shape[1] for space, rows in works.vectors.items()}
+    index = open_index(str(tmp_path / "index"), dims=dims, collection="artworks")
+    artists = [UUID(int=number + 1) for number in indexed.artist.tolist()]
+    index.upsert(
+        [
+            Point(UUID(int=row + 1), {s: m[row] for s, m in indexed.vectors.items()}, "", artist)
+            for row, artist in enumerate(artists)
+        ]
+    )
+    sizes = {artist: artists.count(artist) for artist in artists}
+    rows = np.concatenate([indexed.vectors[space] for space in sorted(dims)], axis=1)
+    classifier = fit(Statistics.of(artists, rows), dims)
+    assert classifier is not None
+    for query, row in enumerate(asked.tolist()):
+        probe = Probe({space: rows[row] for space, rows in works.vectors.items()})
+        near = voting.cast_votes(index.neighbours(probe, limit=voting.NEAREST), sizes)
+        votes = voting.join_votes(near, classifier.shares(probe.vectors))
+        assert votes[0].artist_id.int - 1 == answer.scores[query].argmax()
+        assert votes[0].share == pytest.approx(answer.known[query], abs=1e-3)
+    index.close()
+
+
+def test_codes_tell_artists_apart() -> None:
+    """Three digits in the smallest base that is enough; every artist has digits of its own."""
+    codes, base = digits(np.arange(28), 28)
+
+    assert base == 4
+    assert codes[27].tolist() == [1, 2, 3]
+    assert len({tuple(code) for code in codes.tolist()}) == 28
+
+
+def test_regression_reaches_its_minimum(works: Works) -> None:
+    """The gradient of the loss of B2 vanishes: probabilities meet the penalty's pull."""
+    indexed = prepare(works, 0).indexed
+    system = Logistic()
+    system.fit(indexed, indexed.artists, 0)
+    rows = indexed.vectors["clip"].astype(np.float64)
+    chance = np.exp(system.answer(indexed.vectors).scores)
+    wrong = chance - np.eye(indexed.artists)[indexed.artist]
+
+    assert np.abs(system.strength * rows.T @ wrong + system._weights[:-1]).max() < 0.05
+    assert np.abs(wrong.sum(0)).max() < 1e-3
+
+
+def test_nearest_with_one_neighbour(works: Works) -> None:
+    """With k = 1 the artist of the nearest work is named."""
+    trial = prepare(works, 0)
+    system = Nearest()
+    system.fit(trial.indexed, trial.indexed.artists, 0)
+    answer = system.answer({s: rows[trial.split.asked] for s, rows in works.vectors.items()})
+
+    assert (answer.scores.argmax(1) == trial.indexed.artist[answer.works[:, 0]]).all()
+
+
+def test_seed_is_tuned(works: Works) -> None:
+    """B0 keeps an epoch count from early stopping, not the longest it may have."""
+    system = Seed()
+    system.tune(prepare(works, 0).indexed, 0)
+
+    assert 1 <= system.epochs <= 200
+
+
+@pytest.mark.parametrize("size", [(256, 200), (9, 300), (2, 2)])
+def test_attacks_repeat_and_change(size: tuple[int, int]) -> None:
+    """Every attack gives an RGB picture, the same for the same random numbers."""
+    image = hand(1, 1).resize(size)
+    for name, attack in attacks().items():
+        once, again = (attack(image, Random(name)) for _ in range(2))  # noqa: S311  repeatable
+        assert once.mode == "RGB", name
+        assert min(once.size) >= 1, name
+        assert once.tobytes() == again.tobytes(), name
+        assert size == (2, 2) or once.size != size or once.tobytes() != image.tobytes(), name
+
+
+def test_attacks_cover_the_protocol() -> None:
+    """Every kind of the protocol is there."""
+    kinds = {name.split("-")[0] for name in attacks()}
+
+    assert kinds == {
+        *("jpeg", "resize", "blur", "noise", "grey", "colour", "hue", "flip", "rotate", "crop"),
+        *("text", "emoji", "border", "screenshot", "pasted", "collage", "perspective"),
+    }
+
+
+def test_copies(works: Works) -> None:
+    """Light attacks are found, strangers are not, and each attack has its figure."""
+    registry = choose(works, 0)
+    lane = HashLane(works, registry.registered, [StubEncoder()])
+    found = measure(works, registry, lane, 0, lambda *_: None)
+
+    assert not set(works.group[registry.distractors]) & set(works.group[registry.registered])
+    assert set(found.attacks) == set(attacks())
+    assert found.attacks["jpeg-95"] > 0.9
+    assert found.attacks["grey"] > 0.9
+    assert all(found.attacks[name] <= found.ranked_first[name] for name in found.attacks)
+    assert 0 < found.micro_ap <= found.pooled_ranked_first <= 1
+    assert found.distractors_claimed < 0.2
+
+
+def test_lane_knows_bytes_and_pixels(works: Works, tmp_path: Path) -> None:
+    """The same file, the same pixels in another file: found first, in this order of sureness."""
+    row = int(np.flatnonzero([path.suffix == ".png" for path in works.paths])[0])
+    other = tmp_path / "other.bmp"
+    Image.open(works.paths[row]).save(other)
+    lane = HashLane(works, np.arange(len(works.artist)), [StubEncoder()])
+    same, pixels = lane.find([read_image_file(works.paths[row]), read_image_file(other)])
+
+    assert (same[0].work, same[0].score, same[0].is_claimed) == (row, 2, True)
+    assert (pixels[0].work, pixels[0].score) == (row, 1)
+
+
+@pytest.fixture(scope="module")
+def evaluated(data: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Json, Path]:
+    """Run the command once: its JSON, and the folder that it wrote."""
+    home = tmp_path_factory.mktemp("home")
+    done = lawful(home, "evaluate", str(data), "--seeds", "2", "--out", str(home / "out"), "--json")
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout), home / "out"
+
+
+def test_json_has_its_shape(
+    evaluated: tuple[Json, Path],
+) -> None:
+    """Data with digest, seeds, four systems with mean, low and high, copies by attack."""
+    answer, _ = evaluated
+
+    assert list(answer) == ["data", "seeds", "systems", "copies"]
+    assert len(str(answer["data"]["digest"])) == 64
+    assert answer["seeds"] == [0, 1]
+    assert list(answer["systems"]) == ["lawful", "B0", "B1", "B2"]
+    for system in answer["systems"].values():
+        for name in ("top1", "top5", "macro_recall", "auroc", "fpr95", "ece", "coverage90"):
+            interval = system[name]
+            assert 0 <= interval["low"] <= interval["mean"] <= interval["high"] <= 1
+        assert {"map10", "map10_csd"} < set(system)
+    assert set(answer["copies"]["attacks"]) == set(attacks())
+    assert isinstance(answer["copies"]["pooled_recall1"], float)
+
+
+def test_files_are_written(evaluated: tuple[Json, Path]) -> None:
+    """The same as JSON, every number as CSV, and a page with plots that loads and runs nothing."""
+    answer, out = evaluated
+    rows = list(csv.DictReader((out / "evaluation.csv").read_text(encoding="utf-8").splitlines()))
+    html = (out / "evaluation.html").read_text(encoding="utf-8")
+
+    assert json.loads((out / "evaluation.json").read_text(encoding="utf-8")) == answer
+    top1 = next(r for r in rows if (r["system"], r["measure"]) == ("lawful", "top1"))
+    assert float(top1["mean"]) == answer["systems"]["lawful"]["top1"]["mean"]
+    assert html.count("<figure>") == 5
+    assert "<script" not in html
+    assert "http" not in html.replace("http-equiv", "")
+
+
+def test_same_seeds_same_figures(data: Path, tmp_path: Path, evaluated: tuple[Json, Path]) -> None:
+    """A second run gives the same answer, digit by digit; copies can be left out."""
+    done = lawful(tmp_path, "evaluate", str(data), "--seeds", "2", "--no-copies", "--json")
+    again = json.loads(done.stdout)
+
+    assert again["systems"] == evaluated[0]["systems"]
+    assert again["copies"] is None
+
+
+def test_table_for_people(data: Path, tmp_path: Path) -> None:
+    """Without --json a table names every system and measure."""
+    done = lawful(tmp_path, "evaluate", str(data), "--seeds", "1", "--no-copies")
+
+    assert done.returncode == 0, done.stderr
+    for word in ("lawful", "B0", "B1", "B2", "top-1", "macro recall", "open-set AUROC"):
+        assert word in done.stdout
+
+
+def test_bad_input(tmp_path: Path) -> None:
+    """Too little data and an impossible folder are errors that say what to do."""
+    one = tmp_path / "few" / "artist"
+    one.mkdir(parents=True)
+    picture(1).save(one / "a.png")
+
+    few = lawful(tmp_path, "evaluate", str(tmp_path / "few"))
+    out = lawful(tmp_path, "evaluate", str(tmp_path / "few"), "--out", str(one / "a.png"))
+
+    assert (few.returncode, out.returncode) == (1, 1)
+    assert "at least 6" in few.stderr
+    assert "is a file" in out.stderr
