@@ -17,7 +17,7 @@ from attribution.evaluation.attacks import attacks
 from attribution.evaluation.works import Ints, Progress, Works, encode
 from attribution.images import CheckedImage, read_image, read_image_file
 from attribution.ports import Encoder
-from attribution.voting import NEIGHBOURS
+from attribution.voting import NEAREST
 
 ORIGINALS = 80  # works that are altered, each by every attack
 DISTRACTORS = 240  # altered works that are not registered, one attack each
@@ -56,11 +56,11 @@ class HashLane:
         self._by_pixels = {works.pixel_sha256[row]: row for row in registered.tolist()}
 
     def find(self, images: Sequence[CheckedImage]) -> list[list[Match]]:
-        """Look among the NEIGHBOURS nearest of every space, as the product does."""
+        """Look among the NEAREST nearest of every space, as the product does."""
         near: list[set[int]] = [set() for _ in images]
         for space, rows in encode(self._encoders, images).items():
             cosines = rows @ self._works.vectors[space][self._registered].T
-            order = np.argsort(-cosines, axis=1, kind="stable")[:, :NEIGHBOURS]
+            order = np.argsort(-cosines, axis=1, kind="stable")[:, :NEAREST]
             for query, ranked in enumerate(self._registered[order].tolist()):
                 near[query].update(ranked)
         return [self._matches(image, works) for image, works in zip(images, near, strict=True)]
