@@ -79,27 +79,22 @@ def _leg(hit: FoundWork, leg: str) -> str:
 
 
 def _ranking(answer: Attribution) -> Table:
+    """Return the artists, best first, each with what every voter gave and the works behind it."""
     spaces = _spaces(work.similarity for artist in answer.artists for work in artist.works)
-    voters = _spaces(artist.voters for artist in answer.artists)
     table = Table(box=None, pad_edge=False, padding=(0, 1))
     table.add_column("  #", justify="right")
-    table.add_column("artist", overflow="fold")
+    table.add_column("artist, and works that speak for it", overflow="fold")
     table.add_column("share", justify="right")
-    for voter in voters:
-        table.add_column(voter, justify="right")
-    table.add_column("works that speak for it", overflow="fold")
     for space in spaces:
-        table.add_column(space, justify="right")
+        table.add_column(space, justify="right", no_wrap=True)
     for number, artist in enumerate(answer.artists, 1):
-        for line, work in enumerate(artist.works):
-            table.add_row(
-                str(number) if line == 0 else "",
-                escape(plain(artist.name)) if line == 0 else "",
-                f"{artist.score:.0%}" if line == 0 else "",
-                *(f"{artist.voters.get(one, 0):.0%}" if line == 0 else "" for one in voters),
-                escape(plain(work.title or work.id)),
-                *(f"{work.similarity[space]:.2f}" for space in spaces),
-            )
+        name = f"[bold]{escape(plain(artist.name))}[/]"
+        table.add_row(str(number), name, f"[bold]{artist.score:.0%}[/]")
+        voters = " + ".join(f"{name} {part:.0%}" for name, part in sorted(artist.voters.items()))
+        table.add_row("", f"  [dim]{voters}[/]")
+        for work in artist.works:
+            similarities = (f"{work.similarity[space]:.2f}" for space in spaces)
+            table.add_row("", f"  {escape(plain(work.title or work.id))}", "", *similarities)
     return table
 
 
