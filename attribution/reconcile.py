@@ -15,6 +15,10 @@ from uuid import UUID
 from attribution.catalog import queries
 from attribution.catalog.models import Artwork, ArtworkStatus
 from attribution.catalog.models import Collection as CollectionRow
+from attribution.catalog.queries import KeptSketch
+from attribution.copies.sketch import draw_work
+from attribution.errors import BadImage, NotFound
+from attribution.images import read_image
 from attribution.index.vector_index import VectorIndex
 from attribution.projection import point_of
 from attribution.services import Stores
@@ -22,6 +26,7 @@ from attribution.types import IndexEntry
 from attribution.withdrawal import finish
 
 PAGE = 1_000
+SKETCHES_AT_ONCE = 100
 SHOWN = 20  # ids of each kind in a report
 LOST = "its vectors are lost; ingest it again"
 
@@ -38,6 +43,7 @@ class Report:
     miscounted: int  # artists whose number of works was wrong
     unfinished_withdrawals: int
     lost: int  # missing points whose vectors were not kept: to be ingested again
+    unsketched: int  # works whose altered copies are not recognised
     repaired: bool
     examples: dict[str, list[str]]
 
@@ -70,13 +76,16 @@ def reconcile(stores: Stores, index: VectorIndex, *, repair: bool) -> Report:
     """Compare every indexed work with its point, and mend what differs where `repair` is true.
 
     Missing and stale points are written from the kept vectors, orphaned ones deleted, counts set
-    right, interrupted withdrawals finished. A work whose vectors were not kept is marked as failed.
+    right, interrupted withdrawals finished, sketches for the copy lane drawn from kept pictures. A
+    work whose vectors were not kept is marked as failed. Works without a sketch are told, and no
+    difference: they may have no picture to draw one from, until they are ingested again.
     Memory: a page of each side, and sixteen bytes for every difference.
     """
     with stores.sessions() as session:
         collection = queries.live_collection(session)
         wrong_counts = queries.miscounted(session)
         withdrawals = queries.unfinished_withdrawals(session)
+        unsketched = queries.count_without_sketch(session)
     found = _compare(stores, index)
     lost = 0
     if repair:
@@ -87,6 +96,7 @@ def reconcile(stores: Stores, index: VectorIndex, *, repair: bool) -> Report:
             queries.recount(session, queries.miscounted(session))
         for withdrawal in withdrawals:
             finish(stores, index, withdrawal)
+        unsketched -= draw_sketches(stores)
         index.flush()
     return Report(
         works=found.works,
@@ -97,6 +107,7 @@ def reconcile(stores: Stores, index: VectorIndex, *, repair: bool) -> Report:
         miscounted=len(wrong_counts),
         unfinished_withdrawals=len(withdrawals),
         lost=lost,
+        unsketched=unsketched,
         repaired=repair,
         examples={
             name: [str(one) for one in ids[:SHOWN]]
@@ -130,6 +141,32 @@ def write_points(
             with stores.sessions.begin() as session:
                 queries.mark_lost(session, without, LOST)
     return lost
+
+
+def draw_sketches(stores: Stores) -> int:
+    """Draw the missing sketches of works from their originals or thumbnails; returns how many."""
+    after, drawn = None, 0
+    while True:
+        with stores.sessions() as session:
+            rows = queries.works_without_sketch(session, after=after, limit=SKETCHES_AT_ONCE)
+        if not rows:
+            return drawn
+        made = {
+            row.id: KeptSketch(row.phash, data) for row in rows if (data := _drawn(stores, row))
+        }
+        with stores.sessions.begin() as session:
+            found = queries.artworks_by_id(session, list(made), status=ArtworkStatus.INDEXED)
+            queries.keep_sketches(session, {one: made[one] for one in found})
+        after, drawn = rows[-1].id, drawn + len(found)
+
+
+def _drawn(stores: Stores, row: Artwork) -> bytes | None:
+    for picture in (stores.store.original, stores.store.thumbnail):
+        try:
+            return draw_work(read_image(picture(row.sha256), stores.limits).rgb)
+        except (BadImage, NotFound):
+            continue
+    return None
 
 
 def indexed_pages(stores: Stores, size: int) -> Iterator[list[Artwork]]:
