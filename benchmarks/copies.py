@@ -40,7 +40,6 @@ from ingest.sources import read_source
 
 SAME_BITS = 6
 LEAST_SPREAD = 4.0  # standard deviation of the brightness, of 255: below it there is nothing to see
-PROCESSES = 2
 
 
 @dataclass(frozen=True)
@@ -61,6 +60,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("data", type=Path)
     parser.add_argument("--each", type=int, default=50, help="Works for every attack.")
+    parser.add_argument("--home", type=Path, help="Keep, or take, the collection here.")
+    parser.add_argument("--processes", type=int, default=2)
     chosen = parser.parse_args()
     paths = distinct(chosen.data)
     Random(1).shuffle(paths)  # noqa: S311  repeatable
@@ -69,14 +70,16 @@ def main() -> None:
     tasks = [(name, number) for number in range(chosen.each) for name in names]
     tasks += [("none of ours", number) for number in range(min(len(others), 3 * chosen.each))]
     with tempfile.TemporaryDirectory() as folder:
-        home = Path(folder) / "home"
-        seconds = fill(home, indexed, Path(folder) / "works")
-        print(f"{len(indexed)} works indexed in {seconds:.0f} s; {len(tasks)} lookups", flush=True)
-        homes = [home, *(Path(folder) / f"home-{one}" for one in range(1, PROCESSES))]
-        for copy in homes[1:]:
+        home = chosen.home or Path(folder) / "home"
+        if not home.exists():
+            seconds = fill(home, indexed, Path(folder) / "works")
+            print(f"ingested in {seconds:.0f} s", flush=True)
+        print(f"{len(indexed)} works indexed; {len(tasks)} lookups", flush=True)
+        homes = [Path(folder) / f"home-{one}" for one in range(chosen.processes)]
+        for copy in homes:
             shutil.copytree(home, copy)
-        shares = [tasks[one::PROCESSES] for one in range(PROCESSES)]
-        with ProcessPoolExecutor(PROCESSES) as pool:
+        shares = [tasks[one :: chosen.processes] for one in range(chosen.processes)]
+        with ProcessPoolExecutor(chosen.processes) as pool:
             parts = pool.map(partial(ask_all, indexed, others), homes, shares)
             report([one for part in parts for one in part], len(indexed))
 
@@ -102,7 +105,7 @@ def fill(home: Path, works: Sequence[Path], folder: Path) -> float:
     for path in works:
         target = folder / path.parent.name / path.name
         target.parent.mkdir(parents=True, exist_ok=True)
-        target.symlink_to(path.resolve())
+        shutil.copyfile(path, target)
     with open_services(Settings(home=home, profile="starter")) as services:
         started = time.monotonic()
         job = plan(services, "works", read_source(folder), staged=False)
@@ -110,7 +113,11 @@ def fill(home: Path, works: Sequence[Path], folder: Path) -> float:
             queue.submit(job)
             while True:
                 with services.sessions() as session:
-                    if queries.job_by_id(session, job).status not in {"queued", "running"}:
+                    if queries.job_by_id(session, job).status not in {
+                        "listing",
+                        "queued",
+                        "running",
+                    }:
                         return time.monotonic() - started
                 time.sleep(0.2)
 

@@ -8,6 +8,7 @@ moved, turned and scaled to lie on the work; the proposal that most other matche
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -67,7 +68,7 @@ def is_sane(matrix: Homography, size: tuple[int, int]) -> bool:
     return SCALES[0] < scale < SCALES[1] and bool(lengths.max() < MOST_SHEAR * lengths.min())
 
 
-def project(matrix: Homography, points: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
+def project(matrix: Homography, points: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
     """Map points, shape (n, 2); what lies behind the horizon becomes NaN."""
     moved = np.column_stack([points, np.ones(len(points))]) @ matrix.T
     depth = np.where(moved[:, 2:] > 1e-9, moved[:, 2:], np.nan)

@@ -20,6 +20,8 @@ LEAST_SHARE = 0.5  # of the smaller of both pictures
 WINDOW = 9  # pixels a side, in which strokes are compared
 STEPS = (3, 25, 1e-4)  # OpenCV's criteria: at most 25, or until hardly better
 BLUR_PX = 5
+GREY = 6.0  # mean difference of the channels of one pixel
+LUMA = np.array([[0.299], [0.587], [0.114]], np.float32)
 FLAT = 4.0  # standard deviation of a window without strokes
 
 Numbers = npt.NDArray[np.float32]
@@ -31,7 +33,8 @@ class Likeness:
 
     share: float  # of the smaller picture that both show
     pixels: int  # that were compared
-    colours: float  # correlation of colours after one gain and an offset a channel
+    colours: float  # correlation of colours, of all channels at once
+    channels: float  # the same of the channel where it is least, each by its own gain and offset
     mapped: float  # part of the image's colours that an affine map of the work's colours explains
     strokes: float  # mean correlation of brightness in windows that hold strokes
     strangers: float  # part of those windows in which one shows what the other does not
@@ -58,6 +61,7 @@ def compare(query: Sketch, work: Sketch, alignment: Alignment) -> Likeness | Non
         share=min(1.0, pixels / smaller),
         pixels=pixels,
         colours=_correlation(one - one.mean(0), other - other.mean(0)),
+        channels=_channels(one, other),
         mapped=_mapped(one, other),
         strokes=strokes,
         strangers=strangers,
@@ -142,6 +146,22 @@ def _correlation(one: Numbers, other: Numbers) -> float:
     """Return the correlation of centred numbers; 0 where one does not vary."""
     length = float(np.linalg.norm(one)) * float(np.linalg.norm(other))
     return float((one * other).sum()) / length if length > FLAT * one.size else 0.0
+
+
+def _channels(one: Numbers, other: Numbers) -> float:
+    """Return the least correlation among the channels; that of the brightness for a grey image.
+
+    A channel that is flat in both is left out.
+    """
+    if float(np.ptp(one, axis=1).mean()) < GREY:
+        one, other = one.mean(1, keepdims=True), other @ LUMA
+    one, other = one - one.mean(0), other - other.mean(0)
+    found = [
+        _correlation(one[:, channel], other[:, channel])
+        for channel in range(one.shape[1])
+        if max(float(one[:, channel].std()), float(other[:, channel].std())) > 2 * FLAT
+    ]
+    return min(found, default=0.0)
 
 
 def _mapped(one: Numbers, other: Numbers) -> float:

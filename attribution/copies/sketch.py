@@ -47,7 +47,8 @@ class Sketch:
     def descriptors(self) -> Floats:
         """The descriptors as unit vectors, shape (n, 128)."""
         rows = self.levels.astype(np.float32)
-        return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-6)
+        lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+        return np.asarray(rows / np.maximum(lengths, 1e-6), np.float32)
 
     @cached_property
     def same_spot(self) -> npt.NDArray[np.bool_]:
@@ -61,7 +62,7 @@ class Sketch:
         packed = (self.levels[:, 0::2] << 4) | self.levels[:, 1::2]
         picture = thumbnail(Image.fromarray(self.rgb), max_px=SMALL_PX)
         head = HEADER.pack(VERSION, *self.size, len(self.places))
-        return head + places.tobytes() + packed.tobytes() + picture
+        return b"".join([head, places.tobytes(), packed.tobytes(), picture])
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Sketch | None:

@@ -23,6 +23,7 @@ from attribution.copies.photometry import Likeness, compare, refine
 from attribution.copies.sketch import Sketch
 from attribution.images import hamming
 
+SAME_COLOURS = 0.9  # of every channel: the same drawing in other colours is another work
 PROMISING, PRECISE = 0.4, 0.97  # correlation of colours, of strokes
 SAME_FRAME_BITS = 14  # hashes this near: the whole image may lie on the whole work
 
@@ -86,12 +87,13 @@ def _likenesses(
     like = compare(query, work, alignment)
     if like is None:
         return
-    yield alignment, like
+    if like.channels > SAME_COLOURS:
+        yield alignment, like
     if like.colours > PROMISING and like.strokes < PRECISE:
         refined = refine(query, work, alignment)
-        like = refined and compare(query, work, refined)
-        if refined and like:
-            yield refined, like
+        closer = compare(query, work, refined) if refined else None
+        if refined and closer and closer.channels > SAME_COLOURS:
+            yield refined, closer
 
 
 def evidence(like: Likeness, agreeing: int, distance: int) -> npt.NDArray[np.float64]:

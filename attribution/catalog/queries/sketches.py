@@ -17,7 +17,6 @@ from sqlalchemy.orm import Session
 
 from attribution.catalog.models import Artwork, ArtworkStatus, CopySketch, NonCopy
 from attribution.catalog.queries.insert import insert_new
-from attribution.images import hamming
 
 BAND_BITS = 16
 WITHIN_BITS = 7  # found for certain
@@ -63,11 +62,12 @@ def works_near_hash(session: Session, hashes: Collection[str], *, limit: int) ->
     In a clump of more than MOST_OF_A_BAND works that agree in a band, only so many are looked at.
     """
     found: dict[UUID, int] = {}
+    numbers = [int(phash, 16) for phash in hashes]
     for number, column in enumerate(BANDS):
         values = {near for phash in hashes for near in _within_a_bit(_bands(phash)[number])}
         wanted = select(CopySketch.artwork_id, CopySketch.phash).where(column.in_(values))
         for work, kept in session.execute(wanted.limit(MOST_OF_A_BAND)):
-            found[work] = min(hamming(kept, phash) for phash in hashes)
+            found[work] = min((int(kept, 16) ^ asked).bit_count() for asked in numbers)
     near = [work for work, bits in found.items() if bits <= WITHIN_BITS]
     return sorted(near, key=lambda work: (found[work], work))[:limit]
 
