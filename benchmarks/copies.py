@@ -61,11 +61,13 @@ def main() -> None:
     parser.add_argument("data", type=Path)
     parser.add_argument("--each", type=int, default=50, help="Works for every attack.")
     parser.add_argument("--home", type=Path, help="Keep, or take, the collection here.")
+    parser.add_argument("--works", type=int, help="Works to ingest; default: half of all.")
     parser.add_argument("--processes", type=int, default=2)
     chosen = parser.parse_args()
     paths = distinct(chosen.data)
     Random(1).shuffle(paths)  # noqa: S311  repeatable
-    indexed, others = paths[: len(paths) // 2], paths[len(paths) // 2 :]
+    half = len(paths) // 2
+    indexed, others = paths[:half][: chosen.works], paths[half:]
     names = list(attacks())
     tasks = [(name, number) for number in range(chosen.each) for name in names]
     tasks += [("none of ours", number) for number in range(min(len(others), 3 * chosen.each))]
@@ -187,7 +189,7 @@ def report(asked: Sequence[Asked], works: int) -> None:
     by_attack: dict[str, list[Asked]] = defaultdict(list)
     for one in asked:
         by_attack[one.attack].append(one)
-    strangers = by_attack.pop("none of ours")
+    strangers = by_attack.pop("none of ours", [])
     print("| attack | recall@1 | before | without a limit |\n|---|---|---|---|")
     pooled = []
     for name, rows in by_attack.items():

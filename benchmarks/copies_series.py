@@ -25,6 +25,7 @@ from attribution.images import hamming, read_image_file
 from benchmarks.fit_copies import Known, know, likely
 
 BEFORE_BITS = 6
+PROCESSES = 3
 TILE = 150
 ACROSS, DOWN = 5, 8
 
@@ -34,13 +35,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("data", type=Path)
     parser.add_argument("sheet", type=Path)
+    parser.add_argument("--first", type=int, help="Take only so many works, in their order.")
     parser.add_argument("--every", type=int, default=1, help="Ask for every n-th work only.")
     chosen = parser.parse_args()
-    paths = [work.path for work in read_works(chosen.data, partition()["evaluation"])]
-    with ProcessPoolExecutor(2) as pool:
+    paths = [work.path for work in read_works(chosen.data, partition()["evaluation"])][
+        : chosen.first
+    ]
+    with ProcessPoolExecutor(PROCESSES) as pool:
         works = unlike([one for one in pool.map(known, paths, chunksize=16) if one])
         asked = range(0, len(works), chosen.every)
-        chunk = -(-len(asked) // 4)
+        chunk = -(-len(asked) // PROCESSES)
         answers = list(pool.map(partial(asked_for, works), asked, chunksize=chunk))
     before = sum(one[0] for one in answers)
     pairs = [(at, *one[1]) for at, one in zip(asked, answers, strict=True) if one[1]]

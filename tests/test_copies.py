@@ -158,7 +158,7 @@ def test_the_change_and_the_place_are_told(services: Services, tmp_path: Path) -
         Image.new("RGB", (100, 100), "white").resize((99, 99)),
         Image.new("RGB", (300, 200), "black"),
         Image.new("RGB", (8, 8), "red"),
-        drawing(3, size=(8, 9)),
+        drawing(4, size=(8, 9)),
         Image.linear_gradient("L").convert("RGB"),
         drawing(77),
     ],

@@ -26,7 +26,7 @@ def overlap(
     frame = CORNERS * work
     area, outline = cv2.intersectConvexConvex(laid.astype(np.float32), frame.astype(np.float32))
     on_work = np.asarray(outline, np.float64).reshape(-1, 2)
-    on_image = project(np.linalg.inv(matrix), on_work) / size
+    on_image = project(np.asarray(np.linalg.inv(matrix), np.float64), on_work) / size
     if is_mirrored:
         on_image[:, 0] = 1 - on_image[:, 0]
     x, y = size[0] / 2, size[1] / 2

@@ -112,7 +112,7 @@ def _draw(image: Image.Image, side_px: int, features: int) -> Sketch:
     size = max(8, round(image.width * scale)), max(8, round(image.height * scale))
     small = image.resize(size, Image.Resampling.BICUBIC, reducing_gap=2.0)
     rgb = np.asarray(small)
-    detector = cv2.SIFT_create(
+    detector = cv2.SIFT.create(
         nfeatures=features, contrastThreshold=MIN_CONTRAST, enable_precise_upscale=True
     )
     grey = cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY)
