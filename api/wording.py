@@ -17,7 +17,7 @@ def how_copied(copy: CopyMatch) -> str:
     rate = f"{copy.pair_rate:.0e}".replace("e-0", "e-")
     return (
         f"{_changes(copy.overlap)} ({found} aligned and colours compared; score {copy.score:.1f}, "
-        f"which {rate} of pairs of different works reach)"
+        f"nominal pair rate {rate})"
     )
 
 
