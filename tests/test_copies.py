@@ -21,7 +21,7 @@ from attribution.copies.finder import declare_non_copy
 from attribution.copies.hashes import POSITIONS, hashes
 from attribution.copies.sketch import Sketch, draw_question, draw_work
 from attribution.copies.verification import Candidate, Match, least_score, verify
-from attribution.errors import Conflict
+from attribution.errors import Conflict, NotFound
 from attribution.images import CheckedImage, hamming, read_image_file
 from attribution.images.facts import perceptual_hash
 from attribution.reconcile import reconcile
@@ -251,6 +251,8 @@ def test_declared_non_copies_stay_silent(tmp_path: Path) -> None:
         receipt = withdraw(services, services.index, ARTIST, reason="asked for").receipt
         assert receipt["removed"]["copy sketches"] == 1
         assert receipt["removed"]["declared non-copies"] == 1
+        with pytest.raises(NotFound, match="withdrawn"), services.sessions.begin() as session:
+            declare_non_copy(session, checked(disputed, tmp_path).facts, found.id)
         assert ask(services, drawing(1).resize((160, 120)), tmp_path) is None
 
 

@@ -21,7 +21,7 @@ from attribution.copies.hashes import Position, hashes
 from attribution.copies.overlap import WHOLE, overlap
 from attribution.copies.sketch import Sketch, draw_question
 from attribution.copies.verification import Candidate, Match, least_score, verify
-from attribution.errors import Conflict
+from attribution.errors import Conflict, NotFound
 from attribution.images import CheckedImage, ImageFacts, hamming
 from attribution.index.vector_index import VectorIndex
 from attribution.ports import Encoder
@@ -131,6 +131,8 @@ def declare_non_copy(session: Session, facts: ImageFacts, work: UUID) -> None:
     Raises NotFound, and Conflict when bytes or pixels are the same: that is no matter of judgement.
     """
     row = queries.artwork_by_id(session, work)
+    if row.status is not ArtworkStatus.INDEXED:
+        raise NotFound(f"artwork {work} is {row.status.value}: no image is called a copy of it")
     if facts.sha256 == row.sha256 or facts.pixel_sha256 == row.pixel_sha256:
         raise Conflict(
             f"the image has the very pixels of artwork {work}; if the work should not be found, "
