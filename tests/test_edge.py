@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -258,3 +259,24 @@ def test_a_text_without_words_is_empty() -> None:
     """Signs are no words; scripts other than Latin are."""
     assert text.document_vector("?! ...") == ([], [])
     assert text.words("神奈川沖浪裏 Ünder_score") == ["神奈川沖浪裏", "under", "score"]
+
+
+def test_a_new_folder_has_one_owner_too(tmp_path: Path) -> None:
+    """Before any collection is made, a second process is told and sees nothing half made."""
+    first = EdgeClient(tmp_path)
+    with pytest.raises(IndexLocked, match=f"process {os.getpid()}"):
+        EdgeClient(tmp_path)
+    first.close()
+    EdgeClient(tmp_path).close()
+
+
+def test_a_nearly_full_disk_is_an_outage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is said before the engine writes, whose mapped files would end the process."""
+    free = shutil.disk_usage(tmp_path)._replace(free=5 * 2**20)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: free)
+    client = EdgeClient(tmp_path)
+    try:
+        with pytest.raises(BackendUnavailable, match="only 5 MiB are free"):
+            client.upsert("artworks", points=[])
+    finally:
+        client.close()

@@ -8,6 +8,7 @@ from uuid import UUID
 from hypothesis import given
 from hypothesis import strategies as st
 
+from attribution import voting
 from attribution.types import Neighbour
 from attribution.voting import cast_votes
 
@@ -101,3 +102,10 @@ def test_a_space_with_more_weight_decides() -> None:
     for heavy, winner in (("clip", ANNA), ("vae_style", BORIS)):
         weights = {"clip": 1.0, "vae_style": 1.0} | {heavy: 3.0}
         assert cast_votes(disagreeing, {}, weights=weights)[0].artist_id == winner
+
+
+def test_nobody_stands_out_among_few() -> None:
+    """The share needed is twice that of chance among some artists, and out of reach among two."""
+    assert voting.stands_out(2) > 1
+    assert voting.stands_out(4) == 0.5
+    assert voting.stands_out(1_000) == voting.STANDS_OUT
