@@ -127,11 +127,11 @@ def change_profile(
             queries.go_live(session, new.name)
         index.publish(ALIAS)
     if not keep_old:
-        drop_old(stores)
+        drop_collections(stores)
     return new
 
 
-def drop_old(stores: Stores) -> int:
+def drop_collections(stores: Stores) -> int:
     """Delete every collection that is not live, and its vectors; returns how many."""
     with stores.sessions() as session:
         old = [one for one in queries.collections(session) if not one.live]

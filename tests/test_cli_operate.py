@@ -83,6 +83,7 @@ def test_reindex_makes_a_lost_index_anew(home: Path) -> None:
     assert "12 points written; 0 works" in lawful(home, "reindex").stdout
 
     assert answer(home, "attribute", work)["artists"] == before["artists"]
+    assert "0 old collections deleted" in lawful(home, "reindex", "--drop-old").stdout
 
 
 def test_jobs_are_listed_shown_cancelled_and_retried(home: Path, tmp_path: Path) -> None:

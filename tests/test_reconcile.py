@@ -16,7 +16,7 @@ from attribution.config import Settings
 from attribution.errors import BadInput, Conflict, IndexLost, NotFound
 from attribution.images import read_image_file
 from attribution.reconcile import Report, reconcile
-from attribution.reindex import change_profile, make_anew
+from attribution.reindex import change_profile, drop_collections, make_anew
 from attribution.services import Services, Stores, open_collection, open_services, open_stores
 from attribution.types import Attribution, Point
 from tests.portfolios import ingest, picture, portfolio
@@ -165,8 +165,13 @@ def test_works_without_original_stop_a_change(settings: Settings) -> None:
             counts = queries.counts(session)
             names = [one.profile for one in queries.collections(session)]
 
+        assert drop_collections(stores) == 1
+        with stores.sessions() as session:
+            left = [one.profile for one in queries.collections(session)]
+
     assert (counts.indexed, counts.failed) == (11, 1)
     assert sorted(names) == ["starter", "stub"]
+    assert left == ["starter"]
 
 
 def test_the_same_encoders_are_no_change(settings: Settings) -> None:

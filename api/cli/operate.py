@@ -158,15 +158,20 @@ def reindex(
     keep_old: Annotated[
         bool, typer.Option(help="Keep the collection of the old encoders for now.")
     ] = False,
+    drop_old: Annotated[
+        bool, typer.Option(help="Only delete what --keep-old has kept, and do nothing else.")
+    ] = False,
 ) -> None:
     """Make the index anew: from the kept vectors, or with other encoders from kept originals.
 
     Without --profile: for a lost or damaged index; every answer is as before. With it: the new
-    collection is built beside the old one, counted, and then takes its place.
+    collection is built beside the old one, counted, and then takes its place. Processes that run
+    go on with the old one as long as it is there: with --keep-old, restart them with the new
+    LAWFUL_PROFILE, then --drop-old.
 
     Example: [bold]lawful reindex --profile standard[/]
     """
-    from attribution.reindex import change_profile, make_anew
+    from attribution.reindex import change_profile, drop_collections, make_anew
     from attribution.services import open_stores
 
     with (
@@ -178,7 +183,9 @@ def reindex(
         def show(done: int, total: int) -> None:
             bar.update(task, completed=done, total=total)
 
-        if profile is None:
+        if drop_old:
+            said = f"{drop_collections(stores)} old collections deleted"
+        elif profile is None:
             points, lost = make_anew(stores, progress=show)
             said = f"{points} points written; {lost} works have to be ingested again"
         else:
