@@ -9,6 +9,7 @@ from uuid import UUID
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from api.cli.render import SAID
 from attribution.catalog import queries
 from attribution.errors import NotFound
 from attribution.images import CheckedImage, thumbnail
@@ -43,7 +44,7 @@ def render_report(pages: Sequence[Page], *, title: str = "Attribution report") -
         loader=PackageLoader("api"), autoescape=True, undefined=StrictUndefined
     )
     environment.filters["data_uri"] = _data_uri
-    return environment.get_template("report.html").render(pages=pages, title=title)
+    return environment.get_template("report.html").render(pages=pages, title=title, said=SAID)
 
 
 def _thumbnail(services: Services, sha256: str) -> bytes | None:

@@ -132,7 +132,10 @@ def run(
     stores = queue.stores
     job_id = plan(stores, str(source.resolve()), items, staged=queue.staged, reinstate=reinstate)
     queue.submit(job_id)
-    return watch(queue, job_id)
+    summary = watch(queue, job_id)
+    with status_console().status("finding out what the votes mean now"):
+        queue.wait()
+    return summary
 
 
 def watch(queue: JobQueue, job_id: UUID) -> Summary:

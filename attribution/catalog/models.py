@@ -205,6 +205,24 @@ class ClassifierShard(Base):
     gram: Mapped[bytes]  # int64, little endian, the upper triangle row by row; empty: zeros
 
 
+class KeptCalibration(Base):
+    """What the votes of some encoders were found to mean, and on what: the last calibration.
+
+    Without numbers where too little was registered to say anything.
+    """
+
+    __tablename__ = "calibrations"
+
+    fingerprint: Mapped[str] = mapped_column(String(64), primary_key=True)  # of the encoders
+    made_at: Mapped[datetime]
+    stamp: Mapped[str] = mapped_column(String(64))  # of the classifier's statistics then
+    works: Mapped[int]  # that could be found then,
+    artists: Mapped[int]
+    asked: Mapped[int]  # works asked for
+    voices: Mapped[list[str]]
+    numbers: Mapped[dict[str, Any]]  # `attribution.calibration.Calibration`, or nothing
+
+
 class IngestJob(Base):
     """One portfolio on its way in."""
 

@@ -13,12 +13,11 @@ import numpy.typing as npt
 from attribution.catalog.names import slugify
 from attribution.encoders.starter.works import partition
 from attribution.errors import BadImage
-from attribution.images import CheckedImage, read_image_file
+from attribution.images import CheckedImage, lineages, read_image_file
 from attribution.ports import Encoder
 from attribution.types import Matrix
 
 BATCH = 32
-NEAR_BITS = 6  # of 64; perceptual hashes this near are of one lineage
 PART_OF_TRAINING = 0.2  # of the training half's folders; with fewer a folder is other data
 
 Ints = npt.NDArray[np.int64]
@@ -120,20 +119,6 @@ def encode(encoders: Sequence[Encoder], images: Sequence[CheckedImage]) -> dict[
         for encoder in encoders
         for space, rows in encoder.encode([image.rgb for image in images]).items()
     }
-
-
-def lineages(hashes: npt.NDArray[np.uint64]) -> Ints:
-    """Return the number of each hash's group: whoever is within NEAR_BITS of a member is one.
-
-    Single linkage, so that no two works of different groups are near.
-    """
-    group = np.arange(len(hashes))
-    for one, own in enumerate(hashes):
-        near = np.bitwise_count(hashes[: one + 1] ^ own) <= NEAR_BITS
-        joined = np.unique(group[: one + 1][near])
-        if len(joined) > 1:
-            group[np.isin(group, joined)] = joined[0]
-    return np.unique(group, return_inverse=True)[1].astype(np.int64)
 
 
 def _one_artist_a_lineage(works: Works) -> Works:

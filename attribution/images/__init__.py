@@ -1,8 +1,8 @@
 """The one door from bytes to a checked RGB image, with the facts found on the way.
 
 `decode` opens within limits, `pixels` normalises what was decoded, `facts` says what is known of an
-image, `rights` reads the rights metadata. Nothing is trusted: format by content, size before
-pixels, metadata as data.
+image, `lineages` which images are one picture, `rights` reads the rights metadata. Nothing is
+trusted: format by content, size before pixels, metadata as data.
 """
 
 from attribution.images.decode import (
@@ -15,15 +15,18 @@ from attribution.images.decode import (
     thumbnail,
 )
 from attribution.images.facts import ImageFacts, hamming
+from attribution.images.lineages import NEAR_BITS, lineages
 from attribution.images.rights import Rights
 
 __all__ = [
+    "NEAR_BITS",
     "CheckedImage",
     "ImageFacts",
     "Limits",
     "Rights",
     "file_sha256",
     "hamming",
+    "lineages",
     "read_file",
     "read_image",
     "read_image_file",

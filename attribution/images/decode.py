@@ -17,7 +17,7 @@ from pathlib import Path
 from stat import S_ISREG
 from threading import BoundedSemaphore
 
-from PIL import Image, ImageFile, UnidentifiedImageError
+from PIL import Image, ImageFile, ImageStat, UnidentifiedImageError
 
 from attribution.errors import BadImage, NotFound
 from attribution.images.damage import DAMAGED
@@ -32,6 +32,8 @@ Image.MAX_IMAGE_PIXELS = None
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "TIFF", "AVIF", "BMP")
 HEIC_BRANDS = {b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1"}
 LARGE_PIXELS = 25_000_000
+TINY_PX = 32  # of the shorter side
+PLAIN = 3.0  # standard deviation of a channel, of 255
 # Many threads may decode, but what large images need is shared by the whole process.
 LARGE_AT_ONCE = BoundedSemaphore(2)
 
@@ -52,6 +54,12 @@ class CheckedImage:
 
     rgb: Image.Image
     facts: ImageFacts
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it shows too little to be told apart: tiny, or of nearly one colour."""
+        spread = max(ImageStat.Stat(self.rgb).stddev)
+        return min(self.facts.width, self.facts.height) < TINY_PX or spread < PLAIN
 
 
 def read_image_file(path: Path, limits: Limits = Limits()) -> CheckedImage:

@@ -60,6 +60,14 @@ from attribution.catalog.queries.batches import (
     settle_job,
     sweep,
 )
+from attribution.catalog.queries.calibrations import (
+    calibration_of,
+    forget_calibration,
+    keep_calibration,
+    perceptual_hashes,
+    withdrawn_since,
+    works_to_ask_for,
+)
 from attribution.catalog.queries.embeddings import (
     forget_encoders,
     forget_vectors,
@@ -155,6 +163,7 @@ __all__ = [
     "buried_works",
     "bury_batch",
     "bury_works",
+    "calibration_of",
     "cancel_job",
     "change_statistics",
     "claim_batch",
@@ -174,6 +183,7 @@ __all__ = [
     "fail_job",
     "finish_batch",
     "forbid_display",
+    "forget_calibration",
     "forget_encoders",
     "forget_statistics",
     "forget_vectors",
@@ -186,6 +196,7 @@ __all__ = [
     "job_by_id",
     "job_progress",
     "job_summary",
+    "keep_calibration",
     "keep_vectors",
     "kept_rows",
     "kept_vectors",
@@ -204,6 +215,7 @@ __all__ = [
     "miscounted",
     "open_batches",
     "pending_items",
+    "perceptual_hashes",
     "portfolio_sizes",
     "proposed_aliases",
     "record_attribution",
@@ -223,5 +235,7 @@ __all__ = [
     "unfinished_jobs",
     "unfinished_withdrawals",
     "withdrawal_by_id",
+    "withdrawn_since",
+    "works_to_ask_for",
     "works_to_withdraw",
 ]
