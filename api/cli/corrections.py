@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, Any
 from uuid import UUID
 
 import typer
@@ -19,12 +20,29 @@ if TYPE_CHECKING:
     from attribution.services import Stores
 
 DOOR = "command line"
-Purpose = Literal["display", "train", "generate"]
-Field = Literal["title", "caption", "tags", "year", "licence", "source"]
 WorkId = Annotated[UUID, typer.Argument(help="Id of an artwork, as `lawful search` shows it.")]
 Slug = Annotated[str, typer.Argument(help="Slug of an artist, as `lawful artists` shows it.")]
 Reason = Annotated[str | None, typer.Option(help="For the record.")]
 Json = Annotated[bool, typer.Option("--json", help="One object.")]
+
+
+class Purpose(StrEnum):
+    """What consent is given for or taken back."""
+
+    DISPLAY = "display"
+    TRAIN = "train"
+    GENERATE = "generate"
+
+
+class Said(StrEnum):
+    """What can be said of a work, and emptied."""
+
+    TITLE = "title"
+    CAPTION = "caption"
+    TAGS = "tags"
+    YEAR = "year"
+    LICENCE = "licence"
+    SOURCE = "source"
 
 
 def correct(
@@ -39,7 +57,7 @@ def correct(
     source: Annotated[str | None, typer.Option(help="Where it comes from.")] = None,
     grant: Annotated[list[Purpose] | None, typer.Option(help="Consent given; repeatable.")] = None,
     deny: Annotated[list[Purpose] | None, typer.Option(help="Consent taken back.")] = None,
-    clear: Annotated[list[Field] | None, typer.Option(help="Empty this; repeatable.")] = None,
+    clear: Annotated[list[Said] | None, typer.Option(help="Empty this; repeatable.")] = None,
     reason: Reason = None,
     *,
     as_json: Json = False,
@@ -63,9 +81,9 @@ def correct(
         said["tags"] = [text for one in tag if (text := one_line(one))]
     if year is not None:
         said["year"] = year
-    said |= {name: [] if name == "tags" else None for name in clear or ()}
-    said |= {f"consent_{purpose}": True for purpose in grant or ()}
-    said |= {f"consent_{purpose}": False for purpose in deny or ()}
+    said |= {name.value: [] if name is Said.TAGS else None for name in clear or ()}
+    said |= {f"consent_{purpose.value}": True for purpose in grant or ()}
+    said |= {f"consent_{purpose.value}": False for purpose in deny or ()}
     _do(
         lambda stores, index: correct_in(stores, index, work, said, Origin(DOOR, reason)),
         as_json=as_json,
