@@ -286,7 +286,8 @@ def test_sent_again_with_other_words_it_is_corrected(client: TestClient) -> None
     """Fields that are filled in count; those that are left out change nothing."""
     upload(client, png(1), artist="Ann", title="Sea", licence="CC0-1.0", consent_train="true")
 
-    job = upload(client, png(1), artist="Ann", title="Lake")
+    job = upload(client, png(1), "b.png", artist="Ann", title="Lake", tags="")
+    assert upload(client, png(1), "b.png", artist="Ann", title="")["outcomes"]["known"] == 1
 
     assert job["outcomes"]["corrected"] == 1
     (work,) = client.get("/v1/artworks").json()["items"]

@@ -11,11 +11,15 @@ from pydantic import BaseModel, Field
 from api.dependencies import Cursor, JobsDep, PageSize, ServicesDep
 from api.schemas import ItemOut, JobDetail, JobOut, PageOut
 from attribution.catalog import queries
-from attribution.catalog.models import JobStatus, Outcome
+from attribution.catalog.models import PURPOSES, JobStatus, Outcome
 from attribution.services import Services
+from ingest.sources import SourceItem
 from ingest.uploads import Described, accept
 
 router = APIRouter(prefix="/ingest-jobs", tags=["ingest jobs"])
+
+
+SAID = set(SourceItem.__dataclass_fields__) - {"artist"} | {f"consent_{one}" for one in PURPOSES}
 
 
 class Upload(BaseModel):
@@ -50,7 +54,7 @@ class Upload(BaseModel):
             year=self.year,
             licence=self.licence,
             consent=tuple(purpose for purpose, given in granted.items() if given),
-            said=tuple(sorted(self.model_fields_set - {"file", "artist", "reinstate"})),
+            said=tuple(name for name in SAID & self.model_fields_set if getattr(self, name) != ""),
         )
 
 

@@ -31,6 +31,7 @@ from attribution.catalog.names import fold
 from attribution.catalog.queries.artworks import count_along
 from attribution.catalog.queries.pages import Page, check_limit, cut, moment_key
 from attribution.catalog.queries.statistics import join_statistics, move_vectors
+from attribution.errors import Conflict
 
 
 @dataclass(frozen=True)
@@ -49,10 +50,13 @@ def works_to_change(session: Session, ids: Collection[UUID]) -> dict[UUID, Artwo
 
 
 def artists_to_change(session: Session, ids: Collection[UUID]) -> dict[UUID, Artist]:
-    """Return artists as they are now, and lock them; without those that do not exist."""
+    """Return artists as they are now, and lock them; raises Conflict when one is just gone."""
     wanted = select(Artist).where(Artist.id.in_(ids)).order_by(Artist.id).with_for_update()
     rows = session.scalars(wanted.execution_options(populate_existing=True))
-    return {row.id: row for row in rows}
+    found = {row.id: row for row in rows}
+    if found.keys() != set(ids):
+        raise Conflict("the artist has just been merged into another; ask again")
+    return found
 
 
 def correct_works(

@@ -79,13 +79,8 @@ def join_statistics(session: Session, artist_id: UUID, into: UUID) -> None:
     for row in session.scalars(own.order_by(ClassifierArtist.fingerprint)).all():
         sums = _integers(row.sums)
         delta = Statistics(len(sums))
-        delta.works, delta.sums = (
-            {artist_id: -row.works, into: row.works},
-            {
-                artist_id: -sums,
-                into: sums,
-            },
-        )
+        delta.works = {artist_id: -row.works, into: row.works}
+        delta.sums = {artist_id: -sums, into: sums}
         change_statistics(session, row.fingerprint, delta, by=1)
 
 
