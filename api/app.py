@@ -6,10 +6,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter, Depends, FastAPI
 from PIL import Image
 
 from api import problems
+from api.dependencies import known_query
 from api.guards import Guard
 from api.metrics import Meter, Metrics
 from api.routes import (
@@ -17,6 +18,7 @@ from api.routes import (
     artworks,
     attributions,
     calibration,
+    changes,
     health,
     ingest_jobs,
     search,
@@ -58,9 +60,17 @@ def create_app(settings: Settings) -> FastAPI:
     problems.install(app)
     app.add_middleware(Guard, settings=settings)
     app.add_middleware(Meter, metrics=app.state.metrics)
-    first = APIRouter(prefix="/v1")
-    parts = (artists, artworks, ingest_jobs, withdrawals, attributions, calibration, search)
-    for part in parts:
+    first = APIRouter(prefix="/v1", dependencies=[Depends(known_query)])
+    for part in (
+        artists,
+        artworks,
+        ingest_jobs,
+        withdrawals,
+        changes,
+        attributions,
+        calibration,
+        search,
+    ):
         first.include_router(part.router)
     app.include_router(first)
     app.include_router(health.router)

@@ -8,7 +8,7 @@ computes.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from heapq import nlargest
 from uuid import UUID, uuid4
@@ -285,7 +285,8 @@ class Attributor:
                 is_likely=vote.artist_id in odds.likely if odds else None,
             )
             for vote in votes
-            if artists[vote.artist_id].works  # all may have been withdrawn meanwhile
+            # all may have been withdrawn meanwhile, or the artist merged into another
+            if vote.artist_id in artists and artists[vote.artist_id].works
         )
 
     def _nearest(
@@ -326,8 +327,14 @@ def _ids(neighbours: Mapping[str, Sequence[Neighbour]]) -> list[UUID]:
 def _known(
     neighbours: Mapping[str, Sequence[Neighbour]], rows: Mapping[UUID, Artwork]
 ) -> dict[str, list[Neighbour]]:
-    """Drop points that the catalogue does not know: it is the truth, the index a projection."""
-    return {space: [hit for hit in hits if hit.id in rows] for space, hits in neighbours.items()}
+    """Drop points that the catalogue does not know, and say whose the others are by its word.
+
+    It is the truth, the index a projection.
+    """
+    return {
+        space: [replace(hit, artist_id=rows[hit.id].artist_id) for hit in hits if hit.id in rows]
+        for space, hits in neighbours.items()
+    }
 
 
 def _cosines(query: Mapping[str, Vector], stored: Mapping[str, Vector]) -> dict[str, float]:

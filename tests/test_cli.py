@@ -76,6 +76,12 @@ def test_help_is_light() -> None:
         "serve",
         "info",
         "artists",
+        "correct",
+        "move",
+        "merge",
+        "rename",
+        "alias",
+        "changes",
         "demo",
         "evaluate",
         "train-starter",
@@ -273,6 +279,18 @@ def test_wrong_setting_is_named(home: Path, name: str, value: str, says: str) ->
     assert done.returncode == 1
     assert says in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_damaged_database_is_named(home: Path) -> None:
+    """It is no outage: waiting would not help, a backup would."""
+    home.mkdir()
+    (home / "lawful.db").write_bytes(b"no database" * 1000)
+
+    done = lawful(home, "info")
+
+    assert done.returncode == 1
+    assert "is damaged, or no database" in done.stderr
+    assert "backup" in done.stderr
 
 
 def test_a_home_has_to_be_a_folder(tmp_path: Path) -> None:

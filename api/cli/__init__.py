@@ -13,6 +13,7 @@ from rich.console import Console
 from api.cli import (
     attribute,
     catalog,
+    corrections,
     demo,
     dev,
     evaluate,
@@ -51,6 +52,12 @@ app.command()(operate.reindex)
 app.command()(operate.migrate)
 app.command()(operate.worker)
 app.command()(operate.beat)
+app.command()(corrections.correct)
+app.command()(corrections.move)
+app.command()(corrections.merge)
+app.command()(corrections.rename)
+app.command()(corrections.alias)
+app.command()(corrections.changes)
 app.command()(catalog.info)
 app.command()(catalog.artists)
 app.command()(demo.demo)
