@@ -12,6 +12,7 @@ from attribution.images.decode import (
     read_file,
     read_image,
     read_image_file,
+    read_thumbnail,
     thumbnail,
 )
 from attribution.images.facts import ImageFacts, hamming
@@ -27,5 +28,6 @@ __all__ = [
     "read_file",
     "read_image",
     "read_image_file",
+    "read_thumbnail",
     "thumbnail",
 ]
