@@ -48,7 +48,7 @@ class PatchEncoder(Protocol):
         """Describe the places of square RGB images.
 
         Returns float32, shape (len(images), PATCHES, PATCHES, dim), rows of places from the top;
-        any length, to be compared within one call's profile by cosine. Raises BadInput for a model
+        of any length, to be compared by cosine. Raises BadInput for a model
         that keeps no map of places.
         """
         ...

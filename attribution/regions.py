@@ -75,13 +75,16 @@ def find_regions(services: Services, image: CheckedImage, answer: Attribution) -
     if encoder is None:
         profile = answer.searched.profile
         return Regions((), (f"no model of profile {profile} tells the parts of an image apart",))
+    query = read_thumbnail(thumbnail(image.rgb))  # as sharp as what it is compared with
+    if not patches.drawn(query).any():
+        return Regions((), ("nothing is drawn on the image: no part of it speaks for anybody",))
     pictures, notes = _pictures(services, answer)
     if len(pictures) < 2:
         why = "regions need works with pictures by two artists or more; ask for more artists"
         return Regions((), (*notes, why))
     started = time.monotonic()
     try:
-        found = _compare(encoder, image, answer, pictures)
+        found = _compare(encoder, query, answer, pictures)
     except BadInput as error:  # a model without a map of places
         return Regions((), (*notes, str(error)))
     log.info("regions for %d artists in %.3f s", len(found), time.monotonic() - started)
@@ -115,11 +118,10 @@ def _picture(services: Services, kept: Mapping[UUID, str], work: UUID) -> Image 
 
 def _compare(
     encoder: PatchEncoder,
-    image: CheckedImage,
+    query: Image,
     answer: Attribution,
     pictures: Mapping[str, Sequence[Image]],
 ) -> tuple[ArtistRegions, ...]:
-    query = read_thumbnail(thumbnail(image.rgb))  # as sharp as what it is compared with
     is_drawn = patches.drawn(query)
     values = patches.margins(
         _places(encoder, [query])[0],

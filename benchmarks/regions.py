@@ -124,13 +124,14 @@ class Bench:
         return self.places(picture, patches.drawn(picture))
 
     def measure(self, composite: Composite) -> dict[str, float] | None:
-        """Return the measures of one composite; None where only one side is drawn."""
+        """Return the measures of one composite; None where one side has nothing to compare."""
         picture = read_thumbnail(thumbnail(composite.rgb))
         is_drawn = patches.drawn(picture)
         truth = within(composite.inside, picture.size, is_drawn)
-        if truth.all() or not truth.any():
+        artists = self._artists(composite)
+        if truth.all() or not truth.any() or not artists[0]:
             return None
-        margin = patches.margins(self.places(picture, is_drawn), self._artists(composite))[0]
+        margin = patches.margins(self.places(picture, is_drawn), list(filter(None, artists)))[0]
         plain, glowing = contrast(picture, is_drawn), margin > 0
         return {
             "AUROC": auroc(margin[truth], margin[~truth]),

@@ -141,6 +141,16 @@ def test_regions_belong_to_one_image(services: Services) -> None:
     assert other.facts.sha256[:12] in str(refused.value)
 
 
+def test_a_blank_image_speaks_for_nobody(services: Services) -> None:
+    """Where nothing is drawn there is nothing to compare, and the note says so."""
+    image = checked(Image.new("RGB", (90, 40), "white"))
+
+    found = find_regions(services, image, services.attributor.attribute(image))
+
+    assert found.artists == ()
+    assert "nothing is drawn" in found.notes[0]
+
+
 def test_profiles_without_a_map_say_so(services: Services) -> None:
     """No encoder that sees parts, or one whose model has no map: no regions, and the reason."""
 
