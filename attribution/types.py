@@ -21,6 +21,9 @@ Vector = npt.NDArray[np.float32]
 Matrix = npt.NDArray[np.float32]
 """One L2-normalised vector a row, shape (n, dim)."""
 
+Patches = npt.NDArray[np.float32]
+"""Descriptors of the places of images, shape (n, rows, columns, dim), of any length."""
+
 
 @dataclass(frozen=True)
 class ModelInfo:

@@ -9,6 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from api.cli.common import plain
+from api.wording import REASONS, VERDICTS
 from attribution.types import (
     Attribution,
     Findings,
@@ -19,26 +20,17 @@ from attribution.types import (
     Verdict,
 )
 
-SUMMARY = {
-    Verdict.COPY: "[bold red]copy[/]",
-    Verdict.ATTRIBUTED: "[bold green]attributed[/]",
-    Verdict.CANDIDATES: "[bold green]candidates[/]",
-    Verdict.ABSTAIN: "[bold yellow]nothing stands out[/]",
-}
-SAID = {
-    Reason.UNKNOWN_ARTIST: "a stranger's work may well look like this",
-    Reason.SEVERAL_ARTISTS: "more than one artist is likely",
-    Reason.SPACES_DISAGREE: "the voters name different artists, none is likely",
-    Reason.TOO_FEW_WORKS: "few works by the first artist are registered",
-    Reason.TOO_FEW_ARTISTS: "too few artists are registered",
-    Reason.LOW_QUALITY: "the image is blank or tiny",
-    Reason.NOT_CALIBRATED: "not calibrated: shares of the vote, no probabilities",
+COLOURS = {
+    Verdict.COPY: "red",
+    Verdict.ATTRIBUTED: "green",
+    Verdict.CANDIDATES: "green",
+    Verdict.ABSTAIN: "yellow",
 }
 
 
 def show_attribution(console: Console, image: str, answer: Attribution) -> None:
     """Print one answer: verdict, ranking with evidence, and what was searched."""
-    console.print(f"\n[bold]{escape(plain(image))}[/]  →  {SUMMARY[answer.verdict]}")
+    console.print(f"\n[bold]{escape(plain(image))}[/]  →  {_verdict(answer.verdict)}")
     _why(console, answer.reasons)
     if copy := answer.copy_of:
         how = (
@@ -99,7 +91,7 @@ def show_together(
         )
     if joint is None:
         return
-    console.print(f"\n[bold]all by one hand[/]  →  {SUMMARY[joint.verdict]}")
+    console.print(f"\n[bold]all by one hand[/]  →  {_verdict(joint.verdict)}")
     _why(console, joint.reasons)
     if joint.artists:
         table = Table("  #", "artist", "chance", "p", box=None, pad_edge=False)
@@ -140,9 +132,13 @@ def _leg(hit: FoundWork, leg: str) -> str:
     return f"{gave.part:.3f} ({gave.score:.2f}, {gave.rank})" if gave else "·"
 
 
+def _verdict(verdict: Verdict) -> str:
+    return f"[bold {COLOURS[verdict]}]{VERDICTS[verdict]}[/]"
+
+
 def _why(console: Console, reasons: Iterable[Reason]) -> None:
     for reason in reasons:
-        console.print(f"  {reason.value}: {SAID[reason]}", style="dim", markup=False)
+        console.print(f"  {reason.value}: {REASONS[reason]}", style="dim", markup=False)
 
 
 def _ranking(answer: Attribution) -> Table:

@@ -13,6 +13,7 @@ from api.schemas import AttributionBrief, PageOut
 from api.uploads import read_upload
 from attribution.attributor import find_ours
 from attribution.catalog import queries
+from attribution.regions import Regions, find_regions
 from attribution.types import Attribution, Findings, SetAttribution
 
 router = APIRouter(prefix="/attributions", tags=["attributions"])
@@ -81,3 +82,17 @@ def list_attributions(
 def get_attribution(attribution_id: UUID, services: ServicesDep) -> Attribution:
     """Return an answer as it was given."""
     return services.attributor.recall(attribution_id)
+
+
+@router.post("/{attribution_id}/regions", summary="See which parts of the image speak for whom")
+def find_attribution_regions(
+    attribution_id: UUID,
+    image: Annotated[UploadFile, File(description="The same file again: it was not kept.")],
+    services: ServicesDep,
+) -> Regions:
+    """Compare the parts of the image with the works that the answer shows; nothing is kept.
+
+    Works without display consent are not compared.
+    """
+    answer = services.attributor.recall(attribution_id)
+    return find_regions(services, read_upload(image.file, services.limits), answer)

@@ -12,6 +12,7 @@ from attribution.images.decode import (
     read_file,
     read_image,
     read_image_file,
+    read_thumbnail,
     thumbnail,
 )
 from attribution.images.facts import ImageFacts, hamming
@@ -30,5 +31,6 @@ __all__ = [
     "read_file",
     "read_image",
     "read_image_file",
+    "read_thumbnail",
     "thumbnail",
 ]

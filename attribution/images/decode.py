@@ -123,6 +123,14 @@ def thumbnail(image: Image.Image, *, max_px: int = 256) -> bytes:
     return buffer.getvalue()
 
 
+def read_thumbnail(webp: bytes) -> Image.Image:
+    """Return the RGB picture that `thumbnail` made; raises BadImage for damaged bytes."""
+    try:
+        return Image.open(io.BytesIO(webp), formats=("WEBP",)).convert("RGB")
+    except DAMAGED as error:
+        raise BadImage("broken", f"the kept picture is damaged: {error}") from error
+
+
 def _decode(data: bytes, limits: Limits) -> CheckedImage:
     image = _open(data)
     notes: list[str] = []
