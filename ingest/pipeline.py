@@ -250,8 +250,8 @@ def _outcomes(
 
 def _new_artwork(done: Prepared, image: CheckedImage, artist: Artist) -> NewArtwork:
     facts, item = image.facts, done.work.item
-    # The file's own word outweighs the default: a data-mining opt-out forbids training.
-    consent = [one for one in item.consent if not (one == "train" and facts.rights.opts_out)]
+    # The file's own no outweighs every yes.
+    consent = [purpose for purpose in item.consent if purpose not in facts.forbids]
     return NewArtwork(
         artist_id=artist.id,
         sha256=facts.sha256,

@@ -13,6 +13,7 @@ from rich.console import Console
 from api.cli import (
     attribute,
     catalog,
+    credentials,
     demo,
     dev,
     evaluate,
@@ -55,6 +56,7 @@ app.command()(catalog.info)
 app.command()(catalog.artists)
 app.command()(demo.demo)
 app.command()(evaluate.evaluate)
+app.add_typer(credentials.app, name="credentials")
 app.add_typer(models.app, name="models")
 app.command()(models.train_starter)
 
