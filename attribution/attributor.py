@@ -176,9 +176,14 @@ class Attributor:
                 copy_of=copy,
                 artists=self._candidates(session, opinion, limit, rows, vectors),
                 searched=searched,
-                notes=(*image.facts.notes, *_notes(searched, opinion)),
+                notes=(
+                    *image.facts.notes,
+                    *image.facts.credentials.notes,
+                    *_notes(searched, opinion),
+                ),
                 reasons=reasons,
                 confidence=_confidence(opinion),
+                credentials=image.facts.credentials.state,
             )
             queries.record_attribution(session, ANSWER.dump_python(answer, mode="json"))
         return answer, opinion

@@ -18,8 +18,7 @@ from attribution.catalog.models import Artist, Artwork, ArtworkStatus, Change
 from attribution.catalog.names import tidy
 from attribution.catalog.queries import Origin
 from attribution.errors import BadInput, Conflict, NotAllowed
-from attribution.images import read_image, thumbnail
-from attribution.images.rights import Rights
+from attribution.images import forbidden_by, read_image, thumbnail
 from attribution.index.vector_index import VectorIndex
 from attribution.points import write_points
 from attribution.services import Stores
@@ -38,11 +37,9 @@ def correct(
     _check(said)
     with stores.sessions.begin() as session:
         work = _work(session, artwork_id)
-        if said.get("consent_train") and Rights(**work.rights).opts_out:
-            raise NotAllowed(
-                f"artwork {artwork_id} may not train: its file forbids data mining "
-                f"({work.rights['data_mining']})"
-            )
+        because = forbidden_by(work.facts, work.rights).get("train")
+        if said.get("consent_train") and because:
+            raise NotAllowed(f"artwork {artwork_id} may not train: its file says {because}")
         made = queries.correct_works(session, {artwork_id: said}, origin)
         waiting = queries.unfinished_changes(session, artworks=[artwork_id])
     finish(stores, index, waiting)

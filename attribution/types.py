@@ -233,6 +233,7 @@ class Attribution:
     notes: tuple[str, ...]  # what was done to the image, and why the answer may be weak
     reasons: tuple[Reason, ...] = ()  # why the verdict is no stronger
     confidence: Confidence | None = None  # None: not calibrated
+    credentials: str = "absent"  # C2PA of the image: "valid", "untrusted", "invalid", "absent"
 
 
 @dataclass(frozen=True)

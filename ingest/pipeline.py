@@ -30,8 +30,7 @@ from attribution.catalog.models import (
 from attribution.catalog.queries import BatchKey, ItemOutcome, NewArtwork, NewClaim, Origin
 from attribution.correction import finish
 from attribution.errors import BackendUnavailable
-from attribution.images import CheckedImage, read_image, thumbnail
-from attribution.images.rights import Rights
+from attribution.images import CheckedImage, forbidden_by, read_image, thumbnail
 from attribution.points import follow
 from attribution.projection import point_of
 from attribution.services import Services, Stores
@@ -205,7 +204,7 @@ def _corrections(
 
 def _allowed(said: dict[str, Any], row: Artwork) -> dict[str, Any]:
     """Leave out what the file itself forbids."""
-    forbidden = {"consent_train"} if Rights(**row.rights).opts_out else set()
+    forbidden = {f"consent_{purpose}" for purpose in forbidden_by(row.facts, row.rights)}
     return {name: value for name, value in said.items() if not (value and name in forbidden)}
 
 
@@ -285,8 +284,8 @@ def _outcomes(  # noqa: PLR0913  everything that decides on an outcome
 
 def _new_artwork(done: Prepared, image: CheckedImage, artist: Artist) -> NewArtwork:
     facts, item = image.facts, done.work.item
-    # The file's own word outweighs the default: a data-mining opt-out forbids training.
-    consent = [one for one in item.consent if not (one == "train" and facts.rights.opts_out)]
+    # The file's own no outweighs every yes.
+    consent = [purpose for purpose in item.consent if purpose not in facts.forbids]
     return NewArtwork(
         artist_id=artist.id,
         sha256=facts.sha256,

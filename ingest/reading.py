@@ -76,7 +76,9 @@ def prepare(
         if refused is not None or is_indexed:
             return Prepared(work, artist, known=row if is_indexed else None, refused=refused)
         try:
-            return Prepared(work, artist, image=read_image(bytes_of(stores, work), stores.limits))
+            image = read_image(bytes_of(stores, work), stores.limits)
+            refused = _policy(stores, image)
+            return Prepared(work, artist, image=None if refused else image, refused=refused)
         except (BadImage, NotFound) as error:
             return Prepared(work, artist, refused=str(error))
         except BackendUnavailable:
@@ -99,6 +101,14 @@ def _refusal(item: SourceItem, row: Artwork | None, *, closed: set[str] | None) 
     if closed is not None and item.artist in closed:
         return f"its artist has withdrawn; {REINSTATE}"
     return None
+
+
+def _policy(stores: Stores, image: CheckedImage) -> str | None:
+    """Return why a file that may not be used for training is not taken in to be protected."""
+    said = image.facts.forbids.get("train")
+    if said is None or stores.settings.opted_out == "protect":
+        return None
+    return f"it says no to AI training ({said}), and LAWFUL_OPTED_OUT=refuse"
 
 
 def bytes_of(stores: Stores, work: Work) -> bytes:

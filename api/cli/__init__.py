@@ -14,6 +14,7 @@ from api.cli import (
     attribute,
     catalog,
     corrections,
+    credentials,
     demo,
     dev,
     evaluate,
@@ -62,6 +63,7 @@ app.command()(catalog.info)
 app.command()(catalog.artists)
 app.command()(demo.demo)
 app.command()(evaluate.evaluate)
+app.add_typer(credentials.app, name="credentials")
 app.add_typer(models.app, name="models")
 app.command()(models.train_starter)
 

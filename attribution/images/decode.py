@@ -20,6 +20,7 @@ from threading import BoundedSemaphore
 from PIL import Image, ImageFile, ImageStat, UnidentifiedImageError
 
 from attribution.errors import BadImage, NotFound
+from attribution.images.credentials import read_credentials
 from attribution.images.damage import DAMAGED
 from attribution.images.facts import ImageFacts, perceptual_hash
 from attribution.images.frames import MOST_FRAMES, count_frames
@@ -40,12 +41,13 @@ LARGE_AT_ONCE = BoundedSemaphore(2)
 
 @dataclass(frozen=True)
 class Limits:
-    """What one image may cost."""
+    """What one image may cost, and whose signature on it counts."""
 
     max_bytes: int = 64 * 2**20
     max_pixels: int = 100_000_000  # 400 MB while it is decoded
     min_side_px: int = 8  # below this there is nothing to compare
     max_aspect: int = 100  # longer side to shorter: what is made small keeps both
+    trust_anchors: str = ""  # PEM: who may vouch for the signers of Content Credentials
 
 
 @dataclass(frozen=True)
@@ -161,6 +163,7 @@ def _decode(data: bytes, limits: Limits) -> CheckedImage:
         bytes=len(data),
         notes=tuple(notes),
         rights=rights,
+        credentials=read_credentials(data, limits.trust_anchors),
     )
     return CheckedImage(pixels.rgb, facts)
 
