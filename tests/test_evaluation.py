@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from attribution import voting
+from attribution import panel, voting
 from attribution.classifier import Statistics, fit
 from attribution.encoders.starter.works import partition
 from attribution.encoders.stub import StubEncoder
@@ -209,10 +209,13 @@ def test_votes_are_those_of_the_index(works: Works, tmp_path: Path) -> None:
     assert classifier is not None
     for query, row in enumerate(asked.tolist()):
         probe = Probe({space: rows[row] for space, rows in works.vectors.items()})
-        near = voting.cast_votes(index.neighbours(probe, limit=voting.NEAREST), sizes)
-        votes = voting.join_votes(near, classifier.shares(probe.vectors))
-        assert votes[0].artist_id.int - 1 == answer.scores[query].argmax()
-        assert votes[0].share == pytest.approx(answer.known[query], abs=1e-3)
+        near = index.neighbours(probe, limit=voting.NEAREST)
+        _, case = panel.hear(ours.VOTERS, probe.vectors, near, sizes, classifier)
+        assert ours.calibration is not None
+        odds = ours.calibration.odds(case)
+        first = max(odds.artists, key=lambda artist: odds.artists[artist])
+        assert first.int - 1 == answer.scores[query].argmax()
+        assert 1 - odds.nobody == pytest.approx(1 / (1 + np.exp(-answer.known[query])), abs=1e-3)
     index.close()
 
 
