@@ -24,6 +24,7 @@ from attribution.fitted import Fitted
 from attribution.images import CheckedImage, hamming
 from attribution.index.vector_index import VectorIndex
 from attribution.ports import Encoder, TextEncoder
+from attribution.trained import TrainedVoter
 from attribution.types import (
     Attribution,
     Candidate,
@@ -63,7 +64,7 @@ class SearchQuery:
 class Attributor:
     """Answers questions about images from one collection."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  what it is put together from
         self,
         sessions: sessionmaker[Session],
         encoders: Sequence[Encoder],
@@ -72,6 +73,7 @@ class Attributor:
         profile: str,
         fingerprint: str,
         voters: Collection[str] = (voting.NEIGHBOURS, voting.CLASSIFIER),
+        trained: TrainedVoter | None = None,
     ) -> None:
         self._sessions = sessions
         self._encoders = encoders
@@ -79,6 +81,7 @@ class Attributor:
         self._profile = profile
         self._fingerprint = fingerprint
         self._voters = voters
+        self._trained = trained
         dims = {name: width for one in encoders for name, width in one.info.vectors.items()}
         self._fitted = Fitted(sessions, fingerprint, dims)
 
@@ -90,11 +93,16 @@ class Attributor:
         """
         vectors = self._encode(image)
         neighbours = self._index.neighbours(Probe(vectors), limit=voting.NEAREST)
-        shares = self._shares(vectors)
+        shares, trained = self._shares(vectors), self._trained_shares(vectors)
         with self._sessions.begin() as session:
             rows = queries.artworks_by_id(session, _ids(neighbours), status=ArtworkStatus.INDEXED)
             neighbours = _known(neighbours, rows)
-            votes = self._votes(neighbours, rows, shares)
+            votes = voting.join_votes(
+                self._votes(neighbours, rows, shares),
+                trained,
+                voter=voting.TRAINED,
+                weight=voting.TRAINED_WEIGHT,
+            )
             copy = self._find_copy(session, image, rows)
             searched = self._searched(session)
             answer = Attribution(
@@ -151,6 +159,11 @@ class Attributor:
             return {}
         classifier = self._fitted.current()
         return classifier.shares(vectors) if classifier else {}
+
+    def _trained_shares(self, vectors: Mapping[str, Vector]) -> Mapping[UUID, float]:
+        """Ask the third voter; it says nothing when switched off, or while there is none."""
+        trained = self._trained.current() if self._trained else None
+        return trained.shares(vectors) if trained else {}
 
     def _votes(
         self,

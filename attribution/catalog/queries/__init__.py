@@ -110,6 +110,12 @@ from attribution.catalog.queries.statistics import (
     statistics_stamp,
     times_mended,
 )
+from attribution.catalog.queries.training import (
+    TrainingWork,
+    artists_with_works,
+    refusing_works,
+    training_works,
+)
 from attribution.catalog.queries.withdrawals import (
     buried_works,
     bury_works,
@@ -134,6 +140,7 @@ __all__ = [
     "NewItem",
     "Page",
     "Stamp",
+    "TrainingWork",
     "add_alias",
     "add_artworks",
     "add_batches",
@@ -144,6 +151,7 @@ __all__ = [
     "all_items",
     "artist_by_slug",
     "artists_by_id",
+    "artists_with_works",
     "artwork_by_id",
     "artwork_row",
     "artworks_by_id",
@@ -210,6 +218,7 @@ __all__ = [
     "record_claims",
     "record_outcomes",
     "recount",
+    "refusing_works",
     "reinstate",
     "release_all",
     "renew_lease",
@@ -220,6 +229,7 @@ __all__ = [
     "statistics_stamp",
     "sweep",
     "times_mended",
+    "training_works",
     "unfinished_jobs",
     "unfinished_withdrawals",
     "withdrawal_by_id",
