@@ -30,7 +30,7 @@ from attribution.evaluation.works import Progress, encode, lineages
 from attribution.images import CheckedImage, read_file, read_image
 from attribution.ports import Encoder
 from attribution.services import Stores
-from attribution.training.cache import Cache, Encoded
+from attribution.training.cache import CACHE, Cache, Encoded
 from ingest.datasets import DatasetOptions, is_dataset, read_dataset
 from ingest.sources import GRANTED_BY_DEFAULT, read_source
 
@@ -95,7 +95,7 @@ def gather(
     basket = _Basket()
     encoders = load_encoders(stores.settings.profile, device=stores.settings.device)
     made_by = fingerprint(encoders)
-    cache = Cache(cache_folder(stores) / made_by[:12])
+    cache = Cache(stores.settings.trained / CACHE / made_by[:12])
     sources = _sources(stores, data, options, basket)
     while few := list(islice(sources, stores.settings.batch_size)):
         _take(stores, few, encoders, cache, basket)
@@ -103,11 +103,6 @@ def gather(
         if limit is not None and len(basket.files) >= limit:
             break
     return _gathered(basket, limit, data, "name", (stores.settings.profile, made_by))
-
-
-def cache_folder(stores: Stores) -> Path:
-    """Return where vectors of pictures from outside are kept, a folder for each profile."""
-    return stores.settings.trained / "cache"
 
 
 def _from_catalogue(stores: Stores, limit: int | None, progress: Progress) -> Gathered:

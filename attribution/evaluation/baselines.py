@@ -30,7 +30,7 @@ EPOCHS = 200
 SCALINGS: tuple[Scaling, ...] = get_args(Scaling)
 RATES = (1e-3, 3e-3)
 DROPOUTS = (0.5, 0.8)
-DECAYS = (0.01, 0.1, 1.0)
+DECAYS = (0.1, 1.0)
 STRENGTHS = (1.0, 10.0, 100.0, 1_000.0, 10_000.0)  # C, as scikit-learn writes it
 
 

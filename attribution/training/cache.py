@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from attribution.types import Matrix, Vector
 
+CACHE = "cache"  # the folder of these folders, below LAWFUL_TRAINED
 HASHES, LIKENESS, FORBIDDEN = "sha256", "phash", "forbidden"
 
 
