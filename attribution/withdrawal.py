@@ -173,7 +173,9 @@ def _seen(stores: Stores, works: Collection[UUID]) -> dict[str, Any] | None:
         facts = read_facts(stores.settings.trained)
     except BadInput as error:
         return {"unreadable": str(error)}
-    return facts and {"weights": facts.weights, "works seen": facts.has_seen(works)}
+    if facts is None:
+        return None
+    return {"weights": facts.weights, "works seen": facts.has_seen(works)}
 
 
 def _few(rows: Sequence[T]) -> list[Sequence[T]]:

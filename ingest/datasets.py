@@ -24,7 +24,7 @@ from ingest.sources import one_line
 
 log = logging.getLogger(__name__)
 
-HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
+HUB_ID = re.compile(r"\w[\w.-]*/\w[\w.-]*")
 SAVED = ("dataset_dict.json", "dataset_info.json", "state.json")
 TAGS = ("style", "genre")
 NOBODY = {"unknown", "unknown artist", "anonymous", ""}  # many hands, not one

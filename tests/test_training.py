@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from uuid import UUID
 
 import numpy as np
 import pytest
+from celery.exceptions import Retry
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 from safetensors.numpy import load_file
 
+from attribution.catalog.models import artwork_id
 from attribution.config import Settings
 from attribution.errors import BadInput, Conflict, NotFound, ProfileMismatch
 from attribution.images import read_image_file
 from attribution.services import Services, Stores, open_services, open_stores
 from attribution.trained import TrainedVoter
-from attribution.training.checkpoint import CARD, FACTS, Facts, load
+from attribution.training.checkpoint import CARD, FACTS, Facts, load, read_facts
 from attribution.training.coding import HEADS, base, codes
 from attribution.training.network import Network, log_softmax, start
 from attribution.training.recipe import Recipe
@@ -29,7 +32,10 @@ from attribution.training.run import Epoch, State
 from attribution.training.trainer import Examples, train
 from attribution.types import Matrix
 from attribution.withdrawal import withdraw
+from ingest.application import make_app
+from ingest.dispatch import TRAIN
 from ingest.examples import CLOSED, NO_IMAGE, NOT_GRANTED, SAYS_NO, TWICE, WITHDRAWN
+from ingest.tasks import register
 from ingest.training import RUNS, Plan, train_classifier
 from tests.portfolios import ingest, picture
 
@@ -348,11 +354,8 @@ def test_what_was_withdrawn_never_trains(services: Services, tmp_path: Path) -> 
 
 def trained_work(services: Services) -> str:
     """Return the id of a work by the first artist."""
-    from attribution.catalog.models import artwork_id
-    from attribution.images import file_sha256
-
-    folder = services.settings.home.parent / "works"
-    return str(artwork_id(file_sha256(folder / "artist-0" / "0.png")))
+    data = (services.settings.home.parent / "works" / "artist-0" / "0.png").read_bytes()
+    return str(artwork_id(hashlib.sha256(data).hexdigest()))
 
 
 def test_encoded_once(stores: Stores, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -397,6 +400,40 @@ def test_artists_are_added_to_a_classifier(stores: Stores, tmp_path: Path) -> No
     assert after.artists == [*before.artists, "artist-4", "artist-5"]
     assert (grown.trunk == network.trunk).all()
     assert set(before.works) < set(after.works)
+
+
+def test_a_task_goes_on_in_another_message(stores: Stores, tmp_path: Path) -> None:
+    """When its time is up a task is sent again, and the training ends where it would have."""
+    asked: list[bool] = []
+
+    def is_time_up() -> bool:
+        asked.append(len(asked) == 20)
+        return asked[-1]
+
+    app = make_app(stores.settings)
+    register(app, _Opened(stores), stopping=is_time_up, submit=lambda _: None)
+    plan = json.loads(json.dumps(asdict(Plan(data=str(works(tmp_path / "works")), recipe=QUICK))))
+
+    with pytest.raises(Retry):
+        app.tasks[TRAIN].apply((plan,))
+    assert read_facts(stores.settings.trained) is None
+    known = app.tasks[TRAIN].apply((plan,)).get()
+
+    assert read_facts(stores.settings.trained) == Facts.of(known)
+    assert len(asked) < 2 * QUICK.epochs + 20  # nothing was done twice
+
+
+class _Opened:
+    """What the tasks of this process use."""
+
+    def __init__(self, stores: Stores) -> None:
+        self._stores = stores
+
+    def stores(self) -> Stores:
+        return self._stores
+
+    def services(self) -> Services:
+        raise AssertionError("a training from a folder needs no index")
 
 
 def test_two_trainings_at_once(stores: Stores, tmp_path: Path) -> None:
