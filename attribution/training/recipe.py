@@ -14,7 +14,7 @@ to mean 0 and each space to a mean variance of 1; "lengths" each space's vectors
 class Recipe:
     """How to train; the defaults were chosen on the training half of the artists."""
 
-    scaling: Scaling = "lengths"
+    scaling: Scaling = "spaces"
     hidden: int = 512
     rate: float = 1e-3
     dropout: float = 0.5
