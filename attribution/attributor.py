@@ -113,7 +113,7 @@ class Attributor:
                 copy_of=copy,
                 artists=self._candidates(session, votes[:limit], rows, vectors),
                 searched=searched,
-                notes=(*image.facts.notes, *self._notes(searched, shares)),
+                notes=(*image.facts.notes, *self._notes(searched, shares, trained)),
             )
             queries.record_attribution(session, ANSWER.dump_python(answer, mode="json"))
         return answer
@@ -265,13 +265,17 @@ class Attributor:
         fused = voting.cast_votes(_known(found, own), {})
         return fused[0].works[:WORKS_PER_ARTIST] if fused else ()
 
-    def _notes(self, searched: Searched, shares: Mapping[UUID, float]) -> Iterator[str]:
+    def _notes(
+        self, searched: Searched, shares: Mapping[UUID, float], trained: Mapping[UUID, float]
+    ) -> Iterator[str]:
         if searched.artists < voting.FEWEST_ARTISTS:
             yield (
                 f"only {searched.artists} artists are registered: nobody can stand out among so few"
             )
         if searched.works and not shares and voting.CLASSIFIER in self._voters:
             yield "the classifier is not made yet (`lawful reconcile --repair`): neighbours alone"
+        if searched.works and not trained and self._trained:
+            yield "the trained classifier is not made yet (`lawful train classifier`)"
 
     def _searched(self, session: Session) -> Searched:
         artists, works = queries.searchable(session)
