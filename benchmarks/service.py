@@ -24,8 +24,11 @@ from uuid import UUID
 import numpy as np
 import psutil
 
-from attribution import voting
+from attribution import panel, voting
+from attribution.calibrating import SAMPLE
+from attribution.calibration import Calibration
 from attribution.catalog import queries
+from attribution.classifier import Statistics, fit
 from attribution.config import Settings
 from attribution.encoders.profiles import load_encoders
 from attribution.images import read_image_file
@@ -41,6 +44,7 @@ LOOKUPS = 200
 ARTISTS = 500
 DIMS = {"clip": 384, "vae_style": 78, "vae_layout": 256}
 BATCH = 500
+VOTERS = (voting.NEIGHBOURS, voting.CLASSIFIER)
 
 
 def main() -> None:
@@ -117,22 +121,29 @@ def memory(data: Path, limit: int) -> None:
 
 
 def lookups(size: int) -> None:
-    """Time neighbours and votes among `size` random works by ARTISTS artists."""
+    """Time neighbours, both voters and calibration among `size` random works by ARTISTS artists."""
     rng = np.random.default_rng(size)
     with tempfile.TemporaryDirectory() as folder:
         index = open_index(str(Path(folder) / "index"), dims=DIMS, collection="artworks")
         started = time.perf_counter()
+        statistics = Statistics(sum(DIMS.values()))
         for start in range(0, size, BATCH):
-            index.upsert([_point(rng, number) for number in range(start, start + BATCH)])
+            points = [_point(rng, number) for number in range(start, start + BATCH)]
+            index.upsert(points)
+            rows = [np.concatenate([one.vectors[name] for name in sorted(DIMS)]) for one in points]
+            statistics.add([one.artist_id for one in points], np.stack(rows))
         index.flush()
         index.optimize()
         built = time.perf_counter() - started
         sizes = Counter({UUID(int=artist + 1): size // ARTISTS for artist in range(ARTISTS)})
+        classifier, made = fit(statistics, DIMS), _calibration()
         times = []
         for _ in range(LOOKUPS):
-            probe = Probe(_vectors(rng))
+            vectors = _vectors(rng)
             started = time.perf_counter()
-            voting.cast_votes(index.neighbours(probe, limit=voting.NEAREST), sizes)
+            near = index.neighbours(Probe(vectors), limit=voting.NEAREST)
+            _, case = panel.hear(VOTERS, vectors, near, sizes, classifier)
+            made.odds(case)
             times.append((time.perf_counter() - started) * 1e3)
         p50, p95 = np.percentile(times, [50, 95])
         files = [file.stat() for file in Path(folder).rglob("*") if file.is_file()]
@@ -142,6 +153,12 @@ def lookups(size: int) -> None:
             f"built at {size / built:.0f} works/s; {disk:.0f} bytes a work on disk"
         )
         index.close()
+
+
+def _calibration() -> Calibration:
+    """Return a calibration of the size that a catalogue's has."""
+    voices, answers = panel.voices_of(VOTERS, DIMS), np.linspace(0, 1, SAMPLE)
+    return Calibration(voices, np.ones(len(voices)), np.array([1.0, -1.0]), answers, answers)
 
 
 def _vectors(rng: np.random.Generator) -> dict[str, np.ndarray]:
