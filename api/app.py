@@ -18,6 +18,7 @@ from api.routes import (
     attributions,
     health,
     ingest_jobs,
+    non_copies,
     search,
     withdrawals,
 )
@@ -58,7 +59,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_middleware(Guard, settings=settings)
     app.add_middleware(Meter, metrics=app.state.metrics)
     first = APIRouter(prefix="/v1")
-    for part in (artists, artworks, ingest_jobs, withdrawals, attributions, search):
+    for part in (artists, artworks, ingest_jobs, withdrawals, attributions, non_copies, search):
         first.include_router(part.router)
     app.include_router(first)
     app.include_router(health.router)

@@ -19,9 +19,10 @@ from sqlalchemy.orm import Session, sessionmaker
 from attribution import voting
 from attribution.catalog import queries
 from attribution.catalog.models import Artwork, ArtworkStatus
+from attribution.copies.finder import CopyFinder, FoundCopy
 from attribution.errors import BadInput
 from attribution.fitted import Fitted
-from attribution.images import CheckedImage, hamming
+from attribution.images import CheckedImage
 from attribution.index.vector_index import VectorIndex
 from attribution.ports import Encoder, TextEncoder
 from attribution.types import (
@@ -45,7 +46,6 @@ ANSWER = TypeAdapter(Attribution)
 """Attribution to JSON and back; what is recorded is what was shown."""
 
 WORKS_PER_ARTIST = 3
-NEAR_COPY_BITS = 6  # of 64; docs/benchmarks.md has the distances of copies and of other works
 
 
 @dataclass(frozen=True)
@@ -76,6 +76,7 @@ class Attributor:
         self._sessions = sessions
         self._encoders = encoders
         self._index = index
+        self._copies = CopyFinder(sessions, encoders, index)
         self._profile = profile
         self._fingerprint = fingerprint
         self._voters = voters
@@ -91,11 +92,12 @@ class Attributor:
         vectors = self._encode(image)
         neighbours = self._index.neighbours(Probe(vectors), limit=voting.NEAREST)
         shares = self._shares(vectors)
+        found = self._copies.find(image, neighbours)
         with self._sessions.begin() as session:
             rows = queries.artworks_by_id(session, _ids(neighbours), status=ArtworkStatus.INDEXED)
             neighbours = _known(neighbours, rows)
             votes = self._votes(neighbours, rows, shares)
-            copy = self._find_copy(session, image, rows)
+            copy = _copy(session, found)
             searched = self._searched(session)
             answer = Attribution(
                 id=uuid4(),
@@ -181,30 +183,6 @@ class Attributor:
                 using[f"{space}_image"] = space
         return Probe(vectors, text=text, using=using)
 
-    def _find_copy(
-        self,
-        session: Session,
-        image: CheckedImage,
-        near: Mapping[UUID, Artwork],
-    ) -> CopyMatch | None:
-        """Look for the same bytes, the same pixels, then a small perceptual distance.
-
-        The last is asked of the nearest works only: a copy that no space brings near is out of
-        reach of a 64-bit hash as well.
-        """
-        facts, indexed = image.facts, ArtworkStatus.INDEXED
-        if rows := queries.artworks_by_sha256(session, [facts.sha256], status=indexed):
-            return _copy(session, rows[0], match="bytes", distance=0)
-        if rows := queries.artworks_by_pixel_sha256(session, [facts.pixel_sha256], status=indexed):
-            return _copy(session, rows[0], match="pixels", distance=0)
-        distance, _, work = min(
-            ((hamming(facts.phash, row.phash), row.id, row) for row in near.values()),
-            default=(NEAR_COPY_BITS + 1, None, None),
-        )
-        if work is None or distance > NEAR_COPY_BITS:
-            return None
-        return _copy(session, work, match="perceptual", distance=distance)
-
     def _candidates(
         self,
         session: Session,
@@ -288,16 +266,26 @@ def _verdict(copy: CopyMatch | None, votes: Sequence[Vote], artists: int) -> Ver
     return Verdict.ABSTAIN
 
 
-def _copy(session: Session, work: Artwork, *, match: str, distance: int) -> CopyMatch:
+def _copy(session: Session, found: FoundCopy | None) -> CopyMatch | None:
+    """Say what is known of the work that an image copies; None if it was withdrawn meanwhile."""
+    if found is None:
+        return None
+    work = queries.artworks_by_id(session, [found.work], status=ArtworkStatus.INDEXED).get(
+        found.work
+    )
+    if work is None:
+        return None
     claims = queries.claims_for(session, [work.id]).get(work.id, [])
     return CopyMatch(
         id=work.id,
         title=work.title,
         slug=work.artist.slug,
         name=work.artist.name,
-        match=match,
-        distance=distance,
+        match=found.match,
+        distance=found.distance,
         also_claimed_by=tuple(claim.artist.slug for claim in claims),
+        overlap=found.overlap,
+        score=found.score,
     )
 
 

@@ -156,6 +156,21 @@ class Candidate:
     voters: Mapping[str, float] = field(default_factory=dict)  # the part that each voter gave
 
 
+Corner = tuple[float, float]
+"""A point of a picture: parts of its width and height from the upper left, 0 to 1."""
+
+
+@dataclass(frozen=True)
+class Overlap:
+    """What an image and a work both show, and how the work was changed to become the image."""
+
+    image: tuple[Corner, ...]  # the outline of what both show, on the image
+    work: tuple[Corner, ...]  # the same outline on the work, corner by corner
+    is_mirrored: bool
+    turned_degrees: float  # counter-clockwise, after mirroring; -180 to 180
+    shown: float  # part of the work's area that the image shows, 0 to 1
+
+
 @dataclass(frozen=True)
 class CopyMatch:
     """The indexed work that an image is a copy of, how that was found, and who claims it."""
@@ -164,9 +179,11 @@ class CopyMatch:
     title: str | None
     slug: str
     name: str
-    match: str  # "bytes", "pixels" or "perceptual"
-    distance: int  # bits of 64 in which the perceptual hashes differ
+    match: str  # "bytes", "pixels", "perceptual" or "geometric"
+    distance: int  # bits of 64 in which the perceptual hashes differ, in the nearest position
     also_claimed_by: tuple[str, ...]  # slugs of other artists who brought the same bytes
+    overlap: Overlap | None = None  # None in answers that were given before it existed
+    score: float | None = None  # log-odds; None where bytes or pixels are the same
 
 
 @dataclass(frozen=True)

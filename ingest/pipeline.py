@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from uuid import UUID
 
@@ -24,7 +24,7 @@ from attribution.catalog.models import (
     Outcome,
     artwork_id,
 )
-from attribution.catalog.queries import BatchKey, ItemOutcome, NewArtwork, NewClaim
+from attribution.catalog.queries import BatchKey, ItemOutcome, KeptSketch, NewArtwork, NewClaim
 from attribution.errors import BackendUnavailable
 from attribution.images import (
     CheckedImage,
@@ -173,6 +173,7 @@ def _write(
         gone = {row.sha256 for row in rows.values() if row.id not in found}
         kept = {work: named for work, named in points.items() if work in found}
         queries.keep_vectors(session, services.collection.fingerprint, kept)
+        queries.keep_sketches(session, _sketches(usable, kept))
         outcomes, claims = _outcomes(job.id, few, rows, artists, added=added, gone=gone)
         queries.record_claims(session, claims)
         queries.record_outcomes(session, job.id, outcomes)
@@ -180,6 +181,16 @@ def _write(
     for sha256 in gone:
         services.store.forget(sha256)
     _narrow_consent(services, few)
+
+
+def _sketches(usable: Sequence[Prepared], works: Collection[UUID]) -> dict[UUID, KeptSketch]:
+    """Return what copies of these works will be recognised by."""
+    drawn = {
+        artwork_id(done.image.facts.sha256): KeptSketch(done.image.facts.phash, done.sketch)
+        for done in usable
+        if done.image
+    }
+    return {work: sketch for work, sketch in drawn.items() if work in works}
 
 
 def _narrow_consent(services: Services, few: Sequence[Prepared]) -> None:

@@ -11,6 +11,7 @@ from uuid import UUID
 
 from attribution.catalog import queries
 from attribution.catalog.models import Artwork, ArtworkStatus, Outcome
+from attribution.copies.sketch import draw_work
 from attribution.errors import BackendUnavailable, BadImage, NotFound
 from attribution.images import CheckedImage, Limits, file_sha256, read_file, read_image
 from attribution.services import Stores
@@ -39,6 +40,7 @@ class Prepared:
 
     work: Work
     image: CheckedImage | None = None
+    sketch: bytes = b""  # of the image, for the copy lane
     known: Artwork | None = None
     refused: str | None = None
 
@@ -78,7 +80,8 @@ def prepare(
         if refused is not None or is_indexed:
             return Prepared(work, known=row if is_indexed else None, refused=refused)
         try:
-            return Prepared(work, image=read_image(bytes_of(stores, work), stores.limits))
+            image = read_image(bytes_of(stores, work), stores.limits)
+            return Prepared(work, image=image, sketch=draw_work(image.rgb))
         except (BadImage, NotFound) as error:
             return Prepared(work, refused=str(error))
         except BackendUnavailable:

@@ -9,6 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from api.cli.common import plain
+from api.wording import how_copied
 from attribution.types import Attribution, FoundWork, SearchResult, Verdict
 
 SUMMARY = {
@@ -22,13 +23,11 @@ def show_attribution(console: Console, image: str, answer: Attribution) -> None:
     """Print one answer: verdict, ranking with evidence, and what was searched."""
     console.print(f"\n[bold]{escape(plain(image))}[/]  →  {SUMMARY[answer.verdict]}")
     if copy := answer.copy_of:
-        how = (
-            f"{copy.distance} of 64 bits of the perceptual hash differ"
-            if copy.match == "perceptual"
-            else f"the same {copy.match}"
-        )
         console.print(
-            plain(f"  copy of “{copy.title or copy.id}” by {copy.name} ({copy.slug}): {how}"),
+            plain(
+                f"  copy of “{copy.title or copy.id}” by {copy.name} ({copy.slug}): "
+                f"{how_copied(copy)}"
+            ),
             markup=False,
             soft_wrap=True,
         )
