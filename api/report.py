@@ -11,7 +11,7 @@ from uuid import UUID
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from PIL import Image
 
-from api.wording import how_copied
+from api.wording import claim, how_copied
 from attribution.catalog import queries
 from attribution.errors import NotFound
 from attribution.images import CheckedImage, thumbnail
@@ -52,7 +52,7 @@ def render_report(pages: Sequence[Page], *, title: str = "Attribution report") -
     environment = Environment(
         loader=PackageLoader("api"), autoescape=True, undefined=StrictUndefined
     )
-    environment.filters |= {"data_uri": _data_uri, "how_copied": how_copied}
+    environment.filters |= {"data_uri": _data_uri, "claim": claim, "how_copied": how_copied}
     return environment.get_template("report.html").render(pages=pages, title=title)
 
 

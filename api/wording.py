@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
-from attribution.types import CopyMatch, Overlap
+from attribution.types import CopyKind, CopyMatch, Overlap
 
 UPRIGHT_DEGREES = 1.0
+CLAIMS = {
+    CopyKind.SAME_IMAGE: "the same image as",
+    CopyKind.ALTERED_COPY: "an altered copy of",
+    CopyKind.NEAR_IDENTICAL: "near-identical to, and so a copy of this work or of its series:",
+    None: "a copy of",  # in an answer of before
+}
+
+
+def claim(copy: CopyMatch) -> str:
+    """Say what is claimed: "an altered copy of", to be followed by the work's title."""
+    return CLAIMS[copy.kind]
 
 
 def how_copied(copy: CopyMatch) -> str:
-    """Say how an image was recognised as a copy: "mirrored, shows 49 % of the work; …"."""
-    if copy.score is None or copy.overlap is None:
+    """Say what speaks for it: "mirrored, shows 49% of the work; 97% of the strokes agree"."""
+    if copy.kind is CopyKind.SAME_IMAGE or copy.overlap is None or copy.agreement is None:
         if copy.match == "perceptual":  # an answer of before
             return f"{copy.distance} of 64 bits of the perceptual hash differ"
         return f"the same {copy.match}"
-    found = "the whole picture" if copy.match == "perceptual" else "local features"
-    return (
-        f"{_changes(copy.overlap)} ({found} aligned and colours compared; score {copy.score:.1f})"
-    )
+    return f"{_changes(copy.overlap)}; {copy.agreement:.0%} of the strokes agree"
 
 
 def _changes(overlap: Overlap) -> str:

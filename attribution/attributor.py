@@ -285,7 +285,8 @@ def _copy(session: Session, found: FoundCopy | None) -> CopyMatch | None:
         distance=found.distance,
         also_claimed_by=tuple(claim.artist.slug for claim in claims),
         overlap=found.overlap,
-        score=found.score,
+        kind=found.kind,
+        agreement=found.agreement,
     )
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from uuid import UUID
 
@@ -173,7 +173,7 @@ def _write(
         gone = {row.sha256 for row in rows.values() if row.id not in found}
         kept = {work: named for work, named in points.items() if work in found}
         queries.keep_vectors(session, services.collection.fingerprint, kept)
-        queries.keep_sketches(session, _sketches(usable, kept))
+        queries.keep_sketches(session, _sketches(usable))
         outcomes, claims = _outcomes(job.id, few, rows, artists, added=added, gone=gone)
         queries.record_claims(session, claims)
         queries.record_outcomes(session, job.id, outcomes)
@@ -183,14 +183,18 @@ def _write(
     _narrow_consent(services, few)
 
 
-def _sketches(usable: Sequence[Prepared], works: Collection[UUID]) -> dict[UUID, KeptSketch]:
+def _sketches(usable: Sequence[Prepared]) -> dict[UUID, KeptSketch]:
     """Return what copies of these works will be recognised by."""
     drawn = {
         artwork_id(done.image.facts.sha256): KeptSketch(done.image.facts.phash, done.sketch)
         for done in usable
         if done.image
     }
-    return {work: sketch for work, sketch in drawn.items() if work in works}
+    return drawn | {
+        done.known.id: KeptSketch(done.known.phash, done.sketch)
+        for done in usable
+        if done.known and done.sketch
+    }
 
 
 def _narrow_consent(services: Services, few: Sequence[Prepared]) -> None:

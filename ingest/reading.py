@@ -40,8 +40,8 @@ class Prepared:
 
     work: Work
     image: CheckedImage | None = None
-    sketch: bytes = b""  # of the image, for the copy lane
     known: Artwork | None = None
+    sketch: bytes = b""  # for the copy lane; of a known work where none is kept
     refused: str | None = None
 
     @property
@@ -71,17 +71,21 @@ def prepare(
     with stores.sessions() as session:
         rows = queries.artworks_by_sha256(session, [one for one in hashes if one])
         closed = queries.closed_artists(session, {work.item.artist for work in works})
+        bare = queries.without_sketch(session, [row.id for row in rows])
     known = {row.sha256: row for row in rows}
 
     def read(work: Work, sha256: str | None) -> Prepared:
         row = known.get(sha256 or "")
         is_indexed = row is not None and row.status is ArtworkStatus.INDEXED
         refused = _refusal(work.item, row, closed=None if reinstate else closed)
-        if refused is not None or is_indexed:
+        if refused is not None or (row is not None and is_indexed and row.id not in bare):
             return Prepared(work, known=row if is_indexed else None, refused=refused)
         try:
             image = read_image(bytes_of(stores, work), stores.limits)
-            return Prepared(work, image=image, sketch=draw_work(image.rgb))
+            sketch = draw_work(image.rgb)
+            if is_indexed:
+                return Prepared(work, known=row, sketch=sketch)
+            return Prepared(work, image=image, sketch=sketch)
         except (BadImage, NotFound) as error:
             return Prepared(work, refused=str(error))
         except BackendUnavailable:

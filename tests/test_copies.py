@@ -20,13 +20,13 @@ from attribution.copies import finder
 from attribution.copies.finder import declare_non_copy
 from attribution.copies.hashes import POSITIONS, hashes
 from attribution.copies.sketch import Sketch, draw_question, draw_work
-from attribution.copies.verification import Candidate, Match, least_score, verify
+from attribution.copies.verification import NEAR_HASH_BITS, Candidate, Match, verify
 from attribution.errors import Conflict, NotFound
 from attribution.images import CheckedImage, hamming, read_image_file
 from attribution.images.facts import perceptual_hash
 from attribution.reconcile import reconcile
 from attribution.services import Services, open_services
-from attribution.types import CopyMatch
+from attribution.types import CopyKind, CopyMatch
 from attribution.withdrawal import withdraw
 from tests.portfolios import ingest
 
@@ -104,17 +104,18 @@ CHANGES: dict[str, Callable[[Image.Image], Image.Image]] = {
 
 @pytest.mark.parametrize("name", CHANGES)
 def test_a_changed_work_is_a_copy(services: Services, tmp_path: Path, name: str) -> None:
-    """Whatever was done to it, the work is found, with a score that strangers do not reach."""
+    """Whatever was done to it, the work is found, as an altered copy."""
     found = ask(services, CHANGES[name](drawing(5)), tmp_path)
 
     assert found is not None
     assert found.title == "drawing-5"
     assert found.match in {"perceptual", "geometric"}
-    assert found.score is not None
-    assert found.score >= least_score()
+    assert found.kind is CopyKind.ALTERED_COPY
+    assert found.agreement is not None
+    assert found.agreement > 0.9
 
 
-def test_exact_copies_need_no_score(services: Services, tmp_path: Path) -> None:
+def test_exact_copies_are_the_same_image(services: Services, tmp_path: Path) -> None:
     """The same file, and the same pixels in another file, are copies as a whole."""
     path = tmp_path / "same.bmp"
     drawing(5).save(path)
@@ -124,7 +125,7 @@ def test_exact_copies_need_no_score(services: Services, tmp_path: Path) -> None:
     assert pixels is not None
     assert same is not None
     assert (same.match, pixels.match) == ("bytes", "pixels")
-    assert same.score is None
+    assert same.kind is CopyKind.SAME_IMAGE
     assert same.overlap is not None
     assert same.overlap.shown == 1
 
@@ -193,7 +194,39 @@ def test_another_of_the_series_is_no_copy() -> None:
     for number, flag in enumerate(flags):
         matches = verify(draw_question(flag), hashes(flag), candidates)
         others = [one for at, one in enumerate(matches) if at != number and one]
-        assert all(one.score < least_score() for one in others)
+        assert all(one.kind is None for one in others)
+
+
+def test_a_recoloured_or_overwritten_work_is_it_or_its_series() -> None:
+    """Features show the drawing; that it is this very one cannot be told, and is not claimed."""
+    work = Candidate(kept(drawing(5)), perceptual_hash(drawing(5)))
+    red, green, blue = drawing(5).split()
+    recoloured = Image.merge("RGB", (blue, red, green))
+    written = drawing(5)
+    ImageDraw.Draw(written).rectangle((40, 60, 200, 120), "white")
+
+    for image in (recoloured, written):
+        (found,) = verify(draw_question(image), hashes(image), [work])
+
+        assert found is not None
+        assert found.kind is CopyKind.NEAR_IDENTICAL
+
+
+def test_small_things_amid_white_do_not_match_through_the_white() -> None:
+    """Their hashes are near, for all a hash sees is the blank around them."""
+    things = []
+    for seed in range(4):
+        thing = Image.new("RGB", (300, 300), "white")
+        thing.paste(drawing(seed, size=(30, 30)), (135, 135))
+        things.append(thing)
+    candidates = [Candidate(kept(one), perceptual_hash(one)) for one in things]
+    distances = [hamming(one.phash, other.phash) for one in candidates for other in candidates]
+    assert sorted(distances)[len(things)] <= NEAR_HASH_BITS
+
+    for number, thing in enumerate(things):
+        found = verify(draw_question(thing), hashes(thing), candidates)
+        others = [one for at, one in enumerate(found) if at != number and one]
+        assert all(one.kind is None for one in others)
 
 
 def test_at_most_so_many_works_are_compared(
@@ -207,7 +240,7 @@ def test_at_most_so_many_works_are_compared(
         return verify(*given)
 
     monkeypatch.setattr(finder, "MOST", 6)
-    monkeypatch.setattr(finder, "MOST_BEFORE_PARTS", 4)
+    monkeypatch.setattr(finder, "NEAREST", {"clip": 4})
     monkeypatch.setattr(finder, "verify", counted)
 
     assert ask(services, drawing(77), tmp_path) is None
@@ -265,6 +298,20 @@ def test_missing_sketches_are_drawn_from_thumbnails(tmp_path: Path) -> None:
 
         assert reconcile(services, services.index, repair=False).unsketched == 10
         assert reconcile(services, services.index, repair=True).unsketched == 0
+        assert ask(services, cropped(drawing(5)), tmp_path) is not None
+
+
+def test_works_from_before_get_their_sketch_when_ingested_again(tmp_path: Path) -> None:
+    """Also where no picture of them was kept to draw it from."""
+    with open_services(Settings(home=tmp_path / "home", profile="stub")) as services:
+        ingest(services, portfolio(tmp_path / "p"))
+        with services.sessions.begin() as session:
+            session.connection().exec_driver_sql("DELETE FROM copy_sketches")
+        assert ask(services, cropped(drawing(5)), tmp_path) is None
+
+        ingest(services, tmp_path / "p")
+
+        assert reconcile(services, services.index, repair=False).unsketched == 0
         assert ask(services, cropped(drawing(5)), tmp_path) is not None
 
 

@@ -81,7 +81,8 @@ def _run(
 ) -> Report:
     from api.evaluation_report import Report
     from attribution.encoders.profiles import fingerprint, load_encoders
-    from attribution.evaluation import copies as lane
+    from attribution.evaluation import copies as protocol
+    from attribution.evaluation.lane import open_lane
     from attribution.evaluation.protocol import evaluate as run
     from attribution.evaluation.works import choose_half, embed
 
@@ -94,9 +95,9 @@ def _run(
     systems = run(works, list(seeds), progress)
     found = None
     if copies:
-        registry = lane.choose(works, seeds[0])
-        hashes = lane.HashLane(works, registry.registered, encoders)
-        found = lane.measure(works, registry, hashes, seeds[0], progress)
+        registry = protocol.choose(works, seeds[0])
+        with open_lane(works, registry.registered, encoders, progress) as lane:
+            found = protocol.measure(works, registry, lane, seeds[0], progress)
     facts = {
         "digest": works.digest,
         "chosen": said,

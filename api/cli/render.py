@@ -9,7 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from api.cli.common import plain
-from api.wording import how_copied
+from api.wording import claim, how_copied
 from attribution.types import Attribution, FoundWork, SearchResult, Verdict
 
 SUMMARY = {
@@ -25,7 +25,7 @@ def show_attribution(console: Console, image: str, answer: Attribution) -> None:
     if copy := answer.copy_of:
         console.print(
             plain(
-                f"  copy of “{copy.title or copy.id}” by {copy.name} ({copy.slug}): "
+                f"  {claim(copy)} “{copy.title or copy.id}” by {copy.name} ({copy.slug}): "
                 f"{how_copied(copy)}"
             ),
             markup=False,

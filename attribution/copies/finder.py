@@ -1,17 +1,17 @@
-"""The copy lane: exact bytes, exact pixels, then candidates that geometry and colours must verify.
+"""The copy lane: exact bytes, exact pixels, then candidates that geometry and colours verify.
 
 Candidates come from perceptual hashes in all eight positions, from the works nearest to the image,
-and from those nearest to its mirror image and to its parts, in this order; the first finding ends
-it. At most `MOST` works are compared, so that a lookup stays fast. Nearness alone is no finding.
+and, while nothing is found, from those nearest to its parts. At most `MOST` works are compared, so
+that a lookup stays fast. Nearness alone is no finding.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 from uuid import UUID
 
-from PIL import ImageOps
 from PIL.Image import Image
 from sqlalchemy.orm import Session, sessionmaker
 
@@ -20,93 +20,119 @@ from attribution.catalog.models import ArtworkStatus, NonCopy
 from attribution.copies.hashes import Position, hashes
 from attribution.copies.overlap import WHOLE, overlap
 from attribution.copies.sketch import Sketch, draw_question
-from attribution.copies.verification import Candidate, Match, least_score, verify
+from attribution.copies.verification import Candidate, Match, verify
 from attribution.errors import Conflict, NotFound
 from attribution.images import CheckedImage, ImageFacts, hamming
-from attribution.index.vector_index import VectorIndex
 from attribution.ports import Encoder
-from attribution.types import Neighbour, Overlap, Probe, Vector
+from attribution.types import CopyKind, Neighbour, Overlap, Probe
 
-SPACES = ("clip", "vae_layout")
-PART_SPACE = "clip"  # the layout of a part says little about the whole
-NEAR_HASH = 4  # works with a similar perceptual hash that are compared at most
-MOST_BEFORE_PARTS = 7  # and with the works nearest to the image
-MOST = 12  # and with those nearest to its mirror image and its parts
-NEAREST_TO_PART = 4  # of each such view
+SPACE = "clip"  # in which a work is near to what was turned, mirrored, framed or cut from it
+LAYOUT = "vae_layout"  # in which it is near to what was recoloured or written over
+NEAR_HASH = 6  # works with a similar perceptual hash that are compared at most
+NEAREST = {SPACE: 10, LAYOUT: 2}  # works compared of those nearest to the image
+NEAREST_TO_PART = 3  # and of those nearest to each part of it
+MOST = 24
 WINDOW = 0.6  # of both sides: what is looked at of each corner and of the middle
 SAME_IMAGE_BITS = 2  # hashes this near are one image to the bank of non-copies
 
 
+class Nearby(Protocol):
+    """Finds the nearest works; `VectorIndex` does."""
+
+    def neighbours(self, probe: Probe, *, limit: int) -> Mapping[str, Sequence[Neighbour]]:
+        """Return the nearest works of every leg of the probe, the nearest first."""
+        ...
+
+
 @dataclass(frozen=True)
 class FoundCopy:
-    """The work that an image copies, as `attribution.types.CopyMatch` without the catalogue."""
+    """A work that an image lies on, as `attribution.types.CopyMatch` without the catalogue."""
 
     work: UUID
     match: str
+    kind: CopyKind | None  # None: it can be laid on the work, which is no finding
+    agreement: float = 1.0
     distance: int = 0
     overlap: Overlap = WHOLE
-    score: float | None = None
 
 
 class CopyFinder:
-    """Finds the indexed work that an image is, or was made from."""
+    """Finds the indexed work that an image is, or was made from.
+
+    The one door for "was this image, or a near copy of it, in the index?": `find` answers, and
+    `observed` tells how often such an answer was wrong.
+    """
 
     def __init__(
-        self, sessions: sessionmaker[Session], encoders: Sequence[Encoder], index: VectorIndex
+        self, sessions: sessionmaker[Session], encoders: Sequence[Encoder], index: Nearby
     ) -> None:
         self._sessions = sessions
         self._encoders = encoders
         self._index = index
 
     def find(
-        self, image: CheckedImage, neighbours: Mapping[str, Sequence[Neighbour]]
+        self,
+        image: CheckedImage,
+        neighbours: Mapping[str, Sequence[Neighbour]] | None = None,
     ) -> FoundCopy | None:
-        """Return the work that an image copies; `neighbours` are the works nearest to it."""
+        """Return the work that an image copies, or None.
+
+        `neighbours` are the works nearest to it by space, where they are known already.
+        """
         found = self.ranked(image, neighbours)
-        return found[0] if _is_copy(found) else None
+        return found[0] if found and found[0].kind else None
 
     def ranked(
-        self, image: CheckedImage, neighbours: Mapping[str, Sequence[Neighbour]]
+        self,
+        image: CheckedImage,
+        neighbours: Mapping[str, Sequence[Neighbour]] | None = None,
     ) -> list[FoundCopy]:
-        """Return the works that the image can be laid on, best first, whatever their score."""
+        """Return the works that the image can be laid on, findings first, the surest of all."""
         with self._sessions() as session:
             if exact := _exact(session, image.facts):
                 return [exact]
             positions = hashes(image.rgb)
             near = queries.works_near_hash(session, set(positions.values()), limit=NEAR_HASH)
-        query = draw_question(image.rgb)
-        found = self._verified(image.facts, query, positions, near)
-        if _is_copy(found):
+        asked = _Asked(image.facts, draw_question(image.rgb), positions)
+        found = self._verified(asked, near)
+        if found and found[0].kind is CopyKind.ALTERED_COPY:
             return found
-        nearest = _by_rank({space: neighbours.get(space, ()) for space in SPACES})
-        second = _others(nearest, near)[: MOST_BEFORE_PARTS - len(near)]
-        found = _ordered(found + self._verified(image.facts, query, positions, second))
-        if _is_copy(found):
+        if neighbours is None:
+            neighbours = self._nearest(image.rgb)
+        nearest = _by_rank({space: neighbours.get(space, ())[:n] for space, n in NEAREST.items()})
+        second = [work for work in nearest if work not in near]
+        found = _ordered(found + self._verified(asked, second))
+        if found and found[0].kind:
             return found
-        seen = [*near, *second]
-        third = _others(self._near_parts(image.rgb), seen)[: MOST - len(seen)]
-        return _ordered(found + self._verified(image.facts, query, positions, third))
+        seen = {*near, *second}
+        parts = _by_rank(self._nearest_to_parts(image.rgb))
+        third = [work for work in parts if work not in seen][: MOST - len(seen)]
+        return _ordered(found + self._verified(asked, third))
 
-    def _near_parts(self, image: Image) -> list[UUID]:
-        """Return the works nearest to the mirrored image and to parts of it: one query for all."""
-        vectors: dict[str, Vector] = {}
-        views = [ImageOps.mirror(image), *_windows(image)]
-        for encoder in self._encoders:
-            if PART_SPACE in encoder.info.vectors:
-                rows = encoder.encode(views)[PART_SPACE]
-                vectors = {f"view {number}": row for number, row in enumerate(rows)}
+    def _nearest(self, image: Image) -> Mapping[str, Sequence[Neighbour]]:
+        """Return the works nearest to an image, by space."""
+        vectors = {
+            space: rows[0]
+            for encoder in self._encoders
+            if NEAREST.keys() & encoder.info.vectors.keys()
+            for space, rows in encoder.encode([image]).items()
+            if space in NEAREST
+        }
         if not vectors:
-            return []
-        using = dict.fromkeys(vectors, PART_SPACE)
-        return _by_rank(self._index.neighbours(Probe(vectors, using=using), limit=NEAREST_TO_PART))
+            return {}
+        return self._index.neighbours(Probe(vectors), limit=max(NEAREST.values()))
 
-    def _verified(
-        self,
-        facts: ImageFacts,
-        query: Sketch,
-        positions: Mapping[Position, str],
-        works: Collection[UUID],
-    ) -> list[FoundCopy]:
+    def _nearest_to_parts(self, image: Image) -> Mapping[str, Sequence[Neighbour]]:
+        """Return the works nearest to parts of an image, by part: one query for all."""
+        for encoder in self._encoders:
+            if SPACE in encoder.info.vectors:
+                rows = encoder.encode(_windows(image))[SPACE]
+                parts = {f"part {number}": row for number, row in enumerate(rows)}
+                probe = Probe(parts, using=dict.fromkeys(parts, SPACE))
+                return self._index.neighbours(probe, limit=NEAREST_TO_PART)
+        return {}
+
+    def _verified(self, asked: _Asked, works: Collection[UUID]) -> list[FoundCopy]:
         with self._sessions() as session:
             kept = queries.kept_sketches(session, works)
             silent = queries.non_copies(session, kept)
@@ -114,15 +140,24 @@ class CopyFinder:
             work: Candidate(sketch, one.phash)
             for work, one in sorted(kept.items())
             if (sketch := Sketch.from_bytes(one.data))
-            and not _is_declared(facts, one.phash, silent.get(work, []))
+            and not _is_declared(asked.facts, one.phash, silent.get(work, []))
         }
-        matches = verify(query, positions, list(candidates.values()))
+        matches = verify(asked.sketch, asked.positions, list(candidates.values()))
         found = [
-            _found(work, match, query, candidates[work].sketch)
+            _found(work, match, asked.sketch, candidates[work].sketch)
             for work, match in zip(candidates, matches, strict=True)
             if match
         ]
         return _ordered(found)
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """An image in question, as it is compared."""
+
+    facts: ImageFacts
+    sketch: Sketch
+    positions: Mapping[Position, str]
 
 
 def declare_non_copy(session: Session, facts: ImageFacts, work: UUID) -> None:
@@ -141,13 +176,9 @@ def declare_non_copy(session: Session, facts: ImageFacts, work: UUID) -> None:
     queries.declare_non_copy(session, work, sha256=facts.sha256, phash=facts.phash)
 
 
-def _is_copy(found: Sequence[FoundCopy]) -> bool:
-    """Whether the best of these is a copy; one without a score is exact."""
-    return bool(found) and (found[0].score is None or found[0].score >= least_score())
-
-
 def _ordered(found: Sequence[FoundCopy]) -> list[FoundCopy]:
-    return sorted(found, key=lambda one: (-(one.score or 0), one.work))
+    kinds = [*CopyKind, None]
+    return sorted(found, key=lambda one: (kinds.index(one.kind), -one.agreement, one.work))
 
 
 def _by_rank(legs: Mapping[str, Sequence[Neighbour]]) -> list[UUID]:
@@ -157,16 +188,12 @@ def _by_rank(legs: Mapping[str, Sequence[Neighbour]]) -> list[UUID]:
     return list(dict.fromkeys(hit.id for hit in ordered))
 
 
-def _others(works: Sequence[UUID], seen: Collection[UUID]) -> list[UUID]:
-    return [work for work in works if work not in seen]
-
-
 def _exact(session: Session, facts: ImageFacts) -> FoundCopy | None:
     indexed = ArtworkStatus.INDEXED
     if rows := queries.artworks_by_sha256(session, [facts.sha256], status=indexed):
-        return FoundCopy(rows[0].id, "bytes")
+        return FoundCopy(rows[0].id, "bytes", CopyKind.SAME_IMAGE)
     if rows := queries.artworks_by_pixel_sha256(session, [facts.pixel_sha256], status=indexed):
-        return FoundCopy(rows[0].id, "pixels")
+        return FoundCopy(rows[0].id, "pixels", CopyKind.SAME_IMAGE)
     return None
 
 
@@ -191,10 +218,12 @@ def _windows(image: Image) -> list[Image]:
 
 
 def _found(work: UUID, match: Match, query: Sketch, sketch: Sketch) -> FoundCopy:
+    matrix, is_mirrored = match.alignment.matrix, match.is_mirrored
     return FoundCopy(
         work,
-        "perceptual" if match.is_whole else "geometric",
-        match.distance,
-        overlap(match.alignment.matrix, query.size, sketch.size, is_mirrored=match.is_mirrored),
-        match.score,
+        match="perceptual" if match.is_whole else "geometric",
+        kind=match.kind,
+        agreement=round(match.likeness.agreement, 4),
+        distance=match.distance,
+        overlap=overlap(matrix, query.size, sketch.size, is_mirrored=is_mirrored),
     )

@@ -1,7 +1,8 @@
-"""Whether two aligned pictures are one picture, or two that merely share a drawing.
+"""How much of what two aligned pictures show is the same: strokes, then colours.
 
-The image is laid on the work and what both show is compared: the same strokes in the same places,
-and colours that follow from each other. Another flag of the series fails the one or the other.
+The image is laid on the work, and the sharper of the two is blurred until both are as sharp.
+Strokes are compared window by window, whatever their colour; colours by a gain and an offset a
+channel. White paper, and anything else without strokes, counts for nothing.
 """
 
 from __future__ import annotations
@@ -18,55 +19,53 @@ from attribution.copies.sketch import Pixels, Sketch
 LEAST_PIXELS = 250  # of the work's small picture, or there is nothing to compare
 LEAST_SHARE = 0.5  # of the smaller of both pictures
 WINDOW = 9  # pixels a side, in which strokes are compared
+AGREES = 0.6  # correlation of a window, of either sign, from which it shows the same strokes
+MOST_WEIGHT = 4.0  # of a window with strong strokes, where faint ones weigh 1
+BLURS_PX = (3, 5, 7, 9)
 STEPS = (3, 25, 1e-4)  # OpenCV's criteria: at most 25, or until hardly better
 BLUR_PX = 5
 GREY = 6.0  # mean difference of the channels of one pixel
 LUMA = np.array([[0.299], [0.587], [0.114]], np.float32)
 FLAT = 4.0  # standard deviation of a window without strokes
+FAINT = 0.15  # spread of a channel beside that of the strongest
+UNCOVERED = 0.75  # of the pixels, those that fit best: what is written over is not among them
 
 Numbers = npt.NDArray[np.float32]
+Mask = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
 class Likeness:
-    """What the comparison of an aligned image and a work found; all but `pixels` about 0 to 1."""
+    """What the comparison of an aligned image and a work found."""
 
-    share: float  # of the smaller picture that both show
-    pixels: int  # that were compared
-    colours: float  # correlation of colours, of all channels at once
-    channels: float  # the same of the channel where it is least, each by its own gain and offset
-    mapped: float  # part of the image's colours that an affine map of the work's colours explains
-    strokes: float  # mean correlation of brightness in windows that hold strokes
-    strangers: float  # part of those windows in which one shows what the other does not
-    detail: float  # how much of the area holds strokes
-    shades: float  # how many colours there are, as entropy over 64: a flag is near 0.25
+    agreement: float  # part of the strokes of both, by contrast, that are the same; 0 to 1
+    windows: float  # how many windows the strokes fill: how much there was to compare
+    colours: float  # correlation in the channel where it is least, each by its own gain and offset
+    uncovered: float  # the same over the pixels that fit best
 
 
 def compare(query: Sketch, work: Sketch, alignment: Alignment) -> Likeness | None:
     """Compare an image with the work it is laid on; None where both show too little, or nothing."""
     import cv2
 
-    theirs = work.rgb.astype(np.float32)
     ours, mask = _lay(query, work, alignment.matrix)
     pixels = int(mask.sum())
     smaller = min(mask.size, _area(query, work, alignment.matrix))
     if pixels < LEAST_PIXELS or pixels < LEAST_SHARE * smaller:
         return None
-    ours, theirs = cv2.blur(ours, (3, 3)), cv2.blur(theirs, (3, 3))
-    one, other = ours[mask], theirs[mask]
-    strokes, strangers, detail = _strokes(ours, theirs, mask)
-    if not detail:
+    theirs = cv2.blur(work.rgb.astype(np.float32), (3, 3))
+    ours, theirs = _as_sharp(cv2.blur(ours, (3, 3)), theirs, mask)
+    agreement, strong = _strokes(ours.mean(2), theirs.mean(2), mask)
+    if not strong.any():
         return None
+    one, other = ours[strong], theirs[strong]
+    apart = np.abs(_standard(one) - _standard(other)).max(1)
+    near = apart <= np.quantile(apart, UNCOVERED)
     return Likeness(
-        share=min(1.0, pixels / smaller),
-        pixels=pixels,
-        colours=_correlation(one - one.mean(0), other - other.mean(0)),
-        channels=_channels(one, other),
-        mapped=_mapped(one, other),
-        strokes=strokes,
-        strangers=strangers,
-        detail=detail,
-        shades=_shades(other),
+        agreement=agreement,
+        windows=float(strong.sum()) / WINDOW**2,
+        colours=_channels(one, other),
+        uncovered=_channels(one[near], other[near]),
     )
 
 
@@ -91,7 +90,7 @@ def refine(query: Sketch, work: Sketch, alignment: Alignment) -> Alignment | Non
     return replace(alignment, matrix=matrix) if is_sane(matrix, query.size) else None
 
 
-def _lay(query: Sketch, work: Sketch, matrix: Homography) -> tuple[Numbers, npt.NDArray[np.bool_]]:
+def _lay(query: Sketch, work: Sketch, matrix: Homography) -> tuple[Numbers, Mask]:
     """Return the image as it lies on the work's small picture, and where it does."""
     import cv2
 
@@ -151,63 +150,59 @@ def _correlation(one: Numbers, other: Numbers) -> float:
 def _channels(one: Numbers, other: Numbers) -> float:
     """Return the least correlation among the channels; that of the brightness for a grey image.
 
-    A channel that is flat in both is left out.
+    A channel that hardly varies in either is left out: what it shows is left by compression.
     """
     if float(np.ptp(one, axis=1).mean()) < GREY:
         one, other = one.mean(1, keepdims=True), other @ LUMA
     one, other = one - one.mean(0), other - other.mean(0)
-    found = [
-        _correlation(one[:, channel], other[:, channel])
-        for channel in range(one.shape[1])
-        if max(float(one[:, channel].std()), float(other[:, channel].std())) > 2 * FLAT
-    ]
-    return min(found, default=0.0)
+    spread = np.maximum(one.std(0), other.std(0))
+    telling = np.flatnonzero(spread > max(2 * FLAT, FAINT * float(spread.max())))
+    return min((_correlation(one[:, at], other[:, at]) for at in telling), default=0.0)
 
 
-def _mapped(one: Numbers, other: Numbers) -> float:
-    basis = np.column_stack([other, np.ones(len(other), np.float32)])
-    gram = basis.T @ basis + np.eye(4, dtype=np.float32) * len(other) * 1e-2
-    rest = one - basis @ np.linalg.solve(gram, basis.T @ one)
-    spread = float(((one - one.mean(0)) ** 2).sum())
-    return 1 - float((rest**2).sum()) / spread if spread > FLAT * one.size else 0.0
+def _standard(pixels: Numbers) -> Numbers:
+    """Centre each channel and divide all by their common spread."""
+    return np.asarray((pixels - pixels.mean(0)) / max(float(pixels.std()), 1.0), np.float32)
 
 
-def _strokes(
-    ours: Numbers, theirs: Numbers, mask: npt.NDArray[np.bool_]
-) -> tuple[float, float, float]:
-    """Correlate brightness window by window, weighted by contrast; the sign does not count."""
+def _as_sharp(one: Numbers, other: Numbers, mask: Mask) -> tuple[Numbers, Numbers]:
+    """Blur the sharper of two pictures until it is about as sharp as the other."""
     import cv2
 
-    one, other = ours.mean(2), theirs.mean(2)
-    inside = cv2.blur(mask.astype(np.float32), (WINDOW, WINDOW))
+    sharpness, wanted = _sharpness(one, mask), _sharpness(other, mask)
+    if sharpness < wanted:
+        return _as_sharp(other, one, mask)[::-1]
+    tried = [one, *(cv2.blur(one, (side, side)) for side in BLURS_PX)]
+    return min(tried, key=lambda blurred: abs(_sharpness(blurred, mask) - wanted)), other
+
+
+def _sharpness(picture: Numbers, mask: Mask) -> float:
+    """Return the steepness of brightness over its spread."""
+    grey = picture.mean(2)
+    across, down = np.diff(grey, axis=1)[:-1], np.diff(grey, axis=0)[:, :-1]
+    steep = float((across**2 + down**2)[mask[1:, 1:]].sum())
+    return float(np.sqrt(steep / max(float(grey[mask].var()) * mask.sum(), 1.0)))
+
+
+def _strokes(one: Numbers, other: Numbers, mask: Mask) -> tuple[float, Mask]:
+    """Return the part of the strokes that agree, by contrast, and where there are any."""
+    import cv2
+
+    inside = np.maximum(cv2.blur(mask.astype(np.float32), (WINDOW, WINDOW)), 1e-3)
 
     def local(values: Numbers) -> Numbers:
-        blurred = cv2.blur(np.where(mask, values, 0), (WINDOW, WINDOW))
-        return np.asarray(blurred / np.maximum(inside, 1e-3), np.float32)
+        return np.asarray(cv2.blur(np.where(mask, values, 0), (WINDOW, WINDOW)) / inside)
 
     mean_one, mean_other = local(one), local(other)
-    one_spread = np.sqrt(np.maximum(local(one**2) - mean_one**2, 0))
-    other_spread = np.sqrt(np.maximum(local(other**2) - mean_other**2, 0))
-    shared = local(one * other) - mean_one * mean_other
+    spread_one = np.sqrt(np.maximum(local(one**2) - mean_one**2, 0))
+    spread_other = np.sqrt(np.maximum(local(other**2) - mean_other**2, 0))
     # Contrast may be weaker as a whole, so each is measured by its own.
-    floor_one = FLAT + 0.1 * float(one_spread[mask].max())
-    floor_other = FLAT + 0.1 * float(other_spread[mask].max())
-    agreement = shared / np.maximum(one_spread, floor_one) / np.maximum(other_spread, floor_other)
-    strong = mask & ((one_spread > floor_one) | (other_spread > floor_other))
-    if not strong.any():
-        return 0.0, 1.0, 0.0
-    weight = np.maximum(one_spread / floor_one, other_spread / floor_other)[strong].clip(0, 4)
-    values = np.abs(agreement[strong])
-    total = float(weight.sum())
-    return (
-        float((values * weight).sum()) / total,
-        float(weight[values < 0.4].sum()) / total,
-        float(strong.sum() / mask.sum()),
-    )
-
-
-def _shades(pixels: Numbers) -> float:
-    levels: Pixels = (pixels / 32).astype(np.uint8)
-    counts = np.bincount(levels.astype(np.intp) @ np.array([64, 8, 1]), minlength=512)
-    parts = counts[counts > 0] / counts.sum()
-    return float(-(parts * np.log2(parts)).sum() / 6)
+    floor_one = FLAT + 0.1 * float(spread_one[mask].max())
+    floor_other = FLAT + 0.1 * float(spread_other[mask].max())
+    shared = np.abs(local(one * other) - mean_one * mean_other)
+    limit = AGREES * np.maximum(spread_one, floor_one) * np.maximum(spread_other, floor_other)
+    contrast = np.maximum(spread_one / floor_one, spread_other / floor_other)
+    strong = mask & (contrast > 1)
+    weight = contrast[strong].clip(0, MOST_WEIGHT)
+    agreement = float(weight[(shared > limit)[strong]].sum()) / max(float(weight.sum()), 1.0)
+    return agreement, strong

@@ -106,6 +106,7 @@ from attribution.catalog.queries.sketches import (
     keep_sketches,
     kept_sketches,
     non_copies,
+    without_sketch,
     works_near_hash,
     works_without_sketch,
 )
@@ -239,6 +240,7 @@ __all__ = [
     "unfinished_jobs",
     "unfinished_withdrawals",
     "withdrawal_by_id",
+    "without_sketch",
     "works_near_hash",
     "works_to_withdraw",
     "works_without_sketch",

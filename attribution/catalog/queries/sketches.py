@@ -98,6 +98,11 @@ def works_without_sketch(session: Session, *, after: UUID | None, limit: int) ->
     return list(session.scalars(wanted))
 
 
+def without_sketch(session: Session, ids: Collection[UUID]) -> set[UUID]:
+    """Return those of these works that are to be found and of which no sketch is kept."""
+    return set(session.scalars(_without_sketch(select(Artwork.id)).where(Artwork.id.in_(ids))))
+
+
 def count_without_sketch(session: Session) -> int:
     """Count the works that are to be found and of which no sketch is kept."""
     return session.scalar(_without_sketch(select(func.count()).select_from(Artwork))) or 0
