@@ -17,8 +17,10 @@ from attribution.catalog.database import Database
 from attribution.catalog.queries import KeptSketch, NewArtwork
 from attribution.config import Settings
 from attribution.copies import finder
-from attribution.copies.finder import declare_non_copy
+from attribution.copies.finder import CopyFinder, declare_non_copy
 from attribution.copies.hashes import POSITIONS, hashes
+from attribution.copies.membership import membership
+from attribution.copies.observed import Observed
 from attribution.copies.sketch import Sketch, draw_question, draw_work
 from attribution.copies.verification import NEAR_HASH_BITS, Candidate, Match, verify
 from attribution.errors import Conflict, NotFound
@@ -313,6 +315,26 @@ def test_works_from_before_get_their_sketch_when_ingested_again(tmp_path: Path) 
 
         assert reconcile(services, services.index, repair=False).unsketched == 0
         assert ask(services, cropped(drawing(5)), tmp_path) is not None
+
+
+def test_membership_is_answered_with_counts(services: Services, tmp_path: Path) -> None:
+    """Found, with how often absent works had such a finding; not found, without a rate."""
+    copies = CopyFinder(services.sessions, services.encoders, services.index)
+    there = membership(copies, checked(cropped(drawing(5)), tmp_path))
+    absent = membership(copies, checked(drawing(77), tmp_path))
+
+    assert there.found is not None
+    assert there.found.kind is CopyKind.ALTERED_COPY
+    assert there.wrong is not None
+    assert there.wrong.rate < there.wrong.upper < 1
+    assert (absent.found, absent.wrong) == (None, None)
+
+
+def test_the_upper_bound_is_of_clopper_and_pearson() -> None:
+    """None of n leaves 1 - 0.05^(1/n); all of them leave everything."""
+    assert Observed(400, 0).upper == pytest.approx(1 - 0.05 ** (1 / 400))
+    assert Observed(20, 1).upper == pytest.approx(0.2161, abs=1e-4)
+    assert Observed(3, 3).upper == 1
 
 
 def kept(image: Image.Image) -> Sketch:

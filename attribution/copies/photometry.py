@@ -21,11 +21,11 @@ LEAST_SHARE = 0.5  # of the smaller of both pictures
 WINDOW = 9  # pixels a side, in which strokes are compared
 AGREES = 0.6  # correlation of a window, of either sign, from which it shows the same strokes
 MOST_WEIGHT = 4.0  # of a window with strong strokes, where faint ones weigh 1
-BLURS_PX = (3, 5, 7, 9)
+BLURS_PX = (1, 3, 5, 7, 9)  # 1: not at all
 STEPS = (3, 25, 1e-4)  # OpenCV's criteria: at most 25, or until hardly better
 BLUR_PX = 5
 GREY = 6.0  # mean difference of the channels of one pixel
-LUMA = np.array([[0.299], [0.587], [0.114]], np.float32)
+LUMA = np.array([[0.299, 0.587, 0.114]], np.float32)
 FLAT = 4.0  # standard deviation of a window without strokes
 FAINT = 0.15  # spread of a channel beside that of the strongest
 UNCOVERED = 0.75  # of the pixels, those that fit best: what is written over is not among them
@@ -55,17 +55,17 @@ def compare(query: Sketch, work: Sketch, alignment: Alignment) -> Likeness | Non
         return None
     theirs = cv2.blur(work.rgb.astype(np.float32), (3, 3))
     ours, theirs = _as_sharp(cv2.blur(ours, (3, 3)), theirs, mask)
-    agreement, strong = _strokes(ours.mean(2), theirs.mean(2), mask)
+    agreement, strong = _strokes(_grey(ours), _grey(theirs), mask)
     if not strong.any():
         return None
-    one, other = ours[strong], theirs[strong]
-    apart = np.abs(_standard(one) - _standard(other)).max(1)
+    one, other = np.ascontiguousarray(ours[strong].T), np.ascontiguousarray(theirs[strong].T)
+    apart = np.abs(_standard(one) - _standard(other)).max(0)
     near = apart <= np.quantile(apart, UNCOVERED)
     return Likeness(
         agreement=agreement,
         windows=float(strong.sum()) / WINDOW**2,
         colours=_channels(one, other),
-        uncovered=_channels(one[near], other[near]),
+        uncovered=_channels(one[:, near], other[:, near]),
     )
 
 
@@ -150,35 +150,45 @@ def _correlation(one: Numbers, other: Numbers) -> float:
 def _channels(one: Numbers, other: Numbers) -> float:
     """Return the least correlation among the channels; that of the brightness for a grey image.
 
-    A channel that hardly varies in either is left out: what it shows is left by compression.
+    Shapes (3, pixels). A channel that hardly varies in either is left out: what it shows is left by
+    compression.
     """
-    if float(np.ptp(one, axis=1).mean()) < GREY:
-        one, other = one.mean(1, keepdims=True), other @ LUMA
-    one, other = one - one.mean(0), other - other.mean(0)
-    spread = np.maximum(one.std(0), other.std(0))
+    if float((one.max(0) - one.min(0)).mean()) < GREY:
+        one, other = one.mean(0, keepdims=True), LUMA @ other
+    one, other = one - one.mean(1, keepdims=True), other - other.mean(1, keepdims=True)
+    spread = np.maximum(one.std(1), other.std(1))
     telling = np.flatnonzero(spread > max(2 * FLAT, FAINT * float(spread.max())))
-    return min((_correlation(one[:, at], other[:, at]) for at in telling), default=0.0)
+    return min((_correlation(one[at], other[at]) for at in telling), default=0.0)
 
 
 def _standard(pixels: Numbers) -> Numbers:
     """Centre each channel and divide all by their common spread."""
-    return np.asarray((pixels - pixels.mean(0)) / max(float(pixels.std()), 1.0), np.float32)
+    centred = pixels - pixels.mean(1, keepdims=True)
+    return np.asarray(centred / max(float(pixels.std()), 1.0), np.float32)
+
+
+def _grey(picture: Numbers) -> Numbers:
+    """Return the mean of the channels."""
+    import cv2
+
+    return np.asarray(cv2.transform(picture, np.full((1, 3), 1 / 3)), np.float32)
 
 
 def _as_sharp(one: Numbers, other: Numbers, mask: Mask) -> tuple[Numbers, Numbers]:
     """Blur the sharper of two pictures until it is about as sharp as the other."""
     import cv2
 
-    sharpness, wanted = _sharpness(one, mask), _sharpness(other, mask)
-    if sharpness < wanted:
+    grey, wanted = _grey(one), _sharpness(_grey(other), mask)
+    if _sharpness(grey, mask) < wanted:
         return _as_sharp(other, one, mask)[::-1]
-    tried = [one, *(cv2.blur(one, (side, side)) for side in BLURS_PX)]
-    return min(tried, key=lambda blurred: abs(_sharpness(blurred, mask) - wanted)), other
+    side = min(
+        BLURS_PX, key=lambda side: abs(_sharpness(cv2.blur(grey, (side, side)), mask) - wanted)
+    )
+    return np.asarray(cv2.blur(one, (side, side)), np.float32), other
 
 
-def _sharpness(picture: Numbers, mask: Mask) -> float:
+def _sharpness(grey: Numbers, mask: Mask) -> float:
     """Return the steepness of brightness over its spread."""
-    grey = picture.mean(2)
     across, down = np.diff(grey, axis=1)[:-1], np.diff(grey, axis=0)[:, :-1]
     steep = float((across**2 + down**2)[mask[1:, 1:]].sum())
     return float(np.sqrt(steep / max(float(grey[mask].var()) * mask.sum(), 1.0)))

@@ -18,7 +18,7 @@ from attribution.types import CopyKind
 
 SAME_FRAME_BITS = 14  # hashes this near: the whole image may lie on the whole work
 NEAR_HASH_BITS = 6  # hashes this near speak for a copy by themselves
-REFINED = (0.4, 0.97)  # agreement between which a better place is looked for
+REFINED = (0.5, 0.97)  # agreement between which a better place is looked for
 
 # A drawing of few strokes agrees with many others: so much must be there to be compared.
 PLENTY = 25.0  # windows with strokes, and two for each feature that agrees
