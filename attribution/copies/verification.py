@@ -18,7 +18,7 @@ from attribution.types import CopyKind
 
 SAME_FRAME_BITS = 14  # hashes this near: the whole image may lie on the whole work
 NEAR_HASH_BITS = 6  # hashes this near speak for a copy by themselves
-REFINED = (0.5, 0.97)  # agreement between which a better place is looked for
+REFINED = (0.4, 0.97)  # agreement between which a better place is looked for
 
 # A drawing of few strokes agrees with many others: so much must be there to be compared.
 PLENTY = 25.0  # windows with strokes, and two for each feature that agrees
@@ -58,20 +58,14 @@ def verify(
     return [_best(_ways(query, mirrored, hashes, work)) for work in works]
 
 
-def order(match: Match) -> tuple[int, float]:
-    """Return what a better match has more of: a surer kind, then agreement."""
-    sureness = {CopyKind.ALTERED_COPY: 2, CopyKind.NEAR_IDENTICAL: 1}
-    return sureness.get(match.kind, 0) if match.kind else 0, match.likeness.agreement
-
-
 def _best(matches: Iterator[Match]) -> Match | None:
-    """Return the best match; the first altered copy ends the search."""
-    best = None
+    """Return the first altered copy, which ends the search, or else the best match."""
+    found = []
     for match in matches:
         if match.kind is CopyKind.ALTERED_COPY:
             return match
-        best = match if best is None or order(match) > order(best) else best
-    return best
+        found.append(match)
+    return max(found, key=lambda one: (one.kind is not None, one.likeness.agreement), default=None)
 
 
 def judge(like: Likeness, agreeing: int, distance: int, *, is_whole: bool) -> CopyKind | None:

@@ -21,7 +21,8 @@ from attribution.evaluation.copies import SHOWN, Match
 from attribution.evaluation.works import BATCH, Ints, Progress, Works
 from attribution.images import CheckedImage, read_image_file
 from attribution.ports import Encoder
-from attribution.types import CopyKind, Matrix, Neighbour, Probe
+from attribution.types import CopyKind, Matrix, Neighbour, Probe, Vector
+from attribution.voting import NEAREST
 
 CERTAINTY = {CopyKind.SAME_IMAGE: 2.0, CopyKind.ALTERED_COPY: 1.0, CopyKind.NEAR_IDENTICAL: 0.0}
 
@@ -33,16 +34,19 @@ class CatalogueLane:
     no finding has one below 0.
     """
 
-    def __init__(self, finder: CopyFinder, rows: Mapping[UUID, int]) -> None:
-        self._finder, self._rows = finder, rows
+    def __init__(self, finder: CopyFinder, index: ExactIndex, rows: Mapping[UUID, int]) -> None:
+        self._finder, self._index, self._rows = finder, index, rows
 
     def find(self, images: Sequence[CheckedImage]) -> list[list[Match]]:
         """Return the works that each image can be laid on, the best first."""
-        return [[self._match(one) for one in self.ranked(image)[:SHOWN]] for image in images]
+        return [
+            [self._match(one) for one in self._finder.ranked(image)[:SHOWN]] for image in images
+        ]
 
-    def ranked(self, image: CheckedImage) -> list[FoundCopy]:
-        """Return what the product's finder finds, claimed or not."""
-        return self._finder.ranked(image)
+    def find_encoded(self, image: CheckedImage, vectors: Mapping[str, Vector]) -> FoundCopy | None:
+        """Return the finding of an image whose vectors are known, as in `lawful attribute`."""
+        neighbours = self._index.neighbours(Probe(vectors), limit=NEAREST)
+        return self._finder.find(image, neighbours)
 
     def row(self, found: FoundCopy) -> int:
         """Return the row of a found work among all works."""
@@ -88,7 +92,7 @@ def open_lane(
                 _register(session, works, registered[start : start + BATCH])
             progress("sketches", min(start + BATCH, len(registered)), len(registered))
         finder = CopyFinder(database.sessions, encoders, index)
-        yield CatalogueLane(finder, dict(zip(ids, registered.tolist(), strict=True)))
+        yield CatalogueLane(finder, index, dict(zip(ids, registered.tolist(), strict=True)))
         database.dispose()
 
 
