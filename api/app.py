@@ -6,16 +6,19 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter, Depends, FastAPI
 from PIL import Image
 
 from api import problems
+from api.dependencies import known_query
 from api.guards import Guard
 from api.metrics import Meter, Metrics
 from api.routes import (
     artists,
     artworks,
     attributions,
+    calibration,
+    changes,
     health,
     ingest_jobs,
     non_copies,
@@ -58,8 +61,18 @@ def create_app(settings: Settings) -> FastAPI:
     problems.install(app)
     app.add_middleware(Guard, settings=settings)
     app.add_middleware(Meter, metrics=app.state.metrics)
-    first = APIRouter(prefix="/v1")
-    for part in (artists, artworks, ingest_jobs, withdrawals, attributions, non_copies, search):
+    first = APIRouter(prefix="/v1", dependencies=[Depends(known_query)])
+    for part in (
+        artists,
+        artworks,
+        ingest_jobs,
+        withdrawals,
+        changes,
+        attributions,
+        calibration,
+        non_copies,
+        search,
+    ):
         first.include_router(part.router)
     app.include_router(first)
     app.include_router(health.router)

@@ -36,6 +36,8 @@ TITLES = {
     "set_size90": "… mean size of the set",
     "coverage95": "conformal coverage at 0.95",
     "set_size95": "… mean size of the set",
+    "attributed": "known works attributed to one artist",
+    "attributed_right": "… of all that is attributed, rightly",
     "fdr10": "realised FDR at 0.10",
     "p_uniform_ks": "strangers' p-values, KS",
 }
@@ -46,6 +48,7 @@ LESS_IS_BETTER = {
 AIMED = {"coverage90", "coverage90_worst", "coverage95"}  # neither more nor less is better
 NAMES = {
     "lawful": "Lawful Diffusion",
+    "as answered": "Lawful Diffusion, with the product's own calibration",
     "B0": "B0, the seed's MLP",
     "B1": "B1, neighbours on CLIP",
     "B2": "B2, logistic regression",

@@ -11,10 +11,12 @@ from uuid import UUID
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from PIL import Image
 
-from api.wording import claim, how_copied
+from api.overlay import draw_overlay
+from api.wording import REASONS, VERDICTS, claim, how_copied
 from attribution.catalog import queries
 from attribution.errors import NotFound
 from attribution.images import CheckedImage, thumbnail
+from attribution.regions import Regions
 from attribution.services import Services
 from attribution.types import Attribution
 
@@ -27,6 +29,7 @@ class Page:
     picture: bytes
     answer: Attribution
     works: Mapping[UUID, bytes | None]  # None: no picture was kept; missing: not to be shown
+    overlays: Mapping[str, bytes]  # by slug: the image, with what speaks for the artist
 
     @property
     def sizes(self) -> tuple[tuple[int, int], tuple[int, int]]:
@@ -35,7 +38,13 @@ class Page:
         return _size(self.picture), _size(copied or self.picture)
 
 
-def make_page(services: Services, name: str, image: CheckedImage, answer: Attribution) -> Page:
+def make_page(
+    services: Services,
+    name: str,
+    image: CheckedImage,
+    answer: Attribution,
+    regions: Regions | None = None,
+) -> Page:
     """Collect the pictures of one answer; works without display consent stay unseen."""
     works = [work.id for artist in answer.artists for work in artist.works]
     works += [answer.copy_of.id] if answer.copy_of else []
@@ -44,7 +53,11 @@ def make_page(services: Services, name: str, image: CheckedImage, answer: Attrib
     pictures = {
         row.id: _thumbnail(services, row.sha256) for row in rows.values() if row.consent_display
     }
-    return Page(name, thumbnail(image.rgb), answer, pictures)
+    overlays = {
+        one.slug: thumbnail(draw_overlay(image.rgb, one))
+        for one in (regions.artists if regions else ())
+    }
+    return Page(name, thumbnail(image.rgb), answer, pictures, overlays)
 
 
 def render_report(pages: Sequence[Page], *, title: str = "Attribution report") -> str:
@@ -53,7 +66,9 @@ def render_report(pages: Sequence[Page], *, title: str = "Attribution report") -
         loader=PackageLoader("api"), autoescape=True, undefined=StrictUndefined
     )
     environment.filters |= {"data_uri": _data_uri, "claim": claim, "how_copied": how_copied}
-    return environment.get_template("report.html").render(pages=pages, title=title)
+    return environment.get_template("report.html").render(
+        pages=pages, title=title, verdicts=VERDICTS, reasons=REASONS
+    )
 
 
 def _thumbnail(services: Services, sha256: str) -> bytes | None:

@@ -86,6 +86,7 @@ class ArtworkOut(BaseModel):
     id: UUID
     artist: ArtistName
     title: str | None
+    caption: str | None
     tags: list[str]
     year: int | None
     licence: str | None
@@ -100,6 +101,7 @@ class ArtworkOut(BaseModel):
             id=row.id,
             artist=ArtistName.of(row.artist),
             title=row.title,
+            caption=row.caption,
             tags=row.tags,
             year=row.year,
             licence=row.licence,

@@ -1,9 +1,26 @@
-"""How answers are put into words, the same in a terminal and in a report."""
+"""What verdicts, their reasons and copies are called, wherever a person reads them."""
 
 from __future__ import annotations
 
-from attribution.types import CopyKind, CopyMatch, Overlap
+from collections.abc import Mapping
 
+from attribution.types import CopyKind, CopyMatch, Overlap, Reason, Verdict
+
+VERDICTS: Mapping[Verdict, str] = {
+    Verdict.COPY: "copy",
+    Verdict.ATTRIBUTED: "attributed",
+    Verdict.CANDIDATES: "candidates",
+    Verdict.ABSTAIN: "nothing stands out",
+}
+REASONS: Mapping[Reason, str] = {
+    Reason.UNKNOWN_ARTIST: "a stranger's work may well look like this",
+    Reason.SEVERAL_ARTISTS: "more than one artist is likely",
+    Reason.SPACES_DISAGREE: "the voters name different artists, none is likely",
+    Reason.TOO_FEW_WORKS: "few works by the first artist are registered",
+    Reason.TOO_FEW_ARTISTS: "too few artists are registered",
+    Reason.LOW_QUALITY: "the image is blank or tiny",
+    Reason.NOT_CALIBRATED: "not calibrated: shares of the vote, no probabilities",
+}
 UPRIGHT_DEGREES = 1.0
 CLAIMS = {
     CopyKind.SAME_IMAGE: "the same image as",

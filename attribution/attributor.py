@@ -8,8 +8,9 @@ computes.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from heapq import nlargest
 from uuid import UUID, uuid4
 
 import numpy as np
@@ -17,25 +18,37 @@ from pydantic import TypeAdapter
 from sqlalchemy.orm import Session, sessionmaker
 
 from attribution import voting
+from attribution.calibration import (
+    FEWEST_ARTISTS,
+    FEWEST_WORKS,
+    benjamini_hochberg,
+    judge,
+    together,
+)
 from attribution.catalog import queries
 from attribution.catalog.models import Artwork, ArtworkStatus
 from attribution.copies.finder import CopyFinder, FoundCopy
 from attribution.errors import BadInput
-from attribution.fitted import Fitted
-from attribution.images import CheckedImage
+from attribution.images import CheckedImage, lineages
 from attribution.index.vector_index import VectorIndex
+from attribution.panel import Opinion, Panel
 from attribution.ports import Encoder, TextEncoder
 from attribution.types import (
     Attribution,
     Candidate,
+    Confidence,
     CopyMatch,
     Evidence,
+    Findings,
     FoundWork,
     Hit,
     Neighbour,
     Probe,
+    Reason,
     Searched,
     SearchResult,
+    SetArtist,
+    SetAttribution,
     Vector,
     Verdict,
     Vote,
@@ -79,9 +92,8 @@ class Attributor:
         self._copies = CopyFinder(sessions, encoders, index)
         self._profile = profile
         self._fingerprint = fingerprint
-        self._voters = voters
         dims = {name: width for one in encoders for name, width in one.info.vectors.items()}
-        self._fitted = Fitted(sessions, fingerprint, dims)
+        self._panel = Panel(sessions, fingerprint, dims, voters)
 
     def attribute(self, image: CheckedImage, *, limit: int = 5) -> Attribution:
         """Rank the artists an image most resembles, with the works that speak for each.
@@ -89,28 +101,35 @@ class Attributor:
         `limit` artists at most, three works each. The answer is recorded and can be read again
         by its id.
         """
-        vectors = self._encode(image)
-        neighbours = self._index.neighbours(Probe(vectors), limit=voting.NEAREST)
-        shares = self._shares(vectors)
-        found = self._copies.find(image, neighbours)
-        with self._sessions.begin() as session:
-            rows = queries.artworks_by_id(session, _ids(neighbours), status=ArtworkStatus.INDEXED)
-            neighbours = _known(neighbours, rows)
-            votes = self._votes(neighbours, rows, shares)
-            copy = _copy(session, found)
-            searched = self._searched(session)
-            answer = Attribution(
-                id=uuid4(),
-                created_at=datetime.now(UTC),
-                image_sha256=image.facts.sha256,
-                verdict=_verdict(copy, votes, searched.artists),
-                copy_of=copy,
-                artists=self._candidates(session, votes[:limit], rows, vectors),
-                searched=searched,
-                notes=(*image.facts.notes, *self._notes(searched, shares)),
-            )
-            queries.record_attribution(session, ANSWER.dump_python(answer, mode="json"))
-        return answer
+        return self._attribute(image, limit)[0]
+
+    def attribute_set(self, images: Sequence[CheckedImage], *, limit: int = 5) -> SetAttribution:
+        """Rank the artists of images that are by one hand, as one answer beside each image's own.
+
+        Near-duplicates among the images count as one picture. Raises BadInput without an image.
+        """
+        if not images:
+            raise BadInput("a set needs at least one image")
+        found = [self._attribute(image, limit) for image in images]
+        hashes = [int(image.facts.phash, 16) for image in images]
+        pictures = lineages(np.array(hashes, np.uint64)[:, None]).tolist()
+        answers, differing = tuple(answer for answer, _ in found), len(set(pictures))
+        odds = [opinion.odds for _, opinion in found if opinion.odds is not None]
+        if len(odds) < len(found):
+            why = (Reason.NOT_CALIBRATED,)
+            return SetAttribution(answers, differing, Verdict.ABSTAIN, why, None, None, ())
+        joint = together(odds, pictures)
+        best = nlargest(limit, joint.artists, key=lambda one: (joint.artists[one], one))
+        with self._sessions() as session:
+            rows = queries.artists_by_id(session, best)
+        verdict, reasons = judge(joint, known_works=rows[best[0]].works if best else 0)
+        artists = [
+            SetArtist(rows[one].slug, rows[one].name, joint.artists[one], joint.p_values[one])
+            for one in best
+        ]
+        return SetAttribution(
+            answers, differing, verdict, reasons, joint.nobody, joint.p_nobody, tuple(artists)
+        )
 
     def recall(self, attribution_id: UUID) -> Attribution:
         """Return an earlier answer as it was given; raises NotFound."""
@@ -140,30 +159,43 @@ class Attributor:
             found = [_found(rows[hit.id], hit) for hit in hits if hit.id in rows]
             return SearchResult(tuple(found), self._searched(session))
 
+    def _attribute(self, image: CheckedImage, limit: int) -> tuple[Attribution, Opinion]:
+        vectors = self._encode(image)
+        neighbours = self._index.neighbours(Probe(vectors), limit=voting.NEAREST)
+        copied = self._copies.find(image, neighbours)
+        with self._sessions.begin() as session:
+            rows = queries.artworks_by_id(session, _ids(neighbours), status=ArtworkStatus.INDEXED)
+            sizes = {row.artist.id: row.artist.works for row in rows.values()}
+            opinion = self._panel.ask(vectors, _known(neighbours, rows), sizes)
+            copy = _copy(session, copied)
+            searched = self._searched(session)
+            verdict, reasons = self._verdict(session, image, copy, opinion, searched)
+            answer = Attribution(
+                id=uuid4(),
+                created_at=datetime.now(UTC),
+                image_sha256=image.facts.sha256,
+                verdict=verdict,
+                copy_of=copy,
+                artists=self._candidates(session, opinion, limit, rows, vectors),
+                searched=searched,
+                notes=(
+                    *image.facts.notes,
+                    *image.facts.credentials.notes,
+                    *_notes(searched, opinion),
+                ),
+                reasons=reasons,
+                confidence=_confidence(opinion),
+                credentials=image.facts.credentials.state,
+            )
+            queries.record_attribution(session, ANSWER.dump_python(answer, mode="json"))
+        return answer, opinion
+
     def _encode(self, image: CheckedImage) -> dict[str, Vector]:
         vectors: dict[str, Vector] = {}
         for encoder in self._encoders:
             for name, rows in encoder.encode([image.rgb]).items():
                 vectors[name] = rows[0]
         return vectors
-
-    def _shares(self, vectors: Mapping[str, Vector]) -> Mapping[UUID, float]:
-        """Ask the second voter; it says nothing when switched off, or while it knows nobody."""
-        if voting.CLASSIFIER not in self._voters:
-            return {}
-        classifier = self._fitted.current()
-        return classifier.shares(vectors) if classifier else {}
-
-    def _votes(
-        self,
-        neighbours: Mapping[str, Sequence[Neighbour]],
-        rows: Mapping[UUID, Artwork],
-        shares: Mapping[UUID, float],
-    ) -> list[Vote]:
-        if voting.NEIGHBOURS not in self._voters:
-            return voting.join_votes([], shares)
-        sizes = {row.artist.id: row.artist.works for row in rows.values()}
-        return voting.join_votes(voting.cast_votes(neighbours, sizes), shares)
 
     def _probe(self, query: SearchQuery) -> Probe:
         text = query.text.strip() if query.text else None
@@ -183,13 +215,34 @@ class Attributor:
                 using[f"{space}_image"] = space
         return Probe(vectors, text=text, using=using)
 
+    def _verdict(
+        self,
+        session: Session,
+        image: CheckedImage,
+        copy: CopyMatch | None,
+        opinion: Opinion,
+        searched: Searched,
+    ) -> tuple[Verdict, tuple[Reason, ...]]:
+        """Say what an answer amounts to, and why it is not more."""
+        if copy:
+            return Verdict.COPY, ()
+        if image.is_plain:
+            return Verdict.ABSTAIN, (Reason.LOW_QUALITY,)
+        if opinion.odds is None or not opinion.votes:
+            return _uncalibrated(opinion.votes, searched.artists)
+        first = opinion.votes[0].artist_id
+        works = queries.portfolio_sizes(session, [first]).get(first, 0)
+        return judge(opinion.odds, known_works=works)
+
     def _candidates(
         self,
         session: Session,
-        votes: Sequence[Vote],
+        opinion: Opinion,
+        limit: int,
         rows: Mapping[UUID, Artwork],
         vectors: Mapping[str, Vector],
     ) -> tuple[Candidate, ...]:
+        votes, odds = opinion.votes[:limit], opinion.odds
         artists = queries.artists_by_id(session, [vote.artist_id for vote in votes])
         rows = dict(rows)
         shown = {
@@ -210,9 +263,13 @@ class Attributor:
                     if work in stored  # one may have been withdrawn meanwhile
                 ),
                 voters=vote.voters,
+                probability=odds.artists.get(vote.artist_id, 0.0) if odds else None,
+                p_value=odds.p_values.get(vote.artist_id, 0.0) if odds else None,
+                is_likely=vote.artist_id in odds.likely if odds else None,
             )
             for vote in votes
-            if artists[vote.artist_id].works  # all may have been withdrawn meanwhile
+            # all may have been withdrawn meanwhile, or the artist merged into another
+            if vote.artist_id in artists and artists[vote.artist_id].works
         )
 
     def _nearest(
@@ -230,17 +287,20 @@ class Attributor:
         fused = voting.cast_votes(_known(found, own), {})
         return fused[0].works[:WORKS_PER_ARTIST] if fused else ()
 
-    def _notes(self, searched: Searched, shares: Mapping[UUID, float]) -> Iterator[str]:
-        if searched.artists < voting.FEWEST_ARTISTS:
-            yield (
-                f"only {searched.artists} artists are registered: nobody can stand out among so few"
-            )
-        if searched.works and not shares and voting.CLASSIFIER in self._voters:
-            yield "the classifier is not made yet (`lawful reconcile --repair`): neighbours alone"
-
     def _searched(self, session: Session) -> Searched:
         artists, works = queries.searchable(session)
         return Searched(works, artists, self._profile, self._fingerprint)
+
+
+def find_ours(answers: Sequence[Attribution], *, level: float = 0.1) -> Findings:
+    """Return which of many images are by registered artists, at this false discovery rate.
+
+    Benjamini & Hochberg over the p-values of "nobody of ours"; answers without one are left out.
+    """
+    given = [(answer.id, answer.confidence.p_nobody) for answer in answers if answer.confidence]
+    refused = benjamini_hochberg(np.array([value for _, value in given]), level)
+    ours = [one for (one, _), is_ours in zip(given, refused, strict=True) if is_ours]
+    return Findings(level, len(given), tuple(ours))
 
 
 def _ids(neighbours: Mapping[str, Sequence[Neighbour]]) -> list[UUID]:
@@ -250,20 +310,45 @@ def _ids(neighbours: Mapping[str, Sequence[Neighbour]]) -> list[UUID]:
 def _known(
     neighbours: Mapping[str, Sequence[Neighbour]], rows: Mapping[UUID, Artwork]
 ) -> dict[str, list[Neighbour]]:
-    """Drop points that the catalogue does not know: it is the truth, the index a projection."""
-    return {space: [hit for hit in hits if hit.id in rows] for space, hits in neighbours.items()}
+    """Drop points that the catalogue does not know, and say whose the others are by its word.
+
+    It is the truth, the index a projection.
+    """
+    return {
+        space: [replace(hit, artist_id=rows[hit.id].artist_id) for hit in hits if hit.id in rows]
+        for space, hits in neighbours.items()
+    }
 
 
 def _cosines(query: Mapping[str, Vector], stored: Mapping[str, Vector]) -> dict[str, float]:
     return {space: float(np.dot(query[space], stored[space])) for space in query}
 
 
-def _verdict(copy: CopyMatch | None, votes: Sequence[Vote], artists: int) -> Verdict:
-    if copy:
-        return Verdict.COPY
-    if votes and votes[0].share >= voting.stands_out(artists):
-        return Verdict.CANDIDATES
-    return Verdict.ABSTAIN
+def _uncalibrated(votes: Sequence[Vote], artists: int) -> tuple[Verdict, tuple[Reason, ...]]:
+    """Go by the share of the vote where nobody knows yet what it means."""
+    if artists < voting.FEWEST_ARTISTS:
+        return Verdict.ABSTAIN, (Reason.TOO_FEW_ARTISTS, Reason.NOT_CALIBRATED)
+    stands_out = bool(votes) and votes[0].share >= voting.stands_out(artists)
+    return Verdict.CANDIDATES if stands_out else Verdict.ABSTAIN, (Reason.NOT_CALIBRATED,)
+
+
+def _confidence(opinion: Opinion) -> Confidence | None:
+    if opinion.odds is None or opinion.calibrated is None:
+        return None
+    odds = opinion.odds
+    return Confidence(odds.nobody, odds.p_nobody, len(odds.likely), opinion.calibrated)
+
+
+def _notes(searched: Searched, opinion: Opinion) -> Iterator[str]:
+    if searched.artists < voting.FEWEST_ARTISTS:
+        yield f"only {searched.artists} artists are registered: nobody can stand out among so few"
+    if searched.works and not opinion.is_complete:
+        yield "the classifier is not made yet (`lawful reconcile --repair`): neighbours alone"
+    elif searched.works and opinion.odds is None:
+        yield (
+            f"not calibrated: probabilities need {FEWEST_WORKS} works by {FEWEST_ARTISTS} "
+            f"artists with several pictures each (`lawful calibrate`)"
+        )
 
 
 def _copy(session: Session, found: FoundCopy | None) -> CopyMatch | None:

@@ -17,7 +17,7 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from uuid import UUID
 
 import numpy as np
@@ -145,9 +145,18 @@ class Classifier:
 
     artists: tuple[UUID, ...]
     spaces: tuple[str, ...]
+    works: Numbers  # (artists,)
     centre: Numbers  # (width,)
+    drawn: Numbers  # the artists' means from it, drawn to it, (artists, width)
+    inverse: Numbers  # of the covariance, (width, width)
+    count: float  # what the covariance's sums were divided by, in works
     weights: Numbers
     offsets: Numbers  # (artists,)
+
+    @cached_property
+    def positions(self) -> dict[UUID, int]:
+        """Where each artist stands in `artists`."""
+        return {artist: position for position, artist in enumerate(self.artists)}
 
     def shares(self, vectors: Mapping[str, Vector]) -> dict[UUID, float]:
         """Return each artist's share for one image; they sum to 1.
@@ -155,9 +164,45 @@ class Classifier:
         The log-likelihoods, softened by TEMPERATURE: neighbouring numbers are far from
         independent, so that a Gaussian alone is surer than it should be.
         """
-        asked = np.concatenate([vectors[space] for space in self.spaces]).astype(np.float64)
-        scores = (self.weights @ (asked - self.centre) + self.offsets) / TEMPERATURE
-        parts = np.exp(scores - scores.max())
+        asked = self._row(vectors)
+        return self._shares(self.weights @ (asked - self.centre) + self.offsets)
+
+    def shares_without(
+        self, vectors: Mapping[str, Vector], artist: UUID, works: Sequence[Mapping[str, Vector]]
+    ) -> dict[UUID, float]:
+        """Return the shares for an image as if some works of its artist were not there.
+
+        The artist's mean and the covariance lose them, as they would by a withdrawal
+        (Sherman, Morrison & Woodbury); only the centre stays where it is. An artist who has no
+        other works gets nothing.
+        """
+        position = self.positions[artist]
+        gone = np.stack([self._row(work) for work in works])
+        count = self.works[position]
+        left = count - len(gone)
+        mean = self.centre + self.drawn[position] * (count + DRAWN) / count
+        apart = gone - mean
+        if left > 0:
+            mean = (count * mean - gone.sum(0)) / left
+            # Σ (x - m)(x - m)ᵀ of the others: less that of the gone, less k²/n' of their mean's.
+            apart = np.vstack([apart, len(gone) / np.sqrt(left) * apart.mean(0)])
+        side = self.inverse @ apart.T
+        middle = np.linalg.inv(self.count * np.eye(len(apart)) - apart @ side)
+        asked = self._row(vectors) - self.centre
+        towards = self.inverse @ asked + side @ (middle @ (side.T @ asked))
+        across = self.drawn @ side
+        scores = self.drawn @ towards + self.offsets - np.sum(across @ middle * across, 1) / 2
+        own = (mean - self.centre) * (left / (left + DRAWN))
+        beside = side.T @ own
+        norm = own @ self.inverse @ own + beside @ middle @ beside
+        scores[position] = own @ towards - norm / 2 if left > 0 else -np.inf
+        return self._shares(scores)
+
+    def _row(self, vectors: Mapping[str, Vector]) -> Numbers:
+        return np.concatenate([vectors[space] for space in self.spaces]).astype(np.float64)
+
+    def _shares(self, scores: Numbers) -> dict[UUID, float]:
+        parts = np.exp((scores - scores.max()) / TEMPERATURE)
         return dict(zip(self.artists, (parts / parts.sum()).tolist(), strict=True))
 
 
@@ -195,7 +240,18 @@ def fit(statistics: Statistics, dims: Mapping[str, int]) -> Classifier | None:
     level = [np.full(len(part), max(part.mean(), FLOOR)) for part in np.split(spread, ends)]
     prior = BELIEF * statistics.width
     covariance = within + np.diag(prior * np.concatenate(level))
-    covariance /= count - len(artists) + prior
+    divisor = float(count - len(artists) + prior)
+    inverse = np.linalg.inv(covariance / divisor).astype(np.float64, copy=False)
     drawn = (means - centre) * (works / (works + DRAWN))[:, None]
-    weights = np.linalg.solve(covariance, drawn.T).T
-    return Classifier(artists, tuple(names), centre, weights, -np.sum(weights * drawn, 1) / 2)
+    weights = drawn @ inverse
+    return Classifier(
+        artists=artists,
+        spaces=tuple(names),
+        works=works,
+        centre=centre,
+        drawn=drawn,
+        inverse=inverse,
+        count=divisor,
+        weights=weights,
+        offsets=-np.sum(weights * drawn, 1) / 2,
+    )

@@ -48,6 +48,14 @@ class Settings(BaseSettings):
     ]  # who names artists; evidence and copies come from the neighbours in any case
     batch_size: Annotated[int, Field(ge=1, le=1024)] = 32  # images per call of an encoder
 
+    opted_out: Literal["protect", "refuse"] = "protect"  # files that say no to AI training
+    trust_anchors: Path | None = None  # PEM: who may vouch for signers of Content Credentials
+    sign_cert: Path | None = None  # PEM chain, the signer's certificate first; empty: unsigned
+    sign_key: Path | None = None  # its private key, PEM
+    sign_callback: str = ""  # "package.module:function" that signs, in place of a key file
+    sign_prompt: bool = False  # say the prompt in the manifest, in place of its hash
+    sign_training: Literal["notAllowed", "allowed"] = "notAllowed"  # of what was generated
+
     job_lease_s: Annotated[float, Field(ge=1, le=3600)] = 30  # after it a silent worker is dead
     batch_time_limit_s: Annotated[int, Field(ge=60)] = 3600  # a batch that takes longer is ended
     database_pool: Annotated[int, Field(ge=1, le=200)] = 5  # connections a process keeps, server
@@ -63,7 +71,7 @@ class Settings(BaseSettings):
 
     debug: bool = False  # show where an unexpected error comes from
 
-    @field_validator("home", "qdrant_url", "storage_url")
+    @field_validator("home", "qdrant_url", "storage_url", "trust_anchors", "sign_cert", "sign_key")
     @classmethod
     def _without_tilde(cls, place: Place) -> Place:
         """Expand `~`, which a shell leaves alone within quotes and in `.env`."""

@@ -11,6 +11,7 @@ LawfulError 500
 │   ├── IndexLocked         another process owns the index
 │   ├── IndexLost           the index is gone, the catalogue is not
 │   └── SchemaMismatch      the database belongs to another version
+├── DatabaseDamaged 500     the database's file cannot be read; waiting does not help
 ├── KeyRefused 503          a server wants another key; waiting does not help
 ├── ModelUnavailable 503    weights that cannot be reached
 └── BackendUnavailable 503  database, index or broker does not answer; worth a retry
@@ -80,6 +81,10 @@ class IndexLost(Conflict):
 
 class SchemaMismatch(Conflict):
     """The database belongs to another version of the program."""
+
+
+class DatabaseDamaged(LawfulError):
+    """The file of the database cannot be read as one. Waiting does not help."""
 
 
 class KeyRefused(LawfulError):

@@ -7,7 +7,9 @@ from typing import Protocol, runtime_checkable
 
 from PIL.Image import Image
 
-from attribution.types import Matrix, ModelInfo
+from attribution.types import Matrix, ModelInfo, Patches
+
+PATCHES = 14  # places a side, whatever the model
 
 
 class Encoder(Protocol):
@@ -35,4 +37,18 @@ class TextEncoder(Protocol):
 
     def encode_text(self, texts: Sequence[str]) -> Matrix:
         """Encode texts; float32, shape (len(texts), dim), rows L2-normalised."""
+        ...
+
+
+@runtime_checkable
+class PatchEncoder(Protocol):
+    """The third capability: what is where in an image, as one descriptor a place."""
+
+    def encode_patches(self, images: Sequence[Image]) -> Patches:
+        """Describe the places of square RGB images.
+
+        Returns float32, shape (len(images), PATCHES, PATCHES, dim), rows of places from the top;
+        of any length, to be compared by cosine. Raises BadInput for a model
+        that keeps no map of places.
+        """
         ...

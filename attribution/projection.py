@@ -13,7 +13,7 @@ def point_of(row: Artwork, vectors: Mapping[str, Vector]) -> Point:
     return Point(
         id=row.id,
         vectors=vectors,
-        text=" ".join(filter(None, [row.title, *row.tags, row.artist.name])),
+        text=" ".join(filter(None, [row.title, row.caption, *row.tags, row.artist.name])),
         artist_id=row.artist_id,
         licence=row.licence,
         year=row.year,

@@ -6,7 +6,6 @@ looked at a second time before it counts: works come and go meanwhile.
 
 from __future__ import annotations
 
-from collections.abc import Collection as Several
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -15,13 +14,13 @@ from uuid import UUID
 from attribution.audit import audit_all
 from attribution.catalog import queries
 from attribution.catalog.models import Artwork, ArtworkStatus
-from attribution.catalog.models import Collection as CollectionRow
 from attribution.catalog.queries import KeptSketch
 from attribution.copies.sketch import draw_work
+from attribution.correction import finish as finish_changes
 from attribution.errors import BadImage, NotFound
 from attribution.images import read_image
 from attribution.index.vector_index import VectorIndex
-from attribution.projection import point_of
+from attribution.points import write_points
 from attribution.services import Stores
 from attribution.types import IndexEntry
 from attribution.withdrawal import finish
@@ -29,7 +28,6 @@ from attribution.withdrawal import finish
 PAGE = 1_000
 SKETCHES_AT_ONCE = 100
 SHOWN = 20  # ids of each kind in a report
-LOST = "its vectors are lost; ingest it again"
 
 
 @dataclass(frozen=True)
@@ -43,6 +41,7 @@ class Report:
     stale: int  # points that say something else than the catalogue
     miscounted: int  # artists whose number of works was wrong
     unfinished_withdrawals: int
+    unfinished_changes: int  # corrections that the index does not follow yet
     statistics: int  # artists of whom the classifier does not know what the catalogue does
     lost: int  # missing points whose vectors were not kept: to be ingested again
     unsketched: int  # works whose altered copies are not recognised
@@ -58,6 +57,7 @@ class Report:
             + self.stale
             + self.miscounted
             + self.unfinished_withdrawals
+            + self.unfinished_changes
             + self.statistics
         )
 
@@ -79,22 +79,21 @@ def reconcile(stores: Stores, index: VectorIndex, *, repair: bool) -> Report:
     """Compare every indexed work with its point, and mend what differs where `repair` is true.
 
     Missing and stale points are written from the kept vectors, orphaned ones deleted, counts set
-    right, the classifier's statistics mended, interrupted withdrawals finished, sketches for the
-    copy lane drawn from kept pictures. A work whose vectors were not kept is marked as failed.
-    Works without a sketch are told, and no difference: they may have no picture to draw one from,
-    until they are ingested again.
+    right, the classifier's statistics mended, interrupted withdrawals and corrections finished,
+    sketches for the copy lane drawn from kept pictures. A work whose vectors were not kept is
+    marked as failed. Works without a sketch are told, and no difference: they may have no picture
+    to draw one from, until they are ingested again.
     Memory: a page of each side, and sixteen bytes for every difference.
     """
     with stores.sessions() as session:
-        collection = queries.live_collection(session)
         wrong_counts = queries.miscounted(session)
         withdrawals = queries.unfinished_withdrawals(session)
+        changes = queries.unfinished_changes(session)
         unsketched = queries.count_without_sketch(session)
     found = _compare(stores, index)
     lost = 0
     if repair:
-        if collection is not None:
-            lost = write_points(stores, index, collection, [*found.missing, *found.stale])
+        lost = write_points(stores, index, [*found.missing, *found.stale])
         index.delete(found.orphaned)
         with stores.sessions.begin() as session:
             queries.recount(session, queries.miscounted(session))
@@ -102,6 +101,7 @@ def reconcile(stores: Stores, index: VectorIndex, *, repair: bool) -> Report:
     if repair:
         for withdrawal in withdrawals:
             finish(stores, index, withdrawal)
+        finish_changes(stores, index, changes)
         unsketched -= draw_sketches(stores)
         index.flush()
     return Report(
@@ -112,6 +112,7 @@ def reconcile(stores: Stores, index: VectorIndex, *, repair: bool) -> Report:
         stale=len(found.stale),
         miscounted=len(wrong_counts),
         unfinished_withdrawals=len(withdrawals),
+        unfinished_changes=len(changes),
         statistics=statistics,
         lost=lost,
         unsketched=unsketched,
@@ -125,29 +126,6 @@ def reconcile(stores: Stores, index: VectorIndex, *, repair: bool) -> Report:
             )
         },
     )
-
-
-def write_points(
-    stores: Stores, index: VectorIndex, collection: CollectionRow, ids: Several[UUID]
-) -> int:
-    """Write the points of these works from their kept vectors; returns how many have none.
-
-    Those are marked as failed: they can be ingested again.
-    """
-    lost = 0
-    ordered = sorted(ids)
-    for start in range(0, len(ordered), PAGE):
-        few = ordered[start : start + PAGE]
-        with stores.sessions() as session:
-            rows = queries.artworks_by_id(session, few, status=ArtworkStatus.INDEXED)
-            kept = queries.kept_vectors(session, collection.fingerprint, few, collection.dims)
-        index.upsert([point_of(rows[one], kept[one]) for one in rows if one in kept])
-        without = [one for one in rows if one not in kept]
-        lost += len(without)
-        if without:
-            with stores.sessions.begin() as session:
-                queries.mark_lost(session, without, LOST)
-    return lost
 
 
 def draw_sketches(stores: Stores) -> int:

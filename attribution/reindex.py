@@ -14,8 +14,9 @@ from attribution.encoders.profiles import fingerprint, load_encoders
 from attribution.errors import BadImage, BadInput, Conflict, NotFound
 from attribution.images import read_image
 from attribution.index.vector_index import VectorIndex
+from attribution.points import write_points
 from attribution.ports import Encoder
-from attribution.reconcile import indexed_pages, write_points
+from attribution.reconcile import indexed_pages
 from attribution.services import Stores, dims_of, open_collection
 from attribution.types import Vector
 
@@ -51,7 +52,7 @@ def rebuild(
     """
     lost, done, total = 0, 0, _total(stores)
     for page in indexed_pages(stores, PAGE):
-        lost += write_points(stores, index, collection, [row.id for row in page])
+        lost += write_points(stores, index, [row.id for row in page])
         done += len(page)
         progress(done, total)
     index.flush()

@@ -24,6 +24,7 @@ from attribution.images import Limits
 from attribution.index import ServerOptions, open_index
 from attribution.index.vector_index import VectorIndex
 from attribution.ports import Encoder
+from attribution.provenance import load_trust_anchors
 from attribution.storage import Store
 
 log = logging.getLogger(__name__)
@@ -50,10 +51,11 @@ class Services(Stores):
 
 
 def image_limits(settings: Settings) -> Limits:
-    """Return what one image may cost."""
+    """Return what one image may cost, and whose signature on it counts; raises BadInput."""
     return Limits(
         max_bytes=int(settings.max_image_mb * 2**20),
         max_pixels=int(settings.max_image_megapixels * 1_000_000),
+        trust_anchors=load_trust_anchors(settings.trust_anchors),
     )
 
 

@@ -21,6 +21,9 @@ Vector = npt.NDArray[np.float32]
 Matrix = npt.NDArray[np.float32]
 """One L2-normalised vector a row, shape (n, dim)."""
 
+Patches = npt.NDArray[np.float32]
+"""Descriptors of the places of images, shape (n, rows, columns, dim), of any length."""
+
 
 @dataclass(frozen=True)
 class ModelInfo:
@@ -75,6 +78,7 @@ class Where:
     year_from: int | None = None
     year_to: int | None = None
     exclude_ids: tuple[UUID, ...] = ()
+    exclude_artist_ids: tuple[UUID, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -131,8 +135,21 @@ class Verdict(StrEnum):
     """What an attribution amounts to."""
 
     COPY = "copy"  # the image is an indexed work, or an altered copy of one
+    ATTRIBUTED = "attributed"  # one artist alone is likely, and "nobody" is refused
     CANDIDATES = "candidates"  # some artists stand out
     ABSTAIN = "abstain"  # nothing stands out
+
+
+class Reason(StrEnum):
+    """Why a verdict is not a stronger one."""
+
+    UNKNOWN_ARTIST = "unknown_artist"  # a stranger's work may well look like this
+    SEVERAL_ARTISTS = "several_artists"  # more than one artist is likely
+    SPACES_DISAGREE = "spaces_disagree"  # the voters name different artists, none is likely
+    TOO_FEW_WORKS = "too_few_works"  # by the first artist
+    TOO_FEW_ARTISTS = "too_few_artists"  # are registered: nobody can stand out
+    LOW_QUALITY = "low_quality"  # the image is blank or tiny
+    NOT_CALIBRATED = "not_calibrated"  # too few works are registered to know what a share means
 
 
 @dataclass(frozen=True)
@@ -154,6 +171,29 @@ class Candidate:
     spaces: Mapping[str, float]  # the neighbours' part of it, by space
     works: tuple[Evidence, ...]
     voters: Mapping[str, float] = field(default_factory=dict)  # the part that each voter gave
+    probability: float | None = None  # None: not calibrated
+    p_value: float | None = None  # of "by this artist"; small: it does not fit this hand
+    is_likely: bool | None = None  # in the set that holds the artist of 90 % of our works
+
+
+@dataclass(frozen=True)
+class CalibrationState:
+    """When the votes were last held against known works, and how much was registered then."""
+
+    made_at: datetime
+    works: int
+    artists: int
+    asked: int  # works asked for as if they, and as if their artists, were not there
+
+
+@dataclass(frozen=True)
+class Confidence:
+    """How sure an answer is. Half of the images asked about are taken to be by strangers."""
+
+    nobody: float  # probability that none of the registered artists made the image
+    p_nobody: float  # p-value of that: how often a stranger's work looks as much like ours
+    likely: int  # artists in the set that holds the right one for 90 % of our artists' works
+    calibrated: CalibrationState
 
 
 Corner = tuple[float, float]
@@ -218,6 +258,41 @@ class Attribution:
     artists: tuple[Candidate, ...]  # best first
     searched: Searched
     notes: tuple[str, ...]  # what was done to the image, and why the answer may be weak
+    reasons: tuple[Reason, ...] = ()  # why the verdict is no stronger
+    confidence: Confidence | None = None  # None: not calibrated
+    credentials: str = "absent"  # C2PA of the image: "valid", "untrusted", "invalid", "absent"
+
+
+@dataclass(frozen=True)
+class SetArtist:
+    """One artist of an answer about a set of images."""
+
+    slug: str
+    name: str
+    probability: float
+    p_value: float  # of "all by this artist"
+
+
+@dataclass(frozen=True)
+class SetAttribution:
+    """One answer for images that are said to be by one hand."""
+
+    answers: tuple[Attribution, ...]  # for each image by itself, in their order
+    pictures: int  # that differ; near-duplicates among the images count once
+    verdict: Verdict
+    reasons: tuple[Reason, ...]
+    nobody: float | None  # as in `Confidence`; None: not calibrated
+    p_nobody: float | None
+    artists: tuple[SetArtist, ...]  # best first
+
+
+@dataclass(frozen=True)
+class Findings:
+    """Which of many images are by registered artists, at a false discovery rate."""
+
+    level: float  # of those named in `ours`, this part at most is expected to be by strangers
+    images: int  # that were asked about and have a p-value
+    ours: tuple[UUID, ...]  # ids of their answers
 
 
 @dataclass(frozen=True)

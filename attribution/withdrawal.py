@@ -35,7 +35,7 @@ def withdraw(stores: Stores, index: VectorIndex, what: str, *, reason: str) -> W
     for what does not exist, BadInput without a reason.
     """
     if not reason.strip():
-        raise BadInput("a withdrawal needs a reason, for the receipt; give --reason")
+        raise BadInput("a withdrawal needs a reason, for the receipt: say why")
     with stores.sessions.begin() as session:
         artist_id, artwork_id = _target(session, what)
         request = _request(session, index, artist_id, artwork_id, reason.strip())

@@ -13,11 +13,12 @@ from kombu import Queue
 
 from attribution.config import Settings
 from attribution.errors import BadInput
-from ingest.tasks import RECONCILE, SWEEP
+from ingest.tasks import CALIBRATE, RECONCILE, SWEEP
 
 REDIS = ("redis://", "rediss://", "redis+socket://")
 QUEUES = ("ingest", "encode", "maintenance")
 SWEEP_EVERY_S = 10
+CALIBRATE_EVERY_S = 60  # looked at; done where enough has changed
 RECONCILE_EVERY_S = 3600
 
 
@@ -55,6 +56,11 @@ def make_app(settings: Settings) -> Celery:
                 "task": SWEEP,
                 "schedule": SWEEP_EVERY_S,
                 "options": {"expires": SWEEP_EVERY_S},
+            },
+            "calibrate": {
+                "task": CALIBRATE,
+                "schedule": CALIBRATE_EVERY_S,
+                "options": {"expires": CALIBRATE_EVERY_S},
             },
             "reconcile": {
                 "task": RECONCILE,

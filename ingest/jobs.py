@@ -15,6 +15,7 @@ from uuid import UUID
 
 from kombu.exceptions import OperationalError
 
+from attribution.calibrating import calibrate_if_due
 from attribution.catalog import queries
 from attribution.config import Settings
 from attribution.errors import BackendUnavailable
@@ -36,6 +37,14 @@ class JobQueue(Protocol):
         """Have a job run, from where it stands; returns at once."""
         ...
 
+    def calibrate(self) -> None:
+        """Have the votes calibrated anew where that is due; returns at once."""
+        ...
+
+    def wait(self) -> None:
+        """Wait for what this process does itself."""
+        ...
+
     def check(self) -> None:
         """Raise BackendUnavailable unless jobs can be run now."""
         ...
@@ -51,6 +60,7 @@ class LocalQueue:
 
     def __init__(self, services: Services) -> None:
         self.stores: Stores = services
+        self._services = services
         self._app = make_app(services.settings.model_copy(update={"broker_url": ""}))
         self._stopping = Event()
         register(
@@ -66,10 +76,20 @@ class LocalQueue:
         self.resumed = tuple(dict.fromkeys(job_id for job_id, _ in unfinished))
         for job_id in self.resumed:
             self.submit(job_id)
+        self.calibrate()
 
     def submit(self, job_id: UUID) -> None:
-        """Queue a job that is already committed."""
+        """Queue a job that is already committed; the votes are calibrated behind it."""
         self._thread.submit(self._run, job_id)
+        self.calibrate()
+
+    def calibrate(self) -> None:
+        """Queue a look at whether the votes have to be calibrated."""
+        self._thread.submit(self._calibrate)
+
+    def wait(self) -> None:
+        """Wait until everything that is queued by now is done."""
+        self._thread.submit(lambda: None).result()
 
     def check(self) -> None:
         """Jobs can be run as long as this process lives."""
@@ -98,6 +118,12 @@ class LocalQueue:
         if error is not None:
             with suppress(BackendUnavailable), self.stores.sessions.begin() as session:
                 queries.interrupt_job(session, job_id, str(error))
+
+    def _calibrate(self) -> None:
+        try:
+            calibrate_if_due(self.stores, self._services.index, stopping=self._stopping.is_set)
+        except Exception:
+            log.exception("calibration")
 
     def _open(self, job_id: UUID) -> list[queries.BatchKey]:
         with self.stores.sessions() as session:
@@ -133,6 +159,12 @@ class BrokerQueue:
         with self.stores.sessions() as session:
             keys = queries.open_batches(session, job_id)
         send(self._app, self.stores.sessions, keys)
+
+    def calibrate(self) -> None:
+        """Leave it to the beat, which looks every minute."""
+
+    def wait(self) -> None:
+        """Wait for nothing: the workers go on by themselves."""
 
     def check(self) -> None:
         """Raise BackendUnavailable unless the broker answers."""

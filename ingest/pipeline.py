@@ -13,7 +13,10 @@ import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 from uuid import UUID
+
+from sqlalchemy.orm import Session
 
 from attribution.catalog import queries
 from attribution.catalog.models import (
@@ -24,14 +27,19 @@ from attribution.catalog.models import (
     Outcome,
     artwork_id,
 )
-from attribution.catalog.queries import BatchKey, ItemOutcome, KeptSketch, NewArtwork, NewClaim
-from attribution.errors import BackendUnavailable
-from attribution.images import (
-    CheckedImage,
-    thumbnail,
+from attribution.catalog.queries import (
+    BatchKey,
+    ItemOutcome,
+    KeptSketch,
+    NewArtwork,
+    NewClaim,
+    Origin,
 )
+from attribution.correction import finish
+from attribution.errors import BackendUnavailable
+from attribution.images import CheckedImage, forbidden_by, read_image, thumbnail
+from attribution.points import follow
 from attribution.projection import point_of
-from attribution.reconcile import write_points
 from attribution.services import Services, Stores
 from attribution.types import Vector
 from attribution.withdrawal import withdraw
@@ -174,13 +182,19 @@ def _write(
         kept = {work: named for work, named in points.items() if work in found}
         queries.keep_vectors(session, services.collection.fingerprint, kept)
         queries.keep_sketches(session, _sketches(usable))
-        outcomes, claims = _outcomes(job.id, few, rows, artists, added=added, gone=gone)
+        said = _corrections(session, job, few, artists)
+        changes = queries.correct_works(session, said, Origin(f"ingest job {job.id}"))
+        corrected = {change.artwork_id for change in changes if change.artwork_id}
+        outcomes, claims = _outcomes(
+            job.id, few, rows, artists, added=added, corrected=corrected, gone=gone
+        )
         queries.record_claims(session, claims)
         queries.record_outcomes(session, job.id, outcomes)
-    services.index.delete([rows[sha256].id for sha256 in gone])
+    follow(services, services.index, [rows[sha256] for sha256 in vectors])
     for sha256 in gone:
         services.store.forget(sha256)
-    _narrow_consent(services, few)
+    _follow_corrections(services, few)
+    _withdraw_refused(services, few)
 
 
 def _sketches(usable: Sequence[Prepared]) -> dict[UUID, KeptSketch]:
@@ -197,28 +211,51 @@ def _sketches(usable: Sequence[Prepared]) -> dict[UUID, KeptSketch]:
     }
 
 
-def _narrow_consent(services: Services, few: Sequence[Prepared]) -> None:
-    """Obey a source that takes back what it had granted for a work of the same artist."""
-    ours = [(done, done.known) for done in few if done.known and _is_theirs(done, done.known)]
-    for done, row in ours:
-        if "index" not in done.work.item.consent:
+def _corrections(
+    session: Session, job: IngestJob, few: Sequence[Prepared], artists: dict[str, Artist]
+) -> dict[UUID, dict[str, Any]]:
+    """Return what is said of known works by their own artist; the first file of a job counts."""
+    said: dict[UUID, dict[str, Any]] = {}
+    for done in few:
+        if done.known and not done.refused and done.known.artist_id == artists[done.artist].id:
+            said.setdefault(done.known.id, _allowed(done.work.item.corrections, done.known))
+    for work in queries.spoken_for(session, job.id, said.keys()):
+        del said[work]
+    return said
+
+
+def _allowed(said: dict[str, Any], row: Artwork) -> dict[str, Any]:
+    """Leave out what the file itself forbids."""
+    forbidden = {f"consent_{purpose}" for purpose in forbidden_by(row.facts, row.rights)}
+    return {name: value for name, value in said.items() if not (value and name in forbidden)}
+
+
+def _follow_corrections(services: Services, few: Sequence[Prepared]) -> None:
+    """Have the index follow what was corrected, now or by a run that was interrupted."""
+    known = {done.known.id: done for done in few if done.known}
+    if not known:
+        return
+    with services.sessions() as session:
+        waiting = queries.unfinished_changes(session, artworks=known.keys())
+    for change in waiting:
+        if change.artwork_id and change.after.get("consent_display"):
+            _show_again(services, known[change.artwork_id])
+    finish(services, services.index, waiting)
+
+
+def _show_again(services: Services, done: Prepared) -> None:
+    """Make the picture of a work that was not to be shown so far."""
+    if done.known and not services.store.has_thumbnail(done.known.sha256):
+        image = read_image(bytes_of(services, done.work), services.limits)
+        services.store.put_thumbnail(done.known.sha256, thumbnail(image.rgb))
+
+
+def _withdraw_refused(services: Services, few: Sequence[Prepared]) -> None:
+    """Obey a source that takes back the consent to be found for a work of the same artist."""
+    for done in few:
+        row = done.known
+        if row and row.artist.name == done.artist and "index" not in done.work.item.consent:
             withdraw(services, services.index, str(row.id), reason="its source says so")
-    hidden = [
-        row
-        for done, row in ours
-        if row.consent_display and "display" not in done.work.item.consent and not done.refused
-    ]
-    if hidden:
-        ids = [row.id for row in hidden]
-        with services.sessions.begin() as session:
-            queries.forbid_display(session, ids)
-        for row in hidden:
-            services.store.forget_thumbnail(row.sha256)
-        write_points(services, services.index, services.collection, ids)
-
-
-def _is_theirs(done: Prepared, row: Artwork) -> bool:
-    return row.artist.name == done.artist
 
 
 def _keep_files(stores: Stores, done: Prepared, row: Artwork) -> None:
@@ -231,13 +268,14 @@ def _keep_files(stores: Stores, done: Prepared, row: Artwork) -> None:
             stores.store.put_original(row.sha256, data)
 
 
-def _outcomes(
+def _outcomes(  # noqa: PLR0913  everything that decides on an outcome
     job_id: UUID,
     few: Sequence[Prepared],
     rows: dict[str, Artwork],
     artists: dict[str, Artist],
     *,
     added: set[UUID],
+    corrected: set[UUID],
     gone: set[str],
 ) -> tuple[list[ItemOutcome], list[NewClaim]]:
     """Say what became of every file; the first file of a new work adds it, the others know it."""
@@ -258,6 +296,9 @@ def _outcomes(
         elif row.id in added:
             added.remove(row.id)
             outcomes.append(ItemOutcome(position, Outcome.ADDED, None, row.id))
+        elif row.id in corrected:
+            corrected.remove(row.id)
+            outcomes.append(ItemOutcome(position, Outcome.CORRECTED, None, row.id))
         else:
             outcomes.append(ItemOutcome(position, Outcome.KNOWN, None, row.id))
     return outcomes, claims
@@ -265,14 +306,15 @@ def _outcomes(
 
 def _new_artwork(done: Prepared, image: CheckedImage, artist: Artist) -> NewArtwork:
     facts, item = image.facts, done.work.item
-    # The file's own word outweighs the default: a data-mining opt-out forbids training.
-    consent = [one for one in item.consent if not (one == "train" and facts.rights.opts_out)]
+    # The file's own no outweighs every yes.
+    consent = [purpose for purpose in item.consent if purpose not in facts.forbids]
     return NewArtwork(
         artist_id=artist.id,
         sha256=facts.sha256,
         pixel_sha256=facts.pixel_sha256,
         phash=facts.phash,
         title=item.title,
+        caption=item.caption,
         tags=item.tags,
         year=item.year,
         licence=item.licence or facts.rights.licence,

@@ -39,15 +39,11 @@ class Prepared:
     """One file, read and checked: an image to encode, a work that is known, or a refusal."""
 
     work: Work
+    artist: str  # by the name that the catalogue has, where the source gives an alias
     image: CheckedImage | None = None
     known: Artwork | None = None
     sketch: bytes = b""  # for the copy lane; of a known work where none is kept
     refused: str | None = None
-
-    @property
-    def artist(self) -> str:
-        """The artist's name as the source gives it."""
-        return self.work.item.artist
 
 
 def preview(stores: Stores, items: Iterable[SourceItem]) -> Summary:
@@ -70,29 +66,33 @@ def prepare(
     hashes = list(decoders.map(lambda work: _sha256(work, stores.limits), works))
     with stores.sessions() as session:
         rows = queries.artworks_by_sha256(session, [one for one in hashes if one])
-        closed = queries.closed_artists(session, {work.item.artist for work in works})
+        names = {work.item.artist for work in works}
+        closed = queries.closed_artists(session, names)
+        kept = queries.kept_names(session, names)
         bare = queries.without_sketch(session, [row.id for row in rows])
     known = {row.sha256: row for row in rows}
 
     def read(work: Work, sha256: str | None) -> Prepared:
-        row = known.get(sha256 or "")
+        row, artist = known.get(sha256 or ""), kept.get(work.item.artist, work.item.artist)
         is_indexed = row is not None and row.status is ArtworkStatus.INDEXED
         refused = _refusal(work.item, row, closed=None if reinstate else closed)
         if refused is not None or (row is not None and is_indexed and row.id not in bare):
-            return Prepared(work, known=row if is_indexed else None, refused=refused)
+            return Prepared(work, artist, known=row if is_indexed else None, refused=refused)
         try:
             image = read_image(bytes_of(stores, work), stores.limits)
             sketch = draw_work(image.rgb)
             if is_indexed:
-                return Prepared(work, known=row, sketch=sketch)
-            return Prepared(work, image=image, sketch=sketch)
+                return Prepared(work, artist, known=row, sketch=sketch)
+            if refused := _policy(stores, image):
+                return Prepared(work, artist, refused=refused)
+            return Prepared(work, artist, image=image, sketch=sketch)
         except (BadImage, NotFound) as error:
-            return Prepared(work, refused=str(error))
+            return Prepared(work, artist, refused=str(error))
         except BackendUnavailable:
             raise
         except Exception as error:
             log.warning("%s", work.item.path, exc_info=True)
-            return Prepared(work, refused=unprocessable(error))
+            return Prepared(work, artist, refused=unprocessable(error))
 
     return list(decoders.map(read, works, hashes))
 
@@ -108,6 +108,14 @@ def _refusal(item: SourceItem, row: Artwork | None, *, closed: set[str] | None) 
     if closed is not None and item.artist in closed:
         return f"its artist has withdrawn; {REINSTATE}"
     return None
+
+
+def _policy(stores: Stores, image: CheckedImage) -> str | None:
+    """Return why a file that may not be used for training is not taken in to be protected."""
+    said = image.facts.forbids.get("train")
+    if said is None or stores.settings.opted_out == "protect":
+        return None
+    return f"it says no to AI training ({said}), and LAWFUL_OPTED_OUT=refuse"
 
 
 def bytes_of(stores: Stores, work: Work) -> bytes:
@@ -130,7 +138,7 @@ def unprocessable(error: Exception) -> str:
 
 def _preview_one(done: Prepared, seen: dict[str, str]) -> FileOutcome:
     """Say what would become of a file; `seen` holds the artist of every new work so far."""
-    path = str(done.work.item.path)
+    path, said = str(done.work.item.path), done.work.item.corrections
     if done.refused is not None:
         return FileOutcome(path, Outcome.REFUSED, done.refused)
     sha256 = done.image.facts.sha256 if done.image else ""
@@ -140,4 +148,6 @@ def _preview_one(done: Prepared, seen: dict[str, str]) -> FileOutcome:
         return FileOutcome(path, Outcome.ADDED)
     if first != done.artist:
         return FileOutcome(path, Outcome.CONFLICT, f"the same file is registered under {first}")
+    if done.known and any(getattr(done.known, name) != new for name, new in said.items()):
+        return FileOutcome(path, Outcome.CORRECTED)
     return FileOutcome(path, Outcome.KNOWN)

@@ -7,8 +7,9 @@ Two forms, told apart by what is given:
   in place of a farther one; files without a row follow the folder rule;
 - a manifest, `.csv`, `.jsonl` or `.parquet`: only the files that it names, relative to itself.
 
-A row may say file_name (or path), artist, title (or text), tags, year, licence (or license),
-source, and for a purpose `consent_index`, `consent_display`, `consent_train`, `consent_generate`.
+A row may say file_name (or path), artist, title (or text), caption, tags, year, licence (or
+license), source, and for a purpose `consent_index`, `consent_display`, `consent_train`,
+`consent_generate`.
 
 Nothing is lost in silence: what cannot be used, be it a file, a folder or a row, comes out as an
 item with a refusal. A link to a file of the same source is followed; links that lead elsewhere,
@@ -49,12 +50,21 @@ class SourceItem:
     path: Path
     artist: str  # empty where a refused item has none
     title: str  # the file's name where the source says nothing
+    caption: str | None = None
     tags: tuple[str, ...] = ()
     year: int | None = None
     licence: str | None = None
     source: str | None = None
     consent: tuple[str, ...] = GRANTED_BY_DEFAULT
+    said: tuple[str, ...] = ()  # fields above and purposes that the source itself names
     refused: str | None = None  # why it cannot even be read
+
+    @property
+    def corrections(self) -> dict[str, Any]:
+        """What the source itself says about the work, by column of the catalogue."""
+        values = vars(self) | {"tags": list(self.tags)}
+        granted = {f"consent_{purpose}": purpose in self.consent for purpose in PURPOSES}
+        return {name: (values | granted)[name] for name in self.said}
 
 
 @dataclass(frozen=True)
@@ -84,7 +94,7 @@ def read_source(path: Path, *, artist: str | None = None) -> Iterator[SourceItem
     else:
         raise BadInput(
             f"{path} is neither a folder nor a manifest ({', '.join(MANIFESTS)}); "
-            f"for a single image give its folder and --artist"
+            f"a single image is added with `lawful add`"
         )
     nameless: list[SourceItem] = []
     for item in items:
@@ -205,11 +215,13 @@ def _item(
             path=path,
             artist=name,
             title=_text(values, "title", "text") or title,
+            caption=_text(values, "caption"),
             tags=_tags(values),
             year=_year(values),
             licence=_text(values, "licence", "license"),
             source=_text(values, "source"),
             consent=_consent(values),
+            said=_said_of(values),
             refused=refused,
         )
     except BadInput as error:
@@ -220,7 +232,8 @@ def _artist(name: str) -> str:
     line = one_line(name)
     if not line:
         raise BadInput(
-            "it has no artist; give --artist NAME, one folder per artist, or an artist column"
+            "it has no artist; name one for all files, or put them into one folder per artist, "
+            "or give an artist column"
         )
     return tidy(line)
 
@@ -318,6 +331,19 @@ def _said(name: str, value: object) -> str | None:
     if not isinstance(value, str | Number):
         raise BadInput(f"its {name} is a {type(value).__name__}; give a text or a number")
     return one_line(str(value)) or None
+
+
+def _said_of(values: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return what a row says something about; an empty cell says nothing."""
+    found = {
+        "title": _text(values, "title", "text"),
+        "caption": _text(values, "caption"),
+        "tags": _tags(values),
+        "year": _year(values) is not None,
+        "licence": _text(values, "licence", "license"),
+        "source": _text(values, "source"),
+    } | {f"consent_{purpose}": _text(values, f"consent_{purpose}") for purpose in PURPOSES}
+    return tuple(name for name, value in found.items() if value)
 
 
 def _tags(values: Mapping[str, Any]) -> tuple[str, ...]:

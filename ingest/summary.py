@@ -36,8 +36,13 @@ class Summary:
 
     @property
     def known(self) -> int:
-        """Works that were there before, conflicting claims among them."""
-        return self._count(Outcome.KNOWN) + self.conflicts
+        """Works that were there before, corrected ones and conflicting claims among them."""
+        return self._count(Outcome.KNOWN) + self.corrected + self.conflicts
+
+    @property
+    def corrected(self) -> int:
+        """Works that were there before, and of which the source says something else now."""
+        return self._count(Outcome.CORRECTED)
 
     @property
     def conflicts(self) -> int:
@@ -55,6 +60,7 @@ class Summary:
             "job": str(self.job) if self.job else None,
             "added": self.added,
             "known": self.known,
+            "corrected": self.corrected,
             "conflicts": self.conflicts,
             "refused": self.refused,
             "artists": self.artists,

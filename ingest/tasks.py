@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any, Protocol
 from uuid import UUID
 
 from celery import Celery
 
+from attribution.calibrating import calibrate_if_due
 from attribution.catalog import queries
 from attribution.catalog.queries import BatchKey
-from attribution.errors import BackendUnavailable
+from attribution.errors import BackendUnavailable, NotFound
 from attribution.reconcile import reconcile
 from attribution.services import Services, Stores, open_collection
 from ingest import pipeline
@@ -26,6 +28,7 @@ log = logging.getLogger(__name__)
 
 SWEEP = "maintenance.sweep"
 RECONCILE = "maintenance.reconcile"
+CALIBRATE = "maintenance.calibrate"
 BACKEND_TRIES: dict[str, Any] = {
     "autoretry_for": (BackendUnavailable,),  # nothing else gets better by itself
     "retry_backoff": True,
@@ -90,3 +93,10 @@ def register(
             report = reconcile(stores, index, repair=True)
         log.log(logging.INFO if report.is_clean else logging.WARNING, "reconciled: %s", report)
         return report.as_json()
+
+    @app.task(name=CALIBRATE, shared=False)
+    def calibrate() -> None:
+        """Find out anew what the votes mean, where enough has changed."""
+        stores = runtime.stores()
+        with suppress(NotFound), open_collection(stores) as index:
+            calibrate_if_due(stores, index)

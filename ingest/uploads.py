@@ -33,20 +33,23 @@ class Described:
 
     artist: str | None = None
     title: str | None = None
+    caption: str | None = None
     tags: tuple[str, ...] = ()
     year: int | None = None
     licence: str | None = None
     consent: tuple[str, ...] = GRANTED_BY_DEFAULT
+    said: tuple[str, ...] = ()  # which of these the sender has filled in
 
     @property
     def is_about_one_work(self) -> bool:
         """Whether it says more than an archive can be told."""
-        return self != Described(artist=self.artist)
+        return self != Described(artist=self.artist, said=self.said)
 
     @classmethod
     def of(cls, kept: dict[str, Any]) -> Self:
         """Return what a job's row has kept."""
-        return cls(**kept | {name: tuple(kept[name]) for name in ("tags", "consent")})
+        lists = {name: tuple(kept.get(name, ())) for name in ("tags", "consent", "said")}
+        return cls(**kept | lists)
 
 
 def accept(
@@ -146,10 +149,12 @@ def _one_work(path: Path, name: str, said: Described) -> SourceItem:
         path=path,
         artist=tidy(said.artist or ""),
         title=one_line(said.title or Path(name).stem) or name,
+        caption=one_line(said.caption or "") or None,
         tags=tuple(text for one in said.tags if (text := one_line(one))),
         year=said.year,
         licence=one_line(said.licence or "") or None,
         consent=said.consent,
+        said=said.said,
     )
 
 

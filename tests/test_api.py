@@ -119,6 +119,7 @@ def test_one_work_goes_in_and_is_recognised(client: TestClient) -> None:
     assert client.get(response.headers["location"]).json() == answer
     (brief,) = client.get("/v1/attributions").json()["items"]
     assert (brief["id"], brief["artists"]) == (answer["id"], ["ann-orn"])
+    assert brief["created_at"] == answer["created_at"]
 
 
 def test_an_archive_says_what_became_of_every_file(client: TestClient, tmp_path: Path) -> None:
@@ -136,7 +137,10 @@ def test_an_archive_says_what_became_of_every_file(client: TestClient, tmp_path:
     job = upload(client, data, "all.zip")
     items = client.get(f"/v1/ingest-jobs/{job['id']}/items").json()["items"]
 
-    assert job["outcomes"] == {"pending": 0, "added": 2, "known": 0, "conflict": 0, "refused": 3}
+    assert {name: count for name, count in job["outcomes"].items() if count} == {
+        "added": 2,
+        "refused": 3,
+    }
     outcomes = {one["path"]: one["outcome"] for one in items}
     assert outcomes["Ann/1.png"] == "added"
     assert {outcomes[name] for name in ("Bob/broken.png", "../escape.png", "Bob/more.zip")} == {
@@ -221,6 +225,74 @@ def test_withdrawal_has_a_receipt(filled: TestClient) -> None:
     is_problem(filled.get(f"/v1/withdrawals/{receipt['artist_id']}"), 404, "not-found")
     nobody = filled.post("/v1/withdrawals", json=asked | {"what": "nobody"})
     is_problem(nobody, 404, "not-found")
+
+
+def test_a_work_is_corrected(filled: TestClient) -> None:
+    """What is named changes, null empties, the rest stays; the record says who, when, what."""
+    work = filled.get("/v1/artworks?artist=bob").json()["items"][0]
+    path = f"/v1/artworks/{work['id']}"
+    said = {"title": " Red  boat", "tags": ["sea"], "year": 1901, "consent": {"train": True}}
+
+    shown = filled.patch(path, json=said | {"reason": "asked for"}).json()
+    emptied = filled.patch(path, json={"year": None}).json()
+
+    assert (shown["title"], shown["tags"], shown["year"]) == ("Red boat", ["sea"], 1901)
+    assert shown["consent"] == ["index", "display", "train"]
+    assert emptied == shown | {"year": None}
+    assert filled.get("/v1/search?q=boat").json()["hits"][0]["id"] == work["id"]
+    last, first = filled.get("/v1/changes").json()["items"]
+    assert (last["before"], last["after"]) == ({"year": 1901}, {"year": None})
+    assert (first["kind"], first["origin"], first["reason"]) == ("correct", "api", "asked for")
+    assert (first["artist"], first["artwork_id"]) == ("bob", work["id"])
+    assert first["completed_at"]
+    misspelt = is_problem(filled.patch(path, json={"titel": "x"}), 422, "invalid-request")
+    assert "titel" in misspelt["detail"]
+    is_problem(filled.patch(path, json={}), 422, "bad-input")
+    is_problem(filled.patch(path, json={"consent": {"index": False}}), 422, "bad-input")
+    nobody = "/v1/artworks/00000000-0000-0000-0000-000000000000"
+    is_problem(filled.patch(nobody, json={"title": "x"}), 404, "not-found")
+    filled.post("/v1/withdrawals", json={"what": work["id"], "reason": "asked for"})
+    is_problem(filled.patch(path, json={"title": "x"}), 409, "conflict")
+    is_problem(filled.post(f"{path}/move", json={"artist": "cy"}), 409, "conflict")
+
+
+def test_works_and_artists_find_their_place(filled: TestClient) -> None:
+    """Move a work, merge, rename, confirm an alias; what makes no sense is a conflict."""
+    work = filled.get("/v1/artworks?artist=bob").json()["items"][0]["id"]
+    moving = f"/v1/artworks/{work}/move"
+
+    assert filled.post(moving, json={"artist": "cy"}).json()["artist"]["slug"] == "cy"
+    is_problem(filled.post(moving, json={"artist": "cy"}), 409, "conflict")
+    is_problem(filled.post(moving, json={"artist": "nobody"}), 404, "not-found")
+
+    merged = filled.post("/v1/artists/cy/merge", json={"into": "bob"}).json()
+    assert (merged["slug"], merged["works"], merged["aliases"]) == ("bob", 8, ["Cy"])
+    assert filled.get("/v1/artists/cy").json() == merged
+    is_problem(filled.post("/v1/artists/bob/merge", json={"into": "bob"}), 409, "conflict")
+
+    renamed = filled.patch("/v1/artists/bob", json={"name": "Robert"}).json()
+    assert (renamed["slug"], renamed["name"]) == ("bob", "Robert")
+    response = filled.post("/v1/artists/bob/aliases", json={"name": "R."})
+    assert (response.status_code, response.json()["aliases"]) == (201, ["Bob", "Cy", "R."])
+    taken = filled.post("/v1/artists/ann-orn/aliases", json={"name": "Bob"})
+    is_problem(taken, 409, "conflict")
+    kinds = [one["kind"] for one in filled.get("/v1/changes").json()["items"]]
+    assert kinds == ["alias", "rename", "merge", "move"]
+    page = filled.get("/v1/changes?limit=3").json()
+    assert len(filled.get("/v1/changes", params={"cursor": page["next"]}).json()["items"]) == 1
+
+
+def test_sent_again_with_other_words_it_is_corrected(client: TestClient) -> None:
+    """Fields that are filled in count; those that are left out change nothing."""
+    upload(client, png(1), artist="Ann", title="Sea", licence="CC0-1.0", consent_train="true")
+
+    job = upload(client, png(1), "b.png", artist="Ann", title="Lake", tags="")
+    assert upload(client, png(1), "b.png", artist="Ann", title="")["outcomes"]["known"] == 1
+
+    assert job["outcomes"]["corrected"] == 1
+    (work,) = client.get("/v1/artworks").json()["items"]
+    assert (work["title"], work["licence"]) == ("Lake", "CC0-1.0")
+    assert "train" in work["consent"]
 
 
 def test_jobs_are_cancelled_and_retried(filled: TestClient) -> None:
@@ -321,6 +393,9 @@ def test_search_by_words_and_picture(filled: TestClient) -> None:
         ("GET", "/v1/search", 422, "bad-input"),
         ("GET", "/v1/search?q=%20", 422, "bad-input"),
         ("GET", "/v1/search?q=x&artist=nobody", 404, "not-found"),
+        ("GET", "/v1/search?q=x&yeer_from=1900", 422, "invalid-request"),
+        ("GET", "/v1/artworks?limt=3", 422, "invalid-request"),
+        ("POST", "/v1/attributions?lmit=3", 422, "invalid-request"),
         ("POST", "/v1/attributions", 422, "invalid-request"),
         ("POST", "/v1/search", 422, "bad-input"),
     ],

@@ -9,6 +9,7 @@ import socket
 import threading
 import time
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 from string import Template
 from typing import TYPE_CHECKING, Any
@@ -137,11 +138,12 @@ def ids(client: TestClient, picture: bytes) -> dict[str, str]:
 
 
 def run(client: TestClient, words: list[str], folder: Path) -> Any:
-    """Do what curl would with the options that the page uses: -F, -G, -d, --json, -o."""
+    """Do what curl would with the options that the page uses: -F, -G, -d, --json, -o, -X."""
     form: dict[str, str] = {}
     body: Any = None
     files: dict[str, bytes] = {}
     query: dict[str, str] = {}
+    method = dict(pairwise(words)).get("-X", "POST")
     path, rest = "", iter(words[1:])
     for word in rest:
         if word == "-F":
@@ -155,12 +157,12 @@ def run(client: TestClient, words: list[str], folder: Path) -> Any:
             query[name] = value
         elif word == "--json":
             body = json.loads(next(rest))
-        elif word == "-o":
+        elif word in ("-o", "-X"):
             next(rest)
         elif word != "-G":
             path = word
     if body is not None:
-        return client.post(path, json=body)
+        return client.request(method, path, json=body)
     if files:
         return client.post(path, files=files, data=form)
     return client.get(path, params=query or None)

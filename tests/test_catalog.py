@@ -358,7 +358,7 @@ def test_job_goes_from_file_to_file(database: Database) -> None:
     assert rest[0].details == {"title": 2}
     assert progress == (2, 5)
     assert (summary.total, summary.artists) == (5, 2)
-    assert summary.outcomes == {"pending": 3, "added": 1, "known": 0, "conflict": 0, "refused": 1}
+    assert summary.outcomes == dict.fromkeys(Outcome, 0) | {"pending": 3, "added": 1, "refused": 1}
     assert everything[0].artwork_id == boat.id
     assert [(item.path, item.reason) for item in refused.items] == [("1.png", "not an image")]
 
@@ -377,6 +377,7 @@ def an_answer(**more: object) -> dict[str, Any]:
     """Return an answer that names nobody."""
     named: dict[str, Any] = {
         "id": str(uuid4()),
+        "created_at": datetime.now(UTC).isoformat(),
         "image_sha256": "0" * 64,
         "verdict": "abstain",
         "copy_of": None,

@@ -76,6 +76,12 @@ def test_help_is_light() -> None:
         "serve",
         "info",
         "artists",
+        "correct",
+        "move",
+        "merge",
+        "rename",
+        "alias",
+        "changes",
         "demo",
         "evaluate",
         "train-starter",
@@ -103,15 +109,18 @@ def test_ingest_answers_scripts(home: Path, tmp_path: Path) -> None:
 
 
 def test_attribute_answers_scripts(ingested: Path, tmp_path: Path) -> None:
-    """`--json` gives one object a line and image: verdict, copy, artists, what was searched."""
+    """`--json` gives an object a line and image, and of several one more for all together."""
     work = tmp_path / "p" / "artist-1" / "work-2.png"
     other = tmp_path / "other.png"
     picture(555).save(other)
 
     done = lawful(ingested, "attribute", str(work), str(other), "--json")
 
-    copy, unknown = (json.loads(line) for line in done.stdout.splitlines())
+    copy, unknown, together = (json.loads(line) for line in done.stdout.splitlines())
     assert done.returncode == 0
+    assert together == {"findings": {"level": 0.1, "images": 0, "ours": []}}  # not calibrated
+    assert copy["reasons"] == []
+    assert "not_calibrated" in unknown["reasons"]
     assert copy["image"] == str(work)
     assert (copy["verdict"], copy["copy_of"]["slug"]) == ("copy", "artist-1")
     assert copy["artists"][0]["works"][0]["similarity"]["clip"] == pytest.approx(1, abs=1e-3)
@@ -270,6 +279,18 @@ def test_wrong_setting_is_named(home: Path, name: str, value: str, says: str) ->
     assert done.returncode == 1
     assert says in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_damaged_database_is_named(home: Path) -> None:
+    """It is no outage: waiting would not help, a backup would."""
+    home.mkdir()
+    (home / "lawful.db").write_bytes(b"no database" * 1000)
+
+    done = lawful(home, "info")
+
+    assert done.returncode == 1
+    assert "is damaged, or no database" in done.stderr
+    assert "backup" in done.stderr
 
 
 def test_a_home_has_to_be_a_folder(tmp_path: Path) -> None:

@@ -53,6 +53,30 @@ def test_a_work_is_added_found_and_forgotten(home: Path, tmp_path: Path) -> None
     assert back["added"] == 1
 
 
+def test_works_and_artists_are_put_right(home: Path, tmp_path: Path) -> None:
+    """Correct, move, merge, rename, alias; each answers with its record, and is listed."""
+    picture_of = str(tmp_path / "p" / "artist-1" / "work-0.png")
+    work = answer(home, "attribute", picture_of)["copy_of"]["id"]
+
+    made = answer(home, "correct", work, "--title", "Red boat", "--tag", "sea", "--grant", "train")
+    assert made["after"] == {"title": "Red boat", "tags": ["sea"], "consent_train": True}
+    assert "says so already" in lawful(home, "correct", work, "--title", "Red boat").stdout
+    assert answer(home, "correct", work, "--clear", "tags")["after"] == {"tags": []}
+    assert answer(home, "move", work, "artist-2")["before"] == {"artist": "artist-1"}
+    again = lawful(home, "move", work, "artist-2")
+    assert (again.returncode, "by 'artist-2' already" in again.stderr) == (1, True)
+    assert len(answer(home, "merge", "artist-1", "artist-2")["before"]["works"]) == 3
+    answer(home, "rename", "artist-2", "Zoë", "--reason", "asked for")
+    answer(home, "alias", "artist-2", "Z.")
+
+    found = answer(home, "attribute", picture_of)["copy_of"]
+    assert (found["title"], found["slug"], found["name"]) == ("Red boat", "artist-2", "Zoë")
+    listed = lawful(home, "changes")
+    for word in ("correct", "move", "merge", "rename", "alias"):
+        assert word in listed.stdout
+    assert lawful(home, "changes", "--json").stdout.count("\n") == 6
+
+
 def test_a_receipt_is_a_table(home: Path) -> None:
     """What was removed from where, with counts before and after."""
     said = lawful(home, "withdraw", "artist-1", "--reason", "asked for").stdout

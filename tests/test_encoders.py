@@ -22,7 +22,7 @@ from attribution.encoders.stub import StubEncoder
 from attribution.encoders.vae import VaeEncoder, VaeSpec
 from attribution.errors import ModelUnavailable
 from attribution.images import read_image_file
-from attribution.ports import Encoder, TextEncoder
+from attribution.ports import PATCHES, Encoder, PatchEncoder, TextEncoder
 
 EXAMPLES = Path(__file__).parent.parent / "examples" / "portfolio"
 KINDS = ("stub", "starter clip", "starter vae", "own clip", "own kl", "own tiny")
@@ -135,9 +135,25 @@ def test_texts_live_in_an_image_space(kind: str, encoders: dict[str, Encoder]) -
     np.testing.assert_allclose(encoder.encode_text(["red sailing boat"])[0], rows[0], atol=1e-4)
 
 
-def test_vaes_have_no_words(encoders: dict[str, Encoder]) -> None:
+@pytest.mark.parametrize("kind", ["stub", "starter clip", "own clip"])
+def test_places_are_described(kind: str, encoders: dict[str, Encoder]) -> None:
+    """CNN, ViT and stub give the same finite grid, and a place is described where it is."""
+    encoder = encoders[kind]
+    assert isinstance(encoder, PatchEncoder)
+    picture = Image.new("RGB", (224, 224), "white")
+    picture.paste(pictures()[1].resize((112, 112)), (112, 112))
+    blank, grid = encoder.encode_patches([Image.new("RGB", (224, 224), "white"), picture])
+
+    assert grid.shape[:2] == (PATCHES, PATCHES)
+    assert grid.dtype == np.float32
+    assert np.isfinite(grid).all()
+    change = np.linalg.norm(grid - blank, axis=2)
+    assert change[PATCHES // 2 :, PATCHES // 2 :].mean() > 1.5 * change[:4, :4].mean()
+
+
+def test_vaes_have_no_words_and_no_places(encoders: dict[str, Encoder]) -> None:
     """The second capability is asked for, not assumed."""
-    assert not isinstance(encoders["starter vae"], TextEncoder)
+    assert not isinstance(encoders["starter vae"], TextEncoder | PatchEncoder)
 
 
 def test_weights_make_the_revision(own: dict[str, Encoder]) -> None:

@@ -25,8 +25,8 @@ from attribution.evaluation.lane import open_lane
 from attribution.evaluation.protocol import SYSTEMS, prepare
 from attribution.evaluation.splits import at_most, hold_out, split
 from attribution.evaluation.systems import Lawful, Nearest, System
-from attribution.evaluation.works import Labelled, Works, choose_half, embed, lineages
-from attribution.images import read_image_file
+from attribution.evaluation.works import Labelled, Works, choose_half, embed
+from attribution.images import NEAR_BITS, lineages, read_image_file
 from attribution.index import open_index
 from attribution.types import Point, Probe
 from ingest.sources import read_source
@@ -35,7 +35,6 @@ from tests.test_cli import lawful
 
 ARTISTS = 12
 WORKS = 8
-NEAR_BITS = 6
 
 Json = dict[str, Any]
 
@@ -341,7 +340,7 @@ def test_json_has_its_shape(
     assert list(answer) == ["data", "seeds", "systems", "copies"]
     assert len(str(answer["data"]["digest"])) == 64
     assert answer["seeds"] == [0, 1]
-    assert list(answer["systems"]) == ["lawful", "B0", "B1", "B2"]
+    assert list(answer["systems"]) == ["lawful", "as answered", "B0", "B1", "B2"]
     for system in answer["systems"].values():
         for name in ("top1", "top5", "macro_recall", "auroc", "fpr95", "ece", "coverage90"):
             interval = system[name]

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
+from attribution.calibration import benjamini_hochberg
 from attribution.evaluation import metrics, scaling
 from attribution.evaluation.systems import Answer
 
@@ -84,7 +85,7 @@ def test_benjamini_hochberg() -> None:
     """The worked example: at 0.1 the limit is the third of five, though the second fails alone."""
     p_values = np.array([0.01, 0.05, 0.055, 0.5, 0.9])
 
-    assert metrics.benjamini_hochberg(p_values, 0.1).tolist() == [True, True, True, False, False]
+    assert benjamini_hochberg(p_values, 0.1).tolist() == [True, True, True, False, False]
     assert metrics.realised_fdr(p_values, bools(0, 0, 1, 1, 1)) == pytest.approx(1 / 3)
     assert metrics.realised_fdr(np.array([0.9]), bools(1)) == 0
 

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 import zlib
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -435,10 +436,59 @@ def test_rights_are_read_from_xmp() -> None:
     rights = read_image(encoded(picture(1), pnginfo=note)).facts.rights
     assert (rights.creator, rights.copyright) == ("Ann, Bob", "© Ann")
     assert rights.licence == "https://example.org/licence"
-    assert rights.opts_out
+    assert rights.forbids == {
+        "train": "data mining: http://ns.useplus.org/ldf/vocab/DMI-PROHIBITED-AIMLTRAINING"
+    }
     allowed = PngImagePlugin.PngInfo()
     allowed.add_itxt("XML:com.adobe.xmp", XMP.format(mining="DMI-ALLOWED"))
-    assert not read_image(encoded(picture(1), pnginfo=allowed)).facts.rights.opts_out
+    assert read_image(encoded(picture(1), pnginfo=allowed)).facts.forbids == {}
+
+
+def test_rights_behind_the_pixels_are_read() -> None:
+    """Tools write the XMP of a PNG behind its pixels, where it counts as well."""
+    said = b"iTXtXML:com.adobe.xmp\0\0\0\0\0" + XMP.format(mining="DMI-PROHIBITED").encode()
+    late = struct.pack(">I", len(said) - 4) + said + struct.pack(">I", zlib.crc32(said))
+    data = encoded(picture(1))
+    assert "train" in read_image(data[:-12] + late + data[-12:]).facts.forbids
+
+
+def iptc(keyword: bytes) -> bytes:
+    """Return an APP13 segment with one keyword."""
+    record = b"\x1c\x02\x19" + struct.pack(">H", len(keyword)) + keyword
+    block = (
+        b"8BIM\x04\x04\0\0" + struct.pack(">I", len(record)) + record + b"\0" * (len(record) % 2)
+    )
+    return b"Photoshop 3.0\0" + block
+
+
+def no_ai_files() -> Iterator[tuple[str, bytes]]:
+    """Yield files that say `noai`, by where they say it."""
+    note = PngImagePlugin.PngInfo()
+    note.add_text("Keywords", "boat, noai, sea")
+    yield "a PNG's text", encoded(picture(1), pnginfo=note)
+    yield "a JPEG's comment", encoded(picture(1), "JPEG", comment=b"NoAI")
+    exif = Image.Exif()
+    exif[0x9C9E] = "boat;noimageai".encode("utf-16-le") + b"\0\0"  # XPKeywords
+    yield "Windows' keywords", encoded(picture(1), "JPEG", exif=exif)
+    plain, segment = encoded(picture(1), "JPEG"), iptc(b"noai")
+    segment = b"\xff\xed" + struct.pack(">H", len(segment) + 2) + segment
+    yield "IPTC keywords", plain[:2] + segment + plain[2:]
+    subject = "<dc:subject><rdf:Bag><rdf:li>noai</rdf:li></rdf:Bag></dc:subject> </rdf:D"
+    xmp = XMP.format(mining="DMI-UNSPECIFIED").replace(" </rdf:D", subject)
+    yield "XMP's subject", encoded(picture(1), "WEBP", xmp=xmp.encode())
+
+
+@pytest.mark.parametrize(("where", "data"), list(no_ai_files()))
+def test_no_ai_forbids_training(where: str, data: bytes) -> None:
+    """The words of artists' sites are obeyed wherever a file has room for them."""
+    assert "noai" in (read_image(data).facts.forbids["train"]).replace("image", ""), where
+
+
+def test_words_that_only_contain_no_ai() -> None:
+    """A name that has the letters in it says nothing."""
+    note = PngImagePlugin.PngInfo()
+    note.add_text("Title", "Casanoai, Noaidi, no ai")
+    assert read_image(encoded(picture(1), pnginfo=note)).facts.forbids == {}
 
 
 def test_rights_are_read_from_exif_and_iptc() -> None:

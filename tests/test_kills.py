@@ -12,16 +12,21 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 
+from attribution import correction
+from attribution.attributor import SearchQuery
 from attribution.catalog import queries
 from attribution.catalog.models import Outcome
+from attribution.catalog.queries import Origin
 from attribution.config import Settings
+from attribution.errors import Conflict
 from attribution.index.vector_index import VectorIndex
 from attribution.reconcile import reconcile
 from attribution.reindex import change_profile, make_anew
-from attribution.services import Services, open_collection, open_services, open_stores
+from attribution.services import Services, Stores, open_collection, open_services, open_stores
 from attribution.storage import Store
 from attribution.withdrawal import withdraw
 from ingest import pipeline
@@ -32,8 +37,11 @@ from tests.portfolios import ingest, portfolio
 WORKS = 6
 STEPS = {
     VectorIndex: ("upsert", "delete", "flush", "drop", "publish"),
-    Store: ("put_original", "put_thumbnail", "forget", "clear_incoming"),
+    Store: ("put_original", "put_thumbnail", "forget", "forget_thumbnail", "clear_incoming"),
 }
+
+
+Opened = tuple[Stores, VectorIndex]
 
 
 class Killed(BaseException):
@@ -171,6 +179,72 @@ def test_withdrawal(tmp_path: Path, filled: Path, monkeypatch: pytest.MonkeyPatc
         assert (report.works, report.points) == (3, 3)
         assert len(list((settings.home / "originals").rglob("*/*"))) == 3
         assert len(list((settings.home / "thumbnails").rglob("*/*"))) == 3
+
+
+def corrections(opened: Opened, work: UUID) -> None:
+    """Correct a work and merge its artist, which is an error when it was done before."""
+    origin, said = Origin("test"), {"title": "harbour", "consent_display": False}
+    correction.correct(*opened, work, said, origin)
+    with suppress(Conflict):
+        correction.merge(*opened, "artist-0", "artist-1", origin)
+
+
+def test_corrections(tmp_path: Path, filled: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Asked again, or repaired, index and pictures follow what SQL knows."""
+    with open_stores(Settings(home=filled, profile="stub")) as stores, stores.sessions() as session:
+        work = queries.list_artworks(
+            session, artist_id=queries.artist_by_slug(session, "artist-0").id
+        ).items[0]
+
+    def run(settings: Settings) -> None:
+        with open_stores(settings) as stores, open_collection(stores) as index:
+            corrections((stores, index), work.id)
+
+    ended = 0
+    for settings in dies_everywhere(monkeypatch, tmp_path, run, given=filled):
+        if ended % 2:
+            with open_stores(settings) as stores, open_collection(stores) as index:
+                reconcile(stores, index, repair=True)
+        run(settings)
+        with open_services(settings) as services:
+            agree(services, WORKS)
+            assert (named(services, "harbour"), named(services, "1")) == (1, WORKS)
+            assert not services.store.has_thumbnail(work.sha256)
+        ended += 1
+    assert ended > 8  # as many steps, or the test looks at nothing
+
+
+def test_ingest_that_corrects(
+    tmp_path: Path, filled: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed anywhere, the same manifest again has every work found by its new title."""
+    source = tmp_path / "p"
+    rows = (
+        f'{{"file_name": "artist-{a}/work-{n}.png", "title": "harbour"}}'
+        for a in (0, 1)
+        for n in range(3)
+    )
+    (source / "metadata.jsonl").write_text("\n".join(rows))
+
+    def run(settings: Settings) -> None:
+        with open_services(settings) as services:
+            job = plan(services, "p", read_source(source), staged=False)
+            pipeline.run_batch(services, (job, 1), stopping=lambda: False)
+
+    ended = 0
+    for settings in dies_everywhere(monkeypatch, tmp_path, run, given=filled):
+        with open_services(settings) as services:
+            ingest(services, source)
+            agree(services, WORKS)
+            assert (named(services, "harbour"), named(services, "work")) == (WORKS, 0)
+        ended += 1
+    assert ended > 10  # as many steps, or the test looks at nothing
+
+
+def named(services: Services, word: str) -> int:
+    """Count the works that the letters of a word find."""
+    hits = services.attributor.search(SearchQuery(text=word)).hits
+    return sum("text" in hit.legs for hit in hits)
 
 
 def test_repair(tmp_path: Path, filled: Path, monkeypatch: pytest.MonkeyPatch) -> None:

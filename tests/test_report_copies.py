@@ -29,7 +29,7 @@ def page(copy: CopyMatch, *, is_shown: bool = True) -> Page:
     answer = Attribution(
         uuid4(), datetime.now(UTC), "ab", Verdict.COPY, copy, (), Searched(1, 1, "stub", "f"), ()
     )
-    return Page("found.png", webp, answer, {copy.id: webp} if is_shown else {})
+    return Page("found.png", webp, answer, {copy.id: webp} if is_shown else {}, {})
 
 
 def test_what_both_show_is_outlined_on_both() -> None:

@@ -121,7 +121,7 @@ def test_flat_folder_needs_an_artist(tmp_path: Path) -> None:
     """Files beside each other have no artist until someone names one."""
     picture(1).save(tmp_path / "a.png")
 
-    with pytest.raises(BadInput, match="--artist"):
+    with pytest.raises(BadInput, match="it has no artist"):
         read(tmp_path)
     assert read(tmp_path, "Ana")[0].artist == "Ana"
 

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from hashlib import sha256
 from pathlib import Path
 from threading import Barrier
 from uuid import UUID, uuid4
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
 from sqlalchemy import delete, func, select, update
+from sqlalchemy.orm import Session
 
-from attribution import withdrawal
+from attribution import correction, withdrawal
 from attribution.audit import audit, mend
 from attribution.catalog import queries
 from attribution.catalog.database import Database
@@ -22,7 +27,9 @@ from attribution.catalog.models import (
     ClassifierArtist,
     ClassifierShard,
     Collection,
+    artwork_id,
 )
+from attribution.catalog.queries import NewArtwork, Origin
 from attribution.classifier import Statistics
 from attribution.config import Settings
 from attribution.errors import BadInput
@@ -283,4 +290,80 @@ def test_only_indexed_works_count(services: Services) -> None:
         queries.mark_indexed(session, [work])
         assert queries.artworks_by_id(session, [work], status=ArtworkStatus.INDEXED)
 
+    assert differences(services) == 0
+
+
+NAMES = ("Ann", "Ben", "Cleo")
+steps = st.lists(
+    st.tuples(
+        st.sampled_from(["add", "add", "move", "merge", "withdraw", "lose"]),
+        st.integers(0, 7),
+        st.sampled_from(NAMES),
+        st.sampled_from(NAMES),
+    ),
+    max_size=12,
+)
+
+
+@hypothesis_settings(
+    deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(steps)
+def test_any_history_equals_a_rebuild(
+    database: Database, history: list[tuple[str, int, str, str]]
+) -> None:
+    """Add, move, merge, withdraw, lose: on both engines every integer is a fit's from scratch."""
+    for what, number, name, other in history:
+        with database.sessions.begin() as session:
+            change_catalogue(session, what, number, name, other)
+        with database.sessions() as session:
+            kept = queries.kept_rows(session, ENCODERS, after=None, limit=500)
+            found = queries.statistics_of(session, ENCODERS, WIDTH)
+            assert queries.miscounted(session) == {}
+        expected = Statistics.of(kept.artists, kept.rows) if kept else Statistics(WIDTH)
+        assert found.digest() == expected.digest()
+
+
+def change_catalogue(session: Session, what: str, number: int, name: str, other: str) -> None:
+    """Do one step, where the catalogue allows it."""
+    one, two = (queries.get_or_create_artist(session, each) for each in (name, other))
+    digest = sha256(str(number).encode()).hexdigest()
+    work = artwork_id(digest)
+    if what == "add":
+        new = NewArtwork(one.id, digest, digest, "0" * 16)
+        queries.add_artworks(session, [new])
+        queries.reinstate(session, [new])
+        queries.mark_indexed(session, [work])
+        queries.keep_vectors(session, ENCODERS, {work: {"a": rows(number, 1)[0]}})
+    elif what == "merge" and one.id != two.id:
+        queries.merge_artists(session, one.id, two.id, Origin("test"))
+    elif what == "move" and (row := queries.works_to_change(session, [work]).get(work)):
+        queries.move_work(session, row, two.id, Origin("test"))
+    elif what == "withdraw":
+        queries.bury_works(session, [work], "asked for")
+    elif what == "lose":
+        queries.mark_lost(session, [work], "gone")
+
+
+def test_statistics_that_were_wrong_do_not_keep_an_artist(database: Database) -> None:
+    """What is counted too much for an artist goes along when it is merged."""
+    with database.sessions.begin() as session:
+        ann, ben = queries.get_or_create_artists(session, ["Ann", "Ben"]).values()
+        queries.change_statistics(session, ENCODERS, Statistics.of([ann.id], rows(1, 1)), by=1)
+        queries.merge_artists(session, ann.id, ben.id, Origin("test"))
+
+    with database.sessions() as session:
+        found = queries.statistics_of(session, ENCODERS, WIDTH)
+    assert found.digest() == Statistics.of([ben.id], rows(1, 1)).digest()
+
+
+def test_a_move_is_seen_by_the_next_answer(services: Services, tmp_path: Path) -> None:
+    """The classifier is solved again, though Σ x xᵀ is as before."""
+    first = ask(services, tmp_path)
+    slug = first.artists[0].slug
+    other = "artist-0" if slug != "artist-0" else "artist-1"
+
+    correction.merge(services, services.index, slug, other, Origin("test"))
+
+    assert slug not in {one.slug for one in ask(services, tmp_path).artists}
     assert differences(services) == 0

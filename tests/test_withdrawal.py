@@ -230,7 +230,7 @@ def test_consent_taken_back_by_the_source(services: Services, tmp_path: Path) ->
 
 def test_bad_requests(services: Services) -> None:
     """A reason is needed, and somebody to forget."""
-    with pytest.raises(BadInput, match="--reason"):
+    with pytest.raises(BadInput, match="needs a reason"):
         withdraw(services, services.index, "artist-1", reason=" ")
     with pytest.raises(NotFound, match="did you mean"):
         forget(services, "artist-9")

@@ -13,6 +13,8 @@ from rich.console import Console
 from api.cli import (
     attribute,
     catalog,
+    corrections,
+    credentials,
     demo,
     dev,
     evaluate,
@@ -46,14 +48,22 @@ app.command()(dev.dev)
 app.add_typer(jobs.app, name="jobs")
 app.command()(operate.withdraw)
 app.command()(operate.reconcile)
+app.command()(operate.calibrate)
 app.command()(operate.reindex)
 app.command()(operate.migrate)
 app.command()(operate.worker)
 app.command()(operate.beat)
+app.command()(corrections.correct)
+app.command()(corrections.move)
+app.command()(corrections.merge)
+app.command()(corrections.rename)
+app.command()(corrections.alias)
+app.command()(corrections.changes)
 app.command()(catalog.info)
 app.command()(catalog.artists)
 app.command()(demo.demo)
 app.command()(evaluate.evaluate)
+app.add_typer(credentials.app, name="credentials")
 app.add_typer(models.app, name="models")
 app.command()(models.train_starter)
 

@@ -47,9 +47,10 @@ def ingest(
 
     A folder has one folder per artist. A metadata.csv or metadata.jsonl in it, or in any folder
     below, says more about the files beside and below it; the nearer one counts. Columns:
-    file_name (or path), artist, title, tags (separated by commas), year, licence, source, and
-    consent_index, consent_display, consent_train, consent_generate (yes or no). A manifest takes
-    only the files that it names.
+    file_name (or path), artist, title, caption, tags (separated by commas), year, licence, source,
+    and consent_index, consent_display, consent_train, consent_generate (yes or no). A manifest
+    takes only the files that it names. What a row says otherwise than before corrects a work that
+    is known; an empty cell leaves it as it is.
 
     Links to files inside the folder are followed; links that lead out of it, and links to folders,
     are refused. What cannot be used is listed with its reason, and the rest goes on.
@@ -111,6 +112,16 @@ def add(
         tags=tuple(text for one in tag or () if (text := one_line(one))),
         year=year,
         licence=one_line(licence or "") or None,
+        said=tuple(
+            name
+            for name, given in (
+                ("title", title),
+                ("tags", tag),
+                ("year", year is not None),
+                ("licence", licence),
+            )
+            if given
+        ),
     )
     started = time.monotonic()
     with open_queue(settings_from_environment()) as queue:
@@ -132,7 +143,10 @@ def run(
     stores = queue.stores
     job_id = plan(stores, str(source.resolve()), items, staged=queue.staged, reinstate=reinstate)
     queue.submit(job_id)
-    return watch(queue, job_id)
+    summary = watch(queue, job_id)
+    with status_console().status("finding out what the votes mean now"):
+        queue.wait()
+    return summary
 
 
 def watch(queue: JobQueue, job_id: UUID) -> Summary:
@@ -174,6 +188,9 @@ def show(
     table = Table(box=None, pad_edge=False, show_header=False)
     table.add_row("would be added" if dry_run else "added", str(summary.added), style="green")
     table.add_row("already known", str(summary.known))
+    if summary.corrected:
+        corrected = "would be corrected" if dry_run else "corrected"
+        table.add_row(f"  of these {corrected}", str(summary.corrected), style="green")
     if summary.conflicts:
         table.add_row("  of these claimed by two artists", str(summary.conflicts), style="yellow")
     table.add_row("refused", str(summary.refused), style="red" if summary.refused else None)

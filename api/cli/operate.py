@@ -1,4 +1,4 @@
-"""For those who run it: `migrate`, `worker`, `beat`, `withdraw`, `reconcile`, `reindex`."""
+"""For those who run it: `migrate`, `worker`, `beat`, and what looks after the stores."""
 
 from __future__ import annotations
 
@@ -93,11 +93,16 @@ def withdraw(
 
     Example: [bold]lawful withdraw ann-example --reason "asked for by the artist"[/]
     """
+    from attribution.calibrating import calibrate_if_due
     from attribution.services import open_collection, open_stores
     from attribution.withdrawal import withdraw as withdraw_from
 
-    with open_stores(settings_from_environment()) as stores, open_collection(stores) as index:
+    settings = settings_from_environment()
+    with open_stores(settings) as stores, open_collection(stores) as index:
         row = withdraw_from(stores, index, what, reason=reason)
+        if not settings.broker_url:  # else the beat sees to it
+            with status_console().status("finding out what the votes mean now"):
+                calibrate_if_due(stores, index)
     receipt = row.receipt
     if as_json:
         done = row.completed_at and row.completed_at.isoformat()
@@ -149,6 +154,53 @@ def reconcile(
         raise typer.Exit(DIFFERED)
 
 
+def calibrate(*, as_json: Json = False) -> None:
+    """Find out anew what the votes mean, by asking for known works as if they were not there.
+
+    Done by itself when the catalogue has changed; see docs/confidence.md.
+
+    Example: [bold]lawful calibrate[/]
+    """
+    from attribution.calibrating import calibrate as calibrate_collection
+    from attribution.calibration import FEWEST_ARTISTS, FEWEST_WORKS
+    from attribution.catalog import queries
+    from attribution.services import open_collection, open_stores
+
+    with (
+        open_stores(settings_from_environment()) as stores,
+        open_collection(stores) as index,
+        progress_bar(status_console()) as bar,
+    ):
+        task = bar.add_task("asking for works", total=None)
+        with stores.sessions() as session:
+            collection = queries.live_collection(session)
+        made = collection and calibrate_collection(
+            stores,
+            index,
+            collection,
+            progress=lambda done, total: bar.update(task, completed=done, total=total),
+        )
+    if not made:
+        raise BadInput(
+            f"too little is registered to calibrate on: it takes {FEWEST_WORKS} works by "
+            f"{FEWEST_ARTISTS} artists who have other pictures too; until then answers show "
+            f"shares of the vote and no probabilities"
+        )
+    if as_json:
+        state = {name: getattr(made, name) for name in ("works", "artists", "asked", "voices")}
+        print_json({"made_at": made.made_at.isoformat()} | state | made.numbers)
+        return
+    console = Console()
+    console.print(
+        f"calibrated on {made.asked} of {made.works} works by {made.artists} artists, each asked "
+        f"for as if it, and as if its artist, were not there"
+    )
+    table = Table("voice", "weight", box=None, pad_edge=False)
+    for voice, weight in zip(made.voices, made.numbers["weights"], strict=True):
+        table.add_row(voice, f"{weight:.2f}")
+    console.print(table)
+
+
 def reindex(
     profile: Annotated[str | None, typer.Option(help="Other encoders; default: the same.")] = None,
     *,
@@ -171,8 +223,9 @@ def reindex(
 
     Example: [bold]lawful reindex --profile standard[/]
     """
+    from attribution.calibrating import calibrate_if_due
     from attribution.reindex import change_profile, drop_collections, make_anew
-    from attribution.services import open_stores
+    from attribution.services import open_collection, open_stores
 
     with (
         open_stores(settings_from_environment()) as stores,
@@ -190,6 +243,9 @@ def reindex(
             said = f"{points} points written; {lost} works have to be ingested again"
         else:
             change_profile(stores, profile, partial=partial, keep_old=keep_old, progress=show)
+            bar.update(task, description="finding out what the votes mean now")
+            with open_collection(stores) as index:
+                calibrate_if_due(stores, index)
             said = f"the collection is now of profile {profile}: set LAWFUL_PROFILE={profile}"
     Console(soft_wrap=True).print(said, markup=False)
 

@@ -2,26 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from api.cli.common import plain
-from api.wording import claim, how_copied
-from attribution.types import Attribution, FoundWork, SearchResult, Verdict
+from api.wording import REASONS, VERDICTS, claim, how_copied
+from attribution.types import (
+    Attribution,
+    Findings,
+    FoundWork,
+    Reason,
+    SearchResult,
+    SetAttribution,
+    Verdict,
+)
 
-SUMMARY = {
-    Verdict.COPY: "[bold red]copy[/]",
-    Verdict.CANDIDATES: "[bold green]candidates[/]",
-    Verdict.ABSTAIN: "[bold yellow]nothing stands out[/]",
+COLOURS = {
+    Verdict.COPY: "red",
+    Verdict.ATTRIBUTED: "green",
+    Verdict.CANDIDATES: "green",
+    Verdict.ABSTAIN: "yellow",
 }
 
 
 def show_attribution(console: Console, image: str, answer: Attribution) -> None:
     """Print one answer: verdict, ranking with evidence, and what was searched."""
-    console.print(f"\n[bold]{escape(plain(image))}[/]  →  {SUMMARY[answer.verdict]}")
+    console.print(f"\n[bold]{escape(plain(image))}[/]  →  {_verdict(answer.verdict)}")
+    _why(console, answer.reasons)
     if copy := answer.copy_of:
         console.print(
             plain(
@@ -37,6 +47,17 @@ def show_attribution(console: Console, image: str, answer: Attribution) -> None:
             )
     if answer.artists:
         console.print(_ranking(answer))
+    if sure := answer.confidence:
+        made = sure.calibrated
+        console.print(
+            f"  none of the registered artists: probability {sure.nobody:.0%}, p = "
+            f"{sure.p_nobody:.3f}; likely artists (90 %): {sure.likely}"
+        )
+        console.print(
+            f"  calibrated {made.made_at:%Y-%m-%d %H:%M UTC} on {made.works} works by "
+            f"{made.artists} artists",
+            style="dim",
+        )
     searched = answer.searched
     console.print(
         plain(
@@ -49,6 +70,38 @@ def show_attribution(console: Console, image: str, answer: Attribution) -> None:
     )
     for note in answer.notes:
         console.print(plain(f"  note: {note}"), style="dim", markup=False)
+
+
+def show_together(
+    console: Console, findings: Findings, joint: SetAttribution | None, ours: Sequence[str]
+) -> None:
+    """Print what is said of several images together; `ours` names those of the findings."""
+    if findings.images:
+        named = ": " + ", ".join(ours) if ours else ""
+        console.print()
+        console.print(
+            plain(
+                f"{len(ours)} of {findings.images} images are by registered artists, at a false "
+                f"discovery rate of {findings.level:.2f}{named}"
+            ),
+            markup=False,
+            soft_wrap=True,
+        )
+    if joint is None:
+        return
+    console.print(f"\n[bold]all by one hand[/]  →  {_verdict(joint.verdict)}")
+    _why(console, joint.reasons)
+    if joint.artists:
+        table = Table("  #", "artist", "chance", "p", box=None, pad_edge=False)
+        for number, artist in enumerate(joint.artists, 1):
+            name, p_value = escape(plain(artist.name)), f"{artist.p_value:.3f}"
+            table.add_row(f"  {number}", name, f"{artist.probability:.0%}", p_value)
+        console.print(table)
+    if joint.p_nobody is not None and joint.nobody is not None:
+        console.print(
+            f"  none of the registered artists: probability {joint.nobody:.0%}, p = "
+            f"{joint.p_nobody:.3f}; {joint.pictures} different pictures"
+        )
 
 
 def show_search(console: Console, result: SearchResult) -> None:
@@ -77,23 +130,36 @@ def _leg(hit: FoundWork, leg: str) -> str:
     return f"{gave.part:.3f} ({gave.score:.2f}, {gave.rank})" if gave else "·"
 
 
+def _verdict(verdict: Verdict) -> str:
+    return f"[bold {COLOURS[verdict]}]{VERDICTS[verdict]}[/]"
+
+
+def _why(console: Console, reasons: Iterable[Reason]) -> None:
+    for reason in reasons:
+        console.print(f"  {reason.value}: {REASONS[reason]}", style="dim", markup=False)
+
+
 def _ranking(answer: Attribution) -> Table:
     """Return the artists, best first, each with what every voter gave and the works behind it."""
     spaces = _spaces(work.similarity for artist in answer.artists for work in artist.works)
     table = Table(box=None, pad_edge=False, padding=(0, 1))
     table.add_column("  #", justify="right")
     table.add_column("artist, and works that speak for it", overflow="fold")
+    if answer.confidence:
+        table.add_column("chance", justify="right")
     table.add_column("share", justify="right")
     for space in spaces:
         table.add_column(space, justify="right", no_wrap=True)
     for number, artist in enumerate(answer.artists, 1):
         name = f"[bold]{escape(plain(artist.name))}[/]"
-        table.add_row(str(number), name, f"[bold]{artist.score:.0%}[/]")
+        chance = [] if artist.probability is None else [f"[bold]{artist.probability:.0%}[/]"]
+        table.add_row(str(number), name, *chance, f"{artist.score:.0%}")
         voters = " + ".join(f"{name} {part:.0%}" for name, part in sorted(artist.voters.items()))
         table.add_row("", f"  [dim]{voters}[/]")
         for work in artist.works:
             similarities = (f"{work.similarity[space]:.2f}" for space in spaces)
-            table.add_row("", f"  {escape(plain(work.title or work.id))}", "", *similarities)
+            title = f"  {escape(plain(work.title or work.id))}"
+            table.add_row("", title, *("" for _ in chance), "", *similarities)
     return table
 
 

@@ -6,17 +6,27 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Form, Header, Query, Request, Response
+from pydantic import Field
 
+from api.changes import Corrected, Reasoned
 from api.dependencies import Cursor, JobsDep, PageSize, ServicesDep
 from api.routes.ingest_jobs import Upload
 from api.schemas import Arriving, ArtworkDetail, ArtworkOut, PageOut
 from api.uploads import read_upload
 from attribution.catalog import queries
 from attribution.catalog.models import ArtworkStatus, artwork_id
+from attribution.correction import correct, move
 from attribution.errors import NotAllowed
+from attribution.services import Services
 from ingest.uploads import accept
 
 router = APIRouter(prefix="/artworks", tags=["artworks"])
+
+
+class Moved(Reasoned):
+    """Whose the work is."""
+
+    artist: str = Field(max_length=200, description="Slug.", examples=["ann-example"])
 
 
 @router.get("", summary="List artworks")
@@ -64,6 +74,24 @@ def create_artwork(
 @router.get("/{artwork_id}", summary="Get one artwork")
 def get_artwork(artwork_id: UUID, services: ServicesDep) -> ArtworkDetail:
     """Everything recorded, with the rights found in the file and conflicting claims."""
+    return _detail(services, artwork_id)
+
+
+@router.patch("/{artwork_id}", summary="Correct one artwork")
+def correct_artwork(artwork_id: UUID, asked: Corrected, services: ServicesDep) -> ArtworkDetail:
+    """Change what is said of a work: fields that are left out stay, null empties one."""
+    correct(services, services.index, artwork_id, asked.said, asked.origin)
+    return _detail(services, artwork_id)
+
+
+@router.post("/{artwork_id}/move", summary="Give an artwork to another artist")
+def move_artwork(artwork_id: UUID, asked: Moved, services: ServicesDep) -> ArtworkDetail:
+    """Say that a work is another artist's; a claim of theirs to it is settled by that."""
+    move(services, services.index, artwork_id, asked.artist, asked.origin)
+    return _detail(services, artwork_id)
+
+
+def _detail(services: Services, artwork_id: UUID) -> ArtworkDetail:
     with services.sessions() as session:
         row = queries.artwork_by_id(session, artwork_id)
         claims = queries.claims_for(session, [artwork_id]).get(artwork_id, [])

@@ -6,14 +6,26 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, File, Query, Request, Response, UploadFile
+from pydantic import BaseModel, Field
 
 from api.dependencies import Cursor, PageSize, ServicesDep
 from api.schemas import AttributionBrief, PageOut
 from api.uploads import read_upload
+from attribution.attributor import find_ours
 from attribution.catalog import queries
-from attribution.types import Attribution
+from attribution.regions import Regions, find_regions
+from attribution.types import Attribution, Findings, SetAttribution
 
 router = APIRouter(prefix="/attributions", tags=["attributions"])
+
+MOST_IMAGES = 50  # of a set: an answer is waited for
+
+
+class Together(BaseModel):
+    """Earlier answers to be looked at together."""
+
+    attributions: list[UUID] = Field(min_length=1, max_length=10_000)
+    level: float = Field(default=0.1, gt=0, lt=1, description="False discovery rate.")
 
 
 @router.post("", summary="Attribute an image", status_code=201)
@@ -26,12 +38,34 @@ def create_attribution(
 ) -> Attribution:
     """Rank the artists an image most resembles, with the works that speak for each.
 
-    Scores are shares of the vote, not probabilities. The answer is recorded and can be read again.
+    `score` is a share of the vote, `probability` what that was found to mean (null: not
+    calibrated). The answer is recorded and can be read again.
     """
     answer = services.attributor.attribute(read_upload(image.file, services.limits), limit=limit)
     where = request.app.url_path_for("get_attribution", attribution_id=answer.id)
     response.headers["location"] = str(where)
     return answer
+
+
+@router.post("/sets", summary="Attribute images by one hand", status_code=201)
+def create_set_attribution(
+    images: Annotated[list[UploadFile], File(description="The images.", max_length=MOST_IMAGES)],
+    services: ServicesDep,
+    limit: Annotated[int, Query(ge=1, le=50, description="Artists at most.")] = 5,
+) -> SetAttribution:
+    """Give one answer for images that one hand made, beside an answer for each.
+
+    Near-duplicates among them count once. The answers to the single images are recorded.
+    """
+    checked = [read_upload(image.file, services.limits) for image in images]
+    return services.attributor.attribute_set(checked, limit=limit)
+
+
+@router.post("/findings", summary="Which of many images are ours")
+def find_among(asked: Together, services: ServicesDep) -> Findings:
+    """Name the answers whose images are by registered artists, at a false discovery rate."""
+    answers = [services.attributor.recall(one) for one in dict.fromkeys(asked.attributions)]
+    return find_ours(answers, level=asked.level)
 
 
 @router.get("", summary="List earlier attributions")
@@ -48,3 +82,17 @@ def list_attributions(
 def get_attribution(attribution_id: UUID, services: ServicesDep) -> Attribution:
     """Return an answer as it was given."""
     return services.attributor.recall(attribution_id)
+
+
+@router.post("/{attribution_id}/regions", summary="See which parts of the image speak for whom")
+def find_attribution_regions(
+    attribution_id: UUID,
+    image: Annotated[UploadFile, File(description="The same file again: it was not kept.")],
+    services: ServicesDep,
+) -> Regions:
+    """Compare the parts of the image with the works that the answer shows; nothing is kept.
+
+    Works without display consent are not compared.
+    """
+    answer = services.attributor.recall(attribution_id)
+    return find_regions(services, read_upload(image.file, services.limits), answer)

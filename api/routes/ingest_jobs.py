@@ -11,11 +11,15 @@ from pydantic import BaseModel, Field
 from api.dependencies import Cursor, JobsDep, PageSize, ServicesDep
 from api.schemas import ItemOut, JobDetail, JobOut, PageOut
 from attribution.catalog import queries
-from attribution.catalog.models import JobStatus, Outcome
+from attribution.catalog.models import PURPOSES, JobStatus, Outcome
 from attribution.services import Services
+from ingest.sources import SourceItem
 from ingest.uploads import Described, accept
 
 router = APIRouter(prefix="/ingest-jobs", tags=["ingest jobs"])
+
+
+SAID = set(SourceItem.__dataclass_fields__) - {"artist"} | {f"consent_{one}" for one in PURPOSES}
 
 
 class Upload(BaseModel):
@@ -24,6 +28,7 @@ class Upload(BaseModel):
     file: Annotated[UploadFile, File(description="An image, or a zip, tar or tar.gz archive.")]
     artist: str | None = Field(None, max_length=500, description="Needed for a single image.")
     title: str | None = Field(None, max_length=1000)
+    caption: str | None = Field(None, max_length=5000)
     tags: str = Field("", max_length=5000, description="Separated by commas.")
     year: int | None = Field(None, ge=-10_000, le=10_000)
     licence: str | None = Field(None, max_length=500, examples=["CC-BY-4.0"])
@@ -44,10 +49,12 @@ class Upload(BaseModel):
         return Described(
             artist=self.artist,
             title=self.title,
+            caption=self.caption,
             tags=tuple(tag.strip() for tag in self.tags.split(",") if tag.strip()),
             year=self.year,
             licence=self.licence,
             consent=tuple(purpose for purpose, given in granted.items() if given),
+            said=tuple(name for name in SAID & self.model_fields_set if getattr(self, name) != ""),
         )
 
 

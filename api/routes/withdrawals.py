@@ -7,7 +7,7 @@ from uuid import UUID
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field
 
-from api.dependencies import Cursor, PageSize, ServicesDep
+from api.dependencies import Cursor, JobsDep, PageSize, ServicesDep
 from api.schemas import PageOut, WithdrawalOut
 from attribution.catalog import queries
 from attribution.withdrawal import withdraw
@@ -28,10 +28,15 @@ class Requested(BaseModel):
 
 @router.post("", summary="Withdraw an artist or a work", status_code=201)
 def create_withdrawal(
-    asked: Requested, services: ServicesDep, request: Request, response: Response
+    asked: Requested,
+    services: ServicesDep,
+    jobs: JobsDep,
+    request: Request,
+    response: Response,
 ) -> WithdrawalOut:
     """Forget it: nothing returns it from now on. Asked again, the first receipt comes back."""
     row = withdraw(services, services.index, asked.what, reason=asked.reason)
+    jobs.calibrate()
     where = request.app.url_path_for("get_withdrawal", withdrawal_id=row.id)
     response.headers["location"] = str(where)
     return WithdrawalOut.model_validate(row)

@@ -18,10 +18,11 @@ from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.orm import Session, sessionmaker
 
 from attribution.catalog import schema
-from attribution.errors import BackendUnavailable, BadInput
+from attribution.errors import BackendUnavailable, BadInput, DatabaseDamaged
 
 LOCK_TIMEOUT_S = 30
 CONNECT_TIMEOUT_S = 10
+DAMAGED = {"SQLITE_CORRUPT", "SQLITE_NOTADB"}
 
 PRAGMAS = (
     "PRAGMA journal_mode=WAL",  # readers do not wait for a writer
@@ -182,6 +183,11 @@ def _translate(context: ExceptionContext) -> None:
     if engine is None or context.dialect.dbapi is None or not _is_outage(context):
         return
     where = mask(engine.url)
+    if getattr(error, "sqlite_errorname", "") in DAMAGED:
+        raise DatabaseDamaged(
+            f"the database {where} is damaged, or no database: {error}; put a backup in its place, "
+            f"or move it away and ingest again (LAWFUL_DATABASE_URL)"
+        ) from error
     raise BackendUnavailable(
         f"the database {where} does not answer: {str(error).strip().splitlines()[0]}; "
         "is it running and may this user reach it? (LAWFUL_DATABASE_URL)"

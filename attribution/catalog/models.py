@@ -62,8 +62,19 @@ class Outcome(StrEnum):
     PENDING = "pending"
     ADDED = "added"
     KNOWN = "known"
+    CORRECTED = "corrected"  # known, and what its source says of it has changed
     CONFLICT = "conflict"  # known, but under another artist
     REFUSED = "refused"
+
+
+class ChangeKind(StrEnum):
+    """What was corrected."""
+
+    CORRECT = "correct"  # what is said of a work
+    MOVE = "move"  # whose a work is
+    MERGE = "merge"  # an artist into another
+    RENAME = "rename"
+    ALIAS = "alias"
 
 
 class Base(DeclarativeBase):
@@ -133,6 +144,7 @@ class Artwork(Base):
     pixel_sha256: Mapped[str] = mapped_column(String(64), index=True)  # of the decoded pixels
     phash: Mapped[str] = mapped_column(String(16), index=True)  # perceptual, hexadecimal
     title: Mapped[str | None]
+    caption: Mapped[str | None]  # what is to be seen, in a sentence
     tags: Mapped[list[str]] = mapped_column(default=list)
     year: Mapped[int | None]
     licence: Mapped[str | None]
@@ -228,6 +240,24 @@ class NonCopy(Base):
     image_sha256: Mapped[str] = mapped_column(String(64), primary_key=True)
     image_phash: Mapped[str] = mapped_column(String(16))
     created_at: Mapped[datetime] = mapped_column(default=now)
+
+
+class KeptCalibration(Base):
+    """What the votes of some encoders were found to mean, and on what: the last calibration.
+
+    Without numbers where too little was registered to say anything.
+    """
+
+    __tablename__ = "calibrations"
+
+    fingerprint: Mapped[str] = mapped_column(String(64), primary_key=True)  # of the encoders
+    made_at: Mapped[datetime]
+    stamp: Mapped[str] = mapped_column(String(64))  # of the classifier's statistics then
+    works: Mapped[int]  # that could be found then,
+    artists: Mapped[int]
+    asked: Mapped[int]  # works asked for
+    voices: Mapped[list[str]]
+    numbers: Mapped[dict[str, Any]]  # `attribution.calibration.Calibration`, or nothing
 
 
 class IngestJob(Base):
@@ -345,6 +375,37 @@ class Withdrawal(Base):
     receipt: Mapped[dict[str, Any]] = mapped_column(default=dict)
 
     __table_args__ = (Index(None, "requested_at", "id"),)
+
+
+class Change(Base):
+    """A correction as it was made: when, through which door, of what, from what to what."""
+
+    __tablename__ = "changes"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
+    kind: Mapped[ChangeKind]
+    artist_id: Mapped[UUID] = mapped_column(ForeignKey("artists.id"), index=True)  # since then
+    artwork_id: Mapped[UUID | None] = mapped_column(ForeignKey("artworks.id"), index=True)
+    origin: Mapped[str]  # "api", "command line", or the ingest job
+    reason: Mapped[str | None]
+    made_at: Mapped[datetime] = mapped_column(default=now)
+    completed_at: Mapped[datetime | None]  # none: the index does not follow yet
+    before: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    after: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    merged_slug: Mapped[str | None] = mapped_column(SLUG, unique=True)  # leads to the artist now
+
+    artist: Mapped[Artist] = relationship(lazy="raise")
+
+    __table_args__ = (
+        _one_of("kind", ChangeKind),
+        Index(None, "made_at", "id"),
+        Index(
+            "ix_changes_unfinished",
+            "made_at",
+            postgresql_where=text("completed_at IS NULL"),
+            sqlite_where=text("completed_at IS NULL"),
+        ),
+    )
 
 
 class Collection(Base):

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from attribution.encoders.weights import check_device, state_hash, unreachable
 from attribution.errors import BadInput
-from attribution.types import Matrix, ModelInfo
+from attribution.ports import PATCHES
+from attribution.types import Matrix, ModelInfo, Patches
 
 if TYPE_CHECKING:
     import torch
@@ -87,6 +88,38 @@ class ClipEncoder:
             rows = loaded.model.encode_text(tokens, normalize=True)
         matrix: Matrix = rows.float().cpu().numpy()
         return matrix
+
+    def encode_patches(self, images: Sequence[Image]) -> Patches:
+        """Describe places by the second half of the tower; see `attribution.ports.PatchEncoder`.
+
+        Three of its stages, each brought to the same grid and to unit length at every place, side
+        by side: early ones know textures and strokes, late ones forms.
+        """
+        import torch
+        from torch.nn import functional
+
+        loaded = self._loaded()
+        pixels = torch.stack([loaded.preprocess(image) for image in images]).to(self._device)
+        with torch.inference_mode():
+            stages = self._stages(loaded.model, pixels)
+            count = len(stages)
+            chosen = (stages[count // 2], stages[3 * count // 4], stages[-1])
+            maps = [functional.adaptive_avg_pool2d(stage.float(), PATCHES) for stage in chosen]
+            joined = torch.cat([functional.normalize(one, dim=1) for one in maps], dim=1)
+        patches: Patches = joined.permute(0, 2, 3, 1).cpu().numpy()
+        return patches
+
+    def _stages(self, model: Any, pixels: torch.Tensor) -> list[torch.Tensor]:
+        """Return what every stage of the tower makes of square images: (n, channels, h, w)."""
+        try:
+            output = model.forward_intermediates(pixels, intermediates_only=True)
+        except (AttributeError, NotImplementedError) as cause:  # some towers of timm, all of HF
+            raise BadInput(
+                f"{self._spec.name} keeps no map of places, which regions are found with; "
+                f"a ViT or ResNet of open_clip does"
+            ) from cause
+        stages: list[torch.Tensor] = output["image_intermediates"]
+        return stages
 
     def _loaded(self) -> _Loaded:
         with self._lock:  # two requests may find the model unloaded

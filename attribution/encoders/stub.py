@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from attribution.types import Matrix, ModelInfo
+from attribution.ports import PATCHES
+from attribution.types import Matrix, ModelInfo, Patches
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -44,6 +45,14 @@ class StubEncoder:
         seeds = (int.from_bytes(hashlib.sha256(t.encode()).digest()[:8], "big") for t in texts)
         width = self.info.vectors["clip"]
         return _unit(np.stack([np.random.default_rng(seed).random(width) * 255 for seed in seeds]))
+
+    def encode_patches(self, images: Sequence[Image]) -> Patches:
+        """Describe every place by the colours of nine points."""
+        side, points = PATCHES, 3
+        small = (image.resize((side * points, side * points)) for image in images)
+        pixels = np.stack([np.asarray(one, np.float32) for one in small]) - 127.5
+        grid = pixels.reshape(len(images), side, points, side, points, 3)
+        return grid.transpose(0, 1, 3, 2, 4, 5).reshape(len(images), side, side, -1)
 
 
 def _unit(grids: np.ndarray) -> Matrix:

@@ -10,6 +10,8 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from attribution.calibration import benjamini_hochberg
+
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
 Ints = npt.NDArray[np.int64]
@@ -121,15 +123,6 @@ def realised_fdr(p_values: Floats, is_null: Bools, level: float = 0.1) -> float:
     """Return the share of nulls among what Benjamini & Hochberg (1995) reject; 0 of nothing."""
     rejected = benjamini_hochberg(p_values, level)
     return float((rejected & is_null).sum() / max(rejected.sum(), 1))
-
-
-def benjamini_hochberg(p_values: Floats, level: float) -> Bools:
-    """Return what is rejected: all p ≤ the largest p_(i) with p_(i) ≤ level · i / n."""
-    ordered = np.sort(p_values)
-    passes = ordered <= level * np.arange(1, len(ordered) + 1) / max(len(ordered), 1)
-    limit = ordered[passes].max() if passes.any() else -1.0
-    rejected: Bools = p_values <= limit
-    return rejected
 
 
 def ks_uniform(p_values: Floats) -> float:

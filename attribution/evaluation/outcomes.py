@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
+from attribution.calibration import SIGNIFICANT
 from attribution.evaluation import metrics
 from attribution.evaluation.metrics import Bools, Floats
 from attribution.evaluation.scaling import Scaling, softmax
@@ -116,6 +117,12 @@ def _open(measure: Callable[[Floats, Floats], float]) -> Callable[[Outcomes], fl
     return lambda all_: measure(all_.score[all_.is_known], all_.score[~all_.is_known])
 
 
+def _attributed(all_: Outcomes) -> Bools:
+    """Return where the product's rule would say `attributed`."""
+    said: Bools = (all_.p_value <= SIGNIFICANT) & (all_.size90 == 1)
+    return said
+
+
 MEASURES: Mapping[str, Callable[[Outcomes], float]] = {
     "top1": _closed("is_right"),
     "top5": _closed("in_five"),
@@ -139,6 +146,8 @@ MEASURES: Mapping[str, Callable[[Outcomes], float]] = {
     "coverage90_worst": lambda o: metrics.worst_bin(
         o.covered90[o.is_known], o.portfolio[o.is_known]
     ),
+    "attributed": lambda o: metrics.mean(_attributed(o)[o.is_known]),
+    "attributed_right": lambda o: metrics.mean(o.is_right[_attributed(o)]),
     "fdr10": lambda o: metrics.realised_fdr(o.p_value, ~o.is_known),
     "p_uniform_ks": lambda o: metrics.ks_uniform(o.p_value[~o.is_known]),
     "map1": _closed("ap1"),

@@ -13,12 +13,20 @@ from attribution.evaluation.baselines import Logistic, Seed
 from attribution.evaluation.intervals import Interval, intervals
 from attribution.evaluation.outcomes import MEASURES, Asked, Outcomes, joined, judge
 from attribution.evaluation.splits import Split, at_most, split
-from attribution.evaluation.systems import Indexed, Lawful, Nearest, System
+from attribution.evaluation.systems import (
+    AsAnswered,
+    Calibrated,
+    Indexed,
+    Lawful,
+    Nearest,
+    System,
+)
 from attribution.evaluation.works import Ints, Progress, Works
 from attribution.types import Matrix
 
 SYSTEMS: Mapping[str, Callable[[], System]] = {
     "lawful": Lawful,
+    "as answered": AsAnswered,
     "B0": Seed,
     "B1": Nearest,
     "B2": Logistic,
@@ -93,7 +101,7 @@ def prepare(works: Works, seed: int) -> Trial:
 
 
 def test(system: System, works: Works, trial: Trial) -> Outcomes:
-    """Ask for both folds, each scaled by what was fitted on the other."""
+    """Ask for both folds, each scaled by what was fitted on the other, or by the system itself."""
     system.fit(trial.indexed, trial.indexed.artists, trial.seed)
     folds = []
     for known, strangers in zip(trial.split.known, trial.split.strangers, strict=True):
@@ -101,12 +109,14 @@ def test(system: System, works: Works, trial: Trial) -> Outcomes:
         folds.append((rows, len(known), system.answer(_rows(works, rows))))
     judged = []
     for (rows, _, answer), other in zip(folds, reversed(folds), strict=True):
-        calibrated_on, count, theirs = other
-        fitted = scaling.fit(
-            theirs.take(slice(count)),
-            trial.truth[calibrated_on[:count]],
-            theirs.take(slice(count, None)),
-        )
+        fitted = system.scaling() if isinstance(system, Calibrated) else None
+        if fitted is None:
+            calibrated_on, count, theirs = other
+            fitted = scaling.fit(
+                theirs.take(slice(count)),
+                trial.truth[calibrated_on[:count]],
+                theirs.take(slice(count, None)),
+            )
         asked = Asked(
             cluster=works.artist[rows],
             truth=trial.truth[rows],

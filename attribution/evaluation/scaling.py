@@ -7,12 +7,15 @@ conformal sets and p-values compare with. None of it sees a test query.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from attribution.evaluation.metrics import Bools, Floats
-from attribution.evaluation.systems import Answer
 from attribution.evaluation.works import Ints
+
+if TYPE_CHECKING:
+    from attribution.evaluation.systems import Answer
 
 TEMPERATURES = np.geomspace(1e-3, 1e3, 601)
 

@@ -5,21 +5,25 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 from uuid import UUID
 
 import numpy as np
 
-from attribution import voting
+from attribution import calibration, panel, voting
 from attribution.classifier import Statistics, fit
 from attribution.evaluation.metrics import Floats
+from attribution.evaluation.scaling import Scaling
 from attribution.evaluation.splits import hold_out
 from attribution.evaluation.works import Ints
 from attribution.index.vector_index import RRF_K
-from attribution.types import Matrix, Neighbour
+from attribution.types import Matrix, Neighbour, Vector
 
 SHOWN = 10  # works of a ranking
 LEAST_SHARE = 1e-3  # of an artist who got no vote, so that a logarithm exists
+LEAST_CHANCE = 1e-6  # likewise, of an artist whom nobody named
+TINY = 1e-12
+NOTHING: Ints = np.zeros(0, np.int64)
 CONTENT = "clip"  # the space of B1 and B2
 
 
@@ -75,42 +79,97 @@ class System(Protocol):
         ...
 
 
+@runtime_checkable
+class Calibrated(Protocol):
+    """A system that scales its answers by itself, on the indexed works alone."""
+
+    def scaling(self) -> Scaling | None:
+        """Return what it fitted; None where there were too few works for it."""
+        ...
+
+
 class Lawful:
-    """The votes as `lawful attribute` casts them, over exact neighbours instead of an index."""
+    """The votes as `lawful attribute` casts them, over exact neighbours instead of an index.
+
+    Scores and "known" are those of the product's calibration, made on the indexed works.
+    """
+
+    VOTERS = (voting.NEIGHBOURS, voting.CLASSIFIER)
 
     def tune(self, indexed: Indexed, seed: int) -> None:
         """Keep the settings of the product."""
 
     def fit(self, indexed: Indexed, artists: int, seed: int) -> None:
-        """Keep the works with ids as the catalogue has them."""
+        """Keep the works with ids as the catalogue has them, and calibrate on them."""
         del seed
         self._indexed = indexed
         self._artists = artists
         self._ids = [UUID(int=row + 1) for row in range(len(indexed.artist))]
         self._artist_ids = [UUID(int=artist + 1) for artist in indexed.artist.tolist()]
-        self._sizes = Counter(self._artist_ids)
+        self._sizes = dict(Counter(self._artist_ids))
         dims = {space: matrix.shape[1] for space, matrix in indexed.vectors.items()}
         rows = np.concatenate([indexed.vectors[space] for space in sorted(dims)], axis=1)
         self._classifier = fit(Statistics.of(self._artist_ids, rows), dims)
+        voices = panel.voices_of(self.VOTERS, dims)
+        self.calibration = calibration.fit(self._asked(), voices, len(self.VOTERS))
 
     def answer(self, queries: Mapping[str, Matrix]) -> Answer:
-        """Cast the votes: an artist's logit is the logarithm of the share."""
+        """Cast the votes: an artist's logit is the logarithm of the probability, else the share."""
         near = {space: self._neighbours(space, rows) for space, rows in queries.items()}
         count = len(next(iter(queries.values())))
-        shares = np.zeros((count, self._artists))
+        chances, known = np.zeros((count, self._artists)), np.zeros(count)
         works = []
         for query in range(count):
             hits = {space: lists[query] for space, lists in near.items()}
             vectors = {space: rows[query] for space, rows in queries.items()}
-            named = self._classifier.shares(vectors) if self._classifier else {}
-            for vote in voting.join_votes(voting.cast_votes(hits, self._sizes), named):
-                shares[query, vote.artist_id.int - 1] = vote.share
+            votes, case = panel.hear(self.VOTERS, vectors, hits, self._sizes, self._classifier)
+            named = {vote.artist_id: vote.share for vote in votes}
+            known[query] = max(named.values())
+            if self.calibration is not None:
+                odds = self.calibration.odds(case)
+                ours = max(1 - odds.nobody, TINY)
+                named = {artist: chance / ours for artist, chance in odds.artists.items()}
+                known[query] = np.log(ours) - np.log(max(odds.nobody, TINY))
+            for artist, chance in named.items():
+                chances[query, artist.int - 1] = chance
             works.append(_fused(hits))
-        return Answer(np.log(shares + LEAST_SHARE), shares.max(1), np.array(works))
+        least = LEAST_SHARE if self.calibration is None else LEAST_CHANCE
+        return Answer(np.log(chances + least), known, np.array(works))
 
-    def _neighbours(self, space: str, rows: Matrix) -> list[list[Neighbour]]:
+    def _asked(self) -> list[calibration.Asked]:
+        """Ask for every indexed work as if its lineage, and as if its artist, were not there."""
+        if self._classifier is None:
+            return []
+        indexed, asked = self._indexed, []
+        for row, artist in enumerate(self._artist_ids):
+            vectors = {space: matrix[row] for space, matrix in indexed.vectors.items()}
+            mates = np.flatnonzero(indexed.group == indexed.group[row])
+            own = np.flatnonzero(indexed.artist == indexed.artist[row])
+            gone = [{s: m[mate] for s, m in indexed.vectors.items()} for mate in mates]
+            absent = panel.Absent(
+                artist,
+                vectors,
+                gone,
+                without_work=self._without(vectors, mates),
+                without_artist=self._without(vectors, np.union1d(own, mates)),
+            )
+            asked.append(panel.ask_absent(absent, self.VOTERS, self._classifier, self._sizes))
+        return asked
+
+    def _without(self, vectors: Mapping[str, Vector], rows: Ints) -> dict[str, list[Neighbour]]:
+        return {
+            space: self._neighbours(space, vector[None], rows)[0]
+            for space, vector in vectors.items()
+        }
+
+    def _neighbours(
+        self, space: str, rows: Matrix, without: Ints = NOTHING
+    ) -> list[list[Neighbour]]:
         cosines = rows @ self._indexed.vectors[space].T
-        order = np.argsort(-cosines, axis=1, kind="stable")[:, : voting.NEAREST]
+        cosines[:, without] = -np.inf
+        left = cosines.shape[1] - len(without)
+        nearest = min(voting.NEAREST, left)
+        order = np.argsort(-cosines, axis=1, kind="stable")[:, :nearest]
         return [
             [
                 Neighbour(self._ids[row], self._artist_ids[row], float(cosines[query, row]), rank)
@@ -118,6 +177,17 @@ class Lawful:
             ]
             for query, ranked in enumerate(order)
         ]
+
+
+class AsAnswered(Lawful):
+    """The same, its probabilities and p-values as the product gives them: nothing held out."""
+
+    def scaling(self) -> Scaling | None:
+        """Return the product's calibration."""
+        made = self.calibration
+        if made is None:
+            return None
+        return Scaling(1.0, 1.0, 0.0, misfits=made.misfits, strangers=made.strangers)
 
 
 class Nearest:

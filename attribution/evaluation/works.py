@@ -14,12 +14,11 @@ from attribution.catalog.names import slugify
 from attribution.copies.hashes import hashes
 from attribution.encoders.starter.works import partition
 from attribution.errors import BadImage
-from attribution.images import CheckedImage, read_image_file
+from attribution.images import CheckedImage, lineages, read_image_file
 from attribution.ports import Encoder
 from attribution.types import Matrix
 
 BATCH = 32
-NEAR_BITS = 6  # of 64; perceptual hashes this near, in any position, are of one lineage
 PART_OF_TRAINING = 0.2  # of the training half's folders; with fewer a folder is other data
 
 Ints = npt.NDArray[np.int64]
@@ -122,21 +121,6 @@ def encode(encoders: Sequence[Encoder], images: Sequence[CheckedImage]) -> dict[
         for encoder in encoders
         for space, rows in encoder.encode([image.rgb for image in images]).items()
     }
-
-
-def lineages(positions: npt.NDArray[np.uint64]) -> Ints:
-    """Return the number of each work's group: whoever is within NEAR_BITS of a member is one.
-
-    `positions` are the hashes of every picture, upright first, then turned and mirrored: shape
-    (works, positions). Single linkage, so that no two works of different groups are near.
-    """
-    group = np.arange(len(positions))
-    for one, turned in enumerate(positions):
-        near = (np.bitwise_count(positions[: one + 1, :1] ^ turned) <= NEAR_BITS).any(1)
-        joined = np.unique(group[: one + 1][near])
-        if len(joined) > 1:
-            group[np.isin(group, joined)] = joined[0]
-    return np.unique(group, return_inverse=True)[1].astype(np.int64)
 
 
 def _one_artist_a_lineage(works: Works) -> Works:

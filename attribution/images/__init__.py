@@ -1,10 +1,11 @@
 """The one door from bytes to a checked RGB image, with the facts found on the way.
 
 `decode` opens within limits, `pixels` normalises what was decoded, `facts` says what is known of an
-image, `rights` reads the rights metadata. Nothing is trusted: format by content, size before
-pixels, metadata as data.
+image, `lineages` which images are one picture, `rights` reads the rights metadata, `credentials`
+those that are signed. Nothing is trusted: format by content, size before pixels, metadata as data.
 """
 
+from attribution.images.credentials import Credentials, State, read_credentials
 from attribution.images.decode import (
     CheckedImage,
     Limits,
@@ -12,20 +13,29 @@ from attribution.images.decode import (
     read_file,
     read_image,
     read_image_file,
+    read_thumbnail,
     thumbnail,
 )
-from attribution.images.facts import ImageFacts, hamming
+from attribution.images.facts import ImageFacts, forbidden_by, hamming
+from attribution.images.lineages import NEAR_BITS, lineages
 from attribution.images.rights import Rights
 
 __all__ = [
+    "NEAR_BITS",
     "CheckedImage",
+    "Credentials",
     "ImageFacts",
     "Limits",
     "Rights",
+    "State",
     "file_sha256",
+    "forbidden_by",
     "hamming",
+    "lineages",
+    "read_credentials",
     "read_file",
     "read_image",
     "read_image_file",
+    "read_thumbnail",
     "thumbnail",
 ]

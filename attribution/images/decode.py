@@ -17,9 +17,10 @@ from pathlib import Path
 from stat import S_ISREG
 from threading import BoundedSemaphore
 
-from PIL import Image, ImageFile, UnidentifiedImageError
+from PIL import Image, ImageFile, ImageStat, UnidentifiedImageError
 
 from attribution.errors import BadImage, NotFound
+from attribution.images.credentials import read_credentials
 from attribution.images.damage import DAMAGED
 from attribution.images.facts import ImageFacts, perceptual_hash
 from attribution.images.frames import MOST_FRAMES, count_frames
@@ -32,18 +33,21 @@ Image.MAX_IMAGE_PIXELS = None
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "TIFF", "AVIF", "BMP")
 HEIC_BRANDS = {b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1"}
 LARGE_PIXELS = 25_000_000
+TINY_PX = 32  # of the shorter side
+PLAIN = 3.0  # standard deviation of a channel, of 255
 # Many threads may decode, but what large images need is shared by the whole process.
 LARGE_AT_ONCE = BoundedSemaphore(2)
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What one image may cost."""
+    """What one image may cost, and whose signature on it counts."""
 
     max_bytes: int = 64 * 2**20
     max_pixels: int = 100_000_000  # 400 MB while it is decoded
     min_side_px: int = 8  # below this there is nothing to compare
     max_aspect: int = 100  # longer side to shorter: what is made small keeps both
+    trust_anchors: str = ""  # PEM: who may vouch for the signers of Content Credentials
 
 
 @dataclass(frozen=True)
@@ -52,6 +56,12 @@ class CheckedImage:
 
     rgb: Image.Image
     facts: ImageFacts
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it shows too little to be told apart: tiny, or of nearly one colour."""
+        spread = max(ImageStat.Stat(self.rgb).stddev)
+        return min(self.facts.width, self.facts.height) < TINY_PX or spread < PLAIN
 
 
 def read_image_file(path: Path, limits: Limits = Limits()) -> CheckedImage:
@@ -115,6 +125,14 @@ def thumbnail(image: Image.Image, *, max_px: int = 256) -> bytes:
     return buffer.getvalue()
 
 
+def read_thumbnail(webp: bytes) -> Image.Image:
+    """Return the RGB picture that `thumbnail` made; raises BadImage for damaged bytes."""
+    try:
+        return Image.open(io.BytesIO(webp), formats=("WEBP",)).convert("RGB")
+    except DAMAGED as error:
+        raise BadImage("broken", f"the kept picture is damaged: {error}") from error
+
+
 def _decode(data: bytes, limits: Limits) -> CheckedImage:
     image = _open(data)
     notes: list[str] = []
@@ -145,6 +163,7 @@ def _decode(data: bytes, limits: Limits) -> CheckedImage:
         bytes=len(data),
         notes=tuple(notes),
         rights=rights,
+        credentials=read_credentials(data, limits.trust_anchors),
     )
     return CheckedImage(pixels.rgb, facts)
 

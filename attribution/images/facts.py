@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from attribution.images.credentials import Credentials
 from attribution.images.rights import Rights
 
 if TYPE_CHECKING:
@@ -27,10 +29,22 @@ class ImageFacts:
     bytes: int
     notes: tuple[str, ...]  # what was done to reach RGB
     rights: Rights
+    credentials: Credentials
+
+    @property
+    def forbids(self) -> Mapping[str, str]:
+        """The purposes that the file itself forbids, each with what in it says so."""
+        return {**self.rights.forbids, **self.credentials.forbids}
 
     def as_dict(self) -> dict[str, Any]:
         """Return the facts as JSON values."""
-        return asdict(self)
+        return asdict(self) | {"credentials": self.credentials.as_dict()}
+
+
+def forbidden_by(facts: Mapping[str, Any], rights: Mapping[str, Any]) -> Mapping[str, str]:
+    """Return what `ImageFacts.forbids` was, from facts and rights as they are kept."""
+    credentials: Mapping[str, str] = facts.get("credentials", {}).get("forbids", {})
+    return {**Rights(**rights).forbids, **credentials}
 
 
 def pixel_digest(width: int, height: int) -> hashlib._Hash:

@@ -156,4 +156,7 @@ def condition(where: Where) -> models.Filter | None:
         if where.exclude_ids
         else []
     )
+    if where.exclude_artist_ids:
+        others = [str(artist) for artist in where.exclude_artist_ids]
+        excluded.append(models.FieldCondition(key="artist", match=models.MatchAny(any=others)))
     return models.Filter(must=must, must_not=excluded) if must or excluded else None

@@ -63,9 +63,14 @@ class VectorIndex:
             )
         known = client.get_aliases().aliases
         aliases = {one.alias_name: one.collection_name for one in known}
-        self._name = aliases.get(collection, collection)
+        self._name: str = aliases.get(collection, collection)
         if not self.count():  # asked in any case: a lock is reported at once
             self._create_payload_indexes()
+
+    @property
+    def name(self) -> str:
+        """What the collection is called, no alias."""
+        return self._name
 
     def upsert(self, points: Sequence[Point]) -> None:
         """Write artworks with all their vectors; the same id again replaces it.

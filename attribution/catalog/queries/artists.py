@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session, aliased, selectinload
 
-from attribution.catalog.models import Alias, Artist
+from attribution.catalog.models import Alias, Artist, Change
 from attribution.catalog.names import fold, slugify, tidy
 from attribution.catalog.queries.insert import insert_new
 from attribution.catalog.queries.pages import Page, check_limit, cut, text_key
@@ -44,24 +44,43 @@ def get_or_create_artists(session: Session, names: Iterable[str]) -> dict[str, A
     return {name: found[exact] for name, exact in tidied.items()}
 
 
-def add_alias(session: Session, artist_id: UUID, name: str) -> None:
-    """Confirm that `name` is another name of an artist; raises Conflict when it is someone else's.
+def add_alias(session: Session, artist_id: UUID, name: str) -> bool:
+    """Confirm that `name` is another name of an artist; False when it is theirs already.
 
-    Works that are already filed under the other name stay there.
+    Raises Conflict when it is someone else's.
     """
     exact = tidy(name)
+    if check_name(session, artist_id, exact):
+        return False
+    session.add(Alias(name=exact, artist_id=artist_id))
+    session.flush()
+    return True
+
+
+def check_name(session: Session, artist_id: UUID, exact: str) -> bool:
+    """Tell whether a name is this artist's, or nobody's; raises Conflict for someone else's."""
     owner = _artists_named(session, [exact]).get(exact)
-    if owner is None:
-        session.add(Alias(name=exact, artist_id=artist_id))
-        session.flush()
-    elif owner.id != artist_id:
-        raise Conflict(f"{exact!r} is already the name of {owner.slug!r}; choose another name")
+    if owner is not None and owner.id != artist_id:
+        raise Conflict(
+            f"{exact!r} is already the name of {owner.slug!r}; choose another name, or merge "
+            f"the two artists"
+        )
+    return owner is not None
+
+
+def kept_names(session: Session, names: Collection[str]) -> dict[str, str]:
+    """Return by what name the artists of these names and aliases go; others are left out."""
+    return {name: artist.name for name, artist in _artists_named(session, names).items()}
 
 
 def artist_by_slug(session: Session, slug: str) -> Artist:
-    """Return an artist with aliases; raises NotFound, with the closest slugs as a hint."""
-    wanted = select(Artist).where(Artist.slug == slug).options(selectinload(Artist.aliases))
-    artist = session.scalar(wanted)
+    """Return an artist with aliases; raises NotFound, with the closest slugs as a hint.
+
+    The slug of an artist that was merged leads to the one that it was merged into.
+    """
+    merged = select(Change.artist_id).where(Change.merged_slug == slug)
+    wanted = select(Artist).where((Artist.slug == slug) | Artist.id.in_(merged))
+    artist = session.scalar(wanted.options(selectinload(Artist.aliases)))
     if artist is None:
         raise NotFound(f"no artist {slug!r}; {_hint(session, slug)}")
     return artist
@@ -131,7 +150,10 @@ def _free_slugs(session: Session, names: Sequence[str]) -> dict[str, str]:
     while waiting := [name for name in names if name not in slugs]:
         tried = {name: own[name] if number == 1 else f"{own[name]}-{number}" for name in waiting}
         known = session.scalars(select(Artist.slug).where(Artist.slug.in_(tried.values())))
-        taken = {*known, *slugs.values()}
+        merged = session.scalars(
+            select(Change.merged_slug).where(Change.merged_slug.in_(tried.values()))
+        )
+        taken = {*known, *merged, *slugs.values()}
         for name, slug in tried.items():
             if slug not in taken:
                 slugs[name] = slug

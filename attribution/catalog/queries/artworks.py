@@ -35,6 +35,7 @@ class NewArtwork:
     pixel_sha256: str
     phash: str  # 16 hexadecimal digits
     title: str | None = None
+    caption: str | None = None
     tags: Sequence[str] = ()
     year: int | None = None
     licence: str | None = None
@@ -170,11 +171,6 @@ def mark_failed(session: Session, ids: Collection[UUID], reason: str) -> None:
         .where(Artwork.id.in_(ids), Artwork.status == ArtworkStatus.PENDING)
         .values(status=ArtworkStatus.FAILED, reason=reason)
     )
-
-
-def forbid_display(session: Session, ids: Collection[UUID]) -> None:
-    """Note that works may not be shown any more."""
-    session.execute(update(Artwork).where(Artwork.id.in_(ids)).values(consent_display=False))
 
 
 def mark_lost(session: Session, ids: Collection[UUID], reason: str) -> None:

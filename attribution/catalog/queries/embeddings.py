@@ -10,6 +10,7 @@ from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from attribution.catalog.models import Embedding
+from attribution.catalog.queries.calibrations import forget_calibration
 from attribution.catalog.queries.insert import insert_new
 from attribution.catalog.queries.statistics import count_vectors, forget_statistics
 from attribution.types import Vector
@@ -52,6 +53,7 @@ def forget_encoders(session: Session, fingerprint: str) -> None:
     """Delete everything that these encoders made."""
     session.execute(delete(Embedding).where(Embedding.fingerprint == fingerprint))
     forget_statistics(session, fingerprint)
+    forget_calibration(session, fingerprint)
 
 
 def _packed(named: Mapping[str, Vector]) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -18,6 +19,7 @@ def record_attribution(session: Session, answer: dict[str, Any]) -> None:
     """Keep an answer as it was given (`attribution.types.Attribution` as JSON values)."""
     row = RecordedAttribution(
         id=UUID(answer["id"]),
+        created_at=datetime.fromisoformat(answer["created_at"]),
         image_sha256=answer["image_sha256"],
         verdict=answer["verdict"],
         fingerprint=answer["searched"]["fingerprint"],
@@ -64,6 +66,14 @@ def live_collection(session: Session) -> Collection | None:
 def collections(session: Session) -> list[Collection]:
     """Return every collection, by name."""
     return list(session.scalars(select(Collection).order_by(Collection.name)))
+
+
+def collection_by_name(session: Session, name: str) -> Collection:
+    """Return a collection; raises NotFound."""
+    row = session.get(Collection, name)
+    if row is None:
+        raise NotFound(f"no collection {name!r}; `lawful info` lists them")
+    return row
 
 
 def collection_name(fingerprint: str) -> str:

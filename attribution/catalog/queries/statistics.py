@@ -12,7 +12,7 @@ from __future__ import annotations
 import secrets
 from collections import defaultdict
 from collections.abc import Collection as Several
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from uuid import UUID, uuid4
 
@@ -58,21 +58,30 @@ def count_vectors(
     Works that are not indexed are left out: call it behind a change of state that adds, before one
     that removes. Locks the works, so that their state stays as it was found.
     """
-    wanted = (
-        select(Embedding.fingerprint, Artwork.artist_id, Embedding.vectors)
-        .join(Artwork, Artwork.id == Embedding.artwork_id)
-        .where(Artwork.id.in_(ids), Artwork.status == ArtworkStatus.INDEXED)
-        .order_by(Artwork.id)
-        .with_for_update(of=Artwork)
-    )
-    if fingerprint is not None:
-        wanted = wanted.where(Embedding.fingerprint == fingerprint)
-    found: dict[str, list[tuple[UUID, bytes]]] = defaultdict(list)
-    for encoders, artist, data in session.execute(wanted):
-        found[encoders].append((artist, data))
-    for encoders, works in sorted(found.items()):
-        delta = Statistics.of([artist for artist, _ in works], _rows(data for _, data in works))
-        change_statistics(session, encoders, delta, by=by)
+    for encoders, artists, rows in _counted(session, ids, fingerprint):
+        change_statistics(session, encoders, Statistics.of(artists, rows), by=by)
+
+
+def move_vectors(session: Session, ids: Several[UUID], artist_id: UUID) -> None:
+    """Count works for another artist: call it before their rows say so.
+
+    Σ x xᵀ stays as it is, so no shard has to be folded.
+    """
+    for encoders, artists, rows in _counted(session, ids, None):
+        delta = Statistics.of([artist_id] * len(artists), rows)
+        delta.merge(Statistics.of(artists, rows), by=-1)
+        change_statistics(session, encoders, delta, by=1)
+
+
+def join_statistics(session: Session, artist_id: UUID, into: UUID) -> None:
+    """Count all that is counted for an artist for another one; not a row of the first stays."""
+    own = select(ClassifierArtist).where(ClassifierArtist.artist_id == artist_id)
+    for row in session.scalars(own.order_by(ClassifierArtist.fingerprint)).all():
+        sums = _integers(row.sums)
+        delta = Statistics(len(sums))
+        delta.works = {artist_id: -row.works, into: row.works}
+        delta.sums = {artist_id: -sums, into: sums}
+        change_statistics(session, row.fingerprint, delta, by=1)
 
 
 def change_statistics(session: Session, fingerprint: str, delta: Statistics, *, by: int) -> None:
@@ -156,6 +165,26 @@ def forget_statistics(session: Session, fingerprint: str) -> None:
     """Delete the statistics of these encoders."""
     for table in (ClassifierArtist, ClassifierShard):
         session.execute(delete(table).where(table.fingerprint == fingerprint))
+
+
+def _counted(
+    session: Session, ids: Several[UUID], fingerprint: str | None
+) -> Iterator[tuple[str, list[UUID], Matrix]]:
+    """Yield the artists and vectors of those of these works that are indexed, by encoders."""
+    wanted = (
+        select(Embedding.fingerprint, Artwork.artist_id, Embedding.vectors)
+        .join(Artwork, Artwork.id == Embedding.artwork_id)
+        .where(Artwork.id.in_(ids), Artwork.status == ArtworkStatus.INDEXED)
+        .order_by(Artwork.id)
+        .with_for_update(of=Artwork)
+    )
+    if fingerprint is not None:
+        wanted = wanted.where(Embedding.fingerprint == fingerprint)
+    found: dict[str, list[tuple[UUID, bytes]]] = defaultdict(list)
+    for encoders, artist, data in session.execute(wanted):
+        found[encoders].append((artist, data))
+    for encoders, works in sorted(found.items()):
+        yield encoders, [artist for artist, _ in works], _rows(data for _, data in works)
 
 
 def _locked(session: Session, fingerprint: str, delta: Statistics) -> dict[UUID, ClassifierArtist]:

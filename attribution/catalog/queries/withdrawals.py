@@ -20,6 +20,8 @@ from attribution.catalog.models import (
     Artist,
     Artwork,
     ArtworkStatus,
+    Change,
+    ChangeKind,
     CitedWork,
     Claim,
     IngestItem,
@@ -43,6 +45,7 @@ WIPED: Mapping[str, Any] = {
     "pixel_sha256": "",
     "phash": "",
     "title": None,
+    "caption": None,
     "tags": [],
     "year": None,
     "licence": None,
@@ -88,6 +91,11 @@ def bury_works(session: Session, ids: Collection[UUID], reason: str) -> dict[str
         .returning(IngestItem.position)
     ).all()
     session.execute(update(Claim).where(Claim.artwork_id.in_(ids)).values(path=WIPED_PATH))
+    session.execute(
+        update(Change)
+        .where(Change.artwork_id.in_(ids), Change.kind == ChangeKind.CORRECT)
+        .values(before={}, after={}, reason=None)
+    )
     return {
         "catalogue rows": len(rows),
         "kept vectors": forget_vectors(session, ids),

@@ -9,8 +9,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-revision = "20261127_copy_sketches"
-down_revision = "20261126_classifier_statistics"
+revision = "20261128_copy_sketches"
+down_revision = "20261127_corrections"
 branch_labels = None
 depends_on = None
 

@@ -1,0 +1,94 @@
+"""What corrections ask for over HTTP, and what is shown of those that were made."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Self
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from attribution.catalog.models import Change, ChangeKind
+from attribution.catalog.queries import Origin
+from ingest.sources import one_line
+
+
+class Reasoned(BaseModel):
+    """A correction; a field that is misspelt is refused, not passed over."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    reason: str | None = Field(None, max_length=2000, examples=["named by the wrong hand"])
+
+    @property
+    def origin(self) -> Origin:
+        """Where the correction comes from, for its record."""
+        return Origin("api", self.reason)
+
+
+class Consent(BaseModel):
+    """What a work may be used for; purposes that are left out stay as they are."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    index: bool = Field(default=True, description="Taken back by a withdrawal only.")
+    display: bool = True
+    train: bool = False
+    generate: bool = False
+
+
+class Corrected(Reasoned):
+    """What is said anew of a work."""
+
+    title: str | None = Field(None, max_length=1000)
+    caption: str | None = Field(None, max_length=5000)
+    tags: list[str] | None = Field(None, max_length=500, examples=[["boat", "sea"]])
+    year: int | None = Field(None, ge=-10_000, le=10_000)
+    licence: str | None = Field(None, max_length=500, examples=["CC-BY-4.0"])
+    source: str | None = Field(None, max_length=2000)
+    consent: Consent = Consent()
+
+    @property
+    def said(self) -> dict[str, Any]:
+        """The columns that are given, with their values."""
+        given = self.model_dump(exclude_unset=True, exclude={"reason"})
+        granted = given.pop("consent", {})
+        said = {name: _tidy(name, value) for name, value in given.items()}
+        return said | {f"consent_{purpose}": is_given for purpose, is_given in granted.items()}
+
+
+class ChangeOut(BaseModel):
+    """A correction as it was made."""
+
+    id: UUID
+    kind: ChangeKind
+    artist: str = Field(description="Slug of the artist since then.")
+    artwork_id: UUID | None
+    origin: str = Field(description="api, command line, or an ingest job.")
+    reason: str | None
+    made_at: datetime
+    completed_at: datetime | None = Field(description="Null: the index does not follow yet.")
+    before: dict[str, Any]
+    after: dict[str, Any]
+
+    @classmethod
+    def of(cls, row: Change) -> Self:
+        """Shape a row, read with its artist."""
+        return cls(
+            id=row.id,
+            kind=row.kind,
+            artist=row.artist.slug,
+            artwork_id=row.artwork_id,
+            origin=row.origin,
+            reason=row.reason,
+            made_at=row.made_at,
+            completed_at=row.completed_at,
+            before=row.before,
+            after=row.after,
+        )
+
+
+def _tidy(name: str, value: Any) -> Any:
+    if name == "tags":
+        return [text for one in value or () if (text := one_line(one))]
+    return (one_line(value) or None) if isinstance(value, str) else value

@@ -1,0 +1,108 @@
+"""`lawful credentials`: a chain to sign with in development, and what a file says of itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from api.cli.common import (
+    existing_file,
+    plain,
+    print_json,
+    settings_from_environment,
+    status_console,
+)
+
+app = typer.Typer(
+    help="Content Credentials (C2PA): make a development chain, read a file.", no_args_is_help=True
+)
+
+
+@app.command()
+def init(
+    out: Annotated[
+        Path | None, typer.Option(help="Folder; default: LAWFUL_HOME/credentials.")
+    ] = None,
+    days: Annotated[int, typer.Option(min=1, max=3650, help="How long it is valid.")] = 365,
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="One object.")] = False,
+) -> None:
+    """Make certificates and a key to try signing with. Nobody vouches for them.
+
+    Prints the settings that use them. What is there already is never overwritten. For images that
+    leave your machine, use a certificate of an authority on the C2PA trust list.
+
+    Example: [bold]lawful credentials init --out ~/credentials[/]
+    """
+    from attribution.provenance.development import CHAIN, KEY, ROOT, make_development_chain
+
+    folder = (out or settings_from_environment().home / "credentials").expanduser().absolute()
+    make_development_chain(folder, days=days)
+    settings = {
+        "LAWFUL_SIGN_CERT": str(folder / CHAIN),
+        "LAWFUL_SIGN_KEY": str(folder / KEY),
+        "LAWFUL_TRUST_ANCHORS": str(folder / ROOT),
+    }
+    if as_json:
+        print_json({"development": True, "settings": settings})
+        return
+    status_console().print(
+        "[yellow]For development only: every reader elsewhere will call it untrusted.[/]"
+    )
+    for name, value in settings.items():
+        print(plain(f"{name}={value}"))  # noqa: T201  goes into .env as it stands
+
+
+@app.command()
+def show(
+    file: Annotated[Path, typer.Argument(help="An image file.")],
+    *,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="One object, with the whole manifest.")
+    ] = False,
+) -> None:
+    """Verify the Content Credentials in FILE and show what they say.
+
+    valid: intact, and a certificate in LAWFUL_TRUST_ANCHORS vouches for the signer. untrusted:
+    intact, signed by somebody unknown. invalid: changed since, or unreadable. absent: there are
+    none, which says nothing.
+
+    Example: [bold]lawful credentials show generated.png[/]
+    """
+    from attribution.images import Credentials, read_file
+    from attribution.images.manifests import active_manifest, read_manifests
+    from attribution.services import image_limits
+
+    limits = image_limits(settings_from_environment())
+    data = read_file(existing_file(file), limits)
+    report = read_manifests(data, limits.trust_anchors)
+    summary, manifest = Credentials.of(report).as_dict(), active_manifest(report)
+    if as_json:
+        print_json({"file": str(file), **summary, "manifest": manifest or None})
+        return
+    table = Table(box=None, pad_edge=False, show_header=False)
+    for name, value in (*summary.items(), *_said(manifest)):
+        table.add_row(escape(plain(name.replace("_", " "))), escape(plain(_text(value))))
+    Console().print(table)
+
+
+def _said(manifest: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Yield what a manifest of ours says of the generation and of the artists."""
+    from attribution.images.manifests import assertions, at, listed
+    from attribution.provenance.claim import ATTRIBUTION, GENERATION
+
+    for label, data in assertions(manifest):
+        if label == GENERATION:
+            yield from data.items()
+        for artist in listed(data, "artists") if label == ATTRIBUTION else ():
+            yield "resembles", f"{at(artist).get('name')}, share {at(artist).get('share')}"
+
+
+def _text(value: object) -> str:
+    return "; ".join(map(str, value.values())) if isinstance(value, Mapping) else str(value)

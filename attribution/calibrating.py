@@ -1,0 +1,181 @@
+"""Asking the catalogue for its own works, to find out what the votes mean.
+
+Each of a sample of works is asked for twice: as if it, with whatever is nearly the same picture,
+were not there, and as if nothing by its artist were. `calibration` does the arithmetic. Needs no
+model: the vectors are kept.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import time
+from collections.abc import Callable, Collection, Mapping
+from datetime import timedelta
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from attribution import voting
+from attribution.calibration import Asked, fit
+from attribution.catalog import queries
+from attribution.catalog.columns import now
+from attribution.catalog.models import Collection as CollectionRow
+from attribution.catalog.models import KeptCalibration
+from attribution.classifier import fit as solve
+from attribution.images import NEAR_BITS, hamming
+from attribution.index.vector_index import VectorIndex
+from attribution.panel import Absent, Neighbours, ask_absent, voices_of
+from attribution.services import Stores
+from attribution.types import Probe, Vector, Where
+
+log = logging.getLogger(__name__)
+
+SAMPLE = 2_000  # works asked for at most: the numbers are good to a few thousandths
+SPARE = 10  # neighbours beyond those that vote, in the place of twins
+CHANGED = 0.05  # part of the works that come or go before it is made anew
+OLD = timedelta(days=1)  # after which any change is enough
+
+
+def calibrate(
+    stores: Stores,
+    index: VectorIndex,
+    collection: CollectionRow,
+    *,
+    progress: Callable[[int, int], None] = lambda _done, _all: None,
+    stopping: Callable[[], bool] = lambda: False,
+) -> KeptCalibration | None:
+    """Calibrate the votes of a collection anew, and keep what was found.
+
+    None where too little is registered to say anything: that is kept too. None as well once
+    `stopping()` is true; then nothing has changed.
+    """
+    encoders, dims = collection.fingerprint, collection.dims
+    voters, started = stores.settings.voters, time.monotonic()
+    with stores.sessions() as session:
+        stamp = stamp_of(session, encoders)
+        artists, works = queries.searchable(session)
+        sample = queries.works_to_ask_for(session, encoders, SAMPLE)
+        statistics = queries.statistics_of(session, encoders, sum(dims.values()))
+        sizes = queries.portfolio_sizes(session)
+    classifier = solve(statistics, dims) if stamp and sample else None
+    asked: list[Asked] = []
+    if classifier is not None:
+        asker = _Asker(stores, index, collection)
+        for done, (work, artist) in enumerate(sample, 1):
+            absent = asker.absent(work, artist)
+            if absent is not None and artist in sizes.keys() & classifier.positions.keys():
+                asked.append(ask_absent(absent, voters, classifier, sizes))
+            if stopping():
+                return None
+            progress(done, len(sample))
+    voices = voices_of(voters, dims)
+    found = fit(asked, voices, len(set(voters)))
+    made = KeptCalibration(
+        fingerprint=encoders,
+        made_at=now(),
+        stamp=stamp or "",
+        works=works,
+        artists=artists,
+        asked=len(asked),
+        voices=list(voices),
+        numbers=found.as_json() if found else {},
+    )
+    with stores.sessions.begin() as session:
+        queries.keep_calibration(session, made)
+    log.info("calibrated on %d works in %.1f s", len(asked), time.monotonic() - started)
+    return made if found else None
+
+
+def is_due(session: Session, collection: CollectionRow, voters: Collection[str]) -> bool:
+    """Return whether the votes should be calibrated anew.
+
+    When a part of CHANGED came or went, when anything was withdrawn, when other voters are
+    switched on; and for any change once a calibration is OLD.
+    """
+    kept = queries.calibration_of(session, collection.fingerprint)
+    stamp = stamp_of(session, collection.fingerprint)
+    if kept is None or tuple(kept.voices) != voices_of(voters, collection.dims):
+        return stamp is not None and queries.searchable(session)[1] > 0
+    if (stamp or "") == kept.stamp:
+        return False
+    _, works = queries.searchable(session)
+    return (
+        abs(works - kept.works) > CHANGED * kept.works
+        or queries.withdrawn_since(session, kept.made_at)
+        or now() - kept.made_at > OLD
+    )
+
+
+def calibrate_if_due(
+    stores: Stores, index: VectorIndex, *, stopping: Callable[[], bool] = lambda: False
+) -> KeptCalibration | None:
+    """Calibrate the live collection where that is due; returns what was made."""
+    with stores.sessions() as session:
+        collection = queries.live_collection(session)
+        due = collection is not None and is_due(session, collection, stores.settings.voters)
+    if collection is None or not due:
+        return None
+    return calibrate(stores, index, collection, stopping=stopping)
+
+
+def stamp_of(session: Session, fingerprint: str) -> str | None:
+    """Return a digest that changes with the classifier's statistics; None where there are none."""
+    stamp = queries.statistics_stamp(session, fingerprint)
+    return None if stamp is None else hashlib.sha256(repr(stamp).encode()).hexdigest()
+
+
+class _Asker:
+    """Looks for works of one collection as if they were not there."""
+
+    def __init__(self, stores: Stores, index: VectorIndex, collection: CollectionRow) -> None:
+        self._stores = stores
+        self._index = index
+        self._collection = collection
+
+    def absent(self, work: UUID, artist: UUID) -> Absent | None:
+        """Return what is found in the absence of a work; None when it has just gone."""
+        with self._stores.sessions() as session:
+            own = self._vectors(session, {work})
+            if work not in own:
+                return None
+            without_work = self._near(own[work], Where(exclude_ids=(work,)))
+            without_artist = self._near(own[work], Where(exclude_artist_ids=(artist,)))
+            artists = {
+                hit.id: hit.artist_id
+                for hits in (*without_work.values(), *without_artist.values())
+                for hit in hits
+            }
+            hashes = queries.perceptual_hashes(session, {work, *artists})
+            if work not in hashes:
+                return None
+            twins = {
+                one
+                for one in hashes.keys() - {work}
+                if hamming(hashes[one], hashes[work]) <= NEAR_BITS
+            }
+            gone = self._vectors(session, {one for one in twins if artists[one] == artist})
+        voting_ones = hashes.keys() - twins
+        return Absent(
+            artist,
+            own[work],
+            [own[work], *gone.values()],
+            _first(without_work, voting_ones),
+            _first(without_artist, voting_ones),
+        )
+
+    def _near(self, vectors: Mapping[str, Vector], where: Where) -> Neighbours:
+        limit = voting.NEAREST + SPARE
+        return self._index.neighbours(Probe(vectors), limit=limit, where=where)
+
+    def _vectors(self, session: Session, ids: Collection[UUID]) -> dict[UUID, dict[str, Vector]]:
+        encoders, dims = self._collection.fingerprint, self._collection.dims
+        return queries.kept_vectors(session, encoders, ids, dims)
+
+
+def _first(neighbours: Neighbours, ids: Collection[UUID]) -> Neighbours:
+    """Return the first neighbours that are among these works."""
+    return {
+        space: [hit for hit in hits if hit.id in ids][: voting.NEAREST]
+        for space, hits in neighbours.items()
+    }

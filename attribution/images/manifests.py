@@ -1,0 +1,81 @@
+"""The C2PA manifests embedded in an image, as a report that nothing in it can harm.
+
+They are data of a stranger: parsed in a process of its own (`manifest_process`), without ever
+fetching what they refer to, and of any shape, so that nothing is taken from a report but by `at`,
+`listed` and `assertions`.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from threading import BoundedSemaphore
+from typing import Any
+
+PROCESS = Path(__file__).with_name("manifest_process.py")
+PATIENCE_S = 60  # for a machine so busy that the process does not get its processor time
+AT_ONCE = BoundedSemaphore(2)  # each may take as much memory as it is allowed
+SETTINGS: Mapping[str, Mapping[str, object]] = {
+    "verify": {"remote_manifest_fetch": False, "ocsp_fetch": False},
+    "core": {
+        "allowed_network_hosts": [],
+        "decode_identity_assertions": False,  # they name addresses too
+        "max_decompressed_manifest_size_in_mb": 16,
+    },
+}
+
+Report = Mapping[str, Any]
+"""What c2pa says: `manifests`, `active_manifest`, `validation_state`; or `error`, or `remote`."""
+
+
+def read_manifests(data: bytes, trust_anchors: str = "") -> Report:
+    """Return everything that is embedded in an image; never raises for what is in it.
+
+    `trust_anchors` is PEM. Empty where nothing is embedded, `remote` where the file says that its
+    manifest lies elsewhere, `error` where what is embedded cannot be read.
+    """
+    if b"jumb" not in data:  # the box that every manifest begins with
+        return {"remote": True} if b"dcterms:provenance" in data else {}
+    trust = {"trust": {"user_anchors": trust_anchors}} if trust_anchors else {}
+    settings = json.dumps({**SETTINGS, **trust})
+    try:
+        with AT_ONCE:
+            done = subprocess.run(  # noqa: S603  this program's own interpreter and file
+                [sys.executable, "-s", "-P", PROCESS],
+                input=b"%s\n%s" % (settings.encode(), data),
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                timeout=PATIENCE_S,
+                check=True,
+            )
+        report = json.loads(done.stdout)
+    except (subprocess.SubprocessError, ValueError, RecursionError):
+        return {"error": "they take more memory or time than they may"}
+    return report if isinstance(report, dict) else {"error": "they say nothing"}
+
+
+def active_manifest(report: Report) -> Mapping[str, Any]:
+    """Return the manifest that speaks for the image itself, not for what went into it."""
+    return at(report, "manifests", str(report.get("active_manifest")))
+
+
+def assertions(manifest: Any) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Yield label and data of everything that a manifest asserts."""
+    for one in listed(manifest, "assertions"):
+        yield str(at(one).get("label")), at(one, "data")
+
+
+def at(value: Any, *path: str) -> Mapping[str, Any]:
+    """Return the mapping at a path, an empty one where something else stands."""
+    for key in path:
+        value = value.get(key) if isinstance(value, Mapping) else None
+    return value if isinstance(value, Mapping) else {}
+
+
+def listed(value: Any, key: str) -> list[Any]:
+    """Return the list at a key, an empty one where something else stands."""
+    found = at(value).get(key)
+    return found if isinstance(found, list) else []

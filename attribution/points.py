@@ -1,0 +1,62 @@
+"""Points of the index, made again from the rows and kept vectors of their works."""
+
+from __future__ import annotations
+
+from collections.abc import Collection as Several
+from collections.abc import Sequence
+from uuid import UUID
+
+from attribution.catalog import queries
+from attribution.catalog.models import Artwork, ArtworkStatus
+from attribution.index.vector_index import VectorIndex
+from attribution.projection import point_of
+from attribution.services import Stores
+
+PAGE = 1_000
+LOST = "its vectors are lost; ingest it again"
+
+
+def write_points(stores: Stores, index: VectorIndex, ids: Several[UUID]) -> int:
+    """Write the points of these works from their kept vectors; returns how many have none.
+
+    Those are marked as failed: they can be ingested again.
+    """
+    ordered = sorted(ids)
+    return sum(
+        _write(stores, index, ordered[start : start + PAGE])
+        for start in range(0, len(ordered), PAGE)
+    )
+
+
+def follow(stores: Stores, index: VectorIndex, written: Sequence[Artwork]) -> None:
+    """Look whether works are still as their points were written, and mend those that are not.
+
+    Whoever writes a point looks afterwards: so the last writer of two finds what the other has
+    changed, and no point stays that says something old.
+    """
+    with stores.sessions() as session:
+        rows = queries.artworks_by_id(
+            session, [row.id for row in written], status=ArtworkStatus.INDEXED
+        )
+    index.delete([row.id for row in written if row.id not in rows])
+    changed = [
+        row.id
+        for row in written
+        if row.id in rows and point_of(rows[row.id], {}) != point_of(row, {})
+    ]
+    write_points(stores, index, changed)
+
+
+def _write(stores: Stores, index: VectorIndex, few: Sequence[UUID]) -> int:
+    with stores.sessions() as session:
+        collection = queries.collection_by_name(session, index.name)
+        rows = queries.artworks_by_id(session, few, status=ArtworkStatus.INDEXED)
+        kept = queries.kept_vectors(session, collection.fingerprint, few, collection.dims)
+    written = [row for row in rows.values() if row.id in kept]
+    index.upsert([point_of(row, kept[row.id]) for row in written])
+    without = [one for one in rows if one not in kept]
+    if without:
+        with stores.sessions.begin() as session:
+            queries.mark_lost(session, without, LOST)
+    follow(stores, index, written)
+    return len(without)

@@ -1,0 +1,419 @@
+"""Calibration: what the votes mean, found out on the registered works alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import UUID
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from attribution.attributor import find_ours
+from attribution.calibrating import calibrate, calibrate_if_due, is_due
+from attribution.calibration import (
+    FEWEST_WORKS,
+    Asked,
+    Calibration,
+    Case,
+    Odds,
+    case_of,
+    fit,
+    judge,
+    together,
+    voice_names,
+)
+from attribution.catalog import queries
+from attribution.catalog.models import KeptCalibration
+from attribution.classifier import Statistics
+from attribution.classifier import fit as solve
+from attribution.config import Settings
+from attribution.images import read_image_file
+from attribution.services import Services, open_services
+from attribution.types import Attribution, Neighbour, Reason, Verdict
+from attribution.withdrawal import withdraw
+from tests.portfolios import ingest, portfolio
+
+ARTISTS = [UUID(int=number) for number in range(1, 9)]
+VOICES = voice_names(["classifier", "neighbours"], ["clip"])
+
+
+def a_case(rng: np.random.Generator, own: UUID | None) -> Case:
+    """Make up what the voices say: more for `own`, and more in agreement, than for the others."""
+    said = rng.normal(-3, 1, (len(ARTISTS), len(VOICES)))
+    if own is not None:
+        said[ARTISTS.index(own)] += rng.normal(2, 1)
+    return Case(tuple(ARTISTS), said, float(rng.normal(-1 if own else -3, 1)))
+
+
+def some_asked(works: int, seed: int = 0) -> list[Asked]:
+    """Make up works that were asked for."""
+    rng = np.random.default_rng(seed)
+    owners = [ARTISTS[number % len(ARTISTS)] for number in range(works)]
+    return [Asked(owner, a_case(rng, owner), a_case(rng, None)) for owner in owners]
+
+
+def calibration(works: int = 400) -> Calibration:
+    """Fit a calibration on made-up works."""
+    made = fit(some_asked(works), VOICES, 2)
+    assert made is not None
+    return made
+
+
+@given(st.integers(0, 1_000))
+def test_probabilities_sum_to_one(seed: int) -> None:
+    """The artists and nobody share all of the probability; p-values lie in (0, 1]."""
+    rng = np.random.default_rng(seed)
+
+    odds = calibration(40).odds(a_case(rng, ARTISTS[0]))
+
+    assert sum(odds.artists.values()) + odds.nobody == pytest.approx(1)
+    assert all(0 < value <= 1 for value in (odds.p_nobody, *odds.p_values.values()))
+
+
+def test_confidence_is_as_often_right_as_it_says() -> None:
+    """Of new images of the same kind, as many are right as the probabilities promise."""
+    made, rng = calibration(), np.random.default_rng(7)
+    owners = [ARTISTS[number % len(ARTISTS)] if number % 2 else None for number in range(4_000)]
+    odds = [made.odds(a_case(rng, owner)) for owner in owners]
+
+    best = [max(one.artists, key=lambda artist: one.artists[artist]) for one in odds]
+    promised = np.mean([one.artists[artist] for one, artist in zip(odds, best, strict=True)])
+    right = np.mean([artist == owner for artist, owner in zip(best, owners, strict=True)])
+    assert promised == pytest.approx(right, abs=0.03)
+    strangers = [one for one, owner in zip(odds, owners, strict=True) if owner is None]
+    assert np.mean([one.nobody for one in odds]) == pytest.approx(0.5, abs=0.03)
+    assert np.mean([one.p_nobody <= 0.1 for one in strangers]) == pytest.approx(0.1, abs=0.03)
+
+
+def test_the_set_of_likely_artists_holds_the_right_one() -> None:
+    """Nine of ten works by registered artists have their artist in the set."""
+    made, rng = calibration(), np.random.default_rng(8)
+    owners = [ARTISTS[number % len(ARTISTS)] for number in range(2_000)]
+
+    held = [owner in made.odds(a_case(rng, owner)).likely for owner in owners]
+
+    assert np.mean(held) == pytest.approx(0.9, abs=0.03)
+
+
+def test_more_from_a_voice_never_counts_against_an_artist() -> None:
+    """No weight is negative, whatever the works say: here they say the opposite."""
+    asked = [
+        Asked(one.artist, one.known and Case(one.known.artists, -one.known.said, 0.0), one.stranger)
+        for one in some_asked(100)
+    ]
+
+    made = fit(asked, VOICES, 2)
+
+    assert made is not None
+    assert (made.weights >= 0).all()
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        [],
+        some_asked(FEWEST_WORKS - 1),
+        [Asked(ARTISTS[0], one.known, one.stranger) for one in some_asked(100)],
+        [Asked(one.artist, None, one.stranger) for one in some_asked(100)],
+    ],
+    ids=["nothing", "few works", "one artist", "one work an artist"],
+)
+def test_with_too_little_there_is_no_number(asked: list[Asked]) -> None:
+    """Too few works, one artist, one work per artist: no calibration rather than a guess."""
+    assert fit(asked, VOICES, 2) is None
+
+
+def test_what_is_kept_says_the_same() -> None:
+    """A calibration from the database gives the same odds, but for rounding."""
+    made, case = calibration(), a_case(np.random.default_rng(3), ARTISTS[2])
+
+    again = Calibration.of_json(made.voices, made.as_json())
+
+    assert again.odds(case).artists == pytest.approx(made.odds(case).artists, abs=1e-3)
+
+
+def test_an_image_that_nothing_is_near() -> None:
+    """Without one artist to name, nobody has the whole probability."""
+    odds = calibration().odds(case_of({"classifier": {}, "neighbours": {}}, {"clip": []}))
+
+    assert (odds.nobody, odds.artists, odds.likely) == (1, {}, [])
+
+
+def test_a_big_portfolio_beside_a_small_one_is_defined() -> None:
+    """One artist with very many works beside artists with one: every share is finite."""
+    rng = np.random.default_rng(0)
+    owners = [ARTISTS[0]] * 5_000 + ARTISTS[1:]
+    rows = rng.normal(size=(len(owners), 12)).astype(np.float32)
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    classifier = solve(Statistics.of(owners, rows), {"clip": 12})
+    assert classifier is not None
+
+    for row, owner in ((rows[0], ARTISTS[0]), (rows[-1], ARTISTS[-1])):
+        shares = classifier.shares_without({"clip": row}, owner, [{"clip": row}])
+        assert sum(shares.values()) == pytest.approx(1)
+        assert np.isfinite(list(shares.values())).all()
+    assert shares[ARTISTS[-1]] == 0  # who has no other work
+
+
+def test_leaving_a_work_out_is_as_if_it_had_been_withdrawn() -> None:
+    """`shares_without` is what a classifier without these works says, up to centre and prior."""
+    rng = np.random.default_rng(1)
+    owners = [ARTISTS[number % 8] for number in range(2_000)]
+    hands = rng.normal(size=(8, 16))
+    rows = (hands[np.arange(2_000) % 8] + rng.normal(size=(2_000, 16))).astype(np.float32)
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    whole = solve(Statistics.of(owners, rows), {"clip": 16})
+    gone = [5, 13, 21]
+    left = np.setdiff1d(np.arange(2_000), gone)
+    rest = solve(Statistics.of([owners[row] for row in left], rows[left]), {"clip": 16})
+    assert whole is not None
+    assert rest is not None
+
+    asked = {"clip": rows[5]}
+    said = whole.shares_without(asked, owners[5], [{"clip": rows[row]} for row in gone])
+
+    assert said == pytest.approx(rest.shares(asked), abs=1e-3)
+    assert said[owners[5]] < whole.shares(asked)[owners[5]]
+
+
+def test_near_duplicates_in_a_set_count_once() -> None:
+    """Ten copies of one picture say no more than the picture; ten pictures do."""
+    odds = Odds({ARTISTS[0]: 0.6, ARTISTS[1]: 0.2}, 0.2, 0.04, {ARTISTS[0]: 0.5, ARTISTS[1]: 0.2})
+
+    one, copies = together([odds], [0]), together([odds] * 10, [0] * 10)
+    many = together([odds] * 10, list(range(10)))
+
+    assert copies.artists == pytest.approx(one.artists)
+    assert many.artists[ARTISTS[0]] > 0.9 > one.artists[ARTISTS[0]]
+    assert many.p_nobody == pytest.approx(0.08)  # twice the mean: they may all depend
+
+
+@pytest.mark.parametrize(
+    ("nobody", "p_nobody", "p_values", "verdict", "reasons"),
+    [
+        (0.05, 0.01, [0.6, 0.01], Verdict.ATTRIBUTED, ()),
+        (0.2, 0.2, [0.6, 0.01], Verdict.CANDIDATES, (Reason.UNKNOWN_ARTIST,)),
+        (0.2, 0.01, [0.6, 0.3], Verdict.CANDIDATES, (Reason.SEVERAL_ARTISTS,)),
+        (0.7, 0.4, [0.6, 0.3], Verdict.ABSTAIN, (Reason.UNKNOWN_ARTIST, Reason.SEVERAL_ARTISTS)),
+        (0.2, 0.01, [0.02, 0.01], Verdict.ABSTAIN, (Reason.SPACES_DISAGREE,)),
+    ],
+)
+def test_verdicts(
+    nobody: float,
+    p_nobody: float,
+    p_values: list[float],
+    verdict: Verdict,
+    reasons: tuple[Reason, ...],
+) -> None:
+    """One likely artist and no stranger is an attribution; the rest says what is missing."""
+    shares = dict(zip(ARTISTS, [(1 - nobody) * 0.8, (1 - nobody) * 0.2], strict=False))
+    odds = Odds(shares, nobody, p_nobody, dict(zip(ARTISTS, p_values, strict=False)))
+
+    assert judge(odds, known_works=20) == (verdict, reasons)
+
+
+def hands(folder: Path, artists: int = 8, works: int = 8) -> Path:
+    """Make portfolios in which an artist is a colour, and every work another pattern of it."""
+    rng = np.random.default_rng(5)
+    for artist in range(artists):
+        tint = rng.uniform(0.1, 1, 3)
+        for work in range(works):
+            cells = rng.uniform(40, 255, (8, 8, 1)) * tint
+            path = folder / f"artist-{artist}" / f"work-{work}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(cells.astype(np.uint8)).resize((96, 96), Image.Resampling.BOX).save(
+                path
+            )
+    return folder
+
+
+@pytest.fixture
+def services(tmp_path: Path) -> Iterator[Services]:
+    """Open a collection whose artists can be told apart; of each one work stays out."""
+    settings = Settings(home=tmp_path / "home", profile="stub")
+    with open_services(settings) as opened:
+        folder = hands(tmp_path / "p")
+        (tmp_path / "asked").mkdir()
+        for artist in folder.iterdir():
+            (artist / "work-0.png").rename(tmp_path / "asked" / f"{artist.name}.png")
+        ingest(opened, folder)
+        with opened.sessions.begin() as session:  # the queue may have begun one
+            queries.forget_calibration(session, opened.collection.fingerprint)
+        yield opened
+
+
+def kept(services: Services) -> KeptCalibration | None:
+    """Return the calibration as it is kept."""
+    with services.sessions() as session:
+        return queries.calibration_of(session, services.collection.fingerprint)
+
+
+def due(services: Services) -> bool:
+    """Tell whether a calibration is due."""
+    with services.sessions() as session:
+        return is_due(session, services.collection, services.settings.voters)
+
+
+def ask(services: Services, path: Path) -> Attribution:
+    """Attribute an image."""
+    return services.attributor.attribute(read_image_file(path))
+
+
+def test_an_answer_has_probabilities_once_calibrated(services: Services, tmp_path: Path) -> None:
+    """Before: shares, `not_calibrated`, no number. After: probabilities, and on what they rest."""
+    path = tmp_path / "asked" / "artist-3.png"
+    before = ask(services, path)
+    assert due(services)
+
+    assert calibrate_if_due(services, services.index) is not None
+
+    after = ask(services, path)
+    assert (before.confidence, before.artists[0].probability) == (None, None)
+    assert Reason.NOT_CALIBRATED in before.reasons
+    assert after.confidence is not None
+    assert after.confidence.calibrated.asked == 56
+    assert after.artists[0].slug == "artist-3"
+    total = sum(one.probability or 0 for one in after.artists) + after.confidence.nobody
+    assert total == pytest.approx(1, abs=0.05)  # of eight artists five are shown
+    assert services.attributor.recall(after.id) == after
+
+
+def test_a_calibration_is_made_anew_when_the_catalogue_changes(
+    services: Services, tmp_path: Path
+) -> None:
+    """Nothing changed: not due. One work of 56 more: not yet. A withdrawal: at once."""
+    calibrate_if_due(services, services.index)
+    assert not due(services)
+    assert calibrate_if_due(services, services.index) is None
+
+    (tmp_path / "more").mkdir()
+    (tmp_path / "asked" / "artist-3.png").rename(tmp_path / "more" / "work.png")
+    ingest(services, tmp_path / "more", artist="artist-3")
+    assert not due(services)
+
+    withdraw(services, services.index, "artist-7", reason="asked for")
+    assert due(services)
+    calibrate_if_due(services, services.index)
+    assert (made := kept(services)) is not None
+    assert made.artists == 7
+
+
+def test_a_calibration_after_a_withdrawal_is_as_if_never_added(
+    services: Services, tmp_path: Path
+) -> None:
+    """The numbers are a function of what is registered now: a withdrawn artist is in none."""
+    withdraw(services, services.index, "artist-7", reason="asked for")
+    calibrate(services, services.index, services.collection)
+    without = kept(services)
+
+    with open_services(Settings(home=tmp_path / "other", profile="stub")) as other:
+        for folder in sorted((tmp_path / "p").iterdir()):
+            if folder.name != "artist-7":
+                ingest(other, folder, artist=folder.name)
+        calibrate(other, other.index, other.collection)
+        never = kept(other)
+
+    assert without is not None
+    assert never is not None
+    numbers = ("weights", "nobody", "misfits", "strangers")
+    for name in numbers:
+        assert without.numbers[name] == pytest.approx(never.numbers[name], abs=1e-3)
+
+
+def test_a_catalogue_emptied_by_withdrawals_names_nobody(
+    services: Services, tmp_path: Path
+) -> None:
+    """No works, no numbers: the answer abstains and says why."""
+    calibrate_if_due(services, services.index)
+    for number in range(8):
+        withdraw(services, services.index, f"artist-{number}", reason="asked for")
+    calibrate_if_due(services, services.index)
+
+    answer = ask(services, tmp_path / "asked" / "artist-3.png")
+
+    assert answer.verdict is Verdict.ABSTAIN
+    assert (answer.artists, answer.confidence) == ((), None)
+    assert Reason.TOO_FEW_ARTISTS in answer.reasons
+
+
+def test_a_blank_image_is_nobodys(services: Services, tmp_path: Path) -> None:
+    """An image that shows nothing is attributed to nobody, whatever it is near."""
+    calibrate_if_due(services, services.index)
+    Image.new("RGB", (200, 200), "white").save(tmp_path / "blank.png")
+
+    answer = ask(services, tmp_path / "blank.png")
+
+    assert (answer.verdict, answer.reasons) == (Verdict.ABSTAIN, (Reason.LOW_QUALITY,))
+
+
+def test_works_that_are_all_alike_are_not_calibrated_on(tmp_path: Path) -> None:
+    """A series of one picture has no other picture to be known by: no number, no failure."""
+    folder = tmp_path / "p"
+    for artist in range(6):
+        (folder / f"artist-{artist}").mkdir(parents=True)
+        for work in range(8):
+            image = Image.linear_gradient("L").convert("RGB")
+            image.putpixel((work, artist), (255, 0, 0))
+            image.save(folder / f"artist-{artist}" / f"{work}.png")
+    with open_services(Settings(home=tmp_path / "home", profile="stub")) as services:
+        ingest(services, folder)
+
+        assert calibrate_if_due(services, services.index) is None
+        assert not due(services)  # it was looked at, and too little found
+
+
+def test_one_artist_alone_is_not_calibrated(tmp_path: Path) -> None:
+    """With one artist nobody can be told apart: the answer abstains."""
+    with open_services(Settings(home=tmp_path / "home", profile="stub")) as services:
+        ingest(services, portfolio(tmp_path / "p", artists=1, works=8))
+        calibrate_if_due(services, services.index)
+        hands(tmp_path / "q", artists=1, works=1)
+
+        answer = ask(services, tmp_path / "q" / "artist-0" / "work-0.png")
+
+        assert answer.verdict is Verdict.ABSTAIN
+        assert Reason.TOO_FEW_ARTISTS in answer.reasons
+
+
+def test_images_by_one_hand_get_one_answer(services: Services, tmp_path: Path) -> None:
+    """A set is surer than its images, and its near-duplicates count once."""
+    calibrate_if_due(services, services.index)
+    path = tmp_path / "asked" / "artist-3.png"
+    turned = tmp_path / "again.png"
+    Image.open(path).resize((120, 120)).save(turned)
+
+    found = services.attributor.attribute_set([read_image_file(one) for one in (path, turned)])
+
+    assert found.pictures == 1
+    assert found.artists[0].slug == "artist-3"
+    assert len(found.answers) == 2
+
+
+def test_findings_are_the_surest(services: Services, tmp_path: Path) -> None:
+    """Of known and strange images those that are ours are found, at the rate that is asked for."""
+    calibrate_if_due(services, services.index)
+    hands(tmp_path / "strange", artists=1, works=1)
+    answers = [ask(services, path) for path in sorted((tmp_path / "asked").iterdir())]
+
+    found = find_ours(answers, level=0.2)
+
+    assert found.images == 8
+    p_values = {one.id: one.confidence.p_nobody for one in answers if one.confidence}
+    others = set(p_values) - set(found.ours)
+    assert max((p_values[one] for one in found.ours), default=0) <= min(
+        (p_values[one] for one in others), default=1
+    )
+
+
+def test_neighbours_of_the_artist_rise_above_the_last() -> None:
+    """A voice for nearness: the best work's score above the last neighbour's, in tens."""
+    hits = [Neighbour(UUID(int=9), ARTISTS[0], 0.9, 1), Neighbour(UUID(int=8), ARTISTS[1], 0.4, 2)]
+
+    case = case_of({"neighbours": {ARTISTS[0]: 1.0}}, {"clip": hits})
+
+    assert case.artists == (ARTISTS[0], ARTISTS[1])
+    assert case.said[:, 1].tolist() == pytest.approx([5.0, 0.0])

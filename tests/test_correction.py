@@ -1,0 +1,413 @@
+"""Corrections: what was wrong is put right in catalogue, index, pictures and classifier alike."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+from sqlalchemy import update
+
+from attribution import correction
+from attribution.attributor import SearchQuery
+from attribution.audit import audit
+from attribution.catalog import queries
+from attribution.catalog.models import Artwork, ArtworkStatus, Change, artwork_id
+from attribution.catalog.queries import NewArtwork, NewClaim, Origin
+from attribution.config import Settings
+from attribution.errors import BackendUnavailable, BadInput, Conflict, NotAllowed, NotFound
+from attribution.images import read_image_file
+from attribution.reconcile import reconcile
+from attribution.services import Services, open_services
+from attribution.withdrawal import withdraw
+from ingest.reading import preview
+from ingest.sources import read_source
+from tests.portfolios import ingest, portfolio
+
+US = Origin("test", "a mistake")
+
+
+@pytest.fixture
+def services(tmp_path: Path) -> Iterator[Services]:
+    """Open a collection with three artists of four works each."""
+    settings = Settings(home=tmp_path / "home", profile="stub", keep_originals=True)
+    with open_services(settings) as opened:
+        ingest(opened, portfolio(tmp_path / "p"))
+        yield opened
+
+
+def a_work(services: Services, slug: str = "artist-1", title: str = "work-0") -> Artwork:
+    """Return a work of an artist."""
+    with services.sessions() as session:
+        artist = queries.artist_by_slug(session, slug)
+        works = queries.list_artworks(session, artist_id=artist.id).items
+    return next(work for work in works if work.title == title)
+
+
+def sizes(services: Services) -> dict[str, int]:
+    """Return how many works each artist has."""
+    with services.sessions() as session:
+        return {artist.slug: works for artist, works in queries.all_artists(session)}
+
+
+def words(services: Services, text: str) -> set[UUID]:
+    """Return the works that the letters of some words find."""
+    hits = services.attributor.search(SearchQuery(text=text)).hits
+    return {hit.id for hit in hits if "text" in hit.legs}
+
+
+def agree(services: Services) -> None:
+    """State that catalogue, index and classifier say the same."""
+    report = reconcile(services, services.index, repair=False)
+    assert report.is_clean, report
+
+
+def changes(services: Services) -> list[Change]:
+    """Return the record, the newest first."""
+    with services.sessions() as session:
+        return list(queries.list_changes(session).items)
+
+
+# ---- works --------------------------------------------------------------------------------------
+
+
+def test_a_correction_is_found_by_its_words_and_filters(services: Services) -> None:
+    """Title, tags, caption, year, licence: the new ones find the work, the old ones do not."""
+    work = a_work(services)
+    said = {"title": "harbour", "tags": ["fog"], "caption": "two boats", "year": 1901}
+
+    correction.correct(services, services.index, work.id, said | {"licence": "CC0-1.0"}, US)
+
+    assert words(services, "harbour") == words(services, "fog boats") == {work.id}
+    found = services.attributor.search(SearchQuery(text="fog", licences=("CC0-1.0",)))
+    assert [hit.id for hit in found.hits] == [work.id]
+    assert [(hit.title, hit.year) for hit in found.hits] == [("harbour", 1901)]
+    agree(services)
+
+
+def test_a_correction_is_recorded(services: Services) -> None:
+    """When, by which door, why, from what to what; what says the same changes nothing."""
+    work = a_work(services)
+    said = {"title": "harbour", "year": None}
+
+    made = correction.correct(services, services.index, work.id, said, US)
+    again = correction.correct(services, services.index, work.id, said, US)
+
+    assert made is not None
+    assert again is None
+    (change,) = changes(services)
+    assert (change.kind, change.artwork_id, change.origin) == ("correct", work.id, "test")
+    assert (change.before, change.after) == ({"title": "work-0"}, {"title": "harbour"})
+    assert change.reason == "a mistake"
+    assert change.completed_at is not None
+
+
+def test_a_withdrawal_wipes_the_record(services: Services) -> None:
+    """Nothing that described the work stays in what was corrected of it."""
+    work = a_work(services)
+    correction.correct(services, services.index, work.id, {"title": "harbour"}, US)
+
+    withdraw(services, services.index, str(work.id), reason="asked for")
+
+    (change,) = changes(services)
+    assert (change.before, change.after, change.reason) == ({}, {}, None)
+
+
+def test_consent_to_show_goes_and_comes_back(services: Services) -> None:
+    """The picture goes with the consent, and is made again from the kept original."""
+    work = a_work(services)
+
+    correction.correct(services, services.index, work.id, {"consent_display": False}, US)
+    assert not services.store.has_thumbnail(work.sha256)
+    correction.correct(services, services.index, work.id, {"consent_display": True}, US)
+
+    assert services.store.has_thumbnail(work.sha256)
+    agree(services)
+
+
+def test_what_may_not_be_corrected(services: Services) -> None:
+    """Unknown, withdrawn, on its way in, forbidden by its file, or nothing said at all."""
+    work, other = a_work(services), a_work(services, title="work-1")
+
+    def correct(one: UUID, **said: object) -> None:
+        correction.correct(services, services.index, one, said, US)
+
+    with pytest.raises(NotFound, match="00000001"):
+        correct(UUID(int=1), title="x")
+    with pytest.raises(BadInput, match="nothing to correct"):
+        correct(work.id)
+    with pytest.raises(BadInput, match="withdraw it"):
+        correct(work.id, consent_index=False)
+    rights = {"data_mining": "http://ns.useplus.org/ldf/vocab/DMI-PROHIBITED"}
+    with services.sessions.begin() as session:
+        session.execute(update(Artwork).where(Artwork.id == work.id).values(rights=rights))
+    with pytest.raises(NotAllowed, match="data mining: http"):
+        correct(work.id, consent_train=True)
+    withdraw(services, services.index, str(work.id), reason="asked for")
+    with pytest.raises(Conflict, match="was withdrawn"):
+        correct(work.id, title="x")
+    with services.sessions.begin() as session:
+        session.execute(
+            update(Artwork).where(Artwork.id == other.id).values(status=ArtworkStatus.PENDING)
+        )
+    with pytest.raises(Conflict, match="is being ingested"):
+        correct(other.id, title="x")
+    with pytest.raises(Conflict, match="is being ingested"):
+        correction.move(services, services.index, other.id, "artist-2", US)
+
+
+def test_what_was_interrupted_is_finished(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SQL has it already; asked again, or reconciled, the index follows."""
+    work = a_work(services)
+
+    def away(_: object) -> None:
+        raise BackendUnavailable("the index is away")
+
+    for finishing in ("asked again", "reconciled"):
+        with monkeypatch.context() as patch:
+            patch.setattr(services.index, "upsert", away)
+            with pytest.raises(BackendUnavailable):
+                correction.correct(services, services.index, work.id, {"title": finishing}, US)
+        assert words(services, finishing) == set()
+        assert reconcile(services, services.index, repair=False).unfinished_changes == 1
+
+        if finishing == "reconciled":
+            reconcile(services, services.index, repair=True)
+        else:
+            correction.correct(services, services.index, work.id, {"title": finishing}, US)
+
+        assert words(services, finishing) == {work.id}
+        agree(services)
+
+
+def test_the_last_writer_of_a_point_looks(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of two who correct a work at once, the index says in the end what SQL says."""
+    work, real = a_work(services), services.index.upsert
+
+    def meanwhile(points: list[object]) -> None:
+        monkeypatch.undo()
+        correction.correct(services, services.index, work.id, {"title": "second"}, US)
+        real(points)  # type: ignore[arg-type]  # what the first had read before
+
+    monkeypatch.setattr(services.index, "upsert", meanwhile)
+    correction.correct(services, services.index, work.id, {"title": "first"}, US)
+
+    assert words(services, "second") == {work.id}
+    assert words(services, "first") == set()
+
+
+def test_a_portfolio_ingested_again_corrects(services: Services, tmp_path: Path) -> None:
+    """What a row says otherwise is taken over, what it does not say stays; again, it is known."""
+    work = a_work(services)
+    correction.correct(services, services.index, work.id, {"licence": "CC0-1.0"}, US)
+    row = {"file_name": "work-0.png", "title": "harbour", "tags": ["fog"], "consent_train": "yes"}
+    (tmp_path / "p" / "artist-1" / "metadata.jsonl").write_text(json.dumps(row))
+
+    shown = preview(services, read_source(tmp_path / "p"))
+    first, again = (ingest(services, tmp_path / "p") for _ in range(2))
+
+    assert (shown.known, shown.corrected) == (12, 1)
+    assert (first.added, first.known, first.corrected) == (0, 12, 1)
+    assert (again.known, again.corrected) == (12, 0)
+    now = a_work(services, title="harbour")
+    assert (now.id, now.tags, now.licence, now.consent_train) == (work.id, ["fog"], "CC0-1.0", True)
+    assert words(services, "fog") == {work.id}
+    assert changes(services)[0].origin == f"ingest job {first.job}"
+    agree(services)
+
+
+def test_the_first_file_of_a_job_speaks_for_its_work(services: Services, tmp_path: Path) -> None:
+    """Copies of a file in one portfolio do not correct each other, in whatever batch they are."""
+    source = portfolio(tmp_path / "new", artists=1, works=30)
+    for name in ("work-0", "zz"):
+        data = (source / "artist-0" / "work-9.png").read_bytes()
+        (source / "artist-0" / f"{name}.png").write_bytes(data)
+    rows = [{"file_name": f"{name}.png", "title": name} for name in ("work-0", "work-9", "zz")]
+    table = source / "artist-0" / "metadata.jsonl"
+    table.write_text("\n".join(map(json.dumps, rows)))
+
+    for _ in range(2):
+        assert ingest(services, source, artist="late").corrected == 0
+        assert a_work(services, "late", "work-0").title == "work-0"
+
+
+def test_consent_to_show_comes_back_with_the_file(tmp_path: Path) -> None:
+    """Without a kept original the picture is made from the file that is ingested again."""
+    source = portfolio(tmp_path / "p", artists=1, works=1)
+    table = source / "artist-0" / "metadata.jsonl"
+    with open_services(Settings(home=tmp_path / "home", profile="stub")) as services:
+        for said in ("no", "yes"):
+            table.write_text(json.dumps({"file_name": "work-0.png", "consent_display": said}))
+            ingest(services, source)
+            work = a_work(services, "artist-0")
+            assert services.store.has_thumbnail(work.sha256) == (said == "yes")
+
+
+# ---- artists ------------------------------------------------------------------------------------
+
+
+def test_a_moved_work_is_the_others(services: Services, tmp_path: Path) -> None:
+    """Answers, filters, counts and classifier name the other artist; its claim is settled."""
+    work = a_work(services)
+    image = read_image_file(tmp_path / "p" / "artist-1" / "work-0.png")
+    with services.sessions.begin() as session:
+        two = queries.artist_by_slug(session, "artist-2")
+        queries.record_claims(session, [NewClaim(work.id, two.id, "here")])
+
+    correction.move(services, services.index, work.id, "artist-2", US)
+
+    assert sizes(services) == {"artist-0": 4, "artist-1": 3, "artist-2": 5}
+    answer = services.attributor.attribute(image)
+    assert answer.copy_of is not None
+    assert (answer.copy_of.slug, answer.copy_of.also_claimed_by) == ("artist-2", ())
+    found = services.attributor.search(SearchQuery(text="work", artists=("artist-2",)))
+    assert work.id in {hit.id for hit in found.hits}
+    agree(services)
+    with pytest.raises(Conflict, match="by 'artist-2' already"):
+        correction.move(services, services.index, work.id, "artist-2", US)
+    with pytest.raises(NotFound, match="did you mean"):
+        correction.move(services, services.index, work.id, "artist-9", US)
+    withdraw(services, services.index, "artist-0", reason="asked for")
+    with pytest.raises(Conflict, match="has withdrawn"):
+        correction.move(services, services.index, work.id, "artist-0", US)
+
+
+def test_merged_artists_are_one(services: Services, tmp_path: Path) -> None:
+    """Works, names, claims and receipts are the second's; the first slug and name lead there."""
+    forgotten = a_work(services, title="work-3")
+    withdraw(services, services.index, str(forgotten.id), reason="asked for")
+    ingest(services, tmp_path / "p" / "artist-2", artist="artist-1")
+    ingest(services, tmp_path / "p" / "artist-0", artist="artist-1")
+
+    correction.merge(services, services.index, "artist-1", "artist-2", US)
+
+    assert sizes(services) == {"artist-0": 4, "artist-2": 7}
+    with services.sessions() as session:
+        assert queries.artist_by_slug(session, "artist-1").slug == "artist-2"
+        own = queries.claims_for(session, [a_work(services, "artist-2", "work-2").id])
+        others = queries.claims_for(session, [a_work(services, "artist-0").id])
+        (receipt,) = queries.list_withdrawals(session).items
+        gone = queries.artwork_by_id(session, forgotten.id)
+    assert own == {}
+    assert [claim.artist.slug for (claims) in others.values() for claim in claims] == ["artist-2"]
+    assert receipt.artist_id == gone.artist_id
+    again = ingest(services, tmp_path / "p")
+    assert (again.known, again.conflicts, again.refused) == (11, 0, 1)
+    agree(services)
+
+
+def test_what_may_not_be_merged(services: Services, tmp_path: Path) -> None:
+    """Not into itself, not with one who has withdrawn, not while works are on their way in."""
+
+    def merge(slug: str, into: str) -> None:
+        correction.merge(services, services.index, slug, into, US)
+
+    with pytest.raises(Conflict, match="are one artist"):
+        merge("artist-1", "artist-1")
+    with services.sessions.begin() as session:
+        artist = queries.artist_by_slug(session, "artist-1")
+        digest = "ab" * 32
+        queries.add_artworks(session, [NewArtwork(artist.id, digest, digest, "0" * 16)])
+        queries.create_job(session, source=str(tmp_path))
+    with pytest.raises(Conflict, match=str(artwork_id("ab" * 32))):
+        merge("artist-1", "artist-2")
+    withdraw(services, services.index, "artist-0", reason="asked for")
+    with pytest.raises(Conflict, match="'artist-0' has withdrawn"):
+        merge("artist-2", "artist-0")
+    agree_but_jobs = sizes(services)
+    assert agree_but_jobs == {"artist-0": 0, "artist-1": 4, "artist-2": 4}
+
+
+def test_a_renamed_artist_is_found_by_both_names(services: Services, tmp_path: Path) -> None:
+    """Slug and works stay, the words of the index follow, the old folder is still theirs."""
+    correction.rename(services, services.index, "artist-1", "Zoë  Quill", US)
+
+    assert len(words(services, "zoe quill")) == 4
+    again = ingest(services, tmp_path / "p")
+    assert (again.known, again.conflicts, again.added) == (12, 0, 0)
+    correction.rename(services, services.index, "artist-1", "artist-1", US)
+    with services.sessions() as session:
+        shown = queries.artist_by_slug(session, "artist-1")
+    assert (shown.name, [alias.name for alias in shown.aliases]) == ("artist-1", ["Zoë Quill"])
+    with pytest.raises(Conflict, match="called 'artist-1' already"):
+        correction.rename(services, services.index, "artist-1", "artist-1", US)
+    with pytest.raises(Conflict, match="merge the two artists"):
+        correction.rename(services, services.index, "artist-1", "artist-2", US)
+
+
+def test_a_source_under_an_alias_is_obeyed(services: Services, tmp_path: Path) -> None:
+    """Who is known by another name corrects and withdraws under it."""
+    correction.confirm_alias(services, "artist-1", "Zoë", US)
+    rows = [
+        {"file_name": "work-0.png", "title": "harbour"},
+        {"file_name": "work-1.png", "consent_index": "no"},
+    ]
+    source = tmp_path / "p" / "artist-1"
+    (source / "metadata.jsonl").write_text("\n".join(map(json.dumps, rows)))
+
+    assert preview(services, read_source(source, artist="Zoë")).conflicts == 0
+    summary = ingest(services, source, artist="Zoë")
+
+    assert (summary.corrected, summary.refused, summary.conflicts) == (1, 1, 0)
+    assert sizes(services)["artist-1"] == 3
+    with pytest.raises(Conflict, match="a name of 'artist-1' already"):
+        correction.confirm_alias(services, "artist-1", "Zoë", US)
+    with pytest.raises(Conflict, match="already the name of 'artist-1'"):
+        correction.confirm_alias(services, "artist-2", "Zoë", US)
+
+
+# ---- any order ----------------------------------------------------------------------------------
+
+artists = st.sampled_from(["artist-0", "artist-1", "artist-2", "late"])
+steps = st.lists(
+    st.tuples(
+        st.sampled_from(["add", "correct", "move", "move", "merge", "withdraw"]),
+        st.integers(0, 11),
+        artists,
+        artists,
+    ),
+    min_size=1,
+    max_size=6,
+)
+
+
+@hypothesis_settings(
+    deadline=None, max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(steps)
+def test_any_history_counts_what_remains(
+    services: Services, tmp_path: Path, history: list[tuple[str, int, str, str]]
+) -> None:
+    """Add, correct, move, merge, withdraw in any order: sums, counts and points are a rebuild's."""
+    for what, number, slug, into in history:
+        with services.sessions() as session:
+            ids = [row.id for row in queries.list_artworks(session, status=None, limit=500).items]
+        try:
+            match what:
+                case "add":
+                    ingest(services, tmp_path / "p", artist=slug, reinstate=True)
+                case "correct":
+                    one = ids[number]
+                    correction.correct(services, services.index, one, {"title": slug}, US)
+                case "move":
+                    correction.move(services, services.index, ids[number], slug, US)
+                case "merge":
+                    correction.merge(services, services.index, slug, into, US)
+                case _:
+                    withdraw(services, services.index, str(ids[number]), reason="asked for")
+        except (Conflict, NotFound):
+            pass  # withdrawn, merged or not there yet: refused, and nothing has changed
+        found = audit(services, services.collection)
+        with services.sessions() as session:
+            indexed = queries.counts(session).indexed
+        assert (found.differences, found.works) == (0, indexed)
+    agree(services)
