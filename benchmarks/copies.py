@@ -18,7 +18,7 @@ from PIL import Image, ImageDraw, ImageOps
 from attribution.copies.observed import Observed
 from attribution.encoders.profiles import load_encoders
 from attribution.encoders.starter.works import partition, read_works
-from attribution.evaluation.copies import Copies, Registry, choose, measure
+from attribution.evaluation.copies import Copies, choose, measure
 from attribution.evaluation.lane import CatalogueLane, open_lane
 from attribution.evaluation.works import Ints, Labelled, Works, embed
 from attribution.images import read_image_file
@@ -45,7 +45,6 @@ def main() -> None:
     parser.add_argument("data", type=Path)
     parser.add_argument("--asked", type=int, default=400, help="Works asked for while absent.")
     parser.add_argument("--originals", type=int, default=40, help="Works for every attack.")
-    parser.add_argument("--distractors", type=int, default=120, help="Altered works without match.")
     parser.add_argument("--sheet", type=Path, help="Draw what was called a copy, to be looked at.")
     chosen = parser.parse_args()
     encoders = load_encoders("starter", device="cpu")
@@ -56,7 +55,7 @@ def main() -> None:
     print_absent(works, answers, len(registered))
     if chosen.sheet:
         draw(works, answers).save(chosen.sheet)
-    registry = fewer(choose(works, 0), chosen.originals, chosen.distractors)
+    registry = choose(works, 0, chosen.originals)
     with open_lane(works, registry.registered, encoders, progress) as lane:
         print_attacks(measure(works, registry, lane, 0, progress))
 
@@ -75,16 +74,6 @@ def halves(works: Works, asked: int) -> tuple[Ints, Ints]:
     groups = rng.permutation(np.unique(works.group))
     is_in = np.isin(works.group, groups[: len(groups) // 2])
     return np.flatnonzero(is_in), np.sort(rng.permutation(np.flatnonzero(~is_in))[:asked])
-
-
-def fewer(registry: Registry, originals: int, distractors: int) -> Registry:
-    """Alter at most so many works."""
-    rng = np.random.default_rng(2)
-    return Registry(
-        registry.registered,
-        np.sort(rng.permutation(registry.originals)[:originals]),
-        np.sort(rng.permutation(registry.distractors)[:distractors]),
-    )
 
 
 def ask_absent(works: Works, lane: CatalogueLane, asked: Ints) -> list[Absent]:

@@ -296,7 +296,7 @@ def test_attacks_cover_the_protocol() -> None:
 
 def test_copies(works: Works) -> None:
     """Light attacks are found, strangers are not, and each attack has its figure."""
-    registry = choose(works, 0)
+    registry = choose(works, 0, originals=3)
     with open_lane(works, registry.registered, [StubEncoder()], lambda *_: None) as lane:
         found = measure(works, registry, lane, 0, lambda *_: None)
 
@@ -326,7 +326,8 @@ def test_lane_knows_bytes_and_pixels(works: Works, tmp_path: Path) -> None:
 def evaluated(data: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Json, Path]:
     """Run the command once: its JSON, and the folder that it wrote."""
     home = tmp_path_factory.mktemp("home")
-    done = lawful(home, "evaluate", str(data), "--seeds", "2", "--out", str(home / "out"), "--json")
+    asked = ("--seeds", "2", "--originals", "1", "--out", str(home / "out"), "--json")
+    done = lawful(home, "evaluate", str(data), *asked)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout), home / "out"
 

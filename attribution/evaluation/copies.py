@@ -17,7 +17,7 @@ from attribution.evaluation.works import Ints, Progress, Works
 from attribution.images import CheckedImage, read_image, read_image_file
 
 ORIGINALS = 80  # works that are altered, each by every attack
-DISTRACTORS = 240  # altered works that are not registered, one attack each
+DISTRACTORS = 3  # for each of these, an altered work that is not registered, one attack each
 SCENES = 40  # unregistered works to paste into
 SHOWN = 10  # answers of a query, as in DISC21
 BATCH = 32
@@ -68,14 +68,14 @@ class Registry:
     distractors: Ints
 
 
-def choose(works: Works, seed: int) -> Registry:
-    """Leave a fifth of the lineages out of the registry; alter one work a lineage."""
+def choose(works: Works, seed: int, originals: int = ORIGINALS) -> Registry:
+    """Leave a fifth of the lineages out of the registry; alter one work of so many lineages."""
     rng = np.random.default_rng(seed)
     groups = rng.permutation(np.unique(works.group))
     outside = np.isin(works.group, groups[: max(1, len(groups) // 5)])
     firsts = np.unique(works.group, return_index=True)[1]
-    altered = rng.permutation(firsts[~outside[firsts]])[:ORIGINALS]
-    distractors = rng.permutation(firsts[outside[firsts]])[:DISTRACTORS]
+    altered = rng.permutation(firsts[~outside[firsts]])[:originals]
+    distractors = rng.permutation(firsts[outside[firsts]])[: DISTRACTORS * originals]
     return Registry(np.flatnonzero(~outside), np.sort(altered), np.sort(distractors))
 
 
