@@ -36,8 +36,8 @@ TITLES = {
     "set_size90": "… mean size of the set",
     "coverage95": "conformal coverage at 0.95",
     "set_size95": "… mean size of the set",
-    "attributed": "known works attributed to one artist",
-    "attributed_right": "… of all that is attributed, rightly",
+    "attributed": "attributed, of the known",
+    "attributed_right": "… rightly, of all",
     "fdr10": "realised FDR at 0.10",
     "p_uniform_ks": "strangers' p-values, KS",
 }

@@ -33,6 +33,7 @@ from attribution.images import CheckedImage, lineages
 from attribution.index.vector_index import VectorIndex
 from attribution.panel import Opinion, Panel
 from attribution.ports import Encoder, TextEncoder
+from attribution.trained import TrainedVoter
 from attribution.types import (
     Attribution,
     Candidate,
@@ -76,7 +77,7 @@ class SearchQuery:
 class Attributor:
     """Answers questions about images from one collection."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  what it is put together from
         self,
         sessions: sessionmaker[Session],
         encoders: Sequence[Encoder],
@@ -85,6 +86,7 @@ class Attributor:
         profile: str,
         fingerprint: str,
         voters: Collection[str] = (voting.NEIGHBOURS, voting.CLASSIFIER),
+        trained: TrainedVoter | None = None,
     ) -> None:
         self._sessions = sessions
         self._encoders = encoders
@@ -93,7 +95,7 @@ class Attributor:
         self._profile = profile
         self._fingerprint = fingerprint
         dims = {name: width for one in encoders for name, width in one.info.vectors.items()}
-        self._panel = Panel(sessions, fingerprint, dims, voters)
+        self._panel = Panel(sessions, fingerprint, dims, voters, trained)
 
     def attribute(self, image: CheckedImage, *, limit: int = 5) -> Attribution:
         """Rank the artists an image most resembles, with the works that speak for each.
@@ -342,9 +344,9 @@ def _confidence(opinion: Opinion) -> Confidence | None:
 def _notes(searched: Searched, opinion: Opinion) -> Iterator[str]:
     if searched.artists < voting.FEWEST_ARTISTS:
         yield f"only {searched.artists} artists are registered: nobody can stand out among so few"
-    if searched.works and not opinion.is_complete:
-        yield "the classifier is not made yet (`lawful reconcile --repair`): neighbours alone"
-    elif searched.works and opinion.odds is None:
+    if searched.works:
+        yield from opinion.silent
+    if searched.works and opinion.odds is None:
         yield (
             f"not calibrated: probabilities need {FEWEST_WORKS} works by {FEWEST_ARTISTS} "
             f"artists with several pictures each (`lawful calibrate`)"

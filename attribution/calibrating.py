@@ -25,7 +25,7 @@ from attribution.catalog.models import KeptCalibration
 from attribution.classifier import fit as solve
 from attribution.images import NEAR_BITS, hamming
 from attribution.index.vector_index import VectorIndex
-from attribution.panel import Absent, Neighbours, ask_absent, voices_of
+from attribution.panel import Absent, Neighbours, ask_absent, calibrated, voices_of
 from attribution.services import Stores
 from attribution.types import Probe, Vector, Where
 
@@ -51,14 +51,14 @@ def calibrate(
     `stopping()` is true; then nothing has changed.
     """
     encoders, dims = collection.fingerprint, collection.dims
-    voters, started = stores.settings.voters, time.monotonic()
+    voters, started = calibrated(stores.settings.voters), time.monotonic()
     with stores.sessions() as session:
         stamp = stamp_of(session, encoders)
         artists, works = queries.searchable(session)
         sample = queries.works_to_ask_for(session, encoders, SAMPLE)
         statistics = queries.statistics_of(session, encoders, sum(dims.values()))
         sizes = queries.portfolio_sizes(session)
-    classifier = solve(statistics, dims) if stamp and sample else None
+    classifier = solve(statistics, dims) if stamp and sample and voters else None
     asked: list[Asked] = []
     if classifier is not None:
         asker = _Asker(stores, index, collection)
@@ -70,7 +70,7 @@ def calibrate(
                 return None
             progress(done, len(sample))
     voices = voices_of(voters, dims)
-    found = fit(asked, voices, len(set(voters)))
+    found = fit(asked, voices, len(voters))
     made = KeptCalibration(
         fingerprint=encoders,
         made_at=now(),

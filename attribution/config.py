@@ -42,10 +42,13 @@ class Settings(BaseSettings):
     broker_url: str = ""  # redis://… of Celery workers; empty: jobs run in the process at hand
     profile: str = "starter"  # a name, or the path of a TOML file with encoders of your own
     device: str = "cpu"  # "cpu", "cuda", "cuda:1", "mps"
-    voters: Annotated[list[Literal["neighbours", "classifier"]], Field(min_length=1)] = [
+    voters: Annotated[list[Literal["neighbours", "classifier", "trained"]], Field(min_length=1)] = [
         "neighbours",
         "classifier",
     ]  # who names artists; evidence and copies come from the neighbours in any case
+    trained: Path = Field(
+        default_factory=lambda known: known["home"] / "trained"
+    )  # the folder of the gradient-trained classifier; one that all processes reach
     batch_size: Annotated[int, Field(ge=1, le=1024)] = 32  # images per call of an encoder
 
     opted_out: Literal["protect", "refuse"] = "protect"  # files that say no to AI training
@@ -71,7 +74,9 @@ class Settings(BaseSettings):
 
     debug: bool = False  # show where an unexpected error comes from
 
-    @field_validator("home", "qdrant_url", "storage_url", "trust_anchors", "sign_cert", "sign_key")
+    @field_validator(
+        "home", "qdrant_url", "storage_url", "trained", "trust_anchors", "sign_cert", "sign_key"
+    )
     @classmethod
     def _without_tilde(cls, place: Place) -> Place:
         """Expand `~`, which a shell leaves alone within quotes and in `.env`."""

@@ -20,6 +20,7 @@ from attribution.catalog import queries
 from attribution.catalog.models import KeptCalibration
 from attribution.classifier import Classifier
 from attribution.fitted import Fitted
+from attribution.trained import TrainedVoter
 from attribution.types import CalibrationState, Neighbour, Vector, Vote
 
 Neighbours = Mapping[str, Sequence[Neighbour]]
@@ -33,7 +34,7 @@ class Opinion:
     votes: tuple[Vote, ...]
     odds: Odds | None  # None: not calibrated
     calibrated: CalibrationState | None
-    is_complete: bool  # whether every voter that is switched on could speak
+    silent: tuple[str, ...]  # which voters that are switched on could not speak, and why
 
 
 class Panel:
@@ -45,11 +46,13 @@ class Panel:
         fingerprint: str,
         dims: Mapping[str, int],
         voters: Collection[str],
+        trained: TrainedVoter | None = None,
     ) -> None:
         self._sessions = sessions
         self._fingerprint = fingerprint
-        self._voters = frozenset(voters)
+        self._voters = calibrated(voters)
         self._voices = voices_of(voters, dims)
+        self._trained = trained
         self._fitted = Fitted(sessions, fingerprint, dims)
         self._lock = Lock()
         self._kept: tuple[CalibrationState, Calibration] | None = None
@@ -63,13 +66,26 @@ class Panel:
         """Return the opinion on an image with these vectors, neighbours, and portfolio sizes."""
         classifier = self._fitted.current() if voting.CLASSIFIER in self._voters else None
         votes, case = hear(self._voters, vectors, neighbours, sizes, classifier)
-        is_complete = classifier is not None or voting.CLASSIFIER not in self._voters
-        kept = self._calibration() if is_complete else None
+        trained = self._trained.current() if self._trained else None
+        if trained is not None:
+            votes = voting.join_votes(
+                votes,
+                trained.shares(vectors),
+                voter=voting.TRAINED,
+                weight=voting.TRAINED_WEIGHT,
+            )
+        silent = []
+        if self._trained and trained is None:
+            silent.append("the trained classifier is not made yet (`lawful train classifier`)")
+        if voting.CLASSIFIER in self._voters and classifier is None:
+            silent.append("the classifier is not made yet (`lawful reconcile --repair`)")
+            return Opinion(tuple(votes), None, None, tuple(silent))
+        kept = self._calibration()
         if kept is None:
-            return Opinion(tuple(votes), None, None, is_complete)
+            return Opinion(tuple(votes), None, None, tuple(silent))
         odds = kept[1].odds(case)
         votes.sort(key=lambda vote: (-odds.artists.get(vote.artist_id, 0.0), vote.artist_id))
-        return Opinion(tuple(votes), odds, kept[0], is_complete)
+        return Opinion(tuple(votes), odds, kept[0], tuple(silent))
 
     def _calibration(self) -> tuple[CalibrationState, Calibration] | None:
         """Return the last calibration; None where there is none for these voters."""
@@ -126,10 +142,19 @@ def ask_absent(
     return Asked(artist, known, _case(voters, absent.without_artist, cast, others))
 
 
+def calibrated(voters: Collection[str]) -> frozenset[str]:
+    """Return those voters that a calibration speaks of.
+
+    They can be asked about a registered work as if it were not there. What was trained by gradients
+    cannot: it weighs in the shares, and in no probability.
+    """
+    return frozenset(voters) & {voting.NEIGHBOURS, voting.CLASSIFIER}
+
+
 def voices_of(voters: Collection[str], spaces: Collection[str]) -> tuple[str, ...]:
-    """Return the voices of these voters: nearness is the neighbours' to tell."""
+    """Return the voices of the calibrated ones: nearness is the neighbours' to tell."""
     near = sorted(spaces) if voting.NEIGHBOURS in voters else []
-    return voice_names(sorted(voters), near)
+    return voice_names(sorted(calibrated(voters)), near)
 
 
 def state_of(row: KeptCalibration) -> CalibrationState:

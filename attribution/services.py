@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from sqlalchemy.orm import Session, sessionmaker
 
+from attribution import voting
 from attribution.attributor import Attributor
 from attribution.catalog import queries
 from attribution.catalog.database import Database, connect
@@ -26,6 +27,7 @@ from attribution.index.vector_index import VectorIndex
 from attribution.ports import Encoder
 from attribution.provenance import load_trust_anchors
 from attribution.storage import Store
+from attribution.trained import TrainedVoter
 
 log = logging.getLogger(__name__)
 
@@ -116,6 +118,7 @@ def open_services(settings: Settings) -> Iterator[Services]:
                     profile=settings.profile,
                     fingerprint=collection.fingerprint,
                     voters=settings.voters,
+                    trained=_trained(stores, collection),
                 ),
             )
 
@@ -183,6 +186,13 @@ def _collection(stores: Stores, encoders: tuple[Encoder, ...]) -> Collection:
         f"({print_of[:12]}); set LAWFUL_PROFILE={known.profile}, make the collection anew "
         f"with `lawful reindex --profile {settings.profile}`, or use another LAWFUL_HOME"
     )
+
+
+def _trained(stores: Stores, collection: Collection) -> TrainedVoter | None:
+    """Return the third voter where the settings name it."""
+    if voting.TRAINED not in stores.settings.voters:
+        return None
+    return TrainedVoter(stores.sessions, collection.fingerprint, stores.settings.trained)
 
 
 def _check_index(stores: Stores, index: VectorIndex) -> None:

@@ -23,8 +23,9 @@ from attribution.types import Neighbour, Vote
 
 SPACE_WEIGHTS: Mapping[str, float] = {"clip": 1.0, "vae_style": 0.5, "vae_layout": 0.25}
 NEAREST = 50  # works asked for in each space
-NEIGHBOURS, CLASSIFIER = "neighbours", "classifier"  # the voters
+NEIGHBOURS, CLASSIFIER, TRAINED = "neighbours", "classifier", "trained"  # the voters
 CLASSIFIER_WEIGHT = 0.5  # its part of the vote
+TRAINED_WEIGHT = 1 / 3  # its part where it votes too: all three alike
 NAMED = 50  # artists that the classifier may name by itself
 TEMPERATURE = 1.0
 DAMPING = 0.3
@@ -64,26 +65,31 @@ def cast_votes(
 
 
 def join_votes(
-    votes: Sequence[Vote], shares: Mapping[UUID, float], *, weight: float = CLASSIFIER_WEIGHT
+    votes: Sequence[Vote],
+    shares: Mapping[UUID, float],
+    *,
+    voter: str = CLASSIFIER,
+    weight: float = CLASSIFIER_WEIGHT,
 ) -> list[Vote]:
-    """Mix the neighbours' votes with the classifier's shares, each summing to 1; best first.
+    """Mix votes that were cast with the shares of one more voter, each summing to 1; best first.
 
     (1 - w) v + w s, a linear opinion pool (Stone 1961): what each voter gave can be told apart, and
     a voter that knows nothing only flattens. Without votes, or without shares, the other one
-    decides alone. Artists that only the classifier names are left out behind its first few.
+    decides alone. Artists that only the new voter names are left out behind its first few.
     """
     if not shares:
         return list(votes)
     weight = weight if votes else 1.0
     by_artist = {vote.artist_id: vote for vote in votes}
+    cast = votes[0].voters if votes else {}
     first = nlargest(NAMED, shares, key=lambda artist: (shares[artist], artist))
     joined = []
     for artist in {*by_artist, *first}:
         vote = by_artist.get(artist, Vote(artist, 0.0, {}, (), {}))
-        neighbours, classifier = (1 - weight) * vote.share, weight * shares.get(artist, 0.0)
+        parts = {name: (1 - weight) * vote.voters.get(name, 0.0) for name in cast}
+        parts[voter] = weight * shares.get(artist, 0.0)
         spaces = {space: (1 - weight) * part for space, part in vote.spaces.items()}
-        parts = {CLASSIFIER: classifier} | ({NEIGHBOURS: neighbours} if votes else {})
-        joined.append(Vote(artist, neighbours + classifier, spaces, vote.works, parts))
+        joined.append(Vote(artist, sum(parts.values()), spaces, vote.works, parts))
     return _best_first(joined)
 
 

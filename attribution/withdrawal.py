@@ -7,7 +7,7 @@ finished by asking again, or by `reconcile`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -20,6 +20,8 @@ from attribution.catalog.models import ArtworkStatus, Withdrawal
 from attribution.errors import BadInput
 from attribution.index.vector_index import VectorIndex
 from attribution.services import Stores
+from attribution.training.cache import CACHE, forget
+from attribution.training.checkpoint import read_facts
 from attribution.types import Where
 
 AT_ONCE = 1_000  # works in one statement
@@ -57,6 +59,7 @@ def finish(stores: Stores, index: VectorIndex, withdrawal_id: UUID) -> Withdrawa
         for _, sha256 in few:
             kept = stores.store.forget(sha256)
             originals, thumbnails = originals + kept[0], thumbnails + kept[1]
+    cached = forget(stores.settings.trained / CACHE, set(works.values()))
     index.flush()
     left = {
         "points": sum(len(index.vectors(few)) for few in _few(list(works))),
@@ -73,6 +76,7 @@ def finish(stores: Stores, index: VectorIndex, withdrawal_id: UUID) -> Withdrawa
             ("points", points),
             ("originals", originals),
             ("thumbnails", thumbnails),
+            ("cached vectors", cached),
         ):
             removed[name] = removed.get(name, 0) + count
         after = _counts(session, index, request.artist_id)
@@ -81,6 +85,7 @@ def finish(stores: Stores, index: VectorIndex, withdrawal_id: UUID) -> Withdrawa
             "after": after,
             "left": left,
             "statistics": statistics,
+            "trained": _seen(stores, works),
         }
         if not any(left.values()):
             request.completed_at = now()
@@ -160,6 +165,17 @@ def _proof(stores: Stores) -> dict[str, Any]:
             return {"after": _digest(session), "equals a rebuild": None}
     found = audit(stores, live)
     return {"after": found.digest, "works": found.works, "equals a rebuild": not found.differences}
+
+
+def _seen(stores: Stores, works: Collection[UUID]) -> dict[str, Any] | None:
+    """Return how many of the works the trained classifier has seen, which it cannot forget."""
+    try:
+        facts = read_facts(stores.settings.trained)
+    except BadInput as error:
+        return {"unreadable": str(error)}
+    if facts is None:
+        return None
+    return {"weights": facts.weights, "works seen": facts.has_seen(works)}
 
 
 def _few(rows: Sequence[T]) -> list[Sequence[T]]:

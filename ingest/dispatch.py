@@ -16,6 +16,8 @@ log = logging.getLogger(__name__)
 
 LIST_UPLOAD = "ingest.list_upload"
 RUN_BATCH = "encode.run_batch"
+TRAIN = "encode.train_classifier"
+PROGRESS = "PROGRESS"  # the state of a training that is under way
 PUBLISHING = {"max_retries": 2, "interval_start": 0.1, "interval_max": 0.5}
 
 

@@ -80,17 +80,20 @@ class Row:
 NO_ROW = Row("", {})
 
 
-def read_source(path: Path, *, artist: str | None = None) -> Iterator[SourceItem]:
+def read_source(
+    path: Path, *, artist: str | None = None, granted: Sequence[str] = GRANTED_BY_DEFAULT
+) -> Iterator[SourceItem]:
     """Return the works of a folder or manifest, in a stable order, refused ones among them.
 
-    `artist` names the artist of every work. Raises NotFound for a path that does not exist,
+    `artist` names the artist of every work, `granted` the purposes that a work which says nothing
+    about them grants. Raises NotFound for a path that does not exist,
     BadInput for a source without works, one in which nothing has an artist, or a table that cannot
     be read; a table deep in a folder when it is reached.
     """
     if _is_folder(path):
-        items = _folder(path, artist)
+        items = _folder(path, artist, granted)
     elif path.is_file() and path.suffix.lower() in MANIFESTS:
-        items = _manifest(path, artist)
+        items = _manifest(path, artist, granted)
     else:
         raise BadInput(
             f"{path} is neither a folder nor a manifest ({', '.join(MANIFESTS)}); "
@@ -123,17 +126,18 @@ def _is_folder(path: Path) -> bool:
     return path.is_dir()
 
 
-def _folder(root: Path, artist: str | None) -> Iterator[SourceItem]:
+def _folder(root: Path, artist: str | None, granted: Sequence[str]) -> Iterator[SourceItem]:
     rows: dict[Path, Row] = {}  # those whose files are still to come, by path below the root
     for path, is_folder, refused in _walk(root):
         if is_folder and refused is None:
             rows |= _rows_about(root, path)
         elif path.suffix.lower() not in NOT_WORKS and path.name != "Thumbs.db":
             folders = path.parts if is_folder else path.parent.parts
-            yield _item(root / path, rows.pop(path, NO_ROW), artist, folders[:1], refused)
+            row = rows.pop(path, NO_ROW)
+            yield _item(root / path, row, artist, folders[:1], refused, granted)
     for path, row in rows.items():
         refused = f"{row.where}: there is no such picture"
-        yield _item(root / path, row, artist, path.parent.parts[:1], refused)
+        yield _item(root / path, row, artist, path.parent.parts[:1], refused, granted)
 
 
 def _walk(root: Path) -> Iterator[tuple[Path, bool, str | None]]:
@@ -173,11 +177,11 @@ def _rows_about(root: Path, folder: Path) -> dict[Path, Row]:
     return rows
 
 
-def _manifest(manifest: Path, artist: str | None) -> Iterator[SourceItem]:
+def _manifest(manifest: Path, artist: str | None, granted: Sequence[str]) -> Iterator[SourceItem]:
     folder, real_folder = manifest.parent, manifest.parent.resolve()
     for row in _rows(manifest, manifest.name):
         path = folder / row.name
-        yield _item(path, row, artist, (), _refusal(path, real_folder))
+        yield _item(path, row, artist, (), _refusal(path, real_folder), granted)
 
 
 def _refusal(path: Path, root: Path) -> str | None:
@@ -203,7 +207,12 @@ def _leads_to_folder(path: Path) -> bool:
 
 
 def _item(
-    path: Path, row: Row, artist: str | None, folders: Sequence[str], refused: str | None
+    path: Path,
+    row: Row,
+    artist: str | None,
+    folders: Sequence[str],
+    refused: str | None,
+    granted: Sequence[str],
 ) -> SourceItem:
     """Make an item; what is wrong with its row alone is its refusal."""
     values, name, title = row.values, "", one_line(path.stem) or "untitled"
@@ -220,7 +229,7 @@ def _item(
             year=_year(values),
             licence=_text(values, "licence", "license"),
             source=_text(values, "source"),
-            consent=_consent(values),
+            consent=_consent(values, granted),
             said=_said_of(values),
             refused=refused,
         )
@@ -360,13 +369,13 @@ def _year(values: Mapping[str, Any]) -> int | None:
     return year if abs(year) <= LAST_YEAR else None
 
 
-def _consent(values: Mapping[str, Any]) -> tuple[str, ...]:
+def _consent(values: Mapping[str, Any], default: Sequence[str]) -> tuple[str, ...]:
     """Return the purposes granted: what the row says, else the default; nothing is guessed."""
     granted = []
     for purpose in PURPOSES:
         said = (_text(values, f"consent_{purpose}") or "").lower()
         if said and said not in TRUE | FALSE:
             raise BadInput(f"its consent_{purpose} is {said!r}; say yes or no")
-        if said in TRUE or (said not in FALSE and purpose in GRANTED_BY_DEFAULT):
+        if said in TRUE or (said not in FALSE and purpose in default):
             granted.append(purpose)
     return tuple(granted)

@@ -7,12 +7,14 @@ Queues are by kind: `ingest` for what reads and unpacks, `encode` for what needs
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import asdict
 from typing import Any, Protocol
 from uuid import UUID
 
-from celery import Celery
+from celery import Celery, Task
 
 from attribution.calibrating import calibrate_if_due
 from attribution.catalog import queries
@@ -21,11 +23,12 @@ from attribution.errors import BackendUnavailable, NotFound
 from attribution.reconcile import reconcile
 from attribution.services import Services, Stores, open_collection
 from ingest import pipeline
-from ingest.dispatch import LIST_UPLOAD, RUN_BATCH
+from ingest.dispatch import LIST_UPLOAD, PROGRESS, RUN_BATCH, TRAIN
 from ingest.uploads import list_upload
 
 log = logging.getLogger(__name__)
 
+TOLD_EVERY_S = 1.0  # how far a training is
 SWEEP = "maintenance.sweep"
 RECONCILE = "maintenance.reconcile"
 CALIBRATE = "maintenance.calibrate"
@@ -53,6 +56,26 @@ class Runtime(Protocol):
         ...
 
 
+class _TimeIsUpError(Exception):
+    """A task has run for as long as one message may; another one goes on."""
+
+
+class _Telling:
+    """Progress of a task for whoever waits for it; ends the task when its time is up."""
+
+    def __init__(self, task: Task[..., Any], until: float, stopping: Callable[[], bool]) -> None:
+        self._task, self._until, self._stopping = task, until, stopping
+        self._told = 0.0
+
+    def __call__(self, what: str, done: int, total: int) -> None:
+        moment = time.monotonic()
+        if moment > self._until or self._stopping():
+            raise _TimeIsUpError
+        if moment - self._told >= TOLD_EVERY_S:
+            self._told = moment
+            self._task.update_state(state=PROGRESS, meta={"what": what, "done": done, "of": total})
+
+
 def register(
     app: Celery,
     runtime: Runtime,
@@ -75,6 +98,18 @@ def register(
     @app.task(name=RUN_BATCH, **BACKEND_TRIES)
     def run_batch(job_id: str, number: int) -> None:
         pipeline.run_batch(runtime.services(), (UUID(job_id), number), stopping=stopping)
+
+    @app.task(name=TRAIN, bind=True, **BACKEND_TRIES)
+    def train(self: Task[..., dict[str, Any]], plan: dict[str, Any]) -> dict[str, Any]:
+        from ingest.training import Plan, train_classifier
+
+        stores = runtime.stores()
+        slice_s = stores.settings.batch_time_limit_s / 2  # beyond the whole it would be killed
+        try:
+            tell = _Telling(self, time.monotonic() + slice_s, stopping)
+            return asdict(train_classifier(stores, Plan.of(plan), progress=tell))
+        except _TimeIsUpError:  # it goes on from its last epoch
+            raise self.retry(countdown=0, max_retries=None) from None
 
     @app.task(name=SWEEP, shared=False)
     def sweep() -> int:

@@ -85,11 +85,13 @@ def test_help_is_light() -> None:
         "demo",
         "evaluate",
         "train-starter",
+        "train classifier",
+        "export-dataset",
     ],
 )
 def test_every_command_shows_an_example(home: Path, command: str) -> None:
     """`--help` of a command ends with something to type."""
-    done = lawful(home, command, "--help")
+    done = lawful(home, *command.split(), "--help")
 
     assert done.returncode == 0
     assert f"lawful {command}" in done.stdout

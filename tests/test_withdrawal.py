@@ -78,6 +78,7 @@ def test_a_work_is_gone_everywhere(services: Services) -> None:
         "points": 1,
         "originals": 1,
         "thumbnails": 1,
+        "cached vectors": 0,
     }
     assert (receipt["before"]["works"], receipt["after"]["works"]) == (12, 11)
     assert (receipt["before"]["points"], receipt["after"]["points"]) == (12, 11)

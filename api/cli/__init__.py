@@ -24,6 +24,7 @@ from api.cli import (
     models,
     operate,
     serve,
+    train,
 )
 from api.cli.common import INTERRUPTED, UNEXPECTED, plain, settings_from_environment
 from attribution.errors import LawfulError
@@ -64,6 +65,8 @@ app.command()(catalog.artists)
 app.command()(demo.demo)
 app.command()(evaluate.evaluate)
 app.add_typer(credentials.app, name="credentials")
+app.add_typer(train.app, name="train")
+app.command()(train.export_dataset)
 app.add_typer(models.app, name="models")
 app.command()(models.train_starter)
 

@@ -146,14 +146,14 @@ def _show(console: Console, report: Report, out: Path | None) -> None:
     table = Table(box=None, pad_edge=False)
     table.add_column("mean, 95 % interval", no_wrap=True)
     for name in report.systems:
-        table.add_column(name, min_width=11)
+        table.add_column(name, min_width=9)
     for measure, title in TITLES.items():
         cells = []
         for name, system in report.systems.items():
             found = system.measures[measure]
             mean = shown(found.mean)
             bold = f"[bold]{mean}[/]" if winners.get(measure) == name else mean
-            cells.append(f"{bold} [dim]{shown(found.low)}…{shown(found.high)}[/]")
+            cells.append(f"{bold} [dim]{found.low:.2f}…{found.high:.2f}[/]")
         table.add_row(title, *cells)
     console.print(table)
     if report.copies:

@@ -122,6 +122,11 @@ def withdraw(
     console.print(table)
     proof = receipt.get("statistics", {})
     console.print(f"classifier: {FORGOTTEN[proof.get('equals a rebuild')]}")
+    if seen := (receipt.get("trained") or {}).get("works seen"):
+        console.print(
+            f"trained classifier: it has seen {seen} of these works and cannot forget them; "
+            f"train it anew, or delete the folder LAWFUL_TRAINED"
+        )
     if any(receipt["left"].values()):
         raise Conflict(f"not everything could be removed: {receipt['left']}; run the same again")
 

@@ -145,21 +145,19 @@ def _ranking(answer: Attribution) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 1))
     table.add_column("  #", justify="right")
     table.add_column("artist, and works that speak for it", overflow="fold")
-    if answer.confidence:
-        table.add_column("chance", justify="right")
-    table.add_column("share", justify="right")
+    table.add_column("chance" if answer.confidence else "share", justify="right")
     for space in spaces:
         table.add_column(space, justify="right", no_wrap=True)
     for number, artist in enumerate(answer.artists, 1):
         name = f"[bold]{escape(plain(artist.name))}[/]"
-        chance = [] if artist.probability is None else [f"[bold]{artist.probability:.0%}[/]"]
-        table.add_row(str(number), name, *chance, f"{artist.score:.0%}")
+        sure = artist.score if artist.probability is None else artist.probability
+        table.add_row(str(number), name, f"[bold]{sure:.0%}[/]")
         voters = " + ".join(f"{name} {part:.0%}" for name, part in sorted(artist.voters.items()))
-        table.add_row("", f"  [dim]{voters}[/]")
+        table.add_row("", f"  [dim]vote {artist.score:.0%}: {voters}[/]")
         for work in artist.works:
             similarities = (f"{work.similarity[space]:.2f}" for space in spaces)
             title = f"  {escape(plain(work.title or work.id))}"
-            table.add_row("", title, *("" for _ in chance), "", *similarities)
+            table.add_row("", title, "", *similarities)
     return table
 
 

@@ -7,9 +7,9 @@ imported by the functions that use it.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, get_args
 
 import numpy as np
 
@@ -17,95 +17,62 @@ from attribution.evaluation.metrics import Floats
 from attribution.evaluation.splits import hold_out
 from attribution.evaluation.systems import CONTENT, Answer, Indexed, nearest_works
 from attribution.evaluation.works import Ints
+from attribution.training.network import joined, start
+from attribution.training.recipe import Recipe, Scaling
+from attribution.training.run import Run
+from attribution.training.trainer import Examples, train
 from attribution.types import Matrix
 
 if TYPE_CHECKING:
     import torch
 
-HEADS = 3
-HIDDEN = 512
 EPOCHS = 200
-PATIENCE = 20  # epochs without a better validation
-BATCH = 64
-RATES = (3e-4, 1e-3, 3e-3)
-DROPOUTS = (0.2, 0.5)
+SCALINGS: tuple[Scaling, ...] = get_args(Scaling)
+RATES = (1e-3, 3e-3)
+DROPOUTS = (0.5, 0.8)
+DECAYS = (0.1, 1.0)
 STRENGTHS = (1.0, 10.0, 100.0, 1_000.0, 10_000.0)  # C, as scikit-learn writes it
-
-
-def digits(artist: Ints, artists: int) -> tuple[Ints, int]:
-    """Return each artist's number as HEADS digits, shape (n, HEADS), and their base ⌈n^(1/3)⌉."""
-    base = max(2, next(b for b in range(1, artists + 2) if b**HEADS >= artists))
-    powers = base ** np.arange(HEADS - 1, -1, -1)
-    return artist[:, None] // powers % base, base
-
-
-@dataclass(frozen=True)
-class Trained:
-    """A network with its inputs' mean and spread."""
-
-    network: torch.nn.Module
-    centre: Floats
-    spread: Floats
-    base: int
 
 
 class Seed:
     """B0: an MLP on the concatenated vectors of all spaces, with three heads of artist codes.
 
-    The loss is the sum of the heads' cross entropies, an artist's logit the sum of the logarithms
-    of its three digits' probabilities, and "known" the largest of these.
+    `attribution.training` as it is; "known" is the largest of the artists' scores.
     """
 
     def __init__(self) -> None:
-        self.rate, self.dropout, self.epochs = RATES[1], DROPOUTS[0], EPOCHS // 4
+        self.recipe = Recipe(epochs=EPOCHS)
 
     def tune(self, indexed: Indexed, seed: int) -> None:
-        """Choose rate, dropout and epochs by hits on held-out lineages, then by their loss."""
+        """Choose scaling and rate, then dropout and decay, and epochs, on held-out lineages.
+
+        By hits, then by loss.
+        """
         fitted, held = hold_out(indexed.artist, indexed.group, seed)
         if not len(held):
             return
         best = (-1.0, -math.inf)
-        for rate in RATES:
-            for dropout in DROPOUTS:
-                self.rate, self.dropout, self.epochs = rate, dropout, EPOCHS
-                trials = self._train(indexed, fitted, held, seed)
-                if trials[:2] > best:
-                    best, chosen = trials[:2], (rate, dropout, trials[2])
-        self.rate, self.dropout, self.epochs = chosen
+        chosen = self.recipe
+        for scaling in SCALINGS:
+            for rate in RATES:
+                trial = replace(self.recipe, scaling=scaling, rate=rate, seed=seed)
+                best, chosen = max((best, chosen), _tried(indexed, fitted, held, trial), key=_first)
+        for dropout in DROPOUTS:
+            for decay in DECAYS:
+                trial = replace(chosen, dropout=dropout, weight_decay=decay, epochs=EPOCHS)
+                best, chosen = max((best, chosen), _tried(indexed, fitted, held, trial), key=_first)
+        self.recipe = chosen
 
     def fit(self, indexed: Indexed, artists: int, seed: int) -> None:
         """Train on all works for the chosen number of epochs."""
         self._indexed, self._artists = indexed, artists
-        self._trained = _prepare(indexed, artists, self.dropout, seed)
-        for _ in _epochs(self._trained, indexed, artists, self.rate, seed, self.epochs):
-            pass
+        self._network = _train(indexed, artists, replace(self.recipe, seed=seed)).network
 
     def answer(self, queries: Mapping[str, Matrix]) -> Answer:
         """Answer with the sums of the heads' logarithms; works by the cosine of the inputs."""
-        scores = _scores(self._trained, _joined(queries), self._artists)
-        works = nearest_works(_joined(queries), _joined(self._indexed.vectors))
+        scores = self._network.scores(joined(queries), self._artists)
+        works = nearest_works(joined(queries), joined(self._indexed.vectors))
         return Answer(scores, scores.max(1), works)
-
-    def _train(
-        self, indexed: Indexed, fitted: Ints, held: Ints, seed: int
-    ) -> tuple[float, float, int]:
-        """Return (hits, minus loss, epochs) at the best epoch: most hits, then smallest loss."""
-        part, truth = indexed.take(fitted), indexed.artist[held]
-        rows = _joined(indexed.take(held).vectors)
-        trained = _prepare(part, indexed.artists, self.dropout, seed)
-        best, best_epoch = (-1.0, -math.inf), 0
-        steps = _epochs(trained, part, indexed.artists, self.rate, seed, self.epochs)
-        for epoch in steps:
-            scores = _scores(trained, rows, indexed.artists)
-            found = (
-                float((scores.argmax(1) == truth).mean()),
-                float(scores[np.arange(len(truth)), truth].mean()),
-            )
-            if found > best:
-                best, best_epoch = found, epoch
-            elif epoch - best_epoch >= PATIENCE:
-                break
-        return (*best, best_epoch)
 
 
 class Logistic:
@@ -148,69 +115,26 @@ class Logistic:
         return Answer(scores, scores.max(1), works)
 
 
-def _joined(vectors: Mapping[str, Matrix]) -> Matrix:
-    return np.concatenate([vectors[space] for space in sorted(vectors)], axis=1)
+Tried = tuple[tuple[float, float], Recipe]
+"""How good the best epoch of a recipe was, and the recipe with so many epochs."""
 
 
-def _prepare(indexed: Indexed, artists: int, dropout: float, seed: int) -> Trained:
-    import torch
-
-    rows = _joined(indexed.vectors)
-    _, base = digits(indexed.artist, artists)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        network = torch.nn.Sequential(
-            torch.nn.Linear(rows.shape[1], HIDDEN),
-            torch.nn.ReLU(),
-            torch.nn.Dropout(dropout),
-            torch.nn.Linear(HIDDEN, HEADS * base),
-        )
-    return Trained(network, rows.mean(0), np.maximum(rows.std(0), 1e-6), base)
+def _tried(indexed: Indexed, fitted: Ints, held: Ints, recipe: Recipe) -> Tried:
+    part, asked = indexed.take(fitted), indexed.take(held)
+    validation = Examples(joined(asked.vectors), asked.artist)
+    run = _train(part, indexed.artists, recipe, validation)
+    return run.history[run.best_epoch - 1].rank, replace(recipe, epochs=run.best_epoch)
 
 
-def _epochs(
-    trained: Trained, indexed: Indexed, artists: int, rate: float, seed: int, epochs: int
-) -> Iterator[int]:
-    """Train, yielding the number of every epoch that was done."""
-    import torch
-    from torch.nn import functional
-
-    rows = _inputs(trained, _joined(indexed.vectors))
-    codes = torch.from_numpy(digits(indexed.artist, artists)[0])
-    optimizer = torch.optim.Adam(trained.network.parameters(), lr=rate)
-    order = torch.Generator().manual_seed(seed)
-    for epoch in range(1, epochs + 1):
-        trained.network.train()
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed * EPOCHS + epoch)  # of the dropout
-            shuffled = torch.randperm(len(rows), generator=order)
-            for batch in torch.split(shuffled, BATCH):
-                outputs = trained.network(rows[batch]).view(-1, HEADS, trained.base)
-                loss = functional.cross_entropy(
-                    outputs.transpose(1, 2), codes[batch], reduction="none"
-                ).sum(1)
-                optimizer.zero_grad()
-                loss.mean().backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
-                optimizer.step()
-        trained.network.eval()
-        yield epoch
+def _first(tried: Tried) -> tuple[float, float]:
+    return tried[0]
 
 
-def _scores(trained: Trained, rows: Matrix, artists: int) -> Floats:
-    import torch
-
-    with torch.inference_mode():
-        outputs = trained.network(_inputs(trained, rows)).view(-1, HEADS, trained.base)
-        parts = outputs.log_softmax(2).double().numpy()
-    codes, _ = digits(np.arange(artists), artists)
-    scores: Floats = sum(parts[:, head, codes[:, head]] for head in range(HEADS))
-    return scores
-
-
-def _inputs(trained: Trained, rows: Matrix) -> torch.Tensor:
-    import torch
-
-    return torch.from_numpy(((rows - trained.centre) / trained.spread).astype(np.float32))
+def _train(indexed: Indexed, artists: int, recipe: Recipe, held: Examples | None = None) -> Run:
+    examples = Examples(joined(indexed.vectors), indexed.artist)
+    dims = {space: matrix.shape[1] for space, matrix in indexed.vectors.items()}
+    network = start(examples.rows, dims, artists, recipe)
+    return train(network, examples, recipe, artists=artists, held=held)
 
 
 def _regress(rows: Floats, artist: Ints, artists: int, strength: float) -> Floats:

@@ -146,6 +146,12 @@ from attribution.catalog.queries.statistics import (
     statistics_stamp,
     times_mended,
 )
+from attribution.catalog.queries.training import (
+    TrainingWork,
+    artists_with_works,
+    refusing_works,
+    training_works,
+)
 from attribution.catalog.queries.withdrawals import (
     buried_works,
     bury_works,
@@ -172,6 +178,7 @@ __all__ = [
     "Origin",
     "Page",
     "Stamp",
+    "TrainingWork",
     "add_alias",
     "add_artworks",
     "add_batches",
@@ -183,6 +190,7 @@ __all__ = [
     "artist_by_slug",
     "artists_by_id",
     "artists_to_change",
+    "artists_with_works",
     "artwork_by_id",
     "artwork_row",
     "artworks_by_id",
@@ -266,6 +274,7 @@ __all__ = [
     "record_claims",
     "record_outcomes",
     "recount",
+    "refusing_works",
     "reinstate",
     "release_all",
     "rename_artist",
@@ -278,6 +287,7 @@ __all__ = [
     "statistics_stamp",
     "sweep",
     "times_mended",
+    "training_works",
     "unfinished_changes",
     "unfinished_jobs",
     "unfinished_withdrawals",

@@ -1,0 +1,237 @@
+"""What a classifier is trained on, gathered: from the catalogue, a folder or a dataset.
+
+From the catalogue every indexed work whose consent grants training, by its kept vectors. From
+outside, naming a folder or dataset is saying that its works may train; left out is what says no
+itself (`consent_train: no`, a data-mining opt-out in the file) and what was withdrawn here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from typing import Literal
+from uuid import UUID
+
+import numpy as np
+
+from attribution.catalog import queries
+from attribution.catalog.database import snapshot
+from attribution.catalog.models import ArtworkStatus, artwork_id
+from attribution.encoders.profiles import fingerprint, load_encoders
+from attribution.errors import BackendUnavailable, BadImage, BadInput, NotFound
+from attribution.evaluation.systems import Indexed
+from attribution.evaluation.works import Progress, encode
+from attribution.images import CheckedImage, lineages, read_file, read_image
+from attribution.ports import Encoder
+from attribution.services import Stores
+from attribution.training.cache import CACHE, Cache, Encoded
+from ingest.datasets import DatasetOptions, is_dataset, read_dataset
+from ingest.sources import GRANTED_BY_DEFAULT, read_source
+
+log = logging.getLogger(__name__)
+
+CATALOGUE = "catalogue"
+PAGE = 1_000  # rows of the catalogue at a time
+NO_IMAGE, SAYS_NO = "no usable image", "says no to training"
+WITHDRAWN, CLOSED = "withdrawn here", "by an artist who has withdrawn here"
+NOT_GRANTED, NO_VECTORS = "consent does not grant training", "no kept vectors"
+TWICE = "the same file twice"
+
+
+@dataclass(frozen=True)
+class Gathered:
+    """Works by artists 0 … n-1, who are called `labels`: ids of the catalogue, or names."""
+
+    works: Indexed
+    ids: tuple[UUID, ...]  # of the works, by their bytes
+    labels: tuple[str, ...]
+    named_by: Literal["id", "name"]
+    profile: str
+    fingerprint: str
+    left_out: dict[str, int]
+
+
+@dataclass
+class _Basket:
+    """Works as they come in."""
+
+    files: list[Encoded] = field(default_factory=list)
+    ids: list[UUID] = field(default_factory=list)
+    labels: list[str] = field(default_factory=list)
+    left_out: Counter[str] = field(default_factory=Counter)
+    known: set[UUID] = field(default_factory=set)
+
+    def add(self, file: Encoded, work: UUID, label: str) -> None:
+        self.known.add(work)
+        self.files.append(file)
+        self.ids.append(work)
+        self.labels.append(label)
+
+
+@dataclass(frozen=True)
+class _Source:
+    """One picture from outside: who made it, and how to get its bytes."""
+
+    artist: str
+    read: Callable[[], bytes]
+
+
+def gather(
+    stores: Stores, data: str, options: DatasetOptions, limit: int | None, progress: Progress
+) -> Gathered:
+    """Gather at most `limit` works, encoding what is not encoded yet.
+
+    `data` is "catalogue", a folder or manifest as `lawful ingest` takes it, or a dataset. Raises
+    BadInput where no work may train, NotFound for what does not exist.
+    """
+    if data == CATALOGUE:
+        return _from_catalogue(stores, limit, progress)
+    basket = _Basket()
+    encoders = load_encoders(stores.settings.profile, device=stores.settings.device)
+    made_by = fingerprint(encoders)
+    cache = Cache(stores.settings.trained / CACHE / made_by[:12])
+    sources = _sources(stores, data, options, basket)
+    while few := list(islice(sources, stores.settings.batch_size)):
+        _take(stores, few, encoders, cache, basket)
+        progress("encoding", len(basket.files), limit or 0)
+        if limit is not None and len(basket.files) >= limit:
+            break
+    return _gathered(basket, limit, data, "name", (stores.settings.profile, made_by))
+
+
+def _from_catalogue(stores: Stores, limit: int | None, progress: Progress) -> Gathered:
+    basket, after = _Basket(), None
+    with snapshot(stores.sessions) as session:
+        live = queries.live_collection(session)
+        if live is None:
+            raise NotFound("there is no collection yet; begin with `lawful ingest FOLDER`")
+        if refusing := queries.refusing_works(session):
+            basket.left_out[NOT_GRANTED] = refusing
+        while page := queries.training_works(session, after=after, limit=PAGE):
+            after = page[-1].id
+            kept = queries.kept_vectors(
+                session, live.fingerprint, [work.id for work in page], live.dims
+            )
+            for work in page:
+                if work.id not in kept:
+                    basket.left_out[NO_VECTORS] += 1
+                    continue
+                file = Encoded("", int(work.phash, 16), forbidden=False, vectors=kept[work.id])
+                basket.add(file, work.id, str(work.artist_id))
+            progress("reading", len(basket.files), 0)
+            if limit is not None and len(basket.files) >= limit:
+                break
+    return _gathered(basket, limit, CATALOGUE, "id", (live.profile, live.fingerprint))
+
+
+def _sources(
+    stores: Stores, data: str, options: DatasetOptions, basket: _Basket
+) -> Iterator[_Source]:
+    """Yield what may train as far as the source tells."""
+    if is_dataset(data):
+        for picture in read_dataset(data, options):
+            yield _Source(picture.artist, partial(bytes, picture.data))
+        return
+    for item in read_source(Path(data), granted=(*GRANTED_BY_DEFAULT, "train")):
+        if item.refused is not None:
+            basket.left_out[NO_IMAGE] += 1
+        elif "train" not in item.consent:
+            basket.left_out[SAYS_NO] += 1
+        else:
+            yield _Source(item.artist, partial(read_file, item.path, stores.limits))
+
+
+def _take(
+    stores: Stores,
+    few: Sequence[_Source],
+    encoders: Sequence[Encoder],
+    cache: Cache,
+    basket: _Basket,
+) -> None:
+    """Read some pictures, encode those that are new, and put those that may train in the basket."""
+    artists: dict[str, str] = {}
+    fresh: list[CheckedImage] = []
+    for source in few:
+        try:
+            data = source.read()
+            sha256 = hashlib.sha256(data).hexdigest()
+            if sha256 in artists or artwork_id(sha256) in basket.known:
+                basket.left_out[TWICE] += 1
+                continue
+            if cache.get(sha256) is None:
+                fresh.append(read_image(data, stores.limits))
+            artists[sha256] = source.artist
+        except (BadImage, NotFound):
+            basket.left_out[NO_IMAGE] += 1
+    _encode(encoders, fresh, cache)
+    with stores.sessions() as session:
+        gone = queries.artworks_by_sha256(session, artists, status=ArtworkStatus.WITHDRAWN)
+        withdrawn = {row.sha256 for row in gone}
+        closed = queries.closed_artists(session, set(artists.values()))
+    for sha256, artist in artists.items():
+        file = cache.get(sha256)
+        if file is None:
+            basket.left_out[NO_IMAGE] += 1
+        elif file.forbidden:
+            basket.left_out[SAYS_NO] += 1
+        elif sha256 in withdrawn:
+            basket.left_out[WITHDRAWN] += 1
+        elif artist in closed:
+            basket.left_out[CLOSED] += 1
+        else:
+            basket.add(file, artwork_id(sha256), artist)
+
+
+def _encode(encoders: Sequence[Encoder], images: Sequence[CheckedImage], cache: Cache) -> None:
+    """Encode pictures into the cache, one by one where several fail: one alone is to blame."""
+    if not images:
+        return
+    try:
+        vectors = encode(encoders, images)
+    except (BackendUnavailable, MemoryError):
+        raise
+    except Exception:
+        if len(images) > 1:
+            for image in images:
+                _encode(encoders, [image], cache)
+            return
+        log.warning("%s cannot be encoded", images[0].facts.sha256, exc_info=True)
+        return
+    cache.add(
+        [
+            Encoded(
+                image.facts.sha256,
+                int(image.facts.phash, 16),
+                "train" in image.facts.forbids,
+                {space: rows[number] for space, rows in vectors.items()},
+            )
+            for number, image in enumerate(images)
+        ]
+    )
+
+
+def _gathered(
+    basket: _Basket,
+    limit: int | None,
+    data: str,
+    named_by: Literal["id", "name"],
+    profile: tuple[str, str],
+) -> Gathered:
+    files, ids, names = basket.files[:limit], basket.ids[:limit], basket.labels[:limit]
+    if not files:
+        reasons = "; ".join(f"{count}: {why}" for why, count in basket.left_out.items())
+        raise BadInput(f"no work of {data} may train ({reasons or 'it is empty'})")
+    labels, artist = np.unique(names, return_inverse=True)
+    vectors = {
+        space: np.stack([file.vectors[space] for file in files]) for space in files[0].vectors
+    }
+    group = lineages(np.array([file.phash for file in files], np.uint64))
+    works = Indexed(vectors, artist.astype(np.int64), group)
+    left_out = dict(basket.left_out)
+    return Gathered(works, tuple(ids), tuple(labels.tolist()), named_by, *profile, left_out)
