@@ -21,6 +21,7 @@ from api.routes import (
     changes,
     health,
     ingest_jobs,
+    non_copies,
     search,
     withdrawals,
 )
@@ -69,6 +70,7 @@ def create_app(settings: Settings) -> FastAPI:
         changes,
         attributions,
         calibration,
+        non_copies,
         search,
     ):
         first.include_router(part.router)

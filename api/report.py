@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import base64
+import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from PIL import Image
 
 from api.overlay import draw_overlay
-from api.wording import REASONS, VERDICTS
+from api.wording import REASONS, VERDICTS, claim, how_copied
 from attribution.catalog import queries
 from attribution.errors import NotFound
 from attribution.images import CheckedImage, thumbnail
@@ -29,6 +31,12 @@ class Page:
     works: Mapping[UUID, bytes | None]  # None: no picture was kept; missing: not to be shown
     overlays: Mapping[str, bytes]  # by slug: the image, with what speaks for the artist
 
+    @property
+    def sizes(self) -> tuple[tuple[int, int], tuple[int, int]]:
+        """The sides of the image and of the work that it copies, in pixels as shown."""
+        copied = self.works.get(self.answer.copy_of.id) if self.answer.copy_of else None
+        return _size(self.picture), _size(copied or self.picture)
+
 
 def make_page(
     services: Services,
@@ -39,6 +47,7 @@ def make_page(
 ) -> Page:
     """Collect the pictures of one answer; works without display consent stay unseen."""
     works = [work.id for artist in answer.artists for work in artist.works]
+    works += [answer.copy_of.id] if answer.copy_of else []
     with services.sessions() as session:
         rows = queries.artworks_by_id(session, works)
     pictures = {
@@ -56,7 +65,7 @@ def render_report(pages: Sequence[Page], *, title: str = "Attribution report") -
     environment = Environment(
         loader=PackageLoader("api"), autoescape=True, undefined=StrictUndefined
     )
-    environment.filters["data_uri"] = _data_uri
+    environment.filters |= {"data_uri": _data_uri, "claim": claim, "how_copied": how_copied}
     return environment.get_template("report.html").render(
         pages=pages, title=title, verdicts=VERDICTS, reasons=REASONS
     )
@@ -71,3 +80,8 @@ def _thumbnail(services: Services, sha256: str) -> bytes | None:
 
 def _data_uri(webp: bytes) -> str:
     return "data:image/webp;base64," + base64.b64encode(webp).decode("ascii")
+
+
+def _size(picture: bytes) -> tuple[int, int]:
+    with Image.open(io.BytesIO(picture), formats=("WEBP",)) as opened:
+        return opened.size

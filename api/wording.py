@@ -1,10 +1,10 @@
-"""What verdicts and their reasons are called, wherever a person reads them."""
+"""What verdicts, their reasons and copies are called, wherever a person reads them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-from attribution.types import Reason, Verdict
+from attribution.types import CopyKind, CopyMatch, Overlap, Reason, Verdict
 
 VERDICTS: Mapping[Verdict, str] = {
     Verdict.COPY: "copy",
@@ -21,3 +21,34 @@ REASONS: Mapping[Reason, str] = {
     Reason.LOW_QUALITY: "the image is blank or tiny",
     Reason.NOT_CALIBRATED: "not calibrated: shares of the vote, no probabilities",
 }
+UPRIGHT_DEGREES = 1.0
+CLAIMS = {
+    CopyKind.SAME_IMAGE: "the same image as",
+    CopyKind.ALTERED_COPY: "an altered copy of",
+    CopyKind.NEAR_IDENTICAL: "near-identical to, and so a copy of this work or of its series:",
+    None: "a copy of",  # in an answer of before
+}
+
+
+def claim(copy: CopyMatch) -> str:
+    """Say what is claimed: "an altered copy of", to be followed by the work's title."""
+    return CLAIMS[copy.kind]
+
+
+def how_copied(copy: CopyMatch) -> str:
+    """Say what speaks for it: "mirrored, shows 49% of the work; 97% of the strokes agree"."""
+    if copy.kind is CopyKind.SAME_IMAGE or copy.overlap is None or copy.agreement is None:
+        if copy.match == "perceptual":  # an answer of before
+            return f"{copy.distance} of 64 bits of the perceptual hash differ"
+        return f"the same {copy.match}"
+    return f"{_changes(copy.overlap)}; {copy.agreement:.0%} of the strokes agree"
+
+
+def _changes(overlap: Overlap) -> str:
+    turned = overlap.turned_degrees
+    parts = [
+        "mirrored" if overlap.is_mirrored else "",
+        f"turned by {turned:.0f}°" if abs(turned) > UPRIGHT_DEGREES else "",
+        f"shows {overlap.shown:.0%} of the work",
+    ]
+    return ", ".join(part for part in parts if part)

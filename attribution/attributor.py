@@ -27,8 +27,9 @@ from attribution.calibration import (
 )
 from attribution.catalog import queries
 from attribution.catalog.models import Artwork, ArtworkStatus
+from attribution.copies.finder import CopyFinder, FoundCopy
 from attribution.errors import BadInput
-from attribution.images import CheckedImage, hamming, lineages
+from attribution.images import CheckedImage, lineages
 from attribution.index.vector_index import VectorIndex
 from attribution.panel import Opinion, Panel
 from attribution.ports import Encoder, TextEncoder
@@ -59,7 +60,6 @@ ANSWER = TypeAdapter(Attribution)
 """Attribution to JSON and back; what is recorded is what was shown."""
 
 WORKS_PER_ARTIST = 3
-NEAR_COPY_BITS = 6  # of 64; docs/benchmarks.md has the distances of copies and of other works
 
 
 @dataclass(frozen=True)
@@ -91,6 +91,7 @@ class Attributor:
         self._sessions = sessions
         self._encoders = encoders
         self._index = index
+        self._copies = CopyFinder(sessions, encoders, index)
         self._profile = profile
         self._fingerprint = fingerprint
         dims = {name: width for one in encoders for name, width in one.info.vectors.items()}
@@ -113,7 +114,7 @@ class Attributor:
             raise BadInput("a set needs at least one image")
         found = [self._attribute(image, limit) for image in images]
         hashes = [int(image.facts.phash, 16) for image in images]
-        pictures = lineages(np.array(hashes, np.uint64)).tolist()
+        pictures = lineages(np.array(hashes, np.uint64)[:, None]).tolist()
         answers, differing = tuple(answer for answer, _ in found), len(set(pictures))
         odds = [opinion.odds for _, opinion in found if opinion.odds is not None]
         if len(odds) < len(found):
@@ -163,11 +164,12 @@ class Attributor:
     def _attribute(self, image: CheckedImage, limit: int) -> tuple[Attribution, Opinion]:
         vectors = self._encode(image)
         neighbours = self._index.neighbours(Probe(vectors), limit=voting.NEAREST)
+        copied = self._copies.find(image, neighbours)
         with self._sessions.begin() as session:
             rows = queries.artworks_by_id(session, _ids(neighbours), status=ArtworkStatus.INDEXED)
             sizes = {row.artist.id: row.artist.works for row in rows.values()}
             opinion = self._panel.ask(vectors, _known(neighbours, rows), sizes)
-            copy = self._find_copy(session, image, rows)
+            copy = _copy(session, copied)
             searched = self._searched(session)
             verdict, reasons = self._verdict(session, image, copy, opinion, searched)
             answer = Attribution(
@@ -214,30 +216,6 @@ class Attributor:
                 vectors[f"{space}_image"] = encoder.encode([query.image.rgb])[space][0]
                 using[f"{space}_image"] = space
         return Probe(vectors, text=text, using=using)
-
-    def _find_copy(
-        self,
-        session: Session,
-        image: CheckedImage,
-        near: Mapping[UUID, Artwork],
-    ) -> CopyMatch | None:
-        """Look for the same bytes, the same pixels, then a small perceptual distance.
-
-        The last is asked of the nearest works only: a copy that no space brings near is out of
-        reach of a 64-bit hash as well.
-        """
-        facts, indexed = image.facts, ArtworkStatus.INDEXED
-        if rows := queries.artworks_by_sha256(session, [facts.sha256], status=indexed):
-            return _copy(session, rows[0], match="bytes", distance=0)
-        if rows := queries.artworks_by_pixel_sha256(session, [facts.pixel_sha256], status=indexed):
-            return _copy(session, rows[0], match="pixels", distance=0)
-        distance, _, work = min(
-            ((hamming(facts.phash, row.phash), row.id, row) for row in near.values()),
-            default=(NEAR_COPY_BITS + 1, None, None),
-        )
-        if work is None or distance > NEAR_COPY_BITS:
-            return None
-        return _copy(session, work, match="perceptual", distance=distance)
 
     def _verdict(
         self,
@@ -375,16 +353,27 @@ def _notes(searched: Searched, opinion: Opinion) -> Iterator[str]:
         )
 
 
-def _copy(session: Session, work: Artwork, *, match: str, distance: int) -> CopyMatch:
+def _copy(session: Session, found: FoundCopy | None) -> CopyMatch | None:
+    """Say what is known of the work that an image copies; None if it was withdrawn meanwhile."""
+    if found is None:
+        return None
+    work = queries.artworks_by_id(session, [found.work], status=ArtworkStatus.INDEXED).get(
+        found.work
+    )
+    if work is None:
+        return None
     claims = queries.claims_for(session, [work.id]).get(work.id, [])
     return CopyMatch(
         id=work.id,
         title=work.title,
         slug=work.artist.slug,
         name=work.artist.name,
-        match=match,
-        distance=distance,
+        match=found.match,
+        distance=found.distance,
         also_claimed_by=tuple(claim.artist.slug for claim in claims),
+        overlap=found.overlap,
+        kind=found.kind,
+        agreement=found.agreement,
     )
 
 

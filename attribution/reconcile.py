@@ -14,7 +14,11 @@ from uuid import UUID
 from attribution.audit import audit_all
 from attribution.catalog import queries
 from attribution.catalog.models import Artwork, ArtworkStatus
+from attribution.catalog.queries import KeptSketch
+from attribution.copies.sketch import draw_work
 from attribution.correction import finish as finish_changes
+from attribution.errors import BadImage, NotFound
+from attribution.images import read_image
 from attribution.index.vector_index import VectorIndex
 from attribution.points import write_points
 from attribution.services import Stores
@@ -22,6 +26,7 @@ from attribution.types import IndexEntry
 from attribution.withdrawal import finish
 
 PAGE = 1_000
+SKETCHES_AT_ONCE = 100
 SHOWN = 20  # ids of each kind in a report
 
 
@@ -39,6 +44,7 @@ class Report:
     unfinished_changes: int  # corrections that the index does not follow yet
     statistics: int  # artists of whom the classifier does not know what the catalogue does
     lost: int  # missing points whose vectors were not kept: to be ingested again
+    unsketched: int  # works whose altered copies are not recognised
     repaired: bool
     examples: dict[str, list[str]]
 
@@ -73,14 +79,17 @@ def reconcile(stores: Stores, index: VectorIndex, *, repair: bool) -> Report:
     """Compare every indexed work with its point, and mend what differs where `repair` is true.
 
     Missing and stale points are written from the kept vectors, orphaned ones deleted, counts set
-    right, the classifier's statistics mended, interrupted withdrawals and corrections finished. A
-    work whose vectors were not kept is marked as failed.
+    right, the classifier's statistics mended, interrupted withdrawals and corrections finished,
+    sketches for the copy lane drawn from kept pictures. A work whose vectors were not kept is
+    marked as failed. Works without a sketch are told, and no difference: they may have no picture
+    to draw one from, until they are ingested again.
     Memory: a page of each side, and sixteen bytes for every difference.
     """
     with stores.sessions() as session:
         wrong_counts = queries.miscounted(session)
         withdrawals = queries.unfinished_withdrawals(session)
         changes = queries.unfinished_changes(session)
+        unsketched = queries.count_without_sketch(session)
     found = _compare(stores, index)
     lost = 0
     if repair:
@@ -93,6 +102,7 @@ def reconcile(stores: Stores, index: VectorIndex, *, repair: bool) -> Report:
         for withdrawal in withdrawals:
             finish(stores, index, withdrawal)
         finish_changes(stores, index, changes)
+        unsketched -= draw_sketches(stores)
         index.flush()
     return Report(
         works=found.works,
@@ -105,6 +115,7 @@ def reconcile(stores: Stores, index: VectorIndex, *, repair: bool) -> Report:
         unfinished_changes=len(changes),
         statistics=statistics,
         lost=lost,
+        unsketched=unsketched,
         repaired=repair,
         examples={
             name: [str(one) for one in ids[:SHOWN]]
@@ -115,6 +126,32 @@ def reconcile(stores: Stores, index: VectorIndex, *, repair: bool) -> Report:
             )
         },
     )
+
+
+def draw_sketches(stores: Stores) -> int:
+    """Draw the missing sketches of works from their originals or thumbnails; returns how many."""
+    after, drawn = None, 0
+    while True:
+        with stores.sessions() as session:
+            rows = queries.works_without_sketch(session, after=after, limit=SKETCHES_AT_ONCE)
+        if not rows:
+            return drawn
+        made = {
+            row.id: KeptSketch(row.phash, data) for row in rows if (data := _drawn(stores, row))
+        }
+        with stores.sessions.begin() as session:
+            found = queries.artworks_by_id(session, list(made), status=ArtworkStatus.INDEXED)
+            queries.keep_sketches(session, {one: made[one] for one in found})
+        after, drawn = rows[-1].id, drawn + len(found)
+
+
+def _drawn(stores: Stores, row: Artwork) -> bytes | None:
+    for picture in (stores.store.original, stores.store.thumbnail):
+        try:
+            return draw_work(read_image(picture(row.sha256), stores.limits).rgb)
+        except (BadImage, NotFound):
+            continue
+    return None
 
 
 def indexed_pages(stores: Stores, size: int) -> Iterator[list[Artwork]]:

@@ -196,6 +196,29 @@ class Confidence:
     calibrated: CalibrationState
 
 
+Corner = tuple[float, float]
+"""A point of a picture: parts of its width and height from the upper left, 0 to 1."""
+
+
+@dataclass(frozen=True)
+class Overlap:
+    """What an image and a work both show, and how the work was changed to become the image."""
+
+    image: tuple[Corner, ...]  # the outline of what both show, on the image
+    work: tuple[Corner, ...]  # the same outline on the work, corner by corner
+    is_mirrored: bool
+    turned_degrees: float  # counter-clockwise, after mirroring; -180 to 180
+    shown: float  # part of the work's area that the image shows, 0 to 1
+
+
+class CopyKind(StrEnum):
+    """What is claimed of an image and a work, the surest first."""
+
+    SAME_IMAGE = "same_image"  # the same bytes or pixels
+    ALTERED_COPY = "altered_copy"  # its strokes and colours are the work's, or a part of them
+    NEAR_IDENTICAL = "near_identical"  # the work changed or written over, or another of its series
+
+
 @dataclass(frozen=True)
 class CopyMatch:
     """The indexed work that an image is a copy of, how that was found, and who claims it."""
@@ -204,9 +227,13 @@ class CopyMatch:
     title: str | None
     slug: str
     name: str
-    match: str  # "bytes", "pixels" or "perceptual"
-    distance: int  # bits of 64 in which the perceptual hashes differ
+    match: str  # how it was found: "bytes", "pixels", "perceptual" or "geometric"
+    distance: int  # bits of 64 in which the perceptual hashes differ, in the nearest position
     also_claimed_by: tuple[str, ...]  # slugs of other artists who brought the same bytes
+    # None in answers that were given before these existed:
+    overlap: Overlap | None = None
+    kind: CopyKind | None = None
+    agreement: float | None = None  # part of the strokes of what both show that is the same
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,14 @@ from attribution.catalog.models import (
     Outcome,
     artwork_id,
 )
-from attribution.catalog.queries import BatchKey, ItemOutcome, NewArtwork, NewClaim, Origin
+from attribution.catalog.queries import (
+    BatchKey,
+    ItemOutcome,
+    KeptSketch,
+    NewArtwork,
+    NewClaim,
+    Origin,
+)
 from attribution.correction import finish
 from attribution.errors import BackendUnavailable
 from attribution.images import CheckedImage, forbidden_by, read_image, thumbnail
@@ -174,6 +181,7 @@ def _write(
         gone = {row.sha256 for row in rows.values() if row.id not in found}
         kept = {work: named for work, named in points.items() if work in found}
         queries.keep_vectors(session, services.collection.fingerprint, kept)
+        queries.keep_sketches(session, _sketches(usable))
         said = _corrections(session, job, few, artists)
         changes = queries.correct_works(session, said, Origin(f"ingest job {job.id}"))
         corrected = {change.artwork_id for change in changes if change.artwork_id}
@@ -187,6 +195,20 @@ def _write(
         services.store.forget(sha256)
     _follow_corrections(services, few)
     _withdraw_refused(services, few)
+
+
+def _sketches(usable: Sequence[Prepared]) -> dict[UUID, KeptSketch]:
+    """Return what copies of these works will be recognised by."""
+    drawn = {
+        artwork_id(done.image.facts.sha256): KeptSketch(done.image.facts.phash, done.sketch)
+        for done in usable
+        if done.image
+    }
+    return drawn | {
+        done.known.id: KeptSketch(done.known.phash, done.sketch)
+        for done in usable
+        if done.known and done.sketch
+    }
 
 
 def _corrections(

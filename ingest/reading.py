@@ -11,6 +11,7 @@ from uuid import UUID
 
 from attribution.catalog import queries
 from attribution.catalog.models import Artwork, ArtworkStatus, Outcome
+from attribution.copies.sketch import draw_work
 from attribution.errors import BackendUnavailable, BadImage, NotFound
 from attribution.images import CheckedImage, Limits, file_sha256, read_file, read_image
 from attribution.services import Stores
@@ -41,6 +42,7 @@ class Prepared:
     artist: str  # by the name that the catalogue has, where the source gives an alias
     image: CheckedImage | None = None
     known: Artwork | None = None
+    sketch: bytes = b""  # for the copy lane; of a known work where none is kept
     refused: str | None = None
 
 
@@ -67,18 +69,23 @@ def prepare(
         names = {work.item.artist for work in works}
         closed = queries.closed_artists(session, names)
         kept = queries.kept_names(session, names)
+        bare = queries.without_sketch(session, [row.id for row in rows])
     known = {row.sha256: row for row in rows}
 
     def read(work: Work, sha256: str | None) -> Prepared:
         row, artist = known.get(sha256 or ""), kept.get(work.item.artist, work.item.artist)
         is_indexed = row is not None and row.status is ArtworkStatus.INDEXED
         refused = _refusal(work.item, row, closed=None if reinstate else closed)
-        if refused is not None or is_indexed:
+        if refused is not None or (row is not None and is_indexed and row.id not in bare):
             return Prepared(work, artist, known=row if is_indexed else None, refused=refused)
         try:
             image = read_image(bytes_of(stores, work), stores.limits)
-            refused = _policy(stores, image)
-            return Prepared(work, artist, image=None if refused else image, refused=refused)
+            sketch = draw_work(image.rgb)
+            if is_indexed:
+                return Prepared(work, artist, known=row, sketch=sketch)
+            if refused := _policy(stores, image):
+                return Prepared(work, artist, refused=refused)
+            return Prepared(work, artist, image=image, sketch=sketch)
         except (BadImage, NotFound) as error:
             return Prepared(work, artist, refused=str(error))
         except BackendUnavailable:

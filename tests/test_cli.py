@@ -205,7 +205,7 @@ def test_an_answer_can_be_shown_again(ingested: Path, tmp_path: Path) -> None:
 
     assert json.loads(again.stdout) == {key: given[key] for key in given if key != "image"}
     assert given["id"] in for_people.stdout
-    assert "copy of “work-0” by artist-0" in for_people.stdout
+    assert "the same image as “work-0” by artist-0" in for_people.stdout
     assert "no attribution" in lawful(ingested, "show", str(UUID(int=0))).stderr
 
 

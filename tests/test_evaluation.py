@@ -20,7 +20,8 @@ from attribution.encoders.stub import StubEncoder
 from attribution.errors import BadInput
 from attribution.evaluation.attacks import attacks
 from attribution.evaluation.baselines import Logistic, Seed
-from attribution.evaluation.copies import HashLane, choose, measure
+from attribution.evaluation.copies import choose, measure
+from attribution.evaluation.lane import open_lane
 from attribution.evaluation.protocol import SYSTEMS, prepare
 from attribution.evaluation.splits import at_most, hold_out, split
 from attribution.evaluation.systems import Lawful, Nearest, System
@@ -89,8 +90,23 @@ def test_lineages_join_through_a_third() -> None:
     """Two hashes that are far apart are of one lineage when a third is near to both."""
     near = np.array([0b0, 0b111111, 0b111111_111111, 0xFFFF_0000_0000], dtype=np.uint64)
 
-    assert lineages(near[[2, 0, 3]]).tolist() == [0, 1, 2]
-    assert lineages(near[[2, 0, 1, 3]]).tolist() == [0, 0, 0, 1]
+    assert lineages(near[[2, 0, 3], None]).tolist() == [0, 1, 2]
+    assert lineages(near[[2, 0, 1, 3], None]).tolist() == [0, 0, 0, 1]
+
+
+def test_a_turned_and_a_mirrored_work_are_of_its_lineage(tmp_path: Path) -> None:
+    """Whichever way a drawing is put, it is one lineage."""
+    work = hand(1, 1)
+    for name, image in (
+        ("a", work),
+        ("b", work.transpose(Image.Transpose.ROTATE_90)),
+        ("c", work.transpose(Image.Transpose.TRANSVERSE)),
+        ("d", hand(2, 2)),
+    ):
+        image.save(tmp_path / f"{name}.png")
+    items = [Labelled(tmp_path / f"{name}.png", "ann") for name in "abcd"]
+
+    assert embed(items, [StubEncoder()], lambda *_: None).group.tolist() == [0, 0, 0, 1]
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -101,8 +117,8 @@ def test_nothing_leaks(works: Works, seed: int) -> None:
 
     for number, one in enumerate(sides):
         for other in sides[number + 1 :]:
-            bits = np.bitwise_count(works.hashes[one][:, None] ^ works.hashes[other][None])
-            assert bits.min() > NEAR_BITS
+            upright = works.hashes[one][:, None, :1]
+            assert np.bitwise_count(upright ^ works.hashes[other]).min() > NEAR_BITS
     strangers = [set(works.artist[rows]) for rows in parts.strangers]
     assert len(strangers[0] | strangers[1]) == ARTISTS // 4
     assert not strangers[0] & strangers[1]
@@ -274,9 +290,9 @@ def test_attacks_cover_the_protocol() -> None:
 
 def test_copies(works: Works) -> None:
     """Light attacks are found, strangers are not, and each attack has its figure."""
-    registry = choose(works, 0)
-    lane = HashLane(works, registry.registered, [StubEncoder()])
-    found = measure(works, registry, lane, 0, lambda *_: None)
+    registry = choose(works, 0, originals=3)
+    with open_lane(works, registry.registered, [StubEncoder()], lambda *_: None) as lane:
+        found = measure(works, registry, lane, 0, lambda *_: None)
 
     assert not set(works.group[registry.distractors]) & set(works.group[registry.registered])
     assert set(found.attacks) == set(attacks())
@@ -288,22 +304,24 @@ def test_copies(works: Works) -> None:
 
 
 def test_lane_knows_bytes_and_pixels(works: Works, tmp_path: Path) -> None:
-    """The same file, the same pixels in another file: found first, in this order of sureness."""
+    """The same file, the same pixels in another file: found first."""
     row = int(np.flatnonzero([path.suffix == ".png" for path in works.paths])[0])
     other = tmp_path / "other.bmp"
     Image.open(works.paths[row]).save(other)
-    lane = HashLane(works, np.arange(len(works.artist)), [StubEncoder()])
-    same, pixels = lane.find([read_image_file(works.paths[row]), read_image_file(other)])
+    everything = np.arange(len(works.artist))
+    with open_lane(works, everything, [StubEncoder()], lambda *_: None) as lane:
+        same, pixels = lane.find([read_image_file(works.paths[row]), read_image_file(other)])
 
-    assert (same[0].work, same[0].score, same[0].is_claimed) == (row, 2, True)
-    assert (pixels[0].work, pixels[0].score) == (row, 1)
+    assert (same[0].work, same[0].score, same[0].is_claimed) == (row, 3, True)
+    assert (pixels[0].work, pixels[0].is_claimed) == (row, True)
 
 
 @pytest.fixture(scope="module")
 def evaluated(data: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Json, Path]:
     """Run the command once: its JSON, and the folder that it wrote."""
     home = tmp_path_factory.mktemp("home")
-    done = lawful(home, "evaluate", str(data), "--seeds", "2", "--out", str(home / "out"), "--json")
+    asked = ("--seeds", "2", "--originals", "1", "--out", str(home / "out"), "--json")
+    done = lawful(home, "evaluate", str(data), *asked)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout), home / "out"
 

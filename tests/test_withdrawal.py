@@ -71,6 +71,8 @@ def test_a_work_is_gone_everywhere(services: Services) -> None:
     assert receipt["removed"] == {
         "catalogue rows": 1,
         "kept vectors": 1,
+        "copy sketches": 1,
+        "declared non-copies": 0,
         "lines of ingest jobs": 1,
         "recorded answers": 0,
         "points": 1,

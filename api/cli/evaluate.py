@@ -34,6 +34,9 @@ def evaluate(
     out: Annotated[Path | None, typer.Option(help="Folder for JSON, CSV and HTML.")] = None,
     *,
     copies: Annotated[bool, typer.Option(help="Measure altered copies too.")] = True,
+    originals: Annotated[
+        int, typer.Option(min=1, help="How many works are altered, each in 33 ways.")
+    ] = 80,
     as_json: Annotated[bool, typer.Option("--json", help="One object.")] = False,
 ) -> None:
     """Measure on works whose artists are known: who is named, how surely, and which copies.
@@ -59,7 +62,8 @@ def evaluate(
         from attribution.evaluation.works import Labelled
 
         labelled = [Labelled(item.path, item.artist) for item in items]
-        report = _run(labelled, data, half, range(seeds), copies=copies, progress=progress)
+        altered = originals if copies else 0
+        report = _run(labelled, data, half, range(seeds), originals=altered, progress=progress)
     if out is not None:
         _write(out, report)
     if as_json:
@@ -76,12 +80,13 @@ def _run(
     half: str,
     seeds: range,
     *,
-    copies: bool,
+    originals: int,
     progress: Progress,
 ) -> Report:
     from api.evaluation_report import Report
     from attribution.encoders.profiles import fingerprint, load_encoders
-    from attribution.evaluation import copies as lane
+    from attribution.evaluation import copies as protocol
+    from attribution.evaluation.lane import open_lane
     from attribution.evaluation.protocol import evaluate as run
     from attribution.evaluation.works import choose_half, embed
 
@@ -93,10 +98,10 @@ def _run(
     works = embed(chosen, encoders, progress)
     systems = run(works, list(seeds), progress)
     found = None
-    if copies:
-        registry = lane.choose(works, seeds[0])
-        hashes = lane.HashLane(works, registry.registered, encoders)
-        found = lane.measure(works, registry, hashes, seeds[0], progress)
+    if originals:
+        registry = protocol.choose(works, seeds[0], originals)
+        with open_lane(works, registry.registered, encoders, progress) as lane:
+            found = protocol.measure(works, registry, lane, seeds[0], progress)
     facts = {
         "digest": works.digest,
         "chosen": said,

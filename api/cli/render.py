@@ -9,7 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from api.cli.common import plain
-from api.wording import REASONS, VERDICTS
+from api.wording import REASONS, VERDICTS, claim, how_copied
 from attribution.types import (
     Attribution,
     Findings,
@@ -33,13 +33,11 @@ def show_attribution(console: Console, image: str, answer: Attribution) -> None:
     console.print(f"\n[bold]{escape(plain(image))}[/]  →  {_verdict(answer.verdict)}")
     _why(console, answer.reasons)
     if copy := answer.copy_of:
-        how = (
-            f"{copy.distance} of 64 bits of the perceptual hash differ"
-            if copy.match == "perceptual"
-            else f"the same {copy.match}"
-        )
         console.print(
-            plain(f"  copy of “{copy.title or copy.id}” by {copy.name} ({copy.slug}): {how}"),
+            plain(
+                f"  {claim(copy)} “{copy.title or copy.id}” by {copy.name} ({copy.slug}): "
+                f"{how_copied(copy)}"
+            ),
             markup=False,
             soft_wrap=True,
         )

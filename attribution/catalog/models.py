@@ -217,6 +217,31 @@ class ClassifierShard(Base):
     gram: Mapped[bytes]  # int64, little endian, the upper triangle row by row; empty: zeros
 
 
+class CopySketch(Base):
+    """What copies of one work are recognised by: nothing of it is ever shown."""
+
+    __tablename__ = "copy_sketches"
+
+    artwork_id: Mapped[UUID] = mapped_column(ForeignKey("artworks.id"), primary_key=True)
+    phash: Mapped[str] = mapped_column(String(16))  # perceptual, hexadecimal
+    band_0: Mapped[int] = mapped_column(index=True)  # its first 16 bits, and so on
+    band_1: Mapped[int] = mapped_column(index=True)
+    band_2: Mapped[int] = mapped_column(index=True)
+    band_3: Mapped[int] = mapped_column(index=True)
+    data: Mapped[bytes]  # copies.sketch.Sketch
+
+
+class NonCopy(Base):
+    """An image that a person has declared not to be a copy of a work."""
+
+    __tablename__ = "non_copies"
+
+    artwork_id: Mapped[UUID] = mapped_column(ForeignKey("artworks.id"), primary_key=True)
+    image_sha256: Mapped[str] = mapped_column(String(64), primary_key=True)
+    image_phash: Mapped[str] = mapped_column(String(16))
+    created_at: Mapped[datetime] = mapped_column(default=now)
+
+
 class KeptCalibration(Base):
     """What the votes of some encoders were found to mean, and on what: the last calibration.
 

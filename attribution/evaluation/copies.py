@@ -11,16 +11,13 @@ from typing import Protocol
 import numpy as np
 from PIL import Image
 
-from attribution.attributor import NEAR_COPY_BITS
 from attribution.evaluation import metrics
 from attribution.evaluation.attacks import attacks
-from attribution.evaluation.works import Ints, Progress, Works, encode
+from attribution.evaluation.works import Ints, Progress, Works
 from attribution.images import CheckedImage, read_image, read_image_file
-from attribution.ports import Encoder
-from attribution.voting import NEAREST
 
 ORIGINALS = 80  # works that are altered, each by every attack
-DISTRACTORS = 240  # altered works that are not registered, one attack each
+DISTRACTORS = 3  # for each of these, an altered work that is not registered, one attack each
 SCENES = 40  # unregistered works to paste into
 SHOWN = 10  # answers of a query, as in DISC21
 BATCH = 32
@@ -42,40 +39,6 @@ class CopyLane(Protocol):
     def find(self, images: Sequence[CheckedImage]) -> list[list[Match]]:
         """Return the matches of every picture, best first, SHOWN at most."""
         ...
-
-
-class HashLane:
-    """The lane of `lawful attribute`: same bytes, same pixels, then hashes of the near works.
-
-    A score is minus the distance in bits; -1 of a hash is 1 for pixels, 2 for bytes.
-    """
-
-    def __init__(self, works: Works, registered: Ints, encoders: Sequence[Encoder]) -> None:
-        self._works, self._registered, self._encoders = works, registered, encoders
-        self._by_bytes = {works.sha256[row]: row for row in registered.tolist()}
-        self._by_pixels = {works.pixel_sha256[row]: row for row in registered.tolist()}
-
-    def find(self, images: Sequence[CheckedImage]) -> list[list[Match]]:
-        """Look among the NEAREST nearest of every space, as the product does."""
-        near: list[set[int]] = [set() for _ in images]
-        for space, rows in encode(self._encoders, images).items():
-            cosines = rows @ self._works.vectors[space][self._registered].T
-            order = np.argsort(-cosines, axis=1, kind="stable")[:, :NEAREST]
-            for query, ranked in enumerate(self._registered[order].tolist()):
-                near[query].update(ranked)
-        return [self._matches(image, works) for image, works in zip(images, near, strict=True)]
-
-    def _matches(self, image: CheckedImage, near: set[int]) -> list[Match]:
-        facts, own = image.facts, np.uint64(int(image.facts.phash, 16))
-        rows = np.array(sorted(near), dtype=np.int64)
-        bits = np.bitwise_count(self._works.hashes[rows] ^ own).tolist()
-        scores = {row: -float(distance) for row, distance in zip(rows.tolist(), bits, strict=True)}
-        if (row := self._by_pixels.get(facts.pixel_sha256)) is not None:
-            scores[row] = 1.0
-        if (row := self._by_bytes.get(facts.sha256)) is not None:
-            scores[row] = 2.0
-        best = sorted(scores, key=lambda row: (-scores[row], row))[:SHOWN]
-        return [Match(row, scores[row], scores[row] >= -NEAR_COPY_BITS) for row in best]
 
 
 @dataclass(frozen=True)
@@ -105,14 +68,14 @@ class Registry:
     distractors: Ints
 
 
-def choose(works: Works, seed: int) -> Registry:
-    """Leave a fifth of the lineages out of the registry; alter one work a lineage."""
+def choose(works: Works, seed: int, originals: int = ORIGINALS) -> Registry:
+    """Leave a fifth of the lineages out of the registry; alter one work of so many lineages."""
     rng = np.random.default_rng(seed)
     groups = rng.permutation(np.unique(works.group))
     outside = np.isin(works.group, groups[: max(1, len(groups) // 5)])
     firsts = np.unique(works.group, return_index=True)[1]
-    altered = rng.permutation(firsts[~outside[firsts]])[:ORIGINALS]
-    distractors = rng.permutation(firsts[outside[firsts]])[:DISTRACTORS]
+    altered = rng.permutation(firsts[~outside[firsts]])[:originals]
+    distractors = rng.permutation(firsts[outside[firsts]])[: DISTRACTORS * originals]
     return Registry(np.flatnonzero(~outside), np.sort(altered), np.sort(distractors))
 
 

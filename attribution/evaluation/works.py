@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from attribution.catalog.names import slugify
+from attribution.copies.hashes import hashes
 from attribution.encoders.starter.works import partition
 from attribution.errors import BadImage
 from attribution.images import CheckedImage, lineages, read_image_file
@@ -42,7 +43,7 @@ class Works:
     artist: Ints  # number of each work's artist
     group: Ints  # number of each work's lineage
     vectors: Mapping[str, Matrix]  # by space, shape (works, dim)
-    hashes: npt.NDArray[np.uint64]  # perceptual
+    hashes: npt.NDArray[np.uint64]  # perceptual, upright, turned and mirrored: shape (works, 8)
     sha256: tuple[str, ...]  # of the bytes
     pixel_sha256: tuple[str, ...]
     unreadable: int
@@ -81,7 +82,7 @@ def choose_half(items: Iterable[Labelled], data: Path, half: str) -> tuple[list[
 def embed(items: Sequence[Labelled], encoders: Sequence[Encoder], progress: Progress) -> Works:
     """Read and encode files; those that are no images are counted and left out."""
     kept: list[Labelled] = []
-    facts = []
+    facts, turned = [], []
     parts: dict[str, list[Matrix]] = {}
     for start in range(0, len(items), BATCH):
         batch = [
@@ -91,19 +92,20 @@ def embed(items: Sequence[Labelled], encoders: Sequence[Encoder], progress: Prog
         ]
         kept += [item for item, _ in batch]
         facts += [image.facts for _, image in batch]
+        turned += [_positions(image) for _, image in batch]
         if batch:
             for space, rows in encode(encoders, [image for _, image in batch]).items():
                 parts.setdefault(space, []).append(rows)
         progress("encoding", min(start + BATCH, len(items)), len(items))
     names, artist = np.unique([item.artist for item in kept], return_inverse=True)
-    hashes = np.array([int(one.phash, 16) for one in facts], dtype=np.uint64)
+    positions = np.array(turned, dtype=np.uint64)
     works = Works(
         paths=tuple(item.path for item in kept),
         names=tuple(names.tolist()),
         artist=artist.astype(np.int64),
-        group=lineages(hashes),
+        group=lineages(positions),
         vectors={space: np.concatenate(rows) for space, rows in parts.items()},
-        hashes=hashes,
+        hashes=positions,
         sha256=tuple(one.sha256 for one in facts),
         pixel_sha256=tuple(one.pixel_sha256 for one in facts),
         unreadable=len(items) - len(kept),
@@ -149,6 +151,10 @@ def _folder(item: Labelled, data: Path) -> str:
     root = data if data.is_dir() else data.parent
     below = item.path.relative_to(root) if item.path.is_relative_to(root) else item.path
     return below.parts[0]
+
+
+def _positions(image: CheckedImage) -> list[int]:
+    return [int(one, 16) for one in hashes(image.rgb).values()]
 
 
 def _read(path: Path) -> CheckedImage | None:

@@ -37,6 +37,7 @@ from attribution.catalog.queries.artworks import (
 from attribution.catalog.queries.embeddings import forget_vectors
 from attribution.catalog.queries.pages import Page, check_limit, cut, moment_key
 from attribution.catalog.queries.records import works_named
+from attribution.catalog.queries.sketches import forget_non_copies, forget_sketches
 from attribution.catalog.queries.statistics import count_vectors
 from attribution.errors import NotFound
 
@@ -98,6 +99,8 @@ def bury_works(session: Session, ids: Collection[UUID], reason: str) -> dict[str
     return {
         "catalogue rows": len(rows),
         "kept vectors": forget_vectors(session, ids),
+        "copy sketches": forget_sketches(session, ids),
+        "declared non-copies": forget_non_copies(session, ids),
         "lines of ingest jobs": len(items),
         "recorded answers": _wipe_answers(session, ids),
     }

@@ -1,0 +1,143 @@
+"""Statements about what is kept of works to recognise their copies, and of declared non-copies.
+
+Two 64-bit hashes that differ in at most 7 bits agree, in at least one of their four bands of 16,
+up to a single bit. So 4 × 17 values of indexed columns find every work that near, and hardly any
+other (multi-index hashing: Norouzi, Punjani & Fleet 2012).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Select, delete, func, select
+from sqlalchemy.orm import Session
+
+from attribution.catalog.models import Artwork, ArtworkStatus, CopySketch, NonCopy
+from attribution.catalog.queries.insert import insert_new
+
+BAND_BITS = 16
+WITHIN_BITS = 7  # found for certain
+MOST_OF_A_BAND = 500  # works of one band: blank pictures and clumps of a series end here
+BANDS = (CopySketch.band_0, CopySketch.band_1, CopySketch.band_2, CopySketch.band_3)
+
+
+@dataclass(frozen=True)
+class KeptSketch:
+    """What is kept of one indexed work."""
+
+    phash: str
+    data: bytes
+
+
+def keep_sketches(session: Session, sketches: Mapping[UUID, KeptSketch]) -> None:
+    """Keep what copies of works are recognised by; what is kept already stays.
+
+    Of works that are to be found alone, which it locks: nothing is kept of one that is withdrawn
+    meanwhile.
+    """
+    wanted = (
+        select(Artwork.id)
+        .where(Artwork.id.in_(sketches), Artwork.status == ArtworkStatus.INDEXED)
+        .order_by(Artwork.id)
+        .with_for_update()
+    )
+    found = set(session.scalars(wanted))
+    rows = [
+        {
+            "artwork_id": work,
+            "phash": kept.phash,
+            **{f"band_{number}": band for number, band in enumerate(_bands(kept.phash))},
+            "data": kept.data,
+        }
+        for work, kept in sorted(sketches.items())
+        if work in found
+    ]
+    insert_new(session, CopySketch, rows)
+
+
+def kept_sketches(session: Session, ids: Collection[UUID]) -> dict[UUID, KeptSketch]:
+    """Return what is kept of those of these works that are to be found."""
+    wanted = (
+        select(CopySketch.artwork_id, CopySketch.phash, CopySketch.data)
+        .join(Artwork, Artwork.id == CopySketch.artwork_id)
+        .where(CopySketch.artwork_id.in_(ids), Artwork.status == ArtworkStatus.INDEXED)
+    )
+    return {work: KeptSketch(phash, data) for work, phash, data in session.execute(wanted)}
+
+
+def works_near_hash(session: Session, hashes: Collection[str], *, limit: int) -> list[UUID]:
+    """Return the works within WITHIN_BITS of any of these hashes, the nearest first.
+
+    In a clump of more than MOST_OF_A_BAND works that agree in a band, only so many are looked at.
+    """
+    found: dict[UUID, int] = {}
+    numbers = [int(phash, 16) for phash in hashes]
+    for number, column in enumerate(BANDS):
+        values = {near for phash in hashes for near in _within_a_bit(_bands(phash)[number])}
+        wanted = select(CopySketch.artwork_id, CopySketch.phash).where(column.in_(values))
+        for work, kept in session.execute(wanted.limit(MOST_OF_A_BAND)):
+            found[work] = min((int(kept, 16) ^ asked).bit_count() for asked in numbers)
+    near = [work for work, bits in found.items() if bits <= WITHIN_BITS]
+    return sorted(near, key=lambda work: (found[work], work))[:limit]
+
+
+def forget_sketches(session: Session, ids: Collection[UUID]) -> int:
+    """Delete what is kept of these works; returns how many there were."""
+    gone = delete(CopySketch).where(CopySketch.artwork_id.in_(ids)).returning(CopySketch.artwork_id)
+    return len(session.execute(gone).all())
+
+
+def works_without_sketch(session: Session, *, after: UUID | None, limit: int) -> list[Artwork]:
+    """Return works that are to be found and of which no sketch is kept, in the order of ids."""
+    wanted = _without_sketch(select(Artwork)).order_by(Artwork.id).limit(limit)
+    if after is not None:
+        wanted = wanted.where(Artwork.id > after)
+    return list(session.scalars(wanted))
+
+
+def without_sketch(session: Session, ids: Collection[UUID]) -> set[UUID]:
+    """Return those of these works that are to be found and of which no sketch is kept."""
+    return set(session.scalars(_without_sketch(select(Artwork.id)).where(Artwork.id.in_(ids))))
+
+
+def count_without_sketch(session: Session) -> int:
+    """Count the works that are to be found and of which no sketch is kept."""
+    return session.scalar(_without_sketch(select(func.count()).select_from(Artwork))) or 0
+
+
+def declare_non_copy(session: Session, work: UUID, *, sha256: str, phash: str) -> None:
+    """Note that a person has looked: this image is no copy of this work."""
+    row = {"artwork_id": work, "image_sha256": sha256, "image_phash": phash}
+    insert_new(session, NonCopy, [row])
+
+
+def non_copies(session: Session, works: Iterable[UUID]) -> dict[UUID, list[NonCopy]]:
+    """Return the images that were declared no copies of these works."""
+    found: dict[UUID, list[NonCopy]] = {}
+    for row in session.scalars(select(NonCopy).where(NonCopy.artwork_id.in_(list(works)))):
+        found.setdefault(row.artwork_id, []).append(row)
+    return found
+
+
+def forget_non_copies(session: Session, ids: Collection[UUID]) -> int:
+    """Delete what was declared about these works; returns how many there were."""
+    gone = delete(NonCopy).where(NonCopy.artwork_id.in_(ids)).returning(NonCopy.artwork_id)
+    return len(session.execute(gone).all())
+
+
+def _without_sketch(wanted: Select[Any]) -> Select[Any]:
+    return wanted.outerjoin(CopySketch, CopySketch.artwork_id == Artwork.id).where(
+        Artwork.status == ArtworkStatus.INDEXED, CopySketch.artwork_id.is_(None)
+    )
+
+
+def _bands(phash: str) -> list[int]:
+    digits = BAND_BITS // 4
+    return [int(phash[at : at + digits], 16) for at in range(0, len(phash), digits)]
+
+
+def _within_a_bit(band: int) -> set[int]:
+    return {band, *(band ^ (1 << bit) for bit in range(BAND_BITS))}

@@ -1,0 +1,45 @@
+"""What an image and a work both show, as outlines on both pictures."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from attribution.copies.geometry import CORNERS, Homography, project
+from attribution.types import Corner, Overlap
+
+FULL: tuple[Corner, ...] = ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0))
+WHOLE = Overlap(FULL, FULL, is_mirrored=False, turned_degrees=0.0, shown=1.0)
+
+
+def overlap(
+    matrix: Homography, size: tuple[int, int], work: tuple[int, int], *, is_mirrored: bool
+) -> Overlap:
+    """Return what both show: the image, laid on the work by `matrix`, cut to the work's frame.
+
+    `matrix` maps pixels of an image of `size`, mirrored already, to pixels of a work of size
+    `work`. The outlines have four corners, more where a turned frame cuts them.
+    """
+    import cv2
+
+    laid = project(matrix, CORNERS * size)
+    frame = CORNERS * work
+    area, outline = cv2.intersectConvexConvex(laid.astype(np.float32), frame.astype(np.float32))
+    on_work = np.asarray(outline, np.float64).reshape(-1, 2)
+    on_image = project(np.asarray(np.linalg.inv(matrix), np.float64), on_work) / size
+    if is_mirrored:
+        on_image[:, 0] = 1 - on_image[:, 0]
+    x, y = size[0] / 2, size[1] / 2
+    ends = project(matrix, np.array([(x, y), (x + 1, y)]))
+    across = ends[1] - ends[0]
+    return Overlap(
+        image=_corners(on_image),
+        work=_corners(on_work / work),
+        is_mirrored=is_mirrored,
+        turned_degrees=round(float(np.degrees(np.arctan2(across[1], across[0]))), 1),
+        shown=round(min(1.0, float(area) / (work[0] * work[1])), 4),
+    )
+
+
+def _corners(points: npt.NDArray[np.float64]) -> tuple[Corner, ...]:
+    return tuple((round(float(x), 4), round(float(y), 4)) for x, y in points.clip(0, 1))
