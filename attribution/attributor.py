@@ -124,6 +124,7 @@ class Attributor:
         best = nlargest(limit, joint.artists, key=lambda one: (joint.artists[one], one))
         with self._sessions() as session:
             rows = queries.artists_by_id(session, best)
+        best = [one for one in best if one in rows]  # one may have been merged meanwhile
         verdict, reasons = judge(joint, known_works=rows[best[0]].works if best else 0)
         artists = [
             SetArtist(rows[one].slug, rows[one].name, joint.artists[one], joint.p_values[one])
