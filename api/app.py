@@ -16,6 +16,7 @@ from api.routes import (
     artists,
     artworks,
     attributions,
+    generations,
     health,
     ingest_jobs,
     search,
@@ -58,7 +59,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_middleware(Guard, settings=settings)
     app.add_middleware(Meter, metrics=app.state.metrics)
     first = APIRouter(prefix="/v1")
-    for part in (artists, artworks, ingest_jobs, withdrawals, attributions, search):
+    for part in (artists, artworks, ingest_jobs, withdrawals, attributions, search, generations):
         first.include_router(part.router)
     app.include_router(first)
     app.include_router(health.router)

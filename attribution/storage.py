@@ -1,10 +1,11 @@
 """Where bytes live: a folder, or a bucket that all workers reach (fsspec). No HTTP, no catalogue.
 
-Three kinds of things under names of our own making, so that no path from outside leads here:
+Four kinds of things under names of our own making, so that no path from outside leads here:
 
 - `incoming/JOB/SHA256`: files on their way in, until their job has ended;
 - `originals/SH/SHA256`: the files of indexed works, where the settings say that they are kept;
-- `thumbnails/SH/SHA256.webp`: small pictures.
+- `thumbnails/SH/SHA256.webp`: small pictures;
+- `generations/ID/N.png`: generated pictures.
 """
 
 from __future__ import annotations
@@ -95,6 +96,14 @@ class Store:
         if self._asked(lambda: self._files.exists(folder)):
             self._asked(lambda: self._files.rm(folder, recursive=True))
 
+    def put_generated(self, generation_id: UUID, number: int, png: bytes) -> None:
+        """Keep a generated picture."""
+        self._put(self._generated(generation_id, number), png)
+
+    def generated(self, generation_id: UUID, number: int) -> bytes:
+        """Return a generated picture; raises NotFound."""
+        return self._get(self._generated(generation_id, number), "it was not kept; draw it again")
+
     def check(self) -> None:
         """Raise BackendUnavailable unless files can be written here."""
         self._put(f"{self._root}/.check", b"ok")
@@ -104,6 +113,9 @@ class Store:
 
     def _thumbnail(self, sha256: str) -> str:
         return f"{self._root}/thumbnails/{sha256[:2]}/{sha256}.webp"
+
+    def _generated(self, generation_id: UUID, number: int) -> str:
+        return f"{self._root}/generations/{generation_id}/{number}.png"
 
     def _incoming(self, job_id: UUID, name: str) -> str:
         return f"{self._root}/incoming/{job_id}/{name}"

@@ -16,7 +16,7 @@ from attribution.errors import BadInput
 from ingest.tasks import RECONCILE, SWEEP
 
 REDIS = ("redis://", "rediss://", "redis+socket://")
-QUEUES = ("ingest", "encode", "maintenance")
+QUEUES = ("ingest", "encode", "generate", "maintenance")
 SWEEP_EVERY_S = 10
 RECONCILE_EVERY_S = 3600
 

@@ -20,7 +20,7 @@ from attribution.config import Settings
 from attribution.errors import BackendUnavailable
 from attribution.services import Services, Stores, open_services, open_stores
 from ingest.application import make_app
-from ingest.dispatch import LIST_UPLOAD, RUN_BATCH, send
+from ingest.dispatch import DRAW, LIST_UPLOAD, RUN_BATCH, send, send_generations
 from ingest.tasks import register
 
 log = logging.getLogger(__name__)
@@ -34,6 +34,10 @@ class JobQueue(Protocol):
 
     def submit(self, job_id: UUID) -> None:
         """Have a job run, from where it stands; returns at once."""
+        ...
+
+    def draw(self, generation_id: UUID) -> None:
+        """Have a request for pictures drawn; returns at once."""
         ...
 
     def check(self) -> None:
@@ -58,18 +62,27 @@ class LocalQueue:
             _Opened(services),
             stopping=self._stopping.is_set,
             submit=lambda _: None,  # the loop in `_run` sees them
+            draw=lambda _: None,  # they are in this thread's queue
         )
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="ingest")
         with services.sessions.begin() as session:
             queries.release_all(session)
+            queries.release_generations(session)
             unfinished = queries.open_batches(session)
+            undrawn = queries.open_generations(session)
         self.resumed = tuple(dict.fromkeys(job_id for job_id, _ in unfinished))
         for job_id in self.resumed:
             self.submit(job_id)
+        for generation_id in undrawn:
+            self.draw(generation_id)
 
     def submit(self, job_id: UUID) -> None:
         """Queue a job that is already committed."""
         self._thread.submit(self._run, job_id)
+
+    def draw(self, generation_id: UUID) -> None:
+        """Queue a request that is already committed."""
+        self._thread.submit(self._draw, generation_id)
 
     def check(self) -> None:
         """Jobs can be run as long as this process lives."""
@@ -98,6 +111,15 @@ class LocalQueue:
         if error is not None:
             with suppress(BackendUnavailable), self.stores.sessions.begin() as session:
                 queries.interrupt_job(session, job_id, str(error))
+
+    def _draw(self, generation_id: UUID) -> None:
+        """Draw one request; one that an outage ends waits for the next opening."""
+        if self._stopping.is_set():
+            return
+        try:
+            self._app.tasks[DRAW].delay(str(generation_id))
+        except Exception:
+            log.exception("generation %s", generation_id)
 
     def _open(self, job_id: UUID) -> list[queries.BatchKey]:
         with self.stores.sessions() as session:
@@ -133,6 +155,10 @@ class BrokerQueue:
         with self.stores.sessions() as session:
             keys = queries.open_batches(session, job_id)
         send(self._app, self.stores.sessions, keys)
+
+    def draw(self, generation_id: UUID) -> None:
+        """Send a request that is already committed; what is not sent is swept up."""
+        send_generations(self._app, self.stores.sessions, [generation_id])
 
     def check(self) -> None:
         """Raise BackendUnavailable unless the broker answers."""

@@ -16,6 +16,7 @@ from api.cli import (
     demo,
     dev,
     evaluate,
+    generate,
     index_server,
     ingest,
     jobs,
@@ -40,6 +41,7 @@ app.command()(ingest.add)
 app.command()(attribute.attribute)
 app.command()(attribute.show)
 app.command()(attribute.search)
+app.command()(generate.generate)
 app.command()(serve.serve)
 app.command()(index_server.index_server)
 app.command()(dev.dev)
