@@ -92,9 +92,7 @@ class Store:
 
     def clear_incoming(self, job_id: UUID) -> None:
         """Delete all that waited for a job."""
-        folder = f"{self._root}/incoming/{job_id}"
-        if self._asked(lambda: self._files.exists(folder)):
-            self._asked(lambda: self._files.rm(folder, recursive=True))
+        self._clear(f"{self._root}/incoming/{job_id}")
 
     def put_generated(self, generation_id: UUID, number: int, png: bytes) -> None:
         """Keep a generated picture."""
@@ -103,6 +101,10 @@ class Store:
     def generated(self, generation_id: UUID, number: int) -> bytes:
         """Return a generated picture; raises NotFound."""
         return self._get(self._generated(generation_id, number), "it was not kept; draw it again")
+
+    def forget_generated(self, generation_id: UUID) -> None:
+        """Delete the pictures of one request."""
+        self._clear(f"{self._root}/generations/{generation_id}")
 
     def check(self) -> None:
         """Raise BackendUnavailable unless files can be written here."""
@@ -165,6 +167,10 @@ class Store:
                 return 0
             self._files.rm_file(path)
             return 1
+
+    def _clear(self, folder: str) -> None:
+        if self._asked(lambda: self._files.exists(folder)):
+            self._asked(lambda: self._files.rm(folder, recursive=True))
 
     def _asked(self, question: Callable[[], Any]) -> Any:
         with self._translated():

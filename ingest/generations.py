@@ -18,6 +18,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from attribution.catalog import queries
+from attribution.catalog.models import JobStatus
 from attribution.errors import BackendUnavailable, LawfulError
 from attribution.generation.studio import Generation, check_request
 from attribution.services import Services, Stores
@@ -83,15 +84,25 @@ def run_generation(
                 raise Ended
 
         generation = services.studio.draw(request, on_step=on_step)
-        for number, picture in enumerate(generation.pictures):
-            if picture.png is not None:
-                services.store.put_generated(generation_id, number, picture.png)
-        lease.renew()
-        with services.sessions.begin() as session:
-            result = _recorded(generation)
-            queries.finish_generation(session, generation_id, owner=lease.owner, result=result)
+        _keep(lease, generation)
         seconds = time.monotonic() - started
         log.info("generation %s: %d pictures in %.1f s", generation_id, request.count, seconds)
+
+
+def _keep(lease: Lease, generation: Generation) -> None:
+    """Write the pictures, then the row; of what was cancelled meanwhile nothing stays."""
+    lease.renew()
+    if lease.lost.is_set():
+        raise Ended
+    for number, picture in enumerate(generation.pictures):
+        if picture.png is not None:
+            lease.stores.store.put_generated(lease.id, number, picture.png)
+    with lease.stores.sessions.begin() as session:
+        result = _recorded(generation)
+        queries.finish_generation(session, lease.id, owner=lease.owner, result=result)
+        status = queries.generation_by_id(session, lease.id).status
+    if status is JobStatus.CANCELLED:
+        lease.stores.store.forget_generated(lease.id)
 
 
 def _recorded(generation: Generation) -> dict[str, Any]:

@@ -113,13 +113,15 @@ class LocalQueue:
                 queries.interrupt_job(session, job_id, str(error))
 
     def _draw(self, generation_id: UUID) -> None:
-        """Draw one request; one that an outage ends waits for the next opening."""
+        """Draw one request; note what stopped it, for who waits."""
         if self._stopping.is_set():
             return
         try:
             self._app.tasks[DRAW].delay(str(generation_id))
-        except Exception:
+        except Exception as error:
             log.exception("generation %s", generation_id)
+            with suppress(BackendUnavailable), self.stores.sessions.begin() as session:
+                queries.interrupt_generation(session, generation_id, str(error))
 
     def _open(self, job_id: UUID) -> list[queries.BatchKey]:
         with self.stores.sessions() as session:

@@ -24,6 +24,7 @@ from attribution.errors import BackendUnavailable, BadInput, Conflict
 from attribution.generation.stub import StubGenerator
 from attribution.ports import Drawing
 from attribution.services import Services, Stores, open_services, open_stores
+from attribution.storage import Store
 from attribution.types import ImageRequest
 from ingest.generations import ask, run_generation
 from ingest.jobs import BrokerQueue, job_queue
@@ -180,6 +181,24 @@ def test_cancelled_between_two_steps(services: Services, monkeypatch: pytest.Mon
     assert status(services, following) == "done"
 
 
+def test_cancelled_while_it_is_written(services: Services) -> None:
+    """Pictures that were kept already go again."""
+    generation_id = ask(services, BOAT)
+
+    class Slow(Store):
+        def put_generated(self, generation_id: UUID, number: int, png: bytes) -> None:
+            super().put_generated(generation_id, number, png)
+            if number == 1:
+                with services.sessions.begin() as session:
+                    queries.cancel_generation(session, generation_id)
+
+    slow = replace(services, store=Slow(services.settings.storage_url))
+    run_generation(slow, generation_id, stopping=lambda: False)
+
+    assert status(services, generation_id) == "cancelled"
+    assert list((services.settings.home / "generations").iterdir()) == []
+
+
 def test_what_waits_is_cancelled_too(services: Services) -> None:
     """A request that nobody has begun is never drawn; a second cancel is a conflict."""
     generation_id = ask(services, BOAT)
@@ -258,10 +277,10 @@ def test_one_draws_at_a_time(database: Database) -> None:
     with sessions.begin() as session:
         renewed = queries.renew_generation(session, row, owner="a", lease_s=-1, progress=(3, 9))
         assert renewed
-        assert not queries.finish_generation(session, row, owner="b", result={})
+        queries.finish_generation(session, row, owner="b", result={"of": "b"})
     with sessions() as session:
         assert (found := queries.generation_by_id(session, row)).done == 3
-        assert found.steps == 9
+        assert (found.steps, found.status, found.result) == (9, "running", {})
     assert sweep() == [row]
     assert claim("b", -1) == {"prompt": "a"}
     assert sweep() == []

@@ -105,9 +105,9 @@ def renew_generation(
 
 def finish_generation(
     session: Session, generation_id: UUID, *, owner: str, result: Mapping[str, Any]
-) -> bool:
-    """Note what was drawn; False when the request was cancelled or another has it."""
-    kept = session.execute(
+) -> None:
+    """Note what was drawn; without effect on a request that was cancelled or that another has."""
+    session.execute(
         update(Generation)
         .where(_held(generation_id, owner))
         .values(
@@ -118,9 +118,7 @@ def finish_generation(
             lease_until=None,
             finished_at=now(),
         )
-        .returning(Generation.id)
-    ).all()
-    return bool(kept)
+    )
 
 
 def fail_generation(session: Session, generation_id: UUID, *, owner: str, error: str) -> None:
@@ -131,6 +129,15 @@ def fail_generation(session: Session, generation_id: UUID, *, owner: str, error:
         .values(
             status=JobStatus.FAILED, error=error, owner=None, lease_until=None, finished_at=now()
         )
+    )
+
+
+def interrupt_generation(session: Session, generation_id: UUID, error: str) -> None:
+    """Note what kept a request from being drawn in this process; one that has ended stays so."""
+    session.execute(
+        update(Generation)
+        .where(Generation.id == generation_id, Generation.status.in_(OPEN))
+        .values(status=JobStatus.FAILED, error=error, finished_at=now())
     )
 
 
