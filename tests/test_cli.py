@@ -416,3 +416,4 @@ def test_generate_answers_people_and_scripts(ingested: Path, tmp_path: Path) -> 
     assert seen.returncode == 0
     assert "drawn by stub" in seen.stdout
     assert report.read_text().count("<article>") == 2
+    assert report.read_text().count("do not show them as a source") == 2

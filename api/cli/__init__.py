@@ -58,6 +58,7 @@ app.command()(demo.demo)
 app.command()(evaluate.evaluate)
 app.add_typer(models.app, name="models")
 app.command()(models.train_starter)
+app.command()(models.finetune)
 
 
 def _version(is_asked: bool) -> None:  # noqa: FBT001  what Typer calls

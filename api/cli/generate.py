@@ -21,7 +21,9 @@ from api.cli.common import (
 from attribution.errors import BadInput
 
 if TYPE_CHECKING:
+    from api.report import Page
     from attribution.generation.studio import Generation, Picture, Studio
+    from attribution.services import Services
     from attribution.types import ImageRequest
 
 
@@ -48,9 +50,8 @@ def generate(
 
     Example: [bold]lawful generate "croissant by franck doucet" -o out/ --seed 7[/]
     """
-    from api.report import make_page, render_report
+    from api.report import render_report
     from attribution.generation.studio import check_request
-    from attribution.images import read_image
     from attribution.services import open_services
     from attribution.types import ImageRequest
 
@@ -73,15 +74,11 @@ def generate(
     folder = _folder(out)
     with open_services(settings) as services:
         generation = draw(services.studio, request)
-        files = [_write(folder, picture) for picture in generation.pictures]
+        files = [write(folder, picture) for picture in generation.pictures]
         if report:
-            pages = [
-                make_page(services, str(file), read_image(picture.png), picture.attribution)
-                for file, picture in zip(files, generation.pictures, strict=True)
-                if picture.png and picture.attribution
-            ]
             title = f"Generated: {plain(prompt)}"
-            report.write_text(render_report(pages, title=title), encoding="utf-8")
+            text = render_report(pages(services, generation), title=title)
+            report.write_text(text, encoding="utf-8")
     if as_json:
         print_json(facts(generation, files))
     else:
@@ -99,6 +96,25 @@ def draw(studio: Studio, request: ImageRequest) -> Generation:
         return studio.draw(
             request, on_step=lambda done, steps: bar.update(task, completed=done, total=steps)
         )
+
+
+def pages(services: Services, generation: Generation) -> list[Page]:
+    """Return the pictures that are handed out for a report, with their warnings among the notes."""
+    from dataclasses import replace
+
+    from api.report import make_page
+    from attribution.images import read_image
+
+    return [
+        make_page(
+            services,
+            f"seed {picture.seed}",
+            read_image(picture.png),
+            replace(answer, notes=(*answer.notes, *picture.warnings)),
+        )
+        for picture in generation.pictures
+        if picture.png and (answer := picture.attribution)
+    ]
 
 
 def show(console: Console, generation: Generation, files: list[Path | None]) -> None:
@@ -156,7 +172,7 @@ def _folder(path: Path) -> Path:
     return path
 
 
-def _write(folder: Path, picture: Picture) -> Path | None:
+def write(folder: Path, picture: Picture) -> Path | None:
     """Write a picture whole, under a name that no other picture has."""
     if picture.png is None:
         return None
