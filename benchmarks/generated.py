@@ -2,7 +2,7 @@
 
 Ground truth comes from the starter generator, whose whole training set is indexed here. *Named*:
 prompts that name a subject and the hand that drew it; the artist has to come first, or among the
-first five of fourteen. *Tuned*: a LoRA on one artist's works draws from words that name nobody, and
+first five of fifteen. *Tuned*: a LoRA on one artist's works draws from words that name nobody, and
 the same words and seeds without it are the negatives (after AbC: Wang et al. 2023). Time and memory
 are those of this process.
 """

@@ -33,7 +33,7 @@ class Wanted(BaseModel):
     count: int = Field(1, description="Pictures.")
     seed: int | None = Field(None, description="Of the first picture; the next has the next one.")
     steps: int | None = None
-    guidance: float | None = Field(None, ge=0, le=100, description="How much the prompt counts.")
+    guidance: float | None = Field(None, description="How much the prompt counts.")
     width: int | None = Field(None, description="Pixels, a multiple of 16.")
     height: int | None = Field(None, description="Pixels, a multiple of 16.")
 

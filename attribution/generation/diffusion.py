@@ -35,14 +35,13 @@ class DiffusionGenerator:
     def generate(self, request: ImageRequest, *, on_step: Callable[[int, int], None]) -> Drawing:
         """Draw; see `attribution.ports.Generator`."""
         pictures: list[Drawn] = []
-        with self._lock:
+        with self._lock, _explained(request, self._spec):
             pipeline = self._ready().pipeline
             call = _call(pipeline, request)
             seeds = list(range(request.seed, request.seed + request.count))
             calls = [seeds[at : at + TOGETHER] for at in range(0, len(seeds), TOGETHER)]
             for number, some in enumerate(calls):
-                with _explained(request, self._spec):
-                    pictures += _draw(pipeline, call, some, _Steps(on_step, number, len(calls)))
+                pictures += _draw(pipeline, call, some, _Steps(on_step, number, len(calls)))
             return Drawing(tuple(pictures), _notes(pipeline, request.prompt, call))
 
     def _ready(self) -> Opened:
@@ -100,6 +99,11 @@ def _draw(
             generator=[torch.Generator("cpu").manual_seed(seed) for seed in seeds],
             callback_on_step_end=on_step,
         )
+    except (IndexError, ValueError) as cause:  # sides beyond its positions, too many steps
+        raise BadInput(
+            f"{type(pipeline).__name__} cannot draw this at {call['width']} × {call['height']} "
+            f"pixels: {cause}; leave sizes and steps to the model"
+        ) from cause
     finally:
         pipeline.maybe_free_model_hooks()  # also when `on_step` has ended it
     refused = getattr(out, "nsfw_content_detected", None) or [False] * len(seeds)

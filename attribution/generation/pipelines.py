@@ -120,11 +120,12 @@ def _check(pipeline: Any, model: str) -> None:
     denoiser = denoiser_of(pipeline)
     if denoiser is None or not hasattr(pipeline, "vae"):
         raise BadInput(f"{model} is a {type(pipeline).__name__}: it does not draw from words")
-    latent, given = pipeline.vae.config.latent_channels, denoiser.config.in_channels
-    if given not in (latent, 4 * latent):  # FLUX sees squares of four
+    latent, taken = pipeline.vae.config.latent_channels, denoiser.config.in_channels
+    given = 4 * latent if hasattr(pipeline, "_pack_latents") else latent  # FLUX packs squares
+    if given != taken:
         raise BadInput(
-            f"{model}: its VAE has {latent} channels and does not fit its denoiser, which takes "
-            f"{given}; take both from the same model"
+            f"{model}: its VAE gives {given} channels and does not fit its denoiser, which takes "
+            f"{taken}; take both from the same model"
         )
 
 

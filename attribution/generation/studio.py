@@ -25,6 +25,7 @@ from attribution.types import Attribution, GeneratorInfo, ImageRequest
 LONGEST_PROMPT = 2_000  # characters; models read the first few hundred
 MOST_PICTURES = 64
 MOST_STEPS = 1_000
+MOST_GUIDANCE = 100
 LARGEST_SIDE_PX = 2_048
 SIDE_STEP_PX = 16  # sides are multiples of it: 8 in the VAE, 2 in the denoiser
 
@@ -153,6 +154,8 @@ def check_request(request: ImageRequest) -> None:
         raise BadInput(f"{request.count} pictures: give 1 to {MOST_PICTURES}")
     if request.steps is not None and not 1 <= request.steps <= MOST_STEPS:
         raise BadInput(f"{request.steps} steps: give 1 to {MOST_STEPS}")
+    if request.guidance is not None and not 0 <= request.guidance <= MOST_GUIDANCE:
+        raise BadInput(f"guidance {request.guidance}: give 0 to {MOST_GUIDANCE}")
     if not 0 <= request.seed < 2**32:
         raise BadInput(f"seed {request.seed}: give 0 to {2**32 - 1}")
 
