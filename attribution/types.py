@@ -222,6 +222,7 @@ class GeneratorInfo:
     model: str  # a repository id, a folder, or "starter"
     family: str  # the pipeline's class: "StableDiffusionPipeline", "FluxPipeline", …
     revision: str  # the hub's commit, or sha256 of the weights' files
+    lora: str = ""  # what was laid over it
 
 
 @dataclass(frozen=True)

@@ -78,6 +78,7 @@ def test_help_is_light() -> None:
         "artists",
         "demo",
         "evaluate",
+        "finetune",
         "generate",
         "train-starter",
     ],

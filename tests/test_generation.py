@@ -181,7 +181,9 @@ def test_a_lora_changes_the_hand(folders: dict[str, Path], tmp_path: Path) -> No
     own = draw(DiffusionGenerator(PipelineSpec(str(folder)))).pictures[0]
 
     for given in (lora, tmp_path):
-        other = draw(DiffusionGenerator(PipelineSpec(str(folder), lora=str(given)))).pictures[0]
+        tuned = DiffusionGenerator(PipelineSpec(str(folder), lora=str(given)))
+        other = draw(tuned).pictures[0]
+        assert tuned.info.lora == str(given)
         assert np.abs(pixels(other) - pixels(own)).max() > 0
     lora.write_bytes(b"no weights")
     with pytest.raises(BadInput, match="LAWFUL_GENERATOR_LORA="):

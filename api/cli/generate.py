@@ -135,7 +135,8 @@ def show(console: Console, generation: Generation, files: list[Path | None]) -> 
         for warning in picture.warnings:
             said = f"  warning: {warning}"
             console.print(plain(said), style="yellow", markup=False, soft_wrap=True)
-    for note in (f"drawn by {made.model} ({made.family}, {made.revision[:12]})", *generation.notes):
+    name = f"{made.model} with {made.lora}" if made.lora else made.model
+    for note in (f"drawn by {name} ({made.family}, {made.revision[:12]})", *generation.notes):
         console.print(plain(f"  {note}"), style="dim", markup=False, soft_wrap=True)
 
 

@@ -30,7 +30,8 @@ class DiffusionGenerator:
         """What the model is; loads it."""
         with self._lock:
             opened = self._ready()
-        return GeneratorInfo(self._spec.model, type(opened.pipeline).__name__, opened.revision)
+        family = type(opened.pipeline).__name__
+        return GeneratorInfo(self._spec.model, family, opened.revision, self._spec.lora)
 
     def generate(self, request: ImageRequest, *, on_step: Callable[[int, int], None]) -> Drawing:
         """Draw; see `attribution.ports.Generator`."""

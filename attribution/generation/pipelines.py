@@ -61,7 +61,7 @@ def open_pipeline(spec: PipelineSpec) -> Opened:
     from diffusers import AutoPipelineForText2Image, DiffusionPipeline
 
     check_device(spec.device)
-    _quieten()
+    quieten()
     try:
         folder = _folder(spec.model)
         options = {
@@ -189,7 +189,7 @@ def _revision(folder: Path) -> str:
     return digest.hexdigest()
 
 
-def _quieten() -> None:
+def quieten() -> None:
     """Leave the terminal to our own progress."""
     import diffusers
     import transformers

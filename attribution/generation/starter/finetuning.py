@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from attribution.errors import BadInput
+from attribution.generation.pipelines import quieten
 from attribution.generation.starter.training import flow_loss, latents_of, states_of
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ def finetune(
     from peft import LoraConfig
     from peft.utils import get_peft_model_state_dict
 
+    quieten()
     torch.manual_seed(seed)
     pipeline: Any = AuraFlowPipeline.from_pretrained(model, dtype=torch.float32)
     latents = latents_of(lessons, model / "vae")
