@@ -36,7 +36,7 @@ help:  ## Show this list
 # In a collection of its own, so that trying things out never touches yours.
 DEMO := $(CURDIR)/.demo
 
-demo: $(VENV)/.installed  ## Ingest the example portfolio, attribute five images, write a report
+demo: $(VENV)/.installed  ## Ingest the example portfolio, attribute images, draw one, write a report
 	@$(BIN)/lawful demo --home "$(DEMO)"
 
 serve: $(VENV)/.installed  ## Serve the demo's collection over HTTP on this machine

@@ -19,6 +19,7 @@ from api.routes import (
     attributions,
     calibration,
     changes,
+    generations,
     health,
     ingest_jobs,
     non_copies,
@@ -72,6 +73,7 @@ def create_app(settings: Settings) -> FastAPI:
         calibration,
         non_copies,
         search,
+        generations,
     ):
         first.include_router(part.router)
     app.include_router(first)

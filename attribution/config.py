@@ -58,6 +58,12 @@ class Settings(BaseSettings):
     sign_callback: str = ""  # "package.module:function" that signs, in place of a key file
     sign_prompt: bool = False  # say the prompt in the manifest, in place of its hash
     sign_training: Literal["notAllowed", "allowed"] = "notAllowed"  # of what was generated
+    generator: str = "starter"  # "starter", a hub's repository id, a folder; who draws pictures
+    generator_dtype: Literal["float32", "float16", "bfloat16"] = "float32"  # half on accelerators
+    generator_offload: Literal["none", "model", "sequential"] = "none"  # for little device memory
+    generator_scheduler: str = ""  # a scheduler of diffusers; empty: the model's own
+    generator_lora: str = ""  # a repository id, a folder or a .safetensors file
+    withhold_copies: bool = False  # generated near copies of works are not handed out
 
     job_lease_s: Annotated[float, Field(ge=1, le=3600)] = 30  # after it a silent worker is dead
     batch_time_limit_s: Annotated[int, Field(ge=60)] = 3600  # a batch that takes longer is ended

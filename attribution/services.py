@@ -21,6 +21,8 @@ from attribution.catalog.models import Collection
 from attribution.config import Settings
 from attribution.encoders.profiles import fingerprint, load_encoders
 from attribution.errors import BadInput, IndexLost, NotFound, ProfileMismatch
+from attribution.generation.generators import load_generator
+from attribution.generation.studio import Studio
 from attribution.images import Limits
 from attribution.index import ServerOptions, open_index
 from attribution.index.vector_index import VectorIndex
@@ -50,6 +52,7 @@ class Services(Stores):
     index: VectorIndex
     encoders: tuple[Encoder, ...]
     attributor: Attributor
+    studio: Studio
 
 
 def image_limits(settings: Settings) -> Limits:
@@ -106,19 +109,27 @@ def open_services(settings: Settings) -> Iterator[Services]:
         collection = _collection(stores, encoders)
         with open_collection(stores, collection) as index:
             _check_index(stores, index)
+            attributor = Attributor(
+                stores.sessions,
+                encoders,
+                index,
+                profile=settings.profile,
+                fingerprint=collection.fingerprint,
+                voters=settings.voters,
+                trained=_trained(stores, collection),
+            )
             yield Services(
                 **vars(stores),
                 collection=collection,
                 index=index,
                 encoders=encoders,
-                attributor=Attributor(
+                attributor=attributor,
+                studio=Studio(
+                    load_generator(settings),
+                    attributor,
                     stores.sessions,
-                    encoders,
-                    index,
-                    profile=settings.profile,
-                    fingerprint=collection.fingerprint,
-                    voters=settings.voters,
-                    trained=_trained(stores, collection),
+                    stores.limits,
+                    withholds_copies=settings.withhold_copies,
                 ),
             )
 

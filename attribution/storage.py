@@ -1,10 +1,11 @@
 """Where bytes live: a folder, or a bucket that all workers reach (fsspec). No HTTP, no catalogue.
 
-Three kinds of things under names of our own making, so that no path from outside leads here:
+Four kinds of things under names of our own making, so that no path from outside leads here:
 
 - `incoming/JOB/SHA256`: files on their way in, until their job has ended;
 - `originals/SH/SHA256`: the files of indexed works, where the settings say that they are kept;
-- `thumbnails/SH/SHA256.webp`: small pictures.
+- `thumbnails/SH/SHA256.webp`: small pictures;
+- `generations/ID/N.png`: generated pictures.
 """
 
 from __future__ import annotations
@@ -91,9 +92,19 @@ class Store:
 
     def clear_incoming(self, job_id: UUID) -> None:
         """Delete all that waited for a job."""
-        folder = f"{self._root}/incoming/{job_id}"
-        if self._asked(lambda: self._files.exists(folder)):
-            self._asked(lambda: self._files.rm(folder, recursive=True))
+        self._clear(f"{self._root}/incoming/{job_id}")
+
+    def put_generated(self, generation_id: UUID, number: int, png: bytes) -> None:
+        """Keep a generated picture."""
+        self._put(self._generated(generation_id, number), png)
+
+    def generated(self, generation_id: UUID, number: int) -> bytes:
+        """Return a generated picture; raises NotFound."""
+        return self._get(self._generated(generation_id, number), "it was not kept; draw it again")
+
+    def forget_generated(self, generation_id: UUID) -> None:
+        """Delete the pictures of one request."""
+        self._clear(f"{self._root}/generations/{generation_id}")
 
     def check(self) -> None:
         """Raise BackendUnavailable unless files can be written here."""
@@ -104,6 +115,9 @@ class Store:
 
     def _thumbnail(self, sha256: str) -> str:
         return f"{self._root}/thumbnails/{sha256[:2]}/{sha256}.webp"
+
+    def _generated(self, generation_id: UUID, number: int) -> str:
+        return f"{self._root}/generations/{generation_id}/{number}.png"
 
     def _incoming(self, job_id: UUID, name: str) -> str:
         return f"{self._root}/incoming/{job_id}/{name}"
@@ -153,6 +167,10 @@ class Store:
                 return 0
             self._files.rm_file(path)
             return 1
+
+    def _clear(self, folder: str) -> None:
+        if self._asked(lambda: self._files.exists(folder)):
+            self._asked(lambda: self._files.rm(folder, recursive=True))
 
     def _asked(self, question: Callable[[], Any]) -> Any:
         with self._translated():

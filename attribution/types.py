@@ -315,3 +315,27 @@ class SearchResult:
 
     hits: tuple[FoundWork, ...]
     searched: Searched
+
+
+@dataclass(frozen=True)
+class GeneratorInfo:
+    """What a generator is, as data; shown with every picture that it made."""
+
+    model: str  # a repository id, a folder, or "starter"
+    family: str  # the pipeline's class: "StableDiffusionPipeline", "FluxPipeline", …
+    revision: str  # the hub's commit, or sha256 of the weights' files
+    lora: str = ""  # what was laid over it
+
+
+@dataclass(frozen=True)
+class ImageRequest:
+    """What a generator is asked for. None: as the model's authors have set it."""
+
+    prompt: str
+    negative_prompt: str = ""
+    count: int = 1
+    seed: int = 0  # of the first picture; every further one has the next number
+    steps: int | None = None
+    guidance: float | None = None
+    width: int | None = None  # pixels
+    height: int | None = None  # pixels

@@ -16,7 +16,7 @@ from attribution.errors import BadInput
 from ingest.tasks import CALIBRATE, RECONCILE, SWEEP
 
 REDIS = ("redis://", "rediss://", "redis+socket://")
-QUEUES = ("ingest", "encode", "maintenance")
+QUEUES = ("ingest", "encode", "generate", "maintenance")
 SWEEP_EVERY_S = 10
 CALIBRATE_EVERY_S = 60  # looked at; done where enough has changed
 RECONCILE_EVERY_S = 3600

@@ -1,9 +1,10 @@
-"""Messages about batches: which task, which queue. What is sent is an id; the work is in SQL."""
+"""Messages about batches and pictures: which task and queue. They carry ids; the work is in SQL."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from uuid import UUID
 
 from celery import Celery
 from kombu.exceptions import OperationalError
@@ -18,6 +19,7 @@ LIST_UPLOAD = "ingest.list_upload"
 RUN_BATCH = "encode.run_batch"
 TRAIN = "encode.train_classifier"
 PROGRESS = "PROGRESS"  # the state of a training that is under way
+DRAW = "generate.draw"
 PUBLISHING = {"max_retries": 2, "interval_start": 0.1, "interval_max": 0.5}
 
 
@@ -36,3 +38,16 @@ def send(app: Celery, sessions: sessionmaker[Session], keys: Sequence[BatchKey])
         log.warning("the broker does not answer, %d batches wait: %s", len(keys) - len(sent), error)
     with sessions.begin() as session:
         queries.mark_sent(session, sent)
+
+
+def send_generations(app: Celery, sessions: sessionmaker[Session], ids: Sequence[UUID]) -> None:
+    """Send a message about each request for pictures, as `send` does about batches."""
+    sent: list[UUID] = []
+    try:
+        for one in ids:
+            app.send_task(DRAW, (str(one),), ignore_result=True, retry_policy=PUBLISHING)
+            sent.append(one)
+    except OperationalError as error:
+        log.warning("the broker does not answer, %d requests wait: %s", len(ids) - len(sent), error)
+    with sessions.begin() as session:
+        queries.mark_generations_sent(session, sent)

@@ -21,7 +21,7 @@ from attribution.config import Settings
 from attribution.errors import BackendUnavailable
 from attribution.services import Services, Stores, open_services, open_stores
 from ingest.application import make_app
-from ingest.dispatch import LIST_UPLOAD, RUN_BATCH, send
+from ingest.dispatch import DRAW, LIST_UPLOAD, RUN_BATCH, send, send_generations
 from ingest.tasks import register
 
 log = logging.getLogger(__name__)
@@ -43,6 +43,9 @@ class JobQueue(Protocol):
 
     def wait(self) -> None:
         """Wait for what this process does itself."""
+
+    def draw(self, generation_id: UUID) -> None:
+        """Have a request for pictures drawn; returns at once."""
         ...
 
     def check(self) -> None:
@@ -68,14 +71,19 @@ class LocalQueue:
             _Opened(services),
             stopping=self._stopping.is_set,
             submit=lambda _: None,  # the loop in `_run` sees them
+            draw=lambda _: None,  # they are in this thread's queue
         )
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="ingest")
         with services.sessions.begin() as session:
             queries.release_all(session)
+            queries.release_generations(session)
             unfinished = queries.open_batches(session)
+            undrawn = queries.open_generations(session)
         self.resumed = tuple(dict.fromkeys(job_id for job_id, _ in unfinished))
         for job_id in self.resumed:
             self.submit(job_id)
+        for generation_id in undrawn:
+            self.draw(generation_id)
         self.calibrate()
 
     def submit(self, job_id: UUID) -> None:
@@ -90,6 +98,10 @@ class LocalQueue:
     def wait(self) -> None:
         """Wait until everything that is queued by now is done."""
         self._thread.submit(lambda: None).result()
+
+    def draw(self, generation_id: UUID) -> None:
+        """Queue a request that is already committed."""
+        self._thread.submit(self._draw, generation_id)
 
     def check(self) -> None:
         """Jobs can be run as long as this process lives."""
@@ -124,6 +136,17 @@ class LocalQueue:
             calibrate_if_due(self.stores, self._services.index, stopping=self._stopping.is_set)
         except Exception:
             log.exception("calibration")
+
+    def _draw(self, generation_id: UUID) -> None:
+        """Draw one request; note what stopped it, for who waits."""
+        if self._stopping.is_set():
+            return
+        try:
+            self._app.tasks[DRAW].delay(str(generation_id))
+        except Exception as error:
+            log.exception("generation %s", generation_id)
+            with suppress(BackendUnavailable), self.stores.sessions.begin() as session:
+                queries.interrupt_generation(session, generation_id, str(error))
 
     def _open(self, job_id: UUID) -> list[queries.BatchKey]:
         with self.stores.sessions() as session:
@@ -165,6 +188,10 @@ class BrokerQueue:
 
     def wait(self) -> None:
         """Wait for nothing: the workers go on by themselves."""
+
+    def draw(self, generation_id: UUID) -> None:
+        """Send a request that is already committed; what is not sent is swept up."""
+        send_generations(self._app, self.stores.sessions, [generation_id])
 
     def check(self) -> None:
         """Raise BackendUnavailable unless the broker answers."""

@@ -1,7 +1,7 @@
 """The Celery tasks. A task is a shell: ids in, one function called, safe to run twice.
 
-Queues are by kind: `ingest` for what reads and unpacks, `encode` for what needs models,
-`maintenance` for what looks after the stores.
+Queues are by kind: `ingest` for what reads and unpacks, `encode` for what needs models, `generate`
+for what draws, `maintenance` for what looks after the stores.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ from attribution.errors import BackendUnavailable, NotFound
 from attribution.reconcile import reconcile
 from attribution.services import Services, Stores, open_collection
 from ingest import pipeline
-from ingest.dispatch import LIST_UPLOAD, PROGRESS, RUN_BATCH, TRAIN
+from ingest.dispatch import DRAW, LIST_UPLOAD, PROGRESS, RUN_BATCH, TRAIN
+from ingest.generations import run_generation
 from ingest.uploads import list_upload
 
 log = logging.getLogger(__name__)
@@ -82,10 +83,11 @@ def register(
     *,
     stopping: Callable[[], bool],
     submit: Callable[[Sequence[BatchKey]], None],
+    draw: Callable[[Sequence[UUID]], None],
 ) -> None:
-    """Add the tasks to `app`; a batch ends early once `stopping()` is true.
+    """Add the tasks to `app`; what runs ends early once `stopping()` is true.
 
-    `submit` has the batches run that a listing has made.
+    `submit` has the batches run that a listing has made; `draw` and it have run what waits.
     """
 
     @app.task(name=LIST_UPLOAD, **BACKEND_TRIES)
@@ -111,14 +113,19 @@ def register(
         except _TimeIsUpError:  # it goes on from its last epoch
             raise self.retry(countdown=0, max_retries=None) from None
 
+    @app.task(name=DRAW, **BACKEND_TRIES)
+    def draw_one(generation_id: str) -> None:
+        run_generation(runtime.services(), UUID(generation_id), stopping=stopping)
+
     @app.task(name=SWEEP, shared=False)
     def sweep() -> int:
         """Send what waits and has no message, or lost it."""
         sessions = runtime.stores().sessions
         with sessions.begin() as session:
-            keys = queries.sweep(session)
+            keys, requests = queries.sweep(session), queries.sweep_generations(session)
         submit(keys)
-        return len(keys)
+        draw(requests)
+        return len(keys) + len(requests)
 
     @app.task(name=RECONCILE, shared=False)
     def reconcile_stores() -> dict[str, Any]:

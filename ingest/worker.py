@@ -11,7 +11,7 @@ from celery.signals import worker_process_shutdown, worker_shutdown
 from attribution.config import Settings
 from attribution.services import Services, Stores, open_services, open_stores
 from ingest.application import make_app
-from ingest.dispatch import send
+from ingest.dispatch import send, send_generations
 from ingest.tasks import register
 
 
@@ -52,6 +52,7 @@ def worker_app(settings: Settings) -> Celery:
         runtime,
         stopping=lambda: False,
         submit=lambda keys: send(app, runtime.stores().sessions, keys),
+        draw=lambda ids: send_generations(app, runtime.stores().sessions, ids),
     )
     # Held here: signals know their receivers only weakly.
     app.closing = lambda **_: runtime.close()  # type: ignore[attr-defined]

@@ -56,7 +56,7 @@ def upload(client: TestClient, data: bytes, name: str = "a.png", **fields: str) 
 
 def settings(home: Path, **values: Any) -> Settings:
     """Return settings for a collection of its own."""
-    return Settings(home=home, profile="stub", **values)
+    return Settings(home=home, profile="stub", generator="stub", **values)
 
 
 @pytest.fixture

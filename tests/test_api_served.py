@@ -129,8 +129,12 @@ def ids(client: TestClient, picture: bytes) -> dict[str, str]:
     def items(path: str) -> Any:
         return client.get(path).json()["items"]
 
+    client.post("/v1/generations", json={"prompt": "a boat"})
+    wait_until(lambda: items("/v1/generations")[0]["status"] == "done")
+
     return {
         "JOB": items("/v1/ingest-jobs")[0]["id"],
+        "PICTURES": items("/v1/generations")[0]["id"],
         "WORK": items("/v1/artworks")[0]["id"],
         "ANSWER": client.post("/v1/attributions", files={"image": picture}).json()["id"],
         "NEXT": client.get("/v1/artworks?limit=1").json()["next"],

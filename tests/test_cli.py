@@ -84,6 +84,8 @@ def test_help_is_light() -> None:
         "changes",
         "demo",
         "evaluate",
+        "finetune",
+        "generate",
         "train-starter",
         "train classifier",
         "export-dataset",
@@ -163,6 +165,9 @@ def test_search_by_words(ingested: Path) -> None:
         (("search", ""), "nothing to search for"),
         (("search", "x", "--artist", "artist-9"), "no artist 'artist-9'; did you mean"),
         (("search", "x", "--image", "/nowhere.png"), "/nowhere.png does not exist"),
+        (("generate", " ", "-o", "out"), "the prompt is empty"),
+        (("generate", "x", "-o", "/dev/null"), "--out /dev/null cannot be used"),
+        (("generate", "x", "-o", ".", "--model", "/nowhere"), "cannot load a generator from /now"),
     ],
 )
 def test_bad_input_names_the_value(ingested: Path, words: tuple[str, ...], says: str) -> None:
@@ -414,3 +419,25 @@ def test_settings_live_under_home(tmp_path: Path) -> None:
 
     assert settings.database_url == f"sqlite:///{tmp_path}/lawful.db"
     assert settings.qdrant_url == str(tmp_path / "index")
+
+
+def test_generate_answers_people_and_scripts(ingested: Path, tmp_path: Path) -> None:
+    """Pictures are written whole under names of their own; both outputs say whom they resemble."""
+    out, report = tmp_path / "new" / "out", tmp_path / "report.html"
+    words = ("generate", "a red boat", "-o", str(out), "-n", "2", "--seed", "7")
+    read = lawful(ingested, *words, "--json", generator="stub")
+    seen = lawful(ingested, *words, "--report", str(report), generator="stub")
+
+    answer = json.loads(read.stdout)
+    files = sorted(path.name for path in out.iterdir())
+    assert [Path(one["file"]).name for one in answer["images"]] == files
+    assert [name.split("-")[0] for name in files] == ["7", "8"]
+    assert answer["generator"]["model"] == "stub"
+    for one in answer["images"]:
+        assert one["attribution"]["artists"][0]["slug"] == one["references"][0]["slug"]
+        assert (one["withheld"], one["references"][0]["consent"]) == (None, "no")
+        assert "do not show them as a source" in one["warnings"][0]
+    assert seen.returncode == 0
+    assert "drawn by stub" in seen.stdout
+    assert report.read_text().count("<article>") == 2
+    assert report.read_text().count("do not show them as a source") == 2

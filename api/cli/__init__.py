@@ -18,6 +18,7 @@ from api.cli import (
     demo,
     dev,
     evaluate,
+    generate,
     index_server,
     ingest,
     jobs,
@@ -43,6 +44,7 @@ app.command()(ingest.add)
 app.command()(attribute.attribute)
 app.command()(attribute.show)
 app.command()(attribute.search)
+app.command()(generate.generate)
 app.command()(serve.serve)
 app.command()(index_server.index_server)
 app.command()(dev.dev)
@@ -69,6 +71,7 @@ app.add_typer(train.app, name="train")
 app.command()(train.export_dataset)
 app.add_typer(models.app, name="models")
 app.command()(models.train_starter)
+app.command()(models.finetune)
 
 
 def _version(is_asked: bool) -> None:  # noqa: FBT001  what Typer calls

@@ -16,6 +16,9 @@ from rich.markup import escape
 from api.cli.common import plain, settings_from_environment
 from attribution.config import Settings
 
+PROMPT = "french fries by juliane krug"
+SEED = 7
+
 
 def examples_folder() -> Path:
     """Return the bundled examples: beside the packages in a checkout, inside them in a wheel."""
@@ -33,22 +36,26 @@ def own_settings(home: Path) -> Settings:
         storage_url=str(home),
         broker_url="",
         profile="starter",
+        generator="starter",
+        generator_lora="",
+        generator_scheduler="",
     )
 
 
 def demo(
     home: Annotated[Path | None, typer.Option(help="Default: LAWFUL_HOME/demo.")] = None,
 ) -> None:
-    """Ingest the example portfolio, attribute the example queries, write a report.
+    """Ingest the example portfolio, attribute the example queries, draw a picture, write a report.
 
     Takes a minute and touches nothing but its own folder.
 
     Example: [bold]lawful demo[/]
     """
-    from api.cli import ingest, render
+    from api.cli import generate, ingest, render
     from api.report import make_page, render_report
     from attribution.images import read_image_file
     from attribution.services import open_services
+    from attribution.types import ImageRequest
     from ingest.jobs import job_queue
     from ingest.sources import read_source
 
@@ -71,9 +78,14 @@ def demo(
             render.show_attribution(out, query["file"], answer)
             out.print(f"  the truth: {query['truth']}", style="cyan", markup=False, soft_wrap=True)
             pages.append(make_page(services, query["file"], image, answer))
+        out.rule("3. A prompt comes back as a picture with its artists")
+        generation = generate.draw(services.studio, ImageRequest(PROMPT, seed=SEED))
+        files = [generate.write(home, picture) for picture in generation.pictures]
+        generate.show(out, generation, files)
+        pages += generate.pages(services, generation)
     report = home / "report.html"
     report.write_text(render_report(pages, title="Lawful Diffusion: demo"), encoding="utf-8")
-    out.rule("3. What next")
+    out.rule("4. What next")
     names = {"report": report, "home": home, "lawful": _lawful()}
     shown = {name: escape(plain(value)) for name, value in names.items()}
     out.print(NEXT.format(**shown), soft_wrap=True)
@@ -93,5 +105,7 @@ Look for works by words:
 Your own portfolio (one folder per artist), and your own image:
   [bold]{lawful} ingest FOLDER[/]
   [bold]{lawful} attribute IMAGE --report report.html[/]
+A picture of your own:
+  [bold]LAWFUL_HOME={home} {lawful} generate "blueman by yutaka kachi" -o out/[/]
 The HTTP API on this machine:
   [bold]{lawful} serve[/]"""

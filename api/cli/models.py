@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from api.cli.common import (
+    check_writable,
     plain,
     print_json,
     progress_bar,
@@ -74,27 +77,76 @@ def train_starter(
     out: Annotated[Path, typer.Option(help="Where the models go.")] = Path("starter"),
     clip_steps: Annotated[int | None, typer.Option(min=1, help="Steps of the CLIP.")] = None,
     vae_steps: Annotated[int | None, typer.Option(min=1, help="Steps of the VAE.")] = None,
+    generator_steps: Annotated[int, typer.Option(min=1, help="Of the generator.")] = 2_000,
     only: Annotated[str | None, typer.Option(help="clip or vae; default both.")] = None,
     seed: Annotated[int | None, typer.Option(help="Of the random numbers.")] = None,
+    *,
+    generator: Annotated[
+        bool, typer.Option("--generator", help="The generator instead, on every work of DATA.")
+    ] = False,
 ) -> None:
     r"""Train the bundled starter models again, on the training half of the artists.
 
-    Needs the extra lawful-diffusion\[train]. Killed and started again, it goes on.
+    CLIP and VAE need the extra lawful-diffusion\[train]; the generator, which learns from works
+    whose licence or consent lets it, builds on those that are bundled. Killed and started again, it
+    goes on.
 
     Example: [bold]lawful train-starter openclipart --out starter[/]
     """
+    from attribution.encoders.profiles import STARTER
     from attribution.encoders.starter import PARTS, Plan, train_starter
+    from attribution.generation.starter.training import train_generator
 
     chosen = {"clip_steps": clip_steps, "vae_steps": vae_steps, "seed": seed}
     plan = Plan(**{name: value for name, value in chosen.items() if value is not None})
     if only is not None and only not in PARTS:
         raise BadInput(f"--only {only}: choose one of {', '.join(PARTS)}")
+    parts = (only,) if only else PARTS
+    with _losses(("generator",) if generator else PARTS) as show:
+        if generator:
+            target = out / "generator"
+            train_generator(
+                data, STARTER, target, steps=generator_steps, seed=plan.seed, progress=show
+            )
+        else:
+            train_starter(data, out, plan=plan, parts=parts, progress=show)
+
+
+def finetune(
+    data: Annotated[Path, typer.Argument(help="A folder with works and metadata.jsonl.")],
+    artist: Annotated[str, typer.Option(help="Whose works; the name as the metadata has it.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="The file of the LoRA.")],
+    steps: Annotated[int, typer.Option(min=1, max=100_000)] = 200,
+    seed: Annotated[int, typer.Option(help="Of the random numbers.")] = 0,
+) -> None:
+    """Teach the starter generator the hand of one artist whose licence or consent lets it.
+
+    Writes a LoRA that LAWFUL_GENERATOR_LORA lays over the starter generator.
+
+    Example: [bold]lawful finetune portfolio --artist "Franck Doucet" -o franck.safetensors[/]
+    """
+    from attribution.encoders.profiles import STARTER
+    from attribution.generation.starter.finetuning import finetune as train
+    from attribution.generation.starter.works import of_artist, read_lessons
+
+    check_writable(out, "--out")
+    if out.suffix != ".safetensors":
+        raise BadInput(f"--out {out}: name a file that ends with .safetensors")
+    lessons = of_artist(read_lessons(data), artist)
+    with _losses(("lora",)) as show:
+        train(STARTER / "generator", lessons, out, steps=steps, seed=seed, progress=show)
+    said = f"{out}: learned from {len(lessons)} works by {lessons[0].artist}"
+    Console().print(plain(said), markup=False, soft_wrap=True)
+
+
+@contextmanager
+def _losses(parts: Sequence[str]) -> Iterator[Callable[[str, int, int, float], None]]:
+    """Show a bar of steps, with the loss, for every model that is trained."""
     with progress_bar(status_console()) as bar:
-        tasks = {part: bar.add_task(part, total=None) for part in PARTS}
+        tasks = {part: bar.add_task(part, total=None) for part in parts}
 
         def show(part: str, step: int, steps: int, loss: float) -> None:
-            bar.update(
-                tasks[part], completed=step, total=steps, description=f"{part} loss {loss:.3f}"
-            )
+            said = f"{part} loss {loss:.3f}"
+            bar.update(tasks[part], completed=step, total=steps, description=said)
 
-        train_starter(data, out, plan=plan, parts=(only,) if only else PARTS, progress=show)
+        yield show

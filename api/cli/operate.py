@@ -44,7 +44,9 @@ def worker(
         typer.Option(help="solo or threads on a GPU: CUDA does not survive a fork."),
     ] = "prefork",
     concurrency: Annotated[int, typer.Option(min=1, help="Batches at a time.")] = 1,
-    queues: Annotated[str, typer.Option(help="Separated by commas.")] = "ingest,encode,maintenance",
+    queues: Annotated[
+        str, typer.Option(help="Separated by commas.")
+    ] = "ingest,encode,generate,maintenance",
 ) -> None:
     """Run the jobs of LAWFUL_BROKER_URL; every process loads its models once.
 

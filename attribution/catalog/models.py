@@ -322,6 +322,35 @@ class IngestItem(Base):
     )
 
 
+class Generation(Base):
+    """One request for pictures. Whoever draws holds its lease, as with a batch."""
+
+    __tablename__ = "generations"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
+    request: Mapped[dict[str, Any]]  # attribution.types.ImageRequest
+    status: Mapped[JobStatus] = mapped_column(default=JobStatus.QUEUED)
+    done: Mapped[int] = mapped_column(default=0)  # steps, over all pictures
+    steps: Mapped[int] = mapped_column(default=0)  # 0: not known yet
+    # Generator, notes, and of every picture its seed, hash and attribution; the answer is read from
+    # there, so that what is withdrawn later is gone here too.
+    result: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    attempts: Mapped[int] = mapped_column(default=0)  # begun and neither ended nor given back
+    owner: Mapped[str | None]  # who holds the lease
+    lease_until: Mapped[datetime | None]
+    sent_at: Mapped[datetime | None]  # when a message about it was sent last
+    error: Mapped[str | None]
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    started_at: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]
+
+    __table_args__ = (
+        _one_of("status", JobStatus),
+        Index(None, "created_at", "id"),
+        Index(None, "status", "lease_until"),
+    )
+
+
 class Claim(Base):
     """Another artist's claim to a work that was already there."""
 

@@ -173,6 +173,20 @@ def mark_failed(session: Session, ids: Collection[UUID], reason: str) -> None:
     )
 
 
+def consenting_works(
+    session: Session, slugs: Collection[str], *, purpose: str
+) -> dict[str, tuple[int, int]]:
+    """Return how many of an artist's indexed works grant a purpose, and how many there are."""
+    granted = func.count().filter(getattr(Artwork, f"consent_{purpose}"))
+    wanted = (
+        select(Artist.slug, granted, func.count())
+        .join(Artwork, Artwork.artist_id == Artist.id)
+        .where(Artist.slug.in_(slugs), Artwork.status == ArtworkStatus.INDEXED)
+        .group_by(Artist.slug)
+    )
+    return {slug: (some, every) for slug, some, every in session.execute(wanted)}
+
+
 def mark_lost(session: Session, ids: Collection[UUID], reason: str) -> None:
     """Note why works that could be found cannot be any more."""
     count_vectors(session, ids, by=-1)

@@ -1,0 +1,188 @@
+"""`lawful generate`: pictures from words, each with the artists whose work it resembles."""
+
+from __future__ import annotations
+
+import secrets
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+
+from api.cli.common import (
+    SOME_REFUSED,
+    check_writable,
+    plain,
+    print_json,
+    progress_bar,
+    settings_from_environment,
+    status_console,
+)
+from attribution.errors import BadInput
+
+if TYPE_CHECKING:
+    from api.report import Page
+    from attribution.generation.studio import Generation, Picture, Studio
+    from attribution.services import Services
+    from attribution.types import ImageRequest
+
+
+def generate(
+    prompt: Annotated[str, typer.Argument(help="What is to be drawn.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the pictures.")],
+    count: Annotated[int, typer.Option("--count", "-n", help="Pictures.")] = 1,
+    seed: Annotated[int | None, typer.Option(help="Of the first; default: a new one.")] = None,
+    steps: Annotated[int | None, typer.Option(help="Default: the model's own.")] = None,
+    guidance: Annotated[float | None, typer.Option(help="How much the prompt counts.")] = None,
+    negative: Annotated[str, typer.Option(help="What is not to be seen.")] = "",
+    width: Annotated[int | None, typer.Option(help="Pixels.")] = None,
+    height: Annotated[int | None, typer.Option(help="Pixels.")] = None,
+    model: Annotated[
+        str | None, typer.Option(help="A folder or a repository id; default: LAWFUL_GENERATOR.")
+    ] = None,
+    report: Annotated[Path | None, typer.Option(help="Write an HTML report here.")] = None,
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="One object.")] = False,
+) -> None:
+    """Draw pictures of PROMPT and name the artists whose work each resembles.
+
+    Exit code 3: some pictures were withheld, as near copies or by the model's safety checker.
+
+    Example: [bold]lawful generate "croissant by franck doucet" -o out/ --seed 7[/]
+    """
+    from api.report import render_report
+    from attribution.generation.studio import check_request
+    from attribution.services import open_services
+    from attribution.types import ImageRequest
+
+    settings = settings_from_environment()
+    if model is not None:
+        settings = settings.model_copy(update={"generator": model})
+    if report:
+        check_writable(report, "--report")
+    request = ImageRequest(
+        prompt=prompt,
+        negative_prompt=negative,
+        count=count,
+        seed=secrets.randbelow(2**31) if seed is None else seed,
+        steps=steps,
+        guidance=guidance,
+        width=width,
+        height=height,
+    )
+    check_request(request)
+    folder = _folder(out)
+    with open_services(settings) as services:
+        generation = draw(services.studio, request)
+        files = [write(folder, picture) for picture in generation.pictures]
+        if report:
+            title = f"Generated: {plain(prompt)}"
+            text = render_report(pages(services, generation), title=title)
+            report.write_text(text, encoding="utf-8")
+    if as_json:
+        print_json(facts(generation, files))
+    else:
+        show(Console(), generation, files)
+    if report:
+        status_console().print(plain(f"report: {report}"), markup=False, soft_wrap=True)
+    if any(picture.withheld for picture in generation.pictures):
+        raise typer.Exit(SOME_REFUSED)
+
+
+def draw(studio: Studio, request: ImageRequest) -> Generation:
+    """Draw with a bar of steps on stderr."""
+    with progress_bar(status_console()) as bar:
+        task = bar.add_task("drawing", total=None)
+        return studio.draw(
+            request, on_step=lambda done, steps: bar.update(task, completed=done, total=steps)
+        )
+
+
+def pages(services: Services, generation: Generation) -> list[Page]:
+    """Return the pictures that are handed out for a report, with their warnings among the notes."""
+    from dataclasses import replace
+
+    from api.report import make_page
+    from attribution.images import read_image
+
+    return [
+        make_page(
+            services,
+            f"seed {picture.seed}",
+            read_image(picture.png),
+            replace(answer, notes=(*answer.notes, *picture.warnings)),
+        )
+        for picture in generation.pictures
+        if picture.png and (answer := picture.attribution)
+    ]
+
+
+def show(console: Console, generation: Generation, files: list[Path | None]) -> None:
+    """Print every picture with its ranking and what the operator has to know."""
+    from api.cli import render
+
+    made = generation.generator
+    for file, picture in zip(files, generation.pictures, strict=True):
+        name = f"seed {picture.seed}: {file or 'withheld'}"
+        if picture.attribution:
+            render.show_attribution(console, name, picture.attribution)
+        else:
+            console.print(plain(name), markup=False)
+        sources = [one.name for one in picture.references if one.consent == "yes"]
+        if sources:
+            said = f"  may be shown as sources: {', '.join(sources)}"
+            console.print(plain(said), markup=False, soft_wrap=True)
+        for warning in picture.warnings:
+            said = f"  warning: {warning}"
+            console.print(plain(said), style="yellow", markup=False, soft_wrap=True)
+    name = f"{made.model} with {made.lora}" if made.lora else made.model
+    for note in (f"drawn by {name} ({made.family}, {made.revision[:12]})", *generation.notes):
+        console.print(plain(f"  {note}"), style="dim", markup=False, soft_wrap=True)
+
+
+def facts(generation: Generation, files: list[Path | None]) -> dict[str, Any]:
+    """Return what `--json` prints."""
+    from dataclasses import asdict
+
+    from attribution.attributor import ANSWER
+
+    return {
+        "generator": asdict(generation.generator),
+        "notes": list(generation.notes),
+        "images": [
+            {
+                "file": str(file) if file else None,
+                "seed": picture.seed,
+                "sha256": picture.sha256,
+                "withheld": picture.withheld,
+                "warnings": list(picture.warnings),
+                "references": [asdict(one) for one in picture.references],
+                "attribution": picture.attribution
+                and ANSWER.dump_python(picture.attribution, mode="json"),
+            }
+            for file, picture in zip(files, generation.pictures, strict=True)
+        ],
+    }
+
+
+def _folder(path: Path) -> Path:
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise BadInput(f"--out {path} cannot be used: {error.strerror}; name a folder") from None
+    return path
+
+
+def write(folder: Path, picture: Picture) -> Path | None:
+    """Write a picture whole, under a name that no other picture has."""
+    if picture.png is None:
+        return None
+    path = folder / f"{picture.seed}-{(picture.sha256 or '')[:8]}.png"
+    beside = path.with_suffix(".new")
+    try:
+        beside.write_bytes(picture.png)
+        beside.replace(path)
+    except OSError as error:
+        beside.unlink(missing_ok=True)
+        raise BadInput(f"--out {folder} may not be written: {error.strerror}") from None
+    return path

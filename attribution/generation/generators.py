@@ -1,0 +1,27 @@
+"""Which generator the settings name; nothing is loaded before it draws."""
+
+from __future__ import annotations
+
+from attribution.config import Settings
+from attribution.generation.diffusion import DiffusionGenerator
+from attribution.generation.pipelines import PipelineSpec
+from attribution.generation.stub import StubGenerator
+from attribution.ports import Generator
+
+STUB = "stub"
+
+
+def load_generator(settings: Settings) -> Generator:
+    """Return the generator of these settings; "stub" is for tests."""
+    if settings.generator == STUB:
+        return StubGenerator()
+    return DiffusionGenerator(
+        PipelineSpec(
+            settings.generator,
+            device=settings.device,
+            dtype=settings.generator_dtype,
+            offload=settings.generator_offload,
+            scheduler=settings.generator_scheduler,
+            lora=settings.generator_lora,
+        )
+    )

@@ -1,0 +1,173 @@
+"""The use case: words in, pictures out, each with the artists whose work it resembles.
+
+A generated picture is looked at as any other is: decoded from its file and attributed. That is also
+why its vectors come from the file and never from the latent that it was decoded from (ADR 0014).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from PIL import Image
+from sqlalchemy.orm import Session, sessionmaker
+
+from attribution.attributor import Attributor
+from attribution.catalog import queries
+from attribution.errors import BadInput
+from attribution.images import Limits, read_image
+from attribution.ports import Drawn, Generator
+from attribution.types import Attribution, GeneratorInfo, ImageRequest
+
+LONGEST_PROMPT = 2_000  # characters; models read the first few hundred
+MOST_PICTURES = 64
+MOST_STEPS = 1_000
+MOST_GUIDANCE = 100
+LARGEST_SIDE_PX = 2_048
+SIDE_STEP_PX = 16  # sides are multiples of it: 8 in the VAE, 2 in the denoiser
+
+
+class Consent(StrEnum):
+    """What an artist says of generation, over all works that can be found."""
+
+    YES = "yes"
+    IN_PART = "in part"  # for some works
+    NO = "no"  # or never asked
+
+
+class Withheld(StrEnum):
+    """Why a picture is not handed out."""
+
+    COPY = "copy"  # of an indexed work, and the settings say so
+    SAFETY = "safety checker"  # of the model itself
+
+
+@dataclass(frozen=True)
+class Reference:
+    """An artist whom a picture cites; only one who agreed may be shown as its source."""
+
+    slug: str
+    name: str
+    consent: Consent
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One picture, with whom it resembles; without bytes when it is withheld."""
+
+    seed: int
+    png: bytes | None
+    sha256: str | None  # of the PNG, withheld or not
+    attribution: Attribution | None
+    references: tuple[Reference, ...]  # in the order of the attribution
+    withheld: Withheld | None
+
+    @property
+    def warnings(self) -> Iterator[str]:
+        """Say what the operator has to know before the picture goes anywhere."""
+        if self.withheld is Withheld.SAFETY:
+            yield "withheld: the model's own safety checker refused this picture"
+        if self.attribution and (copy := self.attribution.copy_of):
+            kept = "; withheld" if self.withheld else ""
+            yield f"near copy of “{copy.title or copy.id}” by {copy.name}{kept}"
+        silent = [one.name for one in self.references if one.consent is not Consent.YES]
+        if silent:
+            yield (
+                f"resembles work by {', '.join(silent)}, who did not agree to generation for all "
+                f"of it: do not show them as a source"
+            )
+
+
+@dataclass(frozen=True)
+class Generation:
+    """All pictures of one request, and what made them."""
+
+    generator: GeneratorInfo
+    pictures: tuple[Picture, ...]
+    notes: tuple[str, ...] = field(default=())
+
+
+@dataclass(frozen=True)
+class Studio:
+    """Draws, and attributes what was drawn."""
+
+    generator: Generator
+    attributor: Attributor
+    sessions: sessionmaker[Session]
+    limits: Limits
+    withholds_copies: bool
+
+    def draw(self, request: ImageRequest, *, on_step: Callable[[int, int], None]) -> Generation:
+        """Draw and attribute `request.count` pictures.
+
+        `on_step`: see `attribution.ports.Generator`. Raises BadInput, ModelUnavailable.
+        """
+        check_request(request)
+        drawing = self.generator.generate(request, on_step=on_step)
+        pictures = tuple(self._looked_at(drawn) for drawn in drawing.pictures)
+        return Generation(self.generator.info, pictures, drawing.notes)
+
+    def _looked_at(self, drawn: Drawn) -> Picture:
+        if drawn.image is None:
+            return Picture(drawn.seed, None, None, None, (), Withheld.SAFETY)
+        png = _png(drawn.image)
+        answer = self.attributor.attribute(read_image(png, self.limits))
+        withheld = Withheld.COPY if answer.copy_of and self.withholds_copies else None
+        return Picture(
+            seed=drawn.seed,
+            png=None if withheld else png,
+            sha256=hashlib.sha256(png).hexdigest(),
+            attribution=answer,
+            references=references_of(self.sessions, answer),
+            withheld=withheld,
+        )
+
+
+def references_of(sessions: sessionmaker[Session], answer: Attribution) -> tuple[Reference, ...]:
+    """Return the artists that an answer names, with what they say of generation now."""
+    names = {answer.copy_of.slug: answer.copy_of.name} if answer.copy_of else {}
+    names |= {artist.slug: artist.name for artist in answer.artists}
+    with sessions() as session:
+        counted = queries.consenting_works(session, list(names), purpose="generate")
+    return tuple(Reference(slug, name, _consent(counted, slug)) for slug, name in names.items())
+
+
+def check_request(request: ImageRequest) -> None:
+    """Raise BadInput for what no model can follow, before anything is loaded or queued."""
+    if not request.prompt.strip():
+        raise BadInput("the prompt is empty; say what is to be drawn")
+    for name, text in (("prompt", request.prompt), ("negative prompt", request.negative_prompt)):
+        if len(text) > LONGEST_PROMPT:
+            raise BadInput(
+                f"the {name} has {len(text)} characters; {LONGEST_PROMPT} are taken at most, and "
+                f"models read the first few hundred"
+            )
+    for name, side in (("width", request.width), ("height", request.height)):
+        if side is not None and (side % SIDE_STEP_PX or not 0 < side <= LARGEST_SIDE_PX):
+            raise BadInput(
+                f"{name} {side}: give a multiple of {SIDE_STEP_PX} pixels, up to {LARGEST_SIDE_PX}"
+            )
+    if not 1 <= request.count <= MOST_PICTURES:
+        raise BadInput(f"{request.count} pictures: give 1 to {MOST_PICTURES}")
+    if request.steps is not None and not 1 <= request.steps <= MOST_STEPS:
+        raise BadInput(f"{request.steps} steps: give 1 to {MOST_STEPS}")
+    if request.guidance is not None and not 0 <= request.guidance <= MOST_GUIDANCE:
+        raise BadInput(f"guidance {request.guidance}: give 0 to {MOST_GUIDANCE}")
+    if not 0 <= request.seed < 2**32:
+        raise BadInput(f"seed {request.seed}: give 0 to {2**32 - 1}")
+
+
+def _consent(counted: Mapping[str, tuple[int, int]], slug: str) -> Consent:
+    granted, works = counted.get(slug, (0, 0))
+    if granted == 0:
+        return Consent.NO
+    return Consent.YES if granted == works else Consent.IN_PART
+
+
+def _png(image: Image.Image) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG")
+    return buffer.getvalue()
