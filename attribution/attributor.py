@@ -28,6 +28,7 @@ from attribution.calibration import (
 from attribution.catalog import queries
 from attribution.catalog.models import Artwork, ArtworkStatus
 from attribution.copies.finder import CopyFinder, FoundCopy
+from attribution.copies.membership import membership
 from attribution.errors import BadInput
 from attribution.images import CheckedImage, lineages
 from attribution.index.vector_index import VectorIndex
@@ -43,6 +44,7 @@ from attribution.types import (
     Findings,
     FoundWork,
     Hit,
+    Member,
     Neighbour,
     Probe,
     Reason,
@@ -54,6 +56,7 @@ from attribution.types import (
     Verdict,
     Vote,
     Where,
+    WrongFindings,
 )
 
 ANSWER = TypeAdapter(Attribution)
@@ -133,6 +136,16 @@ class Attributor:
         return SetAttribution(
             answers, differing, verdict, reasons, joint.nobody, joint.p_nobody, tuple(artists)
         )
+
+    def member(self, image: CheckedImage) -> Member:
+        """Say whether an image, or a near copy of it, is registered; nothing is recorded."""
+        found = membership(self._copies, image)
+        with self._sessions() as session:
+            copy, searched = _copy(session, found.found), self._searched(session)
+        wrong = found.wrong
+        if copy is None or wrong is None:
+            return Member(None, None, searched)
+        return Member(copy, WrongFindings(wrong.asked, wrong.found, wrong.upper), searched)
 
     def recall(self, attribution_id: UUID) -> Attribution:
         """Return an earlier answer as it was given; raises NotFound."""

@@ -10,6 +10,7 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 
 from sqlalchemy.orm import Session, sessionmaker
 
@@ -22,6 +23,7 @@ from attribution.config import Settings
 from attribution.encoders.profiles import fingerprint, load_encoders
 from attribution.errors import BadInput, IndexLost, NotFound, ProfileMismatch
 from attribution.generation.generators import load_generator
+from attribution.generation.seal import load_seal
 from attribution.generation.studio import Studio
 from attribution.images import Limits
 from attribution.index import ServerOptions, open_index
@@ -130,6 +132,7 @@ def open_services(settings: Settings) -> Iterator[Services]:
                     stores.sessions,
                     stores.limits,
                     withholds_copies=settings.withhold_copies,
+                    load_seal=partial(load_seal, settings),
                 ),
             )
 

@@ -287,6 +287,24 @@ class SetAttribution:
 
 
 @dataclass(frozen=True)
+class WrongFindings:
+    """How often such a finding, or a surer one, was made of works that were not registered."""
+
+    asked: int
+    found: int
+    at_most: float  # what the true rate does not exceed, at 95 % confidence
+
+
+@dataclass(frozen=True)
+class Member:
+    """Whether an image, or a near copy of it, is registered; without one, no proof of absence."""
+
+    copy_of: CopyMatch | None
+    wrong: WrongFindings | None  # as it was counted once (docs/benchmarks.md)
+    searched: Searched
+
+
+@dataclass(frozen=True)
 class Findings:
     """Which of many images are by registered artists, at a false discovery rate."""
 

@@ -135,6 +135,23 @@ def test_attribute_answers_scripts(ingested: Path, tmp_path: Path) -> None:
     )
 
 
+def test_member_says_how_often_it_errs(ingested: Path, tmp_path: Path) -> None:
+    """A registered image is found, with counts of wrong findings; another one is not found."""
+    work = tmp_path / "p" / "artist-1" / "work-2.png"
+    other = tmp_path / "other.png"
+    picture(555).save(other)
+
+    done = lawful(ingested, "member", str(work), str(other), "--json")
+
+    there, absent = (json.loads(line) for line in done.stdout.splitlines())
+    assert done.returncode == 0
+    assert (there["copy_of"]["slug"], there["copy_of"]["kind"]) == ("artist-1", "same_image")
+    assert there["wrong"]["asked"] > there["wrong"]["found"]
+    assert there["wrong"]["at_most"] > 0
+    assert (absent["copy_of"], absent["wrong"]) == (None, None)
+    assert "no proof of absence" in lawful(ingested, "member", str(other)).stdout
+
+
 def test_attribute_writes_a_report(ingested: Path, tmp_path: Path) -> None:
     """The report holds its pictures itself and loads nothing."""
     report = tmp_path / "report.html"

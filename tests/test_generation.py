@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import shutil
@@ -10,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import c2pa
 import numpy as np
 import pytest
 import torch
@@ -25,14 +27,17 @@ from attribution.encoders.vae import VaeEncoder
 from attribution.errors import BadInput, ModelUnavailable
 from attribution.generation.diffusion import DiffusionGenerator
 from attribution.generation.pipelines import PipelineSpec
+from attribution.generation.seal import Seal, load_seal
 from attribution.generation.stub import StubGenerator
 from attribution.generation.studio import Consent, Withheld, check_request
 from attribution.images import read_image
+from attribution.images.credentials import read_credentials
 from attribution.ports import Drawing, Drawn, Generator
 from attribution.services import Services, open_services
 from attribution.types import ImageRequest, Verdict
 from tests.pipelines import CONTEXT, FAMILIES, save_sd
 from tests.portfolios import ingest, picture
+from tests.signing import development
 
 EXAMPLES = Path(__file__).parent.parent / "examples" / "portfolio"
 
@@ -381,6 +386,40 @@ def test_a_picture_is_attributed_like_any_other(services: Services) -> None:
     assert services.attributor.recall(drawn.attribution.id) == drawn.attribution
     with Image.open(io.BytesIO(drawn.png)) as image:
         assert (image.format, image.size) == ("PNG", (64, 64))
+
+
+def test_a_picture_is_signed_by_the_operator(services: Services) -> None:
+    """With a certificate every picture carries its claim; only artists who agreed stand in it."""
+    seal = Seal(development()[0], reveal_prompt=False, training="notAllowed")
+    studio = replace(services.studio, load_seal=lambda: seal)
+
+    (drawn,) = studio.draw(replace(BOAT, count=1), on_step=lambda _done, _steps: None).pictures
+
+    assert drawn.png is not None
+    assert hashlib.sha256(drawn.png).hexdigest() == drawn.sha256
+    report = json.loads(c2pa.Reader("image/png", io.BytesIO(drawn.png)).json())
+    manifest = report["manifests"][report["active_manifest"]]
+    said = {one["label"]: one["data"] for one in manifest["assertions"]}
+    agreed = {one.slug for one in drawn.references if one.consent is Consent.YES}
+    named = {one["slug"] for one in said["org.lawful-diffusion.attribution"]["artists"]}
+    assert agreed == {"artist-0"} & {one.slug for one in drawn.references}
+    assert named <= agreed
+    assert said["org.lawful-diffusion.generation"]["seed"] == 7
+    tampered = bytearray(drawn.png)
+    tampered[-40] ^= 1
+    assert read_credentials(bytes(tampered)).state != read_credentials(drawn.png).state
+
+
+def test_a_key_that_cannot_sign_is_told_before_anything_is_drawn(services: Services) -> None:
+    """A bad certificate ends the request at once: no picture is made for nothing."""
+    settings = services.settings.model_copy(update={"sign_key": Path("key.pem")})
+    studio = replace(services.studio, load_seal=lambda: load_seal(settings))
+    steps: list[int] = []
+
+    with pytest.raises(BadInput, match="LAWFUL_SIGN_CERT"):
+        studio.draw(BOAT, on_step=lambda done, _steps: steps.append(done))
+
+    assert steps == []
 
 
 def test_a_latent_is_no_picture() -> None:

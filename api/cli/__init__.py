@@ -42,6 +42,7 @@ app = typer.Typer(
 app.command()(ingest.ingest)
 app.command()(ingest.add)
 app.command()(attribute.attribute)
+app.command()(attribute.member)
 app.command()(attribute.show)
 app.command()(attribute.search)
 app.command()(generate.generate)

@@ -1,4 +1,4 @@
-"""`lawful attribute`, `lawful show` and `lawful search`."""
+"""`lawful attribute`, `lawful member`, `lawful show` and `lawful search`."""
 
 from __future__ import annotations
 
@@ -167,6 +167,37 @@ def _values(answer: Attribution, regions: Regions | None) -> dict[str, Any]:
 
     values: dict[str, Any] = ANSWER.dump_python(answer, mode="json")
     return values | ({"regions": REGIONS.dump_python(regions, mode="json")} if regions else {})
+
+
+def member(
+    images: Annotated[list[Path], typer.Argument(help="Image files.", metavar="IMAGE...")],
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="One object a line and image.")] = False,
+) -> None:
+    """Say whether IMAGE, or a near copy of it, is registered, and how often such a finding errs.
+
+    For "was this in the training set?", where that set is what is registered. Nothing found is no
+    proof of absence. Exit code 3: some images could not be read.
+
+    Example: [bold]lawful member found.png[/]
+    """
+    from pydantic import TypeAdapter
+
+    from api.cli import render
+    from attribution.services import open_services
+    from attribution.types import Member
+
+    refused: list[Path] = []
+    with open_services(settings_from_environment()) as services:
+        for path, image in _readable(images, services.limits, refused, as_json=as_json):
+            answer = services.attributor.member(image)
+            if as_json:
+                values = TypeAdapter(Member).dump_python(answer, mode="json")
+                print_json({"image": str(path), **values})
+            else:
+                render.show_member(Console(), str(path), answer)
+    if refused:
+        raise typer.Exit(SOME_REFUSED)
 
 
 def show(

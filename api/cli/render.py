@@ -12,8 +12,10 @@ from api.cli.common import plain
 from api.wording import REASONS, VERDICTS, claim, how_copied
 from attribution.types import (
     Attribution,
+    CopyMatch,
     Findings,
     FoundWork,
+    Member,
     Reason,
     SearchResult,
     SetAttribution,
@@ -32,19 +34,8 @@ def show_attribution(console: Console, image: str, answer: Attribution) -> None:
     """Print one answer: verdict, ranking with evidence, and what was searched."""
     console.print(f"\n[bold]{escape(plain(image))}[/]  →  {_verdict(answer.verdict)}")
     _why(console, answer.reasons)
-    if copy := answer.copy_of:
-        console.print(
-            plain(
-                f"  {claim(copy)} “{copy.title or copy.id}” by {copy.name} ({copy.slug}): "
-                f"{how_copied(copy)}"
-            ),
-            markup=False,
-            soft_wrap=True,
-        )
-        if copy.also_claimed_by:
-            console.print(
-                f"  [yellow]the same file is claimed by: {', '.join(copy.also_claimed_by)}[/]"
-            )
+    if answer.copy_of:
+        _show_copy(console, answer.copy_of)
     if answer.artists:
         console.print(_ranking(answer))
     if sure := answer.confidence:
@@ -70,6 +61,23 @@ def show_attribution(console: Console, image: str, answer: Attribution) -> None:
     )
     for note in answer.notes:
         console.print(plain(f"  note: {note}"), style="dim", markup=False)
+
+
+def show_member(console: Console, image: str, answer: Member) -> None:
+    """Print whether an image is registered, and how often such a finding was wrong."""
+    says = "[bold red]registered[/]" if answer.copy_of else "[bold yellow]not found[/]"
+    console.print(f"\n[bold]{escape(plain(image))}[/]  →  {says}")
+    if answer.copy_of:
+        _show_copy(console, answer.copy_of)
+    if wrong := answer.wrong:
+        console.print(
+            f"  of {wrong.asked} works that were not registered {wrong.found} were found so, or "
+            f"more surely: at most {wrong.at_most:.1%} (95 % confidence)"
+        )
+    console.print(
+        f"  among {answer.searched.works} works; not being found is no proof of absence",
+        style="dim",
+    )
 
 
 def show_together(
@@ -128,6 +136,21 @@ def show_search(console: Console, result: SearchResult) -> None:
 def _leg(hit: FoundWork, leg: str) -> str:
     gave = hit.legs.get(leg)
     return f"{gave.part:.3f} ({gave.score:.2f}, {gave.rank})" if gave else "·"
+
+
+def _show_copy(console: Console, copy: CopyMatch) -> None:
+    console.print(
+        plain(
+            f"  {claim(copy)} “{copy.title or copy.id}” by {copy.name} ({copy.slug}): "
+            f"{how_copied(copy)}"
+        ),
+        markup=False,
+        soft_wrap=True,
+    )
+    if copy.also_claimed_by:
+        console.print(
+            f"  [yellow]the same file is claimed by: {', '.join(copy.also_claimed_by)}[/]"
+        )
 
 
 def _verdict(verdict: Verdict) -> str:

@@ -14,7 +14,7 @@ from api.uploads import read_upload
 from attribution.attributor import find_ours
 from attribution.catalog import queries
 from attribution.regions import Regions, find_regions
-from attribution.types import Attribution, Findings, SetAttribution
+from attribution.types import Attribution, Findings, Member, SetAttribution
 
 router = APIRouter(prefix="/attributions", tags=["attributions"])
 
@@ -59,6 +59,17 @@ def create_set_attribution(
     """
     checked = [read_upload(image.file, services.limits) for image in images]
     return services.attributor.attribute_set(checked, limit=limit)
+
+
+@router.post("/members", summary="Is an image registered?")
+def find_member(
+    image: Annotated[UploadFile, File(description="The image.")], services: ServicesDep
+) -> Member:
+    """Say whether the image, or a near copy of it, is registered, and how often that errs.
+
+    Nothing found is no proof of absence. The answer is not recorded.
+    """
+    return services.attributor.member(read_upload(image.file, services.limits))
 
 
 @router.post("/findings", summary="Which of many images are ours")

@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session, sessionmaker
 from attribution.attributor import Attributor
 from attribution.catalog import queries
 from attribution.errors import BadInput
+from attribution.generation.seal import Seal
 from attribution.images import Limits, read_image
 from attribution.ports import Drawn, Generator
 from attribution.types import Attribution, GeneratorInfo, ImageRequest
@@ -60,7 +61,7 @@ class Picture:
 
     seed: int
     png: bytes | None
-    sha256: str | None  # of the PNG, withheld or not
+    sha256: str | None  # of the PNG, withheld or not, and signed where it is
     attribution: Attribution | None
     references: tuple[Reference, ...]  # in the order of the attribution
     withheld: Withheld | None
@@ -99,29 +100,42 @@ class Studio:
     sessions: sessionmaker[Session]
     limits: Limits
     withholds_copies: bool
+    load_seal: Callable[[], Seal | None]  # asked before every request: certificates run out
 
     def draw(self, request: ImageRequest, *, on_step: Callable[[int, int], None]) -> Generation:
         """Draw and attribute `request.count` pictures.
 
-        `on_step`: see `attribution.ports.Generator`. Raises BadInput, ModelUnavailable.
+        `on_step`: see `attribution.ports.Generator`. Raises BadInput, ModelUnavailable, and
+        BackendUnavailable where what holds the signing key does not answer.
         """
         check_request(request)
+        seal = self.load_seal()
         drawing = self.generator.generate(request, on_step=on_step)
-        pictures = tuple(self._looked_at(drawn) for drawn in drawing.pictures)
+        pictures = tuple(self._looked_at(drawn, request, seal) for drawn in drawing.pictures)
         return Generation(self.generator.info, pictures, drawing.notes)
 
-    def _looked_at(self, drawn: Drawn) -> Picture:
+    def _looked_at(self, drawn: Drawn, request: ImageRequest, seal: Seal | None) -> Picture:
         if drawn.image is None:
             return Picture(drawn.seed, None, None, None, (), Withheld.SAFETY)
         png = _png(drawn.image)
         answer = self.attributor.attribute(read_image(png, self.limits))
         withheld = Withheld.COPY if answer.copy_of and self.withholds_copies else None
+        references = references_of(self.sessions, answer)
+        if seal is not None:
+            png = seal.put(
+                png,
+                info=self.generator.info,
+                prompt=request.prompt,
+                seed=drawn.seed,
+                answer=answer,
+                named=[one.slug for one in references if one.consent is Consent.YES],
+            )
         return Picture(
             seed=drawn.seed,
             png=None if withheld else png,
             sha256=hashlib.sha256(png).hexdigest(),
             attribution=answer,
-            references=references_of(self.sessions, answer),
+            references=references,
             withheld=withheld,
         )
 

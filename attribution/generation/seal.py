@@ -1,0 +1,54 @@
+"""The operator's signature under what was generated: Content Credentials for every picture."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from attribution.config import Settings
+from attribution.provenance import GenerationClaim, Signer, load_signer, sign
+from attribution.types import Attribution, GeneratorInfo
+
+
+@dataclass(frozen=True)
+class Seal:
+    """Whose signature it is, and what it says beside who drew what."""
+
+    signer: Signer
+    reveal_prompt: bool
+    training: Literal["notAllowed", "allowed"]
+
+    def put(
+        self,
+        png: bytes,
+        *,
+        info: GeneratorInfo,
+        prompt: str,
+        seed: int,
+        answer: Attribution,
+        named: Collection[str],
+    ) -> bytes:
+        """Return the PNG, signed; of the answer only the artists in `named` (slugs) are said.
+
+        Raises BadInput, BackendUnavailable; see `attribution.provenance.sign`.
+        """
+        shown = tuple(artist for artist in answer.artists if artist.slug in named)
+        claim = GenerationClaim(
+            model=f"{info.model} with {info.lora}" if info.lora else info.model,
+            revision=info.revision,
+            prompt=prompt,
+            seed=seed,
+            attribution=replace(answer, artists=shown),
+            reveal_prompt=self.reveal_prompt,
+            training=self.training,
+        )
+        return sign(png, "image/png", claim, self.signer)
+
+
+def load_seal(settings: Settings) -> Seal | None:
+    """Load what signs, None where the settings name no certificate; raises BadInput."""
+    signer = load_signer(settings)
+    if signer is None:
+        return None
+    return Seal(signer, settings.sign_prompt, settings.sign_training)
