@@ -7,8 +7,8 @@ computes.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from heapq import nlargest
 from uuid import UUID, uuid4
@@ -30,6 +30,7 @@ from attribution.catalog.models import Artwork, ArtworkStatus
 from attribution.copies.finder import CopyFinder, FoundCopy
 from attribution.copies.membership import membership
 from attribution.errors import BadInput
+from attribution.exhibits import candidates, ids_of, known
 from attribution.images import CheckedImage, lineages
 from attribution.index.vector_index import VectorIndex
 from attribution.panel import Opinion, Panel
@@ -37,15 +38,12 @@ from attribution.ports import Encoder, TextEncoder
 from attribution.trained import TrainedVoter
 from attribution.types import (
     Attribution,
-    Candidate,
     Confidence,
     CopyMatch,
-    Evidence,
     Findings,
     FoundWork,
     Hit,
     Member,
-    Neighbour,
     Probe,
     Reason,
     Searched,
@@ -61,8 +59,6 @@ from attribution.types import (
 
 ANSWER = TypeAdapter(Attribution)
 """Attribution to JSON and back; what is recorded is what was shown."""
-
-WORKS_PER_ARTIST = 3
 
 
 @dataclass(frozen=True)
@@ -180,9 +176,9 @@ class Attributor:
         neighbours = self._index.neighbours(Probe(vectors), limit=voting.NEAREST)
         copied = self._copies.find(image, neighbours)
         with self._sessions.begin() as session:
-            rows = queries.artworks_by_id(session, _ids(neighbours), status=ArtworkStatus.INDEXED)
+            rows = queries.artworks_by_id(session, ids_of(neighbours), status=ArtworkStatus.INDEXED)
             sizes = {row.artist.id: row.artist.works for row in rows.values()}
-            opinion = self._panel.ask(vectors, _known(neighbours, rows), sizes)
+            opinion = self._panel.ask(vectors, known(neighbours, rows), sizes)
             copy = _copy(session, copied)
             searched = self._searched(session)
             verdict, reasons = self._verdict(session, image, copy, opinion, searched)
@@ -192,7 +188,7 @@ class Attributor:
                 image_sha256=image.facts.sha256,
                 verdict=verdict,
                 copy_of=copy,
-                artists=self._candidates(session, opinion, limit, rows, vectors),
+                artists=candidates(session, self._index, opinion, limit, rows, vectors),
                 searched=searched,
                 notes=(
                     *image.facts.notes,
@@ -250,59 +246,6 @@ class Attributor:
         works = queries.portfolio_sizes(session, [first]).get(first, 0)
         return judge(opinion.odds, known_works=works)
 
-    def _candidates(
-        self,
-        session: Session,
-        opinion: Opinion,
-        limit: int,
-        rows: Mapping[UUID, Artwork],
-        vectors: Mapping[str, Vector],
-    ) -> tuple[Candidate, ...]:
-        votes, odds = opinion.votes[:limit], opinion.odds
-        artists = queries.artists_by_id(session, [vote.artist_id for vote in votes])
-        rows = dict(rows)
-        shown = {
-            vote.artist_id: vote.works[:WORKS_PER_ARTIST]
-            or self._nearest(session, vote.artist_id, rows, vectors)
-            for vote in votes
-        }
-        stored = self._index.vectors([work for works in shown.values() for work in works])
-        return tuple(
-            Candidate(
-                slug=artists[vote.artist_id].slug,
-                name=artists[vote.artist_id].name,
-                score=vote.share,
-                spaces=vote.spaces,
-                works=tuple(
-                    Evidence(work, rows[work].title, _cosines(vectors, stored[work]))
-                    for work in shown[vote.artist_id]
-                    if work in stored  # one may have been withdrawn meanwhile
-                ),
-                voters=vote.voters,
-                probability=odds.artists.get(vote.artist_id, 0.0) if odds else None,
-                p_value=odds.p_values.get(vote.artist_id, 0.0) if odds else None,
-                is_likely=vote.artist_id in odds.likely if odds else None,
-            )
-            for vote in votes
-            # all may have been withdrawn meanwhile, or the artist merged into another
-            if vote.artist_id in artists and artists[vote.artist_id].works
-        )
-
-    def _nearest(
-        self,
-        session: Session,
-        artist_id: UUID,
-        rows: dict[UUID, Artwork],
-        vectors: Mapping[str, Vector],
-    ) -> tuple[UUID, ...]:
-        """Return the nearest works of an artist whom no neighbour spoke for; adds their rows."""
-        where = Where(artist_ids=(artist_id,))
-        found = self._index.neighbours(Probe(vectors), limit=WORKS_PER_ARTIST, where=where)
-        own = queries.artworks_by_id(session, _ids(found), status=ArtworkStatus.INDEXED)
-        rows |= own
-        fused = voting.cast_votes(_known(found, own), {})
-        return fused[0].works[:WORKS_PER_ARTIST] if fused else ()
-
     def _searched(self, session: Session) -> Searched:
         artists, works = queries.searchable(session)
         return Searched(works, artists, self._profile, self._fingerprint)
@@ -317,27 +260,6 @@ def find_ours(answers: Sequence[Attribution], *, level: float = 0.1) -> Findings
     refused = benjamini_hochberg(np.array([value for _, value in given]), level)
     ours = [one for (one, _), is_ours in zip(given, refused, strict=True) if is_ours]
     return Findings(level, len(given), tuple(ours))
-
-
-def _ids(neighbours: Mapping[str, Sequence[Neighbour]]) -> list[UUID]:
-    return list({hit.id for hits in neighbours.values() for hit in hits})
-
-
-def _known(
-    neighbours: Mapping[str, Sequence[Neighbour]], rows: Mapping[UUID, Artwork]
-) -> dict[str, list[Neighbour]]:
-    """Drop points that the catalogue does not know, and say whose the others are by its word.
-
-    It is the truth, the index a projection.
-    """
-    return {
-        space: [replace(hit, artist_id=rows[hit.id].artist_id) for hit in hits if hit.id in rows]
-        for space, hits in neighbours.items()
-    }
-
-
-def _cosines(query: Mapping[str, Vector], stored: Mapping[str, Vector]) -> dict[str, float]:
-    return {space: float(np.dot(query[space], stored[space])) for space in query}
 
 
 def _uncalibrated(votes: Sequence[Vote], artists: int) -> tuple[Verdict, tuple[Reason, ...]]:
