@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from attribution.catalog import queries
 from attribution.catalog.database import Database, connect
-from attribution.errors import BackendUnavailable, BadInput
+from attribution.errors import BackendUnavailable, BadInput, DatabaseDamaged
 from tests.postgres import fresh_database, temporary_postgres
 
 
@@ -89,7 +89,7 @@ def test_file_that_is_no_database(sqlite_file: Path) -> None:
     """Something else under this name is left as it is."""
     sqlite_file.write_bytes(b"a letter to grandmother" * 100)
 
-    with pytest.raises(BackendUnavailable, match="file is not a database"):
+    with pytest.raises(DatabaseDamaged, match="file is not a database"):
         connect(f"sqlite:///{sqlite_file}").upgrade()
     assert sqlite_file.read_bytes().startswith(b"a letter")
 
