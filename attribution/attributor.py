@@ -120,10 +120,11 @@ class Attributor:
             why = (Reason.NOT_CALIBRATED,)
             return SetAttribution(answers, differing, Verdict.ABSTAIN, why, None, None, ())
         joint = together(odds, pictures)
-        best = nlargest(limit, joint.artists, key=lambda one: (joint.artists[one], one))
         with self._sessions() as session:
+            present = queries.portfolio_sizes(session, joint.artists)
+            joint = joint.among(present)  # one may have been withdrawn or merged meanwhile
+            best = nlargest(limit, joint.artists, key=lambda one: (joint.artists[one], one))
             rows = queries.artists_by_id(session, best)
-        best = [one for one in best if one in rows]  # one may have been merged meanwhile
         verdict, reasons = judge(joint, known_works=rows[best[0]].works if best else 0)
         artists = [
             SetArtist(rows[one].slug, rows[one].name, joint.artists[one], joint.p_values[one])
@@ -174,11 +175,14 @@ class Attributor:
     def _attribute(self, image: CheckedImage, limit: int) -> tuple[Attribution, Opinion]:
         vectors = self._encode(image)
         neighbours = self._index.neighbours(Probe(vectors), limit=voting.NEAREST)
-        copied = self._copies.find(image, neighbours)
+        copied, ids = self._copies.find(image, neighbours), ids_of(neighbours)
+        with self._sessions() as session:
+            rows = queries.artworks_by_id(session, ids, status=ArtworkStatus.INDEXED)
+        sizes = {row.artist.id: row.artist.works for row in rows.values()}
+        # Outside of any transaction: the voters read the catalogue on connections of their own.
+        opinion = self._panel.ask(vectors, known(neighbours, rows), sizes)
         with self._sessions.begin() as session:
-            rows = queries.artworks_by_id(session, ids_of(neighbours), status=ArtworkStatus.INDEXED)
-            sizes = {row.artist.id: row.artist.works for row in rows.values()}
-            opinion = self._panel.ask(vectors, known(neighbours, rows), sizes)
+            rows = queries.artworks_by_id(session, ids, status=ArtworkStatus.INDEXED)
             copy = _copy(session, copied)
             searched = self._searched(session)
             verdict, reasons = self._verdict(session, image, copy, opinion, searched)
@@ -282,7 +286,7 @@ def _notes(searched: Searched, opinion: Opinion) -> Iterator[str]:
         yield f"only {searched.artists} artists are registered: nobody can stand out among so few"
     if searched.works:
         yield from opinion.silent
-    if searched.works and opinion.odds is None:
+    if searched.works and opinion.odds is None and not opinion.silent:
         yield (
             f"not calibrated: probabilities need {FEWEST_WORKS} works by {FEWEST_ARTISTS} "
             f"artists with several pictures each (`lawful calibrate`)"

@@ -11,6 +11,7 @@ import hashlib
 import logging
 import time
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID
 
@@ -52,6 +53,7 @@ def calibrate(
     """
     encoders, dims = collection.fingerprint, collection.dims
     voters, started = calibrated(stores.settings.voters), time.monotonic()
+    began = now()  # whatever changes from here on counts as a change behind it
     with stores.sessions() as session:
         stamp = stamp_of(session, encoders)
         artists, works = queries.searchable(session)
@@ -64,7 +66,7 @@ def calibrate(
         asker = _Asker(stores, index, collection)
         for done, (work, artist) in enumerate(sample, 1):
             absent = asker.absent(work, artist)
-            if absent is not None and artist in sizes.keys() & classifier.positions.keys():
+            if absent is not None and artist in sizes and artist in classifier.positions:
                 asked.append(ask_absent(absent, voters, classifier, sizes))
             if stopping():
                 return None
@@ -73,7 +75,7 @@ def calibrate(
     found = fit(asked, voices, len(voters))
     made = KeptCalibration(
         fingerprint=encoders,
-        made_at=now(),
+        made_at=began,
         stamp=stamp or "",
         works=works,
         artists=artists,
@@ -110,13 +112,18 @@ def is_due(session: Session, collection: CollectionRow, voters: Collection[str])
 def calibrate_if_due(
     stores: Stores, index: VectorIndex, *, stopping: Callable[[], bool] = lambda: False
 ) -> KeptCalibration | None:
-    """Calibrate the live collection where that is due; returns what was made."""
+    """Calibrate the live collection where that is due; returns what was made.
+
+    Nothing happens while another process is at it.
+    """
     with stores.sessions() as session:
         collection = queries.live_collection(session)
-        due = collection is not None and is_due(session, collection, stores.settings.voters)
-    if collection is None or not due:
-        return None
-    return calibrate(stores, index, collection, stopping=stopping)
+        if collection is None or not is_due(session, collection, stores.settings.voters):
+            return None
+    with stores.sessions() as holder:
+        if not queries.begin_calibration(holder, collection.fingerprint):
+            return None
+        return calibrate(stores, index, collection, stopping=stopping)
 
 
 def stamp_of(session: Session, fingerprint: str) -> str | None:
@@ -141,27 +148,28 @@ class _Asker:
                 return None
             without_work = self._near(own[work], Where(exclude_ids=(work,)))
             without_artist = self._near(own[work], Where(exclude_artist_ids=(artist,)))
-            artists = {
-                hit.id: hit.artist_id
+            near = {
+                hit.id
                 for hits in (*without_work.values(), *without_artist.values())
                 for hit in hits
             }
-            hashes = queries.perceptual_hashes(session, {work, *artists})
-            if work not in hashes:
+            hands = queries.hands_and_hashes(session, {work, *near})
+            if work not in hands:
                 return None
             twins = {
                 one
-                for one in hashes.keys() - {work}
-                if hamming(hashes[one], hashes[work]) <= NEAR_BITS
+                for one, (_, phash) in hands.items()
+                if one != work and hamming(phash, hands[work][1]) <= NEAR_BITS
             }
-            gone = self._vectors(session, {one for one in twins if artists[one] == artist})
-        voting_ones = hashes.keys() - twins
+            gone = self._vectors(session, {one for one in twins if hands[one][0] == artist})
+        by = {one: hand for one, (hand, _) in hands.items() if one not in twins}
+        others = {one: hand for one, hand in by.items() if hand != artist}
         return Absent(
             artist,
             own[work],
             [own[work], *gone.values()],
-            _first(without_work, voting_ones),
-            _first(without_artist, voting_ones),
+            _first(without_work, by),
+            _first(without_artist, others),
         )
 
     def _near(self, vectors: Mapping[str, Vector], where: Where) -> Neighbours:
@@ -173,9 +181,11 @@ class _Asker:
         return queries.kept_vectors(session, encoders, ids, dims)
 
 
-def _first(neighbours: Neighbours, ids: Collection[UUID]) -> Neighbours:
-    """Return the first neighbours that are among these works."""
+def _first(neighbours: Neighbours, by: Mapping[UUID, UUID]) -> Neighbours:
+    """Return the first neighbours that are among these works (work -> artist)."""
     return {
-        space: [hit for hit in hits if hit.id in ids][: voting.NEAREST]
+        space: [replace(hit, artist_id=by[hit.id]) for hit in hits if hit.id in by][
+            : voting.NEAREST
+        ]
         for space, hits in neighbours.items()
     }

@@ -10,7 +10,7 @@ no model at all.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from heapq import nlargest
 from typing import Any
@@ -70,6 +70,12 @@ class Odds:
     def likely(self) -> list[UUID]:
         """The conformal set: it holds the artist of LEVEL of the works by registered artists."""
         return [artist for artist, value in self.p_values.items() if value > 1 - LEVEL]
+
+    def among(self, artists: Collection[UUID]) -> Odds:
+        """Return the odds of these artists; what the others had is nobody's."""
+        left = {artist: chance for artist, chance in self.artists.items() if artist in artists}
+        values = {artist: value for artist, value in self.p_values.items() if artist in artists}
+        return Odds(left, 1 - sum(left.values()), self.p_nobody, values)
 
 
 @dataclass(frozen=True)

@@ -46,7 +46,7 @@ def candidates(
             works=tuple(
                 Evidence(work, rows[work].title, _cosines(vectors, stored[work]))
                 for work in shown[vote.artist_id]
-                if work in stored  # one may have been withdrawn meanwhile
+                if work in stored and work in rows  # one may have been withdrawn meanwhile
             ),
             voters=vote.voters,
             probability=odds.artists.get(vote.artist_id, 0.0) if odds else None,

@@ -81,6 +81,8 @@ class Panel:
             silent.append("the classifier is not made yet (`lawful reconcile --repair`)")
             return Opinion(tuple(votes), None, None, tuple(silent))
         kept = self._calibration()
+        if not self._voters:
+            silent.append("LAWFUL_VOTERS names no voter that can be calibrated")
         if kept is None:
             return Opinion(tuple(votes), None, None, tuple(silent))
         odds = kept[1].odds(case)

@@ -74,6 +74,8 @@ class LocalQueue:
             draw=lambda _: None,  # they are in this thread's queue
         )
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="ingest")
+        # Its own thread: nobody who brings a work or wants a picture waits for it.
+        self._calibrator = ThreadPoolExecutor(1, thread_name_prefix="calibrate")
         with services.sessions.begin() as session:
             queries.release_all(session)
             queries.release_generations(session)
@@ -89,15 +91,16 @@ class LocalQueue:
     def submit(self, job_id: UUID) -> None:
         """Queue a job that is already committed; the votes are calibrated behind it."""
         self._thread.submit(self._run, job_id)
-        self.calibrate()
 
     def calibrate(self) -> None:
         """Queue a look at whether the votes have to be calibrated."""
-        self._thread.submit(self._calibrate)
+        if not self._stopping.is_set():
+            self._calibrator.submit(self._calibrate)
 
     def wait(self) -> None:
         """Wait until everything that is queued by now is done."""
-        self._thread.submit(lambda: None).result()
+        for thread in (self._thread, self._calibrator):
+            thread.submit(lambda: None).result()
 
     def draw(self, generation_id: UUID) -> None:
         """Queue a request that is already committed."""
@@ -110,6 +113,7 @@ class LocalQueue:
         """Finish the files in hand, leave the rest to the next opening."""
         self._stopping.set()
         self._thread.shutdown(wait=True, cancel_futures=True)
+        self._calibrator.shutdown(wait=True, cancel_futures=True)
 
     def _run(self, job_id: UUID) -> None:
         """Run the batches of a job until none is left; note what stopped them, for who waits."""
@@ -130,6 +134,7 @@ class LocalQueue:
         if error is not None:
             with suppress(BackendUnavailable), self.stores.sessions.begin() as session:
                 queries.interrupt_job(session, job_id, str(error))
+        self.calibrate()
 
     def _calibrate(self) -> None:
         try:

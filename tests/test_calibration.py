@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from pathlib import Path
 from uuid import UUID
 
@@ -300,6 +302,50 @@ def test_a_calibration_is_made_anew_when_the_catalogue_changes(
     calibrate_if_due(services, services.index)
     assert (made := kept(services)) is not None
     assert made.artists == 7
+
+
+def test_a_withdrawal_during_a_calibration_is_noticed(services: Services) -> None:
+    """What changes while works are asked for counts as a change behind it: it is due again."""
+    asked: list[int] = []
+
+    def interrupt(done: int, _all: int) -> None:
+        asked.append(done)
+        if done == 20:
+            withdraw(services, services.index, "artist-0", reason="asked for")
+
+    calibrate(services, services.index, services.collection, progress=interrupt)
+
+    assert len(asked) == 56
+    assert due(services)
+
+
+def test_an_older_calibration_never_takes_the_place_of_a_newer(services: Services) -> None:
+    """Of two that overlap the one that began later stays, whichever ends last."""
+    calibrate(services, services.index, services.collection)
+    newer = kept(services)
+    assert newer is not None
+    older = {
+        column.key: getattr(newer, column.key) for column in KeptCalibration.__table__.columns
+    } | {"made_at": newer.made_at - timedelta(minutes=1), "works": 7}
+
+    with services.sessions.begin() as session:
+        queries.keep_calibration(session, KeptCalibration(**older))
+
+    assert (found := kept(services)) is not None
+    assert found.works == newer.works
+
+
+def test_many_lookups_at_once_do_not_wait_for_each_other(
+    services: Services, tmp_path: Path
+) -> None:
+    """Forty threads ask at the same time, each for what needs several connections: all answer."""
+    calibrate(services, services.index, services.collection)
+    image = read_image_file(tmp_path / "asked" / "artist-3.png")
+
+    with ThreadPoolExecutor(40) as threads:
+        answers = list(threads.map(lambda _: services.attributor.attribute(image), range(40)))
+
+    assert {answer.artists[0].slug for answer in answers} == {"artist-3"}
 
 
 def test_a_calibration_after_a_withdrawal_is_as_if_never_added(

@@ -12,6 +12,7 @@ from api.cli.common import print_json, progress_bar, settings_from_environment, 
 from attribution.errors import BadInput, Conflict
 
 if TYPE_CHECKING:
+    from attribution.catalog.models import Withdrawal
     from attribution.config import Settings
 
 DIFFERED = 4  # exit code of reconcile: something differs and was not repaired
@@ -102,9 +103,17 @@ def withdraw(
     settings = settings_from_environment()
     with open_stores(settings) as stores, open_collection(stores) as index:
         row = withdraw_from(stores, index, what, reason=reason)
+        _show_receipt(row, what, as_json=as_json)
         if not settings.broker_url:  # else the beat sees to it
             with status_console().status("finding out what the votes mean now"):
                 calibrate_if_due(stores, index)
+    if any(row.receipt["left"].values()):
+        raise Conflict(
+            f"not everything could be removed: {row.receipt['left']}; run the same again"
+        )
+
+
+def _show_receipt(row: Withdrawal, what: str, *, as_json: bool) -> None:
     receipt = row.receipt
     if as_json:
         done = row.completed_at and row.completed_at.isoformat()
@@ -129,8 +138,6 @@ def withdraw(
             f"trained classifier: it has seen {seen} of these works and cannot forget them; "
             f"train it anew, or delete the folder LAWFUL_TRAINED"
         )
-    if any(receipt["left"].values()):
-        raise Conflict(f"not everything could be removed: {receipt['left']}; run the same again")
 
 
 def reconcile(

@@ -13,6 +13,7 @@ from api.schemas import AttributionBrief, PageOut
 from api.uploads import read_upload
 from attribution.attributor import find_ours
 from attribution.catalog import queries
+from attribution.errors import BadImage
 from attribution.regions import Regions, find_regions
 from attribution.types import Attribution, Findings, Member, SetAttribution
 
@@ -24,7 +25,7 @@ MOST_IMAGES = 50  # of a set: an answer is waited for
 class Together(BaseModel):
     """Earlier answers to be looked at together."""
 
-    attributions: list[UUID] = Field(min_length=1, max_length=10_000)
+    attributions: list[UUID] = Field(min_length=1, max_length=1_000)
     level: float = Field(default=0.1, gt=0, lt=1, description="False discovery rate.")
 
 
@@ -57,7 +58,12 @@ def create_set_attribution(
 
     Near-duplicates among them count once. The answers to the single images are recorded.
     """
-    checked = [read_upload(image.file, services.limits) for image in images]
+    checked = []
+    for number, image in enumerate(images, 1):
+        try:
+            checked.append(read_upload(image.file, services.limits))
+        except BadImage as error:
+            raise BadImage(error.reason, f"image {number} of {len(images)}: {error}") from error
     return services.attributor.attribute_set(checked, limit=limit)
 
 

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from api.dependencies import Cursor, JobsDep, PageSize, ServicesDep
 from api.schemas import PageOut
 from attribution.catalog import queries
-from attribution.catalog.models import Generation, JobStatus
+from attribution.catalog.models import ArtworkStatus, Generation, JobStatus
 from attribution.errors import NotAllowed, NotFound
 from attribution.generation.studio import Reference, Withheld, references_of
 from attribution.services import Services
@@ -146,9 +146,19 @@ def get_generated_image(generation_id: UUID, number: int, services: ServicesDep)
         raise NotFound(f"generation {generation_id} has {len(images)} pictures, no number {number}")
     if withheld := images[number]["withheld"]:
         raise NotAllowed(f"picture {number} of {generation_id} is withheld: {withheld}")
+    if (said := images[number]["attribution"]) and _is_of_withdrawn(services, UUID(said)):
+        raise NotAllowed(f"picture {number} of {generation_id} is a near copy of a withdrawn work")
     headers = {"cache-control": "private, no-cache"}
     png = services.store.generated(generation_id, number)
     return Response(png, media_type="image/png", headers=headers)
+
+
+def _is_of_withdrawn(services: Services, attribution_id: UUID) -> bool:
+    copy = services.attributor.recall(attribution_id).copy_of
+    if copy is None:
+        return False
+    with services.sessions() as session:
+        return not queries.artworks_by_id(session, [copy.id], status=ArtworkStatus.INDEXED)
 
 
 def _picture(recorded: dict[str, Any], services: Services) -> PictureOut:

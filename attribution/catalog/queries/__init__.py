@@ -63,10 +63,11 @@ from attribution.catalog.queries.batches import (
     sweep,
 )
 from attribution.catalog.queries.calibrations import (
+    begin_calibration,
     calibration_of,
     forget_calibration,
+    hands_and_hashes,
     keep_calibration,
-    perceptual_hashes,
     withdrawn_since,
     works_to_ask_for,
 )
@@ -217,6 +218,7 @@ __all__ = [
     "attribution_by_id",
     "batch_by_key",
     "batch_counts",
+    "begin_calibration",
     "buried_works",
     "bury_batch",
     "bury_works",
@@ -260,6 +262,7 @@ __all__ = [
     "give_back",
     "give_generation_back",
     "go_live",
+    "hands_and_hashes",
     "indexed_artworks",
     "interrupt_generation",
     "interrupt_job",
@@ -295,7 +298,6 @@ __all__ = [
     "open_batches",
     "open_generations",
     "pending_items",
-    "perceptual_hashes",
     "portfolio_sizes",
     "proposed_aliases",
     "record_alias",

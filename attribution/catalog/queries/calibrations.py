@@ -6,7 +6,7 @@ from collections.abc import Collection
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import delete, exists, select
+from sqlalchemy import delete, exists, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from attribution.catalog.models import (
@@ -16,6 +16,7 @@ from attribution.catalog.models import (
     KeptCalibration,
     Withdrawal,
 )
+from attribution.catalog.queries.insert import insert_new
 
 
 def works_to_ask_for(session: Session, fingerprint: str, limit: int) -> list[tuple[UUID, UUID]]:
@@ -34,12 +35,12 @@ def works_to_ask_for(session: Session, fingerprint: str, limit: int) -> list[tup
     return [(work, artist) for work, artist in session.execute(wanted)]
 
 
-def perceptual_hashes(session: Session, ids: Collection[UUID]) -> dict[UUID, str]:
-    """Return the perceptual hashes of those of these works that are to be found."""
-    wanted = select(Artwork.id, Artwork.phash).where(
+def hands_and_hashes(session: Session, ids: Collection[UUID]) -> dict[UUID, tuple[UUID, str]]:
+    """Return artist and perceptual hash of those of these works that are to be found."""
+    wanted = select(Artwork.id, Artwork.artist_id, Artwork.phash).where(
         Artwork.id.in_(ids), Artwork.status == ArtworkStatus.INDEXED
     )
-    return dict(session.execute(wanted).all())
+    return {work: (artist, phash) for work, artist, phash in session.execute(wanted)}
 
 
 def calibration_of(session: Session, fingerprint: str) -> KeptCalibration | None:
@@ -47,11 +48,29 @@ def calibration_of(session: Session, fingerprint: str) -> KeptCalibration | None
     return session.get(KeptCalibration, fingerprint)
 
 
+def begin_calibration(session: Session, fingerprint: str) -> bool:
+    """Take the right to calibrate until the session ends; false when another process has it.
+
+    A SQLite file belongs to one process, which calibrates in one thread.
+    """
+    if session.get_bind().dialect.name != "postgresql":
+        return True
+    lock = func.pg_try_advisory_xact_lock(func.hashtext(f"calibration {fingerprint}"))
+    return bool(session.scalar(select(lock)))
+
+
 def keep_calibration(session: Session, made: KeptCalibration) -> None:
-    """Put a calibration in the place of the last one."""
-    forget_calibration(session, made.fingerprint)
-    session.add(made)
-    session.flush()
+    """Put a calibration in the place of the last one, unless that began later."""
+    values = {column.key: getattr(made, column.key) for column in KeptCalibration.__table__.columns}
+    insert_new(session, KeptCalibration, [values])
+    session.execute(
+        update(KeptCalibration)
+        .where(
+            KeptCalibration.fingerprint == made.fingerprint,
+            KeptCalibration.made_at <= made.made_at,
+        )
+        .values(values)
+    )
 
 
 def forget_calibration(session: Session, fingerprint: str) -> None:
@@ -60,5 +79,10 @@ def forget_calibration(session: Session, fingerprint: str) -> None:
 
 
 def withdrawn_since(session: Session, moment: datetime) -> bool:
-    """Return whether anything was withdrawn at this moment or later."""
-    return bool(session.scalar(select(exists().where(Withdrawal.requested_at >= moment))))
+    """Return whether anything was withdrawn at this moment or later, or is being withdrawn."""
+    later = or_(
+        Withdrawal.requested_at >= moment,
+        Withdrawal.completed_at >= moment,
+        Withdrawal.completed_at.is_(None),
+    )
+    return bool(session.scalar(select(exists().where(later))))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection as Several
 from collections.abc import Mapping
+from copy import deepcopy
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -10,25 +12,52 @@ from uuid import UUID
 from sqlalchemy import delete, select, tuple_, update
 from sqlalchemy.orm import Session
 
-from attribution.catalog.models import CitedWork, Collection, RecordedAttribution
+from attribution.catalog.models import (
+    Artwork,
+    ArtworkStatus,
+    CitedWork,
+    Collection,
+    RecordedAttribution,
+)
 from attribution.catalog.queries.pages import Page, check_limit, cut, moment_key
 from attribution.errors import NotFound
 
 
 def record_attribution(session: Session, answer: dict[str, Any]) -> None:
-    """Keep an answer as it was given (`attribution.types.Attribution` as JSON values)."""
+    """Keep an answer as it was given (`attribution.types.Attribution` as JSON values).
+
+    A work that was withdrawn since it was looked up stands in it without its title; locks the
+    others, so that a withdrawal that comes now finds the answer.
+    """
+    named = {UUID(work["id"]) for work in works_named(answer)}
+    indexed = set(
+        session.scalars(
+            select(Artwork.id)
+            .where(Artwork.id.in_(named), Artwork.status == ArtworkStatus.INDEXED)
+            .order_by(Artwork.id)
+            .with_for_update(read=True)
+        )
+    )
     row = RecordedAttribution(
         id=UUID(answer["id"]),
         created_at=datetime.fromisoformat(answer["created_at"]),
         image_sha256=answer["image_sha256"],
         verdict=answer["verdict"],
         fingerprint=answer["searched"]["fingerprint"],
-        answer=answer,
+        answer=without_titles(answer, named - indexed),
     )
     session.add(row)
     session.flush()
-    named = {UUID(work["id"]) for work in works_named(answer)}
-    session.add_all(CitedWork(artwork_id=work, attribution_id=row.id) for work in named)
+    session.add_all(CitedWork(artwork_id=work, attribution_id=row.id) for work in indexed)
+
+
+def without_titles(answer: Mapping[str, Any], ids: Several[UUID]) -> dict[str, Any]:
+    """Return an answer without the titles of these works."""
+    wiped, names = deepcopy(dict(answer)), {str(one) for one in ids}
+    for work in works_named(wiped):
+        if work["id"] in names:
+            work["title"] = None
+    return wiped
 
 
 def works_named(answer: Mapping[str, Any]) -> list[dict[str, Any]]:

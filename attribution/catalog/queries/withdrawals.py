@@ -7,7 +7,6 @@ resembles the work is wiped, here and wherever it was written down.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from copy import deepcopy
 from typing import Any
 from uuid import UUID
 
@@ -36,7 +35,7 @@ from attribution.catalog.queries.artworks import (
 )
 from attribution.catalog.queries.embeddings import forget_vectors
 from attribution.catalog.queries.pages import Page, check_limit, cut, moment_key
-from attribution.catalog.queries.records import works_named
+from attribution.catalog.queries.records import without_titles
 from attribution.catalog.queries.sketches import forget_non_copies, forget_sketches
 from attribution.catalog.queries.statistics import count_vectors
 from attribution.errors import NotFound
@@ -94,8 +93,9 @@ def bury_works(session: Session, ids: Collection[UUID], reason: str) -> dict[str
     session.execute(
         update(Change)
         .where(Change.artwork_id.in_(ids), Change.kind == ChangeKind.CORRECT)
-        .values(before={}, after={}, reason=None)
+        .values(before={}, after={})
     )
+    session.execute(update(Change).where(Change.artwork_id.in_(ids)).values(reason=None))
     return {
         "catalogue rows": len(rows),
         "kept vectors": forget_vectors(session, ids),
@@ -109,6 +109,7 @@ def bury_works(session: Session, ids: Collection[UUID], reason: str) -> dict[str
 def close_artist(session: Session, artist_id: UUID) -> None:
     """Take in no more works of an artist."""
     session.execute(update(Artist).where(Artist.id == artist_id).values(withdrawn_at=now()))
+    session.execute(update(Change).where(Change.artist_id == artist_id).values(reason=None))
 
 
 def closed_artists(session: Session, names: Collection[str]) -> set[str]:
@@ -188,16 +189,11 @@ def unfinished_withdrawals(session: Session) -> list[UUID]:
 
 def _wipe_answers(session: Session, ids: Collection[UUID]) -> int:
     """Take the titles of these works out of the answers that cite them."""
-    names = {str(one) for one in ids}
     cited = select(CitedWork.attribution_id).where(CitedWork.artwork_id.in_(ids))
     answers = session.scalars(
         select(RecordedAttribution).where(RecordedAttribution.id.in_(cited))
     ).all()
     for row in answers:
-        answer = deepcopy(row.answer)
-        for work in works_named(answer):
-            if work["id"] in names:
-                work["title"] = None
-        row.answer = answer
+        row.answer = without_titles(row.answer, ids)
     session.execute(delete(CitedWork).where(CitedWork.artwork_id.in_(ids)))
     return len(answers)
