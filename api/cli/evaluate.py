@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from attribution.evaluation.works import Labelled, Progress
 
 
+TWO_DIGITS = 10
+
+
 def evaluate(
     data: Annotated[Path, typer.Argument(help="A folder per artist, or a manifest.")],
     seeds: Annotated[int, typer.Option(min=1, max=100, help="How many splits.")] = 5,
@@ -143,7 +146,7 @@ def _show(console: Console, report: Report, out: Path | None) -> None:
         soft_wrap=True,
     )
     winners = best(report)
-    table = Table(box=None, pad_edge=False)
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column("mean, 95 % interval", no_wrap=True)
     for name in report.systems:
         table.add_column(name, min_width=9)
@@ -153,7 +156,8 @@ def _show(console: Console, report: Report, out: Path | None) -> None:
             found = system.measures[measure]
             mean = shown(found.mean)
             bold = f"[bold]{mean}[/]" if winners.get(measure) == name else mean
-            cells.append(f"{bold} [dim]{found.low:.2f}…{found.high:.2f}[/]")
+            places = 1 if found.high >= TWO_DIGITS else 2
+            cells.append(f"{bold} [dim]{found.low:.{places}f}…{found.high:.{places}f}[/]")
         table.add_row(title, *cells)
     console.print(table)
     if report.copies:
