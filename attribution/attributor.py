@@ -8,7 +8,7 @@ computes.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from heapq import nlargest
 from uuid import UUID, uuid4
@@ -28,6 +28,7 @@ from attribution.calibration import (
 from attribution.catalog import queries
 from attribution.catalog.models import Artwork, ArtworkStatus
 from attribution.copies.finder import CopyFinder, FoundCopy
+from attribution.copies.hashes import hashes
 from attribution.copies.membership import membership
 from attribution.errors import BadInput
 from attribution.exhibits import candidates, ids_of, known
@@ -112,8 +113,8 @@ class Attributor:
         if not images:
             raise BadInput("a set needs at least one image")
         found = [self._attribute(image, limit) for image in images]
-        hashes = [int(image.facts.phash, 16) for image in images]
-        pictures = lineages(np.array(hashes, np.uint64)[:, None]).tolist()
+        turned = [[int(one, 16) for one in hashes(image.rgb).values()] for image in images]
+        pictures = lineages(np.array(turned, np.uint64)).tolist()
         answers, differing = tuple(answer for answer, _ in found), len(set(pictures))
         odds = [opinion.odds for _, opinion in found if opinion.odds is not None]
         if len(odds) < len(found):
@@ -181,6 +182,8 @@ class Attributor:
         sizes = {row.artist.id: row.artist.works for row in rows.values()}
         # Outside of any transaction: the voters read the catalogue on connections of their own.
         opinion = self._panel.ask(vectors, known(neighbours, rows), sizes)
+        if image.is_plain:  # whatever it is near, no number says anything
+            opinion = replace(opinion, odds=None)
         with self._sessions.begin() as session:
             rows = queries.artworks_by_id(session, ids, status=ArtworkStatus.INDEXED)
             copy = _copy(session, copied)
@@ -282,11 +285,13 @@ def _confidence(opinion: Opinion) -> Confidence | None:
 
 
 def _notes(searched: Searched, opinion: Opinion) -> Iterator[str]:
-    if searched.artists < voting.FEWEST_ARTISTS:
+    if not searched.works:
+        yield "nothing is registered yet; begin with `lawful ingest FOLDER`"
+    elif searched.artists < voting.FEWEST_ARTISTS:
         yield f"only {searched.artists} artists are registered: nobody can stand out among so few"
     if searched.works:
         yield from opinion.silent
-    if searched.works and opinion.odds is None and not opinion.silent:
+    if searched.works and opinion.calibrated is None and not opinion.silent:
         yield (
             f"not calibrated: probabilities need {FEWEST_WORKS} works by {FEWEST_ARTISTS} "
             f"artists with several pictures each (`lawful calibrate`)"

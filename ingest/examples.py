@@ -231,7 +231,7 @@ def _gathered(
     vectors = {
         space: np.stack([file.vectors[space] for file in files]) for space in files[0].vectors
     }
-    group = lineages(np.array([file.phash for file in files], np.uint64))
+    group = lineages(np.array([file.phash for file in files], np.uint64)[:, None])
     works = Indexed(vectors, artist.astype(np.int64), group)
     left_out = dict(basket.left_out)
     return Gathered(works, tuple(ids), tuple(labels.tolist()), named_by, *profile, left_out)

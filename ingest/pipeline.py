@@ -183,7 +183,7 @@ def _write(
         queries.keep_vectors(session, services.collection.fingerprint, kept)
         queries.keep_sketches(session, _sketches(usable))
         said = _corrections(session, job, few, artists)
-        changes = queries.correct_works(session, said, Origin(f"ingest job {job.id}"))
+        changes = queries.correct_works(session, said, Origin.of_job(job.id))
         corrected = {change.artwork_id for change in changes if change.artwork_id}
         outcomes, claims = _outcomes(
             job.id, few, rows, artists, added=added, corrected=corrected, gone=gone
@@ -214,14 +214,25 @@ def _sketches(usable: Sequence[Prepared]) -> dict[UUID, KeptSketch]:
 def _corrections(
     session: Session, job: IngestJob, few: Sequence[Prepared], artists: dict[str, Artist]
 ) -> dict[UUID, dict[str, Any]]:
-    """Return what is said of known works by their own artist; the first file of a job counts."""
+    """Return what is said of known works by their own artist; the first file of a job counts.
+
+    What a person has corrected stays, but for a consent that the source takes back.
+    """
     said: dict[UUID, dict[str, Any]] = {}
     for done in few:
         if done.known and not done.refused and done.known.artist_id == artists[done.artist].id:
             said.setdefault(done.known.id, _allowed(done.work.item.corrections, done.known))
     for work in queries.spoken_for(session, job.id, said.keys()):
         del said[work]
-    return said
+    by_hand = queries.corrected_by_hand(session, said.keys())
+    return {
+        work: {
+            name: value
+            for name, value in new.items()
+            if value is False or name not in by_hand.get(work, ())
+        }
+        for work, new in said.items()
+    }
 
 
 def _allowed(said: dict[str, Any], row: Artwork) -> dict[str, Any]:

@@ -394,6 +394,7 @@ def test_a_blank_image_is_nobodys(services: Services, tmp_path: Path) -> None:
     answer = ask(services, tmp_path / "blank.png")
 
     assert (answer.verdict, answer.reasons) == (Verdict.ABSTAIN, (Reason.LOW_QUALITY,))
+    assert (answer.confidence, answer.artists[0].probability) == (None, None)
 
 
 def test_works_that_are_all_alike_are_not_calibrated_on(tmp_path: Path) -> None:
@@ -430,7 +431,7 @@ def test_images_by_one_hand_get_one_answer(services: Services, tmp_path: Path) -
     calibrate_if_due(services, services.index)
     path = tmp_path / "asked" / "artist-3.png"
     turned = tmp_path / "again.png"
-    Image.open(path).resize((120, 120)).save(turned)
+    Image.open(path).resize((120, 120)).transpose(Image.Transpose.ROTATE_90).save(turned)
 
     found = services.attributor.attribute_set([read_image_file(one) for one in (path, turned)])
 

@@ -225,6 +225,22 @@ def test_a_portfolio_ingested_again_corrects(services: Services, tmp_path: Path)
     agree(services)
 
 
+def test_what_a_person_corrected_stays(services: Services, tmp_path: Path) -> None:
+    """A row that says what it always said undoes no correction by hand, and no consent denied."""
+    work = a_work(services)
+    row = {"file_name": "work-0.png", "title": "harbour", "year": 1999, "consent_train": "yes"}
+    (tmp_path / "p" / "artist-1" / "metadata.jsonl").write_text(json.dumps(row))
+    ingest(services, tmp_path / "p")
+    by_hand = {"title": "the harbour", "consent_train": False}
+    correction.correct(services, services.index, work.id, by_hand, US)
+
+    again = ingest(services, tmp_path / "p")
+
+    now = a_work(services, title="the harbour")
+    assert (now.id, now.year, now.consent_train) == (work.id, 1999, False)
+    assert again.corrected == 0
+
+
 def test_the_first_file_of_a_job_speaks_for_its_work(services: Services, tmp_path: Path) -> None:
     """Copies of a file in one portfolio do not correct each other, in whatever batch they are."""
     source = portfolio(tmp_path / "new", artists=1, works=30)

@@ -74,13 +74,14 @@ def attribute(
                 render.show_attribution(console, str(path), answer)
             if report:
                 pages.append(make_page(services, plain(path), image, answer, found))
-    if len(answers) > 1:
+    if len(answers) > 1 or joint is not None:
         findings = find_ours([answer for _, answer in answers.values()])
         if as_json:
             print_json(_together(findings, joint))
         else:
             named = [answers[one][0] for one in findings.ours]
-            render.show_together(console, findings, joint, named)
+            copies = [path for path, answer in answers.values() if answer.copy_of]
+            render.show_together(console, findings, joint, named, copies)
     if report:
         report.write_text(render_report(pages), encoding="utf-8")
         status_console().print(plain(f"report: {report}"), markup=False, soft_wrap=True)
@@ -176,8 +177,10 @@ def member(
 ) -> None:
     """Say whether IMAGE, or a near copy of it, is registered, and how often such a finding errs.
 
-    For "was this in the training set?", where that set is what is registered. Nothing found is no
-    proof of absence. Exit code 3: some images could not be read.
+    For "was this in the training set?", where that set is what is registered. The rate is that of
+    our benchmark, not of your catalogue: there all that was found wrongly was of the same
+    artist's series. Nothing found is no proof of absence. Exit code 3: some images could not be
+    read.
 
     Example: [bold]lawful member found.png[/]
     """

@@ -42,7 +42,7 @@ def show_attribution(console: Console, image: str, answer: Attribution) -> None:
         made = sure.calibrated
         console.print(
             f"  none of the registered artists: probability {sure.nobody:.0%}, p = "
-            f"{sure.p_nobody:.3f}; likely artists (90 %): {sure.likely}"
+            f"{sure.p_nobody:.3f}; {sure.likely} likely"
         )
         console.print(
             f"  calibrated {made.made_at:%Y-%m-%d %H:%M UTC} on {made.works} works by "
@@ -71,8 +71,9 @@ def show_member(console: Console, image: str, answer: Member) -> None:
         _show_copy(console, answer.copy_of)
     if wrong := answer.wrong:
         console.print(
-            f"  of {wrong.asked} works that were not registered {wrong.found} were found so, or "
-            f"more surely: at most {wrong.at_most:.1%} (95 % confidence)"
+            f"  in our benchmark {wrong.found} of {wrong.asked} works that were not registered "
+            f"were found so, or more surely, for others of their series: at most "
+            f"{wrong.at_most:.1%} (95 % confidence; docs/benchmarks.md)"
         )
     console.print(
         f"  among {answer.searched.works} works; not being found is no proof of absence",
@@ -81,9 +82,15 @@ def show_member(console: Console, image: str, answer: Member) -> None:
 
 
 def show_together(
-    console: Console, findings: Findings, joint: SetAttribution | None, ours: Sequence[str]
+    console: Console,
+    findings: Findings,
+    joint: SetAttribution | None,
+    ours: Sequence[str],
+    copies: Sequence[str],
 ) -> None:
     """Print what is said of several images together; `ours` names those of the findings."""
+    if copies:
+        console.print(plain(f"  copies of registered works: {', '.join(copies)}"), markup=False)
     if findings.images:
         named = ": " + ", ".join(ours) if ours else ""
         console.print()
@@ -100,7 +107,7 @@ def show_together(
     console.print(f"\n[bold]all by one hand[/]  →  {_verdict(joint.verdict)}")
     _why(console, joint.reasons)
     if joint.artists:
-        table = Table("  #", "artist", "chance", "p", box=None, pad_edge=False)
+        table = Table("  #", "artist", "chance", "fits (p)", box=None, pad_edge=False)
         for number, artist in enumerate(joint.artists, 1):
             name, p_value = escape(plain(artist.name)), f"{artist.p_value:.3f}"
             table.add_row(f"  {number}", name, f"{artist.probability:.0%}", p_value)
@@ -165,7 +172,7 @@ def _why(console: Console, reasons: Iterable[Reason]) -> None:
 def _ranking(answer: Attribution) -> Table:
     """Return the artists, best first, each with what every voter gave and the works behind it."""
     spaces = _spaces(work.similarity for artist in answer.artists for work in artist.works)
-    table = Table(box=None, pad_edge=False, padding=(0, 1))
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column("  #", justify="right")
     table.add_column("artist, and works that speak for it", overflow="fold")
     table.add_column("chance" if answer.confidence else "share", justify="right")
@@ -176,7 +183,7 @@ def _ranking(answer: Attribution) -> Table:
         sure = artist.score if artist.probability is None else artist.probability
         table.add_row(str(number), name, f"[bold]{sure:.0%}[/]")
         voters = " + ".join(f"{name} {part:.0%}" for name, part in sorted(artist.voters.items()))
-        table.add_row("", f"  [dim]vote {artist.score:.0%}: {voters}[/]")
+        table.add_row("", f"[dim]vote {artist.score:.0%}: {voters}[/]")
         for work in artist.works:
             similarities = (f"{work.similarity[space]:.2f}" for space in spaces)
             title = f"  {escape(plain(work.title or work.id))}"

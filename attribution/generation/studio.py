@@ -21,7 +21,7 @@ from attribution.errors import BadInput
 from attribution.generation.seal import Seal
 from attribution.images import Limits, read_image
 from attribution.ports import Drawn, Generator
-from attribution.types import Attribution, GeneratorInfo, ImageRequest
+from attribution.types import Attribution, GeneratorInfo, ImageRequest, Verdict
 
 LONGEST_PROMPT = 2_000  # characters; models read the first few hundred
 MOST_PICTURES = 64
@@ -74,12 +74,27 @@ class Picture:
         if self.attribution and (copy := self.attribution.copy_of):
             kept = "; withheld" if self.withheld else ""
             yield f"near copy of “{copy.title or copy.id}” by {copy.name}{kept}"
-        silent = [one.name for one in self.references if one.consent is not Consent.YES]
+        silent = [
+            one.name
+            for one in self.references
+            if one.consent is not Consent.YES and one.slug in self._resembled
+        ]
         if silent:
             yield (
-                f"resembles work by {', '.join(silent)}, who did not agree to generation for all "
-                f"of it: do not show them as a source"
+                f"resembles work by {', '.join(silent)}, who said no to generation or was never "
+                f"asked: do not name them as a source"
             )
+
+    @property
+    def _resembled(self) -> set[str]:
+        """Whom the answer does not merely list: whose copy it is, and who is likely."""
+        answer = self.attribution
+        if answer is None:
+            return set()
+        copied = {answer.copy_of.slug} if answer.copy_of else set()
+        if answer.confidence and answer.verdict is Verdict.ABSTAIN:
+            return copied
+        return copied | {one.slug for one in answer.artists if one.is_likely is not False}
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ Locks are taken in one order by all: works, artists, statistics, each by id.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -33,6 +34,8 @@ from attribution.catalog.queries.pages import Page, check_limit, cut, moment_key
 from attribution.catalog.queries.statistics import join_statistics, move_vectors
 from attribution.errors import Conflict
 
+JOB = "ingest job"  # the door of a source; its id follows
+
 
 @dataclass(frozen=True)
 class Origin:
@@ -40,6 +43,11 @@ class Origin:
 
     door: str  # "api", "command line", or the ingest job
     reason: str | None = None
+
+    @classmethod
+    def of_job(cls, job_id: UUID) -> Origin:
+        """Return the origin of what a source says."""
+        return cls(f"{JOB} {job_id}")
 
 
 def works_to_change(session: Session, ids: Collection[UUID]) -> dict[UUID, Artwork]:
@@ -156,6 +164,19 @@ def spoken_for(session: Session, job_id: UUID, ids: Collection[UUID]) -> set[UUI
         IngestItem.artwork_id.in_(ids), IngestItem.job_id == job_id, IngestItem.outcome.in_(spoke)
     )
     return {work for work in session.scalars(wanted) if work}
+
+
+def corrected_by_hand(session: Session, ids: Collection[UUID]) -> dict[UUID, set[str]]:
+    """Return the columns of these works that a person has corrected, through whatever door."""
+    wanted = select(Change.artwork_id, Change.after).where(
+        Change.artwork_id.in_(ids),
+        Change.kind == ChangeKind.CORRECT,
+        Change.origin.not_like(f"{JOB} %"),
+    )
+    columns: dict[UUID, set[str]] = defaultdict(set)
+    for work, after in session.execute(wanted):
+        columns[work] |= after.keys()
+    return columns
 
 
 def unfinished_changes(
