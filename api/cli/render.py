@@ -135,6 +135,8 @@ def show_search(console: Console, result: SearchResult) -> None:
             *(_leg(hit, leg) for leg in legs),
         )
     console.print(table if result.hits else "nothing found")
+    for number, hit in enumerate(result.hits, 1):  # whole, as other commands ask for them
+        console.print(f"{number:>3}  {hit.id}", style="dim", highlight=False)
     console.print(
         f"[dim]searched {result.searched.works} works; a leg shows part (own score, rank)[/]"
     )
