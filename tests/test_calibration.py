@@ -338,7 +338,7 @@ def test_an_older_calibration_never_takes_the_place_of_a_newer(services: Service
 def test_many_lookups_at_once_do_not_wait_for_each_other(
     services: Services, tmp_path: Path
 ) -> None:
-    """Two dozen threads ask at the same time, each for what needs several connections: all answer."""
+    """Two dozen threads ask at once, each for what needs several connections: all answer."""
     calibrate(services, services.index, services.collection)
     image = read_image_file(tmp_path / "asked" / "artist-3.png")
 
