@@ -44,6 +44,7 @@ SERIES = frozenset(
         watercolor watercolour acrylic charcoal pencil digital traditional color colour bw
     """)
 )
+INDIVIDUAL = frozenset({"artist", "artista", "artiste", "kunstler", "kuenstler", "painter"})
 FILLERS = frozenset(
     WORD.findall("""
         a all and by copy de der die do el final for full hires high highres jpeg jpg la las le
@@ -182,6 +183,8 @@ def _shown(path: PurePath) -> str:
 
 def _is_made_of(name: str, one_of: frozenset[str], all_of: frozenset[str]) -> bool:
     words = list(_words(name))
+    if INDIVIDUAL & set(words) and any(char.isdigit() for char in name):
+        return False  # `artist-07` is an artist whose name was taken out
     return bool(set(words) & one_of) and set(words) <= all_of
 
 
