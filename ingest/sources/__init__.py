@@ -53,6 +53,7 @@ class SourceItem:
     caption: str | None = None
     tags: tuple[str, ...] = ()
     year: int | None = None
+    dated: str | None = None  # the source's own words where they are more than a year
     licence: str | None = None
     source: str | None = None
     consent: tuple[str, ...] = GRANTED_BY_DEFAULT
