@@ -10,7 +10,7 @@ from fastapi import APIRouter, Depends, FastAPI
 from PIL import Image
 
 from api import problems
-from api.dependencies import known_query
+from api.dependencies import known_names
 from api.guards import Guard
 from api.metrics import Meter, Metrics
 from api.routes import (
@@ -62,7 +62,7 @@ def create_app(settings: Settings) -> FastAPI:
     problems.install(app)
     app.add_middleware(Guard, settings=settings)
     app.add_middleware(Meter, metrics=app.state.metrics)
-    first = APIRouter(prefix="/v1", dependencies=[Depends(known_query)])
+    first = APIRouter(prefix="/v1", dependencies=[Depends(known_names)])
     for part in (
         artists,
         artworks,

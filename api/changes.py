@@ -44,6 +44,9 @@ class Corrected(Reasoned):
     caption: str | None = Field(None, max_length=5000)
     tags: list[str] | None = Field(None, max_length=500, examples=[["boat", "sea"]])
     year: int | None = Field(None, ge=-10_000, le=10_000)
+    dated: str | None = Field(
+        None, max_length=500, description="The date in words.", examples=["ca. 1901"]
+    )
     licence: str | None = Field(None, max_length=500, examples=["CC-BY-4.0"])
     source: str | None = Field(None, max_length=2000)
     consent: Consent = Consent()

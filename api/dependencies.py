@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Annotated, get_origin
 
 from fastapi import Depends, Query, Request, params
+from fastapi.dependencies.models import Dependant
 from fastapi.dependencies.utils import get_flat_params
 from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
 
 from api.metrics import Metrics
 from attribution.catalog.queries.pages import LARGEST_PAGE
@@ -32,16 +37,52 @@ def metrics(request: Request) -> Metrics:
     return found
 
 
-def known_query(request: Request) -> None:
-    """Refuse query parameters that the route does not have: a misspelt one would do nothing."""
-    asked = get_flat_params(request.scope["route"].dependant)
+async def known_names(request: Request) -> None:
+    """Refuse query parameters and form fields that the route does not have, or has only once.
+
+    A misspelt one would do nothing: `consent_trian=no` would leave the default. Of a repeated one
+    the last would count, whatever the first said.
+    """
+    route: Dependant = request.scope["route"].dependant
     others = (params.Path, params.Header, params.Cookie)
-    known = {one.alias for one in asked if not isinstance(one.field_info, others)}
-    if unknown := sorted(set(request.query_params) - known):
-        said = f"no such parameter; known here: {', '.join(sorted(known)) or 'none'}"
-        raise RequestValidationError(
-            [{"type": "extra_forbidden", "loc": ("query", name), "msg": said} for name in unknown]
-        )
+    asked = [one for one in get_flat_params(route) if not isinstance(one.field_info, others)]
+    known = {one.alias: one.field_info for one in asked}
+    _check(request.query_params.multi_items(), known, "query", "parameter")
+    if fields := _form_fields(route):
+        _check((await request.form()).multi_items(), fields, "body", "field")
+
+
+def _form_fields(route: Dependant) -> dict[str, FieldInfo]:
+    """Return what a form of this route may hold, by name; nothing where it takes none."""
+    fields: dict[str, FieldInfo] = {}
+    for one in route.body_params:
+        info = one.field_info
+        if isinstance(info.annotation, type) and issubclass(info.annotation, BaseModel):
+            fields |= info.annotation.model_fields if isinstance(info, params.Form) else {}
+        elif isinstance(info, params.Form):
+            fields[one.alias] = info
+    return fields
+
+
+def _check(
+    given: Sequence[tuple[str, object]], known: Mapping[str, FieldInfo], where: str, kind: str
+) -> None:
+    counted = Counter(name for name, _ in given)
+    wrong = [
+        {"type": "extra_forbidden", "loc": (where, name), "msg": _unknown(kind, known)}
+        for name in sorted(counted.keys() - known.keys())
+    ]
+    wrong += [
+        {"type": "too_long", "loc": (where, name), "msg": f"given {times} times; give it once"}
+        for name, times in sorted(counted.items())
+        if times > 1 and name in known and get_origin(known[name].annotation) is not list
+    ]
+    if wrong:
+        raise RequestValidationError(wrong)
+
+
+def _unknown(kind: str, known: Mapping[str, FieldInfo]) -> str:
+    return f"no such {kind}; known here: {', '.join(sorted(known)) or 'none'}"
 
 
 ServicesDep = Annotated[Services, Depends(services)]

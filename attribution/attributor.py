@@ -26,6 +26,7 @@ from attribution.calibration import (
     together,
 )
 from attribution.catalog import queries
+from attribution.catalog.licences import identify
 from attribution.catalog.models import Artwork, ArtworkStatus
 from attribution.copies.finder import CopyFinder, FoundCopy
 from attribution.copies.hashes import hashes
@@ -69,7 +70,7 @@ class SearchQuery:
     text: str | None = None
     image: CheckedImage | None = None
     artists: tuple[str, ...] = ()  # slugs
-    licences: tuple[str, ...] = ()
+    licences: tuple[str, ...] = ()  # in any spelling; what names none, by its exact text
     year_from: int | None = None
     year_to: int | None = None
 
@@ -162,7 +163,7 @@ class Attributor:
             artists = [queries.artist_by_slug(session, slug) for slug in query.artists]
             where = Where(
                 artist_ids=tuple(artist.id for artist in artists),
-                licences=query.licences,
+                licences=_filter(query.licences),
                 year_from=query.year_from,
                 year_to=query.year_to,
             )
@@ -322,6 +323,11 @@ def _copy(session: Session, found: FoundCopy | None) -> CopyMatch | None:
     )
 
 
+def _filter(licences: tuple[str, ...]) -> tuple[str, ...]:
+    """Return what the index may hold of works under these licences: identifiers and exact texts."""
+    return (*licences, *(found for one in licences if (found := identify(one))))
+
+
 def _found(work: Artwork, hit: Hit) -> FoundWork:
     return FoundWork(
         id=work.id,
@@ -329,6 +335,7 @@ def _found(work: Artwork, hit: Hit) -> FoundWork:
         slug=work.artist.slug,
         name=work.artist.name,
         licence=work.licence,
+        licence_id=work.licence_id,
         year=work.year,
         score=hit.score,
         legs=hit.legs,

@@ -15,7 +15,7 @@ def point_of(row: Artwork, vectors: Mapping[str, Vector]) -> Point:
         vectors=vectors,
         text=" ".join(filter(None, [row.title, row.caption, *row.tags, row.artist.name])),
         artist_id=row.artist_id,
-        licence=row.licence,
+        licence=row.licence_key,
         year=row.year,
         consent=row.consent,
     )

@@ -216,7 +216,7 @@ def _entries(index: VectorIndex) -> Iterator[IndexEntry]:
 
 
 def _entry_of(row: Artwork) -> IndexEntry:
-    return IndexEntry(row.id, row.artist_id, row.licence, row.year, row.consent)
+    return IndexEntry(row.id, row.artist_id, row.licence_key, row.year, row.consent)
 
 
 def _few(ids: list[UUID]) -> list[list[UUID]]:

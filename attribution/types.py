@@ -52,7 +52,7 @@ class Point:
     vectors: Mapping[str, Vector]
     text: str  # title, tags and artist, for BM25
     artist_id: UUID
-    licence: str | None = None
+    licence: str | None = None  # its identifier; the text of one that has none
     year: int | None = None
     consent: tuple[str, ...] = ()  # purposes granted: "index", "display", "train", "generate"
 
@@ -321,7 +321,8 @@ class FoundWork:
     title: str | None
     slug: str
     name: str
-    licence: str | None
+    licence: str | None  # as it was written
+    licence_id: str | None  # SPDX or RightsStatements.org; None: the text names neither
     year: int | None
     score: float
     legs: Mapping[str, Contribution]

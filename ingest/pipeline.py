@@ -328,6 +328,7 @@ def _new_artwork(done: Prepared, image: CheckedImage, artist: Artist) -> NewArtw
         caption=item.caption,
         tags=item.tags,
         year=item.year,
+        dated=item.dated,
         licence=item.licence or facts.rights.licence,
         source=item.source,
         consent=consent,

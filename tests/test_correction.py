@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from uuid import UUID
 
@@ -22,6 +23,7 @@ from attribution.catalog.queries import NewArtwork, NewClaim, Origin
 from attribution.config import Settings
 from attribution.errors import BackendUnavailable, BadInput, Conflict, NotAllowed, NotFound
 from attribution.images import read_image_file
+from attribution.projection import point_of
 from attribution.reconcile import reconcile
 from attribution.services import Services, open_services
 from attribution.withdrawal import withdraw
@@ -47,6 +49,12 @@ def a_work(services: Services, slug: str = "artist-1", title: str = "work-0") ->
         artist = queries.artist_by_slug(session, slug)
         works = queries.list_artworks(session, artist_id=artist.id).items
     return next(work for work in works if work.title == title)
+
+
+def licensed(services: Services, *licences: str) -> set[UUID]:
+    """Return the works that a search finds under some licences."""
+    query = SearchQuery(text="work", licences=licences)
+    return {hit.id for hit in services.attributor.search(query, limit=50).hits}
 
 
 def sizes(services: Services) -> dict[str, int]:
@@ -427,3 +435,42 @@ def test_any_history_counts_what_remains(
             indexed = queries.counts(session).indexed
         assert (found.differences, found.works) == (0, indexed)
     agree(services)
+
+
+def test_a_licence_is_found_by_its_identifier_and_in_any_spelling(services: Services) -> None:
+    """The text stays as written; filters compare what it names, or the text where it names none."""
+    work, other, third = (a_work(services, title=f"work-{n}").id for n in range(3))
+    for one, text in ((work, "CC BY 4.0"), (other, "ask Ann"), (third, "CC-BY-4.0")):
+        correction.correct(services, services.index, one, {"licence": text}, US)
+
+    by_id = services.attributor.search(SearchQuery(text="work", licences=("CC-BY-4.0",)), limit=50)
+    assert {(hit.licence, hit.licence_id) for hit in by_id.hits} == {
+        ("CC BY 4.0", "CC-BY-4.0"),
+        ("CC-BY-4.0", "CC-BY-4.0"),
+    }
+    assert licensed(services, "Creative Commons Attribution 4.0") == {work, third}
+    assert licensed(services, "ask Ann") == {other}
+    assert licensed(services, "ask ann") == set()
+    assert licensed(services, "ask Ann", "CC BY 4.0") == {work, other, third}
+    assert reconcile(services, services.index, repair=False).is_clean
+
+    correction.correct(services, services.index, work, {"licence": None}, US)
+    assert licensed(services, "CC BY 4.0") == {third}
+    assert a_work(services).licence_id is None
+
+
+def test_points_of_an_earlier_version_are_repaired(services: Services) -> None:
+    """A point that holds the text of a licence is found by that text, and by all after a repair."""
+    work = a_work(services)
+    with services.sessions() as session:
+        row = queries.artwork_by_id(session, work.id)
+        vectors = services.index.vectors([work.id])[work.id]
+        services.index.upsert([replace(point_of(row, vectors), licence="CC BY 4.0")])
+    with services.sessions.begin() as session:
+        named = {"licence": "CC BY 4.0", "licence_id": "CC-BY-4.0"}
+        session.execute(update(Artwork).where(Artwork.id == work.id).values(named))
+
+    assert licensed(services, "CC BY 4.0") == {work.id}
+    assert licensed(services, "CC-BY-4.0") == set()
+    assert reconcile(services, services.index, repair=True).stale == 1
+    assert licensed(services, "CC-BY-4.0") == licensed(services, "CC BY 4.0") == {work.id}

@@ -143,6 +143,39 @@ def test_unfinished_jobs_and_counts_survive_the_upgrade(empty_database: Database
         assert queries.searchable(session) == (1, 1)
 
 
+def test_licences_that_are_there_get_their_identifiers(empty_database: Database) -> None:
+    """Over more than one batch; a text that names none keeps none."""
+    works = 1_100
+    texts = ("CC BY 4.0", "ask the artist", None)
+    row = (
+        "INSERT INTO artworks (id, artist_id, sha256, pixel_sha256, phash, tags, licence, "
+        "consent_index, consent_display, consent_train, consent_generate, status, facts, rights, "
+        "created_at) VALUES (:id, :artist, :sha256, 'b', 'c', '[]', :licence, true, true, false, "
+        "false, 'indexed', '{}', '{}', '2026-01-01 00:00:00')"
+    )
+    with empty_database.migrating() as connection:
+        command.upgrade(schema.configuration(connection), "20261129_generations")
+        connection.execute(text(ONE_ARTIST))
+        connection.execute(
+            text(row),
+            [
+                {"id": f"{n:032x}", "artist": "2" * 32, "sha256": str(n), "licence": texts[n % 3]}
+                for n in range(works)
+            ],
+        )
+
+    empty_database.upgrade()
+
+    with empty_database.engine.connect() as connection:
+        found = connection.execute(text("SELECT licence, licence_id FROM artworks")).all()
+    assert len(found) == works
+    assert set(found) == {("CC BY 4.0", "CC-BY-4.0"), ("ask the artist", None), (None, None)}
+
+
+ONE_ARTIST = """
+INSERT INTO artists (id, slug, name, folded, identifiers, works, created_at) VALUES
+  ('22222222222222222222222222222222', 'ann', 'Ann', 'ann', '{}', 0, '2026-01-01 00:00:00')
+"""
 OF_AN_EARLIER_VERSION = """
 INSERT INTO artists VALUES
   ('22222222222222222222222222222222', 'ann', 'Ann', 'ann', '{}', '2026-01-01 00:00:00');

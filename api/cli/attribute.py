@@ -230,7 +230,7 @@ def search(
     words: Annotated[str, typer.Argument(help="What to look for.")] = "",
     image: Annotated[Path | None, typer.Option(help="A picture to look for.")] = None,
     artist: Annotated[list[str] | None, typer.Option(help="Only this slug; repeatable.")] = None,
-    licence: Annotated[list[str] | None, typer.Option(help="Only this; repeatable.")] = None,
+    licence: Annotated[list[str] | None, typer.Option(help="Only under this; repeatable.")] = None,
     year_from: Annotated[int | None, Year(help="Not older than.")] = None,
     year_to: Annotated[int | None, Year(help="Not younger than.")] = None,
     limit: Annotated[int, typer.Option(min=1, max=200, help="Works to show.")] = 10,

@@ -41,6 +41,7 @@ class Said(StrEnum):
     CAPTION = "caption"
     TAGS = "tags"
     YEAR = "year"
+    DATED = "dated"
     LICENCE = "licence"
     SOURCE = "source"
 
@@ -53,6 +54,7 @@ def correct(
     year: Annotated[
         int | None, typer.Option(min=-10_000, max=10_000, help="When it was made.")
     ] = None,
+    dated: Annotated[str | None, typer.Option(help='The date in words: "ca. 1901".')] = None,
     licence: Annotated[str | None, typer.Option(help="Such as CC-BY-4.0.")] = None,
     source: Annotated[str | None, typer.Option(help="Where it comes from.")] = None,
     grant: Annotated[list[Purpose] | None, typer.Option(help="Consent given; repeatable.")] = None,
@@ -73,7 +75,13 @@ def correct(
     from attribution.correction import correct as correct_in
     from ingest.sources import one_line
 
-    texts = {"title": title, "caption": caption, "licence": licence, "source": source}
+    texts = {
+        "title": title,
+        "caption": caption,
+        "dated": dated,
+        "licence": licence,
+        "source": source,
+    }
     said: dict[str, Any] = {
         name: one_line(text) or None for name, text in texts.items() if text is not None
     }

@@ -130,7 +130,7 @@ def show_search(console: Console, result: SearchResult) -> None:
             str(number),
             escape(plain(hit.title or hit.id)),
             escape(plain(hit.name)),
-            escape(plain(hit.licence or "")),
+            escape(plain(hit.licence_id or hit.licence or "")),
             f"{hit.score:.3f}",
             *(_leg(hit, leg) for leg in legs),
         )

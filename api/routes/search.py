@@ -20,7 +20,9 @@ class Asked(BaseModel):
 
     q: str | None = Field(None, max_length=1000, examples=["red sailing boat"])
     artist: list[str] = Field([], description="Slugs.")
-    licence: list[str] = Field([], description="As the works have it.")
+    licence: list[str] = Field(
+        [], description="In any spelling; what names no known licence, by its exact text."
+    )
     year_from: int | None = Field(None, ge=-10_000, le=10_000)
     year_to: int | None = Field(None, ge=-10_000, le=10_000)
     limit: int = Field(20, ge=1, le=200, description="Works at most.")

@@ -12,9 +12,10 @@ from typing import Any
 from uuid import NAMESPACE_URL, UUID, uuid4, uuid5
 
 from sqlalchemy import CheckConstraint, Enum, ForeignKey, Index, MetaData, String, text
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship, validates
 
 from attribution.catalog.columns import SLUG, CleanJson, CleanText, UtcDateTime, now
+from attribution.catalog.licences import identify
 
 ARTWORKS = uuid5(NAMESPACE_URL, "https://lawful-diffusion.org/artworks")
 """Namespace of artwork ids. Changing it would orphan every stored vector."""
@@ -147,7 +148,9 @@ class Artwork(Base):
     caption: Mapped[str | None]  # what is to be seen, in a sentence
     tags: Mapped[list[str]] = mapped_column(default=list)
     year: Mapped[int | None]
-    licence: Mapped[str | None]
+    dated: Mapped[str | None]  # the source's own words where they are more than a year
+    licence: Mapped[str | None]  # as it was written
+    licence_id: Mapped[str | None] = mapped_column(String(64))  # licences.identify(licence)
     source: Mapped[str | None]
     consent_index: Mapped[bool] = mapped_column(default=True)
     consent_display: Mapped[bool] = mapped_column(default=True)
@@ -170,6 +173,7 @@ class Artwork(Base):
         # Pages of one artist, and sizes of portfolios. The state comes second: where it came first,
         # SQLite would take this index for every statement that asks for indexed works.
         Index(None, "artist_id", "status", "created_at", "id"),
+        Index(None, "licence_id", "created_at", "id"),  # pages of one licence
         # The few works that are not indexed: counted often, among millions that are.
         Index(
             "ix_artworks_unindexed",
@@ -183,6 +187,18 @@ class Artwork(Base):
     def consent(self) -> tuple[str, ...]:
         """The purposes that are granted."""
         return tuple(purpose for purpose in PURPOSES if getattr(self, f"consent_{purpose}"))
+
+    @property
+    def licence_key(self) -> str | None:
+        """What filters compare: the identifier of the licence, or its text where it has none."""
+        return self.licence_id or self.licence
+
+    @validates("licence")
+    def _identify(self, column: str, licence: str | None) -> str | None:
+        """Keep the identifier in step with the text, whoever corrects it."""
+        del column
+        self.licence_id = identify(licence)
+        return licence
 
 
 class Embedding(Base):

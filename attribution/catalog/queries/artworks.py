@@ -12,6 +12,7 @@ from sqlalchemy import Select, func, literal, select, tuple_, update
 from sqlalchemy.orm import Session, joinedload
 
 from attribution.catalog.columns import now
+from attribution.catalog.licences import identify
 from attribution.catalog.models import (
     PURPOSES,
     Artist,
@@ -38,6 +39,7 @@ class NewArtwork:
     caption: str | None = None
     tags: Sequence[str] = ()
     year: int | None = None
+    dated: str | None = None
     licence: str | None = None
     source: str | None = None
     consent: Collection[str] = ("index", "display")
@@ -272,6 +274,10 @@ def _in_state(wanted: Select[Artwork], status: ArtworkStatus | None) -> Select[A
 
 def artwork_row(work: NewArtwork) -> dict[str, Any]:
     """Return the columns of a new work."""
-    row = vars(work) | {"id": artwork_id(work.sha256), "tags": list(work.tags)}
+    row = vars(work) | {
+        "id": artwork_id(work.sha256),
+        "tags": list(work.tags),
+        "licence_id": identify(work.licence),
+    }
     granted = row.pop("consent")
     return row | {f"consent_{purpose}": purpose in granted for purpose in PURPOSES}
