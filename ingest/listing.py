@@ -56,6 +56,7 @@ def plan(
     *,
     staged: bool,
     reinstate: bool = False,
+    allow_freer: bool = False,
 ) -> UUID:
     """List a source as a job with a row a file, ready to be run; returns the job's id.
 
@@ -63,7 +64,9 @@ def plan(
     unreadable midway fails the job as a whole, and its error is raised.
     """
     with stores.sessions.begin() as session:
-        job_id = queries.create_job(session, source=source, reinstate=reinstate).id
+        job_id = queries.create_job(
+            session, source=source, reinstate=reinstate, allow_freer=allow_freer
+        ).id
     try:
         files = 0
         for chunk in listed(stores, job_id, items, staged=staged):

@@ -11,12 +11,10 @@ from __future__ import annotations
 import hashlib
 import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from uuid import UUID
-
-from sqlalchemy.orm import Session
 
 from attribution.catalog import queries
 from attribution.catalog.models import (
@@ -37,12 +35,13 @@ from attribution.catalog.queries import (
 )
 from attribution.correction import finish
 from attribution.errors import BackendUnavailable
-from attribution.images import CheckedImage, forbidden_by, read_image, thumbnail
+from attribution.images import CheckedImage, read_image, thumbnail
 from attribution.points import follow
 from attribution.projection import point_of
 from attribution.services import Services, Stores
 from attribution.types import Vector
 from attribution.withdrawal import withdraw
+from ingest.corrections import ASKED, FREER, corrections, shown
 from ingest.lease import leased
 from ingest.listing import source_item
 from ingest.reading import DECODERS, Prepared, Work, bytes_of, prepare, unprocessable
@@ -182,11 +181,11 @@ def _write(
         kept = {work: named for work, named in points.items() if work in found}
         queries.keep_vectors(session, services.collection.fingerprint, kept)
         queries.keep_sketches(session, _sketches(usable))
-        said = _corrections(session, job, few, artists)
-        changes = queries.correct_works(session, said, Origin.of_job(job.id))
+        said = corrections(session, job, few, {name: row.id for name, row in artists.items()})
+        changes = queries.correct_works(session, said.followed, Origin.of_job(job.id))
         corrected = {change.artwork_id for change in changes if change.artwork_id}
         outcomes, claims = _outcomes(
-            job.id, few, rows, artists, added=added, corrected=corrected, gone=gone
+            job.id, few, rows, artists, said.asked, added=added, corrected=corrected, gone=gone
         )
         queries.record_claims(session, claims)
         queries.record_outcomes(session, job.id, outcomes)
@@ -209,36 +208,6 @@ def _sketches(usable: Sequence[Prepared]) -> dict[UUID, KeptSketch]:
         for done in usable
         if done.known and done.sketch
     }
-
-
-def _corrections(
-    session: Session, job: IngestJob, few: Sequence[Prepared], artists: dict[str, Artist]
-) -> dict[UUID, dict[str, Any]]:
-    """Return what is said of known works by their own artist; the first file of a job counts.
-
-    What a person has corrected stays, but for a consent that the source takes back.
-    """
-    said: dict[UUID, dict[str, Any]] = {}
-    for done in few:
-        if done.known and not done.refused and done.known.artist_id == artists[done.artist].id:
-            said.setdefault(done.known.id, _allowed(done.work.item.corrections, done.known))
-    for work in queries.spoken_for(session, job.id, said.keys()):
-        del said[work]
-    by_hand = queries.corrected_by_hand(session, said.keys())
-    return {
-        work: {
-            name: value
-            for name, value in new.items()
-            if value is False or name not in by_hand.get(work, ())
-        }
-        for work, new in said.items()
-    }
-
-
-def _allowed(said: dict[str, Any], row: Artwork) -> dict[str, Any]:
-    """Leave out what the file itself forbids."""
-    forbidden = {f"consent_{purpose}" for purpose in forbidden_by(row.facts, row.rights)}
-    return {name: value for name, value in said.items() if not (value and name in forbidden)}
 
 
 def _follow_corrections(services: Services, few: Sequence[Prepared]) -> None:
@@ -284,6 +253,7 @@ def _outcomes(  # noqa: PLR0913  everything that decides on an outcome
     few: Sequence[Prepared],
     rows: dict[str, Artwork],
     artists: dict[str, Artist],
+    asked: Mapping[UUID, dict[str, Any]],
     *,
     added: set[UUID],
     corrected: set[UUID],
@@ -307,11 +277,11 @@ def _outcomes(  # noqa: PLR0913  everything that decides on an outcome
         elif row.id in added:
             added.remove(row.id)
             outcomes.append(ItemOutcome(position, Outcome.ADDED, None, row.id))
-        elif row.id in corrected:
-            corrected.remove(row.id)
-            outcomes.append(ItemOutcome(position, Outcome.CORRECTED, None, row.id))
         else:
-            outcomes.append(ItemOutcome(position, Outcome.KNOWN, None, row.id))
+            waits = f"{ASKED} ({shown(asked[row.id], row)}); {FREER}" if row.id in asked else None
+            became = Outcome.CORRECTED if row.id in corrected else Outcome.KNOWN
+            corrected.discard(row.id)
+            outcomes.append(ItemOutcome(position, became, waits, row.id))
     return outcomes, claims
 
 

@@ -126,7 +126,7 @@ def bytes_of(stores: Stores, work: Work) -> bytes:
 
 
 def _sha256(work: Work, limits: Limits) -> str | None:
-    if work.item.refused is not None:
+    if work.item.refused is not None and not work.item.denials:
         return None
     return work.sha256 or file_sha256(work.item.path, limits)
 

@@ -285,6 +285,7 @@ class IngestJob(Base):
     source: Mapped[str]
     upload: Mapped[dict[str, Any]] = mapped_column(default=dict)  # what was sent, still unlisted
     reinstate: Mapped[bool] = mapped_column(default=False)  # withdrawn works come back
+    allow_freer: Mapped[bool] = mapped_column(default=False)  # consents and licences may widen
     status: Mapped[JobStatus] = mapped_column(default=JobStatus.LISTING)
     error: Mapped[str | None]
     created_at: Mapped[datetime] = mapped_column(default=now)

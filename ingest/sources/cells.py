@@ -70,6 +70,15 @@ def denies(value: object) -> bool:
         return False
 
 
+def strictness(value: object) -> int:
+    """Rank what a cell says: 0 nothing against it, 1 no, 2 nobody knows what."""
+    try:
+        said = says(value)
+    except ValueError:
+        return 2
+    return 1 if said is False else 0
+
+
 def consent(values: Values, granted: Sequence[str]) -> tuple[str, ...]:
     """Return the purposes granted: what the row says, else what is `granted` by default.
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from attribution.errors import BadInput
 from ingest.sources import cells
@@ -43,11 +43,14 @@ class _Said:
     misread: list[str] = field(default_factory=list)  # rows that are tied, and not understood
     absent: list[Row] = field(default_factory=list)  # rows whose picture is not there
 
-    def doubt(self, picture: str) -> str | None:
-        """Return what of it may be about a picture although it does not say so."""
+    def doubt(self, picture: str, *, by_itself: bool) -> str | None:
+        """Return what of it may be about a picture although it does not say so.
+
+        `by_itself`: some row says everything of it, and nothing rests on the default.
+        """
         if self.unreadable:
             return self.unreadable
-        if picture in self.rows:
+        if by_itself or picture in self.rows:
             return None
         if self.loose or self.misread:
             return (self.loose or self.misread)[0]
@@ -65,9 +68,7 @@ class FolderTables:
         self._pictures = pictures
         self._said: list[_Said] = []
         self.remarks: list[str] = []
-        for entry in sorted(files, key=lambda one: (len(one.path.parts), one.path)):
-            if _may_be_table(entry.path):
-                self._take(entry)
+        self._take_all(files)
         paths = [entry.path for entry in files if not entry.refused]
         self._alone = dict(sidecar_rows(root, paths, pictures.paths))
         self._take_shards()
@@ -82,9 +83,10 @@ class FolderTables:
         if alone := self._alone.get(picture):
             rows.insert(0, of_one_table([alone]))
         row = joined(rows)
-        if row.refused is None and not _stands(row.values, granted):
-            doubts = filter(None, (said.doubt(picture) for said in about))
-            if (doubt := next(doubts, None)) is not None:
+        if row.refused is None:
+            by_itself = _stands(row.values, granted)
+            doubts = (said.doubt(picture, by_itself=by_itself) for said in about)
+            if (doubt := next(filter(None, doubts), None)) is not None:
                 return Row(row.where, row.values, row.name, f"{WAITS}: {doubt}")
         return row
 
@@ -99,6 +101,21 @@ class FolderTables:
             for picture, rows in said.rows.items():
                 for reason in contradictions(rows):
                     yield picture, reason
+
+    def _take_all(self, files: Sequence[Entry]) -> None:
+        """Read every table, the outermost first; say which files are about something else."""
+        described = {PurePath(one).with_suffix("") for one in self._pictures.paths}
+        described |= {PurePath(one) for one in self._pictures.paths}
+        passed: dict[str, list[str]] = defaultdict(list)
+        for entry in sorted(files, key=lambda one: (len(one.path.parts), one.path)):
+            path = entry.path
+            if path.suffix.lower() == ".json" and path.with_suffix("") in described:
+                continue  # `sidecars` reads it
+            if because := self._take(entry):
+                passed[because].append(path.as_posix())
+        for because, names in passed.items():
+            more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+            self.remarks.append(f"not read, as {because}: {', '.join(names[:NAMED])}{more}")
 
     def _take_shards(self) -> None:
         """Read what img2dataset has written about the pictures that it fetched."""
@@ -117,8 +134,8 @@ class FolderTables:
         if said.rows or said.unreadable:
             self._said.append(said)
 
-    def _take(self, entry: Entry) -> None:
-        """Read one table, or say why it is passed over."""
+    def _take(self, entry: Entry) -> str | None:
+        """Read one table; returns why one that is about something else is passed over."""
         path, folder = entry.path.as_posix(), entry.path.parent.as_posix()
         said = _Said("" if folder == "." else folder, path)
         is_ours = _is_called_metadata(entry.path)
@@ -127,22 +144,21 @@ class FolderTables:
             said.table = read_table(self._root / path, path)
         except Unreadable as error:
             if not is_ours and isinstance(error, Unrelated):
-                self.remarks.append(f"not read, as no column of it is known: {path}")
-                return
+                return "no column is known"
             said.unreadable = str(error)
         else:
             self._tie(said, said.table)
             if is_ours:
                 self.remarks += _remarks(said, said.table)
             elif not _is_about_pictures(said):
-                self.remarks.append(f"not read, as it names none of the pictures: {path}")
-                return
+                return "it names none of the pictures"
             else:
                 said.unreadable = (
                     f"{path} speaks about these pictures: call it metadata{entry.path.suffix}, or "
                     f"ingest it as a manifest, or remove it"
                 )
         self._said.append(said)
+        return None
 
     def _tie(self, said: _Said, table: Table) -> None:
         for row in table.rows:
@@ -179,11 +195,6 @@ def _check_called(entry: Entry) -> None:
 
 def _is_called_metadata(path: Path) -> bool:
     return path.name.casefold().startswith(METADATA)
-
-
-def _may_be_table(path: Path) -> bool:
-    """Tell whether a file is a table, or called as one: not every .json next to a picture."""
-    return _is_called_metadata(path) or (is_table(path) and path.suffix.lower() != ".json")
 
 
 def _remarks(said: _Said, table: Table) -> Iterator[str]:

@@ -45,7 +45,7 @@ def _json(path: Path, shown: str) -> Iterator[tuple[str, dict[str, Any]]]:
         if len(lists) == 1:
             value = lists[0]
     if not isinstance(value, list):
-        raise Unreadable(f"{shown}: expected a list of objects, one for each picture")
+        raise Unrelated(f"{shown}: expected a list of objects, one for each picture")
     for number, row in enumerate(value, 1):
         check_rows(number, shown)
         where = f"{shown}, entry {number}"

@@ -22,12 +22,11 @@ def joined(rows: Sequence[Row]) -> Row:
     values: dict[str, Any] = {}
     for row in reversed(rows):
         values |= {column: value for column, value in row.values.items() if _speaks(value)}
-    values = {**first.values, **values} | {
-        column: False
-        for row in rows
-        for column in (f"consent_{purpose}" for purpose in PURPOSES)
-        if cells.denies(row.values.get(column))
-    }
+    values = {**first.values, **values}
+    for column in (f"consent_{purpose}" for purpose in PURPOSES):
+        said = sorted((row.values.get(column) for row in rows), key=cells.strictness)
+        if said[-1:] and cells.strictness(said[-1]):
+            values[column] = said[-1]
     refused = next((row.refused for row in rows if row.refused), None)
     return Row(first.where, values, first.name, refused)
 

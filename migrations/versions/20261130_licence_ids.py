@@ -6,6 +6,8 @@ models say later. What a licence is called is imported: it is no matter of table
 
 from __future__ import annotations
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -51,9 +53,10 @@ def downgrade() -> None:
     op.drop_column("artworks", "dated")
 
 
-def _licensed(last: object) -> list[sa.Row[tuple[object, str]]]:
+def _licensed(last: object) -> list[tuple[Any, str]]:
     """Return the next works that say a licence, behind `last`, by their ids."""
     wanted = sa.select(WORKS.c.id, WORKS.c.licence).where(WORKS.c.licence.is_not(None))
     if last is not None:
         wanted = wanted.where(WORKS.c.id > last)
-    return list(op.get_bind().execute(wanted.order_by(WORKS.c.id).limit(AT_ONCE)))
+    found = op.get_bind().execute(wanted.order_by(WORKS.c.id).limit(AT_ONCE))
+    return [(work, text) for work, text in found]

@@ -53,10 +53,13 @@ def create_job(
     *,
     source: str,
     reinstate: bool = False,
+    allow_freer: bool = False,
     upload: Mapping[str, Any] | None = None,
 ) -> IngestJob:
     """Open a job without files; it is listed next."""
-    job = IngestJob(source=source, reinstate=reinstate, upload=dict(upload or {}))
+    job = IngestJob(
+        source=source, reinstate=reinstate, allow_freer=allow_freer, upload=dict(upload or {})
+    )
     session.add(job)
     session.flush()
     return job

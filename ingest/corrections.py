@@ -1,0 +1,95 @@
+"""What a source says otherwise than before of works that are known, and what of it is followed.
+
+Stricter is followed at once. Freer is asked for: a consent that was not granted, a licence that
+lets people do more. What a person has corrected stays, but for a consent that is taken back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from attribution.catalog import queries
+from attribution.catalog.freedoms import is_freer
+from attribution.catalog.models import Artwork, IngestJob
+from attribution.images import forbidden_by
+from ingest.reading import Prepared
+
+ASKED = "would become freer"
+FREER = "ingest it with --allow-freer to agree"
+
+
+@dataclass(frozen=True)
+class Corrections:
+    """By work: columns that are followed, and columns that wait for somebody to agree."""
+
+    followed: Mapping[UUID, dict[str, Any]] = field(default_factory=dict)
+    asked: Mapping[UUID, dict[str, Any]] = field(default_factory=dict)
+
+
+def corrections(
+    session: Session, job: IngestJob, few: Sequence[Prepared], artists: Mapping[str, UUID]
+) -> Corrections:
+    """Return what is said of known works by their own artist; the first file of a job counts.
+
+    A refused file is heard where it takes consent back.
+    """
+    rows: dict[UUID, Artwork] = {}
+    said: dict[UUID, dict[str, Any]] = {}
+    for done in few:
+        if done.known and done.known.artist_id == artists.get(done.artist):
+            item = done.work.item
+            new = item.denials if done.refused else item.corrections
+            rows[done.known.id] = done.known
+            said.setdefault(done.known.id, new)
+    for work in queries.spoken_for(session, job.id, said.keys()):
+        said[work] = {name: value for name, value in said[work].items() if value is False}
+    by_hand = queries.corrected_by_hand(session, said.keys())
+    parts = {
+        work: divided(rows[work], new, by_hand.get(work, ()), allow_freer=job.allow_freer)
+        for work, new in said.items()
+    }
+    return Corrections(
+        {work: followed for work, (followed, _) in parts.items() if followed},
+        {work: asked for work, (_, asked) in parts.items() if asked},
+    )
+
+
+def divided(
+    row: Artwork, said: Mapping[str, Any], by_hand: Sequence[str] | set[str], *, allow_freer: bool
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Divide what is said of a work into what is followed and what is asked for."""
+    forbidden = {f"consent_{purpose}" for purpose in forbidden_by(row.facts, row.rights)}
+    followed, asked = dict[str, Any](), dict[str, Any]()
+    for name, value in said.items():
+        if getattr(row, name) == value or (value is not False and name in by_hand):
+            continue
+        if value is True and name in forbidden:  # the file's own no outweighs every yes
+            continue
+        (followed if allow_freer or not _frees(row, name, value) else asked)[name] = value
+    return followed, asked
+
+
+def _frees(row: Artwork, name: str, value: Any) -> bool:
+    if name == "licence":
+        return is_freer(value, row.licence)
+    return name.startswith("consent_") and value is True
+
+
+def shown(changes: Mapping[str, Any], row: Artwork) -> str:
+    """Return changes of a work in words: what is now, and what it would be."""
+    return "; ".join(
+        f"{name}: {_shown(getattr(row, name))} → {_shown(new)}" for name, new in changes.items()
+    )
+
+
+def _shown(value: Any) -> str:
+    if value is None or value == []:
+        return "nothing"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return ", ".join(value) if isinstance(value, list) else f"“{value}”"
