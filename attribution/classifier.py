@@ -202,6 +202,8 @@ class Classifier:
         return np.concatenate([vectors[space] for space in self.spaces]).astype(np.float64)
 
     def _shares(self, scores: Numbers) -> dict[UUID, float]:
+        if not np.isfinite(scores.max()):  # the only artist's only works are left out
+            return dict.fromkeys(self.artists, 0.0)
         parts = np.exp((scores - scores.max()) / TEMPERATURE)
         return dict(zip(self.artists, (parts / parts.sum()).tolist(), strict=True))
 

@@ -46,16 +46,21 @@ class Prepared:
     refused: str | None = None
 
 
-def preview(stores: Stores, items: Iterable[SourceItem]) -> Summary:
+def preview(
+    stores: Stores, items: Iterable[SourceItem], *, reinstate: bool = False, allow_freer: bool = False
+) -> Summary:
     """Read and check every file as a job would, and write nothing."""
-    outcomes, artists = [], set()
+    outcomes: list[FileOutcome] = []
+    artists = set[str]()
     rows, seen = iter(items), dict[str, str]()
     with ThreadPoolExecutor(DECODERS) as decoders:
         while chunk := list(islice(rows, stores.settings.batch_size)):
             works = [Work(position, item) for position, item in enumerate(chunk)]
-            for done in prepare(stores, decoders, works, reinstate=False):
+            ready = prepare(stores, decoders, works, reinstate=reinstate)
+            by_hand = _by_hand(stores, ready)
+            for done in ready:
                 artists |= {done.artist} - {""}
-                outcomes.append(_preview_one(done, seen))
+                outcomes.append(_preview_one(done, seen, by_hand, allow_freer=allow_freer))
     return Summary(job=None, artists=len(artists), items=outcomes)
 
 

@@ -35,11 +35,23 @@ def portfolio(folder: Path, artists: int = 3, works: int = 4) -> Path:
 
 
 def ingest(
-    services: Services, source: Path, artist: str | None = None, *, reinstate: bool = False
+    services: Services,
+    source: Path,
+    artist: str | None = None,
+    *,
+    reinstate: bool = False,
+    allow_freer: bool = False,
 ) -> Summary:
     """Run one job to its end."""
     items = read_source(source, artist=artist)
-    job_id = plan(services, str(source), items, staged=False, reinstate=reinstate)
+    job_id = plan(
+        services,
+        str(source),
+        items,
+        staged=False,
+        reinstate=reinstate,
+        allow_freer=allow_freer,
+    )
     return finish(services, job_id)
 
 

@@ -220,8 +220,8 @@ def test_a_portfolio_ingested_again_corrects(services: Services, tmp_path: Path)
     row = {"file_name": "work-0.png", "title": "harbour", "tags": ["fog"], "consent_train": "yes"}
     (tmp_path / "p" / "artist-1" / "metadata.jsonl").write_text(json.dumps(row))
 
-    shown = preview(services, read_source(tmp_path / "p"))
-    first, again = (ingest(services, tmp_path / "p") for _ in range(2))
+    shown = preview(services, read_source(tmp_path / "p"), allow_freer=True)
+    first, again = (ingest(services, tmp_path / "p", allow_freer=True) for _ in range(2))
 
     assert (shown.known, shown.corrected) == (12, 1)
     assert (first.added, first.known, first.corrected) == (0, 12, 1)
@@ -233,12 +233,73 @@ def test_a_portfolio_ingested_again_corrects(services: Services, tmp_path: Path)
     agree(services)
 
 
+@pytest.mark.parametrize(
+    "freer",
+    [
+        {"consent_train": "yes"},
+        {"consent_generate": "yes"},
+        {"licence": "CC0-1.0"},
+        {"licence": "CC BY 4.0"},
+    ],
+)
+def test_what_gets_freer_is_asked_for(
+    services: Services, tmp_path: Path, freer: dict[str, str]
+) -> None:
+    """The rest of its row is followed; what would be allowed is said, and allowed when agreed."""
+    work = a_work(services)
+    (name,) = freer
+    before = getattr(work, name)
+    row = {"file_name": "work-0.png", "title": "harbour", "consent_display": "no"} | freer
+    (tmp_path / "p" / "artist-1" / "metadata.jsonl").write_text(json.dumps(row))
+
+    shown = preview(services, read_source(tmp_path / "p"))
+    asked = ingest(services, tmp_path / "p")
+
+    for summary in (shown, asked):
+        (said,) = [one.reason for one in summary.items if one.reason]
+        assert f"would become freer ({name}: " in said
+        assert summary.asked == 1
+    now = a_work(services, title="harbour")
+    assert (getattr(now, name), now.consent_display) == (before, False)
+
+    agreed = ingest(services, tmp_path / "p", allow_freer=True)
+
+    assert (agreed.corrected, agreed.asked) == (1, 0)
+    assert getattr(a_work(services, title="harbour"), name) != before
+
+
+def test_a_stricter_licence_is_followed(services: Services, tmp_path: Path) -> None:
+    """At once, and the way back is asked for."""
+    table = tmp_path / "p" / "artist-1" / "metadata.jsonl"
+    licences = ("CC0-1.0", "CC BY-NC 4.0", "CC-BY-4.0")
+    for licence in licences:
+        table.write_text(json.dumps({"file_name": "work-0.png", "licence": licence}))
+        ingest(services, tmp_path / "p", allow_freer=licence == "CC0-1.0")
+
+    assert a_work(services).licence == "CC BY-NC 4.0"
+
+
+def test_a_refused_row_takes_consent_back_all_the_same(services: Services, tmp_path: Path) -> None:
+    """Whatever else is wrong with it: its no is plain."""
+    row = {"file_name": "work-0.png", "consent_display": "no", "consent_train": "perhaps"}
+    (tmp_path / "p" / "artist-1" / "metadata.jsonl").write_text(json.dumps(row))
+
+    summary = ingest(services, tmp_path / "p")
+
+    assert summary.refused == 1
+    assert not a_work(services).consent_display
+    row = {"file_name": "work-0.png", "consent_index": "no", "consent_train": "perhaps"}
+    (tmp_path / "p" / "artist-1" / "metadata.jsonl").write_text(json.dumps(row))
+    ingest(services, tmp_path / "p")
+    assert sizes(services)["artist-1"] == 3
+
+
 def test_what_a_person_corrected_stays(services: Services, tmp_path: Path) -> None:
     """A row that says what it always said undoes no correction by hand, and no consent denied."""
     work = a_work(services)
     row = {"file_name": "work-0.png", "title": "harbour", "year": 1999, "consent_train": "yes"}
     (tmp_path / "p" / "artist-1" / "metadata.jsonl").write_text(json.dumps(row))
-    ingest(services, tmp_path / "p")
+    ingest(services, tmp_path / "p", allow_freer=True)
     by_hand = {"title": "the harbour", "consent_train": False}
     correction.correct(services, services.index, work.id, by_hand, US)
 
@@ -271,7 +332,7 @@ def test_consent_to_show_comes_back_with_the_file(tmp_path: Path) -> None:
     with open_services(Settings(home=tmp_path / "home", profile="stub")) as services:
         for said in ("no", "yes"):
             table.write_text(json.dumps({"file_name": "work-0.png", "consent_display": said}))
-            ingest(services, source)
+            ingest(services, source, allow_freer=True)
             work = a_work(services, "artist-0")
             assert services.store.has_thumbnail(work.sha256) == (said == "yes")
 
