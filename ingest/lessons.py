@@ -10,14 +10,15 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from attribution.catalog.licences import identify
 from attribution.encoders.starter.works import Work, partition
 from attribution.errors import BadImage, BadInput, NotAllowed, NotFound
 from attribution.generation.starter.works import Lesson
 from attribution.images import ImageFacts, read_image_file
-from ingest.sources import SourceItem, read_source
+from ingest.sources import GRANTED_BY_DEFAULT, SourceItem, read_source
 from ingest.sources.folder import WAITS
 
-FREE = {"public domain", "cc0-1.0"}  # licences under which a work may train without being asked
+FREE = {"CC-PDM-1.0", "CC0-1.0"}  # licences under which a work may train without being asked
 SAYS_NO, NOT_GRANTED = "says no to training", "neither its licence nor its consent lets it train"
 UNUSABLE = "cannot be used"
 
@@ -77,11 +78,10 @@ def _read_permitted(data: Path) -> tuple[list[tuple[SourceItem, ImageFacts]], Le
 
 
 def _permitted(data: Path, left_out: Counter[str]) -> Iterator[tuple[SourceItem, ImageFacts]]:
-    for item in read_source(data):
+    for item in read_source(data, granted=(*GRANTED_BY_DEFAULT, "train")):
         because = why_not(item)
-        if because == SAYS_NO and "consent_train" not in item.said:
-            is_free = (item.licence or "").casefold() in FREE
-            because = None if is_free else NOT_GRANTED
+        if because is None and "consent_train" not in item.said and not _is_free(item):
+            because = NOT_GRANTED
         if because is None:
             try:
                 facts = read_image_file(item.path).facts
@@ -93,6 +93,10 @@ def _permitted(data: Path, left_out: Counter[str]) -> Iterator[tuple[SourceItem,
             yield item, facts
         else:
             left_out[because] += 1
+
+
+def _is_free(item: SourceItem) -> bool:
+    return identify(item.licence) in FREE
 
 
 def _title(item: SourceItem) -> str:

@@ -47,7 +47,11 @@ class Prepared:
 
 
 def preview(
-    stores: Stores, items: Iterable[SourceItem], *, reinstate: bool = False, allow_freer: bool = False
+    stores: Stores,
+    items: Iterable[SourceItem],
+    *,
+    reinstate: bool = False,
+    allow_freer: bool = False,
 ) -> Summary:
     """Read and check every file as a job would, and write nothing."""
     outcomes: list[FileOutcome] = []

@@ -70,6 +70,13 @@ def denies(value: object) -> bool:
         return False
 
 
+def forbids_training(value: object) -> bool:
+    """Tell whether a cell holds words against training, alone or in a list."""
+    if isinstance(value, list | tuple):
+        return any(forbids_training(part) for part in value if not isinstance(part, list | tuple))
+    return isinstance(value, str) and NO_TRAINING.search(value) is not None
+
+
 def strictness(value: object) -> int:
     """Rank what a cell says: 0 nothing against it, 1 no, 2 nobody knows what."""
     try:

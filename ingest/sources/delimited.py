@@ -92,7 +92,9 @@ def _csv_rows(
                 f"{where}: a cell goes over several lines and holds what looks like other rows "
                 f"({swallowed.splitlines()[1][:60]!r}); is a quotation mark missing?"
             )
-        yield Raw(where, list(zip(headers, record, strict=False)), fault)
+        width = len(record) if fault else len(headers)
+        heads = headers + [""] * (width - len(headers))
+        yield Raw(where, list(zip(heads, record, strict=False)), fault)
 
 
 def _swallows_rows(cell: str) -> bool:

@@ -14,6 +14,7 @@ from pathlib import Path, PurePath
 
 from attribution.errors import BadInput
 from ingest.sources import cells
+from ingest.sources.columns import FILE_COLUMNS
 from ingest.sources.item import SourceItem
 from ingest.sources.layout import Level, layout_of
 from ingest.sources.making import LEADS_OUT, make_item
@@ -162,6 +163,7 @@ class FolderTables:
 
     def _tie(self, said: _Said, table: Table) -> None:
         for row in table.rows:
+            self._tie_elsewhere(said, row)
             if not row.name:
                 said.loose.append(f"{row.where}: {row.refused}")
             elif (picture := self._pictures.find(said.folder, row.name)) is not None:
@@ -172,6 +174,20 @@ class FolderTables:
                 said.loose.append(f"{row.where}: {row.name!r} {LEADS_OUT}")
             else:
                 said.absent.append(row)
+
+    def _tie_elsewhere(self, said: _Said, row: Row) -> None:
+        """Have the pictures wait that a row names where no name belongs: its cells have moved."""
+        where_no_name_belongs = (
+            value
+            for column, value in row.values.items()
+            if column not in FILE_COLUMNS and isinstance(value, str) and "." in value
+        )
+        own = self._pictures.find(said.folder, row.name) if row.name else None
+        for value in {*where_no_name_belongs, *row.spare} - {row.name}:
+            picture = self._pictures.find(said.folder, value)
+            if picture is not None and picture != own:
+                reason = row.refused or "a picture is named in another column than file_name"
+                said.rows[picture].append(Row(row.where, {}, row.name, reason))
 
     def _about(self, picture: str) -> Iterator[_Said]:
         """Yield the tables of a picture's folders, the nearest first."""

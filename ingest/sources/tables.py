@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +42,7 @@ class Row:
     values: cells.Values  # by known column, empty cells left out
     name: str = ""  # of the file that it is about, as it stands there
     refused: str | None = None  # why it cannot be understood
+    spare: Sequence[str] = ()  # cells of a refused row: any of them may name a file
 
 
 @dataclass(frozen=True)
@@ -102,10 +103,11 @@ def _row(raw: Raw, known: Mapping[str, str]) -> Row | None:
     values: dict[str, Any] = {}
     fault, forbids = raw.fault, False
     for header, value in raw.cells:
-        forbids |= isinstance(value, str) and cells.NO_TRAINING.search(value) is not None
+        forbids |= cells.forbids_training(value)
         column = known.get(header)
         if column is None:
-            _check_unused(raw.where, header, value)
+            if raw.fault is None:
+                _check_unused(raw.where, header, value)
         elif column not in values or cells.is_empty(values[column]):
             if value != "":
                 values[column] = value
@@ -115,7 +117,10 @@ def _row(raw: Raw, known: Mapping[str, str]) -> Row | None:
         return None
     if forbids:
         values["consent_train"] = False
-    return _named(raw.where, values, fault)
+    row = _named(raw.where, values, fault)
+    if row.refused is None:
+        return row
+    return replace(row, spare=[value for _, value in raw.cells if isinstance(value, str)])
 
 
 def _check_unused(where: str, header: str, value: object) -> None:
