@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -152,6 +153,9 @@ def _damaged(draw: st.DrawFn, text: str, delimiter: str) -> str:
     if not damage or len(text) <= head:
         return text
     at = draw(st.integers(head, len(text) - 1))
+    for part in re.finditer(r"[^,;|\t\r\n]*\.pngx?|[^,;|\t\r\n]*\.PNG", text):
+        if part.start() < at < part.end():
+            at = part.end()  # a name that is hurt is a misspelt one, which is drawn above
     return text[:at] + damage + text[at:]
 
 
