@@ -22,6 +22,7 @@ import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
 from attribution.errors import BackendUnavailable, BadInput, NotFound
+from attribution.outages import disk_outage
 
 log = logging.getLogger(__name__)
 
@@ -182,7 +183,7 @@ class Store:
         try:
             yield
         except OSError as error:
-            raise BackendUnavailable(
-                f"the file store {self.url} failed: {error}; is there room, and may this user "
-                f"write there? (LAWFUL_STORAGE_URL)"
+            raise disk_outage(error, f"the file store {self.url}") or BackendUnavailable(
+                f"the file store {self.url} failed: {error}; is it there, and may this user "
+                f"write to it? (LAWFUL_STORAGE_URL)"
             ) from error
