@@ -28,6 +28,7 @@ class Summary:
     job: UUID | None
     artists: int
     items: Sequence[FileOutcome]
+    remarks: Sequence[str] = ()  # on the source as a whole
 
     @property
     def added(self) -> int:
@@ -38,6 +39,11 @@ class Summary:
     def known(self) -> int:
         """Works that were there before, corrected ones and conflicting claims among them."""
         return self._count(Outcome.KNOWN) + self.corrected + self.conflicts
+
+    @property
+    def repeated(self) -> int:
+        """Files with the bytes of an earlier one of this source."""
+        return self._count(Outcome.REPEATED)
 
     @property
     def corrected(self) -> int:
@@ -60,11 +66,13 @@ class Summary:
             "job": str(self.job) if self.job else None,
             "added": self.added,
             "known": self.known,
+            "repeated": self.repeated,
             "corrected": self.corrected,
             "conflicts": self.conflicts,
             "refused": self.refused,
             "artists": self.artists,
             "seconds": round(seconds, 3),
+            "remarks": list(self.remarks),
             "items": [
                 {"path": item.path, "outcome": item.outcome.value, "reason": item.reason}
                 for item in self.items
@@ -79,8 +87,9 @@ def summarise(stores: Stores, job_id: UUID) -> Summary:
     """Collect the outcomes of a job."""
     with stores.sessions() as session:
         artists = queries.job_summary(session, job_id).artists
+        remarks = queries.job_by_id(session, job_id).remarks
         items = [
             FileOutcome(row.path, row.outcome, row.reason)
             for row in queries.all_items(session, job_id)
         ]
-    return Summary(job_id, artists, items)
+    return Summary(job_id, artists, items, remarks)

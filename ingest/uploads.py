@@ -20,9 +20,11 @@ from attribution.services import Stores
 from ingest.archives import LeftOut, UnpackLimits, is_archive, unpack
 from ingest.lease import leased
 from ingest.listing import listed, record
+from ingest.patience import Patience
 from ingest.sources import GRANTED_BY_DEFAULT, SourceItem, one_line, read_source
 
 UPLOAD = "upload"  # what the store calls it
+PATIENCE_S = 60  # a short outage is no reason to unpack it all again
 LONGEST_SHOWN = 120
 UNPACKED_PER_PACKED = 4  # pictures hardly shrink in an archive: four times its limit is generous
 
@@ -95,7 +97,8 @@ def list_upload(stores: Stores, job_id: UUID) -> None:
         with stores.sessions.begin() as session:
             queries.clear_items(session, job_id)  # of an earlier try
         files = 0
-        for chunk in listed(stores, job_id, items, staged=True, shown=shown):
+        patiently = Patience(at_most_s=PATIENCE_S)
+        for chunk in listed(stores, job_id, items, staged=True, patiently=patiently, shown=shown):
             with stores.sessions.begin() as session:
                 record(session, job_id, chunk, start=files)
             files += len(chunk)

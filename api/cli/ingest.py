@@ -153,6 +153,7 @@ def watch(queue: JobQueue, job_id: UUID) -> Summary:
     """Show the progress of a job until it ends; raises LawfulError when it fails."""
     from attribution.catalog import queries
     from attribution.catalog.models import JobStatus
+    from ingest.patience import brief
     from ingest.summary import summarise
 
     stores, console = queue.stores, status_console()
@@ -164,13 +165,14 @@ def watch(queue: JobQueue, job_id: UUID) -> Summary:
                     with stores.sessions() as session:
                         job = queries.job_by_id(session, job_id)
                         done, total = queries.job_progress(session, job_id)
+                        trouble = queue.waiting or brief(queries.trouble_of(session, job_id) or "")
+                    state = f"waiting: {trouble}" if trouble else job.status.value
+                    bar.update(task, completed=done, total=total, description=state)
                     if job.status not in UNFINISHED:
-                        bar.update(task, completed=done, total=total, description=job.status.value)
                         summary = summarise(stores, job_id)
                         break
-                    bar.update(task, completed=done, total=total, description=job.status.value)
-                except BackendUnavailable:  # the job does not depend on who watches it
-                    bar.update(task, description="the database does not answer, waiting")
+                except BackendUnavailable as error:  # the job does not depend on who watches it
+                    bar.update(task, description=f"waiting: {queue.waiting or brief(error)}")
                     time.sleep(OUTAGE_POLL_S)
                 time.sleep(POLL_S)
     except KeyboardInterrupt:
@@ -193,11 +195,15 @@ def show(
         table.add_row(f"  of these {corrected}", str(summary.corrected), style="green")
     if summary.conflicts:
         table.add_row("  of these claimed by two artists", str(summary.conflicts), style="yellow")
+    if summary.repeated:
+        table.add_row("the same file again in this source", str(summary.repeated))
     table.add_row("refused", str(summary.refused), style="red" if summary.refused else None)
     table.add_row("artists", str(summary.artists))
     if seconds is not None:
         table.add_row("seconds", f"{seconds:.1f}")
     console.print(table)
+    for remark in summary.remarks:
+        console.print(plain(f"  {remark}"), markup=False, soft_wrap=True)
     odd = [item for item in summary.items if item.reason]
     for item in odd[:SHOWN]:
         said = plain(f"  {item.outcome.value}: {item.path}: {item.reason}")

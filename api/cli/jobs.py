@@ -47,11 +47,15 @@ def list_jobs(
     table = Table(box=None, pad_edge=False)
     for name in ("id", "status", "files", "begun"):
         table.add_column(name, no_wrap=True)
-    table.add_column("source", overflow="fold")
+    for name in ("source", "error") if any(job.error for job in jobs) else ("source",):
+        table.add_column(name, overflow="fold")
     for job in jobs:
         done, total = progress[job.id]
         begun = f"{job.created_at:%Y-%m-%d %H:%M}"
-        table.add_row(str(job.id), job.status, f"{done}/{total}", begun, escape(plain(job.source)))
+        told = [escape(plain(text)) for text in (job.source, job.error or "")]
+        table.add_row(
+            str(job.id), job.status, f"{done}/{total}", begun, *told[: len(table.columns) - 4]
+        )
     Console().print(table if jobs else "no jobs")
 
 
@@ -70,15 +74,19 @@ def show(job_id: JobId, *, as_json: Json = False) -> None:
             job = queries.job_by_id(session, job_id)
             batches = queries.batch_counts(session, job_id)
             progress = queries.job_progress(session, job_id)
+            trouble = queries.trouble_of(session, job_id)
         summary = summarise(stores, job_id)
     counts = {status.value: count for status, count in batches.items()}
     if as_json:
-        print_json(_facts(job, *progress) | {"batches": counts} | summary.as_json(seconds=0))
+        facts = _facts(job, *progress) | {"waiting": trouble, "batches": counts}
+        print_json(facts | summary.as_json(seconds=0))
         return
     console = Console(soft_wrap=True)
     console.print(plain(f"{job.id} {job.status}: {job.source}"), markup=False)
     if job.error:
         console.print(plain(f"  {job.error}"), style="red", markup=False)
+    if trouble:
+        console.print(plain(f"  waiting: {trouble}"), style="yellow", markup=False)
     console.print("  batches: " + ", ".join(f"{count} {name}" for name, count in counts.items()))
     show_summary(console, summary, seconds=None)
 

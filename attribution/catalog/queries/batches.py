@@ -137,17 +137,16 @@ def renew_lease(session: Session, key: BatchKey, *, owner: str, lease_s: float) 
 def give_back(session: Session, key: BatchKey, *, owner: str, error: str | None = None) -> None:
     """Let others go on with a batch; what a broken backend or a shutdown ends counts as no try."""
     session.execute(
-        update(IngestBatch)
-        .where(_is(key), _held_by(owner))
-        .values(**_given_back(), error=error)
+        update(IngestBatch).where(_is(key), _held_by(owner)).values(**_given_back(), error=error)
     )
 
 
-def give_back_unended(session: Session, key: BatchKey) -> None:
-    """Let this process go on with a batch that an outage has kept it from giving back."""
+def give_back_unended(session: Session, key: BatchKey, *, process: str) -> None:
+    """Let a process go on with a batch that an outage has kept it from giving back."""
+    own = IngestBatch.owner.startswith(process, autoescape=True)
     session.execute(
         update(IngestBatch)
-        .where(_is(key), IngestBatch.status == BatchStatus.RUNNING)
+        .where(_is(key), IngestBatch.status == BatchStatus.RUNNING, own)
         .values(**_given_back())
     )
 
@@ -365,7 +364,7 @@ def trouble_of(session: Session, job_id: UUID) -> str | None:
     return session.scalar(wanted)
 
 
-def _unfinished_ids() -> Select[tuple[UUID]]:
+def _unfinished_ids() -> Select[UUID]:
     return select(IngestJob.id).where(IngestJob.status.in_(UNFINISHED))
 
 
