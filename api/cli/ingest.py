@@ -13,6 +13,7 @@ from rich.table import Table
 
 from api.cli.common import (
     SOME_REFUSED,
+    end_on_sigterm,
     existing_file,
     plain,
     print_json,
@@ -73,6 +74,7 @@ def ingest(
         with open_stores(settings) as stores:
             summary = preview(stores, items)
     else:
+        end_on_sigterm()
         with open_queue(settings) as queue:
             summary = run(queue, source, items, reinstate=reinstate)
     seconds = time.monotonic() - started
@@ -123,6 +125,7 @@ def add(
             if given
         ),
     )
+    end_on_sigterm()
     started = time.monotonic()
     with open_queue(settings_from_environment()) as queue:
         summary = run(queue, image, iter([item]), reinstate=reinstate)

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from api.cli.common import plain, print_json, settings_from_environment
+from api.cli.common import end_on_sigterm, plain, print_json, settings_from_environment
 from api.cli.ingest import show as show_summary
 from api.cli.ingest import watch
 
@@ -114,6 +114,7 @@ def retry(job_id: JobId) -> None:
     from attribution.catalog import queries
     from ingest.jobs import open_queue
 
+    end_on_sigterm()
     with open_queue(settings_from_environment()) as queue:
         with queue.stores.sessions.begin() as session:
             queries.retry_job(session, job_id)
