@@ -13,8 +13,13 @@ from dataclasses import dataclass, field
 from threading import Event
 from typing import TypeVar
 
-from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_delay
-from tenacity.wait import wait_exponential_jitter
+from tenacity import (
+    RetryCallState,
+    Retrying,
+    retry_if_exception_type,
+    stop_after_delay,
+    wait_exponential,
+)
 
 from attribution.errors import BackendUnavailable
 
@@ -37,7 +42,7 @@ class Patience:
         """Return what an action returns at last; raises BackendUnavailable if not waited longer."""
         retrying = Retrying(
             retry=retry_if_exception_type(BackendUnavailable),
-            wait=wait_exponential_jitter(FIRST_PAUSE_S, LONGEST_PAUSE_S),
+            wait=wait_exponential(FIRST_PAUSE_S, LONGEST_PAUSE_S),
             stop=stop_after_delay(self.at_most_s),
             before_sleep=self._say,
             sleep=self._pause,

@@ -121,8 +121,9 @@ def connect(url: str, *, pool: int = 5) -> Database:
     parsed = _parse(url)
     if parsed.get_backend_name() == "sqlite":
         engine = create_engine(parsed, poolclass=Pool if parsed.database else None)
-        event.listen(engine, "do_connect", _Reopening(parsed).check)
-        event.listen(engine, "connect", _prepare_sqlite)
+        file = _File(parsed)
+        event.listen(engine, "do_connect", file.check)
+        event.listen(engine, "connect", file.prepare)
         event.listen(engine, "begin", _begin_sqlite)
     else:
         engine = create_engine(
@@ -157,27 +158,26 @@ def _parse(url: str) -> URL:
             raise BadInput(f"{other!r} is no database that this program knows; {wanted}")
 
 
-class _Reopening:
-    """Keeps new connections to a file that was there from making an empty one in its place."""
+class _File:
+    """The file of a database: once it was there, no connection makes an empty one in its place."""
 
     def __init__(self, url: URL) -> None:
         self._url, self._was_there = url, False
 
     def check(self, *_: object) -> None:
         """Raise BackendUnavailable when the file has vanished; called before each connection."""
-        is_there = file_id(self._url.database) is not None
-        if self._was_there and not is_there:
+        if self._was_there and file_id(self._url.database) is None:
             raise vanished(self._url)
-        self._was_there = is_there
 
-
-def _prepare_sqlite(connection: sqlite3.Connection, record: ConnectionPoolEntry) -> None:
-    connection.isolation_level = None  # transactions are begun below, not by the driver
-    for pragma in (*PRAGMAS, "PRAGMA foreign_keys=ON"):
-        connection.execute(pragma)
-    _, _, path = connection.execute("PRAGMA database_list").fetchone()
-    if path:
-        record.info[FILE] = path, file_id(path)
+    def prepare(self, connection: sqlite3.Connection, record: ConnectionPoolEntry) -> None:
+        """Give a new connection our manners, and remember the file that it has opened."""
+        connection.isolation_level = None  # transactions are begun below, not by the driver
+        for pragma in (*PRAGMAS, "PRAGMA foreign_keys=ON"):
+            connection.execute(pragma)
+        _, _, path = connection.execute("PRAGMA database_list").fetchone()
+        if path:
+            record.info[FILE] = path, file_id(path)
+            self._was_there = True
 
 
 def _begin_sqlite(connection: Connection) -> None:
