@@ -95,6 +95,14 @@ class Store:
         """Delete all that waited for a job."""
         self._clear(f"{self._root}/incoming/{job_id}")
 
+    def jobs_with_incoming(self) -> list[UUID]:
+        """Return the jobs for which something waits."""
+        folder = f"{self._root}/incoming"
+        if not self._asked(lambda: self._files.exists(folder)):
+            return []
+        paths = self._asked(lambda: self._files.ls(folder, detail=False))
+        return [UUID(str(path).rstrip("/").rsplit("/", 1)[-1]) for path in paths]
+
     def put_generated(self, generation_id: UUID, number: int, png: bytes) -> None:
         """Keep a generated picture."""
         self._put(self._generated(generation_id, number), png)

@@ -27,6 +27,7 @@ from ingest.dispatch import DRAW, LIST_UPLOAD, RUN_BATCH, send, send_generations
 from ingest.lease import give_back_own, said_by
 from ingest.patience import Patience
 from ingest.tasks import register
+from ingest.uploads import forget_given_up
 
 log = logging.getLogger(__name__)
 
@@ -96,6 +97,7 @@ class LocalQueue:
         for generation_id in undrawn:
             self.draw(generation_id)
         self.calibrate()
+        self._calibrator.submit(self._forget_given_up)
 
     def submit(self, job_id: UUID) -> None:
         """Queue a job that is already committed; the votes are calibrated behind it."""
@@ -176,6 +178,10 @@ class LocalQueue:
             log.warning("calibration: %s", error)
         except Exception:
             log.exception("calibration")
+
+    def _forget_given_up(self) -> None:
+        with suppress(BackendUnavailable):  # the next opening does it
+            forget_given_up(self.stores)
 
     def _draw(self, generation_id: UUID) -> None:
         """Draw one request; note what stopped it, for who waits."""

@@ -26,7 +26,7 @@ from ingest import pipeline
 from ingest.dispatch import DRAW, LIST_UPLOAD, PROGRESS, RUN_BATCH, TRAIN
 from ingest.generations import run_generation
 from ingest.lease import could_not_begin
-from ingest.uploads import list_upload
+from ingest.uploads import forget_given_up, list_upload
 
 log = logging.getLogger(__name__)
 
@@ -137,8 +137,9 @@ def register(
 
     @app.task(name=RECONCILE, shared=False)
     def reconcile_stores() -> dict[str, Any]:
-        """Compare catalogue and index, and repair."""
+        """Compare catalogue and index, and repair; forget uploads that nobody goes on with."""
         stores = runtime.stores()
+        forget_given_up(stores)
         with open_collection(stores) as index:
             report = reconcile(stores, index, repair=True)
         log.log(logging.INFO if report.is_clean else logging.WARNING, "reconciled: %s", report)

@@ -11,11 +11,13 @@ from rich.markup import escape
 from rich.table import Table
 
 from api.cli.common import end_on_sigterm, plain, print_json, settings_from_environment
+from api.cli.ingest import UNFINISHED, watch
 from api.cli.ingest import show as show_summary
-from api.cli.ingest import watch
+from attribution.errors import BackendUnavailable
 
 if TYPE_CHECKING:
     from attribution.catalog.models import IngestJob
+    from attribution.services import Stores
 
 app = typer.Typer(help="Ingest jobs: list, look at, cancel, go on with.", no_args_is_help=True)
 Json = Annotated[bool, typer.Option("--json", help="One object.")]
@@ -75,6 +77,8 @@ def show(job_id: JobId, *, as_json: Json = False) -> None:
             batches = queries.batch_counts(session, job_id)
             progress = queries.job_progress(session, job_id)
             trouble = queries.trouble_of(session, job_id)
+        if job.status in UNFINISHED and trouble is None:
+            trouble = _disk_trouble(stores)
         summary = summarise(stores, job_id)
     counts = {status.value: count for status, count in batches.items()}
     if as_json:
@@ -120,6 +124,15 @@ def retry(job_id: JobId) -> None:
             queries.retry_job(session, job_id)
         queue.submit(job_id)
         show_summary(Console(), watch(queue, job_id), seconds=None)
+
+
+def _disk_trouble(stores: Stores) -> str | None:
+    """Return what keeps a job from even noting what it waits for."""
+    try:
+        stores.store.check()
+    except BackendUnavailable as outage:
+        return str(outage)
+    return None
 
 
 def _facts(job: IngestJob, done: int, total: int) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -108,6 +108,16 @@ def interrupt_job(session: Session, job_id: UUID, error: str) -> None:
         .where(IngestJob.id == job_id, IngestJob.status.in_(UNFINISHED))
         .values(status=JobStatus.FAILED, finished_at=now(), error=error)
     )
+
+
+def jobs_given_up(session: Session, ids: Collection[UUID], before: datetime) -> list[UUID]:
+    """Return which of these jobs failed or were cancelled before a moment."""
+    wanted = select(IngestJob.id).where(
+        IngestJob.id.in_(ids),
+        IngestJob.status.in_((JobStatus.FAILED, JobStatus.CANCELLED)),
+        IngestJob.finished_at < before,
+    )
+    return list(session.scalars(wanted))
 
 
 def unfinished_jobs(session: Session) -> int:
