@@ -18,6 +18,7 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
 from attribution.errors import BackendUnavailable, BadImage, LawfulError
+from attribution.outages import disk_outage
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -76,6 +77,7 @@ def install(app: FastAPI) -> None:
     """Render every error of `app` as a problem."""
     app.add_exception_handler(LawfulError, _ours)
     app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(OSError, _of_the_system)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(Exception, _unforeseen)
 
@@ -89,8 +91,16 @@ def _ours(request: Request, error: Exception) -> JSONResponse:
     return problem(error.status, kind, str(error), headers=headers, **members)
 
 
+def _of_the_system(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, OSError)  # noqa: S101  what it is registered for
+    outage = disk_outage(error, "of this service")
+    return _ours(request, outage) if outage else _unforeseen(request, error)
+
+
 def _http(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)  # noqa: S101  what it is registered for
+    if isinstance(error.__cause__, OSError):  # a form that could not be put down
+        return _of_the_system(request, error.__cause__)
     phrase = HTTPStatus(error.status_code).phrase
     detail = str(error.detail)
     if detail == phrase:  # the framework has no more to say

@@ -165,15 +165,19 @@ class JobDetail(JobOut):
     files: int
     outcomes: dict[Outcome, int]
     artists: int
+    remarks: list[str] = Field(description="On the source as a whole, in sentences.")
+    waiting: str | None = Field(description="What keeps it from going on; it goes on by itself.")
 
     @classmethod
-    def of(cls, job: IngestJob, summary: JobSummary) -> Self:
+    def of(cls, job: IngestJob, summary: JobSummary, waiting: str | None) -> Self:
         """Shape a job and its counts."""
         return cls(
             **vars(JobOut.model_validate(job)),
             files=summary.total,
             outcomes=dict(summary.outcomes),
             artists=summary.artists,
+            remarks=job.remarks,
+            waiting=waiting,
         )
 
 

@@ -22,6 +22,7 @@ import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
 from attribution.errors import BackendUnavailable, BadInput, NotFound
+from attribution.outages import disk_outage
 
 log = logging.getLogger(__name__)
 
@@ -93,6 +94,14 @@ class Store:
     def clear_incoming(self, job_id: UUID) -> None:
         """Delete all that waited for a job."""
         self._clear(f"{self._root}/incoming/{job_id}")
+
+    def jobs_with_incoming(self) -> list[UUID]:
+        """Return the jobs for which something waits."""
+        folder = f"{self._root}/incoming"
+        if not self._asked(lambda: self._files.exists(folder)):
+            return []
+        paths = self._asked(lambda: self._files.ls(folder, detail=False))
+        return [UUID(str(path).rstrip("/").rsplit("/", 1)[-1]) for path in paths]
 
     def put_generated(self, generation_id: UUID, number: int, png: bytes) -> None:
         """Keep a generated picture."""
@@ -182,7 +191,7 @@ class Store:
         try:
             yield
         except OSError as error:
-            raise BackendUnavailable(
-                f"the file store {self.url} failed: {error}; is there room, and may this user "
-                f"write there? (LAWFUL_STORAGE_URL)"
+            raise disk_outage(error, f"the file store {self.url}") or BackendUnavailable(
+                f"the file store {self.url} failed: {error}; is it there, and may this user "
+                f"write to it? (LAWFUL_STORAGE_URL)"
             ) from error

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from attribution.catalog import queries
 from attribution.catalog.queries import LISTING, BatchKey
+from attribution.errors import BackendUnavailable
 
 log = logging.getLogger(__name__)
 
@@ -20,6 +21,8 @@ RUN_BATCH = "encode.run_batch"
 TRAIN = "encode.train_classifier"
 PROGRESS = "PROGRESS"  # the state of a training that is under way
 DRAW = "generate.draw"
+READYZ = "readyz"  # what a worker is asked, not through a queue
+ANSWER_S = 10
 PUBLISHING = {"max_retries": 2, "interval_start": 0.1, "interval_max": 0.5}
 
 
@@ -51,3 +54,17 @@ def send_generations(app: Celery, sessions: sessionmaker[Session], ids: Sequence
         log.warning("the broker does not answer, %d requests wait: %s", len(ids) - len(sent), error)
     with sessions.begin() as session:
         queries.mark_generations_sent(session, sent)
+
+
+def worker_readiness(app: Celery, worker: str) -> dict[str, str]:
+    """Ask a worker what it rests on: "ok" or what is wrong, by part; raises BackendUnavailable."""
+    try:
+        answers = app.control.broadcast(
+            READYZ, destination=[worker], reply=True, timeout=ANSWER_S, limit=1
+        )
+    except OperationalError as error:
+        raise BackendUnavailable(f"the broker does not answer: {error}") from error
+    if not answers:
+        raise BackendUnavailable(f"no worker {worker} has answered within {ANSWER_S} s")
+    checks: dict[str, str] = answers[0][worker]
+    return checks

@@ -6,9 +6,10 @@ A job is in the catalogue before it is submitted, so nothing is lost with a proc
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from threading import Event
 from typing import Protocol
 from uuid import UUID
@@ -17,14 +18,20 @@ from kombu.exceptions import OperationalError
 
 from attribution.calibrating import calibrate_if_due
 from attribution.catalog import queries
+from attribution.catalog.queries.batches import MOST_ATTEMPTS
 from attribution.config import Settings
-from attribution.errors import BackendUnavailable
+from attribution.errors import BackendUnavailable, IndexLocked, LawfulError
 from attribution.services import Services, Stores, open_services, open_stores
 from ingest.application import make_app
 from ingest.dispatch import DRAW, LIST_UPLOAD, RUN_BATCH, send, send_generations
+from ingest.lease import give_back_own, said_by
+from ingest.patience import Patience
 from ingest.tasks import register
+from ingest.uploads import forget_given_up
 
 log = logging.getLogger(__name__)
+
+AGAIN_S = 0.5  # between two looks at batches that are still open
 
 
 class JobQueue(Protocol):
@@ -32,6 +39,7 @@ class JobQueue(Protocol):
 
     stores: Stores
     staged: bool  # whether files have to be in the store for whoever runs the jobs
+    waiting: str | None  # what this process waits for before it goes on with its jobs
 
     def submit(self, job_id: UUID) -> None:
         """Have a job run, from where it stands; returns at once."""
@@ -65,7 +73,9 @@ class LocalQueue:
         self.stores: Stores = services
         self._services = services
         self._app = make_app(services.settings.model_copy(update={"broker_url": ""}))
+        self.waiting: str | None = None
         self._stopping = Event()
+        self._patiently = Patience(self._stopping, tell=self._tell)
         register(
             self._app,
             _Opened(services),
@@ -87,6 +97,7 @@ class LocalQueue:
         for generation_id in undrawn:
             self.draw(generation_id)
         self.calibrate()
+        self._calibrator.submit(self._forget_given_up)
 
     def submit(self, job_id: UUID) -> None:
         """Queue a job that is already committed; the votes are calibrated behind it."""
@@ -115,39 +126,71 @@ class LocalQueue:
         self._thread.shutdown(wait=True, cancel_futures=True)
         self._calibrator.shutdown(wait=True, cancel_futures=True)
 
+    def _tell(self, waiting: str | None) -> None:
+        self.waiting = waiting
+
     def _run(self, job_id: UUID) -> None:
         """Run the batches of a job until none is left; note what stopped them, for who waits."""
-        error: Exception | None = None
-        while not isinstance(error, BackendUnavailable) and (keys := self._open(job_id)):
-            for _, number in keys:
-                if self._stopping.is_set():
-                    return
-                task = self._app.tasks[RUN_BATCH if number else LIST_UPLOAD]
-                try:
-                    task.delay(str(job_id), number)
-                except BackendUnavailable as outage:
-                    error = outage
-                    break
-                except Exception as failure:
-                    log.exception("batch %s of job %s", number, job_id)
-                    error = failure
-        if error is not None:
+        failures: Counter[queries.BatchKey] = Counter()
+        before: list[queries.BatchKey] = []
+        try:
+            while keys := self._patiently(lambda: self._open(job_id)):
+                if keys == before:  # they have failed, or another process has them
+                    self._stopping.wait(AGAIN_S)
+                before = keys
+                for key in keys:
+                    if self._stopping.is_set():
+                        return
+                    self._run_batch(key, failures)
+        except BackendUnavailable:  # only when it has to end: the next opening goes on
+            return
+        except Exception as error:
+            log.exception("job %s", job_id)
             with suppress(BackendUnavailable), self.stores.sessions.begin() as session:
-                queries.interrupt_job(session, job_id, str(error))
+                queries.interrupt_job(session, job_id, said_by(error))
         self.calibrate()
+
+    def _run_batch(self, key: queries.BatchKey, failures: Counter[queries.BatchKey]) -> None:
+        """Run a batch as soon as it can be; its row notes a failure, or too many are raised."""
+        task = self._app.tasks[RUN_BATCH if key[1] else LIST_UPLOAD]
+
+        def attempt() -> None:
+            give_back_own(self.stores, key)
+            task.delay(str(key[0]), key[1])
+
+        try:
+            self._patiently(attempt)
+        except BackendUnavailable:
+            raise
+        except Exception as error:
+            failures[key] += 1
+            if failures[key] > MOST_ATTEMPTS:  # not even that could be noted
+                raise
+            if isinstance(error, LawfulError):
+                log.warning("batch %s of job %s: %s", key[1], key[0], error)
+            else:
+                log.exception("batch %s of job %s", key[1], key[0])
 
     def _calibrate(self) -> None:
         try:
             calibrate_if_due(self.stores, self._services.index, stopping=self._stopping.is_set)
+        except LawfulError as error:  # it is looked at again after the next job
+            log.warning("calibration: %s", error)
         except Exception:
             log.exception("calibration")
+
+    def _forget_given_up(self) -> None:
+        with suppress(BackendUnavailable):  # the next opening does it
+            forget_given_up(self.stores)
 
     def _draw(self, generation_id: UUID) -> None:
         """Draw one request; note what stopped it, for who waits."""
         if self._stopping.is_set():
             return
         try:
-            self._app.tasks[DRAW].delay(str(generation_id))
+            self._patiently(lambda: self._app.tasks[DRAW].delay(str(generation_id)))
+        except BackendUnavailable:  # only when it has to end: the next opening goes on
+            return
         except Exception as error:
             log.exception("generation %s", generation_id)
             with suppress(BackendUnavailable), self.stores.sessions.begin() as session:
@@ -177,6 +220,7 @@ class BrokerQueue:
     """Sends jobs to the workers of `LAWFUL_BROKER_URL`."""
 
     staged = True
+    waiting: str | None = None  # its workers do
 
     def __init__(self, stores: Stores) -> None:
         self.stores = stores
@@ -230,5 +274,20 @@ def open_queue(settings: Settings) -> Iterator[JobQueue]:
         with open_stores(settings) as stores:
             yield BrokerQueue(stores)
     else:
-        with open_services(settings) as services, job_queue(services) as queue:
+        with _opened_for_jobs(settings) as services, job_queue(services) as queue:
             yield queue
+
+
+@contextmanager
+def _opened_for_jobs(settings: Settings) -> Iterator[Services]:
+    """Open everything; what keeps it from opening is noted on the jobs that wait for it."""
+    with ExitStack() as stack:
+        try:
+            services = stack.enter_context(open_services(settings))
+        except (BackendUnavailable, IndexLocked):  # over soon, or another process runs them
+            raise
+        except LawfulError as error:
+            with open_stores(settings) as stores, stores.sessions.begin() as session:
+                queries.fail_unopened(session, str(error))
+            raise
+        yield services

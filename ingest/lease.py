@@ -17,6 +17,7 @@ from attribution.catalog import queries
 from attribution.catalog.models import JobStatus
 from attribution.catalog.queries import LISTING, BatchKey
 from attribution.errors import BackendUnavailable, LawfulError
+from attribution.outages import disk_outages
 from attribution.services import Stores
 
 RENEWALS = 3  # of a lease before it would run out
@@ -42,6 +43,16 @@ class Lease:
             return queries.renew_lease(
                 session, self.key, owner=self.owner, lease_s=self.stores.settings.job_lease_s
             )
+
+    def hold(self, *, begun: int, alone: int | None = None) -> None:
+        """Note which files are about to be read, in case one of them ends this process."""
+        with self.stores.sessions.begin() as session:
+            queries.hold_files(session, self.key, owner=self.owner, begun=begun, alone=alone)
+
+    def note_progress(self) -> None:
+        """Note that files have got their outcome: earlier attempts count no longer."""
+        with self.stores.sessions.begin() as session:
+            queries.note_progress(session, self.key, owner=self.owner)
 
     def finish(self) -> None:
         """Note that the batch is done; after the last one nothing of the job has to wait."""
@@ -80,7 +91,7 @@ def leased(stores: Stores, key: BatchKey) -> Iterator[Lease | None]:
     An outage inside gives the batch back, another error of ours buries it, a defect fails it.
     """
     settings = stores.settings
-    owner = f"{socket.gethostname()}/{os.getpid()}/{uuid4().hex[:8]}"
+    owner = f"{this_process()}{uuid4().hex[:8]}"
     with stores.sessions.begin() as session:
         taken = queries.claim_batch(session, key, owner=owner, lease_s=settings.job_lease_s)
     if not taken:
@@ -90,7 +101,8 @@ def leased(stores: Stores, key: BatchKey) -> Iterator[Lease | None]:
     heart = Thread(target=_beat, args=(lease, ended, settings.job_lease_s / RENEWALS), daemon=True)
     heart.start()
     try:
-        yield lease
+        with disk_outages(f"LAWFUL_HOME={settings.home}, or the folder for temporary files"):
+            yield lease
     except Exception as error:
         with suppress(BackendUnavailable):  # then the lease runs out
             if isinstance(error, BackendUnavailable):
@@ -98,11 +110,38 @@ def leased(stores: Stores, key: BatchKey) -> Iterator[Lease | None]:
             elif isinstance(error, LawfulError):
                 lease.bury(str(error))
             else:
-                lease.fail(f"{type(error).__name__}: {error}")
+                lease.fail(said_by(error))
         raise
     finally:
         ended.set()
         heart.join()
+
+
+def could_not_begin(stores: Stores, key: BatchKey, error: Exception) -> None:
+    """Note on a batch why this process cannot run it; anything but an outage counts as a try."""
+    with leased(stores, key) as lease:
+        if lease is None:
+            return
+        if isinstance(error, BackendUnavailable):
+            lease.give_back(str(error))
+        else:
+            lease.fail(said_by(error))
+
+
+def give_back_own(stores: Stores, key: BatchKey) -> None:
+    """Give a batch back that an outage has kept this process from giving back."""
+    with stores.sessions.begin() as session:
+        queries.give_back_unended(session, key, process=this_process())
+
+
+def this_process() -> str:
+    """Return how the owners of this process's leases begin."""
+    return f"{socket.gethostname()}/{os.getpid()}/"
+
+
+def said_by(error: Exception) -> str:
+    """Return what an error says; one that is not ours with its kind."""
+    return str(error) if isinstance(error, LawfulError) else f"{type(error).__name__}: {error}"
 
 
 def _beat(lease: Lease, ended: Event, every_s: float) -> None:

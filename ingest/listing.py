@@ -7,11 +7,10 @@ the store first; a file that cannot even be read is recorded as refused and the 
 from __future__ import annotations
 
 import hashlib
-import logging
 import os
-import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from io import BytesIO
@@ -29,12 +28,10 @@ from attribution.catalog.queries import ItemOutcome, NewItem
 from attribution.errors import BackendUnavailable, BadImage, LawfulError, NotFound
 from attribution.images import read_file
 from attribution.services import Stores
-from ingest.sources import SourceItem
-
-log = logging.getLogger(__name__)
+from ingest.patience import Patience
+from ingest.sources import Source, SourceItem
 
 FILE = "file://"
-PAUSES_S = (1, 2, 4, 8, 15, 30)
 CHUNK = 500  # files in memory at a time
 STAGERS = 4  # threads that carry bytes into the store
 
@@ -52,7 +49,7 @@ class Listed:
 def plan(
     stores: Stores,
     source: str,
-    items: Iterable[SourceItem],
+    items: Source,
     *,
     staged: bool,
     reinstate: bool = False,
@@ -67,17 +64,20 @@ def plan(
         job_id = queries.create_job(
             session, source=source, reinstate=reinstate, allow_freer=allow_freer
         ).id
+    patiently = Patience()
     try:
         files = 0
-        for chunk in listed(stores, job_id, items, staged=staged):
-            _patiently(partial(_record_chunk, stores, job_id, chunk, start=files))
+        for chunk in listed(stores, job_id, items, staged=staged, patiently=patiently):
+            patiently(partial(_record_chunk, stores, job_id, chunk, start=files))
             files += len(chunk)
-        _patiently(partial(_add_batches, stores, job_id, files))
+        patiently(partial(_add_remarks, stores, job_id, items.remarks))
+        patiently(partial(_add_batches, stores, job_id, files))
     except BaseException as error:
         said = str(error) if isinstance(error, LawfulError) else type(error).__name__
-        with stores.sessions.begin() as session:
-            queries.fail_job(session, job_id, f"its files could not be listed: {said}")
-        stores.store.clear_incoming(job_id)
+        with suppress(BackendUnavailable):  # what matters is what stopped it
+            with stores.sessions.begin() as session:
+                queries.fail_job(session, job_id, f"its files could not be listed: {said}")
+            stores.store.clear_incoming(job_id)
         raise
     return job_id
 
@@ -87,20 +87,14 @@ def _record_chunk(stores: Stores, job_id: UUID, chunk: Sequence[Listed], *, star
         record(session, job_id, chunk, start=start)
 
 
+def _add_remarks(stores: Stores, job_id: UUID, remarks: Sequence[str]) -> None:
+    with stores.sessions.begin() as session:
+        queries.add_remarks(session, job_id, remarks)
+
+
 def _add_batches(stores: Stores, job_id: UUID, files: int) -> None:
     with stores.sessions.begin() as session:
         queries.add_batches(session, job_id, files)
-
-
-def _patiently(action: Callable[[], None]) -> None:
-    """Try again for a minute while a server is away: a long listing is not begun anew for that."""
-    for pause_s in PAUSES_S:
-        try:
-            return action()
-        except BackendUnavailable as error:
-            log.warning("%s; trying again in %d s", error, pause_s)
-            time.sleep(pause_s)
-    return action()
 
 
 def listed(
@@ -109,6 +103,7 @@ def listed(
     items: Iterable[SourceItem],
     *,
     staged: bool,
+    patiently: Patience,
     shown: Callable[[Path], str] = lambda path: str(path.absolute()),
 ) -> Iterator[list[Listed]]:
     """Yield the files of a source in chunks, their bytes in the store where they are `staged`."""
@@ -116,15 +111,19 @@ def listed(
     def stage(item: SourceItem) -> Listed:
         if item.refused is not None:
             return Listed(item, shown(item.path), refused=item.refused)
-        return _stage(stores, job_id, item, shown(item.path))
+        return _stage(stores, job_id, item, shown(item.path), patiently)
 
     rest = iter(items)
     with ThreadPoolExecutor(STAGERS) as stagers:
         while chunk := list(islice(rest, CHUNK)):
-            if staged:
-                yield list(stagers.map(stage, chunk))
-            else:
+            if not staged:
                 yield [Listed(item, shown(item.path), refused=item.refused) for item in chunk]
+                continue
+            try:
+                yield list(stagers.map(stage, chunk))
+            except BaseException:
+                patiently.ending.set()  # or the threads would wait on
+                raise
 
 
 def record(session: Session, job_id: UUID, files: Sequence[Listed], *, start: int) -> None:
@@ -162,13 +161,15 @@ def _path(kept: str) -> Path:
     return Path(kept)
 
 
-def _stage(stores: Stores, job_id: UUID, item: SourceItem, shown: str) -> Listed:
+def _stage(
+    stores: Stores, job_id: UUID, item: SourceItem, shown: str, patiently: Patience
+) -> Listed:
     try:
         data = read_file(item.path, stores.limits)
     except (BadImage, NotFound) as error:
         return Listed(item, shown, refused=str(error).replace(str(item.path), shown))
     sha256 = hashlib.sha256(data).hexdigest()
-    _patiently(lambda: stores.store.put_incoming(job_id, sha256, BytesIO(data)))
+    patiently(lambda: stores.store.put_incoming(job_id, sha256, BytesIO(data)))
     return Listed(item, shown, sha256)
 
 

@@ -11,8 +11,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -36,15 +35,16 @@ from attribution.catalog.queries import (
 from attribution.correction import finish
 from attribution.errors import BackendUnavailable
 from attribution.images import CheckedImage, read_image, thumbnail
+from attribution.outages import disk_outages
 from attribution.points import follow
 from attribution.projection import point_of
 from attribution.services import Services, Stores
 from attribution.types import Vector
 from attribution.withdrawal import withdraw
 from ingest.corrections import ASKED, FREER, corrections, shown
+from ingest.in_hand import prepared
 from ingest.lease import leased
-from ingest.listing import source_item
-from ingest.reading import DECODERS, Prepared, Work, bytes_of, prepare, unprocessable
+from ingest.reading import Prepared, bytes_of, unprocessable
 
 log = logging.getLogger(__name__)
 
@@ -62,8 +62,9 @@ def run_batch(services: Services, key: BatchKey, *, stopping: Callable[[], bool]
         started, files = time.monotonic(), 0
         with services.sessions() as session:
             job = queries.job_by_id(session, key[0])
-        for few in _prepared(services, key, reinstate=job.reinstate):
+        for few in prepared(services, lease, reinstate=job.reinstate):
             _process(services, job, few)
+            lease.note_progress()
             files += len(few)
             if stopping() or lease.is_lost:
                 lease.give_back()
@@ -80,7 +81,7 @@ def _process(services: Services, job: IngestJob, few: Sequence[Prepared]) -> Non
     When none of several can be done the fault is not theirs, and the error is raised.
     """
     try:
-        _write(services, job, few, encode(services, few))
+        _encode_and_write(services, job, few)
     except BackendUnavailable:
         raise
     except Exception:
@@ -88,7 +89,7 @@ def _process(services: Services, job: IngestJob, few: Sequence[Prepared]) -> Non
         failed = []
         for one in few:
             try:
-                _write(services, job, [one], encode(services, [one]))
+                _encode_and_write(services, job, [one])
             except BackendUnavailable:
                 raise
             except Exception as own:  # noqa: BLE001  whatever it is, this file is to blame
@@ -96,6 +97,11 @@ def _process(services: Services, job: IngestJob, few: Sequence[Prepared]) -> Non
         if len(failed) == len(few) > 1:
             raise
         _refuse(services, job, failed)
+
+
+def _encode_and_write(services: Services, job: IngestJob, few: Sequence[Prepared]) -> None:
+    with disk_outages("while works were encoded and written"):  # no file is to blame for that
+        _write(services, job, few, encode(services, few))
 
 
 def _refuse(services: Services, job: IngestJob, failed: Sequence[tuple[Prepared, str]]) -> None:
@@ -120,31 +126,6 @@ def encode(services: Services, few: Sequence[Prepared]) -> dict[str, dict[str, V
             for sha256, row in zip(images, rows, strict=True):
                 vectors[sha256][name] = row
     return vectors
-
-
-def _prepared(services: Services, key: BatchKey, *, reinstate: bool) -> Iterator[list[Prepared]]:
-    """Yield the pending files of a batch, a few at a time, preparing the next few ahead."""
-    job_id = key[0]
-    with services.sessions() as session:
-        batch = queries.batch_by_key(session, key)
-    with ThreadPoolExecutor(DECODERS) as decoders, ThreadPoolExecutor(1) as ahead:
-
-        def fetch(first: int) -> list[Prepared]:
-            with services.sessions() as session:
-                rows = queries.pending_items(
-                    session,
-                    job_id,
-                    first=first,
-                    stop=batch.stop,
-                    limit=services.settings.batch_size,
-                )
-            works = [Work(row.position, source_item(row), job_id, row.sha256) for row in rows]
-            return prepare(services, decoders, works, reinstate=reinstate)
-
-        following = ahead.submit(fetch, batch.first)
-        while few := following.result():
-            following = ahead.submit(fetch, few[-1].work.position + 1)
-            yield few
 
 
 def _write(
@@ -184,8 +165,17 @@ def _write(
         said = corrections(session, job, few, {name: row.id for name, row in artists.items()})
         changes = queries.correct_works(session, said.followed, Origin.of_job(job.id))
         corrected = {change.artwork_id for change in changes if change.artwork_id}
+        ids = {row.id for row in rows.values()} | {done.known.id for done in few if done.known}
         outcomes, claims = _outcomes(
-            job.id, few, rows, artists, said.asked, added=added, corrected=corrected, gone=gone
+            job.id,
+            few,
+            rows,
+            artists,
+            said.asked,
+            added=added,
+            corrected=corrected,
+            gone=gone,
+            brought=queries.spoken_for(session, job.id, ids),
         )
         queries.record_claims(session, claims)
         queries.record_outcomes(session, job.id, outcomes)
@@ -258,8 +248,9 @@ def _outcomes(  # noqa: PLR0913  everything that decides on an outcome
     added: set[UUID],
     corrected: set[UUID],
     gone: set[str],
+    brought: set[UUID],
 ) -> tuple[list[ItemOutcome], list[NewClaim]]:
-    """Say what became of every file; the first file of a new work adds it, the others know it."""
+    """Say what became of every file; `brought` are works of earlier files, also of this job."""
     outcomes, claims = [], []
     for done in few:
         position = done.work.position
@@ -274,14 +265,18 @@ def _outcomes(  # noqa: PLR0913  everything that decides on an outcome
             claims.append(NewClaim(row.id, artist.id, str(done.work.item.path), job_id))
             reason = f"the same file is registered under {row.artist.name}; recorded as a claim"
             outcomes.append(ItemOutcome(position, Outcome.CONFLICT, reason, row.id))
-        elif row.id in added:
-            added.remove(row.id)
-            outcomes.append(ItemOutcome(position, Outcome.ADDED, None, row.id))
         else:
-            waits = f"{ASKED} ({shown(asked[row.id], row)}); {FREER}" if row.id in asked else None
-            became = Outcome.CORRECTED if row.id in corrected else Outcome.KNOWN
-            corrected.discard(row.id)
-            outcomes.append(ItemOutcome(position, became, waits, row.id))
+            waits = None
+            if row.id in brought:
+                outcome = Outcome.REPEATED
+            elif row.id in added:
+                outcome = Outcome.ADDED
+            else:
+                outcome = Outcome.CORRECTED if row.id in corrected else Outcome.KNOWN
+                if row.id in asked:
+                    waits = f"{ASKED} ({shown(asked[row.id], row)}); {FREER}"
+            brought.add(row.id)
+            outcomes.append(ItemOutcome(position, outcome, waits, row.id))
     return outcomes, claims
 
 

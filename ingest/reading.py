@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import islice
 from uuid import UUID
 
 from attribution.catalog import queries
-from attribution.catalog.models import Artwork, ArtworkStatus, Outcome
+from attribution.catalog.models import Artwork, ArtworkStatus
 from attribution.copies.sketch import draw_work
 from attribution.errors import BackendUnavailable, BadImage, NotFound
 from attribution.images import CheckedImage, Limits, file_sha256, read_file, read_image
+from attribution.outages import disk_outages
 from attribution.services import Stores
 from ingest.sources import SourceItem
-from ingest.summary import FileOutcome, Summary
 
 log = logging.getLogger(__name__)
 
 REINSTATE = "ingest it with --reinstate to take it in again"
+DEADLY = (
+    "it ended the process that read it, twice (a crash, or too little memory); save it again from "
+    "an image editor, or bring it again after a day"
+)
 DECODERS = 2  # threads; Pillow releases the GIL while it decodes
 
 
@@ -46,39 +49,18 @@ class Prepared:
     refused: str | None = None
 
 
-def preview(
-    stores: Stores,
-    items: Iterable[SourceItem],
-    *,
-    reinstate: bool = False,
-    allow_freer: bool = False,
-) -> Summary:
-    """Read and check every file as a job would, and write nothing."""
-    outcomes: list[FileOutcome] = []
-    artists = set[str]()
-    rows, seen = iter(items), dict[str, str]()
-    with ThreadPoolExecutor(DECODERS) as decoders:
-        while chunk := list(islice(rows, stores.settings.batch_size)):
-            works = [Work(position, item) for position, item in enumerate(chunk)]
-            ready = prepare(stores, decoders, works, reinstate=reinstate)
-            by_hand = _by_hand(stores, ready)
-            for done in ready:
-                artists |= {done.artist} - {""}
-                outcomes.append(_preview_one(done, seen, by_hand, allow_freer=allow_freer))
-    return Summary(job=None, artists=len(artists), items=outcomes)
-
-
 def prepare(
     stores: Stores, decoders: ThreadPoolExecutor, works: Sequence[Work], *, reinstate: bool
 ) -> list[Prepared]:
     """Read files; decode those whose bytes are not in the index yet."""
-    hashes = list(decoders.map(lambda work: _sha256(work, stores.limits), works))
+    hashes = list(decoders.map(lambda work: hash_of(work, stores.limits), works))
     with stores.sessions() as session:
         rows = queries.artworks_by_sha256(session, [one for one in hashes if one])
         names = {work.item.artist for work in works}
         closed = queries.closed_artists(session, names)
         kept = queries.kept_names(session, names)
         bare = queries.without_sketch(session, [row.id for row in rows])
+        deadly = queries.deadly_files(session, [one for one in hashes if one])
     known = {row.sha256: row for row in rows}
 
     def read(work: Work, sha256: str | None) -> Prepared:
@@ -88,7 +70,7 @@ def prepare(
         if refused is not None or (row is not None and is_indexed and row.id not in bare):
             return Prepared(work, artist, known=row if is_indexed else None, refused=refused)
         try:
-            image = read_image(bytes_of(stores, work), stores.limits)
+            image = _read(stores, work, is_deadly=sha256 in deadly)
             sketch = draw_work(image.rgb)
             if is_indexed:
                 return Prepared(work, artist, known=row, sketch=sketch)
@@ -104,6 +86,13 @@ def prepare(
             return Prepared(work, artist, refused=unprocessable(error))
 
     return list(decoders.map(read, works, hashes))
+
+
+def _read(stores: Stores, work: Work, *, is_deadly: bool) -> CheckedImage:
+    if is_deadly:
+        raise BadImage("deadly", DEADLY)
+    with disk_outages("while files were read"):
+        return read_image(bytes_of(stores, work), stores.limits)
 
 
 def _refusal(item: SourceItem, row: Artwork | None, *, closed: set[str] | None) -> str | None:
@@ -134,7 +123,8 @@ def bytes_of(stores: Stores, work: Work) -> bytes:
     return read_file(work.item.path, stores.limits)
 
 
-def _sha256(work: Work, limits: Limits) -> str | None:
+def hash_of(work: Work, limits: Limits) -> str | None:
+    """Return the hash of a file that may be read, without looking into it; None for others."""
     if work.item.refused is not None and not work.item.denials:
         return None
     return work.sha256 or file_sha256(work.item.path, limits)
@@ -143,20 +133,3 @@ def _sha256(work: Work, limits: Limits) -> str | None:
 def unprocessable(error: Exception) -> str:
     """Return the reason for a file that breaks what should read or encode it."""
     return f"it cannot be processed: {type(error).__name__}: {error}"
-
-
-def _preview_one(done: Prepared, seen: dict[str, str]) -> FileOutcome:
-    """Say what would become of a file; `seen` holds the artist of every new work so far."""
-    path, said = str(done.work.item.path), done.work.item.corrections
-    if done.refused is not None:
-        return FileOutcome(path, Outcome.REFUSED, done.refused)
-    sha256 = done.image.facts.sha256 if done.image else ""
-    first = done.known.artist.name if done.known else seen.get(sha256)
-    if first is None:
-        seen[sha256] = done.artist
-        return FileOutcome(path, Outcome.ADDED)
-    if first != done.artist:
-        return FileOutcome(path, Outcome.CONFLICT, f"the same file is registered under {first}")
-    if done.known and any(getattr(done.known, name) != new for name, new in said.items()):
-        return FileOutcome(path, Outcome.CORRECTED)
-    return FileOutcome(path, Outcome.KNOWN)

@@ -10,6 +10,7 @@ from uuid import UUID
 from attribution.catalog import queries
 from attribution.catalog.models import Outcome
 from attribution.services import Stores
+from ingest.corrections import ASKED
 
 
 @dataclass(frozen=True)
@@ -19,6 +20,7 @@ class FileOutcome:
     path: str
     outcome: Outcome
     reason: str | None = None
+    artist: str = ""  # by the name that the catalogue has
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,7 @@ class Summary:
     job: UUID | None
     artists: int
     items: Sequence[FileOutcome]
+    remarks: Sequence[str] = ()  # on the source as a whole
 
     @property
     def added(self) -> int:
@@ -40,9 +43,19 @@ class Summary:
         return self._count(Outcome.KNOWN) + self.corrected + self.conflicts
 
     @property
+    def repeated(self) -> int:
+        """Files with the bytes of an earlier one of this source."""
+        return self._count(Outcome.REPEATED)
+
+    @property
     def corrected(self) -> int:
         """Works that were there before, and of which the source says something else now."""
         return self._count(Outcome.CORRECTED)
+
+    @property
+    def asked(self) -> int:
+        """Works of which the source allows more now than the catalogue: somebody has to agree."""
+        return sum(ASKED in (item.reason or "") for item in self.items)
 
     @property
     def conflicts(self) -> int:
@@ -60,11 +73,14 @@ class Summary:
             "job": str(self.job) if self.job else None,
             "added": self.added,
             "known": self.known,
+            "repeated": self.repeated,
             "corrected": self.corrected,
+            "asked": self.asked,
             "conflicts": self.conflicts,
             "refused": self.refused,
             "artists": self.artists,
             "seconds": round(seconds, 3),
+            "remarks": list(self.remarks),
             "items": [
                 {"path": item.path, "outcome": item.outcome.value, "reason": item.reason}
                 for item in self.items
@@ -79,8 +95,9 @@ def summarise(stores: Stores, job_id: UUID) -> Summary:
     """Collect the outcomes of a job."""
     with stores.sessions() as session:
         artists = queries.job_summary(session, job_id).artists
+        remarks = queries.job_by_id(session, job_id).remarks
         items = [
             FileOutcome(row.path, row.outcome, row.reason)
             for row in queries.all_items(session, job_id)
         ]
-    return Summary(job_id, artists, items)
+    return Summary(job_id, artists, items, remarks)

@@ -19,13 +19,14 @@ from celery import Celery, Task
 from attribution.calibrating import calibrate_if_due
 from attribution.catalog import queries
 from attribution.catalog.queries import BatchKey
-from attribution.errors import BackendUnavailable, NotFound
+from attribution.errors import BackendUnavailable, LawfulError, NotFound
 from attribution.reconcile import reconcile
 from attribution.services import Services, Stores, open_collection
 from ingest import pipeline
 from ingest.dispatch import DRAW, LIST_UPLOAD, PROGRESS, RUN_BATCH, TRAIN
 from ingest.generations import run_generation
-from ingest.uploads import list_upload
+from ingest.lease import could_not_begin
+from ingest.uploads import forget_given_up, list_upload
 
 log = logging.getLogger(__name__)
 
@@ -33,15 +34,18 @@ TOLD_EVERY_S = 1.0  # how far a training is
 SWEEP = "maintenance.sweep"
 RECONCILE = "maintenance.reconcile"
 CALIBRATE = "maintenance.calibrate"
+TASK: dict[str, Any] = {
+    "acks_late": True,
+    "throws": (LawfulError,),  # their message says all: no traceback in the log
+    # Two queues in one process would run each other's services.
+    "shared": False,
+}
 BACKEND_TRIES: dict[str, Any] = {
     "autoretry_for": (BackendUnavailable,),  # nothing else gets better by itself
     "retry_backoff": True,
     "retry_backoff_max": 60,
     "retry_jitter": True,
     "max_retries": 5,  # then the sweep sends it again
-    "acks_late": True,
-    # Two queues in one process would run each other's services.
-    "shared": False,
 }
 
 
@@ -87,21 +91,25 @@ def register(
 ) -> None:
     """Add the tasks to `app`; what runs ends early once `stopping()` is true.
 
-    `submit` has the batches run that a listing has made; `draw` and it have run what waits.
+    `submit` has the batches run that a listing has made; `draw` and it have run what waits. A
+    worker hands its outages back to the broker; in process who sends a task waits (`patience`).
     """
+    task = TASK if app.conf.task_always_eager else TASK | BACKEND_TRIES
 
-    @app.task(name=LIST_UPLOAD, **BACKEND_TRIES)
+    @app.task(name=LIST_UPLOAD, **task)
     def list_one(job_id: str, _number: int) -> None:
         list_upload(runtime.stores(), UUID(job_id))
         with runtime.stores().sessions() as session:
             keys = queries.open_batches(session, UUID(job_id))
         submit(keys)
 
-    @app.task(name=RUN_BATCH, **BACKEND_TRIES)
+    @app.task(name=RUN_BATCH, **task)
     def run_batch(job_id: str, number: int) -> None:
-        pipeline.run_batch(runtime.services(), (UUID(job_id), number), stopping=stopping)
+        key = (UUID(job_id), number)
+        if not _run_batch(runtime, key, stopping):
+            submit([key])
 
-    @app.task(name=TRAIN, bind=True, **BACKEND_TRIES)
+    @app.task(name=TRAIN, bind=True, **task)
     def train(self: Task[..., dict[str, Any]], plan: dict[str, Any]) -> dict[str, Any]:
         from ingest.training import Plan, train_classifier
 
@@ -113,7 +121,7 @@ def register(
         except _TimeIsUpError:  # it goes on from its last epoch
             raise self.retry(countdown=0, max_retries=None) from None
 
-    @app.task(name=DRAW, **BACKEND_TRIES)
+    @app.task(name=DRAW, **task)
     def draw_one(generation_id: str) -> None:
         run_generation(runtime.services(), UUID(generation_id), stopping=stopping)
 
@@ -129,8 +137,9 @@ def register(
 
     @app.task(name=RECONCILE, shared=False)
     def reconcile_stores() -> dict[str, Any]:
-        """Compare catalogue and index, and repair."""
+        """Compare catalogue and index, and repair; forget uploads that nobody goes on with."""
         stores = runtime.stores()
+        forget_given_up(stores)
         with open_collection(stores) as index:
             report = reconcile(stores, index, repair=True)
         log.log(logging.INFO if report.is_clean else logging.WARNING, "reconciled: %s", report)
@@ -142,3 +151,19 @@ def register(
         stores = runtime.stores()
         with suppress(NotFound), open_collection(stores) as index:
             calibrate_if_due(stores, index)
+
+
+def _run_batch(runtime: Runtime, key: BatchKey, stopping: Callable[[], bool]) -> bool:
+    """Run a batch, orderly ended before its message would be killed: False when time was up."""
+    try:
+        services = runtime.services()
+    except Exception as error:
+        could_not_begin(runtime.stores(), key, error)
+        raise
+    until = time.monotonic() + services.settings.batch_time_limit_s / 2
+
+    def is_late() -> bool:
+        return time.monotonic() > until
+
+    pipeline.run_batch(services, key, stopping=lambda: stopping() or is_late())
+    return not is_late()

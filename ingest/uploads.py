@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
+from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import IO, Any, Self
@@ -12,6 +13,7 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from attribution.catalog import queries
+from attribution.catalog.columns import now
 from attribution.catalog.models import Outcome
 from attribution.catalog.names import tidy
 from attribution.catalog.queries import LISTING, ItemOutcome, NewItem
@@ -20,9 +22,12 @@ from attribution.services import Stores
 from ingest.archives import LeftOut, UnpackLimits, is_archive, unpack
 from ingest.lease import leased
 from ingest.listing import listed, record
+from ingest.patience import Patience
 from ingest.sources import GRANTED_BY_DEFAULT, SourceItem, one_line, read_source
 
 UPLOAD = "upload"  # what the store calls it
+KEPT_FOR = timedelta(days=7)  # what was uploaded for a job that can still be gone on with
+PATIENCE_S = 60  # a short outage is no reason to unpack it all again
 LONGEST_SHOWN = 120
 UNPACKED_PER_PACKED = 4  # pictures hardly shrink in an archive: four times its limit is generous
 
@@ -95,7 +100,8 @@ def list_upload(stores: Stores, job_id: UUID) -> None:
         with stores.sessions.begin() as session:
             queries.clear_items(session, job_id)  # of an earlier try
         files = 0
-        for chunk in listed(stores, job_id, items, staged=True, shown=shown):
+        patiently = Patience(at_most_s=PATIENCE_S)
+        for chunk in listed(stores, job_id, items, staged=True, patiently=patiently, shown=shown):
             with stores.sessions.begin() as session:
                 record(session, job_id, chunk, start=files)
             files += len(chunk)
@@ -103,6 +109,15 @@ def list_upload(stores: Stores, job_id: UUID) -> None:
             _record_left_out(session, job_id, left_out, start=files)
             queries.add_batches(session, job_id, files)
         lease.finish()
+
+
+def forget_given_up(stores: Stores) -> None:
+    """Delete what was uploaded for jobs that failed or were cancelled and not gone on with."""
+    jobs = stores.store.jobs_with_incoming()
+    with stores.sessions() as session:
+        given_up = queries.jobs_given_up(session, jobs, now() - KEPT_FOR)
+    for job_id in given_up:
+        stores.store.clear_incoming(job_id)
 
 
 def shown_name(name: str | None) -> str:

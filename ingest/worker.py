@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
+from ctypes import c_char
+from multiprocessing.sharedctypes import RawArray
 from threading import Lock
+from typing import Any
 
 from celery import Celery
 from celery.signals import worker_process_shutdown, worker_shutdown
+from celery.worker.control import inspect_command
 
 from attribution.config import Settings
+from attribution.errors import LawfulError
 from attribution.services import Services, Stores, open_services, open_stores
 from ingest.application import make_app
-from ingest.dispatch import send, send_generations
+from ingest.dispatch import READYZ, send, send_generations
+from ingest.lease import said_by
 from ingest.tasks import register
+
+LONGEST_TROUBLE = 2000  # bytes
 
 
 class Lazily:
@@ -24,6 +32,13 @@ class Lazily:
         self._opened = ExitStack()
         self._stores: Stores | None = None
         self._services: Services | None = None
+        # Shared with the processes that are forked: they open, the one that forks them is asked.
+        self._trouble = RawArray(c_char, LONGEST_TROUBLE)
+
+    @property
+    def trouble(self) -> str:
+        """What last kept a process of this worker from opening its models; empty: nothing."""
+        return bytes(self._trouble.value).decode(errors="ignore")
 
     def stores(self) -> Stores:
         """Return the catalogue and the files."""
@@ -36,12 +51,37 @@ class Lazily:
         """Return everything, models included."""
         with self._lock:
             if self._services is None:
-                self._services = self._opened.enter_context(open_services(self._settings))
+                try:
+                    self._services = self._opened.enter_context(open_services(self._settings))
+                except Exception as error:
+                    self._trouble.value = said_by(error).encode()[: LONGEST_TROUBLE - 1]
+                    raise
+                self._trouble.value = b""
             return self._services
 
     def close(self) -> None:
         """Close what was opened."""
         self._opened.close()
+
+
+def readiness(settings: Settings, runtime: Lazily) -> dict[str, str]:
+    """Return of each part that a worker rests on "ok", or what is wrong with it."""
+    said = dict.fromkeys(("database", "storage"), "ok")
+    try:
+        with open_stores(settings) as stores:  # its own: connections do not survive a fork
+            try:
+                stores.store.check()
+            except LawfulError as error:
+                said["storage"] = str(error)
+    except LawfulError as error:
+        said["database"] = str(error)
+    return said | {"models": runtime.trouble or "ok"}
+
+
+@inspect_command(name=READYZ)
+def _readyz(state: Any) -> dict[str, str]:
+    checks: dict[str, str] = state.app.readiness()
+    return checks
 
 
 def worker_app(settings: Settings) -> Celery:
@@ -54,6 +94,7 @@ def worker_app(settings: Settings) -> Celery:
         submit=lambda keys: send(app, runtime.stores().sessions, keys),
         draw=lambda ids: send_generations(app, runtime.stores().sessions, ids),
     )
+    app.readiness = lambda: readiness(settings, runtime)  # type: ignore[attr-defined]
     # Held here: signals know their receivers only weakly.
     app.closing = lambda **_: runtime.close()  # type: ignore[attr-defined]
     worker_process_shutdown.connect(app.closing)  # type: ignore[attr-defined]

@@ -11,6 +11,7 @@ from sqlalchemy import URL, text
 from sqlalchemy.exc import OperationalError, ProgrammingError
 from sqlalchemy.orm import Session
 
+from attribution.catalog import database as database_module
 from attribution.catalog import queries
 from attribution.catalog.database import Database, connect
 from attribution.errors import BackendUnavailable, BadInput, DatabaseDamaged
@@ -170,6 +171,96 @@ def test_locked_file_is_an_outage(sqlite_file: Path) -> None:
         queries.create_job(session, source="x")
     other.close()
     database.dispose()
+
+
+@pytest.mark.parametrize(
+    ("pragma", "said"),
+    [
+        ("max_page_count=1", r"^the disk is full \(the database .*lawful.db: .*; make room"),
+        ("query_only=ON", r"lawful.db is read-only: .*; let this user write"),
+    ],
+)
+def test_the_cause_is_named(sqlite_file: Path, pragma: str, said: str) -> None:
+    """A full disk is not taken for a server that is not running."""
+    database = open_file(sqlite_file)
+
+    def write() -> None:
+        with database.sessions.begin() as session:
+            session.connection().exec_driver_sql(f"PRAGMA {pragma}")
+            for _ in range(100):
+                queries.create_job(session, source="x" * 1000)
+
+    with pytest.raises(BackendUnavailable, match=said) as caught:
+        write()
+    assert "is it running" not in str(caught.value)
+    database.dispose()
+
+
+def test_a_file_that_vanishes_and_comes_back(sqlite_file: Path) -> None:
+    """Nothing is written into a file that nobody will find, and no empty one is made."""
+    database = open_file(sqlite_file)
+    aside = sqlite_file.with_name("aside.db")
+    sqlite_file.rename(aside)
+    for _ in range(2):
+        with (
+            pytest.raises(BackendUnavailable, match="was moved, deleted or replaced"),
+            database.sessions.begin() as session,
+        ):
+            queries.create_job(session, source="x")
+    assert not sqlite_file.exists()
+    aside.rename(sqlite_file)
+    with database.sessions.begin() as session:
+        queries.create_job(session, source="x")
+    with database.sessions() as session:
+        assert len(queries.list_jobs(session).items) == 1
+    database.dispose()
+
+
+def test_a_file_that_is_replaced(sqlite_file: Path, tmp_path: Path) -> None:
+    """A backup that is put in its place is used from the next transaction but one."""
+    database, backup = open_file(sqlite_file), tmp_path / "backup.db"
+    with sqlite3.connect(sqlite_file) as source, sqlite3.connect(backup) as target:
+        source.backup(target)
+    source.close()
+    target.close()
+    with database.sessions.begin() as session:
+        queries.create_job(session, source="after the backup")
+    backup.replace(sqlite_file)
+    for suffix in ("-wal", "-shm"):
+        sqlite_file.with_name(f"{sqlite_file.name}{suffix}").unlink(missing_ok=True)
+
+    with pytest.raises(BackendUnavailable, match="replaced"), database.sessions() as session:
+        queries.list_jobs(session)
+    with database.sessions() as session:
+        assert not queries.list_jobs(session).items
+    database.dispose()
+
+
+def test_a_pool_without_a_free_connection(postgres: URL, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is an outage that may be over soon, and the setting is named."""
+    monkeypatch.setattr(database_module, "LOCK_TIMEOUT_S", 1)
+    with fresh_database(postgres) as url:
+        database = connect(url, pool=1)
+        with (
+            database.engine.connect(),
+            database.engine.connect(),
+            pytest.raises(BackendUnavailable, match=r"2 connections .* LAWFUL_DATABASE_POOL"),
+        ):
+            database.engine.connect()
+        database.dispose()
+
+
+def test_a_standby_is_read_only(postgres: URL) -> None:
+    """What PostgreSQL calls an internal error is over when the right server is back."""
+    with fresh_database(postgres) as url:
+        database = connect(url)
+        database.upgrade()
+        with database.sessions.begin() as session:
+            session.execute(text("SET TRANSACTION READ ONLY"))
+            with pytest.raises(BackendUnavailable, match=r"is read-only: .*standby"):
+                queries.create_job(session, source="x")
+            session.rollback()
+        database.dispose()
 
 
 def test_sessions_close_what_they_open(database: Database) -> None:

@@ -27,7 +27,7 @@ from attribution.projection import point_of
 from attribution.reconcile import reconcile
 from attribution.services import Services, open_services
 from attribution.withdrawal import withdraw
-from ingest.reading import preview
+from ingest.preview import Options, preview
 from ingest.sources import read_source
 from tests.portfolios import ingest, portfolio
 
@@ -220,7 +220,7 @@ def test_a_portfolio_ingested_again_corrects(services: Services, tmp_path: Path)
     row = {"file_name": "work-0.png", "title": "harbour", "tags": ["fog"], "consent_train": "yes"}
     (tmp_path / "p" / "artist-1" / "metadata.jsonl").write_text(json.dumps(row))
 
-    shown = preview(services, read_source(tmp_path / "p"), allow_freer=True)
+    shown = preview(services, read_source(tmp_path / "p"), Options(allow_freer=True))
     first, again = (ingest(services, tmp_path / "p", allow_freer=True) for _ in range(2))
 
     assert (shown.known, shown.corrected) == (12, 1)

@@ -21,7 +21,7 @@ from attribution.config import Settings
 from attribution.errors import BadInput
 from attribution.images import Credentials, State, read_credentials, read_image, read_image_file
 from attribution.services import Services, open_services
-from ingest.reading import preview
+from ingest.preview import preview
 from ingest.sources import read_source
 from tests.portfolios import ingest, picture
 from tests.signing import FORMATS, NO_TRAINING, development, image_bytes, manifest_image, signed

@@ -22,7 +22,7 @@ from attribution.types import Matrix
 from ingest import pipeline
 from ingest.jobs import LocalQueue
 from ingest.listing import plan
-from ingest.reading import preview
+from ingest.preview import preview
 from ingest.sources import read_source
 from ingest.summary import summarise
 from tests.portfolios import finish, has_ended, ingest, picture, portfolio, wait_until
@@ -87,7 +87,7 @@ def test_bad_files_are_refused_with_reasons(services: Services, tmp_path: Path) 
 
 
 def test_same_bytes_of_one_artist_are_one_work(services: Services, tmp_path: Path) -> None:
-    """A second copy of a file is known, within a batch and across batches."""
+    """A second copy of a file is told from works known before, within a batch and across them."""
     source = tmp_path / "p"
     (source / "ana").mkdir(parents=True)
     for name in ("a.png", "b.png", "z.png"):
@@ -95,8 +95,12 @@ def test_same_bytes_of_one_artist_are_one_work(services: Services, tmp_path: Pat
 
     summary = ingest(services, source)
 
-    assert (summary.added, summary.known) == (1, 2)
+    assert (summary.added, summary.known, summary.repeated) == (1, 0, 2)
     assert indexed(services) == (1, 1)
+    again = ingest(services, source)
+    shown = preview(services, read_source(source))
+    assert (again.added, again.known, again.repeated) == (0, 1, 2)
+    assert (shown.added, shown.known, shown.repeated) == (0, 1, 2)
 
 
 def test_same_bytes_of_two_artists_are_a_conflict(services: Services, tmp_path: Path) -> None:

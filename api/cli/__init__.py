@@ -29,6 +29,7 @@ from api.cli import (
 )
 from api.cli.common import INTERRUPTED, UNEXPECTED, plain, settings_from_environment
 from attribution.errors import LawfulError
+from attribution.outages import disk_outages
 
 app = typer.Typer(
     name="lawful",
@@ -98,7 +99,8 @@ def main() -> None:
     """
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     try:
-        app()
+        with disk_outages("LAWFUL_HOME, or the folder for temporary files"):
+            app()
     except LawfulError as error:
         _end(f"error: {error}", 1)
     except SystemExit as end:

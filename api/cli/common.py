@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -45,6 +46,11 @@ def settings_from_environment() -> Settings:
         ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise BadInput(f"the file .env of this folder cannot be read: {error}") from None
+
+
+def end_on_sigterm() -> None:
+    """Have SIGTERM end a command as Ctrl-C does: a job that it runs gives back what is in hand."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 def print_json(value: object) -> None:

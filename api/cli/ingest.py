@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 from uuid import UUID
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from api.cli.common import (
     SOME_REFUSED,
+    end_on_sigterm,
     existing_file,
     plain,
     print_json,
@@ -23,37 +26,45 @@ from api.cli.common import (
 from attribution.errors import BackendUnavailable, LawfulError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from ingest.jobs import JobQueue
-    from ingest.sources import SourceItem
+    from ingest.sources import Source
     from ingest.summary import Summary
 
 UNFINISHED = ("listing", "queued", "running")
 POLL_S = 0.2
 OUTAGE_POLL_S = 2
-SHOWN = 20  # refusals listed in the terminal; --json has them all
+SHOWN = 20  # reasons listed in the terminal; --json has them all
+SHOWN_ARTISTS = 40
 
 
 def ingest(
     source: Annotated[Path, typer.Argument(help="A folder, or a CSV/JSONL/Parquet manifest.")],
     artist: Annotated[str | None, typer.Option(help="Every work is by this artist.")] = None,
+    layout: Annotated[
+        Literal["artist", "wrapped"] | None,
+        typer.Option(help="The outermost folders are the artists, or hold them."),
+    ] = None,
     *,
     dry_run: Annotated[bool, typer.Option(help="Read and check, write nothing.")] = False,
     reinstate: Annotated[bool, typer.Option(help="Take withdrawn works in again.")] = False,
+    allow_freer: Annotated[
+        bool, typer.Option(help="Follow rows that grant more, or a freer licence, than before.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One object with every file.")] = False,
 ) -> None:
     """Bring a portfolio into the catalogue and the index.
 
-    A folder has one folder per artist. A metadata.csv or metadata.jsonl in it, or in any folder
-    below, says more about the files beside and below it; the nearer one counts. Columns:
-    file_name (or path), artist, title, caption, tags (separated by commas), year, licence, source,
-    and consent_index, consent_display, consent_train, consent_generate (yes or no). A manifest
-    takes only the files that it names. What a row says otherwise than before corrects a work that
-    is known; an empty cell leaves it as it is.
+    A folder has one folder per artist. A table called metadata (.csv, .tsv, .jsonl, .json,
+    .parquet, .xlsx, .ods) in it, or in any folder below, says more about the files in its folder
+    and below. Columns: file_name (or path), artist, title, caption, tags, year, dated, licence,
+    source, and consent_index, consent_display, consent_train, consent_generate (yes or no). A
+    manifest takes only the files that it names. What a row says otherwise than before corrects a
+    work that is known; an empty cell leaves it as it is; what would allow more than before waits
+    for --allow-freer.
 
-    Links to files inside the folder are followed; links that lead out of it, and links to folders,
-    are refused. What cannot be used is listed with its reason, and the rest goes on.
+    What cannot be read is never taken for a yes: where a table has a row or a column that cannot
+    be understood, the works that it may be about wait. docs/ingest.md says what happens to a
+    folder; --dry-run says it for yours. What cannot be used is listed, and the rest goes on.
 
     Run it again after an interruption or with new works: nothing is done twice.
     With LAWFUL_BROKER_URL the workers do it; otherwise it is done here.
@@ -63,18 +74,19 @@ def ingest(
     """
     from attribution.services import open_stores
     from ingest.jobs import open_queue
-    from ingest.reading import preview
-    from ingest.sources import read_source
+    from ingest.preview import Options, preview
+    from ingest.sources import Level, read_source
 
     settings = settings_from_environment()
     started = time.monotonic()
-    items = read_source(source, artist=artist)
+    items = read_source(source, artist=artist, level=Level(layout) if layout else None)
     if dry_run:
         with open_stores(settings) as stores:
-            summary = preview(stores, items)
+            summary = preview(stores, items, Options(reinstate, allow_freer))
     else:
+        end_on_sigterm()
         with open_queue(settings) as queue:
-            summary = run(queue, source, items, reinstate=reinstate)
+            summary = run(queue, source, items, reinstate=reinstate, allow_freer=allow_freer)
     seconds = time.monotonic() - started
     if as_json:
         print_json(summary.as_json(seconds=seconds))
@@ -103,7 +115,7 @@ def add(
     """
     from attribution.catalog.names import tidy
     from ingest.jobs import open_queue
-    from ingest.sources import SourceItem, one_line
+    from ingest.sources import Source, SourceItem, one_line
 
     item = SourceItem(
         path=existing_file(image),
@@ -123,9 +135,10 @@ def add(
             if given
         ),
     )
+    end_on_sigterm()
     started = time.monotonic()
     with open_queue(settings_from_environment()) as queue:
-        summary = run(queue, image, iter([item]), reinstate=reinstate)
+        summary = run(queue, image, Source([item]), reinstate=reinstate)
     if as_json:
         print_json(summary.as_json(seconds=time.monotonic() - started))
     else:
@@ -135,13 +148,25 @@ def add(
 
 
 def run(
-    queue: JobQueue, source: Path, items: Iterable[SourceItem], *, reinstate: bool = False
+    queue: JobQueue,
+    source: Path,
+    items: Source,
+    *,
+    reinstate: bool = False,
+    allow_freer: bool = False,
 ) -> Summary:
     """List the files, have the job run, and watch its rows until it ends."""
     from ingest.listing import plan
 
     stores = queue.stores
-    job_id = plan(stores, str(source.resolve()), items, staged=queue.staged, reinstate=reinstate)
+    job_id = plan(
+        stores,
+        str(source.resolve()),
+        items,
+        staged=queue.staged,
+        reinstate=reinstate,
+        allow_freer=allow_freer,
+    )
     queue.submit(job_id)
     summary = watch(queue, job_id)
     with status_console().status("finding out what the votes mean now"):
@@ -153,6 +178,7 @@ def watch(queue: JobQueue, job_id: UUID) -> Summary:
     """Show the progress of a job until it ends; raises LawfulError when it fails."""
     from attribution.catalog import queries
     from attribution.catalog.models import JobStatus
+    from ingest.patience import brief
     from ingest.summary import summarise
 
     stores, console = queue.stores, status_console()
@@ -164,13 +190,14 @@ def watch(queue: JobQueue, job_id: UUID) -> Summary:
                     with stores.sessions() as session:
                         job = queries.job_by_id(session, job_id)
                         done, total = queries.job_progress(session, job_id)
+                        trouble = queue.waiting or brief(queries.trouble_of(session, job_id) or "")
+                    state = f"waiting: {trouble}" if trouble else job.status.value
+                    bar.update(task, completed=done, total=total, description=state)
                     if job.status not in UNFINISHED:
-                        bar.update(task, completed=done, total=total, description=job.status.value)
                         summary = summarise(stores, job_id)
                         break
-                    bar.update(task, completed=done, total=total, description=job.status.value)
-                except BackendUnavailable:  # the job does not depend on who watches it
-                    bar.update(task, description="the database does not answer, waiting")
+                except BackendUnavailable as error:  # the job does not depend on who watches it
+                    bar.update(task, description=f"waiting: {queue.waiting or brief(error)}")
                     time.sleep(OUTAGE_POLL_S)
                 time.sleep(POLL_S)
     except KeyboardInterrupt:
@@ -191,16 +218,48 @@ def show(
     if summary.corrected:
         corrected = "would be corrected" if dry_run else "corrected"
         table.add_row(f"  of these {corrected}", str(summary.corrected), style="green")
+    if summary.asked:
+        table.add_row("  of these asked about (--allow-freer)", str(summary.asked), style="yellow")
     if summary.conflicts:
         table.add_row("  of these claimed by two artists", str(summary.conflicts), style="yellow")
+    if summary.repeated:
+        table.add_row("the same file again in this source", str(summary.repeated))
     table.add_row("refused", str(summary.refused), style="red" if summary.refused else None)
     table.add_row("artists", str(summary.artists))
     if seconds is not None:
         table.add_row("seconds", f"{seconds:.1f}")
     console.print(table)
-    odd = [item for item in summary.items if item.reason]
-    for item in odd[:SHOWN]:
-        said = plain(f"  {item.outcome.value}: {item.path}: {item.reason}")
+    if dry_run:
+        _show_artists(console, summary)
+    for remark in summary.remarks:
+        console.print(plain(f"  {remark}"), markup=False, soft_wrap=True)
+    _show_reasons(console, summary)
+
+
+def _show_artists(console: Console, summary: Summary) -> None:
+    """Print under which artists the files of a dry run would come, and what of them."""
+    counts: dict[str, Counter[str]] = {}
+    for item in summary.items:
+        counts.setdefault(item.artist or "(nobody)", Counter())[item.outcome.value] += 1
+    table = Table("artist", "files", box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for artist, outcomes in list(counts.items())[:SHOWN_ARTISTS]:
+        said = ", ".join(f"{count} {outcome}" for outcome, count in outcomes.items())
+        table.add_row(escape(plain(artist)), said)
+    console.print(table)
+    if len(counts) > SHOWN_ARTISTS:
+        console.print(f"  … and {len(counts) - SHOWN_ARTISTS} artists more; --json lists them")
+
+
+def _show_reasons(console: Console, summary: Summary) -> None:
+    """Print what was refused, asked or claimed twice; what many have in common, once."""
+    reasons: dict[tuple[str, str], list[str]] = {}
+    for item in summary.items:
+        if item.reason:
+            reasons.setdefault((item.outcome.value, item.reason), []).append(item.path)
+    for (outcome, reason), paths in list(reasons.items())[:SHOWN]:
+        more = f" and {len(paths) - 1:,} more" if len(paths) > 1 else ""
+        said = plain(f"  {outcome}: {paths[0]}{more}: {reason}")
         console.print(said, markup=False, soft_wrap=True)
-    if len(odd) > SHOWN:
-        console.print(f"  … and {len(odd) - SHOWN} more; --json lists every file")
+    if len(reasons) > SHOWN:
+        rest = sum(map(len, list(reasons.values())[SHOWN:]))
+        console.print(f"  … and {rest} more; --json lists every file")

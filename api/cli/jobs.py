@@ -10,12 +10,14 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from api.cli.common import plain, print_json, settings_from_environment
+from api.cli.common import end_on_sigterm, plain, print_json, settings_from_environment
+from api.cli.ingest import UNFINISHED, watch
 from api.cli.ingest import show as show_summary
-from api.cli.ingest import watch
+from attribution.errors import BackendUnavailable
 
 if TYPE_CHECKING:
     from attribution.catalog.models import IngestJob
+    from attribution.services import Stores
 
 app = typer.Typer(help="Ingest jobs: list, look at, cancel, go on with.", no_args_is_help=True)
 Json = Annotated[bool, typer.Option("--json", help="One object.")]
@@ -47,11 +49,15 @@ def list_jobs(
     table = Table(box=None, pad_edge=False)
     for name in ("id", "status", "files", "begun"):
         table.add_column(name, no_wrap=True)
-    table.add_column("source", overflow="fold")
+    for name in ("source", "error") if any(job.error for job in jobs) else ("source",):
+        table.add_column(name, overflow="fold")
     for job in jobs:
         done, total = progress[job.id]
         begun = f"{job.created_at:%Y-%m-%d %H:%M}"
-        table.add_row(str(job.id), job.status, f"{done}/{total}", begun, escape(plain(job.source)))
+        told = [escape(plain(text)) for text in (job.source, job.error or "")]
+        table.add_row(
+            str(job.id), job.status, f"{done}/{total}", begun, *told[: len(table.columns) - 4]
+        )
     Console().print(table if jobs else "no jobs")
 
 
@@ -70,15 +76,21 @@ def show(job_id: JobId, *, as_json: Json = False) -> None:
             job = queries.job_by_id(session, job_id)
             batches = queries.batch_counts(session, job_id)
             progress = queries.job_progress(session, job_id)
+            trouble = queries.trouble_of(session, job_id)
+        if job.status in UNFINISHED and trouble is None:
+            trouble = _disk_trouble(stores)
         summary = summarise(stores, job_id)
     counts = {status.value: count for status, count in batches.items()}
     if as_json:
-        print_json(_facts(job, *progress) | {"batches": counts} | summary.as_json(seconds=0))
+        facts = _facts(job, *progress) | {"waiting": trouble, "batches": counts}
+        print_json(facts | summary.as_json(seconds=0))
         return
     console = Console(soft_wrap=True)
     console.print(plain(f"{job.id} {job.status}: {job.source}"), markup=False)
     if job.error:
         console.print(plain(f"  {job.error}"), style="red", markup=False)
+    if trouble:
+        console.print(plain(f"  waiting: {trouble}"), style="yellow", markup=False)
     console.print("  batches: " + ", ".join(f"{count} {name}" for name, count in counts.items()))
     show_summary(console, summary, seconds=None)
 
@@ -106,11 +118,21 @@ def retry(job_id: JobId) -> None:
     from attribution.catalog import queries
     from ingest.jobs import open_queue
 
+    end_on_sigterm()
     with open_queue(settings_from_environment()) as queue:
         with queue.stores.sessions.begin() as session:
             queries.retry_job(session, job_id)
         queue.submit(job_id)
         show_summary(Console(), watch(queue, job_id), seconds=None)
+
+
+def _disk_trouble(stores: Stores) -> str | None:
+    """Return what keeps a job from even noting what it waits for."""
+    try:
+        stores.store.check()
+    except BackendUnavailable as outage:
+        return str(outage)
+    return None
 
 
 def _facts(job: IngestJob, done: int, total: int) -> dict[str, Any]:

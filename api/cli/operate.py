@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -48,14 +49,24 @@ def worker(
     queues: Annotated[
         str, typer.Option(help="Separated by commas.")
     ] = "ingest,encode,generate,maintenance",
+    *,
+    check: Annotated[
+        bool, typer.Option("--check", help="Ask the worker of this machine, and run none.")
+    ] = False,
 ) -> None:
     """Run the jobs of LAWFUL_BROKER_URL; every process loads its models once.
+
+    With --check the worker that runs here is asked whether it can work, as GET /readyz asks the
+    API: exit code 0 when it can, 1 when it cannot or does not answer.
 
     Example: [bold]lawful worker --queues encode --pool solo[/]
     """
     from ingest.application import QUEUES
 
     _with_broker()
+    if check:
+        _check_worker()
+        return
     if unknown := set(queues.split(",")) - set(QUEUES):
         raise BadInput(f"--queues {queues}: no queue {min(unknown)!r}; known: {', '.join(QUEUES)}")
     from ingest.worker import app
@@ -67,6 +78,18 @@ def worker(
             *("--loglevel", "INFO", "--without-gossip", "--without-mingle"),
         ]
     )
+
+
+def _check_worker() -> None:
+    from ingest.application import make_app
+    from ingest.dispatch import worker_readiness
+
+    app = make_app(settings_from_environment())
+    checks = worker_readiness(app, f"celery@{socket.gethostname()}")
+    ready = all(said == "ok" for said in checks.values())
+    print_json({"ready": ready, "checks": checks})
+    if not ready:
+        raise typer.Exit(1)
 
 
 def beat() -> None:

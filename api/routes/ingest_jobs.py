@@ -138,4 +138,5 @@ def list_ingest_items(
 def _detail(services: Services, job_id: UUID) -> JobDetail:
     with services.sessions() as session:
         job = queries.job_by_id(session, job_id)
-        return JobDetail.of(job, queries.job_summary(session, job_id))
+        summary, waiting = queries.job_summary(session, job_id), queries.trouble_of(session, job_id)
+        return JobDetail.of(job, summary, waiting)

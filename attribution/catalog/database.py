@@ -13,16 +13,17 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, ExceptionContext, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError
 from sqlalchemy.orm import Session, sessionmaker
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from attribution.catalog import schema
-from attribution.errors import BackendUnavailable, BadInput, DatabaseDamaged
+from attribution.catalog.outages import FILE, Pool, check_file, file_id, mask, translate, vanished
+from attribution.errors import BadInput
 
 LOCK_TIMEOUT_S = 30
 CONNECT_TIMEOUT_S = 10
-DAMAGED = {"SQLITE_CORRUPT", "SQLITE_NOTADB"}
 
 PRAGMAS = (
     "PRAGMA journal_mode=WAL",  # readers do not wait for a writer
@@ -119,12 +120,15 @@ def connect(url: str, *, pool: int = 5) -> Database:
     """
     parsed = _parse(url)
     if parsed.get_backend_name() == "sqlite":
-        engine = create_engine(parsed)
-        event.listen(engine, "connect", _prepare_sqlite)
+        engine = create_engine(parsed, poolclass=Pool if parsed.database else None)
+        file = _File(parsed)
+        event.listen(engine, "do_connect", file.check)
+        event.listen(engine, "connect", file.prepare)
         event.listen(engine, "begin", _begin_sqlite)
     else:
         engine = create_engine(
             parsed,
+            poolclass=Pool,
             pool_pre_ping=True,  # a server may have been restarted since
             pool_size=pool,
             max_overflow=pool,
@@ -134,13 +138,8 @@ def connect(url: str, *, pool: int = 5) -> Database:
                 "options": f"-c lock_timeout={LOCK_TIMEOUT_S}s -c timezone=UTC",
             },
         )
-    event.listen(engine, "handle_error", _translate)
+    event.listen(engine, "handle_error", translate)
     return Database(engine, Sessions(engine))
-
-
-def mask(url: URL) -> str:
-    """Return a URL without password and parameters, which may hold one."""
-    return url.set(query={}).render_as_string(hide_password=True)
 
 
 def _parse(url: str) -> URL:
@@ -159,14 +158,30 @@ def _parse(url: str) -> URL:
             raise BadInput(f"{other!r} is no database that this program knows; {wanted}")
 
 
-def _prepare_sqlite(connection: sqlite3.Connection, record: object) -> None:
-    del record
-    connection.isolation_level = None  # transactions are begun below, not by the driver
-    for pragma in (*PRAGMAS, "PRAGMA foreign_keys=ON"):
-        connection.execute(pragma)
+class _File:
+    """The file of a database: once it was there, no connection makes an empty one in its place."""
+
+    def __init__(self, url: URL) -> None:
+        self._url, self._was_there = url, False
+
+    def check(self, *_: object) -> None:
+        """Raise BackendUnavailable when the file has vanished; called before each connection."""
+        if self._was_there and file_id(self._url.database) is None:
+            raise vanished(self._url)
+
+    def prepare(self, connection: sqlite3.Connection, record: ConnectionPoolEntry) -> None:
+        """Give a new connection our manners, and remember the file that it has opened."""
+        connection.isolation_level = None  # transactions are begun below, not by the driver
+        for pragma in (*PRAGMAS, "PRAGMA foreign_keys=ON"):
+            connection.execute(pragma)
+        _, _, path = connection.execute("PRAGMA database_list").fetchone()
+        if path:
+            record.info[FILE] = path, file_id(path)
+            self._was_there = True
 
 
 def _begin_sqlite(connection: Connection) -> None:
+    check_file(connection)
     writes = connection.get_execution_options().get("writes", False)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
@@ -175,30 +190,3 @@ def _set_foreign_keys(connection: Connection, *, on: bool) -> None:
     raw: Any = connection.connection.dbapi_connection
     if isinstance(raw, sqlite3.Connection):  # only outside a transaction, so not through SQLAlchemy
         raw.execute(f"PRAGMA foreign_keys={'ON' if on else 'OFF'}")
-
-
-def _translate(context: ExceptionContext) -> None:
-    """Raise BackendUnavailable in place of what a driver raises when its database is not there."""
-    error, engine = context.original_exception, context.engine
-    if engine is None or context.dialect.dbapi is None or not _is_outage(context):
-        return
-    where = mask(engine.url)
-    if getattr(error, "sqlite_errorname", "") in DAMAGED:
-        raise DatabaseDamaged(
-            f"the database {where} is damaged, or no database: {error}; put a backup in its place, "
-            f"or move it away and ingest again (LAWFUL_DATABASE_URL)"
-        ) from error
-    raise BackendUnavailable(
-        f"the database {where} does not answer: {str(error).strip().splitlines()[0]}; "
-        "is it running and may this user reach it? (LAWFUL_DATABASE_URL)"
-    ) from error
-
-
-def _is_outage(context: ExceptionContext) -> bool:
-    error = context.original_exception
-    if isinstance(error, sqlite3.DatabaseError):
-        code = getattr(error, "sqlite_errorname", "")
-        # SQLITE_ERROR is a wrong statement; the rest of these is about the file.
-        return not isinstance(error, sqlite3.IntegrityError) and code not in {"", "SQLITE_ERROR"}
-    raised = context.sqlalchemy_exception
-    return isinstance(raised, DBAPIError) and type(raised).__name__ == "OperationalError"

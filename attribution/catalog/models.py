@@ -63,6 +63,7 @@ class Outcome(StrEnum):
     PENDING = "pending"
     ADDED = "added"
     KNOWN = "known"
+    REPEATED = "repeated"  # the bytes of a file that came earlier in the same job
     CORRECTED = "corrected"  # known, and what its source says of it has changed
     CONFLICT = "conflict"  # known, but under another artist
     REFUSED = "refused"
@@ -286,6 +287,7 @@ class IngestJob(Base):
     upload: Mapped[dict[str, Any]] = mapped_column(default=dict)  # what was sent, still unlisted
     reinstate: Mapped[bool] = mapped_column(default=False)  # withdrawn works come back
     allow_freer: Mapped[bool] = mapped_column(default=False)  # consents and licences may widen
+    remarks: Mapped[list[str]] = mapped_column(default=list)  # on the source as a whole, for people
     status: Mapped[JobStatus] = mapped_column(default=JobStatus.LISTING)
     error: Mapped[str | None]
     created_at: Mapped[datetime] = mapped_column(default=now)
@@ -307,6 +309,10 @@ class IngestBatch(Base):
     number: Mapped[int] = mapped_column(primary_key=True)
     first: Mapped[int]  # position of the first file
     stop: Mapped[int]  # position behind the last
+    # What a run has in hand, so that the next one knows it should its process die: files without an
+    # outcome before `begun`, or, where those are done one by one, the file at `alone`.
+    begun: Mapped[int] = mapped_column(default=0)
+    alone: Mapped[int | None]
     status: Mapped[BatchStatus] = mapped_column(default=BatchStatus.QUEUED)
     attempts: Mapped[int] = mapped_column(default=0)  # begun and neither ended nor given back
     owner: Mapped[str | None]  # who holds the lease
@@ -337,6 +343,15 @@ class IngestItem(Base):
         Index(None, "job_id", "outcome", "position"),  # what is left, and counts
         Index(None, "artwork_id"),  # a withdrawal wipes what the source said of the work
     )
+
+
+class DeadlyFile(Base):
+    """A file that ended the process that read it, twice; for a time it is refused unread."""
+
+    __tablename__ = "deadly_files"
+
+    sha256: Mapped[str] = mapped_column(String(64), primary_key=True)
+    found_at: Mapped[datetime] = mapped_column(default=now)
 
 
 class Generation(Base):

@@ -24,12 +24,14 @@ from qdrant_client.http.models import QueryResponse
 
 from attribution.errors import BackendUnavailable, Conflict, IndexLocked, LawfulError
 from attribution.index import translation
+from attribution.outages import FULL, MAKE_ROOM, disk_outages
 
 OWNER = "owner.json"
 LOCK = "owner.lock"
 ALIASES = "aliases.json"
 CONFIG = "edge_config.json"  # what the engine writes into the folder of a shard
 DROPPED = ".dropped"
+NO_SPACE = "os error 28"  # how the engine spells that a disk is full
 ROOM = 200 * 2**20  # bytes that stay free on the disk
 
 
@@ -39,11 +41,12 @@ class EdgeClient:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._shards: dict[str, Any] = {}
-        folder.mkdir(parents=True, exist_ok=True)
         # Ours beside the engine's, which begins only when a shard has all of its files.
         self._lock = FileLock(folder / LOCK, thread_local=False)
         try:
-            self._lock.acquire(blocking=False)
+            with disk_outages(f"the index in {folder}"):
+                folder.mkdir(parents=True, exist_ok=True)
+                self._lock.acquire(blocking=False)
         except Timeout:
             raise IndexLocked(self._locked()) from None
         owner = {
@@ -251,11 +254,12 @@ class EdgeClient:
     def _write(self, name: str, content: object) -> None:
         """Replace a small file whole: a kill leaves the old one or the new one."""
         new = self._folder / f"{name}.new"
-        with new.open("w", encoding="utf-8") as file:
-            json.dump(content, file)
-            file.flush()
-            os.fsync(file.fileno())
-        new.replace(self._folder / name)
+        with disk_outages(f"the index in {self._folder}"):
+            with new.open("w", encoding="utf-8") as file:
+                json.dump(content, file)
+                file.flush()
+                os.fsync(file.fileno())
+            new.replace(self._folder / name)
 
     def _opened(self, opening: Callable[[], Any]) -> Any:
         try:
@@ -281,8 +285,8 @@ class EdgeClient:
         free = shutil.disk_usage(self._folder).free
         if free < ROOM:
             raise BackendUnavailable(
-                f"only {free / 2**20:.0f} MiB are free for the index in {self._folder}; it needs "
-                f"{ROOM / 2**20:.0f}: make room and go on"
+                f"{FULL} (only {free / 2**20:.0f} MiB are free for the index in {self._folder}, "
+                f"it needs {ROOM / 2**20:.0f}); {MAKE_ROOM}"
             )
 
     def _update(self, name: str, operation: Any) -> None:
@@ -294,4 +298,8 @@ class EdgeClient:
         except LawfulError:
             raise
         except Exception as error:  # the engine raises nothing narrower
-            raise BackendUnavailable(f"the index in {self._folder} failed: {error}") from error
+            if NO_SPACE in str(error):
+                said = f"{FULL} (the index in {self._folder}); {MAKE_ROOM}"
+            else:
+                said = f"the index in {self._folder} failed: {error}"
+            raise BackendUnavailable(said) from error

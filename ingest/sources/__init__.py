@@ -16,7 +16,7 @@ as an item with a refusal or as a remark.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from pathlib import Path
 
@@ -37,8 +37,8 @@ __all__ = ["GRANTED_BY_DEFAULT", "Level", "Source", "SourceItem", "one_line", "r
 class Source(Iterator[SourceItem]):
     """The works of a source, one after another, and what is to be said about the whole."""
 
-    def __init__(self, items: Iterator[SourceItem], remarks: Sequence[str]) -> None:
-        self._items = items
+    def __init__(self, items: Iterable[SourceItem], remarks: Sequence[str] = ()) -> None:
+        self._items = iter(items)
         self.remarks = remarks
 
     def __next__(self) -> SourceItem:

@@ -1,8 +1,4 @@
-"""Jobs that may widen consents and licences of works that are known.
-
-Revision ID: 20261201_freer_jobs
-Revises: 20261130_licence_ids
-"""
+"""Jobs that may widen consents and licences of works that are known."""
 
 from __future__ import annotations
 
@@ -10,7 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "20261201_freer_jobs"
-down_revision = "20261130_licence_ids"
+down_revision = "20261130_patient_jobs"
 branch_labels = None
 depends_on = None
 

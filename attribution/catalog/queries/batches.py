@@ -8,9 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, case, exists, func, insert, literal, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    case,
+    exists,
+    func,
+    insert,
+    literal,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.orm import Session
 
 from attribution.catalog.columns import now
@@ -23,6 +35,9 @@ FILES_PER_BATCH = 128
 MOST_ATTEMPTS = 6  # that neither ended nor were given back: the process died, or a defect
 STALLED = timedelta(seconds=60)  # nothing runs and this long ago was it sent: the message is lost
 
+ENDED = "the process that ran it ended without a word"
+UNLISTED = "the process that listed its files ended without a word; ingest the source again"
+
 BatchKey = tuple[UUID, int]
 STATUS = IngestBatch.status.type
 OPEN = (BatchStatus.QUEUED, BatchStatus.RUNNING)
@@ -32,7 +47,13 @@ def add_batches(session: Session, job_id: UUID, files: int) -> None:
     """Cut the files of a job into batches, and have the job wait for its workers."""
     starts = range(0, files, FILES_PER_BATCH)
     rows = [
-        {"job_id": job_id, "number": n, "first": at, "stop": min(at + FILES_PER_BATCH, files)}
+        {
+            "job_id": job_id,
+            "number": n,
+            "first": at,
+            "begun": at,
+            "stop": min(at + FILES_PER_BATCH, files),
+        }
         for n, at in enumerate(starts, LISTING + 1)
     ]
     if rows:
@@ -116,16 +137,32 @@ def renew_lease(session: Session, key: BatchKey, *, owner: str, lease_s: float) 
 def give_back(session: Session, key: BatchKey, *, owner: str, error: str | None = None) -> None:
     """Let others go on with a batch; what a broken backend or a shutdown ends counts as no try."""
     session.execute(
-        update(IngestBatch)
-        .where(_is(key), _held_by(owner))
-        .values(
-            status=BatchStatus.QUEUED,
-            attempts=IngestBatch.attempts - 1,
-            owner=None,
-            lease_until=None,
-            error=error,
-        )
+        update(IngestBatch).where(_is(key), _held_by(owner)).values(**_given_back(), error=error)
     )
+
+
+def give_back_unended(session: Session, key: BatchKey, *, process: str) -> None:
+    """Let a process go on with a batch that an outage has kept it from giving back."""
+    own = IngestBatch.owner.startswith(process, autoescape=True)
+    session.execute(
+        update(IngestBatch)
+        .where(_is(key), IngestBatch.status == BatchStatus.RUNNING, own)
+        .values(**_given_back())
+    )
+
+
+def hold_files(
+    session: Session, key: BatchKey, *, owner: str, begun: int, alone: int | None
+) -> None:
+    """Note which files are about to be read: those before `begun`, or the one at `alone`."""
+    session.execute(
+        update(IngestBatch).where(_is(key), _held_by(owner)).values(begun=begun, alone=alone)
+    )
+
+
+def note_progress(session: Session, key: BatchKey, *, owner: str) -> None:
+    """Count attempts from here: a batch that gets on, however often it is ended, is never dead."""
+    session.execute(update(IngestBatch).where(_is(key), _held_by(owner)).values(attempts=1))
 
 
 def fail_batch(session: Session, key: BatchKey, *, owner: str, error: str) -> None:
@@ -133,9 +170,35 @@ def fail_batch(session: Session, key: BatchKey, *, owner: str, error: str) -> No
     session.execute(
         update(IngestBatch)
         .where(_is(key), _held_by(owner))
-        .values(status=_after_failure(), owner=None, lease_until=None, error=error)
+        .values(
+            **_nothing_in_hand(),
+            status=_after_failure(),
+            owner=None,
+            lease_until=None,
+            sent_at=None,  # the sweep has another process try
+            error=error,
+        )
     )
     settle_job(session, key[0])
+
+
+def fail_unopened(session: Session, error: str) -> None:
+    """Count a failure for every batch that waits: no process could be opened to run it."""
+    waiting = IngestBatch.status == BatchStatus.QUEUED
+    failed = session.execute(
+        update(IngestBatch)
+        .where(waiting, IngestBatch.job_id.in_(_unfinished_ids()))
+        .values(attempts=IngestBatch.attempts + 1, error=error)
+        .returning(IngestBatch.job_id)
+    ).scalars()
+    jobs = set(failed)
+    session.execute(
+        update(IngestBatch)
+        .where(waiting, IngestBatch.job_id.in_(jobs))
+        .values(status=_after_failure())
+    )
+    for job_id in jobs:
+        settle_job(session, job_id)
 
 
 def bury_batch(session: Session, key: BatchKey, *, owner: str, error: str) -> None:
@@ -194,7 +257,14 @@ def retry_job(session: Session, job_id: UUID) -> None:
     session.execute(
         update(IngestBatch)
         .where(IngestBatch.job_id == job_id, IngestBatch.status == BatchStatus.DEAD)
-        .values(status=BatchStatus.QUEUED, attempts=0, sent_at=None, error=None)
+        .values(
+            status=BatchStatus.QUEUED,
+            attempts=0,
+            begun=IngestBatch.first,
+            alone=None,
+            sent_at=None,
+            error=None,
+        )
     )
     unlisted = exists().where(
         IngestBatch.job_id == job_id,
@@ -209,11 +279,23 @@ def retry_job(session: Session, job_id: UUID) -> None:
 
 
 def release_all(session: Session) -> None:
-    """Void every lease: the caller owns the index, so no other process can be running a batch."""
-    session.execute(
+    """Void every lease: the caller owns the index, so no other process can be running a batch.
+
+    Jobs whose listing ended with its process fail: nobody goes on with those.
+    """
+    lapsed = session.execute(
         update(IngestBatch)
         .where(IngestBatch.status == BatchStatus.RUNNING)
-        .values(status=_after_failure(), owner=None, lease_until=None)
+        .values(status=_after_failure(), owner=None, lease_until=None, error=ENDED)
+        .returning(IngestBatch.job_id, IngestBatch.status)
+    ).all()
+    for job_id in {job for job, status in lapsed if status is BatchStatus.DEAD}:
+        settle_job(session, job_id)
+    batched = exists().where(IngestBatch.job_id == IngestJob.id)
+    session.execute(
+        update(IngestJob)
+        .where(IngestJob.status == JobStatus.LISTING, ~batched)
+        .values(status=JobStatus.FAILED, finished_at=now(), error=UNLISTED)
     )
 
 
@@ -228,7 +310,7 @@ def sweep(session: Session) -> list[BatchKey]:
             owner=None,
             lease_until=None,
             sent_at=None,
-            error="the worker that ran it ended without a word",
+            error=ENDED,
         )
         .returning(IngestBatch.job_id, IngestBatch.status)
     ).all()
@@ -270,6 +352,35 @@ def batch_counts(session: Session, job_id: UUID) -> dict[BatchStatus, int]:
         .group_by(IngestBatch.status)
     )
     return dict.fromkeys(BatchStatus, 0) | dict(session.execute(wanted).all())
+
+
+def trouble_of(session: Session, job_id: UUID) -> str | None:
+    """Return what an unfinished job waits for: the last error of one of its open batches."""
+    wanted = select(func.min(IngestBatch.error)).where(
+        IngestBatch.job_id == job_id,
+        IngestBatch.status.in_(OPEN),
+        IngestBatch.job_id.in_(_unfinished_ids()),
+    )
+    return session.scalar(wanted)
+
+
+def _unfinished_ids() -> Select[UUID]:
+    return select(IngestJob.id).where(IngestJob.status.in_(UNFINISHED))
+
+
+def _given_back() -> dict[str, Any]:
+    return _nothing_in_hand() | {
+        "status": BatchStatus.QUEUED,
+        "attempts": IngestBatch.attempts - 1,
+        "owner": None,
+        "lease_until": None,
+    }
+
+
+def _nothing_in_hand() -> dict[str, Any]:
+    """Return what an orderly end leaves: those that are to be done one by one stay so."""
+    suspected = IngestBatch.alone.is_not(None)
+    return {"begun": case((suspected, IngestBatch.begun), else_=IngestBatch.first), "alone": None}
 
 
 def _locked(session: Session, job_id: UUID) -> IngestJob:

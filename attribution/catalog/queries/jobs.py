@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -11,11 +12,12 @@ from sqlalchemy import bindparam, delete, func, insert, select, tuple_, update
 from sqlalchemy.orm import Session
 
 from attribution.catalog.columns import now
-from attribution.catalog.models import IngestItem, IngestJob, JobStatus, Outcome
+from attribution.catalog.models import DeadlyFile, IngestItem, IngestJob, JobStatus, Outcome
 from attribution.catalog.queries.pages import Page, check_limit, cut, moment_key, number_key
 from attribution.errors import NotFound
 
 UNFINISHED = (JobStatus.LISTING, JobStatus.QUEUED, JobStatus.RUNNING)
+DEADLY_FOR = timedelta(days=1)  # then a file that ended its process is tried again
 STREAMED = 1_000  # rows in memory while all items of a job are read
 
 
@@ -65,6 +67,12 @@ def create_job(
     return job
 
 
+def add_remarks(session: Session, job_id: UUID, remarks: Sequence[str]) -> None:
+    """Append remarks on the source of a job as a whole, each a sentence for people."""
+    job = session.get_one(IngestJob, job_id, with_for_update=True, populate_existing=True)
+    job.remarks = [*job.remarks, *remarks]
+
+
 def add_items(session: Session, job_id: UUID, items: Sequence[NewItem], *, start: int) -> None:
     """Append files to a job; the first gets position `start`."""
     if items:
@@ -103,6 +111,16 @@ def interrupt_job(session: Session, job_id: UUID, error: str) -> None:
         .where(IngestJob.id == job_id, IngestJob.status.in_(UNFINISHED))
         .values(status=JobStatus.FAILED, finished_at=now(), error=error)
     )
+
+
+def jobs_given_up(session: Session, ids: Collection[UUID], before: datetime) -> list[UUID]:
+    """Return which of these jobs failed or were cancelled before a moment."""
+    wanted = select(IngestJob.id).where(
+        IngestJob.id.in_(ids),
+        IngestJob.status.in_((JobStatus.FAILED, JobStatus.CANCELLED)),
+        IngestJob.finished_at < before,
+    )
+    return list(session.scalars(wanted))
 
 
 def unfinished_jobs(session: Session) -> int:
@@ -167,6 +185,19 @@ def record_outcomes(session: Session, job_id: UUID, outcomes: Sequence[ItemOutco
             for one in outcomes
         ]
         session.connection().execute(noting, rows)
+
+
+def add_deadly_file(session: Session, sha256: str) -> None:
+    """Note that a file has ended its process twice."""
+    session.merge(DeadlyFile(sha256=sha256, found_at=now()))
+
+
+def deadly_files(session: Session, hashes: Collection[str]) -> set[str]:
+    """Return which of these files have ended their processes of late."""
+    wanted = select(DeadlyFile.sha256).where(
+        DeadlyFile.sha256.in_(hashes), DeadlyFile.found_at > now() - DEADLY_FOR
+    )
+    return set(session.scalars(wanted))
 
 
 def job_progress(session: Session, job_id: UUID) -> tuple[int, int]:

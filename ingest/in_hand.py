@@ -1,0 +1,69 @@
+"""The files of a batch on their way to the encoders, a few at a time, noted before they are read.
+
+A decoder or an encoder that crashes, or that takes all memory, ends the process without a word. The
+next one reads what was in hand one by one; a file that ends that process too is refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from uuid import UUID
+
+from attribution.catalog import queries
+from attribution.catalog.models import artwork_id
+from attribution.services import Services, Stores
+from ingest.lease import Lease
+from ingest.listing import source_item
+from ingest.reading import DEADLY, DECODERS, Prepared, Work, hash_of, prepare
+
+
+def prepared(services: Services, lease: Lease, *, reinstate: bool) -> Iterator[list[Prepared]]:
+    """Yield the pending files of a batch, a few at a time, preparing the next few ahead.
+
+    Files that were in hand when a process died come one by one, and nothing is prepared ahead:
+    should one of them end this process too, it is known which.
+    """
+    job_id, number = lease.key
+    with services.sessions() as session:
+        batch = queries.batch_by_key(session, (job_id, number))
+    with ThreadPoolExecutor(DECODERS) as decoders, ThreadPoolExecutor(1) as ahead:
+
+        def one(first: int) -> list[Prepared]:
+            works = _pending(services, job_id, first=first, stop=batch.begun, limit=1)
+            for work in works:
+                lease.hold(begun=batch.begun, alone=work.position)
+            return prepare(services, decoders, works, reinstate=reinstate)
+
+        def several(first: int) -> list[Prepared]:
+            size = services.settings.batch_size
+            works = _pending(services, job_id, first=first, stop=batch.stop, limit=size)
+            if works:
+                lease.hold(begun=works[-1].position + 1)
+            return prepare(services, decoders, works, reinstate=reinstate)
+
+        if batch.alone is not None:
+            _refuse_unread(services, job_id, batch.alone)
+        first = batch.first
+        while few := one(first):
+            yield few
+            first = few[-1].work.position + 1
+        following = ahead.submit(several, first)
+        while few := following.result():
+            following = ahead.submit(several, few[-1].work.position + 1)
+            yield few
+
+
+def _pending(services: Stores, job_id: UUID, *, first: int, stop: int, limit: int) -> list[Work]:
+    with services.sessions() as session:
+        rows = queries.pending_items(session, job_id, first=first, stop=stop, limit=limit)
+    return [Work(row.position, source_item(row), job_id, row.sha256) for row in rows]
+
+
+def _refuse_unread(services: Stores, job_id: UUID, position: int) -> None:
+    """Have a file refused that was alone in hand when its process ended, here and in other jobs."""
+    for work in _pending(services, job_id, first=position, stop=position + 1, limit=1):
+        if sha256 := hash_of(work, services.limits):
+            with services.sessions.begin() as session:
+                queries.add_deadly_file(session, sha256)
+                queries.mark_failed(session, [artwork_id(sha256)], DEADLY)

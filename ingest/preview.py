@@ -1,0 +1,79 @@
+"""What a job would do, said before anything is written: `lawful ingest --dry-run`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import islice
+from uuid import UUID
+
+from attribution.catalog import queries
+from attribution.catalog.models import Outcome
+from attribution.services import Stores
+from ingest.corrections import ASKED, FREER, divided, shown
+from ingest.reading import DECODERS, Prepared, Work, prepare
+from ingest.sources import Source
+from ingest.summary import FileOutcome, Summary
+
+WITHDRAWS = "its source takes back the consent to be found: it would be withdrawn"
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a job may do beyond the rule."""
+
+    reinstate: bool = False
+    allow_freer: bool = False
+
+
+def preview(stores: Stores, items: Source, options: Options = Options()) -> Summary:
+    """Read and check every file as a job would, and write nothing.
+
+    The artist of every file is in its outcome, and what would be corrected, field by field.
+    """
+    outcomes: list[FileOutcome] = []
+    seen: dict[str, str] = {}
+    with ThreadPoolExecutor(DECODERS) as decoders:
+        while chunk := list(islice(items, stores.settings.batch_size)):
+            works = [Work(position, item) for position, item in enumerate(chunk)]
+            ready = prepare(stores, decoders, works, reinstate=options.reinstate)
+            by_hand = _by_hand(stores, ready)
+            outcomes += [_preview_one(done, seen, by_hand, options) for done in ready]
+    artists = {one.artist for one in outcomes} - {""}
+    return Summary(job=None, artists=len(artists), items=outcomes, remarks=items.remarks)
+
+
+def _by_hand(stores: Stores, ready: Sequence[Prepared]) -> Mapping[UUID, set[str]]:
+    with stores.sessions() as session:
+        return queries.corrected_by_hand(session, [done.known.id for done in ready if done.known])
+
+
+def _preview_one(
+    done: Prepared, seen: dict[str, str], by_hand: Mapping[UUID, set[str]], options: Options
+) -> FileOutcome:
+    """Say what would become of a file; `seen` holds the artist of every work so far."""
+    path, item = str(done.work.item.path), done.work.item
+    is_own = done.known is not None and done.known.artist.name == done.artist
+    if done.refused is not None:
+        withdraws = is_own and "index" not in item.consent
+        reason = WITHDRAWS if withdraws else done.refused
+        return FileOutcome(path, Outcome.REFUSED, reason, done.artist)
+    sha256 = done.image.facts.sha256 if done.image else done.known.sha256 if done.known else ""
+    first = done.known.artist.name if done.known else seen.get(sha256)
+    is_repeated, seen[sha256] = sha256 in seen, first or done.artist
+    if first is None:
+        return FileOutcome(path, Outcome.ADDED, artist=done.artist)
+    if first != done.artist:
+        reason = f"the same file is registered under {first}"
+        return FileOutcome(path, Outcome.CONFLICT, reason, done.artist)
+    if is_repeated or done.known is None:
+        return FileOutcome(path, Outcome.REPEATED, artist=done.artist)
+    row = done.known
+    followed, asked = divided(
+        row, item.corrections, by_hand.get(row.id, set()), allow_freer=options.allow_freer
+    )
+    said = [shown(followed, row)] if followed else []
+    said += [f"{ASKED} ({shown(asked, row)}); {FREER}"] if asked else []
+    became = Outcome.CORRECTED if followed else Outcome.KNOWN
+    return FileOutcome(path, became, "; ".join(said) or None, done.artist)

@@ -1,0 +1,163 @@
+"""Files that end the process that reads them: found one by one, refused, and the rest goes on."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from attribution.catalog import queries
+from attribution.catalog.database import Database
+from attribution.catalog.models import JobStatus
+from attribution.config import Settings
+from attribution.services import Services, open_services
+from ingest import pipeline
+from ingest.listing import plan
+from ingest.sources import read_source
+from ingest.summary import Summary, summarise
+from tests.portfolios import finish, ingest, picture, portfolio, wait_until
+
+WORKS = 9
+KILLED = -9
+
+# Whatever looks at a picture 77 wide is killed, as for want of memory.
+DEADLY = """
+import os, signal, sys
+from pathlib import Path
+from attribution.config import Settings
+from attribution.services import open_services
+from ingest import in_hand, pipeline, reading
+
+def die(image):
+    if image.width == 77:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+def decode(data, limits, real=reading.read_image):
+    image = real(data, limits)
+    die(image.rgb)
+    return image
+
+class Encoder:
+    def __init__(self, real):
+        self.real, self.info = real, real.info
+    def encode(self, images):
+        for image in images:
+            die(image)
+        return self.real.encode(images)
+
+home, url, part = sys.argv[1:4]
+settings = Settings(
+    home=Path(home), database_url=url, profile="stub", batch_size=4, job_lease_s=1
+)
+if part == "decoder":
+    reading.read_image = decode
+"""
+IN_PROCESS = """
+from tests.portfolios import ingest
+with open_services(settings) as services:
+    if part == "encoder":
+        object.__setattr__(services, "encoders", (Encoder(services.encoders[0]),))
+    ingest(services, Path(sys.argv[4]))
+"""
+AS_WORKER = """
+from uuid import UUID
+from attribution.catalog import queries
+with open_services(settings) as services:
+    object.__setattr__(services, "encoders", (Encoder(services.encoders[0]),))
+    pipeline.run_batch(services, (UUID(sys.argv[4]), 1), stopping=lambda: False)
+"""
+
+
+def run(script: str, *arguments: object) -> int:
+    """Run a process that a picture may end; return its exit code."""
+    command = [sys.executable, "-c", DEADLY + script, *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode in {0, KILLED}, done.stderr
+    return done.returncode
+
+
+def poisoned(folder: Path) -> Path:
+    """Write a portfolio with one picture that is deadly."""
+    source = portfolio(folder, artists=1, works=WORKS)
+    picture(5, side=77).save(source / "artist-0" / "work-3-deadly.png")
+    return source
+
+
+def only_one_refused(summary: Summary) -> None:
+    """State that the deadly file was refused and nothing else."""
+    (refused,) = [item for item in summary.items if item.reason]
+    assert refused.path.endswith("deadly.png")
+    assert "it ended the process that read it, twice" in (refused.reason or "")
+    assert (summary.added + summary.known, summary.refused) == (WORKS, 1)
+
+
+@pytest.mark.parametrize("part", ["decoder", "encoder"])
+def test_in_process(tmp_path: Path, database: Database, database_url: str, part: str) -> None:
+    """The third `lawful ingest` gets to the end, and so does every one from then on."""
+    del database  # its tables are there
+    source = poisoned(tmp_path / "p")
+    arguments = (tmp_path / "home", database_url, part, source)
+
+    assert [run(IN_PROCESS, *arguments) for _ in range(3)] == [KILLED, KILLED, 0]
+
+    settings = Settings(home=tmp_path / "home", database_url=database_url, profile="stub")
+    with open_services(settings) as services:
+        only_one_refused(ingest(services, source))
+        with services.sessions() as session:
+            assert queries.open_batches(session) == []
+            jobs = queries.list_jobs(session).items
+        assert {job.status for job in jobs} == {JobStatus.DONE}
+        for job in jobs:
+            only_one_refused(summarise(services, job.id))
+
+
+def swept(services: Services, job_id: object) -> bool:
+    """Void the lease of a worker that is gone, once it has run out."""
+    with services.sessions.begin() as session:
+        return (job_id, 1) in queries.sweep(session)
+
+
+def test_as_worker(tmp_path: Path, database: Database, database_url: str) -> None:
+    """The worker that takes over from the second one that died refuses the file."""
+    del database
+    settings = Settings(home=tmp_path / "home", database_url=database_url, profile="stub")
+    with open_services(settings) as services:
+        job_id = plan(services, "p", read_source(poisoned(tmp_path / "p")), staged=True)
+    for _ in range(2):
+        assert run(AS_WORKER, tmp_path / "home", database_url, "encoder", job_id) == KILLED
+        with open_services(settings) as services:
+            wait_until(lambda opened=services: swept(opened, job_id))  # type: ignore[misc]
+
+    assert run(AS_WORKER, tmp_path / "home", database_url, "encoder", job_id) == 0
+    with open_services(settings) as services:
+        only_one_refused(summarise(services, job_id))
+
+
+def test_kills_that_let_it_get_on_bury_nothing(tmp_path: Path) -> None:
+    """A process that dies again and again, each time behind a few more files, gets to the end."""
+    settings = Settings(home=tmp_path / "home", profile="stub", batch_size=2)
+    with open_services(settings) as services:
+        source = portfolio(tmp_path / "p", artists=1, works=20)
+        job_id = plan(services, "p", read_source(source), staged=False)
+        for _ in range(8):
+            dies_behind_a_few(services, job_id)
+            with services.sessions.begin() as session:
+                queries.release_all(session)
+
+        summary = finish(services, job_id)
+        assert (summary.added, summary.refused) == (20, 0)
+
+
+def dies_behind_a_few(services: Services, job_id: object) -> None:
+    """Run a batch to its next files and end without a word."""
+
+    class Gone(BaseException):
+        """The process is gone."""
+
+    def gone() -> bool:
+        raise Gone
+
+    with pytest.raises(Gone):
+        pipeline.run_batch(services, (job_id, 1), stopping=gone)  # type: ignore[arg-type]

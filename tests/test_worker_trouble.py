@@ -1,0 +1,176 @@
+"""A process that cannot begin with a batch: noted on it, counted, and told to who asks."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from api.programs import Program, running
+from attribution.catalog import queries
+from attribution.catalog.models import BatchStatus, JobStatus
+from attribution.catalog.queries.batches import MOST_ATTEMPTS
+from attribution.config import Settings
+from attribution.errors import BackendUnavailable, LawfulError, ProfileMismatch
+from attribution.services import Services, Stores, open_services, open_stores
+from ingest.application import make_app
+from ingest.dispatch import RUN_BATCH, send
+from ingest.jobs import open_queue
+from ingest.listing import plan
+from ingest.sources import read_source
+from ingest.tasks import register
+from tests.portfolios import portfolio, wait_until
+
+
+class Unopened:
+    """A process that has the catalogue, and cannot open the rest."""
+
+    def __init__(self, stores: Stores, error: Exception) -> None:
+        self._stores, self._error = stores, error
+
+    def stores(self) -> Stores:
+        """Return the catalogue."""
+        return self._stores
+
+    def services(self) -> Services:
+        """Fail."""
+        raise self._error
+
+
+@pytest.fixture
+def job(tmp_path: Path, database: object, database_url: str) -> tuple[Settings, UUID]:
+    """Give a job that waits, on each engine."""
+    del database  # its tables are there
+    settings = Settings(home=tmp_path / "home", database_url=database_url, profile="stub")
+    with open_stores(settings) as stores:
+        source = read_source(portfolio(tmp_path / "p", artists=1))
+        return settings, plan(stores, "p", source, staged=False)
+
+
+def try_once(stores: Stores, job_id: UUID, error: Exception) -> None:
+    """Have a process that cannot begin take the batch."""
+    app = make_app(stores.settings)
+    register(
+        app,
+        Unopened(stores, error),
+        stopping=lambda: False,
+        submit=lambda _: None,
+        draw=lambda _: None,
+    )
+    with pytest.raises(type(error)):
+        app.tasks[RUN_BATCH].delay(str(job_id), 1)
+
+
+def state(stores: Stores, job_id: UUID) -> tuple[BatchStatus, int, str | None]:
+    """Return how the batch stands."""
+    with stores.sessions() as session:
+        batch = queries.batch_by_key(session, (job_id, 1))
+    return batch.status, batch.attempts, batch.error
+
+
+@pytest.mark.parametrize(
+    "error", [ProfileMismatch("made with profile 'starter'"), ImportError("no module 'x'")]
+)
+def test_an_error_before_the_lease(job: tuple[Settings, UUID], error: Exception) -> None:
+    """It is on the batch, counts as a try, and after a few the job has failed with it."""
+    settings, job_id = job
+    with open_stores(settings) as stores:
+        try_once(stores, job_id, error)
+        status, attempts, said = state(stores, job_id)
+        assert (status, attempts) == (BatchStatus.QUEUED, 1)
+        assert said
+        assert str(error) in said
+        with stores.sessions.begin() as session:
+            assert queries.trouble_of(session, job_id) == said
+            assert queries.sweep(session) == [(job_id, 1)]  # another process may do better
+        for _ in range(MOST_ATTEMPTS - 1):
+            try_once(stores, job_id, error)
+        with stores.sessions() as session:
+            (failed,) = queries.list_jobs(session, status=JobStatus.FAILED).items
+    assert failed.error == said
+
+
+def test_an_outage_before_the_lease(job: tuple[Settings, UUID]) -> None:
+    """It is noted and counts for nothing."""
+    settings, job_id = job
+    with open_stores(settings) as stores:
+        for _ in range(2 * MOST_ATTEMPTS):
+            try_once(stores, job_id, BackendUnavailable("the index is away"))
+        assert state(stores, job_id) == (BatchStatus.QUEUED, 0, "the index is away")
+
+
+def test_a_command_that_cannot_open(job: tuple[Settings, UUID]) -> None:
+    """What an earlier one left is not waited for in silence: it fails with what is wrong."""
+    settings, job_id = job
+    wrong = settings.model_copy(update={"profile": "nowhere"})
+    for _ in range(MOST_ATTEMPTS):
+        with pytest.raises(LawfulError, match="nowhere"), open_queue(wrong):
+            pass
+    with open_stores(settings) as stores, stores.sessions() as session:
+        failed = queries.job_by_id(session, job_id)
+    assert failed.status is JobStatus.FAILED
+    assert "nowhere" in (failed.error or "")
+
+
+def lawful(environment: Mapping[str, str], *words: str) -> tuple[int, Any]:
+    """Run a command; return its exit code and answer."""
+    command = [sys.executable, "-m", "api.cli", *words]
+    done = subprocess.run(
+        command, env=os.environ | environment, capture_output=True, text=True, check=False
+    )
+    return done.returncode, json.loads(done.stdout) if done.stdout else done.stderr
+
+
+def test_a_worker_says_so(tmp_path: Path, redis_url: str) -> None:
+    """Its check is red with the reason; the job fails with it, and nothing runs for ever."""
+    home = tmp_path / "home"
+    environment = {
+        "LAWFUL_HOME": str(home),
+        "LAWFUL_BROKER_URL": redis_url,
+        "LAWFUL_PROFILE": "nowhere",
+    }
+    settings = Settings(home=home, broker_url=redis_url, profile="stub")
+    with open_services(settings):
+        pass
+    worker = Program(
+        name="worker",
+        command=[sys.executable, "-m", "api.cli", "worker", "--queues", "encode"],
+        environment=environment,
+        log=tmp_path / "worker.log",
+        is_ready=lambda program: " ready." in program.said(),
+    )
+    with running(worker), open_stores(settings) as stores:
+        code, answer = lawful(environment, "worker", "--check")
+        assert (code, answer["ready"]) == (0, True), answer
+        job_id = plan(stores, "p", read_source(portfolio(tmp_path / "p")), staged=True)
+
+        def swept() -> bool:
+            with stores.sessions.begin() as session:
+                keys = queries.sweep(session)
+            send(make_app(settings), stores.sessions, keys)
+            return state(stores, job_id)[0] is BatchStatus.DEAD
+
+        wait_until(swept)
+        code, answer = lawful(environment, "worker", "--check")
+        assert (code, answer["ready"]) == (1, False)
+        assert answer["checks"]["database"] == "ok"
+        assert "nowhere" in answer["checks"]["models"]
+        _, listed = lawful(environment, "jobs", "list", "--failed", "--json")
+    assert "nowhere" in listed["jobs"][0]["error"]
+    assert "Traceback" not in worker.said()
+
+
+def test_no_worker_no_answer(tmp_path: Path, redis_url: str) -> None:
+    """A worker that is not there is not ready."""
+    code, said = lawful(
+        {"LAWFUL_HOME": str(tmp_path), "LAWFUL_BROKER_URL": redis_url}, "worker", "--check"
+    )
+    assert code == 1
+    assert "no worker celery@" in said
