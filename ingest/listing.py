@@ -109,7 +109,7 @@ def listed(
     """Yield the files of a source in chunks, their bytes in the store where they are `staged`."""
 
     def stage(item: SourceItem) -> Listed:
-        if item.refused is not None:
+        if _is_lost(item):
             return Listed(item, shown(item.path), refused=item.refused)
         return _stage(stores, job_id, item, shown(item.path), patiently)
 
@@ -117,13 +117,21 @@ def listed(
     with ThreadPoolExecutor(STAGERS) as stagers:
         while chunk := list(islice(rest, CHUNK)):
             if not staged:
-                yield [Listed(item, shown(item.path), refused=item.refused) for item in chunk]
+                yield [
+                    Listed(item, shown(item.path), refused=item.refused if _is_lost(item) else None)
+                    for item in chunk
+                ]
                 continue
             try:
                 yield list(stagers.map(stage, chunk))
             except BaseException:
                 patiently.ending.set()  # or the threads would wait on
                 raise
+
+
+def _is_lost(item: SourceItem) -> bool:
+    """Tell whether an item is refused for good: a no in it may be about a work that is known."""
+    return item.refused is not None and not item.denials
 
 
 def record(session: Session, job_id: UUID, files: Sequence[Listed], *, start: int) -> None:
@@ -177,7 +185,7 @@ def _row(one: Listed) -> NewItem:
     details: dict[str, Any] = {
         name: value
         for name, value in vars(one.item).items()
-        if name not in {"path", "artist", "refused"}
+        if name not in {"path", "artist"} and value is not None
     }
     return NewItem(
         path=_kept(one.shown), artist=one.item.artist, details=details, sha256=one.sha256

@@ -26,9 +26,12 @@ def make_item(
 ) -> SourceItem:
     """Make the item of a file; `folder` names its artist where neither option nor row does.
 
-    A refused item keeps every no of its row.
+    An item that is refused for its row keeps every no of it. One that is refused for its path says
+    nothing: its file must not be read.
     """
     title = one_line(path.stem) or "untitled"
+    if refused:
+        return SourceItem(path, _name(row, artist, folder), title, refused=refused)
     name = ""
     try:
         name = _artist(artist or cells.text(row.values, "artist") or folder or "")
@@ -45,7 +48,7 @@ def make_item(
             source=cells.text(row.values, "source"),
             consent=cells.consent(row.values, granted),
             said=_said(row.values),
-            refused=refused or row.refused,
+            refused=row.refused,
         )
     except BadInput as error:
         denied = [one for one in PURPOSES if cells.denies(row.values.get(f"consent_{one}"))]
@@ -55,8 +58,16 @@ def make_item(
             title,
             consent=tuple(one for one in granted if one not in denied),
             said=tuple(f"consent_{one}" for one in denied),
-            refused=refused or row.refused or str(error),
+            refused=row.refused or str(error),
         )
+
+
+def _name(row: Row, artist: str | None, folder: str | None) -> str:
+    """Return the artist of a refused item; empty where there is none."""
+    try:
+        return _artist(artist or cells.text(row.values, "artist") or folder or "")
+    except BadInput:
+        return ""
 
 
 def _artist(name: str) -> str:
