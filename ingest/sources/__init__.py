@@ -23,6 +23,7 @@ import json
 import os
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import chain
 from numbers import Number
@@ -32,6 +33,7 @@ from typing import Any
 from attribution.catalog.models import PURPOSES
 from attribution.catalog.names import tidy
 from attribution.errors import BadInput, NotFound
+from ingest.sources.formulas import unquote
 
 METADATA = ("metadata.jsonl", "metadata.csv")
 MANIFESTS = (".csv", ".jsonl", ".parquet")
@@ -228,6 +230,7 @@ def _item(
             caption=_text(values, "caption"),
             tags=_tags(values),
             year=_year(values),
+            dated=_text(values, "dated"),
             licence=_text(values, "licence", "license"),
             source=_text(values, "source"),
             consent=_consent(values, granted),
@@ -292,7 +295,10 @@ def _is_encodable(name: str) -> bool:
 def _csv(table: Path, shown: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
     with table.open(encoding="utf-8-sig", newline="") as file:
         for row in (reader := csv.DictReader(file)):
-            yield f"{shown}, line {reader.line_num}", row
+            cells = {
+                name: unquote(cell) if isinstance(cell, str) else cell for name, cell in row.items()
+            }
+            yield f"{shown}, line {reader.line_num}", cells
 
 
 def _json_lines(table: Path, shown: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -350,6 +356,7 @@ def _said_of(values: Mapping[str, Any]) -> tuple[str, ...]:
         "caption": _text(values, "caption"),
         "tags": _tags(values),
         "year": _year(values) is not None,
+        "dated": _text(values, "dated"),
         "licence": _text(values, "licence", "license"),
         "source": _text(values, "source"),
     } | {f"consent_{purpose}": _text(values, f"consent_{purpose}") for purpose in PURPOSES}
@@ -358,6 +365,9 @@ def _said_of(values: Mapping[str, Any]) -> tuple[str, ...]:
 
 def _tags(values: Mapping[str, Any]) -> tuple[str, ...]:
     value = values.get("tags")
+    if isinstance(value, str) and value.startswith("["):
+        with suppress(ValueError):  # a list in a cell, where a tag holds a comma
+            value = json.loads(value)
     parts = value if isinstance(value, list) else (_said("tags", value) or "").split(",")
     return tuple(text for part in parts if (text := _said("tags", part)))
 
