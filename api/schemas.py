@@ -123,7 +123,7 @@ class ArtworkOut(BaseModel):
             reason=row.reason,
             consent=list(row.consent),
             sha256=row.sha256,
-            path_seen=seen and seen.path,
+            path_seen=seen.path if seen else None,
             facts=row.facts,
             rights=row.rights,
             created_at=row.created_at,

@@ -22,10 +22,10 @@ import numpy as np
 from attribution import voting
 from attribution.classifier import Statistics, fit
 from attribution.encoders.profiles import fingerprint, load_encoders
-from attribution.encoders.starter.works import partition, read_works
 from attribution.images import hamming, read_image_file
 from attribution.index import open_index
 from attribution.types import Point, Probe, Vote
+from ingest.lessons import read_starter_works
 
 SEEDS = 5
 BATCH = 32
@@ -65,7 +65,7 @@ def main() -> None:
 def embed(data: Path, half: str, profile: str) -> Works:
     """Encode the works of one half of the artists, one of each group of near-duplicates."""
     images, artists, hashes = [], [], []
-    for work in read_works(data, partition()[half]):
+    for work in read_starter_works(data, half)[0]:
         image = read_image_file(work.path)
         if all(hamming(image.facts.phash, other) > NEAR_BITS for other in hashes):
             hashes.append(image.facts.phash)

@@ -17,13 +17,13 @@ from PIL import Image, ImageDraw, ImageOps
 
 from attribution.copies.observed import Observed
 from attribution.encoders.profiles import load_encoders
-from attribution.encoders.starter.works import partition, read_works
 from attribution.evaluation.copies import Copies, choose, measure
 from attribution.evaluation.lane import CatalogueLane, open_lane
 from attribution.evaluation.works import Ints, Labelled, Works, embed
 from attribution.images import read_image_file
 from attribution.ports import Encoder
 from attribution.types import CopyKind
+from ingest.lessons import read_starter_works
 
 TILE = 130
 ACROSS = 6
@@ -62,9 +62,8 @@ def main() -> None:
 
 def read(data: Path, encoders: Sequence[Encoder]) -> Works:
     """Read and encode the works of the artists that nothing was tuned on."""
-    items = [
-        Labelled(work.path, work.artist) for work in read_works(data, partition()["evaluation"])
-    ]
+    works, _ = read_starter_works(data, "evaluation")
+    items = [Labelled(work.path, work.artist) for work in works]
     return embed(items, encoders, progress)
 
 

@@ -27,12 +27,13 @@ from attribution.encoders.profiles import STARTER
 from attribution.generation.diffusion import DiffusionGenerator
 from attribution.generation.pipelines import PipelineSpec
 from attribution.generation.starter.finetuning import finetune
-from attribution.generation.starter.works import Lesson, of_artist, read_lessons
+from attribution.generation.starter.works import Lesson, of_artist
 from attribution.images import read_image
 from attribution.ports import Generator
 from attribution.services import Services, open_services
 from attribution.types import ImageRequest
 from ingest.jobs import job_queue
+from ingest.lessons import read_lessons
 from ingest.sources import read_source
 
 MOST_WORKS = 10  # of a new artist
@@ -59,7 +60,7 @@ def main() -> None:
     parser.add_argument("--tune-steps", type=int, default=150)
     chosen = parser.parse_args()
     portfolio = examples_folder() / "portfolio"
-    lessons = read_lessons(portfolio)
+    lessons, _ = read_lessons(portfolio)
     artists = list(dict.fromkeys(one.artist for one in lessons))
     new = newcomers(chosen.data, artists, chosen.tuned) if chosen.data else {}
     with TemporaryDirectory() as home, open_services(own_settings(Path(home))) as services:
@@ -104,7 +105,7 @@ def main() -> None:
 def newcomers(data: Path, known: Sequence[str], count: int) -> dict[str, list[Lesson]]:
     """Return the first artists of a folder whom the generator never saw, with ten works each."""
     found: dict[str, list[Lesson]] = {}
-    for lesson in read_lessons(data):
+    for lesson in read_lessons(data)[0]:
         if lesson.artist not in known:
             found.setdefault(lesson.artist, []).append(lesson)
     enough = {name: works for name, works in found.items() if len(works) >= MOST_WORKS}

@@ -16,8 +16,9 @@ import numpy as np
 
 from attribution.encoders.clip import ClipEncoder
 from attribution.encoders.profiles import fingerprint, load_encoders
-from attribution.encoders.starter.works import Work, partition, read_works
+from attribution.encoders.starter.works import Work
 from attribution.images import read_image_file
+from ingest.lessons import read_starter_works
 
 BATCH = 32
 FEWEST, MOST = 5, 100  # works of a tag that is asked for
@@ -31,7 +32,7 @@ def main() -> None:
     parser.add_argument("--half", default="evaluation", choices=("train", "evaluation"))
     parser.add_argument("--profile", default="starter")
     chosen = parser.parse_args()
-    works = read_works(chosen.data, partition()[chosen.half])
+    works, _ = read_starter_works(chosen.data, chosen.half)
     encoders = load_encoders(chosen.profile, device="cpu")
     print(f"{len(works)} works, profile {chosen.profile} {fingerprint(encoders)[:12]}")
     encoder = next(encoder for encoder in encoders if isinstance(encoder, ClipEncoder))

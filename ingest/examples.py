@@ -32,13 +32,13 @@ from attribution.ports import Encoder
 from attribution.services import Stores
 from attribution.training.cache import CACHE, Cache, Encoded
 from ingest.datasets import DatasetOptions, is_dataset, read_dataset
+from ingest.lessons import SAYS_NO, UNUSABLE, why_not
 from ingest.sources import GRANTED_BY_DEFAULT, read_source
 
 log = logging.getLogger(__name__)
 
 CATALOGUE = "catalogue"
 PAGE = 1_000  # rows of the catalogue at a time
-NO_IMAGE, SAYS_NO = "no usable image", "says no to training"
 WITHDRAWN, CLOSED = "withdrawn here", "by an artist who has withdrawn here"
 NOT_GRANTED, NO_VECTORS = "consent does not grant training", "no kept vectors"
 TWICE = "the same file twice"
@@ -139,10 +139,8 @@ def _sources(
             yield _Source(picture.artist, partial(bytes, picture.data))
         return
     for item in read_source(Path(data), granted=(*GRANTED_BY_DEFAULT, "train")):
-        if item.refused is not None:
-            basket.left_out[NO_IMAGE] += 1
-        elif "train" not in item.consent:
-            basket.left_out[SAYS_NO] += 1
+        if (because := why_not(item)) is not None:
+            basket.left_out[because] += 1
         else:
             yield _Source(item.artist, partial(read_file, item.path, stores.limits))
 
@@ -168,7 +166,7 @@ def _take(
                 fresh.append(read_image(data, stores.limits))
             artists[sha256] = source.artist
         except (BadImage, NotFound):
-            basket.left_out[NO_IMAGE] += 1
+            basket.left_out[UNUSABLE] += 1
     _encode(encoders, fresh, cache)
     with stores.sessions() as session:
         gone = queries.artworks_by_sha256(session, artists, status=ArtworkStatus.WITHDRAWN)
@@ -177,7 +175,7 @@ def _take(
     for sha256, artist in artists.items():
         file = cache.get(sha256)
         if file is None:
-            basket.left_out[NO_IMAGE] += 1
+            basket.left_out[UNUSABLE] += 1
         elif file.forbidden:
             basket.left_out[SAYS_NO] += 1
         elif sha256 in withdrawn:

@@ -16,9 +16,10 @@ from attribution.generation.pipelines import PipelineSpec
 from attribution.generation.starter import tower
 from attribution.generation.starter.finetuning import finetune
 from attribution.generation.starter.training import train_generator
-from attribution.generation.starter.works import of_artist, read_lessons
+from attribution.generation.starter.works import of_artist
 from attribution.images import read_image_file
 from attribution.types import ImageRequest
+from ingest.lessons import read_lessons
 
 EXAMPLES = Path(__file__).parent.parent / "examples" / "portfolio"
 BUNDLED = STARTER / "generator"
@@ -122,8 +123,8 @@ def test_words_decide_what_it_draws() -> None:
 def test_it_can_be_trained_and_tuned(few: Path, tmp_path: Path) -> None:
     """A few steps write a pipeline and a LoRA that load, and nothing beside them."""
     out, lora = tmp_path / "new" / "generator", tmp_path / "hand.safetensors"
-    train_generator(few, STARTER, out, steps=2, seed=1, progress=silent)
-    lessons = of_artist(read_lessons(few), str(rows(few)[0]["artist"]))
+    train_generator(read_lessons(few)[0], STARTER, out, steps=2, seed=1, progress=silent)
+    lessons = of_artist(read_lessons(few)[0], str(rows(few)[0]["artist"]))
     finetune(out, lessons, lora, steps=2, seed=1, progress=silent)
 
     assert len(json.loads((out / "training_set.json").read_text())["works"]) == 3
@@ -137,30 +138,37 @@ def test_it_can_be_trained_and_tuned(few: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changed", "says"),
     [
-        ({"consent_train": "no"}, "consent_train 'no'"),
-        ({"licence": "all rights reserved"}, "'all rights reserved'"),
+        ({"consent_train": "no"}, "says no to training"),
+        ({"licence": "all rights reserved"}, "neither its licence nor its consent lets it train"),
     ],
 )
 def test_who_says_no_trains_nothing(few: Path, changed: dict[str, object], says: str) -> None:
-    """One work without licence or consent ends the training before it begins, by name."""
+    """A work without licence or consent is left out, with the reason; without any it ends."""
     said = rows(few)
     said[1] |= changed
     write(few, said)
-    with pytest.raises(NotAllowed, match=str(said[1]["file_name"])) as caught:
+    lessons, left_out = read_lessons(few)
+    assert {one.path for one in lessons} == {few / str(said[n]["file_name"]) for n in (0, 2)}
+    assert left_out == {says: 1}
+
+    write(few, [row | changed for row in said])
+    with pytest.raises(NotAllowed, match=f"3 {says}"):
         read_lessons(few)
-    assert says in str(caught.value)
 
 
 def test_a_yes_outweighs_a_licence(few: Path) -> None:
     """With the artist's consent any licence may train."""
     write(few, [row | {"licence": "ours", "consent_train": "yes"} for row in rows(few)])
 
-    assert len(read_lessons(few)) == 3
+    assert len(read_lessons(few)[0]) == 3
 
 
-def test_unknown_artists_and_empty_folders_are_named(few: Path, tmp_path: Path) -> None:
-    """The error lists who is there; a folder without metadata is refused."""
+def test_unknown_artists_and_empty_folders_are_named(
+    few: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """The error lists who is there; a folder without works is refused."""
+    empty = tmp_path_factory.mktemp("empty")
     with pytest.raises(BadInput, match=r"no works by 'nobody' here; known: \w"):
-        of_artist(read_lessons(few), "nobody")
-    with pytest.raises(BadInput, match=r"metadata.jsonl is missing"):
-        read_lessons(tmp_path)
+        of_artist(read_lessons(few)[0], "nobody")
+    with pytest.raises(BadInput, match="has no works"):
+        read_lessons(empty)

@@ -34,7 +34,8 @@ from attribution.types import Matrix
 from attribution.withdrawal import withdraw
 from ingest.application import make_app
 from ingest.dispatch import TRAIN
-from ingest.examples import CLOSED, NO_IMAGE, NOT_GRANTED, SAYS_NO, TWICE, WITHDRAWN
+from ingest.examples import CLOSED, NOT_GRANTED, TWICE, WITHDRAWN
+from ingest.lessons import SAYS_NO, UNUSABLE
 from ingest.tasks import register
 from ingest.training import RUNS, Plan, train_classifier
 from tests.portfolios import ingest, picture
@@ -337,7 +338,7 @@ def test_a_folder_trains_without_a_collection(stores: Stores, tmp_path: Path) ->
 
     assert facts.named_by == "name"
     assert facts.artists == [f"artist-{one}" for one in range(ARTISTS)]
-    assert facts.left_out == {NO_IMAGE: 1, TWICE: 1, SAYS_NO: 1}
+    assert facts.left_out == {UNUSABLE: 1, TWICE: 1, SAYS_NO: 1}
 
 
 def test_what_was_withdrawn_never_trains(services: Services, tmp_path: Path) -> None:

@@ -94,7 +94,7 @@ def said(row: Row) -> dict[str, Any]:
     return {name: row[name] for name in (*READ, "licence_id", "status") if name != "file_name"}
 
 
-@pytest.mark.parametrize("kind", ["csv", "jsonl", "parquet"])
+@pytest.mark.parametrize("kind", FORMATS)
 def test_an_export_comes_back_without_loss(services: Services, tmp_path: Path, kind: str) -> None:
     """Every field, consent and name is the same in a new collection that has read the table."""
     table = tmp_path / "p" / f"works.{kind}"

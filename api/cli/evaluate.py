@@ -46,16 +46,19 @@ def evaluate(
 
     Splits the works by artist and lineage, hides a quarter of the artists, and compares the votes
     with three baselines: B0, an MLP with heads of artist codes; B1, neighbours on CLIP; B2,
-    logistic regression on CLIP. Your collection is neither read nor changed. The same seeds on the
+    logistic regression on CLIP. Works that say no, in a table or in their file, are left out. Your
+    collection is neither read nor changed. The same seeds on the
     same machine give the same figures. docs/evaluation.md says how to read them.
 
     Example: [bold]lawful evaluate ~/portfolios --out evaluation[/]
     """
-    from ingest.sources import read_source
+    from ingest.lessons import why_not
+    from ingest.sources import GRANTED_BY_DEFAULT, read_source
 
     if out is not None and out.exists() and not out.is_dir():
         raise BadInput(f"--out {out} is a file; name a folder")
-    items = [item for item in read_source(data) if item.refused is None]
+    items = list(read_source(data, granted=(*GRANTED_BY_DEFAULT, "train")))
+    usable = [item for item in items if why_not(item) is None and "index" in item.consent]
     with progress_bar(status_console()) as bar:
         task = bar.add_task("reading", total=None)
 
@@ -64,9 +67,12 @@ def evaluate(
 
         from attribution.evaluation.works import Labelled
 
-        labelled = [Labelled(item.path, item.artist) for item in items]
+        labelled = [Labelled(item.path, item.artist) for item in usable]
         altered = originals if copies else 0
-        report = _run(labelled, data, half, range(seeds), originals=altered, progress=progress)
+        refused = len(items) - len(usable)
+        report = _run(
+            labelled, data, half, range(seeds), refused, originals=altered, progress=progress
+        )
     if out is not None:
         _write(out, report)
     if as_json:
@@ -82,6 +88,7 @@ def _run(
     data: Path,
     half: str,
     seeds: range,
+    refused: int,
     *,
     originals: int,
     progress: Progress,
@@ -112,6 +119,7 @@ def _run(
         "artists": len(works.names),
         "lineages": len(set(works.group.tolist())),
         "unreadable": works.unreadable,
+        "refusing": refused + works.refusing,
         "shared": works.shared,
         "profile": settings.profile,
         "fingerprint": fingerprint(encoders),
@@ -145,6 +153,12 @@ def _show(console: Console, report: Report, out: Path | None) -> None:
         markup=False,
         soft_wrap=True,
     )
+    if left_out := data["refusing"] + data["unreadable"]:
+        console.print(
+            f"{left_out} left out: {data['refusing']} that say no or are refused by ingest, "
+            f"{data['unreadable']} that are no images",
+            markup=False,
+        )
     winners = best(report)
     table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column("mean, 95 % interval", no_wrap=True)

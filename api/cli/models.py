@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
@@ -73,7 +73,7 @@ def fetch(
 
 
 def train_starter(
-    data: Annotated[Path, typer.Argument(help="A folder with works and metadata.jsonl.")],
+    data: Annotated[Path, typer.Argument(help="A folder or manifest, as ingest takes it.")],
     out: Annotated[Path, typer.Option(help="Where the models go.")] = Path("starter"),
     clip_steps: Annotated[int | None, typer.Option(min=1, help="Steps of the CLIP.")] = None,
     vae_steps: Annotated[int | None, typer.Option(min=1, help="Steps of the VAE.")] = None,
@@ -96,6 +96,7 @@ def train_starter(
     from attribution.encoders.profiles import STARTER
     from attribution.encoders.starter import PARTS, Plan, train_starter
     from attribution.generation.starter.training import train_generator
+    from ingest.lessons import read_lessons, read_starter_works
 
     chosen = {"clip_steps": clip_steps, "vae_steps": vae_steps, "seed": seed}
     plan = Plan(**{name: value for name, value in chosen.items() if value is not None})
@@ -105,15 +106,18 @@ def train_starter(
     with _losses(("generator",) if generator else PARTS) as show:
         if generator:
             target = out / "generator"
+            lessons, left_out = read_lessons(data)
             train_generator(
-                data, STARTER, target, steps=generator_steps, seed=plan.seed, progress=show
+                lessons, STARTER, target, steps=generator_steps, seed=plan.seed, progress=show
             )
         else:
-            train_starter(data, out, plan=plan, parts=parts, progress=show)
+            works, left_out = read_starter_works(data)
+            train_starter(works, out, plan=plan, parts=parts, progress=show)
+    _say_left_out(left_out)
 
 
 def finetune(
-    data: Annotated[Path, typer.Argument(help="A folder with works and metadata.jsonl.")],
+    data: Annotated[Path, typer.Argument(help="A folder or manifest, as ingest takes it.")],
     artist: Annotated[str, typer.Option(help="Whose works; the name as the metadata has it.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="The file of the LoRA.")],
     steps: Annotated[int, typer.Option(min=1, max=100_000)] = 200,
@@ -127,16 +131,25 @@ def finetune(
     """
     from attribution.encoders.profiles import STARTER
     from attribution.generation.starter.finetuning import finetune as train
-    from attribution.generation.starter.works import of_artist, read_lessons
+    from attribution.generation.starter.works import of_artist
+    from ingest.lessons import read_lessons
 
     check_writable(out, "--out")
     if out.suffix != ".safetensors":
         raise BadInput(f"--out {out}: name a file that ends with .safetensors")
-    lessons = of_artist(read_lessons(data), artist)
+    lessons, left_out = read_lessons(data)
+    lessons = of_artist(lessons, artist)
     with _losses(("lora",)) as show:
         train(STARTER / "generator", lessons, out, steps=steps, seed=seed, progress=show)
     said = f"{out}: learned from {len(lessons)} works by {lessons[0].artist}"
     Console().print(plain(said), markup=False, soft_wrap=True)
+    _say_left_out(left_out)
+
+
+def _say_left_out(left_out: Mapping[str, int]) -> None:
+    """Say how many works were not learned from, and why."""
+    for reason, count in left_out.items():
+        Console().print(plain(f"  {count} left out: {reason}"), markup=False, soft_wrap=True)
 
 
 @contextmanager

@@ -47,6 +47,7 @@ class Works:
     sha256: tuple[str, ...]  # of the bytes
     pixel_sha256: tuple[str, ...]
     unreadable: int
+    refusing: int  # left out: files that say no to training, which the baselines are
     shared: int  # left out: near-duplicates of a work by another artist
 
     @property
@@ -80,16 +81,19 @@ def choose_half(items: Iterable[Labelled], data: Path, half: str) -> tuple[list[
 
 
 def embed(items: Sequence[Labelled], encoders: Sequence[Encoder], progress: Progress) -> Works:
-    """Read and encode files; those that are no images are counted and left out."""
+    """Read and encode files; what is no image, or says no to training, is counted and left out."""
     kept: list[Labelled] = []
+    refusing = 0
     facts, turned = [], []
     parts: dict[str, list[Matrix]] = {}
     for start in range(0, len(items), BATCH):
-        batch = [
+        read = [
             (item, image)
             for item in items[start : start + BATCH]
             if (image := _read(item.path)) is not None
         ]
+        batch = [pair for pair in read if "train" not in pair[1].facts.forbids]
+        refusing += len(read) - len(batch)
         kept += [item for item, _ in batch]
         facts += [image.facts for _, image in batch]
         turned += [_positions(image) for _, image in batch]
@@ -108,7 +112,8 @@ def embed(items: Sequence[Labelled], encoders: Sequence[Encoder], progress: Prog
         hashes=positions,
         sha256=tuple(one.sha256 for one in facts),
         pixel_sha256=tuple(one.pixel_sha256 for one in facts),
-        unreadable=len(items) - len(kept),
+        unreadable=len(items) - len(kept) - refusing,
+        refusing=refusing,
         shared=0,
     )
     return _one_artist_a_lineage(works)
@@ -142,6 +147,7 @@ def _one_artist_a_lineage(works: Works) -> Works:
         sha256=tuple(works.sha256[row] for row in rows),
         pixel_sha256=tuple(works.pixel_sha256[row] for row in rows),
         unreadable=works.unreadable,
+        refusing=works.refusing,
         shared=len(keep) - len(rows),
     )
 

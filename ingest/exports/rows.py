@@ -51,7 +51,7 @@ def _row(work: Artwork, seen: Seen | None, files: Files) -> Row:
             "rights": work.rights,
             "status": work.status.value,
             "reason": work.reason,
-            "path_seen": seen and seen.path,
+            "path_seen": seen.path if seen else None,
         }
     )
 

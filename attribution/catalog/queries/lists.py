@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Select, case, func, select, tuple_
@@ -83,7 +84,7 @@ def last_seen(session: Session, ids: Collection[UUID]) -> dict[UUID, Seen]:
     return {work: Seen(path, source) for work, path, source in session.execute(wanted)}
 
 
-def _these(wanted: Select, works: WorksWanted) -> Select:
+def _these(wanted: Select[Any], works: WorksWanted) -> Select[Any]:
     if works.artist_id is not None:
         wanted = wanted.where(Artwork.artist_id == works.artist_id)
     if works.status is not None:

@@ -8,9 +8,13 @@ Seeded and resumable: killed and started again, it goes on from its last checkpo
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from attribution.encoders.starter.works import Work
 
 PARTS = ("clip", "vae")
 
@@ -30,17 +34,15 @@ class Plan:
 
 
 def train_starter(
-    data: Path, out: Path, *, plan: Plan, parts: tuple[str, ...], progress: Progress
+    works: Sequence[Work], out: Path, *, plan: Plan, parts: tuple[str, ...], progress: Progress
 ) -> None:
-    """Train the starter models on the folder `data` (HF imagefolder) into the folder `out`.
+    """Train the starter models on some works into the folder `out`.
 
     `parts` names what to train, "clip", "vae" or both. Writes `clip/` (open_clip), `vae/`
     (diffusers), `curves-*.json` (losses) and, while it runs, `*.checkpoint.pt`.
     """
     from attribution.encoders.starter import clip, vae
-    from attribution.encoders.starter.works import training_works
 
-    works = training_works(data)
     out.mkdir(parents=True, exist_ok=True)
     for part in parts:
         train = {"clip": clip.train, "vae": vae.train}[part]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,14 +30,22 @@ def curve(losses: Sequence[float]) -> list[float]:
 
 
 class Checkpoint:
-    """The state of one run on disk, written beside and renamed: a kill never tears it."""
+    """The state of one run on disk, written next to it and renamed: a kill never tears it.
+
+    It is that of a run over the same works: a work that has said no since begins the run again.
+    """
 
     def __init__(
-        self, path: Path, model: torch.nn.Module, optimiser: torch.optim.Optimizer
+        self,
+        path: Path,
+        model: torch.nn.Module,
+        optimiser: torch.optim.Optimizer,
+        works: Sequence[object],
     ) -> None:
         self._path = path
         self._model = model
         self._optimiser = optimiser
+        self._works = sha256("\n".join(map(repr, works)).encode()).hexdigest()
 
     def load(self) -> list[float]:
         """Restore the last state; returns the losses so far, one a step."""
@@ -45,6 +54,8 @@ class Checkpoint:
         if not self._path.exists():
             return []
         state: dict[str, Any] = torch.load(self._path, weights_only=True)
+        if state.get("works") != self._works:
+            return []
         self._model.load_state_dict(state["model"])
         self._optimiser.load_state_dict(state["optimiser"])
         torch.set_rng_state(state["rng"])
@@ -61,6 +72,7 @@ class Checkpoint:
             "optimiser": self._optimiser.state_dict(),
             "rng": torch.get_rng_state(),
             "losses": losses,
+            "works": self._works,
         }
         torch.save(state, beside)
         beside.replace(self._path)

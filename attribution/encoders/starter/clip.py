@@ -71,7 +71,7 @@ def train(works: Sequence[Work], out: Path, *, plan: Plan, progress: Progress) -
     folder = out / "clip"
     write_configuration(folder)
     model, tokenizer, classifier = _build(folder)
-    features = _trunk_features(model, works, folder.parent / "clip-features.pt")
+    features = _trunk_features(model, works)
     _set_projection(model, features)
     lessons = _lessons(model, works, features, classifier)
     teacher = Teacher(lessons)
@@ -79,7 +79,7 @@ def train(works: Sequence[Work], out: Path, *, plan: Plan, progress: Progress) -
     _start_tower(model, tokenizer, teacher)
     tower = [p for name, p in model.named_parameters() if not name.startswith("visual")]
     optimiser = torch.optim.AdamW(tower, lr=RATE, weight_decay=0.05, betas=(0.9, 0.98))
-    checkpoint = Checkpoint(out / "clip.checkpoint.pt", model, optimiser)
+    checkpoint = Checkpoint(out / "clip.checkpoint.pt", model, optimiser, works)
     losses = checkpoint.load()
     for step in range(len(losses), plan.clip_steps):
         for group in optimiser.param_groups:
@@ -138,22 +138,15 @@ def _build(folder: Path) -> tuple[Any, Any, torch.Tensor]:
     return model, tokenizer, weights["_fc.weight"]
 
 
-def _trunk_features(model: Any, works: Sequence[Work], cache: Path) -> torch.Tensor:
+def _trunk_features(model: Any, works: Sequence[Work]) -> torch.Tensor:
     """Return the trunk's features of the works, shape (works, width)."""
     import torch
-    from PIL import Image
 
-    if cache.exists():
-        kept: torch.Tensor = torch.load(cache, weights_only=True)
-        return kept
-    rows = []
+    from attribution.images import read_image_file
+
     with torch.inference_mode():
-        for work in works:
-            with Image.open(work.path) as image:
-                rows.append(model.visual.trunk(_pixels(image.convert("RGB"))[None]))
-    features = torch.cat(rows)
-    torch.save(features, cache)
-    return features
+        rows = [model.visual.trunk(_pixels(read_image_file(work.path).rgb)[None]) for work in works]
+    return torch.cat(rows)
 
 
 def _pixels(image: Image) -> torch.Tensor:

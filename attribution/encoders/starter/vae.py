@@ -33,7 +33,7 @@ def train(works: Sequence[Work], out: Path, *, plan: Plan, progress: Progress) -
     pictures = [_picture(work.path) for work in works]
     model = build()
     optimiser = torch.optim.AdamW(model.parameters(), lr=PEAK_RATE, weight_decay=0.0)
-    checkpoint = Checkpoint(out / "vae.checkpoint.pt", model, optimiser)
+    checkpoint = Checkpoint(out / "vae.checkpoint.pt", model, optimiser, works)
     losses = checkpoint.load()
     for step in range(len(losses), plan.vae_steps):
         for group in optimiser.param_groups:
@@ -80,10 +80,11 @@ def _picture(path: Path) -> torch.Tensor:
     """Return pixels as uint8 of shape (3, height, width), at least SIDE on every side."""
     import numpy as np
     import torch
-    from PIL import Image, ImageOps
+    from PIL import ImageOps
 
-    with Image.open(path) as image:
-        rgb = image.convert("RGB")
+    from attribution.images import read_image_file
+
+    rgb = read_image_file(path).rgb
     if min(rgb.size) < SIDE:
         rgb = ImageOps.pad(rgb, (max(rgb.width, SIDE), max(rgb.height, SIDE)), color="white")
     return torch.from_numpy(np.array(rgb)).permute(2, 0, 1)
@@ -122,17 +123,14 @@ def _save(model: Any, pictures: Sequence[torch.Tensor], folder: Path) -> None:
 def write_statistics(works: Sequence[Work], folder: Path) -> None:
     """Measure the style descriptor's mean and deviation over the works; frozen with the model."""
     import torch
-    from PIL import Image
 
     from attribution.encoders import descriptors
     from attribution.encoders.profiles import STARTER_VAE_SIZE_PX
     from attribution.encoders.vae import STATISTICS_FILE, VaeEncoder, VaeSpec
+    from attribution.images import read_image_file
 
     encoder = VaeEncoder(VaeSpec(str(folder), size_px=STARTER_VAE_SIZE_PX), device="cpu")
-    rows = []
-    for work in works:
-        with Image.open(work.path) as image:
-            rows.append(descriptors.style(encoder.latents([image.convert("RGB")])))
+    rows = [descriptors.style(encoder.latents([read_image_file(work.path).rgb])) for work in works]
     table = torch.cat(rows)
     statistics = {
         "mean": [round(value, 5) for value in table.mean(0).tolist()],

@@ -8,8 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path, PurePosixPath
-
-from attribution.errors import BadInput
+from typing import Self
 
 
 @dataclass(frozen=True)
@@ -22,46 +21,16 @@ class Work:
     tags: tuple[str, ...]
     place: str  # the words of its file name and folders in the library that it came from
 
+    @classmethod
+    def of(cls, path: Path, artist: str, title: str, tags: Sequence[str], source: str) -> Self:
+        """Return a work; `source` is such as "a library: animals/mammals/wild_cat_01.svg"."""
+        place = PurePosixPath(source.rpartition(": ")[2])
+        words = " ".join(re.findall("[a-z]+", f"{place.stem} {place.parent}".lower()))
+        return cls(path, artist, title, tuple(tags), words)
+
 
 def partition() -> dict[str, list[str]]:
     """Return the folder names of the artists under "train" and "evaluation"."""
     text = (files("attribution.starter") / "partition.json").read_text(encoding="utf-8")
     parts = json.loads(text)
     return {"train": parts["train"], "evaluation": parts["evaluation"]}
-
-
-def read_works(data: Path, artists: Sequence[str]) -> list[Work]:
-    """Return the works of these artists in the folder's metadata.jsonl, in its order."""
-    metadata = data / "metadata.jsonl"
-    if not metadata.is_file():
-        raise BadInput(f"{metadata} is missing; give a folder with works and their metadata.jsonl")
-    wanted = set(artists)
-    works = []
-    for line in metadata.read_text(encoding="utf-8").splitlines():
-        row = json.loads(line)
-        artist = row["file_name"].split("/")[0]
-        if artist in wanted:
-            works.append(
-                Work(
-                    data / row["file_name"],
-                    artist,
-                    row["title"] or "",
-                    tuple(row["tags"]),
-                    _place(row.get("source") or ""),
-                )
-            )
-    return works
-
-
-def _place(source: str) -> str:
-    """Return "wild cat animals mammals" of "a library: animals/mammals/wild_cat_01.svg"."""
-    path = PurePosixPath(source.rpartition(": ")[2])
-    return " ".join(re.findall("[a-z]+", f"{path.stem} {path.parent}".lower()))
-
-
-def training_works(data: Path) -> list[Work]:
-    """Return the works of the training half; raises BadInput when there are none."""
-    works = read_works(data, partition()["train"])
-    if not works:
-        raise BadInput(f"{data} has no works of the artists in the training half")
-    return works

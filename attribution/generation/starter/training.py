@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from attribution.encoders.starter.checkpoint import EVERY, Checkpoint, curve, rate
 from attribution.generation.starter import tower
-from attribution.generation.starter.works import read_lessons, write_training_set
+from attribution.generation.starter.works import write_training_set
 
 if TYPE_CHECKING:
     import torch
@@ -31,17 +31,21 @@ TRAINING_SET_FILE = "training_set.json"
 
 
 def train_generator(
-    data: Path, starter: Path, out: Path, *, steps: int, seed: int, progress: Progress
+    lessons: Sequence[Lesson],
+    starter: Path,
+    out: Path,
+    *,
+    steps: int,
+    seed: int,
+    progress: Progress,
 ) -> None:
-    """Train on every work of the folder `data` into the pipeline folder `out`; resumable.
+    """Train on some works into the pipeline folder `out`; resumable.
 
-    `starter` holds the CLIP and the VAE whose text tower and latents it uses. Raises BadInput,
-    NotAllowed.
+    `starter` holds the CLIP and the VAE whose text tower and latents it uses.
     """
     import torch
 
     torch.manual_seed(seed)
-    lessons = read_lessons(data)
     out.mkdir(parents=True, exist_ok=True)
     tokens = tower.tokenizer(starter / "clip", out / "tokenizer")
     reader = tower.text_encoder(starter / "clip")
@@ -53,7 +57,7 @@ def train_generator(
     )
     optimiser = torch.optim.AdamW(model.parameters(), lr=PEAK_RATE, weight_decay=0.01)
     both = torch.nn.ModuleList([model, mean])
-    checkpoint = Checkpoint(out.parent / "generator.checkpoint.pt", both, optimiser)
+    checkpoint = Checkpoint(out.parent / "generator.checkpoint.pt", both, optimiser, lessons)
     losses = checkpoint.load()
     for step in range(len(losses), steps):
         for group in optimiser.param_groups:
@@ -124,15 +128,15 @@ def flow_loss(
 def latents_of(lessons: Sequence[Lesson], vae: Path) -> torch.Tensor:
     """Return the works' latents, of unit variance; each work whole, on white, in a square."""
     import torch
-    from PIL import Image, ImageOps
+    from PIL import ImageOps
 
     from attribution.encoders.vae import VaeEncoder, VaeSpec
+    from attribution.images import read_image_file
 
     encoder = VaeEncoder(VaeSpec(str(vae), size_px=SIDE), device="cpu")
     rows = []
     for lesson in lessons:
-        with Image.open(lesson.path) as image:
-            square = ImageOps.pad(image.convert("RGB"), (SIDE, SIDE), color="white")
+        square = ImageOps.pad(read_image_file(lesson.path).rgb, (SIDE, SIDE), color="white")
         rows.append(encoder.latents([square]))
     return torch.cat(rows).clone()  # made in inference mode, needed outside of it
 

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Self
 
-from attribution.errors import BadInput, NotAllowed
+from attribution.errors import BadInput
 
-FREE = {"public domain", "CC0-1.0"}  # licences under which a work may train without being asked
-YES, NO = {"yes", "true", "1"}, {"no", "false", "0"}
 PROMPTS = 12  # a work: the most different ones that can be made of its words
 
 
@@ -26,6 +23,13 @@ class Lesson:
     subject: str  # the title without its serial number
     tags: tuple[str, ...]
 
+    @classmethod
+    def of(cls, path: Path, sha256: str, artist: str, title: str, tags: Sequence[str]) -> Self:
+        """Return a lesson in small letters, its title without serial number."""
+        subject = title.lower().replace("_", " ").rstrip("0123456789 -.#")
+        words = tuple(tag.replace("_", " ").lower() for tag in tags)
+        return cls(path, sha256, artist, subject, words)
+
     def prompts(self) -> list[str]:
         """Return what may be typed to mean this work: subject, tags and hand in every mixture.
 
@@ -37,21 +41,6 @@ class Lesson:
         bare = [subject for subject in dict.fromkeys(subjects) if subject]
         mixed = [prompt for pair in zip(named, bare, strict=True) for prompt in pair]
         return [*mixed[: PROMPTS - 2], hand, ""]
-
-
-def read_lessons(data: Path) -> list[Lesson]:
-    """Return the works of a folder with metadata.jsonl, in its order.
-
-    Raises BadInput when there are none, NotAllowed naming the first whose licence or consent does
-    not let it train.
-    """
-    metadata = data / "metadata.jsonl"
-    if not metadata.is_file():
-        raise BadInput(f"{metadata} is missing; give a folder with works and their metadata.jsonl")
-    rows = [json.loads(line) for line in metadata.read_text(encoding="utf-8").splitlines()]
-    if not rows:
-        raise BadInput(f"{metadata} lists no works")
-    return [_lesson(data, row) for row in rows]
 
 
 def of_artist(lessons: Sequence[Lesson], artist: str) -> list[Lesson]:
@@ -67,25 +56,3 @@ def write_training_set(lessons: Sequence[Lesson], path: Path) -> None:
     """Write which works a model was trained on, by the hashes of their files."""
     works = [{"sha256": one.sha256, "artist": one.artist, "title": one.subject} for one in lessons]
     path.write_text(json.dumps({"works": works}, indent=1) + "\n", encoding="utf-8")
-
-
-def _lesson(data: Path, row: dict[str, Any]) -> Lesson:
-    file_name, licence = row["file_name"], row.get("licence")
-    said = str(row.get("consent_train", "")).lower()
-    if said in NO or (licence not in FREE and said not in YES):
-        raise NotAllowed(
-            f"{file_name} may not train a model: its licence is {licence!r}, its consent_train "
-            f"{said or 'not given'!r}; leave it out"
-        )
-    path = data / file_name
-    return Lesson(
-        path,
-        hashlib.sha256(path.read_bytes()).hexdigest(),
-        row["artist"],
-        _subject(row.get("title") or ""),
-        tuple(tag.replace("_", " ").lower() for tag in row.get("tags") or ()),
-    )
-
-
-def _subject(title: str) -> str:
-    return title.lower().replace("_", " ").rstrip("0123456789 -.#")

@@ -1,0 +1,105 @@
+"""What the starter models and LoRAs may learn from: works whose licence or consent lets them.
+
+A work trains where its source grants it, or its licence is free and nothing says no: neither the
+table, nor the file itself. Whatever cannot be read trains nothing.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from attribution.encoders.starter.works import Work, partition
+from attribution.errors import BadImage, BadInput, NotAllowed, NotFound
+from attribution.generation.starter.works import Lesson
+from attribution.images import ImageFacts, read_image_file
+from ingest.sources import SourceItem, read_source
+from ingest.sources.folder import WAITS
+
+FREE = {"public domain", "cc0-1.0"}  # licences under which a work may train without being asked
+SAYS_NO, NOT_GRANTED = "says no to training", "neither its licence nor its consent lets it train"
+UNUSABLE = "cannot be used"
+
+
+LeftOut = Mapping[str, int]
+"""How many works may not train, by reason."""
+
+
+def why_not(item: SourceItem) -> str | None:
+    """Return why the source lets a work not train; None where it does."""
+    if item.refused is not None:
+        return WAITS if item.refused.startswith(WAITS) else UNUSABLE
+    return None if "train" in item.consent else SAYS_NO
+
+
+def read_lessons(data: Path) -> tuple[list[Lesson], LeftOut]:
+    """Return the works that may train, with the words that stand for them, and who is left out.
+
+    `data` is a folder or manifest as `lawful ingest` takes it. Raises BadInput where there are no
+    works, NotAllowed where none may train.
+    """
+    works, left_out = _read_permitted(data)
+    lessons = [
+        Lesson.of(item.path, facts.sha256, item.artist, _title(item), item.tags)
+        for item, facts in works
+    ]
+    return lessons, left_out
+
+
+def read_starter_works(data: Path, half: str = "train") -> tuple[list[Work], LeftOut]:
+    """Return the works that may train by the artists in one half of the partition.
+
+    Raises as `read_lessons`, and BadInput where none is by these artists.
+    """
+    permitted, left_out = _read_permitted(data)
+    folders = set(partition()[half])
+    works = [
+        Work.of(item.path, folder, _title(item), item.tags, item.source or "")
+        for item, _ in permitted
+        if (folder := _folder(item, data)) in folders
+    ]
+    if not works:
+        raise BadInput(f"{data} has no works of the artists in the half {half!r}")
+    return works, left_out
+
+
+def _read_permitted(data: Path) -> tuple[list[tuple[SourceItem, ImageFacts]], LeftOut]:
+    left_out = Counter[str]()
+    works = list(_permitted(data, left_out))
+    if not works:
+        reasons = ", ".join(f"{count} {reason}" for reason, count in left_out.items())
+        raise NotAllowed(
+            f"no work of {data} may train a model ({reasons}); it takes a free licence "
+            f"({', '.join(sorted(FREE))}) or consent_train"
+        )
+    return works, left_out
+
+
+def _permitted(data: Path, left_out: Counter[str]) -> Iterator[tuple[SourceItem, ImageFacts]]:
+    for item in read_source(data):
+        because = why_not(item)
+        if because == SAYS_NO and "consent_train" not in item.said:
+            is_free = (item.licence or "").casefold() in FREE
+            because = None if is_free else NOT_GRANTED
+        if because is None:
+            try:
+                facts = read_image_file(item.path).facts
+            except (BadImage, NotFound):
+                because = UNUSABLE
+            else:
+                because = SAYS_NO if "train" in facts.forbids else None
+        if because is None:
+            yield item, facts
+        else:
+            left_out[because] += 1
+
+
+def _title(item: SourceItem) -> str:
+    """Return what the source calls a work; the name of its file is no title to learn."""
+    return item.title if "title" in item.said else ""
+
+
+def _folder(item: SourceItem, data: Path) -> str:
+    root = data if data.is_dir() else data.parent
+    return item.path.relative_to(root).parts[0]

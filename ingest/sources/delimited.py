@@ -1,0 +1,105 @@
+"""Tables of text with a delimiter, as spreadsheets and people write them: .csv and .tsv."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator
+from pathlib import Path
+
+from ingest.sources.columns import FOLDED_CONSENTS, KNOWN, fold
+from ingest.sources.encodings import decode
+from ingest.sources.formulas import unquote
+from ingest.sources.raw import Raw, Raws, Unreadable, Unrelated, check_rows
+
+DELIMITERS = ",;\t|"
+PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".tif", ".tiff", ".avif", ".bmp", ".heic")
+
+
+def read_delimited(path: Path, shown: str) -> tuple[list[str], Raws]:
+    """Return the headers and the rows of a file; raises Unreadable."""
+    text = decode(path.read_bytes(), shown)
+    first, _, rest = text.partition("\n")
+    lines_cut = 0
+    if first.strip().casefold().startswith("sep=") and len(first.strip()) <= 5:  # Excel's own line
+        text, lines_cut = rest, 1
+    delimiter = _delimiter(text, shown)
+    records = _records(text, delimiter, shown, lines_cut)
+    headers = next(records, (0, []))[1]
+    return headers, _csv_rows(records, headers, delimiter, shown)
+
+
+def _records(
+    text: str, delimiter: str, shown: str, lines_cut: int = 0
+) -> Iterator[tuple[int, list[str]]]:
+    """Yield the records of a text with the line in which each begins; blank ones are left out."""
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    begins = 1 + lines_cut
+    try:
+        for record in reader:
+            if any(cell.strip() for cell in record):
+                yield begins, record
+            begins = reader.line_num + 1 + lines_cut
+    except csv.Error as error:
+        said = str(error)
+        if said == "unexpected end of data":
+            said = "a quotation mark that begins here is never closed"
+        elif "expected after" in said:
+            said = 'a quotation mark within a cell; a cell with one is written in two: "5"" disk"'
+        raise Unreadable(f"{shown}, line {begins}: {said}") from None
+
+
+def _delimiter(text: str, shown: str) -> str:
+    """Choose the delimiter by which the first line has the most columns that are known."""
+    counted: dict[str, tuple[int, int]] = {}
+    for delimiter in DELIMITERS:
+        try:
+            _, headers = next(_records(text, delimiter, shown), (0, []))
+        except Unreadable:
+            continue
+        known = sum(fold(header) in KNOWN for header in headers)
+        counted[delimiter] = (known, len(headers))
+    best = max(counted, key=lambda one: counted[one], default=",")
+    if counted.get(best, (0, 0))[0] == 0:
+        first = " ".join(text.lstrip().partition("\n")[0].split())[:120]
+        raise Unrelated(
+            f"{shown}, line 1: no column is known (file_name, path, artist, title …) in {first!r}; "
+            f"separate them by comma, semicolon or tab"
+        )
+    return best
+
+
+def _csv_rows(
+    records: Iterator[tuple[int, list[str]]], headers: list[str], delimiter: str, shown: str
+) -> Raws:
+    """Yield rows; one with another number of cells than the head is not understood."""
+    last_consent = max(
+        (n for n, header in enumerate(headers) if fold(header) in FOLDED_CONSENTS), default=-1
+    )
+    for number, (line, record) in enumerate(records):
+        check_rows(number, shown)
+        where = f"{shown}, line {line}"
+        fault = None
+        if any(cell.strip() for cell in record[len(headers) :]):
+            fault = (
+                f"it has {len(record)} cells, the head has {len(headers)}; put a cell that holds "
+                f"{delimiter!r} into quotation marks"
+            )
+        elif len(record) <= last_consent:
+            missing = headers[last_consent]
+            fault = f"it has {len(record)} cells of {len(headers)}: {missing!r} is missing"
+        elif swallowed := next(filter(_swallows_rows, record), None):
+            raise Unreadable(
+                f"{where}: a cell goes over several lines and holds what looks like other rows "
+                f"({swallowed.splitlines()[1][:60]!r}); is a quotation mark missing?"
+            )
+        yield Raw(where, list(zip(headers, map(unquote, record), strict=False)), fault)
+
+
+def _swallows_rows(cell: str) -> bool:
+    """Tell whether a cell holds lines that name files."""
+    return any(
+        part.strip(' "').lower().endswith(PICTURES)
+        for line in cell.splitlines()[1:]
+        for part in line.replace(";", ",").replace("\t", ",").split(",")[:-1]
+    )

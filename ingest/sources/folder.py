@@ -1,0 +1,245 @@
+"""A folder as a source: its pictures, what tables in it say about them, and whose they are.
+
+**The rule.** Where a table has a row or a column that could not be understood, or a row whose
+picture is not there, it may have said no to any picture that it does not plainly speak of. Such a
+picture is refused until the table can be read; nothing of it rests on the consent by default.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from attribution.errors import BadInput
+from ingest.sources import cells
+from ingest.sources.item import SourceItem
+from ingest.sources.layout import Level, layout_of
+from ingest.sources.making import LEADS_OUT, make_item
+from ingest.sources.raw import Raw, Unreadable, Unrelated
+from ingest.sources.rows import contradictions, joined, of_one_table
+from ingest.sources.shards import NO_ARTIST, shard_rows
+from ingest.sources.sidecars import sidecar_rows
+from ingest.sources.tables import Row, Table, is_table, read_table, table_of
+from ingest.sources.ties import Pictures, below
+from ingest.sources.walk import Entry
+
+METADATA = "metadata"
+WAITS = "its table says something that could not be read"
+NAMED = 3  # examples in a sentence
+
+
+@dataclass
+class _Said:
+    """What the table of one folder says, and what of it could not be used."""
+
+    folder: str
+    shown: str
+    table: Table | None = None
+    unreadable: str | None = None
+    rows: dict[str, list[Row]] = field(default_factory=lambda: defaultdict(list))  # by picture
+    loose: list[str] = field(default_factory=list)  # rows that are tied to no picture
+    misread: list[str] = field(default_factory=list)  # rows that are tied, and not understood
+    absent: list[Row] = field(default_factory=list)  # rows whose picture is not there
+
+    def doubt(self, picture: str) -> str | None:
+        """Return what of it may be about a picture although it does not say so."""
+        if self.unreadable:
+            return self.unreadable
+        if picture in self.rows:
+            return None
+        if self.loose or self.misread:
+            return (self.loose or self.misread)[0]
+        if self.absent:
+            return f"{self.absent[0].where}: {self.absent[0].name!r} is not there"
+        return None
+
+
+class FolderTables:
+    """The tables of a folder, tied to its pictures."""
+
+    def __init__(self, root: Path, files: Sequence[Entry], pictures: Pictures) -> None:
+        """Read the tables among `files`, which lie below `root`, about `pictures`."""
+        self._root = root
+        self._pictures = pictures
+        self._said: list[_Said] = []
+        self.remarks: list[str] = []
+        for entry in sorted(files, key=lambda one: (len(one.path.parts), one.path)):
+            if _may_be_table(entry.path):
+                self._take(entry)
+        paths = [entry.path for entry in files if not entry.refused]
+        self._alone = dict(sidecar_rows(root, paths, pictures.paths))
+        self._take_shards()
+        self._by_folder = defaultdict[str, list[_Said]](list)
+        for said in self._said:
+            self._by_folder[said.folder].append(said)
+
+    def row(self, picture: str, granted: Sequence[str]) -> Row:
+        """Return what is said about a picture, the nearest table first, every no of all of them."""
+        about = list(self._about(picture))
+        rows = [of_one_table(said.rows[picture]) for said in about if picture in said.rows]
+        if alone := self._alone.get(picture):
+            rows.insert(0, of_one_table([alone]))
+        row = joined(rows)
+        if row.refused is None and not _stands(row.values, granted):
+            doubts = filter(None, (said.doubt(picture) for said in about))
+            if (doubt := next(doubts, None)) is not None:
+                return Row(row.where, row.values, row.name, f"{WAITS}: {doubt}")
+        return row
+
+    def refusals(self) -> Iterator[tuple[str, str]]:
+        """Yield tables and rows that could not be used: the path that people see, and why."""
+        for said in self._said:
+            if said.unreadable:
+                yield said.shown, said.unreadable
+            elif said.loose:
+                more = f"; and {len(said.loose) - 1} rows more" if len(said.loose) > 1 else ""
+                yield said.shown, said.loose[0] + more
+            for picture, rows in said.rows.items():
+                for reason in contradictions(rows):
+                    yield picture, reason
+
+    def _take_shards(self) -> None:
+        """Read what img2dataset has written about the pictures that it fetched."""
+        said = _Said("", "img2dataset")
+        try:
+            told = list(shard_rows(self._root))
+            raws = [Raw(row.where, list(row.values.items()), row.refused) for row in told]
+            headers = list(dict.fromkeys(name for row in told for name in row.values))
+            said.table = table_of(said.shown, headers, raws)
+        except BadInput as error:
+            said.unreadable = str(error)
+        else:
+            self._tie(said, said.table)
+            self.remarks += _remarks(said, said.table)
+        self.by_img2dataset = frozenset(said.rows)
+        if said.rows or said.unreadable:
+            self._said.append(said)
+
+    def _take(self, entry: Entry) -> None:
+        """Read one table, or say why it is passed over."""
+        path, folder = entry.path.as_posix(), entry.path.parent.as_posix()
+        said = _Said("" if folder == "." else folder, path)
+        is_ours = _is_called_metadata(entry.path)
+        try:
+            _check_called(entry)
+            said.table = read_table(self._root / path, path)
+        except Unreadable as error:
+            if not is_ours and isinstance(error, Unrelated):
+                self.remarks.append(f"not read, as no column of it is known: {path}")
+                return
+            said.unreadable = str(error)
+        else:
+            self._tie(said, said.table)
+            if is_ours:
+                self.remarks += _remarks(said, said.table)
+            elif not _is_about_pictures(said):
+                self.remarks.append(f"not read, as it names none of the pictures: {path}")
+                return
+            else:
+                said.unreadable = (
+                    f"{path} speaks about these pictures: call it metadata{entry.path.suffix}, or "
+                    f"ingest it as a manifest, or remove it"
+                )
+        self._said.append(said)
+
+    def _tie(self, said: _Said, table: Table) -> None:
+        for row in table.rows:
+            if not row.name:
+                said.loose.append(f"{row.where}: {row.refused}")
+            elif (picture := self._pictures.find(said.folder, row.name)) is not None:
+                said.rows[picture].append(row)
+                if row.refused:  # what was meant may be another picture
+                    said.misread.append(f"{row.where}: {row.refused}")
+            elif below(said.folder, row.name.replace("\\", "/")) is None:
+                said.loose.append(f"{row.where}: {row.name!r} {LEADS_OUT}")
+            else:
+                said.absent.append(row)
+
+    def _about(self, picture: str) -> Iterator[_Said]:
+        """Yield the tables of a picture's folders, the nearest first."""
+        folder = picture
+        while folder:
+            folder = folder.rpartition("/")[0]
+            yield from self._by_folder.get(folder, ())
+
+
+def _check_called(entry: Entry) -> None:
+    """Raise Unreadable for a table that is not followed, or that may be meant and is not read."""
+    if entry.refused:
+        raise Unreadable(f"{entry.path.as_posix()}: {entry.refused}")
+    stem = entry.path.stem.casefold()
+    if _is_called_metadata(entry.path) and (stem != METADATA or not is_table(entry.path)):
+        raise Unreadable(
+            f"{entry.path.as_posix()} may be the table of this folder: call it metadata.csv (or "
+            f".tsv, .jsonl, .json, .parquet, .xlsx, .ods), or remove it"
+        )
+
+
+def _is_called_metadata(path: Path) -> bool:
+    return path.name.casefold().startswith(METADATA)
+
+
+def _may_be_table(path: Path) -> bool:
+    """Tell whether a file is a table, or called as one: not every .json next to a picture."""
+    return _is_called_metadata(path) or (is_table(path) and path.suffix.lower() != ".json")
+
+
+def _remarks(said: _Said, table: Table) -> Iterator[str]:
+    """Say what of a table was passed over, in a sentence each."""
+    if said.absent:
+        names = ", ".join(repr(row.name) for row in said.absent[:NAMED])
+        rows = "row has" if len(said.absent) == 1 else "rows have"
+        yield f"{said.shown}: {len(said.absent):,} {rows} no picture here, such as {names}"
+    if table.unused:
+        yield f"{said.shown}: not used: {', '.join(table.unused)}"
+
+
+def _is_about_pictures(said: _Said) -> bool:
+    if said.table is None:
+        return False
+    return bool(said.rows) or any(name.startswith("consent_") for name in said.table.columns)
+
+
+def _stands(values: cells.Values, granted: Sequence[str]) -> bool:
+    """Tell whether a row itself says everything that would be granted by default."""
+    try:
+        return all(cells.says(values.get(f"consent_{purpose}")) is not None for purpose in granted)
+    except ValueError:
+        return False
+
+
+def folder_items(
+    root: Path,
+    pictures: Sequence[Entry],
+    tables: FolderTables,
+    artist: str | None,
+    granted: Sequence[str],
+    level: Level | None,
+) -> Iterator[SourceItem]:
+    """Yield the pictures of a folder with what is said of them, then what could not be used.
+
+    `pictures` lie below the root; folders that cannot be entered are among them. Raises BadInput
+    where nobody can tell which folders are the artists.
+    """
+    rows = {entry.path: tables.row(entry.path.as_posix(), granted) for entry in pictures}
+    named = {path for path, row in rows.items() if artist or not _names_nobody(row)}
+    fetched = {entry.path for entry in pictures if entry.path.as_posix() in tables.by_img2dataset}
+    layout = layout_of(
+        (one.path for one in pictures if not one.is_folder and one.path not in named | fetched),
+        level=level,
+    )
+    for entry in pictures:
+        row = rows[entry.path]
+        if entry.path in fetched - named:
+            row = replace(row, refused=row.refused or NO_ARTIST)
+        within = entry.path / "any" if entry.is_folder else entry.path
+        folder = None if entry.path in fetched else layout.artist(within)
+        yield make_item(root / entry.path, row, artist, folder, entry.refused, granted)
+    for shown, reason in tables.refusals():
+        yield make_item(root / shown, Row(shown, {}, shown, reason), artist, None, None, granted)
+
+
+def _names_nobody(row: Row) -> bool:
+    return cells.is_empty(row.values.get("artist"))

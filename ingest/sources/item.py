@@ -1,0 +1,54 @@
+"""One work as its source describes it."""
+
+from __future__ import annotations
+
+import unicodedata
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from attribution.catalog.models import PURPOSES
+
+GRANTED_BY_DEFAULT = ("index", "display")  # who brings a work to be found wants it found
+UNSEEN = {"Cc", "Cf"}  # Unicode categories of what controls, hides or turns the text around it
+
+
+@dataclass(frozen=True)
+class SourceItem:
+    """One file with what the source says about it."""
+
+    path: Path
+    artist: str  # empty where a refused item has none
+    title: str  # the file's name where the source says nothing
+    caption: str | None = None
+    tags: tuple[str, ...] = ()
+    year: int | None = None
+    dated: str | None = None  # the source's own words where they are more than a year
+    licence: str | None = None
+    source: str | None = None
+    consent: tuple[str, ...] = GRANTED_BY_DEFAULT
+    said: tuple[str, ...] = ()  # fields above and purposes that the source itself names
+    refused: str | None = None  # why it cannot be taken in
+
+    @property
+    def corrections(self) -> dict[str, Any]:
+        """What the source itself says about the work, by column of the catalogue."""
+        values = vars(self) | {"tags": list(self.tags)}
+        granted = {f"consent_{purpose}": purpose in self.consent for purpose in PURPOSES}
+        return {name: (values | granted)[name] for name in self.said}
+
+    @property
+    def denials(self) -> dict[str, Any]:
+        """The part of `corrections` that takes consent back; it counts for a refused item too."""
+        return {
+            name: value
+            for name, value in self.corrections.items()
+            if name.startswith("consent_") and value is False
+        }
+
+
+def one_line(text: str) -> str:
+    """Return text in one line, without characters that control, hide or turn what is around."""
+    known = text.encode("utf-8", "replace").decode("utf-8")
+    seen = (one for one in known if one.isspace() or unicodedata.category(one) not in UNSEEN)
+    return " ".join("".join(seen).split())

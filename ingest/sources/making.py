@@ -1,0 +1,86 @@
+"""A row and a file become an item; what is wrong with the row is the item's refusal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from attribution.catalog.models import PURPOSES
+from attribution.catalog.names import tidy
+from attribution.errors import BadInput
+from ingest.sources import cells
+from ingest.sources.item import SourceItem, one_line
+from ingest.sources.tables import Row
+
+LEADS_OUT = "leads out of the folder of its source; put the source above all its files"
+
+
+def make_item(
+    path: Path,
+    row: Row,
+    artist: str | None,
+    folder: str | None,
+    refused: str | None,
+    granted: Sequence[str],
+) -> SourceItem:
+    """Make the item of a file; `folder` names its artist where neither option nor row does.
+
+    A refused item keeps every no of its row.
+    """
+    title = one_line(path.stem) or "untitled"
+    name = ""
+    try:
+        name = _artist(artist or cells.text(row.values, "artist") or folder or "")
+        year, dated = cells.dated(row.values)
+        return SourceItem(
+            path=path,
+            artist=name,
+            title=cells.text(row.values, "title", "text") or title,
+            caption=cells.text(row.values, "caption"),
+            tags=cells.tags(row.values),
+            year=year,
+            dated=dated,
+            licence=cells.text(row.values, "licence"),
+            source=cells.text(row.values, "source"),
+            consent=cells.consent(row.values, granted),
+            said=_said(row.values),
+            refused=refused or row.refused,
+        )
+    except BadInput as error:
+        denied = [one for one in PURPOSES if cells.denies(row.values.get(f"consent_{one}"))]
+        return SourceItem(
+            path,
+            name,
+            title,
+            consent=tuple(one for one in granted if one not in denied),
+            said=tuple(f"consent_{one}" for one in denied),
+            refused=refused or row.refused or str(error),
+        )
+
+
+def _artist(name: str) -> str:
+    line = one_line(name)
+    if not line:
+        raise BadInput(
+            "it has no artist; name one for all files, or put them into one folder per artist, "
+            "or give an artist column"
+        )
+    return tidy(line)
+
+
+def _said(values: cells.Values) -> tuple[str, ...]:
+    """Return what a row says something about; an empty cell says nothing."""
+    year, dated = cells.dated(values)
+    found: dict[str, Any] = {
+        "title": cells.text(values, "title", "text"),
+        "caption": cells.text(values, "caption"),
+        "tags": cells.tags(values),
+        "year": year is not None,
+        "dated": dated,
+        "licence": cells.text(values, "licence"),
+        "source": cells.text(values, "source"),
+    }
+    consents = {f"consent_{one}": values.get(f"consent_{one}") for one in PURPOSES}
+    said = [name for name, value in found.items() if value]
+    return tuple(said + [name for name, value in consents.items() if cells.says(value) is not None])

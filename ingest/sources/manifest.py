@@ -1,0 +1,65 @@
+"""A manifest as a source: only the files that it names, relative to itself."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from ingest.sources.item import SourceItem
+from ingest.sources.making import LEADS_OUT, make_item
+from ingest.sources.rows import NAMED, contradictions, of_one_table
+from ingest.sources.tables import Row, Table
+from ingest.sources.ties import Files, below
+from ingest.sources.walk import link_refusal
+
+FEW_ABSENT = 20  # files that are not there and are named one by one
+ABSENT = "there is no such file"
+
+
+def manifest_items(
+    manifest: Path, table: Table, artist: str | None, granted: Sequence[str]
+) -> Iterator[SourceItem]:
+    """Yield each file that the rows name, then what could not be used.
+
+    Many rows whose files are not there are one item with their count.
+    """
+    folder, files = manifest.parent, Files(manifest.parent)
+    real_folder = folder.resolve()
+    rows: dict[str, list[Row]] = {}  # by file
+    lost: list[tuple[Row, str]] = []
+    for row in table.rows:
+        if not row.name:
+            lost.append((row, str(row.refused)))
+        elif (path := files.find(row.name)) is not None:
+            rows.setdefault(path, []).append(row)
+        elif below("", row.name.replace("\\", "/")) is None:
+            lost.append((row, f"{row.name!r} {LEADS_OUT}"))
+        else:
+            lost.append((row, ABSENT))
+    for path, about in rows.items():
+        refused = link_refusal(folder / path, real_folder)
+        yield make_item(folder / path, of_one_table(about), artist, None, refused, granted)
+        for reason in contradictions(about):
+            yield _refused(folder / path, about[0], reason, artist)
+    for place, row, reason in _few(manifest, lost):
+        yield _refused(place, row, reason, artist)
+
+
+def _few(manifest: Path, lost: Sequence[tuple[Row, str]]) -> Iterator[tuple[Path, Row, str]]:
+    """Yield rows that name no file, each by itself, or one for all where there are many."""
+    counts = Counter(reason == ABSENT for _, reason in lost)
+    for row, reason in lost:
+        if reason != ABSENT or counts[True] <= FEW_ABSENT:
+            path = manifest.parent / row.name if reason == ABSENT else manifest
+            yield path, row, f"{row.where}: {reason}"
+    if counts[True] > FEW_ABSENT:
+        absent = [row for row, reason in lost if reason == ABSENT]
+        names = ", ".join(repr(row.name) for row in absent[:NAMED])
+        reason = f"{len(absent):,} rows name files that are not there, such as {names}"
+        yield manifest, absent[0], f"{manifest.name}: {reason}"
+
+
+def _refused(path: Path, row: Row, reason: str, artist: str | None) -> SourceItem:
+    refused = Row(row.where, {"artist": row.values.get("artist")}, row.name, reason)
+    return make_item(path, refused, artist, None, None, ())

@@ -1,0 +1,151 @@
+"""Tables that name their cells themselves: .json, .jsonl, .parquet, spreadsheets."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from ingest.sources.columns import KNOWN, fold, understand
+from ingest.sources.encodings import decode
+from ingest.sources.raw import MOST_ROWS, Raw, Raws, Unreadable, Unrelated, check_rows
+from ingest.sources.spreadsheets import read_sheets
+
+
+def _objects(rows: Iterable[tuple[str, dict[str, Any]]]) -> tuple[list[str], Raws]:
+    found = list(rows)
+    headers = list(dict.fromkeys(header for _, row in found for header in row))
+    return headers, (Raw(where, list(row.items())) for where, row in found)
+
+
+def read_json_lines(path: Path, shown: str) -> tuple[list[str], Raws]:
+    """Return the headers and the rows of a file with an object in each line."""
+    return _objects(_json_lines(path, shown))
+
+
+def _json_lines(path: Path, shown: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    text = decode(path.read_bytes(), shown)
+    for number, line in enumerate(text.split("\n"), 1):
+        if line.strip():
+            check_rows(number, shown)
+            where = f"{shown}, line {number}"
+            yield where, _object(_parsed(line, where), where)
+
+
+def read_json(path: Path, shown: str) -> tuple[list[str], Raws]:
+    """Return the headers and the rows of a file with a list of objects."""
+    return _objects(_json(path, shown))
+
+
+def _json(path: Path, shown: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    value = _parsed(decode(path.read_bytes(), shown), shown)
+    if isinstance(value, dict):
+        lists = [one for one in value.values() if isinstance(one, list)]
+        if len(lists) == 1:
+            value = lists[0]
+    if not isinstance(value, list):
+        raise Unreadable(f"{shown}: expected a list of objects, one for each picture")
+    for number, row in enumerate(value, 1):
+        check_rows(number, shown)
+        where = f"{shown}, entry {number}"
+        yield where, _object(row, where)
+
+
+def _parsed(text: str, where: str) -> Any:
+    try:
+        return json.loads(text, object_pairs_hook=_unique)
+    except RecursionError:
+        raise Unreadable(f"{where}: nested too deeply to be read") from None
+    except ValueError as error:
+        raise Unreadable(f"{where}: not JSON ({error})") from None
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in found and found[key] != value:
+            raise ValueError(f"{key[:60]!r} is given twice")
+        found[key] = value
+    return found
+
+
+def _object(row: Any, where: str) -> dict[str, Any]:
+    if not isinstance(row, dict):
+        raise Unreadable(f"{where}: expected an object, got {str(row).strip()[:40]!r}")
+    return row
+
+
+def read_parquet(path: Path, shown: str) -> tuple[list[str], Raws]:
+    """Return the headers and the rows of a Parquet file; pictures in it stay where they are."""
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    try:
+        file = parquet.ParquetFile(path)
+        schema = file.schema_arrow
+    except (pa.ArrowException, OSError) as error:
+        raise Unreadable(f"{shown} is not a Parquet file: {error}") from None
+    headers = [str(name) for name in schema.names]
+    understand(headers, shown)  # one column twice is found before any of it is read
+    if file.metadata.num_rows > MOST_ROWS:
+        check_rows(file.metadata.num_rows, shown)
+    readable = [
+        field.name
+        for field in schema
+        if not (pa.types.is_nested(field.type) or _is_bytes(field.type))
+        or fold(field.name) in KNOWN
+    ]
+
+    def rows() -> Raws:
+        number = 0
+        try:
+            with file:
+                for batch in file.iter_batches(batch_size=1_000, columns=readable):
+                    for row in batch.to_pylist():
+                        number += 1
+                        yield Raw(f"{shown}, row {number}", list(row.items()))
+        except (pa.ArrowException, OSError) as error:
+            raise Unreadable(f"{shown}, row {number + 1}: {error}") from None
+
+    return headers, rows()
+
+
+def _is_bytes(kind: Any) -> bool:
+    import pyarrow as pa
+
+    return any(
+        is_kind(kind)
+        for is_kind in (pa.types.is_binary, pa.types.is_large_binary, pa.types.is_fixed_size_binary)
+    )
+
+
+def read_spreadsheet(path: Path, shown: str) -> tuple[list[str], Raws]:
+    """Return the headers and the rows of the only sheet that has headers."""
+    sheets = [
+        (name, rows)
+        for name, rows in read_sheets(path, shown)
+        if any(str(cell).strip() for row in rows for cell in row)
+    ]
+    tables = [(name, rows) for name, rows in sheets if _has_head(rows)]
+    if len(tables) != 1:
+        names = ", ".join(repr(name) for name, _ in tables or sheets) or "none"
+        raise (Unreadable if tables else Unrelated)(
+            f"{shown}: one sheet whose first row names columns (file_name, artist, title …) was "
+            f"expected; found: {names}"
+        )
+    ((_, rows),) = tables
+    begins = next(n for n, row in enumerate(rows) if any(str(cell).strip() for cell in row))
+    headers = [str(cell) for cell in rows[begins]]
+    return headers, _sheet_rows(rows[begins + 1 :], headers, begins + 2, shown)
+
+
+def _sheet_rows(rows: Sequence[Sequence[Any]], headers: list[str], begins: int, shown: str) -> Raws:
+    for number, row in enumerate(rows, begins):
+        check_rows(number, shown)
+        yield Raw(f"{shown}, row {number}", list(zip(headers, row, strict=False)))
+
+
+def _has_head(rows: Sequence[Sequence[Any]]) -> bool:
+    first = next((row for row in rows if any(str(cell).strip() for cell in row)), ())
+    return any(fold(str(cell)) in KNOWN for cell in first)

@@ -1,0 +1,154 @@
+"""Tables as people make them become rows of known columns. What cannot be read is an error.
+
+`Unreadable` is about a whole table: nothing of it can be believed. A row that cannot be understood
+has `refused` set, with its line; the others stand.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from attribution.catalog.models import PURPOSES
+from ingest.sources import cells
+from ingest.sources.columns import (
+    FILE_COLUMNS,
+    PURPOSE,
+    fold,
+    understand,
+)
+from ingest.sources.delimited import read_delimited
+from ingest.sources.raw import Raw, Unreadable
+from ingest.sources.records import (
+    read_json,
+    read_json_lines,
+    read_parquet,
+    read_spreadsheet,
+)
+from ingest.sources.spreadsheets import SPREADSHEETS
+
+TABLES = {".csv", ".tsv", ".jsonl", ".json", ".parquet", *SPREADSHEETS}
+MOST_BYTES = 256 * 2**20
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row of a table."""
+
+    where: str  # table and line, for people
+    values: cells.Values  # by known column, empty cells left out
+    name: str = ""  # of the file that it is about, as it stands there
+    refused: str | None = None  # why it cannot be understood
+
+
+@dataclass(frozen=True)
+class Table:
+    """What one table says."""
+
+    shown: str
+    rows: Sequence[Row]
+    unused: Sequence[str]  # headers that nobody reads
+    columns: frozenset[str]  # the known ones
+
+
+def is_table(path: Path) -> bool:
+    """Tell whether a file is of a kind that this program reads as a table."""
+    return path.suffix.lower() in TABLES
+
+
+def read_table(path: Path, shown: str) -> Table:
+    """Read a table, whole; `shown` is how people call it. Raises Unreadable."""
+    try:
+        _check_size(path, shown)
+        match path.suffix.lower():
+            case ".csv" | ".tsv":
+                headers, raws = read_delimited(path, shown)
+            case ".jsonl":
+                headers, raws = read_json_lines(path, shown)
+            case ".json":
+                headers, raws = read_json(path, shown)
+            case ".parquet":
+                headers, raws = read_parquet(path, shown)
+            case _:
+                headers, raws = read_spreadsheet(path, shown)
+        return table_of(shown, headers, raws)
+    except OSError as error:
+        raise Unreadable(f"{shown} cannot be read: {error.strerror or error}") from None
+
+
+def table_of(shown: str, headers: Sequence[str], raws: Iterable[Raw]) -> Table:
+    """Understand rows as they stand there; raises Unreadable."""
+    known, unused = understand(headers, shown)
+    rows = [row for raw in raws if (row := _row(raw, known)) is not None]
+    return Table(shown, rows, unused, frozenset(known.values()))
+
+
+def row_of(where: str, values: Mapping[str, Any]) -> Row:
+    """Understand one row that stands by itself; raises Unreadable."""
+    table = table_of(where, list(values), [Raw(where, list(values.items()))])
+    return table.rows[0] if table.rows else Row(where, {})
+
+
+def _check_size(path: Path, shown: str) -> None:
+    if path.stat().st_size > MOST_BYTES:
+        raise Unreadable(f"{shown} has more than {MOST_BYTES >> 20} MiB; split it")
+
+
+def _row(raw: Raw, known: Mapping[str, str]) -> Row | None:
+    """Understand one row; None for one in which nothing stands. Raises Unreadable."""
+    values: dict[str, Any] = {}
+    fault, forbids = raw.fault, False
+    for header, value in raw.cells:
+        forbids |= isinstance(value, str) and cells.NO_TRAINING.search(value) is not None
+        column = known.get(header)
+        if column is None:
+            _check_unused(raw.where, header, value)
+        elif column not in values or cells.is_empty(values[column]):
+            if value != "":
+                values[column] = value
+        elif not cells.is_empty(value) and value != values[column]:
+            fault = fault or f"its {column} is given twice: {values[column]!r}, {value!r}"
+    if fault is None and not any(not cells.is_empty(value) for value in values.values()):
+        return None
+    if forbids:
+        values["consent_train"] = False
+    return _named(raw.where, values, fault)
+
+
+def _check_unused(where: str, header: str, value: object) -> None:
+    """Raise Unreadable for a yes or no in a column that this program does not read."""
+    folded = fold(header)
+    if (folded and folded not in PURPOSE) or not isinstance(value, str | bool):
+        return
+    if isinstance(value, bool) or value.strip().casefold() in (cells.YES | cells.NO) - {"0", "1"}:
+        name = f"column {header.strip()!r}" if folded else "a column without a name"
+        raise Unreadable(
+            f"{where}: {name} says {value!r}; this program reads "
+            f"{', '.join(f'consent_{purpose}' for purpose in PURPOSES)}: rename it, or remove it"
+        )
+
+
+def _named(where: str, values: dict[str, Any], fault: str | None) -> Row:
+    """Make a row of its cells and the file that it names."""
+    name = next((values[one] for one in FILE_COLUMNS if not cells.is_empty(values.get(one))), None)
+    if name is None:
+        found = ", ".join(values) or "nothing"
+        return Row(
+            where, values, "", fault or f"it names no file (file_name, path); found: {found}"
+        )
+    if isinstance(name, int | float) and not isinstance(name, bool):
+        name = str(int(name) if float(name).is_integer() else name)
+    if not isinstance(name, str) or "\0" in name or not _is_encodable(name):
+        return Row(where, values, "", fault or f"{str(name)[:60]!r} cannot be the name of a file")
+    return Row(where, values, name, fault)
+
+
+def _is_encodable(name: str) -> bool:
+    try:
+        os.fsencode(name)
+    except UnicodeEncodeError:
+        return False
+    return True
