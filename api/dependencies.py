@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Annotated, get_origin
+from typing import Annotated, Literal, get_origin
 
 from fastapi import Depends, Query, Request, params
 from fastapi.dependencies.models import Dependant
@@ -12,8 +12,12 @@ from fastapi.dependencies.utils import get_flat_params
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
+from sqlalchemy.orm import Session
 
 from api.metrics import Metrics
+from attribution.catalog import queries
+from attribution.catalog.models import ArtworkStatus
+from attribution.catalog.queries import WorksWanted
 from attribution.catalog.queries.pages import LARGEST_PAGE
 from attribution.services import Services
 from ingest.jobs import JobQueue
@@ -85,10 +89,32 @@ def _unknown(kind: str, known: Mapping[str, FieldInfo]) -> str:
     return f"no such {kind}; known here: {', '.join(sorted(known)) or 'none'}"
 
 
+def works_wanted(
+    session: Session, artist: str | None, status: ArtworkStatus | str, licence: str | None
+) -> WorksWanted:
+    """Return the works that a query asks for; raises NotFound for an unknown artist."""
+    return WorksWanted(
+        artist_id=queries.artist_by_slug(session, artist).id if artist else None,
+        status=status if isinstance(status, ArtworkStatus) else None,
+        licence=licence,
+    )
+
+
 ServicesDep = Annotated[Services, Depends(services)]
 JobsDep = Annotated[JobQueue, Depends(jobs)]
 MetricsDep = Annotated[Metrics, Depends(metrics)]
 
+ArtistSlug = Annotated[str | None, Query(max_length=200, description="Slug of an artist.")]
+Licence = Annotated[
+    str | None,
+    Query(
+        max_length=500,
+        description="In any spelling; what names no known licence, by its exact text.",
+    ),
+]
+State = Annotated[
+    ArtworkStatus | Literal["any"], Query(description="State of the works; `any`: every one.")
+]
 Cursor = Annotated[
     str | None, Query(max_length=1000, description="`next` of the page before; leave out to begin.")
 ]

@@ -23,7 +23,7 @@ from attribution.catalog.models import (
     Outcome,
     RecordedAttribution,
 )
-from attribution.catalog.queries import JobSummary, Page
+from attribution.catalog.queries import JobSummary, Page, Seen
 from attribution.types import Verdict
 
 Row = TypeVar("Row")
@@ -89,14 +89,25 @@ class ArtworkOut(BaseModel):
     caption: str | None
     tags: list[str]
     year: int | None
-    licence: str | None
+    dated: str | None = Field(description="The date in words, where it is more than a year.")
+    licence: str | None = Field(description="As it was written.")
+    licence_id: str | None = Field(
+        description="What it is called by SPDX or RightsStatements.org; null: not recognised.",
+        examples=["CC-BY-4.0", "InC"],
+    )
+    source: str | None
     status: ArtworkStatus
+    reason: str | None = Field(description="Why it failed or was withdrawn.")
     consent: list[str] = Field(examples=[["index", "display"]])
+    sha256: str = Field(description="Of the file.")
+    path_seen: str | None = Field(description="Where the file came from last.")
+    facts: Mapping[str, Any] = Field(description="Format, sides, and what was done to reach RGB.")
+    rights: Mapping[str, Any] = Field(description="What the file's metadata says of its rights.")
     created_at: datetime
 
     @classmethod
-    def of(cls, row: Artwork) -> Self:
-        """Shape a row, read with its artist."""
+    def of(cls, row: Artwork, seen: Seen | None) -> Self:
+        """Shape a row, read with its artist, and where its file came from."""
         return cls(
             id=row.id,
             artist=ArtistName.of(row.artist),
@@ -104,9 +115,17 @@ class ArtworkOut(BaseModel):
             caption=row.caption,
             tags=row.tags,
             year=row.year,
+            dated=row.dated,
             licence=row.licence,
+            licence_id=row.licence_id,
+            source=row.source,
             status=row.status,
+            reason=row.reason,
             consent=list(row.consent),
+            sha256=row.sha256,
+            path_seen=seen.path if seen else None,
+            facts=row.facts,
+            rights=row.rights,
             created_at=row.created_at,
         )
 
@@ -121,23 +140,13 @@ class ClaimOut(BaseModel):
 class ArtworkDetail(ArtworkOut):
     """Everything about one work."""
 
-    reason: str | None = Field(description="Why it failed or was withdrawn.")
-    source: str | None
-    sha256: str
-    facts: Mapping[str, Any] = Field(description="Format, sides, and what was done to reach RGB.")
-    rights: Mapping[str, Any] = Field(description="What the file's metadata says of its rights.")
     conflicting_claims: list[ClaimOut]
 
     @classmethod
-    def of_row(cls, row: Artwork, claims: list[Claim]) -> Self:
+    def of_row(cls, row: Artwork, seen: Seen | None, claims: list[Claim]) -> Self:
         """Shape a row and the claims on it, read with their artists."""
         return cls(
-            **vars(ArtworkOut.of(row)),
-            reason=row.reason,
-            source=row.source,
-            sha256=row.sha256,
-            facts=row.facts,
-            rights=row.rights,
+            **vars(ArtworkOut.of(row, seen)),
             conflicting_claims=[
                 ClaimOut(artist=ArtistName.of(one.artist), created_at=one.created_at)
                 for one in claims

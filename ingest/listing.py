@@ -151,7 +151,7 @@ def source_item(row: IngestItem) -> SourceItem:
         name: tuple(value) if isinstance(value, list) else value
         for name, value in row.details.items()
     }
-    return SourceItem(_path(row.path), row.artist, **known)
+    return SourceItem(path_of(row.path), row.artist, **known)
 
 
 def _kept(path: str) -> str:
@@ -163,7 +163,8 @@ def _kept(path: str) -> str:
     return path
 
 
-def _path(kept: str) -> Path:
+def path_of(kept: str) -> Path:
+    """Return the path that a row keeps."""
     if kept.startswith(FILE):
         return Path(os.fsdecode(unquote_to_bytes(kept.removeprefix(FILE))))
     return Path(kept)

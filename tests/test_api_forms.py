@@ -96,6 +96,9 @@ def test_a_field_that_is_given_twice_is_refused(client: TestClient) -> None:
         ("off", False),
         ("0", False),
         ("false", False),
+        (" n", False),
+        ("nein", False),
+        ("ja", True),
     ],
 )
 def test_consent_is_said_in_words(client: TestClient, word: str, is_granted: bool) -> None:  # noqa: FBT001
@@ -106,7 +109,7 @@ def test_consent_is_said_in_words(client: TestClient, word: str, is_granted: boo
     assert ("train" in work["consent"], "display" in work["consent"]) == (is_granted, is_granted)
 
 
-@pytest.mark.parametrize("word", ["maybe", "nope", "2", "nein danke", "-", "no no"])
+@pytest.mark.parametrize("word", ["maybe", "nope", "2", "nein danke", "-", "no no", "None", " "])
 def test_what_is_neither_yes_nor_no_is_refused(client: TestClient, word: str) -> None:
     """An answer that cannot be read is no yes, and no default either."""
     said = {"artist": "Ann", "consent_display": word}

@@ -76,6 +76,7 @@ def test_help_is_light() -> None:
         "serve",
         "info",
         "artists",
+        "works",
         "correct",
         "move",
         "merge",

@@ -26,6 +26,7 @@ from api.cli import (
     operate,
     serve,
     train,
+    works,
 )
 from api.cli.common import INTERRUPTED, UNEXPECTED, plain, settings_from_environment
 from attribution.errors import LawfulError
@@ -66,6 +67,7 @@ app.command()(corrections.alias)
 app.command()(corrections.changes)
 app.command()(catalog.info)
 app.command()(catalog.artists)
+app.command()(works.works)
 app.command()(demo.demo)
 app.command()(evaluate.evaluate)
 app.add_typer(credentials.app, name="credentials")

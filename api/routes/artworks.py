@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Form, Header, Query, Request, Response
+from fastapi.responses import StreamingResponse
 from pydantic import Field
 
 from api.changes import Corrected, Reasoned
-from api.dependencies import Cursor, JobsDep, PageSize, ServicesDep
+from api.dependencies import (
+    ArtistSlug,
+    Cursor,
+    JobsDep,
+    Licence,
+    PageSize,
+    ServicesDep,
+    State,
+    works_wanted,
+)
 from api.routes.ingest_jobs import Upload
 from api.schemas import Arriving, ArtworkDetail, ArtworkOut, PageOut
 from api.uploads import read_upload
@@ -18,9 +28,13 @@ from attribution.catalog.models import ArtworkStatus, artwork_id
 from attribution.correction import correct, move
 from attribution.errors import NotAllowed
 from attribution.services import Services
+from ingest.exports import FORMATS, AsSent, read_pages
 from ingest.uploads import accept
 
 router = APIRouter(prefix="/artworks", tags=["artworks"])
+
+
+Kind = Literal["csv", "json", "jsonl", "parquet"]
 
 
 class Moved(Reasoned):
@@ -32,20 +46,45 @@ class Moved(Reasoned):
 @router.get("", summary="List artworks")
 def list_artworks(
     services: ServicesDep,
-    artist: Annotated[str | None, Query(description="Slug of an artist.")] = None,
-    status: Annotated[
-        ArtworkStatus, Query(description="State of the works.")
-    ] = ArtworkStatus.INDEXED,
+    artist: ArtistSlug = None,
+    licence: Licence = None,
+    status: State = ArtworkStatus.INDEXED,
     cursor: Cursor = None,
     limit: PageSize = 100,
 ) -> PageOut[ArtworkOut]:
-    """Works of one state, the newest first."""
+    """List works with all that is recorded of them, the newest first."""
     with services.sessions() as session:
-        artist_id = queries.artist_by_slug(session, artist).id if artist else None
-        page = queries.list_artworks(
-            session, artist_id=artist_id, status=status, cursor=cursor, limit=limit
-        )
-        return PageOut[ArtworkOut].of(page, ArtworkOut.of)
+        wanted = works_wanted(session, artist, status, licence)
+        page = queries.list_artworks(session, **vars(wanted), cursor=cursor, limit=limit)
+        seen = queries.last_seen(session, [row.id for row in page.items])
+        return PageOut[ArtworkOut].of(page, lambda row: ArtworkOut.of(row, seen.get(row.id)))
+
+
+@router.get(
+    "/export",
+    summary="Export artworks as a table",
+    response_class=StreamingResponse,
+    responses={200: {"content": {one.media_type: {} for one in FORMATS.values()}}},
+)
+def export_artworks(
+    services: ServicesDep,
+    kind: Annotated[Kind, Query(alias="format", description="How the table is written.")] = "csv",
+    artist: ArtistSlug = None,
+    licence: Licence = None,
+    status: State = "any",
+) -> StreamingResponse:
+    """Stream every work with every field that ingest reads, and what is recorded besides.
+
+    `file_name` is the name within the upload or folder that the work came from last.
+    """
+    with services.sessions() as session:
+        wanted = works_wanted(session, artist, status, licence)
+    pages = read_pages(services, wanted, AsSent())
+    return StreamingResponse(
+        FORMATS[kind].write(pages),
+        media_type=FORMATS[kind].media_type,
+        headers={"content-disposition": f'attachment; filename="works.{kind}"'},
+    )
 
 
 @router.post("", summary="Add one artwork", status_code=202)
@@ -94,8 +133,9 @@ def move_artwork(artwork_id: UUID, asked: Moved, services: ServicesDep) -> Artwo
 def _detail(services: Services, artwork_id: UUID) -> ArtworkDetail:
     with services.sessions() as session:
         row = queries.artwork_by_id(session, artwork_id)
+        seen = queries.last_seen(session, [artwork_id]).get(artwork_id)
         claims = queries.claims_for(session, [artwork_id]).get(artwork_id, [])
-        return ArtworkDetail.of_row(row, claims)
+        return ArtworkDetail.of_row(row, seen, claims)
 
 
 @router.get(

@@ -6,7 +6,7 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, File, Form, Query, Request, Response, UploadFile
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, BeforeValidator, Field
 
 from api.dependencies import Cursor, JobsDep, PageSize, ServicesDep
 from api.schemas import ItemOut, JobDetail, JobOut, PageOut
@@ -14,12 +14,27 @@ from attribution.catalog import queries
 from attribution.catalog.models import PURPOSES, JobStatus, Outcome
 from attribution.services import Services
 from ingest.sources import SourceItem
+from ingest.sources.cells import says
 from ingest.uploads import Described, accept
 
 router = APIRouter(prefix="/ingest-jobs", tags=["ingest jobs"])
 
 
 SAID = set(SourceItem.__dataclass_fields__) - {"artist"} | {f"consent_{one}" for one in PURPOSES}
+
+
+def _yes_or_no(value: object) -> bool:
+    """Read an answer by the words that tables have; what is neither is refused, not a default."""
+    try:
+        said = says(value)
+    except ValueError:
+        said = None
+    if said is None:
+        raise ValueError(f"say yes or no, not {str(value)[:60]!r}")
+    return said
+
+
+YesNo = Annotated[bool, BeforeValidator(_yes_or_no)]
 
 
 class Upload(BaseModel):
@@ -32,11 +47,11 @@ class Upload(BaseModel):
     tags: str = Field("", max_length=5000, description="Separated by commas.")
     year: int | None = Field(None, ge=-10_000, le=10_000)
     licence: str | None = Field(None, max_length=500, examples=["CC-BY-4.0"])
-    consent_index: bool = Field(default=True, description="May be found.")
-    consent_display: bool = Field(default=True, description="May be shown.")
-    consent_train: bool = Field(default=False, description="May train models.")
-    consent_generate: bool = Field(default=False, description="May steer generation.")
-    reinstate: bool = Field(default=False, description="Withdrawn works are taken in again.")
+    consent_index: YesNo = Field(default=True, description="May be found.")
+    consent_display: YesNo = Field(default=True, description="May be shown.")
+    consent_train: YesNo = Field(default=False, description="May train models.")
+    consent_generate: YesNo = Field(default=False, description="May steer generation.")
+    reinstate: YesNo = Field(default=False, description="Withdrawn works are taken in again.")
 
     def described(self) -> Described:
         """Return what is said about the file."""

@@ -29,7 +29,7 @@ NO_TRAINING = re.compile(
     r"(?![^\W_])",
     re.IGNORECASE,
 )
-YEAR = re.compile(r"-?\d{1,4}(?:\.0*)?")
+YEAR = re.compile(r"-?\d{1,5}(?:\.0*)?")
 DATE = re.compile(  # 1999-05-03, 03/05/1999, 3.5.1999, 1999-05, an ISO time
     r"(?:(\d{4})[-/.]\d{1,2}(?:[-/.]\d{1,2})?(?:[T ][\d:.,]+(?:Z|[+-]\d\d:?\d\d)?)?"
     r"|\d{1,2}[-/.]\d{1,2}[-/.](\d{4}))"

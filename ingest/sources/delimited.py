@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ingest.sources.columns import FOLDED_CONSENTS, KNOWN, fold
 from ingest.sources.encodings import decode
+from ingest.sources.formulas import unquote
 from ingest.sources.raw import Raw, Raws, Unreadable, Unrelated, check_rows
 
 DELIMITERS = ",;\t|"
@@ -94,7 +95,7 @@ def _csv_rows(
             )
         width = len(record) if fault else len(headers)
         heads = headers + [""] * (width - len(headers))
-        yield Raw(where, list(zip(heads, record, strict=False)), fault)
+        yield Raw(where, list(zip(heads, map(unquote, record), strict=False)), fault)
 
 
 def _swallows_rows(cell: str) -> bool:

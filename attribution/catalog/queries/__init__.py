@@ -32,7 +32,6 @@ from attribution.catalog.queries.artworks import (
     count_along,
     counts,
     indexed_artworks,
-    list_artworks,
     mark_failed,
     mark_indexed,
     mark_lost,
@@ -137,6 +136,14 @@ from attribution.catalog.queries.jobs import (
     record_outcomes,
     unfinished_jobs,
 )
+from attribution.catalog.queries.lists import (
+    Seen,
+    WorksWanted,
+    count_artworks,
+    last_seen,
+    list_artworks,
+    next_artworks,
+)
 from attribution.catalog.queries.pages import (
     Page,
 )
@@ -205,8 +212,10 @@ __all__ = [
     "NewItem",
     "Origin",
     "Page",
+    "Seen",
     "Stamp",
     "TrainingWork",
+    "WorksWanted",
     "add_alias",
     "add_artworks",
     "add_batches",
@@ -254,6 +263,7 @@ __all__ = [
     "correct_works",
     "corrected_by_hand",
     "count_along",
+    "count_artworks",
     "count_vectors",
     "count_without_sketch",
     "counts",
@@ -294,6 +304,7 @@ __all__ = [
     "kept_rows",
     "kept_sketches",
     "kept_vectors",
+    "last_seen",
     "last_withdrawal",
     "list_artists",
     "list_artworks",
@@ -312,6 +323,7 @@ __all__ = [
     "merge_artists",
     "miscounted",
     "move_work",
+    "next_artworks",
     "non_copies",
     "note_progress",
     "open_batches",

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, func, literal, select, tuple_, update
+from sqlalchemy import Select, func, literal, select, update
 from sqlalchemy.orm import Session, joinedload
 
 from attribution.catalog.columns import now
@@ -22,7 +22,6 @@ from attribution.catalog.models import (
     artwork_id,
 )
 from attribution.catalog.queries.insert import insert_new
-from attribution.catalog.queries.pages import Page, check_limit, cut, moment_key
 from attribution.catalog.queries.statistics import count_vectors
 from attribution.errors import NotFound
 
@@ -112,24 +111,6 @@ def artworks_by_pixel_sha256(
     """Return the works with these pixels, the oldest first, with their artists."""
     wanted = _in_state(_with_artist().where(Artwork.pixel_sha256.in_(hashes)), status)
     return list(session.scalars(wanted.order_by(Artwork.created_at, Artwork.id)))
-
-
-def list_artworks(
-    session: Session,
-    *,
-    artist_id: UUID | None = None,
-    status: ArtworkStatus | None = ArtworkStatus.INDEXED,
-    cursor: str | None = None,
-    limit: int = 100,
-) -> Page[Artwork]:
-    """Return a page of works with their artists, the newest first; `status` None means any."""
-    wanted = _in_state(_with_artist(), status)
-    if artist_id is not None:
-        wanted = wanted.where(Artwork.artist_id == artist_id)
-    if cursor is not None:
-        wanted = wanted.where(tuple_(Artwork.created_at, Artwork.id) < moment_key(cursor))
-    wanted = wanted.order_by(Artwork.created_at.desc(), Artwork.id.desc()).limit(check_limit(limit))
-    return cut(session.scalars(wanted).all(), limit, lambda row: (row.created_at, row.id))
 
 
 def indexed_artworks(session: Session, *, after: UUID | None, limit: int) -> list[Artwork]:
