@@ -186,7 +186,7 @@ def corrections(opened: Opened, work: UUID) -> None:
     origin, said = Origin("test"), {"title": "harbour", "consent_display": False}
     correction.correct(*opened, work, said, origin)
     with suppress(Conflict):
-        correction.merge(*opened, "artist-0", "artist-1", origin)
+        correction.merge(*opened, "artist-0", "artist-1", origin, is_confirmed=True)
 
 
 def test_corrections(tmp_path: Path, filled: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -363,7 +363,7 @@ def test_a_move_is_seen_by_the_next_answer(services: Services, tmp_path: Path) -
     slug = first.artists[0].slug
     other = "artist-0" if slug != "artist-0" else "artist-1"
 
-    correction.merge(services, services.index, slug, other, Origin("test"))
+    correction.merge(services, services.index, slug, other, Origin("test"), is_confirmed=True)
 
     assert slug not in {one.slug for one in ask(services, tmp_path).artists}
     assert differences(services) == 0
