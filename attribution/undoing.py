@@ -37,7 +37,7 @@ def undo(
     with stores.sessions.begin() as session:
         change = queries.change_by_id(session, change_id)
         earlier = change.undone_by
-        made = earlier or _put_back(session, change, works, origin)
+        made = earlier or put_back(session, change, works, origin)
         if earlier is None:
             queries.mark_undo(session, made, change)
         waiting = queries.unfinished_changes(session, changes=[change.id, made.id])
@@ -47,7 +47,8 @@ def undo(
     return made
 
 
-def _put_back(session: Session, change: Change, works: Sequence[UUID], origin: Origin) -> Change:
+def put_back(session: Session, change: Change, works: Sequence[UUID], origin: Origin) -> Change:
+    """Make the change that takes another one back; raises as `undo` does."""
     kind = queries.root_kind(session, change)
     is_joined = change.merged_slug is not None
     if works and not (kind is ChangeKind.SPLIT or is_joined):
