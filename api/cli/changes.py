@@ -10,6 +10,8 @@ from uuid import UUID
 
 import typer
 from rich.console import Console
+from rich.padding import Padding
+from rich.text import Text
 
 from api.cli.common import plain, print_json, settings_from_environment
 
@@ -21,6 +23,10 @@ if TYPE_CHECKING:
 
 DOOR = "command line"
 ARTIST_ROW = ("aliases", "identifiers", "created_at")  # kept for an undo, not for reading
+COUNTS = {
+    "stayed": "works that stay, moved on since or not chosen",
+    "added_since": "works that came since and stay",
+}
 Reason = Annotated[str | None, typer.Option(help="Why, for the record.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object per change.")]
 
@@ -71,8 +77,8 @@ def undo(
 ) -> None:
     """Take a correction, move, split, merge, rename, alias, or an earlier undo back.
 
-    What has changed since is not overwritten: works that were moved on or came since stay where
-    they are, and the answer says how many. An undo is a change that can be undone itself.
+    What has changed since is not overwritten: works that were moved on or came
+    since stay, and the answer says how many. An undo can be undone itself.
 
     Example: [bold]lawful undo CHANGE --reason "two artists after all"[/]
     """
@@ -115,10 +121,12 @@ def show(changes: Sequence[Change], *, as_json: bool) -> None:
         if as_json:
             print_json(_as_json(change))
         else:
-            Console().print(plain_lines(change), markup=False, highlight=False)
+            first, *rest = map(plain, _lines(change))
+            Console().print(first, markup=False, highlight=False)
+            Console().print(Padding(Text("\n".join(rest)), (0, 0, 1, 2), expand=False))
 
 
-def plain_lines(change: Change) -> str:
+def _lines(change: Change) -> list[str]:
     """Return a change as a person reads it: what, of whom, from what to what, by whom, why."""
     artist = f"{change.artist.name} ({change.artist.slug})"
     lines = [f"{change.made_at:%Y-%m-%d %H:%M}  {change.kind.value}  {artist}"]
@@ -126,16 +134,16 @@ def plain_lines(change: Change) -> str:
         lines.append(f"work {change.artwork_id}")
     elif change.works:
         lines.append("1 work" if change.works == 1 else f"{change.works} works")
-    for name in sorted((change.before.keys() | change.after.keys()) - {*ARTIST_ROW}):
-        values = [said.get(name, "—") for said in (change.before, change.after)]
-        lines.append(f"{name.replace('_', ' ')}: {values[0]} → {values[1]}")
+    before, after = change.before, change.after
+    names = sorted((before.keys() | after.keys()) - {*ARTIST_ROW, *COUNTS})
+    lines += [f"{name}: {before.get(name, '—')} → {after.get(name, '—')}" for name in names]
+    lines += [f"{said}: {after[name]}" for name, said in COUNTS.items() if after.get(name)]
     lines.append(f"by {change.origin}" + (f": {change.reason}" if change.reason else ""))
     if change.undoes_id:
         lines.append(f"undoes {change.undoes_id}")
     if change.undone_by:
         lines.append(f"undone by {change.undone_by.id}")
-    lines.append(f"id {change.id}")
-    return "\n  ".join(map(plain, lines)) + "\n"
+    return [*lines, f"id {change.id}"]
 
 
 def _as_json(change: Change) -> dict[str, Any]:
