@@ -66,26 +66,37 @@ class ChangeOut(BaseModel):
     id: UUID
     kind: ChangeKind
     artist: str = Field(description="Slug of the artist since then.")
+    artist_name: str
     artwork_id: UUID | None
-    origin: str = Field(description="api, command line, or an ingest job.")
+    works: int = Field(description="Works that were corrected, or came to the artist.")
+    origin: str = Field(description="api, command line with its user, or an ingest job.")
     reason: str | None
     made_at: datetime
     completed_at: datetime | None = Field(description="Null: the index does not follow yet.")
+    undoes: UUID | None = Field(description="The change that this one undid.")
+    undone_by: UUID | None = Field(description="The change that undid this one.")
     before: dict[str, Any]
-    after: dict[str, Any]
+    after: dict[str, Any] = Field(
+        description="After an undo of a merge or split also `stayed` and `added_since`: works of "
+        "it that were moved on or not chosen, and works that came since; both stay where they are."
+    )
 
     @classmethod
     def of(cls, row: Change) -> Self:
-        """Shape a row, read with its artist."""
+        """Shape a row, read with its artist and its undo."""
         return cls(
             id=row.id,
             kind=row.kind,
             artist=row.artist.slug,
+            artist_name=row.artist.name,
             artwork_id=row.artwork_id,
+            works=row.works,
             origin=row.origin,
             reason=row.reason,
             made_at=row.made_at,
             completed_at=row.completed_at,
+            undoes=row.undoes_id,
+            undone_by=row.undone_by.id if row.undone_by else None,
             before=row.before,
             after=row.after,
         )

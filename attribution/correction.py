@@ -7,23 +7,27 @@ step may be repeated; what was interrupted is finished by asking again, or by `r
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, TypeVar
 from uuid import UUID
 
 from sqlalchemy.orm import Session
 
 from attribution.catalog import queries
 from attribution.catalog.models import Artist, Artwork, ArtworkStatus, Change
-from attribution.catalog.names import tidy
+from attribution.catalog.names import resemble, tidy
 from attribution.catalog.queries import Origin
-from attribution.errors import BadInput, Conflict, NotAllowed
+from attribution.errors import BadInput, Conflict, NotAllowed, NotFound
 from attribution.images import forbidden_by, read_image, thumbnail
 from attribution.index.vector_index import VectorIndex
 from attribution.points import write_points
 from attribution.services import Stores
 
-AT_ONCE = 1_000  # changes of which the index follows together
+AT_ONCE = 1_000  # changes, or works of one, that the index follows together
+
+T = TypeVar("T")
 
 
 def correct(
@@ -36,10 +40,8 @@ def correct(
     """
     _check(said)
     with stores.sessions.begin() as session:
-        work = _work(session, artwork_id)
-        because = forbidden_by(work.facts, work.rights).get("train")
-        if said.get("consent_train") and because:
-            raise NotAllowed(f"artwork {artwork_id} may not train: its file says {because}")
+        work = work_to_change(session, artwork_id)
+        check_file(work, said)
         made = queries.correct_works(session, {artwork_id: said}, origin)
         waiting = queries.unfinished_changes(session, artworks=[artwork_id])
     finish(stores, index, waiting)
@@ -53,7 +55,7 @@ def move(stores: Stores, index: VectorIndex, artwork_id: UUID, slug: str, origin
     and for an artist that has withdrawn.
     """
     with stores.sessions.begin() as session:
-        work, artist = _work(session, artwork_id), _artist(session, slug)
+        work, artist = work_to_change(session, artwork_id), _artist(session, slug)
         is_new = work.artist_id != artist.id
         made = [queries.move_work(session, work, artist.id, origin)] if is_new else []
         waiting = queries.unfinished_changes(session, artworks=[artwork_id])
@@ -63,23 +65,91 @@ def move(stores: Stores, index: VectorIndex, artwork_id: UUID, slug: str, origin
     return made[0]
 
 
-def merge(stores: Stores, index: VectorIndex, slug: str, into: str, origin: Origin) -> Change:
+@dataclass(frozen=True)
+class Merging:
+    """What a merge would do."""
+
+    gone: str  # names
+    kept: str
+    works: int  # that can be found, and would come to the second artist
+    is_likely: bool  # whether the names resemble each other
+
+    def __str__(self) -> str:
+        """Say it in a sentence."""
+        few = "1 work" if self.works == 1 else f"{self.works} works"
+        return f"{few} of {self.gone!r} would become works of {self.kept!r}"
+
+
+def plan_merge(stores: Stores, slug: str, into: str) -> Merging:
+    """Return what a merge would do, for a person to confirm; raises as `merge` does."""
+    with stores.sessions() as session:
+        return _merging(_artist(session, slug), _artist(session, into))
+
+
+def merge(
+    stores: Stores,
+    index: VectorIndex,
+    slug: str,
+    into: str,
+    origin: Origin,
+    *,
+    is_confirmed: bool = False,
+) -> Change:
     """Make one artist of two: the works, names and claims of `slug` become those of `into`.
 
-    Raises NotFound, Conflict for an artist into itself, one that has withdrawn, and while works of
-    the first are on their way in.
+    Raises NotFound, Conflict for an artist into itself, one that has withdrawn, while works of
+    the first are on their way in, and for names that do not resemble each other until it is
+    confirmed.
     """
     with stores.sessions.begin() as session:
         gone, kept = _artist(session, slug), _artist(session, into)
         is_new = gone.id != kept.id
         if is_new:
             _check_nothing_comes(session, gone)
+            planned = _merging(gone, kept)
+            if not (planned.is_likely or is_confirmed):
+                raise Conflict(
+                    f"the names do not resemble each other: {planned}; say `--yes`, over HTTP "
+                    f'"confirm": true, if they are one artist'
+                )
         made = [queries.merge_artists(session, gone.id, kept.id, origin)] if is_new else []
         waiting = queries.unfinished_changes(session, artist_id=kept.id)
     finish(stores, index, waiting)
     if not made:
         raise Conflict(f"{slug!r} and {into!r} are one artist; name two")
     return made[0]
+
+
+def split(
+    stores: Stores,
+    index: VectorIndex,
+    slug: str,
+    works: Collection[UUID],
+    into: str,
+    origin: Origin,
+) -> Change:
+    """Give some works of an artist to another one, known or new, by name or slug.
+
+    Raises NotFound, BadInput for no work or what is no name, Conflict for works that are not the
+    artist's, withdrawn or on their way in, and for a name of the artist's own.
+    """
+    ordered = sorted(set(works))
+    if not ordered:
+        raise BadInput("no works to split off: give the id of at least one")
+    with stores.sessions.begin() as session:
+        old, new = _artist(session, slug), _receiver(session, into)
+        if old.id == new.id:
+            raise Conflict(
+                f"{into!r} is {old.slug!r} itself; give another name, or undo the change that made "
+                f"it theirs: `lawful changes --artist {old.slug}`, then `lawful undo CHANGE`, with "
+                f"`--work ID` for some works only"
+            )
+        for few in _few(ordered):
+            _check_theirs(session, few, old)
+        made = queries.give_works(session, ordered, old.id, new.id, origin)
+        waiting = queries.unfinished_changes(session, changes=[made.id])
+    finish(stores, index, waiting)
+    return made
 
 
 def rename(stores: Stores, index: VectorIndex, slug: str, name: str, origin: Origin) -> Change:
@@ -116,18 +186,47 @@ def confirm_alias(stores: Stores, slug: str, name: str, origin: Origin) -> Chang
 
 def finish(stores: Stores, index: VectorIndex, changes: Sequence[Change]) -> None:
     """Have index and pictures follow some changes, then note that they do."""
-    for start in range(0, len(changes), AT_ONCE):
-        few = changes[start : start + AT_ONCE]
+    for few in _few(changes):
+        alone = {change.artwork_id for change in few if change.artwork_id}
+        write_points(stores, index, alone)
+        for change in few:
+            if change.artwork_id is None:
+                _follow_artists(stores, index, change)
+        shown = {one.artwork_id for one in few if one.artwork_id and _is_about_display(one)}
         with stores.sessions() as session:
-            works = {work for change in few for work in queries.works_of(session, change)}
-            shown = {one.artwork_id for one in few if one.artwork_id and _is_about_display(one)}
             rows = queries.artworks_by_id(session, shown)
-        write_points(stores, index, works)
         for row in rows.values():
             _show_or_hide(stores, row)
         index.flush()
         with stores.sessions.begin() as session:
             queries.complete_changes(session, [change.id for change in few])
+
+
+def work_to_change(session: Session, artwork_id: UUID) -> Artwork:
+    """Return a work, locked; raises Conflict for one that is withdrawn or on its way in."""
+    queries.artwork_by_id(session, artwork_id)
+    work = queries.works_to_change(session, [artwork_id])[artwork_id]
+    _check_settled(work)
+    return work
+
+
+def check_file(work: Artwork, said: Mapping[str, Any]) -> None:
+    """Raise NotAllowed where consent is given that the file itself forbids."""
+    because = forbidden_by(work.facts, work.rights).get("train")
+    if said.get("consent_train") and because:
+        raise NotAllowed(f"artwork {work.id} may not train: its file says {because}")
+
+
+def _follow_artists(stores: Stores, index: VectorIndex, change: Change) -> None:
+    """Write the points of the works that have another artist, or one of another name."""
+    after = None
+    while True:
+        with stores.sessions() as session:
+            works = queries.works_to_follow(session, change, after=after, limit=AT_ONCE)
+        if not works:
+            return
+        write_points(stores, index, works)
+        after = works[-1]
 
 
 def _check(said: Mapping[str, Any]) -> None:
@@ -139,23 +238,48 @@ def _check(said: Mapping[str, Any]) -> None:
         )
 
 
-def _work(session: Session, artwork_id: UUID) -> Artwork:
-    """Return a work that may be changed, locked."""
-    queries.artwork_by_id(session, artwork_id)
-    work = queries.works_to_change(session, [artwork_id])[artwork_id]
+def _check_settled(work: Artwork) -> None:
     if work.status is ArtworkStatus.WITHDRAWN:
-        raise Conflict(f"artwork {artwork_id} was withdrawn; only an ingest can reinstate it")
+        raise Conflict(f"artwork {work.id} was withdrawn; only an ingest can reinstate it")
     if work.status is ArtworkStatus.PENDING:
-        raise Conflict(f"artwork {artwork_id} is being ingested; try again when its job has ended")
-    return work
+        raise Conflict(f"artwork {work.id} is being ingested; try again when its job has ended")
+
+
+def _check_theirs(session: Session, few: Sequence[UUID], artist: Artist) -> None:
+    """Lock works; raise unless all of them are this artist's, and may be changed."""
+    rows = queries.works_to_change(session, few)
+    for one in few:
+        if one not in rows:
+            raise NotFound(f"no artwork {one}; `lawful search` and /v1/artworks show ids")
+        if rows[one].artist_id != artist.id:
+            raise Conflict(f"artwork {one} is not by {artist.slug!r}; leave it out")
+        _check_settled(rows[one])
 
 
 def _artist(session: Session, slug: str) -> Artist:
     """Return an artist that may be changed."""
     artist = queries.artist_by_slug(session, slug)
-    if artist.withdrawn_at is not None:
-        raise Conflict(f"artist {slug!r} has withdrawn; only an ingest can reinstate them")
+    queries.check_open(artist)
     return artist
+
+
+def _receiver(session: Session, name: str) -> Artist:
+    """Return the artist of a name or slug, or a new one of this name."""
+    exact = tidy(name)
+    if exact not in queries.kept_names(session, [exact]):
+        with suppress(NotFound):
+            return _artist(session, exact)
+    artist = queries.get_or_create_artist(session, exact)
+    queries.check_open(artist)
+    return artist
+
+
+def _merging(gone: Artist, kept: Artist) -> Merging:
+    return Merging(gone.name, kept.name, gone.works, resemble(gone.name, kept.name))
+
+
+def _few(rows: Sequence[T]) -> list[Sequence[T]]:
+    return [rows[start : start + AT_ONCE] for start in range(0, len(rows), AT_ONCE)]
 
 
 def _check_nothing_comes(session: Session, artist: Artist) -> None:

@@ -265,7 +265,11 @@ def test_works_and_artists_find_their_place(filled: TestClient) -> None:
     is_problem(filled.post(moving, json={"artist": "cy"}), 409, "conflict")
     is_problem(filled.post(moving, json={"artist": "nobody"}), 404, "not-found")
 
-    merged = filled.post("/v1/artists/cy/merge", json={"into": "bob"}).json()
+    refused = filled.post("/v1/artists/cy/merge", json={"into": "bob"})
+    said = is_problem(refused, 409, "conflict")["detail"]
+    assert "5 works of 'Cy' would become works of 'Bob'" in said
+    merging = {"into": "bob", "confirm": True}
+    merged = filled.post("/v1/artists/cy/merge", json=merging).json()
     assert (merged["slug"], merged["works"], merged["aliases"]) == ("bob", 8, ["Cy"])
     assert filled.get("/v1/artists/cy").json() == merged
     is_problem(filled.post("/v1/artists/bob/merge", json={"into": "bob"}), 409, "conflict")
@@ -280,6 +284,62 @@ def test_works_and_artists_find_their_place(filled: TestClient) -> None:
     assert kinds == ["alias", "rename", "merge", "move"]
     page = filled.get("/v1/changes?limit=3").json()
     assert len(filled.get("/v1/changes", params={"cursor": page["next"]}).json()["items"]) == 1
+
+
+def test_changes_are_shown_and_undone(filled: TestClient) -> None:
+    """Filtered, counted, paged, with what undid what; an undo is a change like any other."""
+    work = filled.get("/v1/artworks?artist=bob").json()["items"][0]["id"]
+    filled.patch(f"/v1/artworks/{work}", json={"title": "Red boat"})
+    filled.post("/v1/artists/cy/merge", json={"into": "bob", "confirm": True})
+    (merged,) = filled.get("/v1/changes?artist=cy&limit=1").json()["items"]
+    path = f"/v1/changes/{merged['id']}"
+    assert (merged["kind"], merged["works"], merged["artist_name"]) == ("merge", 4, "Bob")
+    assert filled.get(path).json() == merged
+    page = filled.get(f"{path}/works?limit=3").json()
+    rest = filled.get(f"{path}/works", params={"cursor": page["next"]}).json()
+    assert (len(page["items"]), len(rest["items"]), rest["next"]) == (3, 1, None)
+
+    is_problem(filled.post(f"{path}/undo", json={"reasn": "x"}), 422, "invalid-request")
+    is_problem(filled.post(f"{path}/undo", json={"works": [work]}), 409, "conflict")
+    undone = filled.post(f"{path}/undo", json={"reason": "two people"}).json()
+
+    assert (undone["kind"], undone["undoes"], undone["artist"]) == ("undo", merged["id"], "cy")
+    assert (undone["works"], undone["reason"], undone["origin"]) == (4, "two people", "api")
+    assert (undone["after"]["stayed"], undone["after"]["added_since"]) == (0, 0)
+    assert filled.get(path).json()["undone_by"] == undone["id"]
+    assert filled.get("/v1/artists/cy").json()["works"] == 4
+    is_problem(filled.post(f"{path}/undo"), 409, "conflict")
+    redone = filled.post(f"/v1/changes/{undone['id']}/undo").json()
+    assert (redone["artist"], filled.get("/v1/artists/cy").json()["slug"]) == ("bob", "bob")
+    (made,) = filled.get("/v1/changes", params={"work": work}).json()["items"]
+    assert made["after"] == {"title": "Red boat"}
+    since = filled.get("/v1/changes", params={"since": undone["made_at"]}).json()["items"]
+    assert [one["id"] for one in since] == [redone["id"], undone["id"]]
+    assert filled.get("/v1/changes?since=2999-01-01").json()["items"] == []
+    nobody = "00000000-0000-0000-0000-000000000000"
+    for query in ("artist=nobody", f"work={nobody}"):
+        is_problem(filled.get(f"/v1/changes?{query}"), 404, "not-found")
+    for query in ("since=yesterday", "since=0001-01-01T00:00:00%2B14:00", "works=1"):
+        is_problem(filled.get(f"/v1/changes?{query}"), 422, "invalid-request")
+    is_problem(filled.get(f"/v1/changes/{nobody}"), 404, "not-found")
+    is_problem(filled.post(f"/v1/changes/{nobody}/undo"), 404, "not-found")
+    is_problem(filled.get(f"{path}/works?cursor=bm8"), 422, "bad-input")
+
+
+def test_works_are_split_off(filled: TestClient) -> None:
+    """Chosen works go to an artist of another name, and come back."""
+    chosen = [one["id"] for one in filled.get("/v1/artworks?artist=bob").json()["items"][:2]]
+    path = "/v1/artists/bob/split"
+
+    made = filled.post(path, json={"works": chosen, "into": "Dee", "reason": "another"}).json()
+
+    assert (made["kind"], made["works"], made["artist"]) == ("split", 2, "dee")
+    assert filled.get("/v1/artists/dee").json()["works"] == 2
+    is_problem(filled.post(path, json={"works": chosen, "into": "Dee"}), 409, "conflict")
+    is_problem(filled.post(path, json={"works": [], "into": "Dee"}), 422, "invalid-request")
+    is_problem(filled.post(path, json={"works": chosen}), 422, "invalid-request")
+    back = filled.post(f"/v1/changes/{made['id']}/undo").json()
+    assert (back["artist"], filled.get("/v1/artists/bob").json()["works"]) == ("bob", 4)
 
 
 def test_sent_again_with_other_words_it_is_corrected(client: TestClient) -> None:

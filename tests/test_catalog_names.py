@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from attribution.catalog.names import LONGEST_SLUG, fold, slugify, tidy
+from attribution.catalog.names import LONGEST_SLUG, fold, resemble, slugify, tidy
 from attribution.errors import BadInput
 
 NAMES = st.text(min_size=1, max_size=80)
@@ -130,3 +130,23 @@ def test_too_long_a_name() -> None:
     """The error names the length and the limit."""
     with pytest.raises(BadInput, match=r"201 characters; at most 200"):
         tidy("x" * 201)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "expected"),
+    [
+        ("Linda Kim", "linda  kim", True),
+        ("Kim, Linda", "Linda Kim", True),
+        ("Ann Exampel", "Ann Example", True),
+        ("van Gogh", "Vincent van Gogh", True),
+        ("Pablo Picasso", "Pablo Ruiz Picasso", True),
+        ("John Smith", "Jane Smith", False),
+        ("Smith", "John Smith", False),
+        ("artist-1", "artist-2", False),
+        ("山田 太郎", "山田 次郎", False),
+        ("Cy", "Bob", False),
+    ],
+)
+def test_names_that_resemble(one: str, other: str, expected: bool) -> None:  # noqa: FBT001  a case
+    """Spellings of one name do, other first names and other numbers do not; in either order."""
+    assert resemble(one, other) is resemble(other, one) is expected

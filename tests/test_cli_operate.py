@@ -65,7 +65,12 @@ def test_works_and_artists_are_put_right(home: Path, tmp_path: Path) -> None:
     assert answer(home, "move", work, "artist-2")["before"] == {"artist": "artist-1"}
     again = lawful(home, "move", work, "artist-2")
     assert (again.returncode, "by 'artist-2' already" in again.stderr) == (1, True)
-    assert len(answer(home, "merge", "artist-1", "artist-2")["before"]["works"]) == 3
+    asked = lawful(home, "merge", "artist-1", "artist-2")
+    assert (asked.returncode, "--yes" in asked.stderr) == (1, True)
+    assert "3 works of 'artist-1' would become works of 'artist-2'" in " ".join(
+        asked.stderr.split()
+    )
+    assert answer(home, "merge", "artist-1", "artist-2", "--yes")["works"] == 3
     answer(home, "rename", "artist-2", "Zoë", "--reason", "asked for")
     answer(home, "alias", "artist-2", "Z.")
 
@@ -75,6 +80,43 @@ def test_works_and_artists_are_put_right(home: Path, tmp_path: Path) -> None:
     for word in ("correct", "move", "merge", "rename", "alias"):
         assert word in listed.stdout
     assert lawful(home, "changes", "--json").stdout.count("\n") == 6
+
+
+def test_changes_are_read_and_undone(home: Path, tmp_path: Path) -> None:
+    """Filtered lists fit 80 columns and name who and why; split and undo answer with records."""
+    picture_of = str(tmp_path / "p" / "artist-1" / "work-0.png")
+    work = answer(home, "attribute", picture_of)["copy_of"]["id"]
+    merged = answer(home, "merge", "artist-1", "artist-2", "--yes", "--reason", "two spellings")
+    assert (merged["origin"].split(" (")[0], merged["artist"]) == ("command line", "artist-2")
+
+    part = answer(home, "undo", merged["id"], "--work", work, "--reason", "two people")
+    assert (part["artist"], part["works"], part["after"]["stayed"]) == ("artist-1", 1, 3)
+    again = lawful(home, "undo", merged["id"])
+    assert (again.returncode, "already" in again.stderr) == (1, True)
+
+    shown = lawful(home, "changes", "--artist", "artist-1")
+    assert max(map(len, shown.stdout.splitlines())) <= 80
+    for text in ("two spellings", "two people", "by command line", f"undone by {part['id']}"):
+        assert text in shown.stdout
+    assert f"undoes {merged['id']}" in shown.stdout
+    assert "no such change" in lawful(home, "changes", "--since", "2999-01-01").stdout
+    assert lawful(home, "changes", "--since", "yesterday").returncode == 2
+    assert lawful(home, "changes", "--work", work, "--json").stdout.count("\n") == 2
+    unknown = lawful(home, "changes", "--artist", "nobody")
+    assert (unknown.returncode, "no artist 'nobody'" in unknown.stderr) == (1, True)
+
+    (home.parent / "ids.txt").write_text(f"{work}\n\n")
+    ids = str(home.parent / "ids.txt")
+    made = answer(home, "split", "artist-1", "--into", "Zoë", "--works-from", ids)
+    assert (made["kind"], made["works"], made["artist_name"]) == ("split", 1, "Zoë")
+    assert answer(home, "attribute", picture_of)["copy_of"]["name"] == "Zoë"
+    assert answer(home, "undo", made["id"])["artist"] == "artist-1"
+    assert answer(home, "attribute", picture_of)["copy_of"]["name"] == "artist-1"
+    (home.parent / "ids.txt").write_text("work-0\n")
+    bad = lawful(home, "split", "artist-1", "--into", "Zoë", "--works-from", ids)
+    assert (bad.returncode, "line 1: 'work-0' is not the id" in bad.stderr) == (1, True)
+    none = lawful(home, "split", "artist-1", "--into", "Zoë")
+    assert (none.returncode, "give the id of at least one" in none.stderr) == (1, True)
 
 
 def test_a_receipt_is_a_table(home: Path) -> None:

@@ -373,7 +373,7 @@ def test_merged_artists_are_one(services: Services, tmp_path: Path) -> None:
     ingest(services, tmp_path / "p" / "artist-2", artist="artist-1")
     ingest(services, tmp_path / "p" / "artist-0", artist="artist-1")
 
-    correction.merge(services, services.index, "artist-1", "artist-2", US)
+    correction.merge(services, services.index, "artist-1", "artist-2", US, is_confirmed=True)
 
     assert sizes(services) == {"artist-0": 4, "artist-2": 7}
     with services.sessions() as session:
@@ -394,7 +394,7 @@ def test_what_may_not_be_merged(services: Services, tmp_path: Path) -> None:
     """Not into itself, not with one who has withdrawn, not while works are on their way in."""
 
     def merge(slug: str, into: str) -> None:
-        correction.merge(services, services.index, slug, into, US)
+        correction.merge(services, services.index, slug, into, US, is_confirmed=True)
 
     with pytest.raises(Conflict, match="are one artist"):
         merge("artist-1", "artist-1")
@@ -486,7 +486,7 @@ def test_any_history_counts_what_remains(
                 case "move":
                     correction.move(services, services.index, ids[number], slug, US)
                 case "merge":
-                    correction.merge(services, services.index, slug, into, US)
+                    correction.merge(services, services.index, slug, into, US, is_confirmed=True)
                 case _:
                     withdraw(services, services.index, str(ids[number]), reason="asked for")
         except (Conflict, NotFound):

@@ -28,6 +28,7 @@ from attribution.reconcile import reconcile
 from attribution.reindex import change_profile, make_anew
 from attribution.services import Services, Stores, open_collection, open_services, open_stores
 from attribution.storage import Store
+from attribution.undoing import undo
 from attribution.withdrawal import withdraw
 from ingest import pipeline
 from ingest.listing import plan
@@ -186,7 +187,7 @@ def corrections(opened: Opened, work: UUID) -> None:
     origin, said = Origin("test"), {"title": "harbour", "consent_display": False}
     correction.correct(*opened, work, said, origin)
     with suppress(Conflict):
-        correction.merge(*opened, "artist-0", "artist-1", origin)
+        correction.merge(*opened, "artist-0", "artist-1", origin, is_confirmed=True)
 
 
 def test_corrections(tmp_path: Path, filled: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -212,6 +213,32 @@ def test_corrections(tmp_path: Path, filled: Path, monkeypatch: pytest.MonkeyPat
             assert not services.store.has_thumbnail(work.sha256)
         ended += 1
     assert ended > 8  # as many steps, or the test looks at nothing
+
+
+def test_undo(tmp_path: Path, filled: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Asked again, or repaired, a merge that was undone is undone everywhere."""
+    settings = Settings(home=filled, profile="stub")
+    with open_stores(settings) as stores, open_collection(stores) as index:
+        merged = correction.merge(
+            stores, index, "artist-0", "artist-1", Origin("test"), is_confirmed=True
+        )
+
+    def run(settings: Settings) -> None:
+        with open_stores(settings) as stores, open_collection(stores) as index, suppress(Conflict):
+            undo(stores, index, merged.id, Origin("test"))
+
+    ended = 0
+    for settings in dies_everywhere(monkeypatch, tmp_path, run, given=filled):
+        if ended % 2:
+            with open_stores(settings) as stores, open_collection(stores) as index:
+                reconcile(stores, index, repair=True)
+        run(settings)
+        with open_services(settings) as services:
+            agree(services, WORKS)
+            # three of the artist, and one of the other's whose title has the number
+            assert (named(services, "0"), named(services, "1")) == (4, 4)
+        ended += 1
+    assert ended > 3  # as many steps, or the test looks at nothing
 
 
 def test_ingest_that_corrects(

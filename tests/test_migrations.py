@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -15,7 +16,9 @@ from attribution.catalog import database as database_module
 from attribution.catalog import queries, schema
 from attribution.catalog.database import Database, connect
 from attribution.catalog.models import Base
+from attribution.catalog.queries import Origin
 from attribution.errors import BackendUnavailable, SchemaMismatch
+from attribution.undoing import put_back
 from tests.postgres import fresh_database
 
 
@@ -188,4 +191,54 @@ INSERT INTO ingest_jobs (id, source, status, created_at) VALUES
 INSERT INTO ingest_items (job_id, position, path, artist, details, outcome) VALUES
   ('11111111111111111111111111111111', 0, 'p', 'Ann', '{}', 'added'),
   ('11111111111111111111111111111111', 1, 'q', 'Ann', '{}', 'pending')
+"""
+
+
+def test_merges_of_an_earlier_version_keep_their_works(empty_database: Database) -> None:
+    """Their list of ids becomes rows, and a list again on the way back; undos are forgotten."""
+    with empty_database.migrating() as connection:
+        command.upgrade(schema.configuration(connection), "20261129_generations")
+        for statement in WITH_CHANGES.split(";"):
+            connection.exec_driver_sql(statement)
+
+    empty_database.upgrade()
+
+    with empty_database.sessions.begin() as session:
+        moved, merged = queries.list_changes(session).items
+        assert (merged.works, merged.before) == (1, {"slug": "ann", "name": "Ann"})
+        assert moved.from_artist_id == merged.from_artist_id
+        (work,) = queries.works_of_change(session, merged).items
+        made = put_back(session, merged, (), Origin("test"))
+        queries.mark_undo(session, made, merged)
+        assert (made.artist_id, made.works) == (merged.from_artist_id, 1)
+        queries.mark_undo(session, put_back(session, made, (), Origin("test")), made)
+    with empty_database.migrating() as connection:
+        command.downgrade(schema.configuration(connection), "20261129_generations")
+        wanted = text("SELECT before, merged_slug FROM changes WHERE kind = 'merge' ORDER BY 2")
+        rows = [tuple(row) for row in connection.execute(wanted)]
+        kinds = connection.execute(text("SELECT count(*) FROM changes")).scalar_one()
+    before = [json.loads(row[0]) if isinstance(row[0], str) else row[0] for row in rows]
+    expected = {"slug": "ann", "name": "Ann", "works": [str(work.id)]}
+    assert (before, {row[1] for row in rows}, kinds) == ([expected] * 2, {None, "ann"}, 3)
+    empty_database.upgrade()
+    empty_database.check_schema()
+
+
+WITH_CHANGES = """
+INSERT INTO artists (id, slug, name, folded, identifiers, works, created_at) VALUES
+  ('22222222222222222222222222222222', 'bob', 'Bob', 'bob', '{}', 1, '2026-01-01 00:00:00');
+INSERT INTO aliases (name, artist_id) VALUES ('Ann', '22222222222222222222222222222222');
+INSERT INTO artworks (id, artist_id, sha256, pixel_sha256, phash, tags, consent_index,
+  consent_display, consent_train, consent_generate, status, facts, rights, created_at) VALUES
+  ('33333333333333333333333333333333', '22222222222222222222222222222222', 'a', 'b', 'c', '[]',
+  true, true, false, false, 'indexed', '{}', '{}', '2026-01-01 00:00:00');
+INSERT INTO changes (id, kind, artist_id, artwork_id, origin, made_at, completed_at, before, after,
+  merged_slug) VALUES
+  ('44444444444444444444444444444444', 'merge', '22222222222222222222222222222222', NULL, 'api',
+  '2026-01-02 00:00:00', '2026-01-02 00:00:00',
+  '{"slug": "ann", "name": "Ann", "works": ["33333333-3333-3333-3333-333333333333"]}',
+  '{"slug": "bob", "name": "Bob"}', 'ann'),
+  ('55555555555555555555555555555555', 'move', '22222222222222222222222222222222',
+  '33333333333333333333333333333333', 'api', '2026-01-03 00:00:00', '2026-01-03 00:00:00',
+  '{"artist": "ann"}', '{"artist": "bob"}', NULL)
 """

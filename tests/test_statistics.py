@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 from threading import Barrier
@@ -22,6 +23,8 @@ from attribution.audit import audit, mend
 from attribution.catalog import queries
 from attribution.catalog.database import Database
 from attribution.catalog.models import (
+    Alias,
+    Artist,
     Artwork,
     ArtworkStatus,
     ClassifierArtist,
@@ -32,11 +35,12 @@ from attribution.catalog.models import (
 from attribution.catalog.queries import NewArtwork, Origin
 from attribution.classifier import Statistics
 from attribution.config import Settings
-from attribution.errors import BadInput
+from attribution.errors import BadInput, Conflict
 from attribution.images import read_image_file
 from attribution.reconcile import reconcile
 from attribution.services import Services, open_services
 from attribution.types import Attribution, Matrix
+from attribution.undoing import put_back
 from attribution.withdrawal import withdraw
 from tests.portfolios import ingest, picture, portfolio
 
@@ -296,7 +300,9 @@ def test_only_indexed_works_count(services: Services) -> None:
 NAMES = ("Ann", "Ben", "Cleo")
 steps = st.lists(
     st.tuples(
-        st.sampled_from(["add", "add", "move", "merge", "withdraw", "lose"]),
+        st.sampled_from(
+            ["add", "add", "move", "merge", "split", "withdraw", "lose", "undo", "undo"]
+        ),
         st.integers(0, 7),
         st.sampled_from(NAMES),
         st.sampled_from(NAMES),
@@ -312,9 +318,9 @@ steps = st.lists(
 def test_any_history_equals_a_rebuild(
     database: Database, history: list[tuple[str, int, str, str]]
 ) -> None:
-    """Add, move, merge, withdraw, lose: on both engines every integer is a fit's from scratch."""
+    """Add, move, merge, split, withdraw, lose, undo: every integer is a fit's from scratch."""
     for what, number, name, other in history:
-        with database.sessions.begin() as session:
+        with suppress(Conflict), database.sessions.begin() as session:
             change_catalogue(session, what, number, name, other)
         with database.sessions() as session:
             kept = queries.kept_rows(session, ENCODERS, after=None, limit=500)
@@ -339,10 +345,60 @@ def change_catalogue(session: Session, what: str, number: int, name: str, other:
         queries.merge_artists(session, one.id, two.id, Origin("test"))
     elif what == "move" and (row := queries.works_to_change(session, [work]).get(work)):
         queries.move_work(session, row, two.id, Origin("test"))
+    elif what == "split" and (row := queries.works_to_change(session, [work]).get(work)):
+        if row.artist_id != two.id and row.status is ArtworkStatus.INDEXED:
+            queries.give_works(session, [work], row.artist_id, two.id, Origin("test"))
+    elif what == "undo":
+        undo_last(session, number)
     elif what == "withdraw":
         queries.bury_works(session, [work], "asked for")
     elif what == "lose":
         queries.mark_lost(session, [work], "gone")
+
+
+def undo_last(session: Session, number: int = 0) -> None:
+    """Undo one of the last changes, or raise Conflict."""
+    made = queries.list_changes(session, limit=8).items
+    if number < len(made):
+        change = made[number]
+        queries.check_not_undone(session, change)
+        queries.mark_undo(session, put_back(session, change, (), Origin("test")), change)
+
+
+@hypothesis_settings(
+    deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(steps, st.sampled_from(NAMES), st.sampled_from(NAMES))
+def test_any_undone_merge_never_was(
+    database: Database, history: list[tuple[str, int, str, str]], name: str, other: str
+) -> None:
+    """On both engines, after any history: merged and undone, every row and integer is as before."""
+    for step in history:
+        with suppress(Conflict), database.sessions.begin() as session:
+            change_catalogue(session, *step)
+    with database.sessions.begin() as session:
+        one, two = (queries.get_or_create_artist(session, each) for each in (name, other))
+    if one.id == two.id:
+        return
+    before = rows_of(database)
+    with database.sessions.begin() as session:
+        queries.merge_artists(session, one.id, two.id, Origin("test"))
+    merged = rows_of(database)
+    for expected in (before, merged, before):
+        with database.sessions.begin() as session:
+            undo_last(session)
+        assert rows_of(database) == expected
+
+
+def rows_of(database: Database) -> list[object]:
+    """Return artists, names, works and sums."""
+    works = (Artwork.id, Artwork.artist_id, Artwork.status)
+    with database.sessions() as session:
+        tables = [
+            sorted(map(str, session.execute(select(*columns)).all()))
+            for columns in (Artist.__table__.columns, Alias.__table__.columns, works)
+        ]
+        return [*tables, queries.statistics_of(session, ENCODERS, WIDTH).digest()]
 
 
 def test_statistics_that_were_wrong_do_not_keep_an_artist(database: Database) -> None:
@@ -363,7 +419,7 @@ def test_a_move_is_seen_by_the_next_answer(services: Services, tmp_path: Path) -
     slug = first.artists[0].slug
     other = "artist-0" if slug != "artist-0" else "artist-1"
 
-    correction.merge(services, services.index, slug, other, Origin("test"))
+    correction.merge(services, services.index, slug, other, Origin("test"), is_confirmed=True)
 
     assert slug not in {one.slug for one in ask(services, tmp_path).artists}
     assert differences(services) == 0

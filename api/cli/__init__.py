@@ -13,6 +13,7 @@ from rich.console import Console
 from api.cli import (
     attribute,
     catalog,
+    changes,
     corrections,
     credentials,
     demo,
@@ -62,9 +63,11 @@ app.command()(operate.beat)
 app.command()(corrections.correct)
 app.command()(corrections.move)
 app.command()(corrections.merge)
+app.command()(corrections.split)
 app.command()(corrections.rename)
 app.command()(corrections.alias)
-app.command()(corrections.changes)
+app.command()(changes.changes)
+app.command()(changes.undo)
 app.command()(catalog.info)
 app.command()(catalog.artists)
 app.command()(works.works)

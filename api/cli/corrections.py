@@ -1,29 +1,21 @@
-"""`lawful correct`, `move`, `merge`, `rename`, `alias`, `changes`: what was wrong is put right."""
+"""`lawful correct`, `move`, `merge`, `split`, `rename`, `alias`: what was wrong is put right."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import sys
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Any
+from pathlib import Path
+from typing import Annotated, Any
 from uuid import UUID
 
 import typer
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
-from api.cli.common import plain, print_json, settings_from_environment
+from api.cli.changes import Json, Reason, origin, perform
+from api.cli.common import plain, settings_from_environment, status_console
+from attribution.errors import BadInput
 
-if TYPE_CHECKING:
-    from attribution.catalog.models import Change
-    from attribution.index.vector_index import VectorIndex
-    from attribution.services import Stores
-
-DOOR = "command line"
 WorkId = Annotated[UUID, typer.Argument(help="Id of an artwork, as `lawful search` shows it.")]
 Slug = Annotated[str, typer.Argument(help="Slug of an artist, as `lawful artists` shows it.")]
-Reason = Annotated[str | None, typer.Option(help="For the record.")]
-Json = Annotated[bool, typer.Option("--json", help="One object.")]
 
 
 class Purpose(StrEnum):
@@ -71,7 +63,6 @@ def correct(
 
     Example: [bold]lawful correct ID --title "Red boat" --tag boat --tag sea --grant train[/]
     """
-    from attribution.catalog.queries import Origin
     from attribution.correction import correct as correct_in
     from ingest.sources import one_line
 
@@ -92,8 +83,8 @@ def correct(
     said |= {name.value: [] if name is Said.TAGS else None for name in clear or ()}
     said |= {f"consent_{purpose.value}": True for purpose in grant or ()}
     said |= {f"consent_{purpose.value}": False for purpose in deny or ()}
-    _do(
-        lambda stores, index: correct_in(stores, index, work, said, Origin(DOOR, reason)),
+    perform(
+        lambda stores, index: correct_in(stores, index, work, said, origin(reason)),
         as_json=as_json,
     )
 
@@ -103,11 +94,10 @@ def move(work: WorkId, artist: Slug, reason: Reason = None, *, as_json: Json = F
 
     Example: [bold]lawful move ID ann-example[/]
     """
-    from attribution.catalog.queries import Origin
     from attribution.correction import move as move_in
 
-    _do(
-        lambda stores, index: move_in(stores, index, work, artist, Origin(DOOR, reason)),
+    perform(
+        lambda stores, index: move_in(stores, index, work, artist, origin(reason)),
         as_json=as_json,
     )
 
@@ -117,19 +107,58 @@ def merge(
     into: Annotated[str, typer.Argument(help="Slug of the artist who remains.")],
     reason: Reason = None,
     *,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Don't ask when the names do not resemble each other.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
-    """Make one artist of two, such as two spellings of a name; it cannot be undone.
+    """Make one artist of two, such as two spellings of a name; `lawful undo` takes it back.
 
     Works, names and claims of the first become those of the second; the first slug leads there.
 
     Example: [bold]lawful merge ann-exampel ann-example[/]
     """
-    from attribution.catalog.queries import Origin
     from attribution.correction import merge as merge_in
+    from attribution.correction import plan_merge
+    from attribution.services import open_stores
 
-    _do(
-        lambda stores, index: merge_in(stores, index, artist, into, Origin(DOOR, reason)),
+    with open_stores(settings_from_environment()) as stores:
+        planned = plan_merge(stores, artist, into)
+    if planned.gone != planned.kept:
+        status_console().print(plain(planned), markup=False, highlight=False)
+    if not (planned.is_likely or yes) and sys.stdin.isatty():
+        question = "The names do not resemble each other. Are they one artist?"
+        yes = typer.confirm(question, abort=True, err=True)
+    perform(
+        lambda stores, index: merge_in(
+            stores, index, artist, into, origin(reason), is_confirmed=yes
+        ),
+        as_json=as_json,
+    )
+
+
+def split(
+    artist: Slug,
+    into: Annotated[str, typer.Option(help="Name or slug of the other artist, known or new.")],
+    works: Annotated[list[UUID] | None, typer.Argument(help="Ids of artworks.")] = None,
+    works_from: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="File with one id a line.")
+    ] = None,
+    reason: Reason = None,
+    *,
+    as_json: Json = False,
+) -> None:
+    """Give some works of an artist to another one, as one change that can be undone.
+
+    To give back what a merge brought, undo the merge for these works: `lawful undo --work ID`.
+
+    Example: [bold]lawful split linda-kim --into "Linda Kim (b. 1980)" ID ID[/]
+    """
+    from attribution.correction import split as split_in
+
+    chosen = [*(works or ()), *(_ids(works_from) if works_from else ())]
+    perform(
+        lambda stores, index: split_in(stores, index, artist, chosen, into, origin(reason)),
         as_json=as_json,
     )
 
@@ -145,11 +174,10 @@ def rename(
 
     Example: [bold]lawful rename ann-example "Ann B. Example"[/]
     """
-    from attribution.catalog.queries import Origin
     from attribution.correction import rename as rename_in
 
-    _do(
-        lambda stores, index: rename_in(stores, index, artist, name, Origin(DOOR, reason)),
+    perform(
+        lambda stores, index: rename_in(stores, index, artist, name, origin(reason)),
         as_json=as_json,
     )
 
@@ -165,63 +193,27 @@ def alias(
 
     Example: [bold]lawful alias ann-example "A. Example"[/]
     """
-    from attribution.catalog.queries import Origin
     from attribution.correction import confirm_alias
-    from attribution.services import open_stores
 
-    with open_stores(settings_from_environment()) as stores:
-        change = confirm_alias(stores, artist, name, Origin(DOOR, reason))
-    _show([change], as_json=as_json)
-
-
-def changes(
-    limit: Annotated[int, typer.Option(min=1, max=500, help="Changes to show.")] = 20,
-    *,
-    as_json: Annotated[bool, typer.Option("--json", help="One object a change.")] = False,
-) -> None:
-    """List what was corrected, moved, merged and renamed, the newest first.
-
-    Example: [bold]lawful changes --limit 100[/]
-    """
-    from attribution.catalog import queries
-    from attribution.services import open_stores
-
-    with open_stores(settings_from_environment()) as stores, stores.sessions() as session:
-        page = queries.list_changes(session, limit=limit)
-    _show(page.items, as_json=as_json)
+    perform(
+        lambda stores, _: confirm_alias(stores, artist, name, origin(reason)),
+        as_json=as_json,
+    )
 
 
-def _do(action: Callable[[Stores, VectorIndex], Change | None], *, as_json: bool) -> None:
-    from attribution.services import open_collection, open_stores
-
-    with open_stores(settings_from_environment()) as stores, open_collection(stores) as index:
-        change = action(stores, index)
-    _show([change] if change else [], as_json=as_json)
-
-
-def _show(made: Sequence[Change], *, as_json: bool) -> None:
-    for one in made if as_json else ():
-        print_json(
-            {
-                "id": str(one.id),
-                "kind": one.kind.value,
-                "artwork_id": one.artwork_id and str(one.artwork_id),
-                "origin": one.origin,
-                "reason": one.reason,
-                "made_at": one.made_at.isoformat(),
-                "before": one.before,
-                "after": one.after,
-            }
-        )
-    if as_json:
-        return
-    table = Table("when", "what", "work", "from", "to", box=None, pad_edge=False)
-    for one in made:
-        when, work = f"{one.made_at:%Y-%m-%d %H:%M}", str(one.artwork_id or "")
-        table.add_row(when, one.kind.value, work, *map(_said, (one.before, one.after)))
-    Console().print(table if made else "nothing has changed: it says so already")
-
-
-def _said(values: dict[str, Any]) -> str:
-    shown = {name: len(value) if name == "works" else value for name, value in values.items()}
-    return escape(plain(", ".join(f"{name}: {value}" for name, value in shown.items())))
+def _ids(path: Path) -> list[UUID]:
+    """Read the ids of a file; raises BadInput naming the line that is none."""
+    ids = []
+    try:
+        for number, line in enumerate(path.read_text("utf-8-sig").splitlines(), 1):
+            if text := line.strip():
+                try:
+                    ids.append(UUID(text))
+                except ValueError:
+                    raise BadInput(
+                        f"{path}, line {number}: {text[:60]!r} is not the id of an artwork; give "
+                        f"one id a line"
+                    ) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadInput(f"{path} cannot be read as text: {error}") from error
+    return ids

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 from fastapi import APIRouter
 from pydantic import Field
 
-from api.changes import Reasoned
+from api.changes import ChangeOut, Reasoned
 from api.dependencies import Cursor, PageSize, ServicesDep
 from api.schemas import ArtistDetail, ArtistName, ArtistOut, PageOut
 from attribution.catalog import queries
-from attribution.correction import confirm_alias, merge, rename
+from attribution.correction import confirm_alias, merge, rename, split
 from attribution.services import Services
 
 router = APIRouter(prefix="/artists", tags=["artists"])
@@ -25,6 +27,18 @@ class Merged(Reasoned):
     """The artist who remains."""
 
     into: str = Field(max_length=200, description="Slug.", examples=["ann-example"])
+    confirm: bool = Field(
+        default=False, description="They are one artist, though their names do not resemble."
+    )
+
+
+class Split(Reasoned):
+    """The works that another artist gets."""
+
+    works: list[UUID] = Field(min_length=1, max_length=10_000, description="Ids of artworks.")
+    into: str = Field(
+        min_length=1, max_length=500, description="Name or slug.", examples=["Ann Example"]
+    )
 
 
 @router.get("", summary="List artists")
@@ -59,9 +73,21 @@ def create_alias(slug: str, asked: Renamed, services: ServicesDep) -> ArtistDeta
 
 @router.post("/{slug}/merge", summary="Merge an artist into another")
 def merge_artist(slug: str, asked: Merged, services: ServicesDep) -> ArtistDetail:
-    """Make one artist of two; the first slug leads to the second artist. Cannot be undone."""
-    merge(services, services.index, slug, asked.into, asked.origin)
+    """Make one artist of two; the first slug leads to the second artist.
+
+    Where the names do not resemble each other, 409 says how many works it is about, until `confirm`
+    is true. `POST /v1/changes/{id}/undo` takes it back.
+    """
+    merge(services, services.index, slug, asked.into, asked.origin, is_confirmed=asked.confirm)
     return _detail(services, asked.into)
+
+
+@router.post("/{slug}/split", summary="Give some works of an artist to another")
+def split_artist(slug: str, asked: Split, services: ServicesDep) -> ChangeOut:
+    """Give works to an artist of another name, known or new; returns the change."""
+    made = split(services, services.index, slug, asked.works, asked.into, asked.origin)
+    with services.sessions() as session:
+        return ChangeOut.of(queries.change_by_id(session, made.id))
 
 
 def _detail(services: Services, slug: str) -> ArtistDetail:

@@ -74,9 +74,11 @@ class ChangeKind(StrEnum):
 
     CORRECT = "correct"  # what is said of a work
     MOVE = "move"  # whose a work is
+    SPLIT = "split"  # some works of an artist to another
     MERGE = "merge"  # an artist into another
     RENAME = "rename"
     ALIAS = "alias"
+    UNDO = "undo"  # an earlier change, which may be an undo itself
 
 
 class Base(DeclarativeBase):
@@ -439,23 +441,35 @@ class Withdrawal(Base):
 
 
 class Change(Base):
-    """A correction as it was made: when, through which door, of what, from what to what."""
+    """A correction as it was made: when, through which door, of what, from what to what.
+
+    What it took from one artist to another stands in rows of its own, so that it can be undone:
+    works in `change_works`, claims in `change_claims`, receipts and earlier changes in
+    `change_rows`.
+    """
 
     __tablename__ = "changes"
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
     kind: Mapped[ChangeKind]
     artist_id: Mapped[UUID] = mapped_column(ForeignKey("artists.id"), index=True)  # since then
+    # Whose the works were before. No foreign key: an artist that is merged away has no row.
+    from_artist_id: Mapped[UUID | None] = mapped_column(index=True)
     artwork_id: Mapped[UUID | None] = mapped_column(ForeignKey("artworks.id"), index=True)
-    origin: Mapped[str]  # "api", "command line", or the ingest job
+    works: Mapped[int] = mapped_column(default=0)  # that were corrected, or came to the artist
+    origin: Mapped[str]  # "api", "command line (USER)", or the ingest job
     reason: Mapped[str | None]
     made_at: Mapped[datetime] = mapped_column(default=now)
     completed_at: Mapped[datetime | None]  # none: the index does not follow yet
     before: Mapped[dict[str, Any]] = mapped_column(default=dict)
     after: Mapped[dict[str, Any]] = mapped_column(default=dict)
     merged_slug: Mapped[str | None] = mapped_column(SLUG, unique=True)  # leads to the artist now
+    undoes_id: Mapped[UUID | None] = mapped_column(ForeignKey("changes.id"), unique=True)
 
     artist: Mapped[Artist] = relationship(lazy="raise")
+    undone_by: Mapped[Change | None] = relationship(
+        lazy="raise", viewonly=True, remote_side=[undoes_id], uselist=False
+    )
 
     __table_args__ = (
         _one_of("kind", ChangeKind),
@@ -467,6 +481,42 @@ class Change(Base):
             sqlite_where=text("completed_at IS NULL"),
         ),
     )
+
+
+class ChangeWork(Base):
+    """A work that a change gave to another artist."""
+
+    __tablename__ = "change_works"
+
+    change_id: Mapped[UUID] = mapped_column(ForeignKey("changes.id"), primary_key=True)
+    artwork_id: Mapped[UUID] = mapped_column(
+        ForeignKey("artworks.id"), primary_key=True, index=True
+    )
+
+
+class ChangeClaim(Base):
+    """A claim as it was before a change settled it, or passed it on to the artist who remains."""
+
+    __tablename__ = "change_claims"
+
+    change_id: Mapped[UUID] = mapped_column(ForeignKey("changes.id"), primary_key=True)
+    artwork_id: Mapped[UUID] = mapped_column(
+        ForeignKey("artworks.id"), primary_key=True, index=True
+    )
+    artist_id: Mapped[UUID] = mapped_column(primary_key=True)  # perhaps merged away since
+    passed_on: Mapped[bool]
+    path: Mapped[str]
+    job_id: Mapped[UUID | None] = mapped_column(ForeignKey("ingest_jobs.id"))
+    created_at: Mapped[datetime]
+
+
+class ChangeRow(Base):
+    """A receipt of a withdrawal, or an earlier change, that a merge passed on."""
+
+    __tablename__ = "change_rows"
+
+    change_id: Mapped[UUID] = mapped_column(ForeignKey("changes.id"), primary_key=True)
+    row_id: Mapped[UUID] = mapped_column(primary_key=True)  # in `withdrawals` or `changes`
 
 
 class Collection(Base):

@@ -9,12 +9,14 @@ from __future__ import annotations
 import html
 import re
 import unicodedata
+from difflib import SequenceMatcher
 from hashlib import sha256
 
 from attribution.errors import BadInput
 
 LONGEST_NAME = 200
 LONGEST_SLUG = 60
+ALIKE = 0.85  # "Exampel" and "Example" are, "John Smith" and "Jane Smith" are not
 
 BRACKETED = re.compile(r"\([^)]*\)|\[[^\]]*\]|<[^>]*>")
 ADDRESS = re.compile(r"\S*@\S*")
@@ -70,6 +72,23 @@ def fold(name: str) -> str:
     return " ".join(sorted(words)) or name
 
 
+def resemble(one: str, other: str) -> bool:
+    """Whether two names are likely spellings of one.
+
+    They fold to the same; or all words of one, at least two, are among the other's; or their
+    folds are alike to 0.85 (difflib). Numbers in them have to be the same ones.
+    """
+    if fold(one) == fold(other):
+        return True
+    words, others = (set(fold(name).split()) for name in (one, other))
+    if _numbers(words) != _numbers(others):
+        return False
+    fewer, more = sorted((words, others), key=len)
+    if len(fewer) > 1 and fewer <= more:
+        return True
+    return SequenceMatcher(None, fold(one), fold(other)).ratio() >= ALIKE
+
+
 def slugify(name: str) -> str:
     """Return a stable public identifier of ASCII letters, digits and hyphens, at most 60 long.
 
@@ -93,6 +112,10 @@ def _plain(name: str) -> str:
         outside = ADDRESS.sub(" ", text)
     decomposed = unicodedata.normalize("NFKD", outside.casefold())
     return unicodedata.normalize("NFC", MARKS.sub("", decomposed)).translate(PLAIN)
+
+
+def _numbers(words: set[str]) -> set[str]:
+    return {word for word in words if any(map(str.isdigit, word))}
 
 
 def _is_control(char: str) -> bool:

@@ -108,8 +108,7 @@ def _row(raw: Raw, known: Mapping[str, str]) -> Row | None:
         if column not in FILE_COLUMNS and fold(header) not in PATHS:
             forbids |= cells.forbids_training(value)
         if column is None:
-            if raw.fault is None:
-                _check_unused(raw.where, header, value)
+            _check_unused(raw, header, value)
         elif column not in values or cells.is_empty(values[column]):
             if value != "":
                 values[column] = value
@@ -125,15 +124,16 @@ def _row(raw: Raw, known: Mapping[str, str]) -> Row | None:
     return replace(row, spare=[value for _, value in raw.cells if isinstance(value, str)])
 
 
-def _check_unused(where: str, header: str, value: object) -> None:
+def _check_unused(raw: Raw, header: str, value: object) -> None:
     """Raise Unreadable for a yes or no in a column that this program does not read."""
     folded = fold(header)
-    if (folded and folded not in PURPOSE) or not isinstance(value, str | bool):
+    is_other = folded and folded not in PURPOSE
+    if is_other or raw.fault is not None or not isinstance(value, str | bool):
         return
     if isinstance(value, bool) or value.strip().casefold() in (cells.YES | cells.NO) - {"0", "1"}:
         name = f"column {header.strip()!r}" if folded else "a column without a name"
         raise Unreadable(
-            f"{where}: {name} says {value!r}; this program reads "
+            f"{raw.where}: {name} says {value!r}; this program reads "
             f"{', '.join(f'consent_{purpose}' for purpose in PURPOSES)}: rename it, or remove it"
         )
 

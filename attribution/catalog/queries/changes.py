@@ -1,4 +1,6 @@
-"""Statements that correct: what is said of works, whose they are, what artists are called.
+"""Statements that correct what is said of works and what artists are called; and the record.
+
+Whose works are is in `transfers`.
 
 Every change leaves a record in its own transaction, which stays unfinished until the index follows.
 Locks are taken in one order by all: works, artists, statistics, each by id.
@@ -9,11 +11,12 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete, select, tuple_, update
-from sqlalchemy.orm import Session, aliased, joinedload
+from sqlalchemy import Select, delete, select, tuple_, update
+from sqlalchemy.orm import Session, joinedload
 
 from attribution.catalog.columns import now
 from attribution.catalog.models import (
@@ -23,16 +26,13 @@ from attribution.catalog.models import (
     ArtworkStatus,
     Change,
     ChangeKind,
-    Claim,
+    ChangeWork,
     IngestItem,
     Outcome,
-    Withdrawal,
 )
 from attribution.catalog.names import fold
-from attribution.catalog.queries.artworks import count_along
-from attribution.catalog.queries.pages import Page, check_limit, cut, moment_key
-from attribution.catalog.queries.statistics import join_statistics, move_vectors
-from attribution.errors import Conflict
+from attribution.catalog.queries.pages import Page, check_limit, cut, id_key, moment_key
+from attribution.errors import Conflict, NotFound
 
 JOB = "ingest job"  # the door of a source; its id follows
 
@@ -41,7 +41,7 @@ JOB = "ingest job"  # the door of a source; its id follows
 class Origin:
     """Through which door a change came, and why."""
 
-    door: str  # "api", "command line", or the ingest job
+    door: str  # "api", "command line (USER)", or the ingest job
     reason: str | None = None
 
     @classmethod
@@ -64,7 +64,15 @@ def artists_to_change(session: Session, ids: Collection[UUID]) -> dict[UUID, Art
     found = {row.id: row for row in rows}
     if found.keys() != set(ids):
         raise Conflict("the artist has just been merged into another; ask again")
+    for artist in found.values():
+        check_open(artist)
     return found
+
+
+def check_open(artist: Artist) -> None:
+    """Raise Conflict for an artist that has withdrawn."""
+    if artist.withdrawn_at is not None:
+        raise Conflict(f"artist {artist.slug!r} has withdrawn; only an ingest can reinstate them")
 
 
 def correct_works(
@@ -82,67 +90,27 @@ def correct_works(
         before = {name: getattr(row, name) for name in after}
         for name, new in after.items():
             setattr(row, name, new)
-        changes.append(
-            _change(ChangeKind.CORRECT, row.artist_id, origin, before, after, artwork_id=row.id)
-        )
+        change = new_change(ChangeKind.CORRECT, row.artist_id, origin, before, after)
+        change.artwork_id, change.works = row.id, 1
+        changes.append(change)
     session.add_all(changes)
     session.flush()
     return changes
 
 
-def move_work(session: Session, work: Artwork, artist_id: UUID, origin: Origin) -> Change:
-    """Give a locked work to another artist, whose claim to it is settled by that."""
-    artists = artists_to_change(session, [work.artist_id, artist_id])
-    old, new = artists[work.artist_id], artists[artist_id]
-    move_vectors(session, [work.id], new.id)
-    if work.status is ArtworkStatus.INDEXED:
-        count_along(session, [old.id], -1)
-        count_along(session, [new.id], 1)
-    work.artist_id = new.id
-    session.execute(delete(Claim).where(Claim.artwork_id == work.id, Claim.artist_id == new.id))
-    change = _change(
-        ChangeKind.MOVE, new.id, origin, {"artist": old.slug}, {"artist": new.slug}, work.id
-    )
-    session.add(change)
-    session.flush()
-    return change
-
-
-def merge_artists(session: Session, gone_id: UUID, into_id: UUID, origin: Origin) -> Change:
-    """Make one artist of two: works, names, claims, receipts and statistics go to the second.
-
-    The first one's name becomes an alias, and its slug leads to the second from now on.
-    """
-    theirs = Artwork.artist_id == gone_id
-    session.execute(select(Artwork.id).where(theirs).order_by(Artwork.id).with_for_update())
-    artists = artists_to_change(session, [gone_id, into_id])
-    gone, into = artists[gone_id], artists[into_id]
-    moved = update(Artwork).where(theirs).values(artist_id=into.id).returning(Artwork.id)
-    works = session.execute(moved).scalars().all()
-    join_statistics(session, gone.id, into.id)
-    into.works += gone.works
-    into.identifiers = gone.identifiers | into.identifiers
-    _join_claims(session, gone.id, into.id)
-    for table in (Alias, Withdrawal, Change):
-        session.execute(update(table).where(table.artist_id == gone.id).values(artist_id=into.id))
-    session.flush()
-    session.execute(delete(Artist).where(Artist.id == gone.id))
-    before = {"slug": gone.slug, "name": gone.name, "works": [str(work) for work in sorted(works)]}
-    change = _change(
-        ChangeKind.MERGE, into.id, origin, before, {"slug": into.slug, "name": into.name}
-    )
-    change.merged_slug = gone.slug
-    session.add_all([Alias(name=gone.name, artist_id=into.id), change])
-    session.flush()
-    return change
-
-
-def rename_artist(session: Session, artist_id: UUID, name: str, origin: Origin) -> Change:
-    """Call an artist by another name that is nobody else's; the old one stays as an alias."""
+def rename_artist(
+    session: Session, artist_id: UUID, name: str, origin: Origin, *, keeps_old: bool = True
+) -> Change:
+    """Call an artist by another name that is nobody else's; the old one may stay as an alias."""
     artist = artists_to_change(session, [artist_id])[artist_id]
-    session.execute(delete(Alias).where(Alias.name == name, Alias.artist_id == artist.id))
-    change = _change(ChangeKind.RENAME, artist.id, origin, {"name": artist.name}, {"name": name})
-    session.add_all([Alias(name=artist.name, artist_id=artist.id), change])
+    own = delete(Alias).where(Alias.name == name, Alias.artist_id == artist.id)
+    was_alias = session.scalar(own.returning(Alias.name)) is not None
+    before = {"name": artist.name} | ({"alias": name} if was_alias else {})
+    after = {"name": name} | ({"alias": artist.name} if keeps_old else {})
+    if keeps_old:
+        session.add(Alias(name=artist.name, artist_id=artist.id))
+    change = new_change(ChangeKind.RENAME, artist.id, origin, before, after)
+    session.add(change)
     artist.name, artist.folded = name, fold(name)
     session.flush()
     return change
@@ -150,7 +118,20 @@ def rename_artist(session: Session, artist_id: UUID, name: str, origin: Origin) 
 
 def record_alias(session: Session, artist_id: UUID, name: str, origin: Origin) -> Change:
     """Record that a person has confirmed an alias; the index holds none."""
-    change = _change(ChangeKind.ALIAS, artist_id, origin, {}, {"alias": name})
+    change = new_change(ChangeKind.ALIAS, artist_id, origin, {}, {"alias": name})
+    change.completed_at = now()
+    session.add(change)
+    session.flush()
+    return change
+
+
+def remove_alias(session: Session, artist_id: UUID, name: str, origin: Origin) -> Change:
+    """Take an alias back; raises Conflict when the artist does not have it any more."""
+    artists_to_change(session, [artist_id])
+    own = delete(Alias).where(Alias.name == name, Alias.artist_id == artist_id)
+    if session.scalar(own.returning(Alias.name)) is None:
+        raise Conflict(f"{name!r} is not an alias of this artist any more; nothing to undo")
+    change = new_change(ChangeKind.ALIAS, artist_id, origin, {"alias": name}, {})
     change.completed_at = now()
     session.add(change)
     session.flush()
@@ -167,37 +148,94 @@ def spoken_for(session: Session, job_id: UUID, ids: Collection[UUID]) -> set[UUI
 
 
 def corrected_by_hand(session: Session, ids: Collection[UUID]) -> dict[UUID, set[str]]:
-    """Return the columns of these works that a person has corrected, through whatever door."""
-    wanted = select(Change.artwork_id, Change.after).where(
-        Change.artwork_id.in_(ids),
-        Change.kind == ChangeKind.CORRECT,
-        Change.origin.not_like(f"{JOB} %"),
+    """Return the columns of these works that a person has corrected, through whatever door.
+
+    A person's correction that was undone does not count; a person's undo of what a source said
+    does.
+    """
+    wanted = select(Change).where(
+        Change.artwork_id.in_(ids), Change.kind.in_((ChangeKind.CORRECT, ChangeKind.UNDO))
     )
+    made = {change.id: change for change in session.scalars(wanted)}
+    undone = {change.undoes_id for change in made.values()}
     columns: dict[UUID, set[str]] = defaultdict(set)
-    for work, after in session.execute(wanted):
-        columns[work] |= after.keys()
+    for change in made.values():
+        chain = [change]
+        while chain[-1].undoes_id in made:
+            chain.append(made[chain[-1].undoes_id])
+        by_hand = [not one.origin.startswith(f"{JOB} ") for one in chain]
+        stands = len(chain) % 2 == 1 or not by_hand[-1]  # undone twice, it is done
+        if change.id not in undone and any(by_hand) and stands and change.artwork_id:
+            columns[change.artwork_id] |= change.after.keys()
     return columns
 
 
+def change_by_id(session: Session, change_id: UUID) -> Change:
+    """Return a change with its artist and what has undone it; raises NotFound."""
+    change = session.scalar(_with_artist().where(Change.id == change_id))
+    if change is None:
+        raise NotFound(f"no change {change_id}; `lawful changes` and /v1/changes show ids")
+    return change
+
+
+def root_kind(session: Session, change: Change) -> ChangeKind:
+    """Return what kind of change an undo, or an undo of an undo, goes back to."""
+    while change.undoes_id is not None:
+        change = session.get_one(Change, change.undoes_id)
+    return change.kind
+
+
+def check_not_undone(session: Session, change: Change) -> None:
+    """Raise Conflict for a change that was undone; call it when what it is about is locked."""
+    undo = session.scalar(select(Change.id).where(Change.undoes_id == change.id))
+    if undo is not None:
+        raise already_undone(change.id, undo)
+
+
+def already_undone(change_id: UUID, undo_id: UUID) -> Conflict:
+    """Return what is said of a change that was undone."""
+    return Conflict(
+        f"change {change_id} was undone by change {undo_id} already; undo that one to redo it"
+    )
+
+
+def mark_undo(session: Session, change: Change, undone: Change) -> None:
+    """Record that a change undoes another; raises Conflict when that was undone meanwhile."""
+    check_not_undone(session, undone)
+    change.kind, change.undoes_id = ChangeKind.UNDO, undone.id
+    session.flush()
+
+
 def unfinished_changes(
-    session: Session, *, artworks: Collection[UUID] = (), artist_id: UUID | None = None
+    session: Session,
+    *,
+    artworks: Collection[UUID] = (),
+    artist_id: UUID | None = None,
+    changes: Collection[UUID] = (),
 ) -> list[Change]:
-    """Return the changes that the index does not follow yet: of works, of an artist, or all."""
+    """Return the changes that the index does not follow yet: of works, an artist, these, or all."""
     wanted = select(Change).where(Change.completed_at.is_(None)).order_by(Change.made_at)
     if artworks:
         wanted = wanted.where(Change.artwork_id.in_(artworks))
     if artist_id is not None:
         wanted = wanted.where(Change.artist_id == artist_id)
+    if changes:
+        wanted = wanted.where(Change.id.in_(changes))
     return list(session.scalars(wanted))
 
 
-def works_of(session: Session, change: Change) -> list[UUID]:
-    """Return the works that the index holds otherwise since a change."""
-    if change.artwork_id is not None:
-        return [change.artwork_id]
-    if change.kind is ChangeKind.MERGE:
-        return [UUID(work) for work in change.before["works"]]
-    return list(session.scalars(select(Artwork.id).where(Artwork.artist_id == change.artist_id)))
+def works_to_follow(
+    session: Session, change: Change, *, after: UUID | None, limit: int
+) -> list[UUID]:
+    """Return works that the index holds otherwise since a change of artists, by id."""
+    if root_kind(session, change) is ChangeKind.RENAME:
+        wanted, key = select(Artwork.id).where(Artwork.artist_id == change.artist_id), Artwork.id
+    else:
+        key = ChangeWork.artwork_id
+        wanted = select(key).where(ChangeWork.change_id == change.id)
+    if after is not None:
+        wanted = wanted.where(key > after)
+    return list(session.scalars(wanted.order_by(key).limit(limit)))
 
 
 def complete_changes(session: Session, ids: Collection[UUID]) -> None:
@@ -205,9 +243,35 @@ def complete_changes(session: Session, ids: Collection[UUID]) -> None:
     session.execute(update(Change).where(Change.id.in_(ids)).values(completed_at=now()))
 
 
-def list_changes(session: Session, *, cursor: str | None = None, limit: int = 100) -> Page[Change]:
-    """Return a page of changes with their artists, the newest first."""
-    wanted = select(Change).options(joinedload(Change.artist, innerjoin=True))
+def list_changes(
+    session: Session,
+    *,
+    artist_id: UUID | None = None,
+    artwork_id: UUID | None = None,
+    since: datetime | None = None,
+    cursor: str | None = None,
+    limit: int = 100,
+) -> Page[Change]:
+    """Return a page of changes with their artists, the newest first: of an artist, of a work, all.
+
+    Those of an artist are also the ones that took works from them, or from whoever is merged into
+    them.
+    """
+    wanted = _with_artist()
+    if artist_id is not None:
+        merged = select(Change.from_artist_id).where(
+            Change.artist_id == artist_id, Change.merged_slug.is_not(None)
+        )
+        came = select(Change.id).where(Change.artist_id == artist_id)
+        went = select(Change.id).where(Change.from_artist_id == artist_id)
+        theirs = select(Change.id).where(Change.from_artist_id.in_(merged))
+        wanted = wanted.where(Change.id.in_(came.union(went, theirs)))
+    if artwork_id is not None:
+        alone = select(Change.id).where(Change.artwork_id == artwork_id)
+        among = select(ChangeWork.change_id).where(ChangeWork.artwork_id == artwork_id)
+        wanted = wanted.where(Change.id.in_(alone.union(among)))
+    if since is not None:
+        wanted = wanted.where(Change.made_at >= since)
     if cursor is not None:
         wanted = wanted.where(tuple_(Change.made_at, Change.id) < moment_key(cursor))
     wanted = wanted.order_by(Change.made_at.desc(), Change.id.desc())
@@ -215,32 +279,44 @@ def list_changes(session: Session, *, cursor: str | None = None, limit: int = 10
     return cut(rows, limit, lambda row: (row.made_at, row.id))
 
 
-def _join_claims(session: Session, gone_id: UUID, into_id: UUID) -> None:
-    """Drop what an artist would claim from itself, or twice; the rest is the second one's."""
-    own = select(Artwork.id).where(Artwork.artist_id == into_id)
-    session.execute(
-        delete(Claim).where(Claim.artwork_id.in_(own), Claim.artist_id.in_([gone_id, into_id]))
+def works_of_change(
+    session: Session, change: Change, *, cursor: str | None = None, limit: int = 100
+) -> Page[Artwork]:
+    """Return a page of the works that a change corrected or gave to its artist, by id."""
+    moved = select(ChangeWork.artwork_id).where(ChangeWork.change_id == change.id)
+    alone = select(Artwork.id).where(Artwork.id == change.artwork_id)
+    wanted = (
+        select(Artwork)
+        .where(Artwork.id.in_(moved.union(alone)))
+        .options(joinedload(Artwork.artist, innerjoin=True))
+        .order_by(Artwork.id)
     )
-    other = aliased(Claim)
-    twice = select(other.artwork_id).where(other.artist_id == into_id)
-    session.execute(delete(Claim).where(Claim.artist_id == gone_id, Claim.artwork_id.in_(twice)))
-    session.execute(update(Claim).where(Claim.artist_id == gone_id).values(artist_id=into_id))
+    if cursor is not None:
+        wanted = wanted.where(Artwork.id > id_key(cursor))
+    return cut(
+        session.scalars(wanted.limit(check_limit(limit))).all(), limit, lambda row: (row.id,)
+    )
 
 
-def _change(
+def new_change(
     kind: ChangeKind,
     artist_id: UUID,
     origin: Origin,
     before: Mapping[str, Any],
     after: Mapping[str, Any],
-    artwork_id: UUID | None = None,
 ) -> Change:
+    """Return the record of a change, to be added in the transaction that makes it."""
     return Change(
         kind=kind,
         artist_id=artist_id,
-        artwork_id=artwork_id,
         origin=origin.door,
         reason=origin.reason,
         before=dict(before),
         after=dict(after),
+    )
+
+
+def _with_artist() -> Select[Change]:
+    return select(Change).options(
+        joinedload(Change.artist, innerjoin=True), joinedload(Change.undone_by)
     )

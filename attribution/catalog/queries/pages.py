@@ -60,6 +60,15 @@ def moment_key(cursor: str) -> tuple[datetime, UUID]:
         raise _wrong(cursor) from error
 
 
+def id_key(cursor: str) -> UUID:
+    """Read the cursor of a list that is sorted by id."""
+    (text,) = _decode(cursor, 1)
+    try:
+        return UUID(text)
+    except ValueError as error:
+        raise _wrong(cursor) from error
+
+
 def number_key(cursor: str) -> int:
     """Read the cursor of a list that is sorted by a number."""
     (text,) = _decode(cursor, 1)

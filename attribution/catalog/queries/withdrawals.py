@@ -20,7 +20,9 @@ from attribution.catalog.models import (
     Artwork,
     ArtworkStatus,
     Change,
+    ChangeClaim,
     ChangeKind,
+    ChangeWork,
     CitedWork,
     Claim,
     IngestItem,
@@ -56,6 +58,7 @@ WIPED: Mapping[str, Any] = {
     "thumbnail": None,
 }
 WIPED_PATH = "withdrawn"
+IN_SQL = {"synchronize_session": False}  # of rows that nobody has in hand
 
 
 def works_to_withdraw(
@@ -92,12 +95,7 @@ def bury_works(session: Session, ids: Collection[UUID], reason: str) -> dict[str
         .returning(IngestItem.position)
     ).all()
     session.execute(update(Claim).where(Claim.artwork_id.in_(ids)).values(path=WIPED_PATH))
-    session.execute(
-        update(Change)
-        .where(Change.artwork_id.in_(ids), Change.kind == ChangeKind.CORRECT)
-        .values(before={}, after={})
-    )
-    session.execute(update(Change).where(Change.artwork_id.in_(ids)).values(reason=None))
+    _wipe_changes(session, ids)
     return {
         "catalogue rows": len(rows),
         "kept vectors": forget_vectors(session, ids),
@@ -111,7 +109,10 @@ def bury_works(session: Session, ids: Collection[UUID], reason: str) -> dict[str
 def close_artist(session: Session, artist_id: UUID) -> None:
     """Take in no more works of an artist."""
     session.execute(update(Artist).where(Artist.id == artist_id).values(withdrawn_at=now()))
-    session.execute(update(Change).where(Change.artist_id == artist_id).values(reason=None))
+    own = Change.artist_id == artist_id
+    undone = Change.id.in_(select(Change.undoes_id).where(own))  # such as the merge they left
+    for about in (own, undone):
+        session.execute(update(Change).where(about).values(reason=None), execution_options=IN_SQL)
 
 
 def closed_artists(session: Session, names: Collection[str]) -> set[str]:
@@ -187,6 +188,26 @@ def unfinished_withdrawals(session: Session) -> list[UUID]:
     """Return the requests of which something is still to be removed."""
     wanted = select(Withdrawal.id).where(Withdrawal.completed_at.is_(None))
     return list(session.scalars(wanted.order_by(Withdrawal.requested_at)))
+
+
+def _wipe_changes(session: Session, ids: Collection[UUID]) -> None:
+    """Take what was said of these works, and why, out of the record of changes.
+
+    The reason of a merge is about artists and stays; that of a split, or of an undo, may be about
+    the works.
+    """
+    spoken = (ChangeKind.CORRECT, ChangeKind.UNDO)
+    alone = Change.artwork_id.in_(ids)
+    session.execute(
+        update(Change).where(alone, Change.kind.in_(spoken)).values(before={}, after={})
+    )
+    among = Change.id.in_(select(ChangeWork.change_id).where(ChangeWork.artwork_id.in_(ids)))
+    of_some = among & Change.kind.in_((ChangeKind.SPLIT, ChangeKind.UNDO))
+    for about in (alone, of_some):
+        session.execute(update(Change).where(about).values(reason=None), execution_options=IN_SQL)
+    session.execute(
+        update(ChangeClaim).where(ChangeClaim.artwork_id.in_(ids)).values(path=WIPED_PATH)
+    )
 
 
 def _wipe_answers(session: Session, ids: Collection[UUID]) -> int:

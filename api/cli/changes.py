@@ -1,0 +1,164 @@
+"""`lawful changes` and `undo`: what was put right, by whom and why, and how to take it back."""
+
+from __future__ import annotations
+
+import getpass
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, Any
+from uuid import UUID
+
+import typer
+from rich.console import Console
+from rich.padding import Padding
+from rich.text import Text
+
+from api.cli.common import plain, print_json, settings_from_environment
+
+if TYPE_CHECKING:
+    from attribution.catalog.models import Change
+    from attribution.catalog.queries import Origin
+    from attribution.index.vector_index import VectorIndex
+    from attribution.services import Stores
+
+DOOR = "command line"
+ARTIST_ROW = ("aliases", "identifiers", "created_at")  # kept for an undo, not for reading
+COUNTS = {
+    "stayed": "works that stay, moved on since or not chosen",
+    "added_since": "works that came since and stay",
+}
+Reason = Annotated[str | None, typer.Option(help="Why, for the record.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object per change.")]
+
+
+def changes(
+    artist: Annotated[str | None, typer.Option(help="Only changes of this artist (slug).")] = None,
+    work: Annotated[UUID | None, typer.Option(help="Only changes of this artwork (id).")] = None,
+    since: Annotated[
+        datetime | None,
+        typer.Option(
+            formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"],
+            help="Only changes made at this time or later (UTC).",
+        ),
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, max=500, help="Changes to show.")] = 20,
+    *,
+    as_json: Json = False,
+) -> None:
+    """List what was corrected, moved, merged, split, renamed and undone, the newest first.
+
+    Example: [bold]lawful changes --artist ann-example --since 2026-11-01[/]
+    """
+    from attribution.catalog import queries
+    from attribution.services import open_stores
+
+    with open_stores(settings_from_environment()) as stores, stores.sessions() as session:
+        page = queries.list_changes(
+            session,
+            artist_id=queries.artist_by_slug(session, artist).id if artist else None,
+            artwork_id=queries.artwork_by_id(session, work).id if work else None,
+            since=since and since.replace(tzinfo=UTC),
+            limit=limit,
+        )
+    show(page.items, as_json=as_json)
+    if not (page.items or as_json):
+        Console().print("no such change")
+
+
+def undo(
+    change: Annotated[UUID, typer.Argument(help="Id of a change, as `lawful changes` shows it.")],
+    work: Annotated[
+        list[UUID] | None,
+        typer.Option(help="Of a merge or split, undo this work only (id); repeatable."),
+    ] = None,
+    reason: Reason = None,
+    *,
+    as_json: Json = False,
+) -> None:
+    """Take a correction, move, split, merge, rename, alias, or an earlier undo back.
+
+    What has changed since is not overwritten: works that were moved on or came
+    since stay, and the answer says how many. An undo can be undone itself.
+
+    Example: [bold]lawful undo CHANGE --reason "two artists after all"[/]
+    """
+    from attribution.undoing import undo as undo_in
+
+    perform(
+        lambda stores, index: undo_in(stores, index, change, origin(reason), works=work or ()),
+        as_json=as_json,
+    )
+
+
+def origin(reason: str | None) -> Origin:
+    """Return where a change from the command line comes from: the user of the system, and why."""
+    from attribution.catalog.queries import Origin
+
+    try:
+        return Origin(f"{DOOR} ({getpass.getuser()})", reason)
+    except (KeyError, OSError):  # a container may run as a user without a name
+        return Origin(DOOR, reason)
+
+
+def perform(action: Callable[[Stores, VectorIndex], Change | None], *, as_json: bool) -> None:
+    """Make a change in the collection of the settings, and show it."""
+    from attribution.catalog import queries
+    from attribution.services import open_collection, open_stores
+
+    with open_stores(settings_from_environment()) as stores:
+        with open_collection(stores) as index:
+            made = action(stores, index)
+        with stores.sessions() as session:
+            shown = [queries.change_by_id(session, made.id)] if made else []
+    show(shown, as_json=as_json)
+    if not (shown or as_json):
+        Console().print("nothing has changed: it says so already")
+
+
+def show(changes: Sequence[Change], *, as_json: bool) -> None:
+    """Print changes, read with their artists."""
+    for change in changes:
+        if as_json:
+            print_json(_as_json(change))
+        else:
+            first, *rest = map(plain, _lines(change))
+            Console().print(first, markup=False, highlight=False)
+            Console().print(Padding(Text("\n".join(rest)), (0, 0, 1, 2), expand=False))
+
+
+def _lines(change: Change) -> list[str]:
+    """Return a change as a person reads it: what, of whom, from what to what, by whom, why."""
+    artist = f"{change.artist.name} ({change.artist.slug})"
+    lines = [f"{change.made_at:%Y-%m-%d %H:%M}  {change.kind.value}  {artist}"]
+    if change.artwork_id:
+        lines.append(f"work {change.artwork_id}")
+    elif change.works:
+        lines.append("1 work" if change.works == 1 else f"{change.works} works")
+    before, after = change.before, change.after
+    names = sorted((before.keys() | after.keys()) - {*ARTIST_ROW, *COUNTS})
+    lines += [f"{name}: {before.get(name, '—')} → {after.get(name, '—')}" for name in names]
+    lines += [f"{said}: {after[name]}" for name, said in COUNTS.items() if after.get(name)]
+    lines.append(f"by {change.origin}" + (f": {change.reason}" if change.reason else ""))
+    if change.undoes_id:
+        lines.append(f"undoes {change.undoes_id}")
+    if change.undone_by:
+        lines.append(f"undone by {change.undone_by.id}")
+    return [*lines, f"id {change.id}"]
+
+
+def _as_json(change: Change) -> dict[str, Any]:
+    return {
+        "id": str(change.id),
+        "kind": change.kind.value,
+        "artist": change.artist.slug,
+        "artist_name": change.artist.name,
+        "artwork_id": change.artwork_id and str(change.artwork_id),
+        "works": change.works,
+        "origin": change.origin,
+        "reason": change.reason,
+        "made_at": change.made_at.isoformat(),
+        "undoes": change.undoes_id and str(change.undoes_id),
+        "undone_by": change.undone_by and str(change.undone_by.id),
+        "before": change.before,
+        "after": change.after,
+    }
