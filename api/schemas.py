@@ -165,6 +165,7 @@ class JobDetail(JobOut):
     files: int
     outcomes: dict[Outcome, int]
     artists: int
+    blank: int = Field(description="Files that show nothing: registered, and never found.")
 
     @classmethod
     def of(cls, job: IngestJob, summary: JobSummary) -> Self:
@@ -174,6 +175,7 @@ class JobDetail(JobOut):
             files=summary.total,
             outcomes=dict(summary.outcomes),
             artists=summary.artists,
+            blank=summary.blank,
         )
 
 

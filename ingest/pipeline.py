@@ -45,7 +45,16 @@ from attribution.types import Vector
 from attribution.withdrawal import withdraw
 from ingest.lease import leased
 from ingest.listing import source_item
-from ingest.reading import DECODERS, Prepared, Work, bytes_of, prepare, unprocessable
+from ingest.reading import (
+    BLANK,
+    DECODERS,
+    SETTLED,
+    Prepared,
+    Work,
+    bytes_of,
+    prepare,
+    unprocessable,
+)
 
 log = logging.getLogger(__name__)
 
@@ -111,8 +120,10 @@ def _refuse(services: Services, job: IngestJob, failed: Sequence[tuple[Prepared,
 
 
 def encode(services: Services, few: Sequence[Prepared]) -> dict[str, dict[str, Vector]]:
-    """Encode the images of some files, each picture once: sha256 -> named vectors."""
-    images = {done.image.facts.sha256: done.image.rgb for done in few if done.image}
+    """Encode the images that show something, each picture once: sha256 -> named vectors."""
+    images = {
+        done.image.facts.sha256: done.image.rgb for done in few if done.image and not done.is_blank
+    }
     if not images:
         return {}
     vectors: dict[str, dict[str, Vector]] = {sha256: {} for sha256 in images}
@@ -177,9 +188,14 @@ def _write(
     services.index.upsert([point_of(rows[sha256], vectors[sha256]) for sha256 in vectors])
     with services.sessions.begin() as session:
         added = queries.mark_indexed(session, list(points))
-        found = queries.artworks_by_id(session, list(points), status=ArtworkStatus.INDEXED)
-        gone = {row.sha256 for row in rows.values() if row.id not in found}
-        kept = {work: named for work, named in points.items() if work in found}
+        added |= queries.mark_blank(session, [artwork_id(one) for one in _blank(usable)])
+        now = queries.artworks_by_id(session, [row.id for row in rows.values()])
+        gone = {row.sha256 for row in rows.values() if now[row.id].status not in SETTLED}
+        kept = {
+            work: named
+            for work, named in points.items()
+            if now[work].status is ArtworkStatus.INDEXED
+        }
         queries.keep_vectors(session, services.collection.fingerprint, kept)
         queries.keep_sketches(session, _sketches(usable))
         said = _corrections(session, job, few, artists)
@@ -195,6 +211,11 @@ def _write(
         services.store.forget(sha256)
     _follow_corrections(services, few)
     _withdraw_refused(services, few)
+
+
+def _blank(usable: Sequence[Prepared]) -> set[str]:
+    """Return the hashes of new works that show nothing."""
+    return {done.image.facts.sha256 for done in usable if done.image and done.is_blank}
 
 
 def _sketches(usable: Sequence[Prepared]) -> dict[UUID, KeptSketch]:
@@ -297,7 +318,7 @@ def _outcomes(  # noqa: PLR0913  everything that decides on an outcome
             outcomes.append(ItemOutcome(position, Outcome.REFUSED, done.refused))
             continue
         row = done.known or rows[done.image.facts.sha256 if done.image else ""]
-        artist = artists[done.artist]
+        artist, why = artists[done.artist], BLANK if done.is_blank else None
         if row.sha256 in gone:
             outcomes.append(ItemOutcome(position, Outcome.REFUSED, "it was withdrawn meanwhile"))
         elif row.artist_id != artist.id:
@@ -306,12 +327,12 @@ def _outcomes(  # noqa: PLR0913  everything that decides on an outcome
             outcomes.append(ItemOutcome(position, Outcome.CONFLICT, reason, row.id))
         elif row.id in added:
             added.remove(row.id)
-            outcomes.append(ItemOutcome(position, Outcome.ADDED, None, row.id))
+            outcomes.append(ItemOutcome(position, Outcome.ADDED, why, row.id))
         elif row.id in corrected:
             corrected.remove(row.id)
-            outcomes.append(ItemOutcome(position, Outcome.CORRECTED, None, row.id))
+            outcomes.append(ItemOutcome(position, Outcome.CORRECTED, why, row.id))
         else:
-            outcomes.append(ItemOutcome(position, Outcome.KNOWN, None, row.id))
+            outcomes.append(ItemOutcome(position, Outcome.KNOWN, why, row.id))
     return outcomes, claims
 
 

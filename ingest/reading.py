@@ -21,6 +21,8 @@ from ingest.summary import FileOutcome, Summary
 log = logging.getLogger(__name__)
 
 REINSTATE = "ingest it with --reinstate to take it in again"
+BLANK = "it is blank: registered, and never found"
+SETTLED = (ArtworkStatus.INDEXED, ArtworkStatus.BLANK)
 DECODERS = 2  # threads; Pillow releases the GIL while it decodes
 
 
@@ -44,6 +46,13 @@ class Prepared:
     known: Artwork | None = None
     sketch: bytes = b""  # for the copy lane; of a known work where none is kept
     refused: str | None = None
+
+    @property
+    def is_blank(self) -> bool:
+        """Whether it shows nothing, as far as it was looked at."""
+        if self.known:
+            return self.known.status is ArtworkStatus.BLANK
+        return self.image is not None and self.image.is_blank
 
 
 def preview(stores: Stores, items: Iterable[SourceItem]) -> Summary:
@@ -74,14 +83,14 @@ def prepare(
 
     def read(work: Work, sha256: str | None) -> Prepared:
         row, artist = known.get(sha256 or ""), kept.get(work.item.artist, work.item.artist)
-        is_indexed = row is not None and row.status is ArtworkStatus.INDEXED
+        is_known = row is not None and row.status in SETTLED
         refused = _refusal(work.item, row, closed=None if reinstate else closed)
-        if refused is not None or (row is not None and is_indexed and row.id not in bare):
-            return Prepared(work, artist, known=row if is_indexed else None, refused=refused)
+        if refused is not None or (row is not None and is_known and row.id not in bare):
+            return Prepared(work, artist, known=row if is_known else None, refused=refused)
         try:
             image = read_image(bytes_of(stores, work), stores.limits)
             sketch = draw_work(image.rgb)
-            if is_indexed:
+            if is_known:
                 return Prepared(work, artist, known=row, sketch=sketch)
             if refused := _policy(stores, image):
                 return Prepared(work, artist, refused=refused)
@@ -141,13 +150,13 @@ def _preview_one(done: Prepared, seen: dict[str, str]) -> FileOutcome:
     path, said = str(done.work.item.path), done.work.item.corrections
     if done.refused is not None:
         return FileOutcome(path, Outcome.REFUSED, done.refused)
-    sha256 = done.image.facts.sha256 if done.image else ""
+    sha256, reason = done.image.facts.sha256 if done.image else "", BLANK if done.is_blank else None
     first = done.known.artist.name if done.known else seen.get(sha256)
     if first is None:
         seen[sha256] = done.artist
-        return FileOutcome(path, Outcome.ADDED)
+        return FileOutcome(path, Outcome.ADDED, reason, done.is_blank)
     if first != done.artist:
         return FileOutcome(path, Outcome.CONFLICT, f"the same file is registered under {first}")
     if done.known and any(getattr(done.known, name) != new for name, new in said.items()):
-        return FileOutcome(path, Outcome.CORRECTED)
-    return FileOutcome(path, Outcome.KNOWN)
+        return FileOutcome(path, Outcome.CORRECTED, reason, done.is_blank)
+    return FileOutcome(path, Outcome.KNOWN, reason, done.is_blank)

@@ -19,6 +19,7 @@ class FileOutcome:
     path: str
     outcome: Outcome
     reason: str | None = None
+    is_blank: bool = False  # its work shows nothing: registered, and never found
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,11 @@ class Summary:
         """Files that could not be used."""
         return self._count(Outcome.REFUSED)
 
+    @property
+    def blank(self) -> int:
+        """Files, added or known before, that show nothing."""
+        return sum(item.is_blank for item in self.items)
+
     def as_json(self, *, seconds: float) -> dict[str, Any]:
         """Return the object that `lawful ingest --json` prints."""
         return {
@@ -62,11 +68,17 @@ class Summary:
             "known": self.known,
             "corrected": self.corrected,
             "conflicts": self.conflicts,
+            "blank": self.blank,
             "refused": self.refused,
             "artists": self.artists,
             "seconds": round(seconds, 3),
             "items": [
-                {"path": item.path, "outcome": item.outcome.value, "reason": item.reason}
+                {
+                    "path": item.path,
+                    "outcome": item.outcome.value,
+                    "reason": item.reason,
+                    "blank": item.is_blank,
+                }
                 for item in self.items
             ],
         }
@@ -79,8 +91,9 @@ def summarise(stores: Stores, job_id: UUID) -> Summary:
     """Collect the outcomes of a job."""
     with stores.sessions() as session:
         artists = queries.job_summary(session, job_id).artists
+        blank = queries.blank_items(session, job_id)
         items = [
-            FileOutcome(row.path, row.outcome, row.reason)
+            FileOutcome(row.path, row.outcome, row.reason, row.position in blank)
             for row in queries.all_items(session, job_id)
         ]
     return Summary(job_id, artists, items)

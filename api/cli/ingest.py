@@ -193,12 +193,14 @@ def show(
         table.add_row(f"  of these {corrected}", str(summary.corrected), style="green")
     if summary.conflicts:
         table.add_row("  of these claimed by two artists", str(summary.conflicts), style="yellow")
+    if summary.blank:
+        table.add_row("  of these blank, never found", str(summary.blank), style="yellow")
     table.add_row("refused", str(summary.refused), style="red" if summary.refused else None)
     table.add_row("artists", str(summary.artists))
     if seconds is not None:
         table.add_row("seconds", f"{seconds:.1f}")
     console.print(table)
-    odd = [item for item in summary.items if item.reason]
+    odd = sorted((one for one in summary.items if one.reason), key=lambda one: one.is_blank)
     for item in odd[:SHOWN]:
         said = plain(f"  {item.outcome.value}: {item.path}: {item.reason}")
         console.print(said, markup=False, soft_wrap=True)
