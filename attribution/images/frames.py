@@ -65,10 +65,10 @@ def gif_blocks(data: bytes) -> Iterator[tuple[int, int, int]]:
                 label = data[at + 1]
                 at += 2
             begin = at
-            while data[at]:
+            while at < len(data) and data[at]:
                 at += 1 + data[at]
             at += 1
-            yield label, begin, at
+            yield label, begin, min(at, len(data))
     except LookupError:
         return
 
