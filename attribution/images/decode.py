@@ -116,7 +116,10 @@ def file_sha256(path: Path, limits: Limits = Limits()) -> str | None:
 def read_image(data: bytes, limits: Limits = Limits()) -> CheckedImage:
     """Decode the bytes of an image; raises BadImage."""
     if not data:
-        raise BadImage("empty", "the file is empty (0 bytes)")
+        raise BadImage(
+            "empty",
+            "the file is empty (0 bytes); if it lies in a cloud folder, make it available offline",
+        )
     if len(data) > limits.max_bytes:
         raise _too_large(len(data), limits)
     with warnings.catch_warnings():
