@@ -64,7 +64,7 @@ def test_dust_on_a_scan_is_nothing() -> None:
     scan = page(1024, 724)
     rng = np.random.default_rng(1)
     for _ in range(30):
-        x, y = rng.integers(0, 1000), rng.integers(0, 700)
+        x, y = int(rng.integers(0, 1000)), int(rng.integers(0, 700))
         ImageDraw.Draw(scan).ellipse([x, y, x + 2, y + 2], fill=(60, 60, 60))
 
     assert is_blank(scan)

@@ -17,7 +17,7 @@ from PIL import ExifTags, IptcImagePlugin, JpegImagePlugin, TiffImagePlugin
 from attribution.images.damage import DAMAGED
 from attribution.images.metadata import UNREAD, Metadata, raw_profile, words_in
 from attribution.images.tiff import Tiff
-from attribution.images.xmp import packets_of, read_packet
+from attribution.images.xmp import MOST_BYTES, packets_of, read_packet
 
 if TYPE_CHECKING:
     from PIL.ImageFile import ImageFile
@@ -88,12 +88,15 @@ def read_rights(images: Sequence[ImageFile], metadata: Metadata) -> Rights:
             words |= {word for raw in _raw(image) for word in words_in(raw)}
         except DAMAGED:
             unread.append("text")
-    said = list[tuple[str, str]]()
+    said, left = list[tuple[str, str]](), MOST_BYTES
     for packet in dict.fromkeys(packets):
+        left -= len(packet)
         try:
-            said += read_packet(packet)
+            said += read_packet(packet) if left >= 0 else []
         except DAMAGED:
             unread.append("XMP")
+    if left < 0:
+        unread.append(f"XMP (more than {MOST_BYTES // 2**20} MiB)")
     found |= {field: text for field, value in _of_xmp(said) if (text := tidy(value))}
     words |= {word for raw in (*metadata.texts, *packets) for word in words_in(raw)}
     return Rights(

@@ -159,6 +159,8 @@ class Tiff:
     def _check_directory(self, at: int) -> Sequence[int]:
         """Raise ValueError where a value lies outside; returns where the EXIF is."""
         start, count = at + struct.calcsize(self._count), self._unpack(self._count, at)
+        if count > MOST_ENTRIES:
+            raise ValueError(f"{count} entries")
         if start + count * self._entry.itemsize > len(self._data):
             raise ValueError("a directory is cut off")
         if not count:

@@ -16,7 +16,7 @@ from attribution.images.metadata import raw_profile
 if TYPE_CHECKING:
     from PIL.ImageFile import ImageFile
 
-MOST_BYTES = 4 * 2**20  # of one packet: parsed, it takes some twenty times as much
+MOST_BYTES = 4 * 2**20  # of all packets of a file: parsed, they take some twenty times as much
 JPEG_PACKET = b"http://ns.adobe.com/xap/1.0/\0"
 JPEG_EXTENSION = b"http://ns.adobe.com/xmp/extension/\0"
 GUID = 32  # bytes that name the packet that a part of an extension belongs to
@@ -45,8 +45,6 @@ def packets_of(image: ImageFile) -> list[bytes]:
 
 def read_packet(packet: bytes) -> list[tuple[str, str]]:
     """Return what a packet says: local names of properties and texts; raises what a parser does."""
-    if len(packet) > MOST_BYTES:
-        raise ValueError(f"more than {MOST_BYTES // 2**20} MiB")
     said = packet.strip(PADDING)
     if not said:
         return []
