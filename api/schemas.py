@@ -176,6 +176,7 @@ class JobDetail(JobOut):
     artists: int
     remarks: list[str] = Field(description="On the source as a whole, in sentences.")
     waiting: str | None = Field(description="What keeps it from going on; it goes on by itself.")
+    blank: int = Field(description="Files that show nothing: registered, and never found.")
 
     @classmethod
     def of(cls, job: IngestJob, summary: JobSummary, waiting: str | None) -> Self:
@@ -187,6 +188,7 @@ class JobDetail(JobOut):
             artists=summary.artists,
             remarks=job.remarks,
             waiting=waiting,
+            blank=summary.blank,
         )
 
 

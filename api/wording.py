@@ -18,7 +18,7 @@ REASONS: Mapping[Reason, str] = {
     Reason.SPACES_DISAGREE: "the voters name different artists, none is likely",
     Reason.TOO_FEW_WORKS: "few works by the first artist are registered",
     Reason.TOO_FEW_ARTISTS: "too few artists are registered",
-    Reason.LOW_QUALITY: "the image is blank or tiny",
+    Reason.LOW_QUALITY: "the image is blank, of nearly one colour, or tiny",
     Reason.NOT_CALIBRATED: "not calibrated: shares of the vote, no probabilities",
 }
 UPRIGHT_DEGREES = 1.0

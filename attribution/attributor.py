@@ -7,7 +7,7 @@ computes.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from heapq import nlargest
@@ -62,6 +62,8 @@ from attribution.types import (
 ANSWER = TypeAdapter(Attribution)
 """Attribution to JSON and back; what is recorded is what was shown."""
 
+BLANK = "the image is blank: it shows nothing that could be recognised"
+
 
 @dataclass(frozen=True)
 class SearchQuery:
@@ -73,6 +75,19 @@ class SearchQuery:
     licences: tuple[str, ...] = ()  # in any spelling; what names none, by its exact text
     year_from: int | None = None
     year_to: int | None = None
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """What is near an image, before the catalogue says whose it is."""
+
+    vectors: Mapping[str, Vector]
+    works: Collection[UUID]  # the neighbours
+    copied: FoundCopy | None
+    opinion: Opinion
+
+
+_NOTHING = _Seen({}, (), None, Opinion((), None, None, ()))
 
 
 class Attributor:
@@ -109,16 +124,22 @@ class Attributor:
     def attribute_set(self, images: Sequence[CheckedImage], *, limit: int = 5) -> SetAttribution:
         """Rank the artists of images that are by one hand, as one answer beside each image's own.
 
-        Near-duplicates among the images count as one picture. Raises BadInput without an image.
+        Near-duplicates among the images count as one picture; blank ones are answered and left
+        out of the common answer. Raises BadInput without an image.
         """
         if not images:
             raise BadInput("a set needs at least one image")
         found = [self._attribute(image, limit) for image in images]
-        turned = [[int(one, 16) for one in hashes(image.rgb).values()] for image in images]
+        answers = tuple(answer for answer, _ in found)
+        shown = [number for number, image in enumerate(images) if not image.is_blank]
+        if not shown:
+            why = (Reason.LOW_QUALITY,)
+            return SetAttribution(answers, 0, Verdict.ABSTAIN, why, None, None, ())
+        turned = [[int(one, 16) for one in hashes(images[n].rgb).values()] for n in shown]
         pictures = lineages(np.array(turned, np.uint64)).tolist()
-        answers, differing = tuple(answer for answer, _ in found), len(set(pictures))
-        odds = [opinion.odds for _, opinion in found if opinion.odds is not None]
-        if len(odds) < len(found):
+        differing = len(set(pictures))
+        odds = [one for n in shown if (one := found[n][1].odds) is not None]
+        if len(odds) < len(shown):
             why = (Reason.NOT_CALIBRATED,)
             return SetAttribution(answers, differing, Verdict.ABSTAIN, why, None, None, ())
         joint = together(odds, pictures)
@@ -138,13 +159,19 @@ class Attributor:
 
     def member(self, image: CheckedImage) -> Member:
         """Say whether an image, or a near copy of it, is registered; nothing is recorded."""
+        notes = image.facts.notes
+        if image.is_blank:
+            with self._sessions() as session:
+                searched = self._searched(session)
+            return Member(None, None, searched, is_blank=True, notes=(*notes, BLANK))
         found = membership(self._copies, image)
         with self._sessions() as session:
             copy, searched = _copy(session, found.found), self._searched(session)
         wrong = found.wrong
         if copy is None or wrong is None:
-            return Member(None, None, searched)
-        return Member(copy, WrongFindings(wrong.asked, wrong.found, wrong.upper), searched)
+            return Member(None, None, searched, notes=notes)
+        rate = WrongFindings(wrong.asked, wrong.found, wrong.upper)
+        return Member(copy, rate, searched, notes=notes)
 
     def recall(self, attribution_id: UUID) -> Attribution:
         """Return an earlier answer as it was given; raises NotFound."""
@@ -158,7 +185,10 @@ class Attributor:
         `clip_image` (the picture in CLIP's space). Raises BadInput without words and picture,
         NotFound for an unknown artist.
         """
-        probe = self._probe(query)
+        notes: tuple[str, ...] = ()
+        if query.image is not None and query.image.is_blank:
+            query, notes = replace(query, image=None), (BLANK,)
+        probe = None if notes and not query.text else self._probe(query)
         with self._sessions() as session:
             artists = [queries.artist_by_slug(session, slug) for slug in query.artists]
             where = Where(
@@ -167,27 +197,19 @@ class Attributor:
                 year_from=query.year_from,
                 year_to=query.year_to,
             )
-            hits = self._index.search(probe, limit=limit, where=where)
+            hits = self._index.search(probe, limit=limit, where=where) if probe else []
             rows = queries.artworks_by_id(
                 session, [hit.id for hit in hits], status=ArtworkStatus.INDEXED
             )
             found = [_found(rows[hit.id], hit) for hit in hits if hit.id in rows]
-            return SearchResult(tuple(found), self._searched(session))
+            return SearchResult(tuple(found), self._searched(session), notes)
 
     def _attribute(self, image: CheckedImage, limit: int) -> tuple[Attribution, Opinion]:
-        vectors = self._encode(image)
-        neighbours = self._index.neighbours(Probe(vectors), limit=voting.NEAREST)
-        copied, ids = self._copies.find(image, neighbours), ids_of(neighbours)
-        with self._sessions() as session:
-            rows = queries.artworks_by_id(session, ids, status=ArtworkStatus.INDEXED)
-        sizes = {row.artist.id: row.artist.works for row in rows.values()}
-        # Outside of any transaction: the voters read the catalogue on connections of their own.
-        opinion = self._panel.ask(vectors, known(neighbours, rows), sizes)
-        if image.is_plain:  # whatever it is near, no number says anything
-            opinion = replace(opinion, odds=None)
+        seen = _NOTHING if image.is_blank else self._look(image)
+        opinion = seen.opinion
         with self._sessions.begin() as session:
-            rows = queries.artworks_by_id(session, ids, status=ArtworkStatus.INDEXED)
-            copy = _copy(session, copied)
+            rows = queries.artworks_by_id(session, seen.works, status=ArtworkStatus.INDEXED)
+            copy = _copy(session, seen.copied)
             searched = self._searched(session)
             verdict, reasons = self._verdict(session, image, copy, opinion, searched)
             answer = Attribution(
@@ -196,12 +218,12 @@ class Attributor:
                 image_sha256=image.facts.sha256,
                 verdict=verdict,
                 copy_of=copy,
-                artists=candidates(session, self._index, opinion, limit, rows, vectors),
+                artists=candidates(session, self._index, opinion, limit, rows, seen.vectors),
                 searched=searched,
                 notes=(
                     *image.facts.notes,
                     *image.facts.credentials.notes,
-                    *_notes(searched, opinion),
+                    *([BLANK] if image.is_blank else _notes(searched, opinion)),
                 ),
                 reasons=reasons,
                 confidence=_confidence(opinion),
@@ -209,6 +231,20 @@ class Attributor:
             )
             queries.record_attribution(session, ANSWER.dump_python(answer, mode="json"))
         return answer, opinion
+
+    def _look(self, image: CheckedImage) -> _Seen:
+        """Ask the index, the copy lane and the voters about an image that shows something."""
+        vectors = self._encode(image)
+        neighbours = self._index.neighbours(Probe(vectors), limit=voting.NEAREST)
+        copied, works = self._copies.find(image, neighbours), ids_of(neighbours)
+        with self._sessions() as session:
+            rows = queries.artworks_by_id(session, works, status=ArtworkStatus.INDEXED)
+        sizes = {row.artist.id: row.artist.works for row in rows.values()}
+        # Outside of any transaction: the voters read the catalogue on connections of their own.
+        opinion = self._panel.ask(vectors, known(neighbours, rows), sizes)
+        if image.is_plain:  # whatever it is near, no number says anything
+            opinion = replace(opinion, odds=None)
+        return _Seen(vectors, works, copied, opinion)
 
     def _encode(self, image: CheckedImage) -> dict[str, Vector]:
         vectors: dict[str, Vector] = {}
@@ -246,7 +282,7 @@ class Attributor:
         """Say what an answer amounts to, and why it is not more."""
         if copy:
             return Verdict.COPY, ()
-        if image.is_plain:
+        if image.is_blank or image.is_plain:
             return Verdict.ABSTAIN, (Reason.LOW_QUALITY,)
         if opinion.odds is None or not opinion.votes:
             return _uncalibrated(opinion.votes, searched.artists)

@@ -148,7 +148,7 @@ class Reason(StrEnum):
     SPACES_DISAGREE = "spaces_disagree"  # the voters name different artists, none is likely
     TOO_FEW_WORKS = "too_few_works"  # by the first artist
     TOO_FEW_ARTISTS = "too_few_artists"  # are registered: nobody can stand out
-    LOW_QUALITY = "low_quality"  # the image is blank or tiny
+    LOW_QUALITY = "low_quality"  # the image is blank, of nearly one colour, or tiny
     NOT_CALIBRATED = "not_calibrated"  # too few works are registered to know what a share means
 
 
@@ -302,6 +302,8 @@ class Member:
     copy_of: CopyMatch | None
     wrong: WrongFindings | None  # as it was counted once (docs/benchmarks.md)
     searched: Searched
+    is_blank: bool = False  # the image shows nothing, so nothing can be said
+    notes: tuple[str, ...] = ()  # what was done to the image, and why nothing can be said
 
 
 @dataclass(frozen=True)
@@ -334,6 +336,7 @@ class SearchResult:
 
     hits: tuple[FoundWork, ...]
     searched: Searched
+    notes: tuple[str, ...] = ()  # what was not looked for, and why
 
 
 @dataclass(frozen=True)

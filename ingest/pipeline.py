@@ -44,7 +44,7 @@ from attribution.withdrawal import withdraw
 from ingest.corrections import ASKED, FREER, corrections, shown
 from ingest.in_hand import prepared
 from ingest.lease import leased
-from ingest.reading import Prepared, bytes_of, unprocessable
+from ingest.reading import BLANK, SETTLED, Prepared, bytes_of, unprocessable
 
 log = logging.getLogger(__name__)
 
@@ -116,8 +116,10 @@ def _refuse(services: Services, job: IngestJob, failed: Sequence[tuple[Prepared,
 
 
 def encode(services: Services, few: Sequence[Prepared]) -> dict[str, dict[str, Vector]]:
-    """Encode the images of some files, each picture once: sha256 -> named vectors."""
-    images = {done.image.facts.sha256: done.image.rgb for done in few if done.image}
+    """Encode the images that show something, each picture once: sha256 -> named vectors."""
+    images = {
+        done.image.facts.sha256: done.image.rgb for done in few if done.image and not done.is_blank
+    }
     if not images:
         return {}
     vectors: dict[str, dict[str, Vector]] = {sha256: {} for sha256 in images}
@@ -157,9 +159,14 @@ def _write(
     services.index.upsert([point_of(rows[sha256], vectors[sha256]) for sha256 in vectors])
     with services.sessions.begin() as session:
         added = queries.mark_indexed(session, list(points))
-        found = queries.artworks_by_id(session, list(points), status=ArtworkStatus.INDEXED)
-        gone = {row.sha256 for row in rows.values() if row.id not in found}
-        kept = {work: named for work, named in points.items() if work in found}
+        added |= queries.mark_blank(session, [artwork_id(one) for one in _blank(usable)])
+        now = queries.artworks_by_id(session, [row.id for row in rows.values()])
+        gone = {row.sha256 for row in rows.values() if now[row.id].status not in SETTLED}
+        kept = {
+            work: named
+            for work, named in points.items()
+            if now[work].status is ArtworkStatus.INDEXED
+        }
         queries.keep_vectors(session, services.collection.fingerprint, kept)
         queries.keep_sketches(session, _sketches(usable))
         said = corrections(session, job, few, {name: row.id for name, row in artists.items()})
@@ -184,6 +191,11 @@ def _write(
         services.store.forget(sha256)
     _follow_corrections(services, few)
     _withdraw_refused(services, few)
+
+
+def _blank(usable: Sequence[Prepared]) -> set[str]:
+    """Return the hashes of new works that show nothing."""
+    return {done.image.facts.sha256 for done in usable if done.image and done.is_blank}
 
 
 def _sketches(usable: Sequence[Prepared]) -> dict[UUID, KeptSketch]:
@@ -258,7 +270,7 @@ def _outcomes(  # noqa: PLR0913  everything that decides on an outcome
             outcomes.append(ItemOutcome(position, Outcome.REFUSED, done.refused))
             continue
         row = done.known or rows[done.image.facts.sha256 if done.image else ""]
-        artist = artists[done.artist]
+        artist, why = artists[done.artist], BLANK if done.is_blank else None
         if row.sha256 in gone:
             outcomes.append(ItemOutcome(position, Outcome.REFUSED, "it was withdrawn meanwhile"))
         elif row.artist_id != artist.id:
@@ -266,7 +278,6 @@ def _outcomes(  # noqa: PLR0913  everything that decides on an outcome
             reason = f"the same file is registered under {row.artist.name}; recorded as a claim"
             outcomes.append(ItemOutcome(position, Outcome.CONFLICT, reason, row.id))
         else:
-            waits = None
             if row.id in brought:
                 outcome = Outcome.REPEATED
             elif row.id in added:
@@ -274,9 +285,9 @@ def _outcomes(  # noqa: PLR0913  everything that decides on an outcome
             else:
                 outcome = Outcome.CORRECTED if row.id in corrected else Outcome.KNOWN
                 if row.id in asked:
-                    waits = f"{ASKED} ({shown(asked[row.id], row)}); {FREER}"
+                    why = f"{ASKED} ({shown(asked[row.id], row)}); {FREER}"
             brought.add(row.id)
-            outcomes.append(ItemOutcome(position, outcome, waits, row.id))
+            outcomes.append(ItemOutcome(position, outcome, why, row.id))
     return outcomes, claims
 
 

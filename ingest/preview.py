@@ -12,7 +12,7 @@ from attribution.catalog import queries
 from attribution.catalog.models import Outcome
 from attribution.services import Stores
 from ingest.corrections import ASKED, FREER, divided, shown
-from ingest.reading import DECODERS, Prepared, Work, prepare
+from ingest.reading import BLANK, DECODERS, Prepared, Work, prepare
 from ingest.sources import Source
 from ingest.summary import FileOutcome, Summary
 
@@ -58,17 +58,18 @@ def _preview_one(
     if done.refused is not None:
         withdraws = is_own and "index" not in item.consent
         reason = WITHDRAWS if withdraws else done.refused
-        return FileOutcome(path, Outcome.REFUSED, reason, done.artist)
+        return FileOutcome(path, Outcome.REFUSED, reason, artist=done.artist)
+    blank = BLANK if done.is_blank else None
     sha256 = done.image.facts.sha256 if done.image else done.known.sha256 if done.known else ""
     first = done.known.artist.name if done.known else seen.get(sha256)
     is_repeated, seen[sha256] = sha256 in seen, first or done.artist
     if first is None:
-        return FileOutcome(path, Outcome.ADDED, artist=done.artist)
+        return FileOutcome(path, Outcome.ADDED, blank, done.is_blank, done.artist)
     if first != done.artist:
         reason = f"the same file is registered under {first}"
-        return FileOutcome(path, Outcome.CONFLICT, reason, done.artist)
+        return FileOutcome(path, Outcome.CONFLICT, reason, artist=done.artist)
     if is_repeated or done.known is None:
-        return FileOutcome(path, Outcome.REPEATED, artist=done.artist)
+        return FileOutcome(path, Outcome.REPEATED, blank, done.is_blank, done.artist)
     row = done.known
     followed, asked = divided(
         row, item.corrections, by_hand.get(row.id, set()), allow_freer=options.allow_freer
@@ -76,4 +77,4 @@ def _preview_one(
     said = [shown(followed, row)] if followed else []
     said += [f"{ASKED} ({shown(asked, row)}); {FREER}"] if asked else []
     became = Outcome.CORRECTED if followed else Outcome.KNOWN
-    return FileOutcome(path, became, "; ".join(said) or None, done.artist)
+    return FileOutcome(path, became, "; ".join(said) or blank, done.is_blank, done.artist)

@@ -24,6 +24,8 @@ DEADLY = (
     "it ended the process that read it, twice (a crash, or too little memory); save it again from "
     "an image editor, or bring it again after a day"
 )
+BLANK = "it is blank: registered, and never found"
+SETTLED = (ArtworkStatus.INDEXED, ArtworkStatus.BLANK)
 DECODERS = 2  # threads; Pillow releases the GIL while it decodes
 
 
@@ -48,6 +50,13 @@ class Prepared:
     sketch: bytes = b""  # for the copy lane; of a known work where none is kept
     refused: str | None = None
 
+    @property
+    def is_blank(self) -> bool:
+        """Whether it shows nothing, as far as it was looked at."""
+        if self.known:
+            return self.known.status is ArtworkStatus.BLANK
+        return self.image is not None and self.image.is_blank
+
 
 def prepare(
     stores: Stores, decoders: ThreadPoolExecutor, works: Sequence[Work], *, reinstate: bool
@@ -65,14 +74,14 @@ def prepare(
 
     def read(work: Work, sha256: str | None) -> Prepared:
         row, artist = known.get(sha256 or ""), kept.get(work.item.artist, work.item.artist)
-        is_indexed = row is not None and row.status is ArtworkStatus.INDEXED
+        is_known = row is not None and row.status in SETTLED
         refused = _refusal(work.item, row, closed=None if reinstate else closed)
-        if refused is not None or (row is not None and is_indexed and row.id not in bare):
-            return Prepared(work, artist, known=row if is_indexed else None, refused=refused)
+        if refused is not None or (row is not None and is_known and row.id not in bare):
+            return Prepared(work, artist, known=row if is_known else None, refused=refused)
         try:
             image = _read(stores, work, is_deadly=sha256 in deadly)
             sketch = draw_work(image.rgb)
-            if is_indexed:
+            if is_known:
                 return Prepared(work, artist, known=row, sketch=sketch)
             if refused := _policy(stores, image):
                 return Prepared(work, artist, refused=refused)

@@ -20,6 +20,7 @@ class FileOutcome:
     path: str
     outcome: Outcome
     reason: str | None = None
+    is_blank: bool = False  # its work shows nothing: registered, and never found
     artist: str = ""  # by the name that the catalogue has
 
 
@@ -67,6 +68,11 @@ class Summary:
         """Files that could not be used."""
         return self._count(Outcome.REFUSED)
 
+    @property
+    def blank(self) -> int:
+        """Files, added or known before, that show nothing."""
+        return sum(item.is_blank for item in self.items)
+
     def as_json(self, *, seconds: float) -> dict[str, Any]:
         """Return the object that `lawful ingest --json` prints."""
         return {
@@ -77,12 +83,18 @@ class Summary:
             "corrected": self.corrected,
             "asked": self.asked,
             "conflicts": self.conflicts,
+            "blank": self.blank,
             "refused": self.refused,
             "artists": self.artists,
             "seconds": round(seconds, 3),
             "remarks": list(self.remarks),
             "items": [
-                {"path": item.path, "outcome": item.outcome.value, "reason": item.reason}
+                {
+                    "path": item.path,
+                    "outcome": item.outcome.value,
+                    "reason": item.reason,
+                    "blank": item.is_blank,
+                }
                 for item in self.items
             ],
         }
@@ -96,8 +108,9 @@ def summarise(stores: Stores, job_id: UUID) -> Summary:
     with stores.sessions() as session:
         artists = queries.job_summary(session, job_id).artists
         remarks = queries.job_by_id(session, job_id).remarks
+        blank = queries.blank_items(session, job_id)
         items = [
-            FileOutcome(row.path, row.outcome, row.reason)
+            FileOutcome(row.path, row.outcome, row.reason, row.position in blank)
             for row in queries.all_items(session, job_id)
         ]
     return Summary(job_id, artists, items, remarks)

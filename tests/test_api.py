@@ -590,3 +590,23 @@ def test_the_description_is_complete(client: TestClient) -> None:
         assert one["tags"]
         assert "application/problem+json" in one["responses"]["default"]["content"]
     assert len({one["operationId"] for one in operations}) == len(operations)
+
+
+def test_a_blank_picture_is_said_to_be_blank(filled: TestClient) -> None:
+    """By the job that brings it in, by its state, and by every answer about it."""
+    buffer = io.BytesIO()
+    Image.new("RGB", (100, 80), "white").save(buffer, "PNG")
+    page = buffer.getvalue()
+
+    job = upload(filled, page, artist="Bob")
+    (work,) = filled.get("/v1/artworks", params={"status": "blank"}).json()["items"]
+    member = filled.post("/v1/attributions/members", files={"image": ("a.png", page)}).json()
+    answer = filled.post("/v1/attributions", files={"image": ("a.png", page)}).json()
+    found = filled.post("/v1/search", files={"image": ("a.png", page)}).json()
+
+    assert (job["outcomes"]["added"], job["blank"]) == (1, 1)
+    assert (work["artist"]["slug"], work["status"]) == ("bob", "blank")
+    assert (member["copy_of"], member["is_blank"]) == (None, True)
+    assert "the image is blank" in member["notes"][0]
+    assert (answer["copy_of"], answer["artists"], answer["reasons"]) == (None, [], ["low_quality"])
+    assert (found["hits"], found["notes"]) == ([], member["notes"])

@@ -12,6 +12,7 @@ from pathlib import Path
 from uuid import UUID
 
 import pytest
+from PIL import Image
 
 from api.cli import catalog
 from api.cli.common import plain
@@ -153,6 +154,22 @@ def test_member_says_how_often_it_errs(ingested: Path, tmp_path: Path) -> None:
     assert there["wrong"]["at_most"] > 0
     assert (absent["copy_of"], absent["wrong"]) == (None, None)
     assert "no proof of absence" in lawful(ingested, "member", str(other)).stdout
+
+
+def test_blank_pictures_are_counted_and_named(home: Path, tmp_path: Path) -> None:
+    """In the summary of an ingest, and where somebody asks whether they are registered."""
+    page = tmp_path / "p" / "Ann" / "page.png"
+    page.parent.mkdir(parents=True)
+    Image.new("RGB", (181, 256), "white").save(page)
+
+    done = lawful(home, "ingest", str(tmp_path / "p"))
+    member = lawful(home, "member", str(page))
+
+    assert done.returncode == 0
+    assert "of these blank, never found  1" in done.stdout
+    assert "page.png: it is blank: registered, and never found" in done.stdout
+    assert "blank" in member.stdout.splitlines()[1]
+    assert "shows nothing that could be recognised" in member.stdout
 
 
 def test_attribute_writes_a_report(ingested: Path, tmp_path: Path) -> None:

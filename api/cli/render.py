@@ -59,13 +59,14 @@ def show_attribution(console: Console, image: str, answer: Attribution) -> None:
         markup=False,
         soft_wrap=True,
     )
-    for note in answer.notes:
-        console.print(plain(f"  note: {note}"), style="dim", markup=False)
+    _show_notes(console, answer.notes)
 
 
 def show_member(console: Console, image: str, answer: Member) -> None:
     """Print whether an image is registered, and how often such a finding was wrong."""
     says = "[bold red]registered[/]" if answer.copy_of else "[bold yellow]not found[/]"
+    if answer.is_blank:
+        says = "[bold yellow]blank, so nothing can be said[/]"
     console.print(f"\n[bold]{escape(plain(image))}[/]  →  {says}")
     if answer.copy_of:
         _show_copy(console, answer.copy_of)
@@ -79,6 +80,7 @@ def show_member(console: Console, image: str, answer: Member) -> None:
         f"  among {answer.searched.works} works; not being found is no proof of absence",
         style="dim",
     )
+    _show_notes(console, answer.notes)
 
 
 def show_together(
@@ -140,6 +142,12 @@ def show_search(console: Console, result: SearchResult) -> None:
     console.print(
         f"[dim]searched {result.searched.works} works; a leg shows part (own score, rank)[/]"
     )
+    _show_notes(console, result.notes)
+
+
+def _show_notes(console: Console, notes: Iterable[str]) -> None:
+    for note in notes:
+        console.print(plain(f"  note: {note}"), style="dim", markup=False)
 
 
 def _leg(hit: FoundWork, leg: str) -> str:

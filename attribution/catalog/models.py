@@ -33,6 +33,7 @@ class ArtworkStatus(StrEnum):
 
     PENDING = "pending"
     INDEXED = "indexed"
+    BLANK = "blank"  # registered, and shows nothing: never found
     FAILED = "failed"
     WITHDRAWN = "withdrawn"
 

@@ -2,7 +2,8 @@
 
 The rule for size: an image is refused when its header declares more pixels than the limit, before
 any is decoded; JPEG alone can be decoded at a half, a quarter or an eighth, so a larger JPEG is
-reduced while it is read. Transparency is laid over white. Of an animation the first frame counts.
+reduced while it is read. Transparency is laid over white. Of an animation the first frame that
+shows something counts, of a TIFF the first picture that is no preview.
 """
 
 from __future__ import annotations
@@ -13,25 +14,32 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from stat import S_ISREG
 from threading import BoundedSemaphore
 
-from PIL import Image, ImageFile, ImageStat, UnidentifiedImageError
+from PIL import Image, ImageFile, ImageStat
 
 from attribution.errors import BadImage, NotFound
+from attribution.images.blank import is_blank
 from attribution.images.credentials import read_credentials
 from attribution.images.damage import DAMAGED
 from attribution.images.facts import ImageFacts, perceptual_hash
+from attribution.images.foreign import format_of
 from attribution.images.frames import MOST_FRAMES, count_frames
-from attribution.images.pixels import read_pixels
+from attribution.images.jpeg_end import with_end
+from attribution.images.metadata import UNREAD, metadata_of
+from attribution.images.opening import open_images
+from attribution.images.pixels import Pixels, read_pixels
 from attribution.images.rights import read_rights
 
 # The size is checked from the header, with a clear message, before pixels are decoded.
 Image.MAX_IMAGE_PIXELS = None
 
-FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "TIFF", "AVIF", "BMP")
-HEIC_BRANDS = {b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1"}
+ANIMATED = {"PNG", "WEBP", "GIF", "AVIF"}
+MOST_BLANK_FRAMES = 50  # passed over in search of one that shows something,
+MOST_BLANK_PIXELS = 100_000_000  # and as many pixels of them
 LARGE_PIXELS = 25_000_000
 TINY_PX = 32  # of the shorter side
 PLAIN = 3.0  # standard deviation of a channel, of 255
@@ -56,6 +64,11 @@ class CheckedImage:
 
     rgb: Image.Image
     facts: ImageFacts
+
+    @cached_property
+    def is_blank(self) -> bool:
+        """Whether it shows nothing: an empty page, however noisy (`blank`)."""
+        return is_blank(self.rgb)
 
     @property
     def is_plain(self) -> bool:
@@ -103,17 +116,21 @@ def file_sha256(path: Path, limits: Limits = Limits()) -> str | None:
 def read_image(data: bytes, limits: Limits = Limits()) -> CheckedImage:
     """Decode the bytes of an image; raises BadImage."""
     if not data:
-        raise BadImage("empty", "the file is empty (0 bytes)")
+        raise BadImage(
+            "empty",
+            "the file is empty (0 bytes); if it lies in a cloud folder, make it available offline",
+        )
     if len(data) > limits.max_bytes:
         raise _too_large(len(data), limits)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # odd metadata is a note of Pillow's, not of ours
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # odd metadata is a note of Pillow's, not of ours
+        try:
             return _decode(data, limits)
-    except DAMAGED as error:
-        raise BadImage(
-            "broken", f"the image data is damaged: {error or type(error).__name__}"
-        ) from error
+        except DAMAGED as error:
+            ended = _with_end(data, limits)
+            if ended is None:
+                raise _damaged(data, error) from error
+            return ended
 
 
 def thumbnail(image: Image.Image, *, max_px: int = 256) -> bytes:
@@ -133,22 +150,25 @@ def read_thumbnail(webp: bytes) -> Image.Image:
         raise BadImage("broken", f"the kept picture is damaged: {error}") from error
 
 
-def _decode(data: bytes, limits: Limits) -> CheckedImage:
-    image = _open(data)
-    notes: list[str] = []
+def _decode(data: bytes, limits: Limits, whole: bytes | None = None) -> CheckedImage:
+    """Decode the bytes of an image; `whole` are the same with an end that they lack."""
+    images, metadata = open_images(metadata_of(whole or data))
+    image, notes = images[-1], list[str]()
+    if len(images) > 1:
+        notes.append(f"its first picture, a preview of {_sides(images[0])}, is passed over")
+    if whole:
+        notes.append("the end marker is missing; all pixels are there")
     width, height = image.size
     _check_sides(width, height, limits)
     if width * height > limits.max_pixels:
         _reduce(image, limits, notes)
-    frames = count_frames(image, data)
-    if frames > 1:
-        notes.append(f"first of {frames}{' or more' if frames == MOST_FRAMES else ''} frames")
-    kind, mode = str(image.format), image.mode
+    frames, kind, mode = count_frames(image, data), str(image.format), image.mode
     with _a_turn(image.width * image.height):
-        rights = read_rights(image)
-        image.load()
-        pixels = read_pixels(image, notes, min_side_px=limits.min_side_px)
-        del image  # the full size goes before the turn does
+        rights = read_rights(images, metadata)
+        if rights.unread:
+            notes.append(f"{UNREAD}: {rights.unread}")
+        pixels = _first_shown(image, frames, notes, limits)
+        del image, images  # the full size goes before the turn does
     if pixels.is_sideways:
         width, height = height, width
     facts = ImageFacts(
@@ -166,6 +186,58 @@ def _decode(data: bytes, limits: Limits) -> CheckedImage:
         credentials=read_credentials(data, limits.trust_anchors),
     )
     return CheckedImage(pixels.rgb, facts)
+
+
+def _first_shown(
+    image: ImageFile.ImageFile, frames: int, notes: list[str], limits: Limits
+) -> Pixels:
+    """Read the first frame of an animation that shows something, of other files the first."""
+    first: Pixels | None = None
+    said: list[str] = []
+    most = min(frames, MOST_BLANK_FRAMES, 1 + MOST_BLANK_PIXELS // (image.width * image.height))
+    for number in range(most if image.format in ANIMATED else 1):
+        seen: list[str] = []
+        try:
+            if number:
+                image.seek(number)
+            image.load()
+            pixels = read_pixels(image, seen, min_side_px=limits.min_side_px)
+        except DAMAGED:
+            if first is None:
+                raise
+            break  # a later frame is damaged: the first one is what there is
+        if number and not is_blank(pixels.rgb):
+            many = " or more" if frames == MOST_FRAMES else ""
+            notes += [f"frame {number + 1} of {frames}{many}: those before it are blank", *seen]
+            return pixels
+        if first is None:
+            first, said = pixels, seen
+            if not is_blank(pixels.rgb):
+                break
+    assert first is not None  # noqa: S101  the first round sets it or raises
+    if frames > 1:
+        notes.append(f"first of {frames}{' or more' if frames == MOST_FRAMES else ''} frames")
+    notes += said
+    return first
+
+
+def _with_end(data: bytes, limits: Limits) -> CheckedImage | None:
+    """Decode a JPEG that lacks nothing but its last bytes."""
+    with LARGE_AT_ONCE:
+        whole = with_end(data, limits.max_pixels)
+    try:
+        return _decode(data, limits, whole) if whole else None
+    except DAMAGED:
+        return None
+
+
+def _damaged(data: bytes, error: Exception) -> BadImage:
+    kind = format_of(data) or "image"
+    return BadImage("broken", f"the {kind} data is damaged: {error or type(error).__name__}")
+
+
+def _sides(image: Image.Image) -> str:
+    return f"{image.width} × {image.height}"
 
 
 @contextmanager
@@ -190,47 +262,6 @@ def _check_sides(width: int, height: int, limits: Limits) -> None:
             f"{width} × {height} pixels; the longer side may be {limits.max_aspect} times the "
             f"shorter at most: crop it",
         )
-
-
-def _open(data: bytes) -> ImageFile.ImageFile:
-    """Open by content; only the formats that we know reach their parsers."""
-    try:
-        return Image.open(io.BytesIO(data), formats=FORMATS)
-    except UnidentifiedImageError:
-        brands = _brands(data)
-        if brands & HEIC_BRANDS and b"avif" not in brands:
-            return Image.open(io.BytesIO(data), formats=_heif())
-        head = data[:1024].lower()
-        if head.lstrip().startswith(b"<?xml") or b"<svg" in head:
-            raise BadImage(
-                "svg_refused",
-                "SVG is refused: it may refer to files and addresses; export it as PNG",
-            ) from None
-        raise BadImage(
-            "not_an_image",
-            f"not an image that we read; known: {', '.join(FORMATS)}, and HEIC as an extra",
-        ) from None
-
-
-def _brands(data: bytes) -> set[bytes]:
-    """Return what a file of the HEIF family says it is: its own brand and the compatible ones."""
-    if data[4:8] != b"ftyp":
-        return set()
-    end = min(int.from_bytes(data[:4]), 1024)
-    return {data[8:12], *(data[at : at + 4] for at in range(16, end, 4))}
-
-
-def _heif() -> tuple[str, ...]:
-    """Register the HEIC parser if it is installed; its wheels bundle GPL code: an extra."""
-    try:
-        from pillow_heif import register_heif_opener
-    except ImportError:
-        raise BadImage(
-            "heic_not_installed",
-            "HEIC needs an extra: pip install 'lawful-diffusion[heic]', or convert it to JPEG",
-        ) from None
-    register_heif_opener()
-    return ("HEIF",)
 
 
 def _reduce(image: ImageFile.ImageFile, limits: Limits, notes: list[str]) -> None:

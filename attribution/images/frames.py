@@ -6,10 +6,14 @@ the chains of GIF and TIFF are followed by their offsets alone, and never beyond
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import TYPE_CHECKING
+
+from PIL import JpegImagePlugin
+
+from attribution.images.damage import DAMAGED
+from attribution.images.tiff import Tiff
 
 if TYPE_CHECKING:
     from PIL.ImageFile import ImageFile
@@ -18,49 +22,53 @@ MOST_FRAMES = 1_000
 
 
 def count_frames(image: ImageFile, data: bytes) -> int:
-    """Return how many frames an opened file has, 1 to MOST_FRAMES."""
-    frames: Iterable[int]
+    """Return how many frames an opened file has, 1 to MOST_FRAMES.
+
+    Previews, masks and the gain maps of telephones are no frames.
+    """
+    frames: Iterable[object]
     match image.format:
         case "TIFF":
-            frames = _tiff_directories(data)
+            found = islice(Tiff(data).chain(), MOST_FRAMES)
+            frames = (one for one in found if not (one.is_reduced or one.is_mask))
         case "GIF":
-            frames = _gif_pictures(data)
+            frames = (label for label, _, _ in gif_blocks(data) if label == 0)
+        case "JPEG":
+            frames = _jpeg_views(image)
         case _:  # these have the number in their header
             frames = range(int(getattr(image, "n_frames", 1)))
     return max(1, sum(1 for _ in islice(frames, MOST_FRAMES)))
 
 
-def _tiff_directories(data: bytes) -> Iterator[int]:
-    """Yield the offset of every directory; a chain that leads out of the file or back ends."""
-    order = "<" if data.startswith(b"II") else ">"
-    is_big = data[2:4] in {b"\x2b\0", b"\0\x2b"}  # BigTIFF: wider offsets, longer entries
-    count, offset, entry_bytes, first = ("Q", "Q", 20, 8) if is_big else ("H", "I", 12, 4)
-    seen: set[int] = set()
+def _jpeg_views(image: ImageFile) -> list[object]:
+    """Return the views that a camera with several lenses has put into one file."""
+    assert isinstance(image, JpegImagePlugin.JpegImageFile)  # noqa: S101  by its format
     try:
-        (at,) = struct.unpack_from(order + offset, data, first)
-        while at and at not in seen:
-            (entries,) = struct.unpack_from(order + count, data, at)
-            seen.add(at)
-            yield at
-            behind = at + struct.calcsize(count) + entries * entry_bytes
-            (at,) = struct.unpack_from(order + offset, data, behind)
-    except (struct.error, LookupError):
-        return
+        listed = (image._getmp() or {}).get(0xB002, [])  # noqa: SLF001  there is no other door
+        return [one for one in listed if one["Attribute"]["MPType"].startswith("Multi-Frame")]
+    except DAMAGED:
+        return []
 
 
-def _gif_pictures(data: bytes) -> Iterator[int]:
-    """Yield the offset of every picture's descriptor."""
+def gif_blocks(data: bytes) -> Iterator[tuple[int, int, int]]:
+    """Yield the blocks of a GIF: label (0: a picture), where its data begin, where they end.
+
+    Data are pieces with their lengths, the last one empty. Where the file breaks off, they end.
+    """
     try:
         at = 13 + _palette_bytes(data[10])
         while data[at] in b"\x2c\x21":
             if data[at] == 0x2C:  # a picture: descriptor, palette, code size
-                yield at
+                label = 0
                 at += 10 + _palette_bytes(data[at + 9]) + 1
-            else:  # an extension: its label
+            else:
+                label = data[at + 1]
                 at += 2
-            while data[at]:  # blocks of data, the last one empty
+            begin = at
+            while at < len(data) and data[at]:
                 at += 1 + data[at]
             at += 1
+            yield label, begin, min(at, len(data))
     except LookupError:
         return
 

@@ -21,6 +21,11 @@ WORKING_SIDE_PX = 1024  # longest side that is kept: no encoder sees more
 STRIP_PIXELS = 1_000_000
 REDUCING_GAP = 2.0  # boxes are averaged down to this many times the size, then come the splines
 TRANSPARENT = "transparency laid over white"
+FULL_RANGE = 65_535
+# Scanners and microscopes write 10, 12 or 14 bits into 16: bits -> the largest value of theirs.
+NARROW_RANGES = {bits: 2**bits - 1 for bits in (8, 10, 12, 14)}
+PROFILED = {"GRAY": "L", "RGB": "RGB", "CMYK": "CMYK"}  # colour space of a profile -> mode
+GREY_MODES = {"1", "L", "LA", "La", "I", "F", "I;16", "I;16B", "I;16L", "I;16N"}
 
 # EXIF orientation -> how the picture becomes upright.
 TURNS = {
@@ -99,15 +104,12 @@ def _small_size(width: int, height: int, min_side_px: int) -> tuple[int, int]:
 
 def _conversion(image: Image.Image, notes: list[str]) -> Callable[[Image.Image], Image.Image]:
     """Return what makes sRGB of any strip of an image."""
-    mode, scale = image.mode, None
-    if mode.startswith("I;16") or mode in {"I", "F"}:
-        notes.append("more than 8 bits a channel scaled to 8")
-        mode, scale = "L", _range(image)
-    elif image.has_transparency_data:
-        mode = "RGB"
-    if mode == "CMYK":
+    scale, colours = None, _colours(image, notes)
+    if _has_wide_values(image):
+        scale = _range(image)
+        notes.append(_scaled(image, scale))
+    if image.mode == "CMYK":
         notes.append("CMYK converted")
-    colours = _colours(image.info.get("icc_profile"), mode, notes)
 
     def convert(strip: Image.Image) -> Image.Image:
         if scale:
@@ -115,20 +117,35 @@ def _conversion(image: Image.Image, notes: list[str]) -> Callable[[Image.Image],
         if strip.has_transparency_data:
             strip = _over_white(strip.convert("RGBA"), notes)
         if colours:
-            strip = ImageCms.applyTransform(strip, colours) or strip
+            transform, mode = colours
+            strip = ImageCms.applyTransform(strip.convert(mode), transform) or strip
         return strip.convert("RGB")
 
     return convert
 
 
+def _has_wide_values(image: Image.Image) -> bool:
+    return image.mode.startswith("I;16") or image.mode in {"I", "F"}
+
+
 def _range(image: Image.Image) -> tuple[float, float]:
-    """Return what becomes black and white: 16-bit integers by their full range, others by own."""
-    if image.mode.startswith("I;16"):
-        return 0, 65_535
+    """Return what becomes black and white: of 16-bit integers the bits in use, else the ends."""
     strips = (_values(_strip(image, 1, *rows)) for rows in _rows(image.width, image.height))
     ends = [(float(values.min()), float(values.max())) for values in strips]
     low, high = min(low for low, _ in ends), max(high for _, high in ends)
-    return (0, 65_535) if image.mode == "I" and low >= 0 and high <= 65_535 else (low, high)
+    if image.mode == "F" or low < 0 or high > FULL_RANGE:
+        return low, high
+    if high == 0:
+        return 0, FULL_RANGE
+    return 0, next(most for most in (*NARROW_RANGES.values(), FULL_RANGE) if high <= most)
+
+
+def _scaled(image: Image.Image, scale: tuple[float, float]) -> str:
+    """Say how values became 8 bits."""
+    for bits, most in NARROW_RANGES.items():
+        if image.mode != "F" and scale == (0, most):
+            return f"{bits} bits in 16 scaled to 8"
+    return "more than 8 bits a channel scaled to 8"
 
 
 def _to_8_bits(strip: Image.Image, low: float, high: float) -> Image.Image:
@@ -149,15 +166,42 @@ def _over_white(strip: Image.Image, notes: list[str]) -> Image.Image:
     return Image.alpha_composite(Image.new("RGBA", strip.size, "white"), strip).convert("RGB")
 
 
-def _colours(
-    profile: bytes | None, mode: str, notes: list[str]
-) -> ImageCms.ImageCmsTransform | None:
-    """Return the way from a file's own colour space to sRGB; None where it has none."""
-    if not profile or mode not in {"RGB", "L", "CMYK"}:
+def _colours(image: Image.Image, notes: list[str]) -> tuple[ImageCms.ImageCmsTransform, str] | None:
+    """Return the way from a file's own colour space to sRGB and the mode that it begins with.
+
+    None where there is no profile, or one that says nothing about such pixels.
+    """
+    profile = image.info.get("icc_profile")
+    if not profile:
         return None
     try:
         theirs = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-        return ImageCms.buildTransform(theirs, ImageCms.createProfile("sRGB"), mode, "RGB")
+        space = theirs.profile.xcolor_space.strip()
+        if not _speaks_about(space, image):
+            notes.append(f"colour profile of another kind ({space}) ignored")
+            return None
+        if space == "RGB" and image.mode in GREY_MODES:
+            notes.append("colour profile for RGB applied to a grey picture")
+        mode, srgb = PROFILED[space], ImageCms.createProfile("sRGB")
+        return ImageCms.buildTransform(theirs, srgb, mode, "RGB"), mode
     except (ImageCms.PyCMSError, *DAMAGED):
         notes.append("unreadable colour profile ignored")
         return None
+
+
+def _speaks_about(space: str, image: Image.Image) -> bool:
+    """Whether a profile of this colour space says what the pixels of an image look like."""
+    if image.mode == "CMYK" or space not in {"GRAY", "RGB"}:
+        return space == image.mode == "CMYK"
+    return space == "RGB" or _is_grey(image)
+
+
+def _is_grey(image: Image.Image) -> bool:
+    """Whether no pixel has a colour, whatever the mode could hold."""
+    if image.mode in GREY_MODES:
+        return True
+    for rows in _rows(image.width, image.height):
+        red, green, blue = np.moveaxis(np.asarray(_strip(image, 1, *rows).convert("RGB")), 2, 0)
+        if (red != green).any() or (green != blue).any():
+            return False
+    return True

@@ -1,34 +1,34 @@
 """Rights metadata of an image file: who made it, who owns it, what it must not be used for.
 
 Read from XMP (Dublin Core, XMP Rights, PLUS, IPTC Extension), IPTC and EXIF; the words `noai` and
-`noimageai` wherever they stand. What is found is a claim of the file, kept as it stands; what
-cannot be read is left out.
+`noimageai` wherever they stand. What is found is a claim of the file, kept as it stands. What
+cannot be read may have said no, so it forbids training.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping
+import io
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from PIL import ExifTags, IptcImagePlugin
+from PIL import ExifTags, IptcImagePlugin, JpegImagePlugin, TiffImagePlugin
 
 from attribution.images.damage import DAMAGED
+from attribution.images.metadata import UNREAD, Metadata, raw_profile, words_in
+from attribution.images.tiff import Tiff
+from attribution.images.xmp import MOST_BYTES, packets_of, read_packet
 
 if TYPE_CHECKING:
-    from PIL.Image import Image
     from PIL.ImageFile import ImageFile
 
 MAX_CHARACTERS = 2_000  # of one value: real notices are short
 # http://ns.useplus.org/ldf/vocab/DMI-…: everything but UNSPECIFIED and ALLOWED forbids something
 PERMITTING = ("DMI-UNSPECIFIED", "DMI-ALLOWED")
-# The words that sites of artists use, within any text and in UTF-16 (Windows' keywords) as well.
-NO_AI = re.compile(
-    rb"(?<![a-z0-9])(?:%s)(?![a-z0-9])"
-    % b"|".join(rb"\0?".join(re.findall(b".", word)) for word in (b"noai", b"noimageai")),
-    re.IGNORECASE,
-)
+EXIF_START = b"Exif\0\0"
+RAW_PROFILE = "Raw profile type "  # of ImageMagick: anything as hexadecimal digits in a PNG's text
+NO_WORDS = {34_675, 37_724}  # tags of a TIFF: the colour profile, the layers of Photoshop
+TEXTUAL = {1, 2, 7}  # kinds of a TIFF's tags in which words stand: bytes, text, undefined
 
 XMP = {
     "creator": ("creator",),
@@ -53,23 +53,57 @@ class Rights:
     data_mining: str | None = None
     source_type: str | None = None
     no_ai: str | None = None  # the words that say so
+    unread: str | None = None  # metadata that could not be read, by name
 
     @property
     def forbids(self) -> Mapping[str, str]:
         """The purpose that the file forbids, and what in it says so: PLUS Data Mining, `noai`."""
         mining = self.data_mining
-        if mining is not None and not mining.endswith(PERMITTING):
+        if mining is not None and _is_no(mining):
             return {"train": f"data mining: {mining}"}
-        return {"train": self.no_ai} if self.no_ai else {}
+        if self.no_ai:
+            return {"train": self.no_ai}
+        return {"train": f"{UNREAD}: {self.unread}"} if self.unread else {}
 
 
-def read_rights(image: ImageFile) -> Rights:
-    """Collect the rights metadata of an opened image; XMP first, then IPTC, then EXIF."""
+def read_rights(images: Sequence[ImageFile], metadata: Metadata) -> Rights:
+    """Collect the rights metadata of a file, from its opened images and from what they do not keep.
+
+    XMP comes first, then IPTC, then EXIF.
+    """
     found: dict[str, str] = {}
-    for name, value in (*_exif(image), *_iptc(image), *_xmp(image), *_no_ai(image)):
-        if text := tidy(value):
-            found[name] = text
-    return Rights(**found)
+    unread, words = list(metadata.skipped), set(metadata.words)
+    packets = list(metadata.xmp)
+    for image in images:
+        for name, read in (("EXIF", _exif), ("IPTC", _iptc)):
+            try:
+                found |= {field: text for field, value in read(image) if (text := tidy(value))}
+            except DAMAGED:
+                unread.append(name)
+        try:
+            packets += packets_of(image)
+        except DAMAGED:
+            unread.append("XMP")
+        try:
+            words |= {word for raw in _raw(image) for word in words_in(raw)}
+        except DAMAGED:
+            unread.append("text")
+    said, left = list[tuple[str, str]](), MOST_BYTES
+    for packet in dict.fromkeys(packets):
+        left -= len(packet)
+        try:
+            said += read_packet(packet) if left >= 0 else []
+        except DAMAGED:
+            unread.append("XMP")
+    if left < 0:
+        unread.append(f"XMP (more than {MOST_BYTES // 2**20} MiB)")
+    found |= {field: text for field, value in _of_xmp(said) if (text := tidy(value))}
+    words |= {word for raw in (*metadata.texts, *packets) for word in words_in(raw)}
+    return Rights(
+        **found,
+        no_ai=", ".join(sorted(words)) or None,
+        unread=", ".join(dict.fromkeys(unread)) or None,
+    )
 
 
 def tidy(text: str) -> str:
@@ -78,36 +112,23 @@ def tidy(text: str) -> str:
     return " ".join(known.split())[:MAX_CHARACTERS]
 
 
-def _xmp(image: Image) -> Iterator[tuple[str, str]]:
-    try:
-        flat = dict(_leaves(image.getxmp()))
-    except DAMAGED:
-        return  # entity bombs, broken XML and endless nesting say nothing about rights
+def _is_no(mining: str) -> bool:
+    return any(not one.endswith(PERMITTING) for one in mining.split(", "))
+
+
+def _of_xmp(said: Sequence[tuple[str, str]]) -> Iterator[tuple[str, str]]:
+    """Yield what properties say of each field; of several values for mining the no comes first."""
+    first = dict(reversed(said))
     for field, names in XMP.items():
         for name in reversed(names):
-            if name in flat:
-                yield field, flat[name]
-
-
-def _leaves(node: Any, name: str = "") -> Iterator[tuple[str, str]]:
-    """Flatten parsed XMP to (local name, text), naming list items after their property."""
-    if isinstance(node, str):
-        yield name, node
-    elif isinstance(node, Mapping):
-        for key, value in node.items():
-            inner = key if key not in {"Seq", "Bag", "Alt", "li", "text", "resource"} else name
-            if key != "lang":
-                yield from _leaves(value, inner)
-    elif isinstance(node, list):
-        texts = [text for item in node for _, text in _leaves(item, name)]
-        yield name, ", ".join(texts)
+            if name in first:
+                yield field, first[name]
+    mining = dict.fromkeys(value for name, value in said if name in XMP["data_mining"])
+    yield "data_mining", ", ".join(sorted(mining, key=_is_no, reverse=True))
 
 
 def _iptc(image: ImageFile) -> Iterator[tuple[str, str]]:
-    try:
-        records = IptcImagePlugin.getiptcinfo(image) or {}
-    except DAMAGED:
-        return
+    records = IptcImagePlugin.getiptcinfo(image) or {}
     for field, key in IPTC.items():
         value = records.get(key)
         if isinstance(value, list):
@@ -116,25 +137,36 @@ def _iptc(image: ImageFile) -> Iterator[tuple[str, str]]:
             yield field, value.decode("utf-8", "replace")
 
 
-def _exif(image: Image) -> Iterator[tuple[str, str]]:
-    try:
-        tags = image.getexif()
-        for field, tag in EXIF.items():
-            value = tags.get(tag)
-            if isinstance(value, str):
-                yield field, value
-    except DAMAGED:
-        return
+def _exif(image: ImageFile) -> Iterator[tuple[str, str]]:
+    raw = image.info.get("exif", b"")
+    body = raw.removeprefix(EXIF_START).removeprefix(EXIF_START)
+    if isinstance(image, TiffImagePlugin.TiffImageFile):
+        assert isinstance(image.fp, io.BytesIO)  # noqa: S101  as `opening` opens it
+        body = image.fp.getvalue()
+    if body:
+        Tiff(body).check_values()  # Pillow leaves out in silence what leads out of the file
+    tags = image.getexif()
+    for field, tag in EXIF.items():
+        value = tags.get(tag)
+        if isinstance(value, str):
+            yield field, value
 
 
-def _no_ai(image: Image) -> Iterator[tuple[str, str]]:
-    """Search all metadata as it stands in the file: it says so in keywords, comments, XMP, EXIF."""
-    words: set[str] = set()
+def _raw(image: ImageFile) -> Iterator[bytes]:
+    """Yield all metadata as it stands in the file: keywords, comments, XMP, EXIF."""
     for name, value in image.info.items():
-        parts = value.values() if isinstance(value, dict) else (value,)  # IPTC of a JPEG
-        for part in parts:
-            raw = part.encode("utf-8", "replace") if isinstance(part, str) else part
-            if isinstance(raw, bytes) and name != "icc_profile":
-                words |= {word.replace(b"\0", b"").decode().lower() for word in NO_AI.findall(raw)}
-    if words:
-        yield "no_ai", ", ".join(sorted(words))
+        if name == "icc_profile":
+            continue
+        if isinstance(value, str):
+            yield value.encode("utf-8", "replace")
+            if str(name).startswith(RAW_PROFILE):
+                yield raw_profile(value)
+        elif isinstance(value, bytes):
+            yield value
+    if isinstance(image, JpegImagePlugin.JpegImageFile):
+        yield from (data for _, data in image.applist)
+    if isinstance(image, TiffImagePlugin.TiffImageFile):
+        tags = image.tag_v2
+        for tag, value in tags._tagdata.items():  # noqa: SLF001  as it stands in the file
+            if tag not in NO_WORDS and tags.tagtype.get(tag) in TEXTUAL:
+                yield value

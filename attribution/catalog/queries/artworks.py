@@ -63,6 +63,7 @@ class Counts:
 
     artists: int  # with at least one indexed work
     indexed: int
+    blank: int
     pending: int
     failed: int
     withdrawn: int
@@ -139,6 +140,21 @@ def mark_indexed(session: Session, ids: Collection[UUID]) -> set[UUID]:
     return works
 
 
+def mark_blank(session: Session, ids: Collection[UUID]) -> set[UUID]:
+    """Note that works show nothing and are never found; returns those that are new.
+
+    Withdrawn ones stay withdrawn.
+    """
+    states = (ArtworkStatus.PENDING, ArtworkStatus.FAILED)
+    fresh = session.scalars(
+        update(Artwork)
+        .where(Artwork.id.in_(ids), Artwork.status.in_(states))
+        .values(status=ArtworkStatus.BLANK, reason=None)
+        .returning(Artwork.id)
+    )
+    return set(fresh)
+
+
 def count_along(session: Session, artist_ids: Collection[UUID], by: int) -> None:
     """Add to the number of works of artists, once for each time that one is listed."""
     for artist, times in sorted(Counter(artist_ids).items()):  # one order of locks for all
@@ -212,6 +228,7 @@ def counts(session: Session) -> Counts:
     return Counts(
         artists=artists,
         indexed=indexed,
+        blank=works.get(ArtworkStatus.BLANK, 0),
         pending=works.get(ArtworkStatus.PENDING, 0),
         failed=works.get(ArtworkStatus.FAILED, 0),
         withdrawn=works.get(ArtworkStatus.WITHDRAWN, 0),

@@ -12,7 +12,15 @@ from sqlalchemy import bindparam, delete, func, insert, select, tuple_, update
 from sqlalchemy.orm import Session
 
 from attribution.catalog.columns import now
-from attribution.catalog.models import DeadlyFile, IngestItem, IngestJob, JobStatus, Outcome
+from attribution.catalog.models import (
+    Artwork,
+    ArtworkStatus,
+    DeadlyFile,
+    IngestItem,
+    IngestJob,
+    JobStatus,
+    Outcome,
+)
 from attribution.catalog.queries.pages import Page, check_limit, cut, moment_key, number_key
 from attribution.errors import NotFound
 
@@ -48,6 +56,7 @@ class JobSummary:
     total: int
     outcomes: Mapping[Outcome, int]  # every outcome, zeros too
     artists: int  # different names in the source
+    blank: int  # files whose works show nothing
 
 
 def create_job(
@@ -217,7 +226,18 @@ def job_summary(session: Session, job_id: UUID) -> JobSummary:
         total=sum(counted.values()),
         outcomes={outcome: counted.get(outcome, 0) for outcome in Outcome},
         artists=session.scalar(names) or 0,
+        blank=len(blank_items(session, job_id)),
     )
+
+
+def blank_items(session: Session, job_id: UUID) -> set[int]:
+    """Return the positions of the files of a job whose works show nothing."""
+    wanted = (
+        select(IngestItem.position)
+        .join(Artwork, Artwork.id == IngestItem.artwork_id)
+        .where(IngestItem.job_id == job_id, Artwork.status == ArtworkStatus.BLANK)
+    )
+    return set(session.scalars(wanted))
 
 
 def all_items(session: Session, job_id: UUID) -> Iterator[IngestItem]:
