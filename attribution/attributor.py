@@ -176,7 +176,7 @@ class Attributor:
     def _attribute(self, image: CheckedImage, limit: int) -> tuple[Attribution, Opinion]:
         vectors = self._encode(image)
         neighbours = self._index.neighbours(Probe(vectors), limit=voting.NEAREST)
-        copied, ids = self._copies.find(image, neighbours), ids_of(neighbours)
+        copied, ids = self._copies.find(image, vectors, neighbours), ids_of(neighbours)
         with self._sessions() as session:
             rows = queries.artworks_by_id(session, ids, status=ArtworkStatus.INDEXED)
         sizes = {row.artist.id: row.artist.works for row in rows.values()}

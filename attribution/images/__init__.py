@@ -22,12 +22,10 @@ from attribution.images.decode import (
 from attribution.images.facts import ImageFacts, forbidden_by, hamming
 from attribution.images.lineages import NEAR_BITS, lineages
 from attribution.images.rights import Rights
-from attribution.images.views import WHOLE, Box, View
+from attribution.images.views import View
 
 __all__ = [
     "NEAR_BITS",
-    "WHOLE",
-    "Box",
     "CheckedImage",
     "Credentials",
     "ImageFacts",

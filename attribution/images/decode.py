@@ -28,7 +28,8 @@ from attribution.images.facts import ImageFacts, perceptual_hash
 from attribution.images.frames import MOST_FRAMES, count_frames
 from attribution.images.pixels import read_pixels
 from attribution.images.rights import read_rights
-from attribution.images.views import WHOLE, View, cut_tiles
+from attribution.images.views import View, cut_tiles
+from attribution.types import WHOLE
 
 # The size is checked from the header, with a clear message, before pixels are decoded.
 Image.MAX_IMAGE_PIXELS = None

@@ -118,15 +118,13 @@ def _grounds(image: Image.Image) -> Grounds | None:
     """Return what a transparent picture is laid over; None for an opaque one."""
     if not image.has_transparency_data:
         return None
-    by = tuple(-(-side // LOOKED_AT_PX) for side in image.size)
-    small = Image.new(
-        "RGBa", tuple(-(-side // part) for side, part in zip(image.size, by, strict=True))
-    )
+    across, down = (-(-side // LOOKED_AT_PX) for side in image.size)
+    small = Image.new("RGBa", (-(-image.width // across), -(-image.height // down)))
     is_opaque = True
-    for top, bottom in _rows(*image.size, multiple_of=by[1]):
+    for top, bottom in _rows(*image.size, multiple_of=down):
         strip = _strip(image, 1, top, bottom).convert("RGBA")
         is_opaque = is_opaque and strip.getchannel("A").getextrema()[0] == 255
-        small.paste(strip.convert("RGBa").reduce(by), (0, top // by[1]))
+        small.paste(strip.convert("RGBa").reduce((across, down)), (0, top // down))
     return None if is_opaque else choose_grounds(small)
 
 

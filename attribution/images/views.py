@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 from PIL import Image, ImageStat
 
+from attribution.types import WHOLE, Box
+
 STRIP_ASPECT = 3  # longer side to shorter, beyond which a picture is a strip
 TILE_ASPECT = 1.5
 MOST_TILES = 64
@@ -18,11 +20,6 @@ NARROWEST_PX = 64  # a strip of fewer has no tiles: nothing is told apart in the
 TILED_SIDE_PX = 256  # of the shorter side, in which tiles are cut
 TILED_PIXELS = 2_000_000  # of the whole strip then: 6 MB
 BLANK = 3.0  # standard deviation of a channel, of 255, below which a tile shows nothing
-
-Box = tuple[float, float, float, float]
-"""Left, top, right and bottom, in parts of the sides of the whole."""
-
-WHOLE: Box = (0.0, 0.0, 1.0, 1.0)
 
 
 @dataclass(frozen=True)

@@ -90,8 +90,11 @@ from attribution.catalog.queries.changes import (
 from attribution.catalog.queries.embeddings import (
     forget_encoders,
     forget_vectors,
+    keep_part_vectors,
     keep_vectors,
+    kept_part_vectors,
     kept_vectors,
+    numbers_of_parts,
 )
 from attribution.catalog.queries.generations import (
     add_generation,
@@ -150,8 +153,8 @@ from attribution.catalog.queries.sketches import (
     keep_sketches,
     kept_sketches,
     non_copies,
+    parts_near_hash,
     without_sketch,
-    works_near_hash,
     works_without_sketch,
 )
 from attribution.catalog.queries.statistics import (
@@ -272,9 +275,11 @@ __all__ = [
     "job_progress",
     "job_summary",
     "keep_calibration",
+    "keep_part_vectors",
     "keep_sketches",
     "keep_vectors",
     "kept_names",
+    "kept_part_vectors",
     "kept_rows",
     "kept_sketches",
     "kept_vectors",
@@ -297,8 +302,10 @@ __all__ = [
     "miscounted",
     "move_work",
     "non_copies",
+    "numbers_of_parts",
     "open_batches",
     "open_generations",
+    "parts_near_hash",
     "pending_items",
     "portfolio_sizes",
     "proposed_aliases",
@@ -330,7 +337,6 @@ __all__ = [
     "withdrawal_by_id",
     "withdrawn_since",
     "without_sketch",
-    "works_near_hash",
     "works_of",
     "works_to_ask_for",
     "works_to_change",
