@@ -5,7 +5,7 @@ Memory: a page of works or points, and sixteen bytes for every work that differs
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from uuid import UUID
 
 from attribution.catalog import queries
@@ -14,7 +14,7 @@ from attribution.index.vector_index import VectorIndex
 from attribution.services import Stores
 from attribution.types import Part
 
-PAGE = 1_000  # points
+PAGE = 1_000  # works, or points
 WORKS_AT_ONCE = 16  # with MOST_TILES parts each they are a page of points
 
 
@@ -23,19 +23,25 @@ def wrong_parts(stores: Stores, index: VectorIndex) -> list[UUID]:
     return sorted({*_lacking(stores, index), *_surplus(stores, index)})
 
 
-def rewrite_parts(stores: Stores, index: VectorIndex, works: Collection[UUID]) -> None:
-    """Write the points of the parts of these works as they are kept, and no others."""
-    ordered = sorted(works)
-    for start in range(0, len(ordered), WORKS_AT_ONCE):
-        few = ordered[start : start + WORKS_AT_ONCE]
-        index.parts.delete(few)
+def rewrite_parts(stores: Stores, index: VectorIndex, works: Sequence[UUID]) -> None:
+    """Write the points of the parts of these works as they are kept, and leave no others."""
+    for start in range(0, len(works), PAGE):
+        index.parts.delete(works[start : start + PAGE])
+        write_parts(stores, index, works[start : start + PAGE])
+
+
+def write_parts(stores: Stores, index: VectorIndex, works: Collection[UUID]) -> None:
+    """Write the points of the parts of at most PAGE works from their kept vectors."""
+    with stores.sessions() as session:
+        fingerprint = queries.collection_by_name(session, index.name).fingerprint
+        having = list(queries.numbers_of_parts(session, fingerprint, among=works))
+    for start in range(0, len(having), WORKS_AT_ONCE):
+        few = having[start : start + WORKS_AT_ONCE]
         with stores.sessions() as session:
-            collection = queries.collection_by_name(session, index.name)
-            kept = queries.kept_part_vectors(session, collection.fingerprint, few)
-        index.parts.upsert(kept)
+            index.parts.upsert(queries.kept_part_vectors(session, fingerprint, few))
         with stores.sessions() as session:  # one may have been withdrawn meanwhile
-            left = queries.artworks_by_id(session, kept, status=ArtworkStatus.INDEXED)
-        index.parts.delete(kept.keys() - left.keys())
+            left = queries.artworks_by_id(session, few, status=ArtworkStatus.INDEXED)
+        index.parts.delete([work for work in few if work not in left])
 
 
 def _lacking(stores: Stores, index: VectorIndex) -> Iterator[UUID]:

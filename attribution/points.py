@@ -9,6 +9,7 @@ from uuid import UUID
 from attribution.catalog import queries
 from attribution.catalog.models import Artwork, ArtworkStatus
 from attribution.index.vector_index import VectorIndex
+from attribution.parts import write_parts
 from attribution.projection import point_of
 from attribution.services import Stores
 
@@ -52,10 +53,9 @@ def _write(stores: Stores, index: VectorIndex, few: Sequence[UUID]) -> int:
         collection = queries.collection_by_name(session, index.name)
         rows = queries.artworks_by_id(session, few, status=ArtworkStatus.INDEXED)
         kept = queries.kept_vectors(session, collection.fingerprint, few, collection.dims)
-        parts = queries.kept_part_vectors(session, collection.fingerprint, list(rows))
     written = [row for row in rows.values() if row.id in kept]
     index.upsert([point_of(row, kept[row.id]) for row in written])
-    index.parts.upsert({row.id: parts[row.id] for row in written if row.id in parts})
+    write_parts(stores, index, [row.id for row in written])
     without = [one for one in rows if one not in kept]
     if without:
         with stores.sessions.begin() as session:

@@ -12,11 +12,11 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-WHITE, BLACK = "white", "black"
+WHITE, BLACK, GREY = "white", "black", "grey"
 GROUNDS = {  # in the order in which they are preferred
     WHITE: (255, 255, 255),
     BLACK: (0, 0, 0),
-    "grey": (128, 128, 128),
+    GREY: (128, 128, 128),
 }
 LOOKED_AT_PX = 256  # a side of what the choice is made by
 VISIBLE = 16.0  # difference of neighbouring pixels, of 255 in any channel, that is seen
@@ -32,7 +32,8 @@ class Grounds:
     """What a transparent picture is laid over."""
 
     shown: str  # what it is mostly seen on, a key of GROUNDS
-    others: tuple[str, ...] = ()  # white and black, where it shows something on them as well
+    others: tuple[str, ...] = ()  # white and black, where it shows something on them as well; grey
+    # too then, for a picture of several tones looks another way on a coloured ground
 
 
 def choose_grounds(small: Image.Image) -> Grounds:
@@ -43,8 +44,9 @@ def choose_grounds(small: Image.Image) -> Grounds:
     shown = next(name for name in GROUNDS if edges[name] >= ENOUGH * best)
     if 1 - float(pixels[..., 3].mean()) / 255 < SEEN_THROUGH:
         return Grounds(shown)
-    worth = (one for one in (WHITE, BLACK) if one != shown and edges[one] > WORTH_A_VIEW * best)
-    return Grounds(shown, tuple(worth))
+    extremes = [one for one in (WHITE, BLACK) if edges[one] > WORTH_A_VIEW * best]
+    worth = [*extremes, GREY] if len(extremes) > 1 else extremes
+    return Grounds(shown, tuple(one for one in worth if one != shown))
 
 
 def lay_over(picture: Image.Image, ground: str) -> Image.Image:

@@ -33,7 +33,9 @@ class PartIndex:
 
     def upsert(self, vectors: Mapping[UUID, Matrix]) -> None:
         """Write the parts of works, a row each, from part 1 on; raises BadInput as for works."""
-        rows = [
+        if vectors and not self._is_writable:
+            self._make()
+        rows = (
             models.PointStruct(
                 id=str(_point(Part(work, number))),
                 vector={PART_SPACE: schema.checked(PART_SPACE, row, self._dims)},
@@ -41,9 +43,7 @@ class PartIndex:
             )
             for work, parts in vectors.items()
             for number, row in enumerate(parts, 1)
-        ]
-        if rows and not self._is_writable:
-            self._make()
+        )
         for few in schema.requests(rows):
             self._client.upsert(self._name, points=few)
 
