@@ -96,6 +96,7 @@ class PartIndex:
         """Delete the collection, where it was ever made."""
         if self._exists():
             self._client.delete_collection(self._name)
+            self._is_known = self._is_writable = False
 
     def _make(self) -> None:
         if not self._exists():
