@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -38,7 +39,7 @@ def on(image: Image.Image, ground: tuple[int, int, int]) -> Image.Image:
     return Image.alpha_composite(below, image.convert("RGBA")).convert("RGB")
 
 
-def checked(image: Image.Image, kind: str = "PNG", **options: object) -> CheckedImage:
+def checked(image: Image.Image, kind: str = "PNG", **options: Any) -> CheckedImage:
     """Save a picture and read it as one that came from outside."""
     buffer = io.BytesIO()
     image.save(buffer, kind, **options)
@@ -84,9 +85,10 @@ def test_in_every_mode_a_white_glyph_is_seen(mode: str) -> None:
     """Alpha channels, transparent palette entries, and a colour that counts as transparent."""
     alpha = glyph(1).getchannel("A").point(lambda value: 255 if value > 127 else 0)
     grey = Image.composite(Image.new("L", alpha.size, 255), Image.new("L", alpha.size, 254), alpha)
+    options: dict[str, Any] = {}
     match mode:
         case "RGBA" | "LA":
-            image, options = glyph(1).convert(mode), {}
+            image = glyph(1).convert(mode)
         case "P" | "PA":
             image, options = (
                 alpha.point(lambda value: value and 1).convert("P"),
@@ -182,9 +184,7 @@ def logo() -> Image.Image:
     return image
 
 
-def ask(
-    services: Services, image: Image.Image, folder: Path, **options: object
-) -> CopyMatch | None:
+def ask(services: Services, image: Image.Image, folder: Path, **options: Any) -> CopyMatch | None:
     """Return the copy finding of a picture."""
     image.save(folder / "question.png", **options)
     return services.attributor.attribute(read_image_file(folder / "question.png")).copy_of

@@ -20,7 +20,7 @@ from attribution.correction import merge, move
 from attribution.images import read_image_file
 from attribution.images.views import MOST_TILES, TILED_PIXELS, cut_tiles, tiled_size
 from attribution.reconcile import reconcile
-from attribution.reindex import make_anew
+from attribution.reindex import change_profile, make_anew
 from attribution.services import Services, open_services, open_stores
 from attribution.types import CopyKind, CopyMatch, Part
 from attribution.withdrawal import withdraw
@@ -250,6 +250,24 @@ def test_a_collection_that_is_made_anew_has_its_parts(tmp_path: Path) -> None:
     with open_services(settings) as services:
         assert services.index.parts.count() == count
         assert ask(services, webtoon(100).crop((0, 600, 240, 900)), tmp_path) is not None
+
+
+def test_other_encoders_describe_the_parts_again(tmp_path: Path) -> None:
+    """From the kept originals; the old collection of parts goes with that of the works."""
+    settings = Settings(home=tmp_path / "home", profile="stub", keep_originals=True)
+    with open_services(settings) as services:
+        ingest(services, portfolio(tmp_path / "p"))
+        count = services.index.parts.count()
+    with open_stores(settings) as stores:
+        change_profile(
+            stores, "starter", partial=False, keep_old=False, progress=lambda _done, _total: None
+        )
+    with open_services(settings.model_copy(update={"profile": "starter"})) as services:
+        assert services.index.parts.count() == count
+        assert ask(services, webtoon(100).crop((0, 600, 240, 900)), tmp_path) is not None
+        assert reconcile(services, services.index, repair=False).is_clean
+    folders = [path.name for path in (settings.home / "index").iterdir() if path.is_dir()]
+    assert sorted(one.endswith("-parts") for one in folders) == [False, True]
 
 
 def test_works_that_are_known_get_their_missing_parts(services: Services, tmp_path: Path) -> None:
