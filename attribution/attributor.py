@@ -236,7 +236,7 @@ class Attributor:
         """Ask the index, the copy lane and the voters about an image that shows something."""
         vectors = self._encode(image)
         neighbours = self._index.neighbours(Probe(vectors), limit=voting.NEAREST)
-        copied, works = self._copies.find(image, neighbours), ids_of(neighbours)
+        copied, works = self._copies.find(image, vectors, neighbours), ids_of(neighbours)
         with self._sessions() as session:
             rows = queries.artworks_by_id(session, works, status=ArtworkStatus.INDEXED)
         sizes = {row.artist.id: row.artist.works for row in rows.values()}

@@ -9,6 +9,7 @@ from uuid import UUID
 from attribution.catalog import queries
 from attribution.catalog.models import Artwork, ArtworkStatus
 from attribution.index.vector_index import VectorIndex
+from attribution.parts import write_parts
 from attribution.projection import point_of
 from attribution.services import Stores
 
@@ -54,6 +55,7 @@ def _write(stores: Stores, index: VectorIndex, few: Sequence[UUID]) -> int:
         kept = queries.kept_vectors(session, collection.fingerprint, few, collection.dims)
     written = [row for row in rows.values() if row.id in kept]
     index.upsert([point_of(row, kept[row.id]) for row in written])
+    write_parts(stores, index, [row.id for row in written])
     without = [one for one in rows if one not in kept]
     if without:
         with stores.sessions.begin() as session:

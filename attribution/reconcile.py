@@ -7,7 +7,7 @@ looked at a second time before it counts: works come and go meanwhile.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 from uuid import UUID
 
@@ -15,14 +15,15 @@ from attribution.audit import audit_all
 from attribution.catalog import queries
 from attribution.catalog.models import Artwork, ArtworkStatus
 from attribution.catalog.queries import KeptSketch
-from attribution.copies.sketch import draw_work
+from attribution.copies.description import describe
 from attribution.correction import finish as finish_changes
 from attribution.errors import BadImage, NotFound
 from attribution.images import read_image
 from attribution.index.vector_index import VectorIndex
+from attribution.parts import rewrite_parts, wrong_parts
 from attribution.points import write_points
 from attribution.services import Stores
-from attribution.types import IndexEntry
+from attribution.types import IndexEntry, Part
 from attribution.withdrawal import finish
 
 PAGE = 1_000
@@ -39,6 +40,7 @@ class Report:
     missing: int  # works without a point
     orphaned: int  # points without a work
     stale: int  # points that say something else than the catalogue
+    wrong_parts: int  # works of whose parts the index has too few points, or too many
     miscounted: int  # artists whose number of works was wrong
     unfinished_withdrawals: int
     unfinished_changes: int  # corrections that the index does not follow yet
@@ -55,6 +57,7 @@ class Report:
             self.missing
             + self.orphaned
             + self.stale
+            + self.wrong_parts
             + self.miscounted
             + self.unfinished_withdrawals
             + self.unfinished_changes
@@ -78,11 +81,11 @@ class _Differences:
 def reconcile(stores: Stores, index: VectorIndex, *, repair: bool) -> Report:
     """Compare every indexed work with its point, and mend what differs where `repair` is true.
 
-    Missing and stale points are written from the kept vectors, orphaned ones deleted, counts set
-    right, the classifier's statistics mended, interrupted withdrawals and corrections finished,
-    sketches for the copy lane drawn from kept pictures. A work whose vectors were not kept is
-    marked as failed. Works without a sketch are told, and no difference: they may have no picture
-    to draw one from, until they are ingested again.
+    Missing and stale points are written from the kept vectors, and so are those of parts; orphaned
+    ones are deleted, counts set right, the classifier's statistics mended, interrupted withdrawals
+    and corrections finished, sketches for the copy lane drawn from kept pictures. A work whose
+    vectors were not kept is marked as failed. Works without a sketch are told, and no difference:
+    they may have no picture to draw one from, until they are ingested again.
     Memory: a page of each side, and sixteen bytes for every difference.
     """
     with stores.sessions() as session:
@@ -91,8 +94,9 @@ def reconcile(stores: Stores, index: VectorIndex, *, repair: bool) -> Report:
         changes = queries.unfinished_changes(session)
         unsketched = queries.count_without_sketch(session)
     found = _compare(stores, index)
-    lost = 0
+    lost, parts = 0, wrong_parts(stores, index)
     if repair:
+        rewrite_parts(stores, index, parts)
         lost = write_points(stores, index, [*found.missing, *found.stale])
         index.delete(found.orphaned)
         with stores.sessions.begin() as session:
@@ -110,6 +114,7 @@ def reconcile(stores: Stores, index: VectorIndex, *, repair: bool) -> Report:
         missing=len(found.missing),
         orphaned=len(found.orphaned),
         stale=len(found.stale),
+        wrong_parts=len(parts),
         miscounted=len(wrong_counts),
         unfinished_withdrawals=len(withdrawals),
         unfinished_changes=len(changes),
@@ -123,6 +128,7 @@ def reconcile(stores: Stores, index: VectorIndex, *, repair: bool) -> Report:
                 ("missing", found.missing),
                 ("orphaned", found.orphaned),
                 ("stale", found.stale),
+                ("wrong_parts", parts),
             )
         },
     )
@@ -136,22 +142,24 @@ def draw_sketches(stores: Stores) -> int:
             rows = queries.works_without_sketch(session, after=after, limit=SKETCHES_AT_ONCE)
         if not rows:
             return drawn
-        made = {
-            row.id: KeptSketch(row.phash, data) for row in rows if (data := _drawn(stores, row))
-        }
+        made = {part: kept for row in rows for part, kept in _drawn(stores, row).items()}
         with stores.sessions.begin() as session:
-            found = queries.artworks_by_id(session, list(made), status=ArtworkStatus.INDEXED)
-            queries.keep_sketches(session, {one: made[one] for one in found})
+            works = {part.work for part in made}
+            found = queries.artworks_by_id(session, works, status=ArtworkStatus.INDEXED)
+            queries.keep_sketches(session, made)
         after, drawn = rows[-1].id, drawn + len(found)
 
 
-def _drawn(stores: Stores, row: Artwork) -> bytes | None:
+def _drawn(stores: Stores, row: Artwork) -> dict[Part, KeptSketch]:
+    """Describe a work by what is kept of it; a thumbnail may show no parts."""
     for picture in (stores.store.original, stores.store.thumbnail):
         try:
-            return draw_work(read_image(picture(row.sha256), stores.limits).rgb)
+            drawn = describe(row.id, read_image(picture(row.sha256), stores.limits))
         except (BadImage, NotFound):
             continue
-    return None
+        whole = Part(row.id, 0)
+        return drawn | {whole: replace(drawn[whole], phash=row.phash)}
+    return {}
 
 
 def indexed_pages(stores: Stores, size: int) -> Iterator[list[Artwork]]:

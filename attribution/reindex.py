@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from uuid import UUID
-
-from PIL.Image import Image
 
 from attribution.audit import audit, mend
 from attribution.catalog import queries
 from attribution.catalog.models import Collection
+from attribution.copies.description import encode_parts
 from attribution.encoders.profiles import fingerprint, load_encoders
 from attribution.errors import BadImage, BadInput, Conflict, NotFound
-from attribution.images import read_image
+from attribution.images import CheckedImage, read_image
 from attribution.index.vector_index import VectorIndex
 from attribution.points import write_points
 from attribution.ports import Encoder
 from attribution.reconcile import indexed_pages
 from attribution.services import Stores, dims_of, open_collection
-from attribution.types import Vector
+from attribution.types import Matrix, Vector
 
 PAGE = 1_000
 ALIAS = "artworks"  # what other programs call the live collection
@@ -74,17 +73,19 @@ def embed(
         ids = [row.id for row in page]
         with stores.sessions() as session:
             known = queries.kept_vectors(session, collection.fingerprint, ids, collection.dims)
-        images: dict[UUID, Image] = {}
+        images: dict[UUID, CheckedImage] = {}
         for row in page:
             if row.id not in known:
                 try:
                     original = stores.store.original(row.sha256)
-                    images[row.id] = read_image(original, stores.limits).rgb
+                    images[row.id] = read_image(original, stores.limits)
                 except (BadImage, NotFound):
                     without.append(row.id)
         if images:
+            vectors, parts = _encode(encoders, images), _encode_parts(encoders, images)
             with stores.sessions.begin() as session:
-                queries.keep_vectors(session, collection.fingerprint, _encode(encoders, images))
+                queries.keep_vectors(session, collection.fingerprint, vectors)
+                queries.keep_part_vectors(session, collection.fingerprint, parts)
         done += len(page)
         progress(done, total)
     return without
@@ -151,11 +152,18 @@ def _total(stores: Stores) -> int:
 
 
 def _encode(
-    encoders: Sequence[Encoder], images: dict[UUID, Image]
+    encoders: Sequence[Encoder], images: Mapping[UUID, CheckedImage]
 ) -> dict[UUID, dict[str, Vector]]:
     vectors: dict[UUID, dict[str, Vector]] = {one: {} for one in images}
     for encoder in encoders:
-        for name, rows in encoder.encode(list(images.values())).items():
+        for name, rows in encoder.encode([image.rgb for image in images.values()]).items():
             for one, row in zip(images, rows, strict=True):
                 vectors[one][name] = row
     return vectors
+
+
+def _encode_parts(
+    encoders: Sequence[Encoder], images: Mapping[UUID, CheckedImage]
+) -> dict[UUID, Matrix]:
+    encoded = {one: encode_parts(encoders, image) for one, image in images.items()}
+    return {one: rows for one, rows in encoded.items() if rows is not None}

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import NamedTuple
 from uuid import UUID
 
 import numpy as np
@@ -23,6 +24,30 @@ Matrix = npt.NDArray[np.float32]
 
 Patches = npt.NDArray[np.float32]
 """Descriptors of the places of images, shape (n, rows, columns, dim), of any length."""
+
+
+Box = tuple[float, float, float, float]
+"""Left, top, right and bottom of a part, in parts of the sides of the whole."""
+
+WHOLE: Box = (0.0, 0.0, 1.0, 1.0)
+PART_SPACE = "clip"
+"""The named vector by which parts of works are found."""
+
+
+class Part(NamedTuple):
+    """A view of a work that its copies are recognised by: a tile of a strip, or another ground."""
+
+    work: UUID
+    number: int  # 0 is the work as it is, seen whole
+
+
+@dataclass(frozen=True)
+class NearPart:
+    """One part that is near to what was asked for."""
+
+    part: Part
+    score: float  # cosine
+    rank: int  # from 1
 
 
 @dataclass(frozen=True)

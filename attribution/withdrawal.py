@@ -51,10 +51,10 @@ def finish(stores: Stores, index: VectorIndex, withdrawal_id: UUID) -> Withdrawa
         works = queries.buried_works(session, request)
     if request.completed_at is not None:
         return request
-    points, originals, thumbnails = 0, 0, 0
+    points, parts, originals, thumbnails = 0, 0, 0, 0
     for few in _few(list(works.items())):
         ids = [work for work, _ in few]
-        points += len(index.vectors(ids))
+        points, parts = points + len(index.vectors(ids)), parts + index.parts.count(ids)
         index.delete(ids)
         for _, sha256 in few:
             kept = stores.store.forget(sha256)
@@ -63,6 +63,7 @@ def finish(stores: Stores, index: VectorIndex, withdrawal_id: UUID) -> Withdrawa
     index.flush()
     left = {
         "points": sum(len(index.vectors(few)) for few in _few(list(works))),
+        "points of parts": sum(index.parts.count(few) for few in _few(list(works))),
         "files": sum(
             stores.store.has_original(one) + stores.store.has_thumbnail(one)
             for one in works.values()
@@ -74,6 +75,7 @@ def finish(stores: Stores, index: VectorIndex, withdrawal_id: UUID) -> Withdrawa
         removed: dict[str, int] = dict(request.receipt["removed"])
         for name, count in (
             ("points", points),
+            ("points of parts", parts),
             ("originals", originals),
             ("thumbnails", thumbnails),
             ("cached vectors", cached),

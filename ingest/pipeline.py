@@ -27,11 +27,11 @@ from attribution.catalog.models import (
 from attribution.catalog.queries import (
     BatchKey,
     ItemOutcome,
-    KeptSketch,
     NewArtwork,
     NewClaim,
     Origin,
 )
+from attribution.copies.description import encode_parts
 from attribution.correction import finish
 from attribution.errors import BackendUnavailable
 from attribution.images import CheckedImage, read_image, thumbnail
@@ -39,7 +39,7 @@ from attribution.outages import disk_outages
 from attribution.points import follow
 from attribution.projection import point_of
 from attribution.services import Services, Stores
-from attribution.types import Vector
+from attribution.types import Matrix, Vector
 from attribution.withdrawal import withdraw
 from ingest.corrections import ASKED, FREER, corrections, shown
 from ingest.in_hand import prepared
@@ -130,6 +130,16 @@ def encode(services: Services, few: Sequence[Prepared]) -> dict[str, dict[str, V
     return vectors
 
 
+def _encode_parts(services: Services, few: Sequence[Prepared]) -> dict[UUID, Matrix]:
+    """Encode the parts of the works that have any: strips, and transparent pictures."""
+    encoded = {
+        artwork_id(done.parts.facts.sha256): encode_parts(services.encoders, done.parts)
+        for done in few
+        if done.parts
+    }
+    return {work: rows for work, rows in encoded.items() if rows is not None}
+
+
 def _write(
     services: Services,
     job: IngestJob,
@@ -142,6 +152,7 @@ def _write(
     withdrawn in between is removed again.
     """
     usable = [done for done in few if done.refused is None]
+    parts = _encode_parts(services, usable)
     with services.sessions.begin() as session:
         artists = queries.get_or_create_artists(session, {done.artist for done in usable})
         fresh = {
@@ -157,6 +168,7 @@ def _write(
             _keep_files(services, done, rows[done.image.facts.sha256])
     points = {rows[sha256].id: named for sha256, named in vectors.items()}
     services.index.upsert([point_of(rows[sha256], vectors[sha256]) for sha256 in vectors])
+    services.index.parts.upsert(parts)
     with services.sessions.begin() as session:
         added = queries.mark_indexed(session, list(points))
         added |= queries.mark_blank(session, [artwork_id(one) for one in _blank(usable)])
@@ -168,7 +180,13 @@ def _write(
             if now[work].status is ArtworkStatus.INDEXED
         }
         queries.keep_vectors(session, services.collection.fingerprint, kept)
-        queries.keep_sketches(session, _sketches(usable))
+        described = queries.artworks_by_id(session, parts, status=ArtworkStatus.INDEXED)
+        queries.keep_part_vectors(
+            session, services.collection.fingerprint, {work: parts[work] for work in described}
+        )
+        queries.keep_sketches(
+            session, {part: kept for done in usable for part, kept in done.sketches.items()}
+        )
         said = corrections(session, job, few, {name: row.id for name, row in artists.items()})
         changes = queries.correct_works(session, said.followed, Origin.of_job(job.id))
         corrected = {change.artwork_id for change in changes if change.artwork_id}
@@ -187,6 +205,7 @@ def _write(
         queries.record_claims(session, claims)
         queries.record_outcomes(session, job.id, outcomes)
     follow(services, services.index, [rows[sha256] for sha256 in vectors])
+    services.index.parts.delete(parts.keys() - described.keys())
     for sha256 in gone:
         services.store.forget(sha256)
     _follow_corrections(services, few)
@@ -196,20 +215,6 @@ def _write(
 def _blank(usable: Sequence[Prepared]) -> set[str]:
     """Return the hashes of new works that show nothing."""
     return {done.image.facts.sha256 for done in usable if done.image and done.is_blank}
-
-
-def _sketches(usable: Sequence[Prepared]) -> dict[UUID, KeptSketch]:
-    """Return what copies of these works will be recognised by."""
-    drawn = {
-        artwork_id(done.image.facts.sha256): KeptSketch(done.image.facts.phash, done.sketch)
-        for done in usable
-        if done.image
-    }
-    return drawn | {
-        done.known.id: KeptSketch(done.known.phash, done.sketch)
-        for done in usable
-        if done.known and done.sketch
-    }
 
 
 def _follow_corrections(services: Services, few: Sequence[Prepared]) -> None:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from uuid import UUID
 
 from attribution.catalog import queries
-from attribution.catalog.models import Artwork, ArtworkStatus
-from attribution.copies.sketch import draw_work
+from attribution.catalog.models import Artwork, ArtworkStatus, artwork_id
+from attribution.catalog.queries import KeptSketch
+from attribution.copies.description import describe
 from attribution.errors import BackendUnavailable, BadImage, NotFound
 from attribution.images import CheckedImage, Limits, file_sha256, read_file, read_image
 from attribution.outages import disk_outages
 from attribution.services import Stores
+from attribution.types import Part
 from ingest.sources import SourceItem
 
 log = logging.getLogger(__name__)
@@ -47,7 +49,9 @@ class Prepared:
     artist: str  # by the name that the catalogue has, where the source gives an alias
     image: CheckedImage | None = None
     known: Artwork | None = None
-    sketch: bytes = b""  # for the copy lane; of a known work where none is kept
+    # For the copy lane: of a new work, and of a known one of which nothing is kept.
+    sketches: Mapping[Part, KeptSketch] = field(default_factory=dict)
+    parts: CheckedImage | None = None  # whose parts are to be encoded, where it has any
     refused: str | None = None
 
     @property
@@ -80,12 +84,13 @@ def prepare(
             return Prepared(work, artist, known=row if is_known else None, refused=refused)
         try:
             image = _read(stores, work, is_deadly=sha256 in deadly)
-            sketch = draw_work(image.rgb)
+            sketches = describe(artwork_id(image.facts.sha256), image)
+            parts = image if len(sketches) > 1 else None
             if is_known:
-                return Prepared(work, artist, known=row, sketch=sketch)
+                return Prepared(work, artist, known=row, sketches=sketches, parts=parts)
             if refused := _policy(stores, image):
                 return Prepared(work, artist, refused=refused)
-            return Prepared(work, artist, image=image, sketch=sketch)
+            return Prepared(work, artist, image=image, sketches=sketches, parts=parts)
         except (BadImage, NotFound) as error:
             return Prepared(work, artist, refused=str(error))
         except BackendUnavailable:

@@ -23,7 +23,7 @@ from attribution.reconcile import reconcile
 from attribution.services import Services, open_services
 from attribution.types import Reason, Verdict
 from attribution.withdrawal import withdraw
-from ingest.reading import preview
+from ingest.preview import preview
 from ingest.sources import read_source
 from tests.portfolios import ingest, picture, portfolio
 from tests.test_images import encoded

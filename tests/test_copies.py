@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
-from uuid import UUID
 
 import numpy as np
 import pytest
@@ -28,7 +27,7 @@ from attribution.images import CheckedImage, hamming, read_image_file
 from attribution.images.facts import perceptual_hash
 from attribution.reconcile import reconcile
 from attribution.services import Services, open_services
-from attribution.types import CopyKind, CopyMatch
+from attribution.types import CopyKind, CopyMatch, Part
 from attribution.withdrawal import withdraw
 from tests.portfolios import ingest
 
@@ -377,8 +376,8 @@ def test_every_hash_within_seven_bits_is_found(database: Database) -> None:
     """On both engines, whichever bits differ; far ones are left out."""
     rng = np.random.default_rng(1)
     own = int(rng.integers(0, 2**63))
-    near: list[UUID] = []
-    far: list[UUID] = []
+    near: list[Part] = []
+    far: list[Part] = []
     with database.sessions.begin() as session:
         artist = queries.get_or_create_artist(session, "Ann")
         for number in range(60):
@@ -388,10 +387,11 @@ def test_every_hash_within_seven_bits_is_found(database: Database) -> None:
             new = NewArtwork(artist.id, sha256, sha256, phash)
             work = queries.add_artworks(session, [new])[sha256].id
             queries.mark_indexed(session, [work])
-            queries.keep_sketches(session, {work: KeptSketch(phash, b"")})
-            (near if len(bits) <= 7 else far).append(work)
+            part = Part(work, number % 3)
+            queries.keep_sketches(session, {part: KeptSketch(phash, b"")})
+            (near if len(bits) <= 7 else far).append(part)
 
-        found: list[UUID] = queries.works_near_hash(session, [f"{own:016x}"], limit=100)
+        found = queries.parts_near_hash(session, [f"{own:016x}"], limit=100)
 
     assert set(found) == set(near)
     assert far
@@ -402,11 +402,12 @@ def test_nothing_is_kept_of_a_withdrawn_work(tmp_path: Path) -> None:
     with open_services(Settings(home=tmp_path / "home", profile="stub")) as own:
         ingest(own, portfolio(tmp_path / "p"))
         with own.sessions() as session:
-            works = [row.id for row in queries.indexed_artworks(session, after=None, limit=9)]
+            rows = queries.indexed_artworks(session, after=None, limit=9)
+        parts = [Part(row.id, number) for row in rows for number in range(2)]
         withdraw(own, own.index, ARTIST, reason="asked for")
         with own.sessions.begin() as session:
             drawn = KeptSketch("0" * 16, draw_work(drawing(1)))
-            queries.keep_sketches(session, dict.fromkeys(works, drawn))
+            queries.keep_sketches(session, dict.fromkeys(parts, drawn))
 
-            assert queries.kept_sketches(session, works) == {}
-            assert queries.works_near_hash(session, ["0" * 16], limit=9) == []
+            assert queries.kept_sketches(session, parts) == {}
+            assert queries.parts_near_hash(session, ["0" * 16], limit=9) == []

@@ -352,13 +352,20 @@ def test_real_odd_files_are_images_or_refused_for_their_size() -> None:
     assert codes <= {"RGB", "too_many_pixels", "too_small"}
 
 
+def over(image: Image.Image, ground: str) -> Image.Image:
+    """Lay a picture over a ground."""
+    below = Image.new("RGBA", image.size, ground)
+    return Image.alpha_composite(below, image.convert("RGBA")).convert("RGB")
+
+
 def whole(image: Image.Image) -> tuple[str, Image.Image]:
     """Do with all pixels at once what the reader does strip by strip."""
     image = ImageOps.exif_transpose(image)
-    if image.mode in {"RGBA", "LA"}:
-        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image.convert("RGBA"))
-    rgb = image.convert("RGB")
+    rgb = over(image, "white")
     sha256 = pixel_sha256(rgb)
+    if image.mode in {"RGBA", "LA"}:
+        both = sha256 + pixel_sha256(over(image, "black"))
+        sha256 = hashlib.sha256(both.encode()).hexdigest()
     rgb.thumbnail((1024, 1024), Image.Resampling.BICUBIC)
     return sha256, rgb
 

@@ -23,7 +23,7 @@ from attribution.index import ServerOptions
 from attribution.index.edge import EdgeClient
 from attribution.index.server import ServerClient, connect
 from attribution.index.vector_index import RRF_K, VectorIndex
-from attribution.types import IndexEntry, Point, Probe, Vector, Where
+from attribution.types import IndexEntry, Part, Point, Probe, Vector, Where
 from tests.qdrant_doubles import server
 
 pytestmark = pytest.mark.filterwarnings(  # local mode says what it does not do
@@ -96,6 +96,37 @@ def found(index: VectorIndex, where: Where) -> set[int]:
     hits = index.neighbours(Probe({"clip": noise(0)}), limit=100, where=where)["clip"]
     assert len(hits) == index.count(where)
     return {hit.id.int for hit in hits}
+
+
+def test_parts_are_found_apart_from_the_works(index: VectorIndex) -> None:
+    """They have ranks of their own, are counted by work, and go with it."""
+    one, other = UUID(int=1), UUID(int=2)
+    assert index.parts.nearest({"tile": noise(1)}, limit=2) == {}
+    index.parts.delete([one])
+    index.upsert([point(1), point(2)])
+    index.parts.upsert({one: np.stack([noise(10), noise(11)]), other: np.stack([noise(12)])})
+
+    near = index.parts.nearest({"tile": noise(11), "again": noise(12)}, limit=2)
+
+    assert near["tile"][0].part == Part(one, 2)
+    assert (near["again"][0].part, near["again"][0].rank) == (Part(other, 1), 1)
+    assert near["tile"][0].score == pytest.approx(1, abs=1e-5)
+    assert (index.count(), index.parts.count(), index.parts.count([one])) == (2, 3, 2)
+    assert index.parts.held([Part(one, 2), Part(one, 3)]) == {Part(one, 2)}
+    first = index.parts.entries(limit=2)
+    assert {*first, *index.parts.entries(after=first[-1])} == {
+        Part(one, 1),
+        Part(one, 2),
+        Part(other, 1),
+    }
+
+    index.delete([one])
+
+    assert [hit.part for hit in index.parts.nearest({"tile": noise(11)}, limit=9)["tile"]] == [
+        Part(other, 1)
+    ]
+    index.drop()
+    assert index.parts.count() == 0
 
 
 def test_a_new_work_is_findable_at_once(index: VectorIndex) -> None:

@@ -197,7 +197,10 @@ def test_a_query_is_one_batch_with_the_filter_on_every_leg(
 
 
 def test_everything_else_on_the_wire(server: Server, index: VectorIndex) -> None:
-    """Deletions wait, counts are exact, an alias is swapped by one request."""
+    """Deletions wait, counts are exact, an alias is swapped by one request.
+
+    What deletes works asks whether there are parts of works to be deleted with them.
+    """
     one, artist = UUID(int=1), {"key": "artist", "match": {"any": [str(BOB)]}}
     index.delete([one])
     index.delete_artist(BOB)
@@ -209,7 +212,9 @@ def test_everything_else_on_the_wire(server: Server, index: VectorIndex) -> None
     base = "/collections/artworks"
     by_artist = {"must": [artist], "must_not": []}
     page = {"offset": str(one), "limit": 6, "with_payload": True, "with_vector": False}
+    are_there_parts = ("GET", f"{base}-parts/exists", None)
     assert server.sent() == [
+        are_there_parts,
         ("POST", f"{base}/points/delete?wait=true", {"points": [str(one)]}),
         ("POST", f"{base}/points/delete?wait=true", {"filter": by_artist}),
         ("POST", f"{base}/points/count", {"filter": by_artist, "exact": True}),
@@ -225,6 +230,7 @@ def test_everything_else_on_the_wire(server: Server, index: VectorIndex) -> None
                 ]
             },
         ),
+        are_there_parts,
         ("DELETE", base, None),
     ]
 

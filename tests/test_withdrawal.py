@@ -71,18 +71,20 @@ def test_a_work_is_gone_everywhere(services: Services) -> None:
     assert receipt["removed"] == {
         "catalogue rows": 1,
         "kept vectors": 1,
+        "kept vectors of parts": 0,
         "copy sketches": 1,
         "declared non-copies": 0,
         "lines of ingest jobs": 1,
         "recorded answers": 0,
         "points": 1,
+        "points of parts": 0,
         "originals": 1,
         "thumbnails": 1,
         "cached vectors": 0,
     }
     assert (receipt["before"]["works"], receipt["after"]["works"]) == (12, 11)
     assert (receipt["before"]["points"], receipt["after"]["points"]) == (12, 11)
-    assert receipt["left"] == {"points": 0, "files": 0}
+    assert receipt["left"] == {"points": 0, "points of parts": 0, "files": 0}
     assert reconcile(services, services.index, repair=False).is_clean
 
 

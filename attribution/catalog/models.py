@@ -238,17 +238,30 @@ class ClassifierShard(Base):
 
 
 class CopySketch(Base):
-    """What copies of one work are recognised by: nothing of it is ever shown."""
+    """What copies of one work, or of a part of it, are recognised by: it is never shown."""
 
     __tablename__ = "copy_sketches"
 
     artwork_id: Mapped[UUID] = mapped_column(ForeignKey("artworks.id"), primary_key=True)
+    part: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)  # 0: the whole
+    box: Mapped[list[float]] = mapped_column(CleanJson)  # where the part lies: types.Box
     phash: Mapped[str] = mapped_column(String(16))  # perceptual, hexadecimal
     band_0: Mapped[int] = mapped_column(index=True)  # its first 16 bits, and so on
     band_1: Mapped[int] = mapped_column(index=True)
     band_2: Mapped[int] = mapped_column(index=True)
     band_3: Mapped[int] = mapped_column(index=True)
     data: Mapped[bytes]  # copies.sketch.Sketch
+
+
+class PartVectors(Base):
+    """The vectors of the parts of one work, from which their points can be made again exactly."""
+
+    __tablename__ = "part_vectors"
+
+    artwork_id: Mapped[UUID] = mapped_column(ForeignKey("artworks.id"), primary_key=True)
+    fingerprint: Mapped[str] = mapped_column(String(64), primary_key=True)  # of the encoders
+    parts: Mapped[int]  # how many, numbered from 1 as in copy_sketches
+    vectors: Mapped[bytes]  # float32, little endian, one part after the other
 
 
 class NonCopy(Base):

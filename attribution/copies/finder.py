@@ -1,8 +1,9 @@
 """The copy lane: exact bytes, exact pixels, then candidates that geometry and colours verify.
 
-Candidates come from perceptual hashes in all eight positions, from the works nearest to the image,
-and, while nothing is found, from those nearest to its parts. At most `MOST` works are compared, so
-that a lookup stays fast. Nearness alone is no finding.
+Candidates come from perceptual hashes in all eight positions, from the works and the parts of works
+nearest to the image, and, while nothing is found, from those nearest to its parts. A strip is asked
+for tile by tile in the end, a transparent image over other grounds. At most `MOST` works are
+compared, so that a lookup stays fast. Nearness alone is no finding.
 """
 
 from __future__ import annotations
@@ -17,27 +18,54 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from attribution.catalog import queries
 from attribution.catalog.models import ArtworkStatus, NonCopy
+from attribution.copies.description import encode_pictures
 from attribution.copies.hashes import Position, hashes
-from attribution.copies.overlap import WHOLE, overlap
+from attribution.copies.overlap import WHOLE, of_the_whole, overlap
 from attribution.copies.sketch import Sketch, draw_question
 from attribution.copies.verification import Candidate, Match, verify
 from attribution.errors import Conflict, NotFound
-from attribution.images import CheckedImage, ImageFacts, hamming
+from attribution.images import CheckedImage, ImageFacts, View, hamming
 from attribution.ports import Encoder
-from attribution.types import CopyKind, Neighbour, Overlap, Probe
+from attribution.types import (
+    PART_SPACE,
+    Box,
+    CopyKind,
+    NearPart,
+    Neighbour,
+    Overlap,
+    Part,
+    Probe,
+    Vector,
+)
 
-SPACE = "clip"  # in which a work is near to what was turned, mirrored, framed or cut from it
+SPACE = PART_SPACE  # in which a work is near to what was turned, mirrored, framed or cut from it
 LAYOUT = "vae_layout"  # in which it is near to what was recoloured or written over
-NEAR_HASH = 6  # works with a similar perceptual hash that are compared at most
+NEAR_HASH = 6  # works and parts with a similar perceptual hash that are compared at most
 NEAREST = {SPACE: 10, LAYOUT: 2}  # works compared of those nearest to the image
 NEAREST_TO_PART = 3  # and of those nearest to each part of it
-MOST = 24
+NEAREST_PARTS = 4  # parts of works compared of those nearest to the image, and to its parts
+MOST = 24  # works; of a strip in question, pairs of tiles
 WINDOW = 0.6  # of both sides: what is looked at of each corner and of the middle
 SAME_IMAGE_BITS = 2  # hashes this near are one image to the bank of non-copies
 
 
+class NearbyParts(Protocol):
+    """Finds the nearest parts of works; `PartIndex` does."""
+
+    def nearest(
+        self, vectors: Mapping[str, Vector], *, limit: int
+    ) -> Mapping[str, Sequence[NearPart]]:
+        """Return the parts nearest to every vector, by its name, the nearest first."""
+        ...
+
+
 class Nearby(Protocol):
     """Finds the nearest works; `VectorIndex` does."""
+
+    @property
+    def parts(self) -> NearbyParts:
+        """What finds parts of works."""
+        ...
 
     def neighbours(self, probe: Probe, *, limit: int) -> Mapping[str, Sequence[Neighbour]]:
         """Return the nearest works of every leg of the probe, the nearest first."""
@@ -73,79 +101,133 @@ class CopyFinder:
     def find(
         self,
         image: CheckedImage,
+        vectors: Mapping[str, Vector] | None = None,
         neighbours: Mapping[str, Sequence[Neighbour]] | None = None,
     ) -> FoundCopy | None:
         """Return the work that an image copies, or None.
 
-        `neighbours` are the works nearest to it by space, where they are known already.
+        `vectors` are its own by space, `neighbours` the works nearest to it by space, where they
+        are known already.
         """
-        found = self.ranked(image, neighbours)
+        found = self.ranked(image, vectors, neighbours)
         return found[0] if found and found[0].kind else None
 
     def ranked(
         self,
         image: CheckedImage,
+        vectors: Mapping[str, Vector] | None = None,
         neighbours: Mapping[str, Sequence[Neighbour]] | None = None,
     ) -> list[FoundCopy]:
         """Return the works that the image can be laid on, findings first, the surest of all."""
         with self._sessions() as session:
             if exact := _exact(session, image.facts):
                 return [exact]
-            positions = hashes(image.rgb)
-            near = queries.works_near_hash(session, set(positions.values()), limit=NEAR_HASH)
-        asked = _Asked(image.facts, draw_question(image.rgb), positions)
+        whole, *others = image.views
+        found = self._of_the_whole(_Asked.of(image.facts, whole), vectors, neighbours)
+        if not _is_finding(found):
+            found += self._of_others(image.facts, others)
+        return _surest(found)
+
+    def _of_the_whole(
+        self,
+        asked: _Asked,
+        vectors: Mapping[str, Vector] | None,
+        neighbours: Mapping[str, Sequence[Neighbour]] | None,
+    ) -> list[FoundCopy]:
+        """Return what an image can be laid on as it is."""
+        with self._sessions() as session:
+            hashed = set(asked.positions.values())
+            near = queries.parts_near_hash(session, hashed, limit=NEAR_HASH)
         found = self._verified(asked, near)
         if found and found[0].kind is CopyKind.ALTERED_COPY:
             return found
+        if vectors is None:
+            vectors = self._encoded(asked.view.rgb)
         if neighbours is None:
-            neighbours = self._nearest(image.rgb)
-        nearest = _by_rank({space: neighbours.get(space, ())[:n] for space, n in NEAREST.items()})
-        second = [work for work in nearest if work not in near]
-        found = _ordered(found + self._verified(asked, second))
-        if found and found[0].kind:
+            neighbours = self._nearest(vectors)
+        works = _by_rank({space: neighbours.get(space, ())[:n] for space, n in NEAREST.items()})
+        second = [work for work in works if work not in near]
+        own = {space: row for space, row in vectors.items() if space == SPACE}
+        parts = _parts_by_rank(self._index.parts.nearest(own, limit=NEAREST_PARTS))
+        second_parts = [part for part in parts if part not in near]
+        found = _ordered(found + self._verified(asked, second + second_parts))
+        if _is_finding(found):
             return found
-        seen = {*near, *second}
-        parts = _by_rank(self._nearest_to_parts(image.rgb))
-        third = [work for work in parts if work not in seen][: MOST - len(seen)]
+        seen = {*near, *second, *second_parts}
+        works, parts = self._nearest_to(_windows(asked.view.rgb))
+        third = [work for work in works if work not in seen]
+        third = third[: MOST - len({*near, *second})]
+        third += [part for part in parts if part not in seen][:NEAREST_PARTS]
         return _ordered(found + self._verified(asked, third))
 
-    def _nearest(self, image: Image) -> Mapping[str, Sequence[Neighbour]]:
-        """Return the works nearest to an image, by space."""
-        vectors = {
+    def _of_others(self, facts: ImageFacts, views: Sequence[View]) -> list[FoundCopy]:
+        """Return what the tiles of a strip, or a transparent image over another ground, lie on."""
+        legs = self._legs([view.rgb for view in views])
+        works = self._index.neighbours(legs, limit=NEAREST_TO_PART) if legs else {}
+        parts = self._index.parts.nearest(legs.vectors, limit=NEAREST_TO_PART) if legs else {}
+        pairs = sorted(
+            [
+                (hit.rank, -hit.score, leg, Part(hit.id, 0))
+                for leg, hits in works.items()
+                for hit in hits
+            ]
+            + [(hit.rank, -hit.score, leg, hit.part) for leg, hits in parts.items() for hit in hits]
+        )
+        candidates: dict[str, list[Part]] = {}
+        for _, _, leg, part in pairs[:MOST]:
+            candidates.setdefault(leg, []).append(part)
+        found: list[FoundCopy] = []
+        for leg, few in candidates.items():
+            found += self._verified(_Asked.of(facts, views[int(leg)]), few)
+        return found
+
+    def _encoded(self, image: Image) -> dict[str, Vector]:
+        """Return the vectors of an image in the spaces that are asked."""
+        return {
             space: rows[0]
             for encoder in self._encoders
             if NEAREST.keys() & encoder.info.vectors.keys()
             for space, rows in encoder.encode([image]).items()
             if space in NEAREST
         }
+
+    def _nearest(self, vectors: Mapping[str, Vector]) -> Mapping[str, Sequence[Neighbour]]:
+        """Return the works nearest to an image, by space."""
         if not vectors:
             return {}
         return self._index.neighbours(Probe(vectors), limit=max(NEAREST.values()))
 
-    def _nearest_to_parts(self, image: Image) -> Mapping[str, Sequence[Neighbour]]:
-        """Return the works nearest to parts of an image, by part: one query for all."""
-        for encoder in self._encoders:
-            if SPACE in encoder.info.vectors:
-                rows = encoder.encode(_windows(image))[SPACE]
-                parts = {f"part {number}": row for number, row in enumerate(rows)}
-                probe = Probe(parts, using=dict.fromkeys(parts, SPACE))
-                return self._index.neighbours(probe, limit=NEAREST_TO_PART)
-        return {}
+    def _nearest_to(self, pictures: Sequence[Image]) -> tuple[list[Part], list[Part]]:
+        """Return the works, and the parts of works, nearest to any of some pictures."""
+        legs = self._legs(pictures)
+        if legs is None:
+            return [], []
+        works = self._index.neighbours(legs, limit=NEAREST_TO_PART)
+        parts = self._index.parts.nearest(legs.vectors, limit=NEAREST_TO_PART)
+        return _by_rank(works), _parts_by_rank(parts)
 
-    def _verified(self, asked: _Asked, works: Collection[UUID]) -> list[FoundCopy]:
+    def _legs(self, pictures: Sequence[Image]) -> Probe | None:
+        """Return one query for several pictures, a leg each, by number."""
+        rows = encode_pictures(self._encoders, pictures)
+        if rows is None:
+            return None
+        vectors = {str(number): row for number, row in enumerate(rows)}
+        return Probe(vectors, using=dict.fromkeys(vectors, SPACE))
+
+    def _verified(self, asked: _Asked, parts: Collection[Part]) -> list[FoundCopy]:
         with self._sessions() as session:
-            kept = queries.kept_sketches(session, works)
-            silent = queries.non_copies(session, kept)
+            kept = queries.kept_sketches(session, parts)
+            silent = queries.non_copies(session, {part.work for part in kept})
         candidates = {
-            work: Candidate(sketch, one.phash)
-            for work, one in sorted(kept.items())
+            part: Candidate(sketch, one.phash)
+            for part, one in sorted(kept.items())
             if (sketch := Sketch.from_bytes(one.data))
-            and not _is_declared(asked.facts, one.phash, silent.get(work, []))
+            and not _is_declared(asked.facts, one.phash, silent.get(part.work, []))
         }
         matches = verify(asked.sketch, asked.positions, list(candidates.values()))
         found = [
-            _found(work, match, asked.sketch, candidates[work].sketch)
-            for work, match in zip(candidates, matches, strict=True)
+            _found(part, match, asked, candidates[part].sketch, kept[part].box)
+            for part, match in zip(candidates, matches, strict=True)
             if match
         ]
         return _ordered(found)
@@ -153,11 +235,17 @@ class CopyFinder:
 
 @dataclass(frozen=True)
 class _Asked:
-    """An image in question, as it is compared."""
+    """An image in question, or a part of it, as it is compared."""
 
     facts: ImageFacts
+    view: View
     sketch: Sketch
     positions: Mapping[Position, str]
+
+    @classmethod
+    def of(cls, facts: ImageFacts, view: View) -> _Asked:
+        """Draw what is compared."""
+        return cls(facts, view, draw_question(view.rgb), hashes(view.rgb))
 
 
 def declare_non_copy(session: Session, facts: ImageFacts, work: UUID) -> None:
@@ -181,11 +269,30 @@ def _ordered(found: Sequence[FoundCopy]) -> list[FoundCopy]:
     return sorted(found, key=lambda one: (kinds.index(one.kind), -one.agreement, one.work))
 
 
-def _by_rank(legs: Mapping[str, Sequence[Neighbour]]) -> list[UUID]:
+def _surest(found: Sequence[FoundCopy]) -> list[FoundCopy]:
+    """Return each work once, however many of its parts were found."""
+    surest: dict[UUID, FoundCopy] = {}
+    for one in _ordered(found):
+        surest.setdefault(one.work, one)
+    return list(surest.values())
+
+
+def _is_finding(ordered: Sequence[FoundCopy]) -> bool:
+    return bool(ordered) and ordered[0].kind is not None
+
+
+def _by_rank(legs: Mapping[str, Sequence[Neighbour]]) -> list[Part]:
     """Return the works of all legs, the first of each leg first, among them the nearest first."""
     hits = [hit for found in legs.values() for hit in found]
     ordered = sorted(hits, key=lambda hit: (hit.rank, -hit.score, hit.id))
-    return list(dict.fromkeys(hit.id for hit in ordered))
+    return list(dict.fromkeys(Part(hit.id, 0) for hit in ordered))
+
+
+def _parts_by_rank(legs: Mapping[str, Sequence[NearPart]]) -> list[Part]:
+    """Return the parts of all legs in the same order."""
+    hits = [hit for found in legs.values() for hit in found]
+    ordered = sorted(hits, key=lambda hit: (hit.rank, -hit.score, hit.part))
+    return list(dict.fromkeys(hit.part for hit in ordered))
 
 
 def _exact(session: Session, facts: ImageFacts) -> FoundCopy | None:
@@ -217,13 +324,14 @@ def _windows(image: Image) -> list[Image]:
     return [image.crop((x, y, x + width, y + height)) for x, y in corners]
 
 
-def _found(work: UUID, match: Match, query: Sketch, sketch: Sketch) -> FoundCopy:
+def _found(part: Part, match: Match, asked: _Asked, sketch: Sketch, box: Box) -> FoundCopy:
     matrix, is_mirrored = match.alignment.matrix, match.is_mirrored
+    laid = overlap(matrix, asked.sketch.size, sketch.size, is_mirrored=is_mirrored)
     return FoundCopy(
-        work,
+        part.work,
         match="perceptual" if match.is_whole else "geometric",
         kind=match.kind,
         agreement=round(match.likeness.agreement, 4),
         distance=match.distance,
-        overlap=overlap(matrix, query.size, sketch.size, is_mirrored=is_mirrored),
+        overlap=of_the_whole(laid, image=asked.view.box, work=box),
     )

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 import numpy as np
 import numpy.typing as npt
 
 from attribution.copies.geometry import CORNERS, Homography, project
-from attribution.types import Corner, Overlap
+from attribution.types import Box, Corner, Overlap
 
 FULL: tuple[Corner, ...] = ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0))
 WHOLE = Overlap(FULL, FULL, is_mirrored=False, turned_degrees=0.0, shown=1.0)
@@ -39,6 +42,25 @@ def overlap(
         turned_degrees=round(float(np.degrees(np.arctan2(across[1], across[0]))), 1),
         shown=round(min(1.0, float(area) / (work[0] * work[1])), 4),
     )
+
+
+def of_the_whole(one: Overlap, *, image: Box, work: Box) -> Overlap:
+    """Return what two parts both show, as outlines on the whole image and the whole work.
+
+    The boxes say where the parts lie in the wholes.
+    """
+    left, top, right, bottom = work
+    return replace(
+        one,
+        image=_placed(one.image, image),
+        work=_placed(one.work, work),
+        shown=round(one.shown * (right - left) * (bottom - top), 4),
+    )
+
+
+def _placed(corners: Sequence[Corner], box: Box) -> tuple[Corner, ...]:
+    left, top, right, bottom = box
+    return _corners(np.array(corners) * (right - left, bottom - top) + (left, top))
 
 
 def _corners(points: npt.NDArray[np.float64]) -> tuple[Corner, ...]:

@@ -14,14 +14,14 @@ from sqlalchemy.orm import Session
 from attribution.catalog import queries
 from attribution.catalog.database import connect
 from attribution.catalog.models import artwork_id
-from attribution.catalog.queries import KeptSketch, NewArtwork
+from attribution.catalog.queries import NewArtwork
+from attribution.copies.description import describe, encode_parts
 from attribution.copies.finder import CopyFinder, FoundCopy
-from attribution.copies.sketch import draw_work
 from attribution.evaluation.copies import SHOWN, Match
 from attribution.evaluation.works import BATCH, Ints, Progress, Works
 from attribution.images import CheckedImage, read_image_file
 from attribution.ports import Encoder
-from attribution.types import CopyKind, Matrix, Neighbour, Probe, Vector
+from attribution.types import CopyKind, Matrix, NearPart, Neighbour, Part, Probe, Vector
 from attribution.voting import NEAREST
 
 CERTAINTY = {CopyKind.SAME_IMAGE: 2.0, CopyKind.ALTERED_COPY: 1.0, CopyKind.NEAR_IDENTICAL: 0.0}
@@ -46,7 +46,7 @@ class CatalogueLane:
     def find_encoded(self, image: CheckedImage, vectors: Mapping[str, Vector]) -> FoundCopy | None:
         """Return the finding of an image whose vectors are known, as in `lawful attribute`."""
         neighbours = self._index.neighbours(Probe(vectors), limit=NEAREST)
-        return self._finder.find(image, neighbours)
+        return self._finder.find(image, vectors, neighbours)
 
     def row(self, found: FoundCopy) -> int:
         """Return the row of a found work among all works."""
@@ -63,6 +63,7 @@ class ExactIndex:
 
     def __init__(self, ids: Sequence[UUID], vectors: Mapping[str, Matrix]) -> None:
         self._ids, self._vectors = ids, vectors
+        self.parts = ExactParts()
 
     def neighbours(self, probe: Probe, *, limit: int) -> dict[str, list[Neighbour]]:
         """Return the nearest works of every leg, as `VectorIndex.neighbours`."""
@@ -73,6 +74,31 @@ class ExactIndex:
             found[leg] = [
                 Neighbour(self._ids[row], UUID(int=0), float(cosines[row]), rank)
                 for rank, row in enumerate(order.tolist(), 1)
+            ]
+        return found
+
+
+class ExactParts:
+    """The nearest of a few parts of works, by comparing with all of them."""
+
+    def __init__(self) -> None:
+        self._vectors: dict[Part, Vector] = {}
+
+    def add(self, work: UUID, rows: Matrix) -> None:
+        """Add the parts of a work, from part 1 on."""
+        self._vectors |= {Part(work, number): row for number, row in enumerate(rows, 1)}
+
+    def nearest(self, vectors: Mapping[str, Vector], *, limit: int) -> dict[str, list[NearPart]]:
+        """Return the nearest parts of every leg, as `PartIndex.nearest`."""
+        if not self._vectors:
+            return {}
+        parts, rows = list(self._vectors), np.stack(list(self._vectors.values()))
+        found = {}
+        for leg, vector in vectors.items():
+            cosines = rows @ vector
+            order = np.argsort(-cosines, kind="stable")[:limit].tolist()
+            found[leg] = [
+                NearPart(parts[row], float(cosines[row]), rank) for rank, row in enumerate(order, 1)
             ]
         return found
 
@@ -89,14 +115,19 @@ def open_lane(
         database.upgrade()
         for start in range(0, len(registered), BATCH):
             with database.sessions.begin() as session:
-                _register(session, works, registered[start : start + BATCH])
+                parts = _register(session, works, registered[start : start + BATCH], encoders)
+            for work, rows in parts.items():
+                index.parts.add(work, rows)
             progress("sketches", min(start + BATCH, len(registered)), len(registered))
         finder = CopyFinder(database.sessions, encoders, index)
         yield CatalogueLane(finder, index, dict(zip(ids, registered.tolist(), strict=True)))
         database.dispose()
 
 
-def _register(session: Session, works: Works, rows: Ints) -> None:
+def _register(
+    session: Session, works: Works, rows: Ints, encoders: Sequence[Encoder]
+) -> dict[UUID, Matrix]:
+    """Register works; returns the vectors of the parts of those that have any."""
     artist = queries.get_or_create_artist(session, "everybody")
     images = [read_image_file(works.paths[row]) for row in rows.tolist()]
     new = {
@@ -107,10 +138,10 @@ def _register(session: Session, works: Works, rows: Ints) -> None:
     }
     added = queries.add_artworks(session, list(new.values()))
     queries.mark_indexed(session, [row.id for row in added.values()])
-    queries.keep_sketches(
-        session,
-        {
-            added[one.facts.sha256].id: KeptSketch(one.facts.phash, draw_work(one.rgb))
-            for one in images
-        },
-    )
+    parts: dict[UUID, Matrix] = {}
+    for one in images:
+        work = added[one.facts.sha256].id
+        queries.keep_sketches(session, describe(work, one))
+        if (encoded := encode_parts(encoders, one)) is not None:
+            parts[work] = encoded
+    return parts

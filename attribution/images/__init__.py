@@ -1,8 +1,11 @@
 """The one door from bytes to a checked RGB image, with the facts found on the way.
 
-`decode` opens within limits, `pixels` normalises what was decoded, `facts` says what is known of an
-image, `lineages` which images are one picture, `rights` reads the rights metadata, `credentials`
-those that are signed. Nothing is trusted: format by content, size before pixels, metadata as data.
+`decode` opens within limits, `pixels` normalises what was decoded, `grounds` chooses what
+transparency is laid over, `views` says by which pictures of an image its copies are recognised,
+`facts` what is known of it, `lineages` which images are one picture; `rights` reads the rights
+metadata, `credentials` those that are signed.
+
+Nothing is trusted: format by content, size before pixels, metadata as data.
 """
 
 from attribution.images.credentials import Credentials, State, read_credentials
@@ -19,6 +22,7 @@ from attribution.images.decode import (
 from attribution.images.facts import ImageFacts, forbidden_by, hamming
 from attribution.images.lineages import NEAR_BITS, lineages
 from attribution.images.rights import Rights
+from attribution.images.views import View
 
 __all__ = [
     "NEAR_BITS",
@@ -28,6 +32,7 @@ __all__ = [
     "Limits",
     "Rights",
     "State",
+    "View",
     "file_sha256",
     "forbidden_by",
     "hamming",

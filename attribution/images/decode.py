@@ -2,8 +2,9 @@
 
 The rule for size: an image is refused when its header declares more pixels than the limit, before
 any is decoded; JPEG alone can be decoded at a half, a quarter or an eighth, so a larger JPEG is
-reduced while it is read. Transparency is laid over white. Of an animation the first frame that
-shows something counts, of a TIFF the first picture that is no preview.
+reduced while it is read. What is transparent is laid over a ground on which it shows. Of an
+animation the first frame that shows something counts, of a TIFF the first picture that is no
+preview.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 from stat import S_ISREG
 from threading import BoundedSemaphore
@@ -33,6 +35,8 @@ from attribution.images.metadata import UNREAD, metadata_of
 from attribution.images.opening import open_images
 from attribution.images.pixels import Pixels, read_pixels
 from attribution.images.rights import read_rights
+from attribution.images.views import View, cut_tiles
+from attribution.types import WHOLE
 
 # The size is checked from the header, with a clear message, before pixels are decoded.
 Image.MAX_IMAGE_PIXELS = None
@@ -64,6 +68,20 @@ class CheckedImage:
 
     rgb: Image.Image
     facts: ImageFacts
+    others: tuple[Image.Image, ...] = ()  # a transparent image over other grounds
+    strip: Image.Image | None = None  # a long one, as large as tiles are cut from it
+
+    @property
+    def views(self) -> Iterator[View]:
+        """Yield what copies of it are recognised by: itself, other grounds, the tiles of a strip.
+
+        Part 0 comes first, the others are numbered in this order.
+        """
+        yield View(0, self.rgb)
+        pictures = [(WHOLE, other) for other in self.others]
+        tiles = cut_tiles(self.strip) if self.strip else ()
+        for part, (box, rgb) in enumerate(chain(pictures, tiles), 1):
+            yield View(part, rgb, box)
 
     @cached_property
     def is_blank(self) -> bool:
@@ -185,7 +203,7 @@ def _decode(data: bytes, limits: Limits, whole: bytes | None = None) -> CheckedI
         rights=rights,
         credentials=read_credentials(data, limits.trust_anchors),
     )
-    return CheckedImage(pixels.rgb, facts)
+    return CheckedImage(pixels.rgb, facts, pixels.others, pixels.strip)
 
 
 def _first_shown(

@@ -19,7 +19,8 @@ class ImageFacts:
     """Kept with the artwork. Sizes are those of the upright image, before any reduction."""
 
     sha256: str  # of the bytes
-    pixel_sha256: str  # of size and RGB pixels as they were encoded
+    pixel_sha256: str  # of size and RGB pixels as they were encoded; what is transparent over both
+    # white and black, so that nothing is hidden by a ground
     phash: str  # 64-bit perceptual hash, 16 hexadecimal digits
     format: str
     mode: str

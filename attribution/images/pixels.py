@@ -6,6 +6,7 @@ every step. The result is the same as if each step saw the whole image at once.
 
 from __future__ import annotations
 
+import hashlib
 import io
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -16,11 +17,20 @@ from PIL import ExifTags, Image, ImageCms
 
 from attribution.images.damage import DAMAGED
 from attribution.images.facts import pixel_digest
+from attribution.images.grounds import (
+    BLACK,
+    LOOKED_AT_PX,
+    WHITE,
+    Grounds,
+    choose_grounds,
+    lay_over,
+)
+from attribution.images.views import is_strip, tiled_size
 
 WORKING_SIDE_PX = 1024  # longest side that is kept: no encoder sees more
 STRIP_PIXELS = 1_000_000
 REDUCING_GAP = 2.0  # boxes are averaged down to this many times the size, then come the splines
-TRANSPARENT = "transparency laid over white"
+TRANSPARENT = "transparency laid over"
 FULL_RANGE = 65_535
 # Scanners and microscopes write 10, 12 or 14 bits into 16: bits -> the largest value of theirs.
 NARROW_RANGES = {bits: 2**bits - 1 for bits in (8, 10, 12, 14)}
@@ -48,6 +58,8 @@ class Pixels:
     rgb: Image.Image  # upright sRGB, its longest side at most WORKING_SIDE_PX
     sha256: str  # of size and pixels in full size, upright sRGB
     is_sideways: bool  # width and height have changed places
+    others: tuple[Image.Image, ...] = ()  # as `rgb`, a transparent picture over other grounds
+    strip: Image.Image | None = None  # of a strip: as `rgb`, as large as tiles are cut from it
 
 
 def read_pixels(image: Image.Image, notes: list[str], *, min_side_px: int) -> Pixels:
@@ -55,21 +67,70 @@ def read_pixels(image: Image.Image, notes: list[str], *, min_side_px: int) -> Pi
 
     No side of the result is shorter than `min_side_px`.
     """
-    turn = _orientation(image)
+    turn, grounds = _orientation(image), _grounds(image)
+    if grounds:
+        notes.append(f"{TRANSPARENT} {grounds.shown}")
     width, height = image.size[::-1] if turn in SIDEWAYS else image.size
     small = _small_size(width, height, min_side_px)
-    across = int(width / small[0] / REDUCING_GAP) or 1
-    down = int(height / small[1] / REDUCING_GAP) or 1
-    reduced = Image.new("RGB", (-(-width // across), -(-height // down)))
-    digest, to_srgb = pixel_digest(width, height), _conversion(image, notes)
+    size = tiled_size(width, height) if is_strip(width, height) else small
+    across = int(width / size[0] / REDUCING_GAP) or 1
+    down = int(height / size[1] / REDUCING_GAP) or 1
+    shown = (grounds.shown, *grounds.others) if grounds else (WHITE,)
+    reduced = {
+        ground: Image.new("RGB", (-(-width // across), -(-height // down))) for ground in shown
+    }
+    digests = {
+        ground: pixel_digest(width, height) for ground in ((WHITE, BLACK) if grounds else (WHITE,))
+    }
+    to_srgb = _conversion(image, notes)
     for top, bottom in _rows(width, height, multiple_of=down):
-        strip = to_srgb(_strip(image, turn, top, bottom))
-        digest.update(strip.tobytes())
-        reduced.paste(strip.reduce((across, down)), (0, top // down))
-    if small != reduced.size:
-        box = (0, 0, width / across, height / down)
-        reduced = reduced.resize(small, Image.Resampling.BICUBIC, box)
-    return Pixels(reduced, digest.hexdigest(), turn in SIDEWAYS)
+        strip = _strip(image, turn, top, bottom)
+        for ground in {*reduced, *digests}:
+            seen = to_srgb(strip, ground)
+            if ground in digests:
+                digests[ground].update(seen.tobytes())
+            if ground in reduced:
+                reduced[ground].paste(seen.reduce((across, down)), (0, top // down))
+    box = (0, 0, width / across, height / down)
+    first, *others = (_resized(reduced.pop(ground), size, box) for ground in shown)
+    return Pixels(
+        _resized(first, small),
+        _one_digest([digest.hexdigest() for digest in digests.values()]),
+        turn in SIDEWAYS,
+        tuple(_resized(other, small) for other in others),
+        first if is_strip(width, height) else None,
+    )
+
+
+def _resized(
+    picture: Image.Image,
+    size: tuple[int, int],
+    box: tuple[float, float, float, float] | None = None,
+) -> Image.Image:
+    if picture.size == size:
+        return picture
+    return picture.resize(size, Image.Resampling.BICUBIC, box, REDUCING_GAP)
+
+
+def _one_digest(digests: list[str]) -> str:
+    """Return the hash of an opaque picture, or one of a transparent one over both grounds."""
+    return (
+        digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest()
+    )
+
+
+def _grounds(image: Image.Image) -> Grounds | None:
+    """Return what a transparent picture is laid over; None for an opaque one."""
+    if not image.has_transparency_data:
+        return None
+    across, down = (-(-side // LOOKED_AT_PX) for side in image.size)
+    small = Image.new("RGBa", (-(-image.width // across), -(-image.height // down)))
+    is_opaque = True
+    for top, bottom in _rows(*image.size, multiple_of=down):
+        strip = _strip(image, 1, top, bottom).convert("RGBA")
+        is_opaque = is_opaque and strip.getchannel("A").getextrema()[0] == 255
+        small.paste(strip.convert("RGBa").reduce((across, down)), (0, top // down))
+    return None if is_opaque else choose_grounds(small)
 
 
 def _orientation(image: Image.Image) -> int:
@@ -102,8 +163,8 @@ def _small_size(width: int, height: int, min_side_px: int) -> tuple[int, int]:
     return max(min_side_px, round(width * scale)), max(min_side_px, round(height * scale))
 
 
-def _conversion(image: Image.Image, notes: list[str]) -> Callable[[Image.Image], Image.Image]:
-    """Return what makes sRGB of any strip of an image."""
+def _conversion(image: Image.Image, notes: list[str]) -> Callable[[Image.Image, str], Image.Image]:
+    """Return what makes sRGB of any strip of an image, over a ground where it is transparent."""
     scale, colours = None, _colours(image, notes)
     if _has_wide_values(image):
         scale = _range(image)
@@ -111,11 +172,11 @@ def _conversion(image: Image.Image, notes: list[str]) -> Callable[[Image.Image],
     if image.mode == "CMYK":
         notes.append("CMYK converted")
 
-    def convert(strip: Image.Image) -> Image.Image:
+    def convert(strip: Image.Image, ground: str) -> Image.Image:
         if scale:
             strip = _to_8_bits(strip, *scale)
         if strip.has_transparency_data:
-            strip = _over_white(strip.convert("RGBA"), notes)
+            strip = lay_over(strip.convert("RGBA"), ground)
         if colours:
             transform, mode = colours
             strip = ImageCms.applyTransform(strip.convert(mode), transform) or strip
@@ -156,14 +217,6 @@ def _to_8_bits(strip: Image.Image, low: float, high: float) -> Image.Image:
 def _values(strip: Image.Image) -> npt.NDArray[np.float64]:
     values = np.asarray(strip, dtype=np.float64)
     return np.where(np.isfinite(values), values, 0)
-
-
-def _over_white(strip: Image.Image, notes: list[str]) -> Image.Image:
-    if strip.getchannel("A").getextrema()[0] == 255:
-        return strip.convert("RGB")
-    if TRANSPARENT not in notes:
-        notes.append(TRANSPARENT)
-    return Image.alpha_composite(Image.new("RGBA", strip.size, "white"), strip).convert("RGB")
 
 
 def _colours(image: Image.Image, notes: list[str]) -> tuple[ImageCms.ImageCmsTransform, str] | None:

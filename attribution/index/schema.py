@@ -6,7 +6,7 @@ The same description goes to a server and to Qdrant Edge. Memory for what it cos
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 from uuid import UUID
 
@@ -110,7 +110,7 @@ def entry(record: models.Record) -> IndexEntry:
     )
 
 
-def requests(rows: Sequence[models.PointStruct]) -> Iterator[list[models.PointStruct]]:
+def requests(rows: Iterable[models.PointStruct]) -> Iterator[list[models.PointStruct]]:
     """Split rows so that the JSON of each part has REQUEST_BYTES at most, or one row."""
     part: list[models.PointStruct] = []
     filled = 0

@@ -12,6 +12,7 @@ from qdrant_client import models
 
 from attribution.errors import BadInput
 from attribution.index import schema, text
+from attribution.index.parts import RESCORED, PartIndex
 from attribution.index.schema import TEXT
 from attribution.types import (
     Contribution,
@@ -27,9 +28,6 @@ from attribution.types import (
 ANYWHERE = Where()
 OVERFETCH = 16  # beyond the cut, so that ties at the cut have one order on every engine
 RRF_K = 60  # Cormack, Clarke & Büttcher 2009
-RESCORED = models.SearchParams(
-    quantization=models.QuantizationSearchParams(rescore=True, oversampling=2.0)
-)
 
 
 @runtime_checkable
@@ -48,6 +46,8 @@ class Embedded(Protocol):
 class VectorIndex:
     """One collection of artworks: named dense vectors, the `text` vector, and a payload.
 
+    What only the copy lane asks for, the parts of works, is in `parts`.
+
     A name that is an alias is looked up once: a process that has opened a collection stays with it,
     so that it never compares its vectors with those of another model.
     """
@@ -64,6 +64,7 @@ class VectorIndex:
         known = client.get_aliases().aliases
         aliases = {one.alias_name: one.collection_name for one in known}
         self._name: str = aliases.get(collection, collection)
+        self.parts = PartIndex(client, collection=f"{self._name}-parts", dims=dims)
         if not self.count():  # asked in any case: a lock is reported at once
             self._create_payload_indexes()
 
@@ -84,8 +85,9 @@ class VectorIndex:
             self._client.upsert(self._name, points=part)
 
     def delete(self, ids: Sequence[UUID]) -> None:
-        """Delete artworks; unknown ids are no error."""
+        """Delete artworks with their parts; unknown ids are no error."""
         if ids:
+            self.parts.delete(ids)
             selector = models.PointIdsList(points=[str(point) for point in ids])
             self._client.delete(self._name, points_selector=selector)
 
@@ -211,6 +213,7 @@ class VectorIndex:
 
     def drop(self) -> None:
         """Delete the collection with everything in it, and the aliases that mean it."""
+        self.parts.drop()
         self._client.delete_collection(self._name)
 
     def flush(self) -> None:

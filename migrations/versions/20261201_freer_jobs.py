@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "20261201_freer_jobs"
-down_revision = "20261130_blank_works"
+down_revision = "20261130_parts"
 branch_labels = None
 depends_on = None
 

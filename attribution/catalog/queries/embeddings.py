@@ -9,11 +9,11 @@ import numpy as np
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
-from attribution.catalog.models import Embedding
+from attribution.catalog.models import Artwork, ArtworkStatus, Embedding, PartVectors
 from attribution.catalog.queries.calibrations import forget_calibration
 from attribution.catalog.queries.insert import insert_new
 from attribution.catalog.queries.statistics import count_vectors, forget_statistics
-from attribution.types import Vector
+from attribution.types import Matrix, Vector
 
 NUMBER = np.dtype("<f4")
 
@@ -49,9 +49,72 @@ def forget_vectors(session: Session, ids: Collection[UUID]) -> int:
     return len(session.execute(gone).all())
 
 
+def keep_part_vectors(session: Session, fingerprint: str, vectors: Mapping[UUID, Matrix]) -> None:
+    """Keep the vectors of the parts of works, one a row, from part 1 on; what is kept stays."""
+    rows = [
+        {
+            "artwork_id": work,
+            "fingerprint": fingerprint,
+            "parts": len(parts),
+            "vectors": parts.astype(NUMBER).tobytes(),
+        }
+        for work, parts in sorted(vectors.items())
+    ]
+    insert_new(session, PartVectors, rows)
+
+
+def kept_part_vectors(
+    session: Session, fingerprint: str, ids: Collection[UUID]
+) -> dict[UUID, Matrix]:
+    """Return the kept vectors of the parts of those of these works that are to be found."""
+    wanted = (
+        select(PartVectors.artwork_id, PartVectors.parts, PartVectors.vectors)
+        .join(Artwork, Artwork.id == PartVectors.artwork_id)
+        .where(
+            PartVectors.artwork_id.in_(ids),
+            PartVectors.fingerprint == fingerprint,
+            Artwork.status == ArtworkStatus.INDEXED,
+        )
+    )
+    return {
+        work: np.frombuffer(data, NUMBER).astype(np.float32).reshape(parts, -1)
+        for work, parts, data in session.execute(wanted)
+    }
+
+
+def numbers_of_parts(
+    session: Session,
+    fingerprint: str,
+    *,
+    among: Collection[UUID] | None = None,
+    after: UUID | None = None,
+    limit: int = 1_000,
+) -> dict[UUID, int]:
+    """Return how many parts works that are to be found have, in the order of their ids."""
+    wanted = (
+        select(PartVectors.artwork_id, PartVectors.parts)
+        .join(Artwork, Artwork.id == PartVectors.artwork_id)
+        .where(PartVectors.fingerprint == fingerprint, Artwork.status == ArtworkStatus.INDEXED)
+        .order_by(PartVectors.artwork_id)
+        .limit(limit)
+    )
+    if among is not None:
+        wanted = wanted.where(PartVectors.artwork_id.in_(among))
+    if after is not None:
+        wanted = wanted.where(PartVectors.artwork_id > after)
+    return dict(session.execute(wanted).all())
+
+
+def forget_part_vectors(session: Session, ids: Collection[UUID]) -> int:
+    """Delete the vectors of the parts of these works, of all encoders; returns of how many."""
+    gone = delete(PartVectors).where(PartVectors.artwork_id.in_(ids))
+    return len(session.execute(gone.returning(PartVectors.artwork_id)).all())
+
+
 def forget_encoders(session: Session, fingerprint: str) -> None:
     """Delete everything that these encoders made."""
     session.execute(delete(Embedding).where(Embedding.fingerprint == fingerprint))
+    session.execute(delete(PartVectors).where(PartVectors.fingerprint == fingerprint))
     forget_statistics(session, fingerprint)
     forget_calibration(session, fingerprint)
 

@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, delete, func, select
+from sqlalchemy import Select, and_, delete, func, select, tuple_
 from sqlalchemy.orm import Session
 
 from attribution.catalog.models import Artwork, ArtworkStatus, CopySketch, NonCopy
 from attribution.catalog.queries.insert import insert_new
+from attribution.types import WHOLE, Box, Part
 
 BAND_BITS = 16
 WITHIN_BITS = 7  # found for certain
@@ -26,66 +27,79 @@ BANDS = (CopySketch.band_0, CopySketch.band_1, CopySketch.band_2, CopySketch.ban
 
 @dataclass(frozen=True)
 class KeptSketch:
-    """What is kept of one indexed work."""
+    """What is kept of one indexed work, or of a part of it."""
 
     phash: str
     data: bytes
+    box: Box = WHOLE  # where the part lies in the work
 
 
-def keep_sketches(session: Session, sketches: Mapping[UUID, KeptSketch]) -> None:
+def keep_sketches(session: Session, sketches: Mapping[Part, KeptSketch]) -> None:
     """Keep what copies of works are recognised by; what is kept already stays.
 
     Of works that are to be found alone, which it locks: nothing is kept of one that is withdrawn
     meanwhile.
     """
+    works = {part.work for part in sketches}
     wanted = (
         select(Artwork.id)
-        .where(Artwork.id.in_(sketches), Artwork.status == ArtworkStatus.INDEXED)
+        .where(Artwork.id.in_(works), Artwork.status == ArtworkStatus.INDEXED)
         .order_by(Artwork.id)
         .with_for_update()
     )
     found = set(session.scalars(wanted))
     rows = [
         {
-            "artwork_id": work,
+            "artwork_id": part.work,
+            "part": part.number,
+            "box": list(kept.box),
             "phash": kept.phash,
             **{f"band_{number}": band for number, band in enumerate(_bands(kept.phash))},
             "data": kept.data,
         }
-        for work, kept in sorted(sketches.items())
-        if work in found
+        for part, kept in sorted(sketches.items())
+        if part.work in found
     ]
     insert_new(session, CopySketch, rows)
 
 
-def kept_sketches(session: Session, ids: Collection[UUID]) -> dict[UUID, KeptSketch]:
-    """Return what is kept of those of these works that are to be found."""
+def kept_sketches(session: Session, parts: Collection[Part]) -> dict[Part, KeptSketch]:
+    """Return what is kept of those of these parts whose works are to be found."""
+    own = CopySketch
     wanted = (
-        select(CopySketch.artwork_id, CopySketch.phash, CopySketch.data)
+        select(own.artwork_id, own.part, own.phash, own.data, own.box)
         .join(Artwork, Artwork.id == CopySketch.artwork_id)
-        .where(CopySketch.artwork_id.in_(ids), Artwork.status == ArtworkStatus.INDEXED)
+        .where(
+            tuple_(CopySketch.artwork_id, CopySketch.part).in_(parts),
+            Artwork.status == ArtworkStatus.INDEXED,
+        )
     )
-    return {work: KeptSketch(phash, data) for work, phash, data in session.execute(wanted)}
+    return {
+        Part(work, number): KeptSketch(phash, data, _box(box))
+        for work, number, phash, data, box in session.execute(wanted)
+    }
 
 
-def works_near_hash(session: Session, hashes: Collection[str], *, limit: int) -> list[UUID]:
-    """Return the works within WITHIN_BITS of any of these hashes, the nearest first.
+def parts_near_hash(session: Session, hashes: Collection[str], *, limit: int) -> list[Part]:
+    """Return the parts of works within WITHIN_BITS of any of these hashes, the nearest first.
 
-    In a clump of more than MOST_OF_A_BAND works that agree in a band, only so many are looked at.
+    In a clump of more than MOST_OF_A_BAND that agree in a band, only so many are looked at.
     """
-    found: dict[UUID, int] = {}
+    found: dict[Part, int] = {}
     numbers = [int(phash, 16) for phash in hashes]
     for number, column in enumerate(BANDS):
         values = {near for phash in hashes for near in _within_a_bit(_bands(phash)[number])}
-        wanted = select(CopySketch.artwork_id, CopySketch.phash).where(column.in_(values))
-        for work, kept in session.execute(wanted.limit(MOST_OF_A_BAND)):
-            found[work] = min((int(kept, 16) ^ asked).bit_count() for asked in numbers)
-    near = [work for work, bits in found.items() if bits <= WITHIN_BITS]
-    return sorted(near, key=lambda work: (found[work], work))[:limit]
+        wanted = select(CopySketch.artwork_id, CopySketch.part, CopySketch.phash)
+        rows = session.execute(wanted.where(column.in_(values)).limit(MOST_OF_A_BAND))
+        for work, part, kept in rows:
+            bits = min((int(kept, 16) ^ asked).bit_count() for asked in numbers)
+            found[Part(work, part)] = bits
+    near = [part for part, bits in found.items() if bits <= WITHIN_BITS]
+    return sorted(near, key=lambda part: (found[part], part))[:limit]
 
 
 def forget_sketches(session: Session, ids: Collection[UUID]) -> int:
-    """Delete what is kept of these works; returns how many there were."""
+    """Delete what is kept of these works and their parts; returns how many there were."""
     gone = delete(CopySketch).where(CopySketch.artwork_id.in_(ids)).returning(CopySketch.artwork_id)
     return len(session.execute(gone).all())
 
@@ -129,9 +143,15 @@ def forget_non_copies(session: Session, ids: Collection[UUID]) -> int:
 
 
 def _without_sketch(wanted: Select[Any]) -> Select[Any]:
-    return wanted.outerjoin(CopySketch, CopySketch.artwork_id == Artwork.id).where(
+    own = and_(CopySketch.artwork_id == Artwork.id, CopySketch.part == 0)
+    return wanted.outerjoin(CopySketch, own).where(
         Artwork.status == ArtworkStatus.INDEXED, CopySketch.artwork_id.is_(None)
     )
+
+
+def _box(kept: list[float]) -> Box:
+    left, top, right, bottom = kept
+    return left, top, right, bottom
 
 
 def _bands(phash: str) -> list[int]:

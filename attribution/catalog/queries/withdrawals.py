@@ -35,7 +35,7 @@ from attribution.catalog.queries.artworks import (
     artworks_by_sha256,
     count_along,
 )
-from attribution.catalog.queries.embeddings import forget_vectors
+from attribution.catalog.queries.embeddings import forget_part_vectors, forget_vectors
 from attribution.catalog.queries.pages import Page, check_limit, cut, moment_key
 from attribution.catalog.queries.records import without_titles
 from attribution.catalog.queries.sketches import forget_non_copies, forget_sketches
@@ -99,6 +99,7 @@ def bury_works(session: Session, ids: Collection[UUID], reason: str) -> dict[str
     return {
         "catalogue rows": len(rows),
         "kept vectors": forget_vectors(session, ids),
+        "kept vectors of parts": forget_part_vectors(session, ids),
         "copy sketches": forget_sketches(session, ids),
         "declared non-copies": forget_non_copies(session, ids),
         "lines of ingest jobs": len(items),

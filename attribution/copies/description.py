@@ -1,0 +1,44 @@
+"""What is kept of a work so that its copies are recognised, whole and in parts.
+
+The whole is described by its sketch, and found by the vectors that the index has of it. Every other
+view of it (`images.views`) has a sketch and a vector of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from uuid import UUID
+
+from PIL.Image import Image
+
+from attribution.catalog.queries import KeptSketch
+from attribution.copies.sketch import draw_work
+from attribution.images import CheckedImage
+from attribution.images.facts import perceptual_hash
+from attribution.ports import Encoder
+from attribution.types import PART_SPACE, Matrix, Part
+
+
+def describe(work: UUID, image: CheckedImage) -> dict[Part, KeptSketch]:
+    """Draw the sketches of a work: part 0 is the whole."""
+    return {
+        Part(work, view.part): KeptSketch(
+            perceptual_hash(view.rgb) if view.part else image.facts.phash,
+            draw_work(view.rgb),
+            view.box,
+        )
+        for view in image.views
+    }
+
+
+def encode_parts(encoders: Iterable[Encoder], image: CheckedImage) -> Matrix | None:
+    """Encode the parts of a work, from part 1 on; None where it has none."""
+    return encode_pictures(encoders, [view.rgb for view in image.views if view.part])
+
+
+def encode_pictures(encoders: Iterable[Encoder], pictures: Sequence[Image]) -> Matrix | None:
+    """Encode pictures in the space of parts; None without pictures, or where no encoder has it."""
+    for encoder in encoders:
+        if pictures and PART_SPACE in encoder.info.vectors:
+            return encoder.encode(pictures)[PART_SPACE]
+    return None

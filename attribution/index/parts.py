@@ -1,0 +1,132 @@
+"""The vectors of parts of works: tiles of strips, transparent pictures on other grounds.
+
+They have a collection of their own next to that of the works, so that no vote, search or count has
+to leave them out. It is made when the first part is written. A point says of which work it is and
+nothing else about it: what moves or changes with the work is the catalogue's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any
+from uuid import UUID, uuid5
+
+from qdrant_client import models
+
+from attribution.index import schema
+from attribution.types import PART_SPACE, Matrix, NearPart, Part, Vector
+
+WORK = models.KeywordIndexParams(type=models.KeywordIndexType.KEYWORD)
+RESCORED = models.SearchParams(
+    quantization=models.QuantizationSearchParams(rescore=True, oversampling=2.0)
+)
+
+
+class PartIndex:
+    """One collection of parts, with one named vector."""
+
+    def __init__(self, client: Any, *, collection: str, dims: Mapping[str, int]) -> None:
+        self._client = client
+        self._name = collection
+        self._dims = {name: width for name, width in dims.items() if name == PART_SPACE}
+        self._is_known = self._is_writable = False
+
+    def upsert(self, vectors: Mapping[UUID, Matrix]) -> None:
+        """Write the parts of works, a row each, from part 1 on; raises BadInput as for works."""
+        if vectors and not self._is_writable:
+            self._make()
+        rows = (
+            models.PointStruct(
+                id=str(_point(Part(work, number))),
+                vector={PART_SPACE: schema.checked(PART_SPACE, row, self._dims)},
+                payload={"work": str(work), "part": number},
+            )
+            for work, parts in vectors.items()
+            for number, row in enumerate(parts, 1)
+        )
+        for few in schema.requests(rows):
+            self._client.upsert(self._name, points=few)
+
+    def delete(self, works: Collection[UUID]) -> None:
+        """Delete all parts of works."""
+        if works and self._exists():
+            selector = models.FilterSelector(filter=_of(works))
+            self._client.delete(self._name, points_selector=selector)
+
+    def nearest(self, vectors: Mapping[str, Vector], *, limit: int) -> dict[str, list[NearPart]]:
+        """Return the nearest parts of every leg: by score, equal scores by part."""
+        if not vectors or not self._exists():
+            return {}
+        requests = [
+            models.QueryRequest(
+                query=schema.checked(PART_SPACE, vector, self._dims),
+                using=PART_SPACE,
+                limit=limit,
+                with_payload=["work", "part"],
+                params=RESCORED,
+            )
+            for vector in vectors.values()
+        ]
+        answers = self._client.query_batch_points(self._name, requests=requests)
+        return {leg: _ranked(one.points) for leg, one in zip(vectors, answers, strict=True)}
+
+    def count(self, works: Collection[UUID] | None = None) -> int:
+        """Count parts exactly, all or those of some works."""
+        if not self._exists() or (works is not None and not works):
+            return 0
+        chosen = None if works is None else _of(works)
+        return int(self._client.count(self._name, count_filter=chosen).count)
+
+    def held(self, parts: Collection[Part]) -> set[Part]:
+        """Return those of these parts that are there."""
+        if not parts or not self._exists():
+            return set()
+        rows = self._client.retrieve(self._name, ids=[str(_point(part)) for part in parts])
+        return {_part(row.payload) for row in rows}
+
+    def entries(self, *, after: Part | None = None, limit: int = 1_000) -> list[Part]:
+        """Return what is held, those behind `after`, `limit` at most, in an order of its own."""
+        if not self._exists():
+            return []
+        offset = str(_point(after)) if after else None
+        rows, _ = self._client.scroll(self._name, limit=limit + 1, offset=offset)
+        return [part for row in rows if (part := _part(row.payload)) != after][:limit]
+
+    def drop(self) -> None:
+        """Delete the collection, where it was ever made."""
+        if self._exists():
+            self._client.delete_collection(self._name)
+            self._is_known = self._is_writable = False
+
+    def _make(self) -> None:
+        if not self._exists():
+            self._client.create_collection(
+                self._name, vectors_config=schema.dense(self._dims), sparse_vectors_config={}
+            )
+        # Whoever made the collection may have been killed before this.
+        self._client.create_payload_index(self._name, "work", WORK)
+        self._is_known = self._is_writable = True
+
+    def _exists(self) -> bool:
+        """Whether any part was ever written: another process may just have begun."""
+        self._is_known = self._is_known or self._client.collection_exists(self._name)
+        return self._is_known
+
+
+def _point(part: Part) -> UUID:
+    return uuid5(part.work, f"part {part.number}")
+
+
+def _part(payload: Mapping[str, Any] | None) -> Part:
+    said = payload or {}
+    return Part(UUID(said["work"]), int(said["part"]))
+
+
+def _of(works: Collection[UUID]) -> models.Filter:
+    chosen = models.MatchAny(any=[str(work) for work in works])
+    return models.Filter(must=[models.FieldCondition(key="work", match=chosen)])
+
+
+def _ranked(points: Collection[models.ScoredPoint]) -> list[NearPart]:
+    hits = sorted((-point.score, _part(point.payload)) for point in points)
+    return [NearPart(part, -negative, rank) for rank, (negative, part) in enumerate(hits, 1)]
