@@ -194,3 +194,77 @@ def test_a_job_without_files_is_done(database: Database) -> None:
         job = a_job(session, 0)
 
     assert job_status(database, job)[0] is JobStatus.DONE
+
+
+def in_hand(session: Session, job: UUID) -> tuple[int, int | None, int]:
+    """Return what a batch has in hand, and its attempts."""
+    batch = queries.batch_by_key(session, (job, 1))
+    session.refresh(batch)
+    return batch.begun, batch.alone, batch.attempts
+
+
+def test_what_is_in_hand_outlives_its_process(database: Database) -> None:
+    """It stays when a lease lapses, and goes when a batch is given back."""
+    with database.sessions.begin() as session:
+        job = a_job(session, 10)
+        assert claim(session, job, lease_s=-1)
+        queries.hold_files(session, (job, 1), owner="me", begun=4, alone=None)
+        queries.sweep(session)
+        assert in_hand(session, job) == (4, None, 1)
+        assert claim(session, job, lease_s=-1)
+        queries.hold_files(session, (job, 1), owner="me", begun=4, alone=2)
+        queries.release_all(session)
+        assert in_hand(session, job) == (4, 2, 2)
+        assert claim(session, job)
+        queries.hold_files(session, (job, 1), owner="me", begun=4, alone=3)
+        queries.give_back(session, (job, 1), owner="me")
+        assert in_hand(session, job) == (4, None, 2)  # the rest is still done one by one
+        assert claim(session, job)
+        queries.hold_files(session, (job, 1), owner="me", begun=8, alone=None)
+        queries.note_progress(session, (job, 1), owner="me")
+        queries.give_back(session, (job, 1), owner="me")
+        assert in_hand(session, job) == (0, None, 0)
+
+
+def test_a_process_takes_back_its_own(database: Database) -> None:
+    """A batch that an outage kept from being given back; never one that another process has."""
+    with database.sessions.begin() as session:
+        job = a_job(session)
+        assert queries.claim_batch(session, (job, 1), owner="host/1/a", lease_s=LONG)
+        queries.give_back_unended(session, (job, 1), process="host/12/")
+        assert not claim(session, job)
+        queries.give_back_unended(session, (job, 1), process="host/1/")
+        assert claim(session, job)
+
+
+def test_what_nobody_could_list_has_failed(database: Database) -> None:
+    """A job whose listing died with its process is not "listing" for ever."""
+    with database.sessions.begin() as session:
+        unlisted = queries.create_job(session, source="/portfolio").id
+        listed = a_job(session)
+        queries.release_all(session)
+        assert queries.job_by_id(session, listed).status is JobStatus.QUEUED
+    status, error = job_status(database, unlisted)
+    assert status is JobStatus.FAILED
+    assert "ingest the source again" in (error or "")
+
+
+def test_remarks_are_added(database: Database) -> None:
+    """Each is a sentence on the source; later ones come behind."""
+    with database.sessions.begin() as session:
+        job = a_job(session)
+        queries.add_remarks(session, job, ["2 rows have no file"])
+        queries.add_remarks(session, job, ["not used: remark", "x"])
+    with database.sessions() as session:
+        remarks = queries.job_by_id(session, job).remarks
+    assert remarks == ["2 rows have no file", "not used: remark", "x"]
+
+
+def test_jobs_that_were_given_up(database: Database) -> None:
+    """A job that is done, or may be gone on with, is none."""
+    with database.sessions.begin() as session:
+        cancelled, waiting = a_job(session), a_job(session)
+        queries.cancel_job(session, cancelled)
+        ids = [cancelled, waiting]
+        assert queries.jobs_given_up(session, ids, now() + timedelta(seconds=1)) == [cancelled]
+        assert queries.jobs_given_up(session, ids, now() - timedelta(days=1)) == []

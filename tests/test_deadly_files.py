@@ -94,15 +94,14 @@ def only_one_refused(summary: Summary) -> None:
 
 
 @pytest.mark.parametrize("part", ["decoder", "encoder"])
-def test_in_process(tmp_path: Path, database: Database, database_url: str, part: str) -> None:
+def test_in_process(tmp_path: Path, part: str) -> None:
     """The third `lawful ingest` gets to the end, and so does every one from then on."""
-    del database  # its tables are there
+    settings = Settings(home=tmp_path / "home", profile="stub")
     source = poisoned(tmp_path / "p")
-    arguments = (tmp_path / "home", database_url, part, source)
+    arguments = (settings.home, settings.database_url, part, source)
 
     assert [run(IN_PROCESS, *arguments) for _ in range(3)] == [KILLED, KILLED, 0]
 
-    settings = Settings(home=tmp_path / "home", database_url=database_url, profile="stub")
     with open_services(settings) as services:
         only_one_refused(ingest(services, source))
         with services.sessions() as session:

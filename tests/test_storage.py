@@ -72,6 +72,7 @@ def test_what_waits_for_a_job_goes_with_it(store: Store, tmp_path: Path) -> None
     store.put_incoming(JOB, A, io.BytesIO(b"work"))
     store.put_incoming(JOB, "upload", io.BytesIO(large))
     store.put_incoming(other, A, io.BytesIO(b"another"))
+    assert set(store.jobs_with_incoming()) == {JOB, other}
     store.fetch_incoming(JOB, "upload", tmp_path / "fetched")
     assert (tmp_path / "fetched").read_bytes() == large
     assert store.incoming(JOB, A) == b"work"
@@ -82,6 +83,7 @@ def test_what_waits_for_a_job_goes_with_it(store: Store, tmp_path: Path) -> None
     with pytest.raises(NotFound):
         store.incoming(JOB, A)
     assert store.incoming(other, A) == b"another"
+    assert store.jobs_with_incoming() == [other]
 
 
 def test_it_can_be_asked_whether_it_works(store: Store) -> None:
