@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import IO, Any, Self
@@ -12,16 +12,20 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from attribution.catalog import queries
+from attribution.catalog.encodings import check_encoding
 from attribution.catalog.models import Outcome
 from attribution.catalog.names import tidy
 from attribution.catalog.queries import LISTING, ItemOutcome, NewItem
-from attribution.errors import BadInput
+from attribution.errors import BadInput, TooLarge
 from attribution.services import Stores
 from ingest.archives import LeftOut, UnpackLimits, is_archive, unpack
 from ingest.lease import leased
 from ingest.listing import listed, record
+from ingest.reading import preview
 from ingest.sources import GRANTED_BY_DEFAULT, SourceItem, one_line, read_source
+from ingest.summary import FileOutcome, Summary
 
+LIMIT = "LAWFUL_MAX_ARCHIVE_MB"
 UPLOAD = "upload"  # what the store calls it
 LONGEST_SHOWN = 120
 UNPACKED_PER_PACKED = 4  # pictures hardly shrink in an archive: four times its limit is generous
@@ -53,21 +57,29 @@ class Described:
 
 
 def accept(
-    stores: Stores, file: IO[bytes], name: str | None, said: Described, *, reinstate: bool = False
+    stores: Stores,
+    file: IO[bytes],
+    name: str | None,
+    said: Described,
+    *,
+    names_encoding: str | None = None,
+    reinstate: bool = False,
 ) -> UUID:
     """Store an upload and open a job whose first batch lists it; returns the job's id.
 
-    Raises BadInput for what can be seen at once: a work without artist, fields that an archive
-    cannot have.
+    `names_encoding` is of the names in an archive that say nothing themselves. Raises BadInput for
+    what can be seen at once: a work without artist, fields that an archive cannot have.
     """
-    _check(is_archive(file), said)
+    is_packed = is_archive(file)
+    _check(is_packed, said)
+    _check_encoding(is_packed, names_encoding)
     shown = shown_name(name)
     with stores.sessions.begin() as session:
         job_id = queries.create_job(
             session,
             source=f"upload:{shown}",
             reinstate=reinstate,
-            upload={"name": shown, "said": asdict(said)},
+            upload={"name": shown, "said": asdict(said), "names_encoding": names_encoding},
         ).id
     try:
         stores.store.put_incoming(job_id, UPLOAD, file)
@@ -78,6 +90,25 @@ def accept(
             queries.fail_job(session, job_id, "the upload could not be stored; send it again")
         raise
     return job_id
+
+
+def accept_archive(
+    stores: Stores,
+    archive: Path,
+    artist: str | None,
+    *,
+    names_encoding: str | None,
+    reinstate: bool,
+) -> UUID:
+    """Take in an archive of this machine as if it were uploaded; raises TooLarge like the API."""
+    limit = stores.settings.max_archive_mb
+    if archive.stat().st_size > limit * 2**20:
+        raise TooLarge(f"{archive} has more than {limit:g} MiB; split it, or raise {LIMIT}")
+    with archive.open("rb") as file:
+        said = Described(artist=artist)
+        return accept(
+            stores, file, archive.name, said, names_encoding=names_encoding, reinstate=reinstate
+        )
 
 
 def list_upload(stores: Stores, job_id: UUID) -> None:
@@ -105,6 +136,23 @@ def list_upload(stores: Stores, job_id: UUID) -> None:
         lease.finish()
 
 
+def preview_archive(
+    stores: Stores, archive: Path, artist: str | None, names_encoding: str | None
+) -> Summary:
+    """Unpack and check an archive as a job would, and write nothing into the catalogue."""
+    _check_encoding(is_packed=True, encoding=names_encoding)
+    with TemporaryDirectory() as temporary:
+        files = Path(temporary)
+        left_out = unpack(archive, files, _limits(stores), names_encoding=names_encoding)
+        try:
+            summary = preview(stores, read_source(files, artist=artist))
+        except BadInput as error:
+            raise _about_archive(error, files, left_out) from None
+    items = [replace(one, path=one.path.removeprefix(f"{files}/")) for one in summary.items]
+    items += [FileOutcome(one.name, Outcome.REFUSED, one.reason) for one in left_out]
+    return replace(summary, items=items)
+
+
 def shown_name(name: str | None) -> str:
     """Return a client's file name as it may be shown: no folders, no control characters."""
     last = (name or "").replace("\\", "/").rsplit("/", 1)[-1]
@@ -123,6 +171,13 @@ def _check(is_packed: bool, said: Described) -> None:  # noqa: FBT001  a fact, n
         tidy(said.artist)  # raises for what is no name
 
 
+def _check_encoding(is_packed: bool, encoding: str | None) -> None:  # noqa: FBT001  a fact
+    if encoding is not None and not is_packed:
+        raise BadInput("names_encoding is about the names in an archive; a single work has none")
+    if encoding is not None:
+        check_encoding(encoding)
+
+
 def _open(
     stores: Stores, job_id: UUID, folder: Path, upload: dict[str, Any]
 ) -> tuple[Iterator[SourceItem], list[LeftOut], Callable[[Path], str]]:
@@ -135,7 +190,8 @@ def _open(
     if not is_packed:
         return iter([_one_work(packed, name, said)]), [], lambda _: name
     files.mkdir()
-    left_out = unpack(packed, files, _limits(stores))
+    encoding = upload.get("names_encoding")
+    left_out = unpack(packed, files, _limits(stores), names_encoding=encoding)
     packed.unlink()
     try:
         items = read_source(files, artist=said.artist)

@@ -20,11 +20,12 @@ from api.cli.common import (
     settings_from_environment,
     status_console,
 )
-from attribution.errors import BackendUnavailable, LawfulError
+from attribution.errors import BackendUnavailable, BadInput, LawfulError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from attribution.config import Settings
     from ingest.jobs import JobQueue
     from ingest.sources import SourceItem
     from ingest.summary import Summary
@@ -36,8 +37,14 @@ SHOWN = 20  # refusals listed in the terminal; --json has them all
 
 
 def ingest(
-    source: Annotated[Path, typer.Argument(help="A folder, or a CSV/JSONL/Parquet manifest.")],
+    source: Annotated[
+        Path, typer.Argument(help="A folder, a zip or tar, or a CSV/JSONL/Parquet manifest.")
+    ],
     artist: Annotated[str | None, typer.Option(help="Every work is by this artist.")] = None,
+    names_encoding: Annotated[
+        str | None,
+        typer.Option(help="Of names in an archive that are not UTF-8, such as cp932 or cp850."),
+    ] = None,
     *,
     dry_run: Annotated[bool, typer.Option(help="Read and check, write nothing.")] = False,
     reinstate: Annotated[bool, typer.Option(help="Take withdrawn works in again.")] = False,
@@ -55,26 +62,32 @@ def ingest(
     Links to files inside the folder are followed; links that lead out of it, and links to folders,
     are refused. What cannot be used is listed with its reason, and the rest goes on.
 
+    A zip, tar or tar.gz archive is unpacked within the limits of uploads (LAWFUL_MAX_ARCHIVE_MB,
+    LAWFUL_MAX_ARCHIVE_FILES) and read like a folder.
+
+    A zip, tar or tar.gz archive is read like a folder, within the limits of uploads
+    (LAWFUL_MAX_ARCHIVE_MB, LAWFUL_MAX_ARCHIVE_FILES).
+
     Run it again after an interruption or with new works: nothing is done twice.
     With LAWFUL_BROKER_URL the workers do it; otherwise it is done here.
     Exit code 0: every file is known now; 3: some were refused; 1: nothing could be done.
 
     Example: [bold]lawful ingest ~/portfolios[/]
     """
-    from attribution.services import open_stores
-    from ingest.jobs import open_queue
-    from ingest.reading import preview
+    from ingest.archives import is_archive_file
     from ingest.sources import read_source
 
     settings = settings_from_environment()
     started = time.monotonic()
-    items = read_source(source, artist=artist)
-    if dry_run:
-        with open_stores(settings) as stores:
-            summary = preview(stores, items)
+    if is_archive_file(source):
+        summary = _ingest_archive(
+            settings, source, artist, names_encoding, dry_run=dry_run, reinstate=reinstate
+        )
+    elif names_encoding is not None:
+        raise BadInput(f"--names-encoding is about the names in an archive; {source} is none")
     else:
-        with open_queue(settings) as queue:
-            summary = run(queue, source, items, reinstate=reinstate)
+        items = read_source(source, artist=artist)
+        summary = _ingest_items(settings, source, items, dry_run=dry_run, reinstate=reinstate)
     seconds = time.monotonic() - started
     if as_json:
         print_json(summary.as_json(seconds=seconds))
@@ -82,6 +95,48 @@ def ingest(
         show(Console(), summary, seconds, dry_run=dry_run)
     if summary.refused:
         raise typer.Exit(SOME_REFUSED)
+
+
+def _ingest_items(
+    settings: Settings,
+    source: Path,
+    items: Iterable[SourceItem],
+    *,
+    dry_run: bool,
+    reinstate: bool,
+) -> Summary:
+    from attribution.services import open_stores
+    from ingest.jobs import open_queue
+    from ingest.reading import preview
+
+    if dry_run:
+        with open_stores(settings) as stores:
+            return preview(stores, items)
+    with open_queue(settings) as queue:
+        return run(queue, source, items, reinstate=reinstate)
+
+
+def _ingest_archive(
+    settings: Settings,
+    archive: Path,
+    artist: str | None,
+    names_encoding: str | None,
+    *,
+    dry_run: bool,
+    reinstate: bool,
+) -> Summary:
+    from attribution.services import open_stores
+    from ingest.jobs import open_queue
+    from ingest.uploads import accept_archive, preview_archive
+
+    if dry_run:
+        with open_stores(settings) as stores:
+            return preview_archive(stores, archive, artist, names_encoding)
+    with open_queue(settings) as queue:
+        job_id = accept_archive(
+            queue.stores, archive, artist, names_encoding=names_encoding, reinstate=reinstate
+        )
+        return _run_job(queue, job_id)
 
 
 def add(
@@ -142,6 +197,10 @@ def run(
 
     stores = queue.stores
     job_id = plan(stores, str(source.resolve()), items, staged=queue.staged, reinstate=reinstate)
+    return _run_job(queue, job_id)
+
+
+def _run_job(queue: JobQueue, job_id: UUID) -> Summary:
     queue.submit(job_id)
     summary = watch(queue, job_id)
     with status_console().status("finding out what the votes mean now"):

@@ -37,6 +37,9 @@ class Upload(BaseModel):
     consent_train: bool = Field(default=False, description="May train models.")
     consent_generate: bool = Field(default=False, description="May steer generation.")
     reinstate: bool = Field(default=False, description="Withdrawn works are taken in again.")
+    names_encoding: str | None = Field(
+        None, max_length=40, description="Of names in an archive that are not UTF-8, such as cp932."
+    )
 
     def described(self) -> Described:
         """Return what is said about the file."""
@@ -76,6 +79,7 @@ def create_ingest_job(
         upload.file.file,
         upload.file.filename,
         upload.described(),
+        names_encoding=upload.names_encoding,
         reinstate=upload.reinstate,
     )
     jobs.submit(job_id)
