@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from attribution.catalog.names import slugify
+from attribution.catalog.nobody import is_nobody
 from attribution.errors import BackendUnavailable, BadImage, BadInput
 from attribution.images import Limits, read_image
 from ingest.sources import one_line
@@ -27,7 +28,6 @@ log = logging.getLogger(__name__)
 HUB_ID = re.compile(r"\w[\w.-]*/\w[\w.-]*")
 SAVED = ("dataset_dict.json", "dataset_info.json", "state.json")
 TAGS = ("style", "genre")
-NOBODY = {"unknown", "unknown artist", "anonymous", ""}  # many hands, not one
 
 
 @dataclass(frozen=True)
@@ -150,7 +150,7 @@ def _pictures(name: str, rows: Any, options: DatasetOptions) -> Iterator[Picture
     for row in rows:
         artist = one_line(artists(row[options.artist]))
         data = _bytes(row[options.image], Path(name))
-        if data is None or artist.casefold().replace("-", " ") in NOBODY:
+        if data is None or is_nobody(artist):
             continue
         yield Picture(data, artist, tuple(labels[tag](row[tag]) for tag in labels))
 
