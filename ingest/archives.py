@@ -263,8 +263,8 @@ def _next(file: tarfile.TarFile, stream: _Bounded) -> tarfile.TarInfo | None:
     stream.begin_header()
     info = file.next()
     stream.end_header()
-    file.members.clear()
-    file.pax_headers.clear()
+    file.members.clear()  # type: ignore[attr-defined]  # the stubs leave it out
+    file.pax_headers = {}
     return info
 
 

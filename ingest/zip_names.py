@@ -32,8 +32,11 @@ def zip_names(members: Sequence[ZipInfo], encoding: str | None) -> list[str]:
         encoding = encoding or _encoding_of(sorted(unsaid), members)
     names = []
     for name in raw:
+        if isinstance(name, str):
+            names.append(name)
+            continue
         try:
-            names.append(name if isinstance(name, str) else name.decode(encoding or "ascii"))
+            names.append(name.decode(encoding or "ascii"))
         except UnicodeDecodeError:
             raise asked_for(name, wrong=encoding) from None
     return names
