@@ -9,8 +9,8 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field
 
 from attribution.catalog.models import Change, ChangeKind
+from attribution.catalog.names import visible
 from attribution.catalog.queries import Origin
-from ingest.sources import one_line
 
 
 class Reasoned(BaseModel):
@@ -104,5 +104,5 @@ class ChangeOut(BaseModel):
 
 def _tidy(name: str, value: Any) -> Any:
     if name == "tags":
-        return [text for one in value or () if (text := one_line(one))]
-    return (one_line(value) or None) if isinstance(value, str) else value
+        return [text for one in value or () if (text := visible(one))]
+    return (visible(value) or None) if isinstance(value, str) else value

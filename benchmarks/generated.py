@@ -34,6 +34,7 @@ from attribution.services import Services, open_services
 from attribution.types import ImageRequest
 from ingest.jobs import job_queue
 from ingest.lessons import read_lessons
+from ingest.options import BY_RULE
 from ingest.sources import read_source
 
 MOST_WORKS = 10  # of a new artist
@@ -65,10 +66,10 @@ def main() -> None:
     new = newcomers(chosen.data, artists, chosen.tuned) if chosen.data else {}
     with TemporaryDirectory() as home, open_services(own_settings(Path(home))) as services:
         with job_queue(services) as queue:
-            ingest.run(queue, portfolio, read_source(portfolio))
+            ingest.run(queue, portfolio, read_source(portfolio), BY_RULE)
             for artist, own in new.items():
                 folder = copied(own, Path(home) / own[0].sha256)
-                ingest.run(queue, folder, read_source(folder, artist=artist))
+                ingest.run(queue, folder, read_source(folder, artist=artist), BY_RULE)
         starter = DiffusionGenerator(PipelineSpec("starter"))
         draw(services, starter, "", "a fish", seed=0)  # loads what is loaded once
         print(f"peak memory before drawing {peak_mib():.0f} MiB")

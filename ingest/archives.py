@@ -1,5 +1,7 @@
 """Unpacking of zip, tar and tar.gz archives from people nobody knows. No HTTP, no catalogue.
 
+What other archives are is said by name. The encoding of names is decided for an archive as a whole.
+
 Sizes are counted while bytes arrive, never believed from a header. A limit that is passed, or an
 archive that is damaged as a whole, is an error; a single member that cannot be used is left out
 and recorded with its reason. Nothing is ever written outside the target folder: only plain files
@@ -21,14 +23,48 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from attribution.catalog.encodings import shown_bytes
 from attribution.errors import BadInput, TooLarge
+from ingest.zip_names import asked_for, zip_names
 
 ARCHIVES = {".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar", ".zst"}
+SPREADSHEETS = {".xlsx", ".xlsm", ".ods"}
 CHUNK = 64 * 1024
 HEADER_BYTES = 1 << 20  # a tar header (long names, pax) that needs more is no honest one
 LONGEST_NAME = 255  # bytes of one part: what file systems take
 DEEPEST = 16  # folders within folders
-DAMAGED = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, NotImplementedError)
+DAMAGED = (
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    EOFError,
+    NotImplementedError,
+    UnicodeDecodeError,
+)
+OTHERS = {  # by their first bytes
+    b"7z\xbc\xaf\x27\x1c": "a 7z archive",
+    b"Rar!\x1a\x07": "a rar archive",
+    b"\xfd7zXZ\0": "packed with xz (.xz, .tar.xz)",
+    b"BZh": "packed with bzip2 (.bz2, .tar.bz2)",
+    b"\x28\xb5\x2f\xfd": "packed with Zstandard (.zst, .tar.zst)",
+    b"\x04\x22\x4d\x18": "packed with LZ4",
+    b"LZIP": "packed with lzip",
+    b"\x1f\x9d": "packed with compress (.Z)",
+    b"MSCF": "a cabinet file",
+    b"PK\x07\x08": "one part of a split zip archive",
+}
+METHODS = {  # of zip, which are not read
+    1: "Shrink",
+    6: "Implode",
+    9: "Deflate64, as Windows Explorer does with large files",
+    20: "Zstandard",
+    93: "Zstandard",
+    95: "xz",
+    96: "JPEG recompression",
+    97: "WavPack",
+    98: "PPMd",
+}
+READ_METHODS = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA}
 
 
 @dataclass(frozen=True)
@@ -58,20 +94,42 @@ class Member:
 
 
 def is_archive(file: IO[bytes]) -> bool:
-    """Tell by content whether a file, at its beginning, is a zip or tar archive, gzipped or not."""
-    head = file.read(512)
+    """Tell by content whether a file, at its beginning, is a zip or tar archive, gzipped or not.
+
+    Raises BadInput for an archive of another kind.
+    """
+    head = file.read(tarfile.BLOCKSIZE)
     file.seek(0)
+    for start, kind in OTHERS.items():
+        if head.startswith(start):
+            raise BadInput(
+                f"it is {kind}, which is not read; unpack it and pack the folder as zip or tar.gz"
+            )
     return head[:4] in (b"PK\x03\x04", b"PK\x05\x06") or head[:2] == b"\x1f\x8b" or _is_tar(head)
 
 
-def unpack(archive: Path, folder: Path, limits: UnpackLimits) -> list[LeftOut]:
+def is_archive_file(path: Path) -> bool:
+    """Tell whether a path is a file to unpack; spreadsheets are tables, though zipped.
+
+    Raises BadInput for an archive of a kind that is not read.
+    """
+    if path.suffix.lower() in SPREADSHEETS or not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return is_archive(file)
+
+
+def unpack(
+    archive: Path, folder: Path, limits: UnpackLimits, *, names_encoding: str | None = None
+) -> list[LeftOut]:
     """Unpack the usable members under `folder`, keeping their folders; return the others.
 
-    Raises TooLarge when a limit on the whole archive is passed, BadInput when it is damaged.
+    Raises TooLarge when a limit on the whole archive is passed, BadInput when it is damaged, or
+    when the encoding of its names is not certain and `names_encoding` does not say it.
     """
     left_out: list[LeftOut] = []
     budget = limits.max_total_bytes
-    with _opened(archive, limits) as members:
+    with _opened(archive, limits, names_encoding) as members:
         for number, member in enumerate(members, 1):
             if number > limits.max_files:
                 raise TooLarge(
@@ -136,52 +194,78 @@ def _checked_parts(name: str) -> list[str]:
 
 
 @contextmanager
-def _opened(archive: Path, limits: UnpackLimits) -> Iterator[Iterator[Member]]:
+def _opened(
+    archive: Path, limits: UnpackLimits, names_encoding: str | None
+) -> Iterator[Iterator[Member]]:
     """Open an archive of either kind; raises BadInput for what is neither or damaged."""
     try:
         if zipfile.is_zipfile(archive):
             with zipfile.ZipFile(archive) as file:
-                yield _zip_members(file)
+                yield _zip_members(file, names_encoding)
         else:
             # Room for headers beside the members: 2 KiB each, and once the largest member, so that
             # one which is too large can be skipped.
             room = limits.max_total_bytes + limits.max_member_bytes + limits.max_files * 2048
             with _tar_stream(archive) as raw:
-                bounded: IO[bytes] = _Bounded(raw, room, limits)  # type: ignore[assignment]  # RawIO
-                with tarfile.open(fileobj=bounded, mode="r:") as tar:
-                    yield _tar_members(tar)
-    except (tarfile.TarError, gzip.BadGzipFile, *DAMAGED) as error:
+                yield _tar_members(_Bounded(raw, room, limits), names_encoding)
+    except (tarfile.TarError, gzip.BadGzipFile, RecursionError, *DAMAGED) as error:
         raise BadInput(
             f"the archive cannot be read: {error}; send a zip, tar or tar.gz file"
         ) from error
 
 
-def _zip_members(file: zipfile.ZipFile) -> Iterator[Member]:
-    for info in file.infolist():
+def _zip_members(file: zipfile.ZipFile, names_encoding: str | None) -> Iterator[Member]:
+    infos = file.infolist()
+    for info, name in zip(infos, zip_names(infos, names_encoding), strict=True):
         kind = stat.S_IFMT(info.external_attr >> 16)
-        if info.is_dir():
+        if name.endswith(("/", "\\")):
             continue
         if info.flag_bits & 1:
-            yield Member(info.filename, None, "it is encrypted; pack it without a password")
+            yield Member(name, None, "it is encrypted; pack it without a password")
         elif kind not in (0, stat.S_IFREG):
-            yield Member(info.filename, None, "links and devices are not unpacked")
+            yield Member(name, None, "links and devices are not unpacked")
+        elif info.compress_type not in READ_METHODS:
+            method = METHODS.get(info.compress_type, f"method {info.compress_type}")
+            yield Member(
+                name,
+                None,
+                f"it is packed with {method}, which is not read; pack it again with 7-Zip (format "
+                f"zip, method Deflate) or as tar.gz",
+            )
         else:
-            yield _opened_member(file, info)
+            yield _opened_member(file, info, name)
 
 
-def _opened_member(file: zipfile.ZipFile, info: zipfile.ZipInfo) -> Member:
+def _opened_member(file: zipfile.ZipFile, info: zipfile.ZipInfo, name: str) -> Member:
     try:
-        return Member(info.filename, file.open(info))
+        return Member(name, file.open(info))
     except (*DAMAGED, RuntimeError) as error:
-        return Member(info.filename, None, f"this member is damaged: {error}")
+        return Member(name, None, f"this member is damaged: {error}")
 
 
-def _tar_members(file: tarfile.TarFile) -> Iterator[Member]:
-    for info in file:
-        if info.isfile():
-            yield Member(info.name, file.extractfile(info))
-        elif not info.isdir():
-            yield Member(info.name, None, "links and devices are not unpacked")
+def _tar_members(stream: _Bounded, names_encoding: str | None) -> Iterator[Member]:
+    """Yield the members of a tar, whose names are UTF-8 or in the encoding that was said."""
+    raw: IO[bytes] = stream  # type: ignore[assignment]  # RawIOBase is one in all but its stub
+    encoding, errors = names_encoding or "utf-8", "strict" if names_encoding else "surrogateescape"
+    with tarfile.open(fileobj=raw, mode="r:", encoding=encoding, errors=errors) as file:
+        while info := _next(file, stream):
+            name = info.name.encode("utf-8", "surrogateescape")
+            if not _is_utf8(name):
+                yield Member(info.name, None, f"its name is no text: {asked_for(name)}")
+            elif info.isfile():
+                yield Member(info.name, file.extractfile(info))
+            elif not info.isdir():
+                yield Member(info.name, None, "links and devices are not unpacked")
+
+
+def _next(file: tarfile.TarFile, stream: _Bounded) -> tarfile.TarInfo | None:
+    """Return the next entry. What tarfile keeps of the earlier ones would grow without end."""
+    stream.begin_header()
+    info = file.next()
+    stream.end_header()
+    file.members.clear()  # type: ignore[attr-defined]  # the stubs leave it out
+    file.pax_headers = {}
+    return info
 
 
 @contextmanager
@@ -202,10 +286,19 @@ class _Bounded(io.RawIOBase):
     def __init__(self, raw: IO[bytes], room: int, limits: UnpackLimits) -> None:
         super().__init__()
         self._raw, self._room, self._limits = raw, room, limits
+        self._of_header: int | None = 0  # bytes read; None between headers
+
+    def begin_header(self) -> None:
+        self._of_header = self._of_header or 0  # the first one is read on opening
+
+    def end_header(self) -> None:
+        self._of_header = None
 
     def read(self, size: int = -1, /) -> bytes:
-        if not 0 <= size <= HEADER_BYTES:
-            raise TooLarge("the archive has a header of more than 1 MiB; pack it anew")
+        if self._of_header is not None:
+            self._of_header += max(size, 0)
+        if not 0 <= size <= HEADER_BYTES or (self._of_header or 0) > HEADER_BYTES:
+            raise TooLarge("the archive has a header of more than 1 MiB; pack it again")
         return self._raw.read(size)
 
     def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
@@ -218,7 +311,19 @@ class _Bounded(io.RawIOBase):
 
 
 def _is_tar(head: bytes) -> bool:
-    return head[257:262] == b"ustar"
+    try:
+        tarfile.TarInfo.frombuf(head, "utf-8", "surrogateescape")  # tars of old have no magic
+    except tarfile.HeaderError:
+        return False
+    return True
+
+
+def _is_utf8(name: bytes) -> bool:
+    try:
+        name.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _bomb(limits: UnpackLimits) -> TooLarge:
@@ -230,4 +335,4 @@ def _bomb(limits: UnpackLimits) -> TooLarge:
 
 def _printable(name: str) -> str:
     """Return a member's name as it may be shown and stored."""
-    return name.encode(errors="replace").decode()[:LONGEST_NAME]
+    return shown_bytes(name)[:LONGEST_NAME]

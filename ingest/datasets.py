@@ -17,17 +17,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from attribution.catalog.names import slugify
+from attribution.catalog.names import slugify, visible
+from attribution.catalog.nobody import is_nobody
 from attribution.errors import BackendUnavailable, BadImage, BadInput
 from attribution.images import Limits, read_image
-from ingest.sources import one_line
 
 log = logging.getLogger(__name__)
 
 HUB_ID = re.compile(r"\w[\w.-]*/\w[\w.-]*")
 SAVED = ("dataset_dict.json", "dataset_info.json", "state.json")
 TAGS = ("style", "genre")
-NOBODY = {"unknown", "unknown artist", "anonymous", ""}  # many hands, not one
 
 
 @dataclass(frozen=True)
@@ -148,9 +147,9 @@ def _pictures(name: str, rows: Any, options: DatasetOptions) -> Iterator[Picture
     artists = _names(rows, options.artist)
     labels = {tag: _names(rows, tag) for tag in TAGS if tag in (rows.features or {})}
     for row in rows:
-        artist = one_line(artists(row[options.artist]))
+        artist = visible(artists(row[options.artist]))
         data = _bytes(row[options.image], Path(name))
-        if data is None or artist.casefold().replace("-", " ") in NOBODY:
+        if data is None or is_nobody(artist):
             continue
         yield Picture(data, artist, tuple(labels[tag](row[tag]) for tag in labels))
 

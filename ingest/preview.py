@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from itertools import islice
 from uuid import UUID
 
@@ -12,6 +11,7 @@ from attribution.catalog import queries
 from attribution.catalog.models import Outcome
 from attribution.services import Stores
 from ingest.corrections import ASKED, FREER, divided, shown
+from ingest.options import BY_RULE, Options
 from ingest.reading import BLANK, DECODERS, Prepared, Work, prepare
 from ingest.sources import Source
 from ingest.summary import FileOutcome, Summary
@@ -19,15 +19,7 @@ from ingest.summary import FileOutcome, Summary
 WITHDRAWS = "its source takes back the consent to be found: it would be withdrawn"
 
 
-@dataclass(frozen=True)
-class Options:
-    """What a job may do beyond the rule."""
-
-    reinstate: bool = False
-    allow_freer: bool = False
-
-
-def preview(stores: Stores, items: Source, options: Options = Options()) -> Summary:
+def preview(stores: Stores, items: Source, options: Options = BY_RULE) -> Summary:
     """Read and check every file as a job would, and write nothing.
 
     The artist of every file is in its outcome, and what would be corrected, field by field.

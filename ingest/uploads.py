@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,17 +14,22 @@ from sqlalchemy.orm import Session
 
 from attribution.catalog import queries
 from attribution.catalog.columns import now
+from attribution.catalog.encodings import check_encoding
 from attribution.catalog.models import Outcome
-from attribution.catalog.names import tidy
+from attribution.catalog.names import tidy, visible
 from attribution.catalog.queries import LISTING, ItemOutcome, NewItem
-from attribution.errors import BadInput
+from attribution.errors import BadInput, TooLarge
 from attribution.services import Stores
 from ingest.archives import LeftOut, UnpackLimits, is_archive, unpack
 from ingest.lease import leased
 from ingest.listing import listed, record
+from ingest.options import AS_IT_IS, BY_RULE, Options, Reading
 from ingest.patience import Patience
-from ingest.sources import GRANTED_BY_DEFAULT, SourceItem, one_line, read_source
+from ingest.preview import preview
+from ingest.sources import GRANTED_BY_DEFAULT, Level, Source, SourceItem, read_source
+from ingest.summary import FileOutcome, Summary
 
+LIMIT = "LAWFUL_MAX_ARCHIVE_MB"
 UPLOAD = "upload"  # what the store calls it
 KEPT_FOR = timedelta(days=7)  # what was uploaded for a job that can still be gone on with
 PATIENCE_S = 60  # a short outage is no reason to unpack it all again
@@ -58,21 +63,28 @@ class Described:
 
 
 def accept(
-    stores: Stores, file: IO[bytes], name: str | None, said: Described, *, reinstate: bool = False
+    stores: Stores,
+    file: IO[bytes],
+    name: str | None,
+    said: Described,
+    reading: Reading = AS_IT_IS,
+    options: Options = BY_RULE,
 ) -> UUID:
     """Store an upload and open a job whose first batch lists it; returns the job's id.
 
-    Raises BadInput for what can be seen at once: a work without artist, fields that an archive
-    cannot have.
+    `reading` says how an archive is to be read; its artist is that of `said`. Raises BadInput for
+    what can be seen at once: a work without artist, fields that an archive cannot have.
     """
-    _check(is_archive(file), said)
+    is_packed = is_archive(file)
+    _check(is_packed, said)
+    _check_reading(is_packed, reading)
     shown = shown_name(name)
     with stores.sessions.begin() as session:
         job_id = queries.create_job(
             session,
             source=f"upload:{shown}",
-            reinstate=reinstate,
-            upload={"name": shown, "said": asdict(said)},
+            **asdict(options),
+            upload={"name": shown, "said": asdict(said), "reading": asdict(reading)},
         ).id
     try:
         stores.store.put_incoming(job_id, UPLOAD, file)
@@ -83,6 +95,16 @@ def accept(
             queries.fail_job(session, job_id, "the upload could not be stored; send it again")
         raise
     return job_id
+
+
+def accept_archive(stores: Stores, archive: Path, reading: Reading, options: Options) -> UUID:
+    """Take in an archive of this machine as if it were uploaded; raises TooLarge like the API."""
+    limit = stores.settings.max_archive_mb
+    if archive.stat().st_size > limit * 2**20:
+        raise TooLarge(f"{archive} has more than {limit:g} MiB; split it, or raise {LIMIT}")
+    with archive.open("rb") as file:
+        said = Described(artist=reading.artist)
+        return accept(stores, file, archive.name, said, reading, options)
 
 
 def list_upload(stores: Stores, job_id: UUID) -> None:
@@ -107,8 +129,21 @@ def list_upload(stores: Stores, job_id: UUID) -> None:
             files += len(chunk)
         with stores.sessions.begin() as session:
             _record_left_out(session, job_id, left_out, start=files)
+            queries.add_remarks(session, job_id, items.remarks)
             queries.add_batches(session, job_id, files)
         lease.finish()
+
+
+def preview_archive(stores: Stores, archive: Path, reading: Reading, options: Options) -> Summary:
+    """Unpack and check an archive as a job would, and write nothing into the catalogue."""
+    _check_reading(is_packed=True, reading=reading)
+    with TemporaryDirectory() as temporary:
+        files = Path(temporary)
+        items, left_out = _unpacked(stores, archive, files, reading)
+        summary = preview(stores, items, options)
+    shown = [replace(one, path=one.path.removeprefix(f"{files}/")) for one in summary.items]
+    shown += [FileOutcome(one.name, Outcome.REFUSED, one.reason) for one in left_out]
+    return replace(summary, items=shown)
 
 
 def forget_given_up(stores: Stores) -> None:
@@ -138,9 +173,16 @@ def _check(is_packed: bool, said: Described) -> None:  # noqa: FBT001  a fact, n
         tidy(said.artist)  # raises for what is no name
 
 
+def _check_reading(is_packed: bool, reading: Reading) -> None:  # noqa: FBT001  a fact
+    if not is_packed and reading != AS_IT_IS:
+        raise BadInput("names_encoding and layout are about an archive; a single work has none")
+    if reading.names_encoding is not None:
+        check_encoding(reading.names_encoding)
+
+
 def _open(
     stores: Stores, job_id: UUID, folder: Path, upload: dict[str, Any]
-) -> tuple[Iterator[SourceItem], list[LeftOut], Callable[[Path], str]]:
+) -> tuple[Source, list[LeftOut], Callable[[Path], str]]:
     """Return the files of an upload, what was left out, and how paths are shown."""
     said, name = Described.of(upload["said"]), upload["name"]
     packed, files = folder / "packed", folder / "files"
@@ -148,26 +190,38 @@ def _open(
     with packed.open("rb") as file:
         is_packed = is_archive(file)
     if not is_packed:
-        return iter([_one_work(packed, name, said)]), [], lambda _: name
+        return Source([_one_work(packed, name, said)]), [], lambda _: name
     files.mkdir()
-    left_out = unpack(packed, files, _limits(stores))
+    kept = upload.get("reading", {})
+    level = Level(kept["layout"]) if kept.get("layout") else None
+    reading = Reading(said.artist, level, kept.get("names_encoding"))
+    items, left_out = _unpacked(stores, packed, files, reading)
     packed.unlink()
+    return items, left_out, lambda path: path.relative_to(files).as_posix()
+
+
+def _unpacked(
+    stores: Stores, archive: Path, files: Path, reading: Reading
+) -> tuple[Source, list[LeftOut]]:
+    """Unpack an archive into a folder and read that; returns what was left out as well."""
+    left_out = unpack(archive, files, _limits(stores), names_encoding=reading.names_encoding)
+    lost = [(one.name, one.reason) for one in left_out]
     try:
-        items = read_source(files, artist=said.artist)
+        items = read_source(files, artist=reading.artist, level=reading.layout, lost=lost)
     except BadInput as error:
         raise _about_archive(error, files, left_out) from None
-    return items, left_out, lambda path: path.relative_to(files).as_posix()
+    return items, left_out
 
 
 def _one_work(path: Path, name: str, said: Described) -> SourceItem:
     return SourceItem(
         path=path,
         artist=tidy(said.artist or ""),
-        title=one_line(said.title or Path(name).stem) or name,
-        caption=one_line(said.caption or "") or None,
-        tags=tuple(text for one in said.tags if (text := one_line(one))),
+        title=visible(said.title or Path(name).stem) or name,
+        caption=visible(said.caption or "") or None,
+        tags=tuple(text for one in said.tags if (text := visible(one))),
         year=said.year,
-        licence=one_line(said.licence or "") or None,
+        licence=visible(said.licence or "") or None,
         consent=said.consent,
         said=said.said,
     )

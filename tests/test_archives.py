@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import bz2
 import io
+import lzma
+import struct
 import tarfile
 import zipfile
+import zlib
 from typing import TYPE_CHECKING
 
 import pytest
@@ -144,8 +148,9 @@ def test_names_that_are_no_text_are_left_out(tmp_path: Path) -> None:
     )
 
     left_out = unpack(archive, tmp_path / "out", LIMITS)
-    assert [one.name for one in left_out][:2] == ["a/?.png", "a/\n.png"]
+    assert [one.name for one in left_out][:2] == ["a/\\xff.png", "a/\n.png"]
     assert all("no text" in one.reason for one in left_out)
+    assert "--names-encoding" in left_out[0].reason
 
 
 def test_a_member_that_is_too_large_is_left_out(tmp_path: Path) -> None:
@@ -185,3 +190,181 @@ def test_what_is_no_archive_is_refused(tmp_path: Path) -> None:
     for path in (cut, other):
         with pytest.raises(BadInput, match="send a zip, tar or tar"):
             unpack(path, tmp_path / "out", LIMITS)
+
+
+def raw_zip(
+    path: Path,
+    *names: bytes,
+    flag: int = 0,
+    method: int = 0,
+    system: int = 0,
+    unicode_path: bytes = b"",
+    of: bytes = b"",
+) -> Path:
+    """Write a zip whose names are bytes; `unicode_path` with the checksum of the name `of`."""
+    out, central = b"", b""
+    for name in names:
+        extra = b""
+        if unicode_path:
+            field = b"\x01" + struct.pack("<I", zlib.crc32(of or name)) + unicode_path
+            extra = struct.pack("<HH", 0x7075, len(field)) + field
+        data = name  # so that each content is its own
+        fixed = (flag, method, 0, 0x5821, zlib.crc32(data), len(data), len(data), len(name))
+        local = struct.pack("<4sHHHHHIIIHH", b"PK\3\4", 20, *fixed, len(extra)) + name + extra
+        tail = (len(extra), 0, 0, 0, 0, len(out))
+        head = struct.pack("<4sBBHHHHHIIIHHHHHII", b"PK\1\2", 20, system, 20, *fixed, *tail)
+        central += head + name + extra
+        out += local + data
+    count = len(names)
+    end = struct.pack("<4sHHHHIIH", b"PK\5\6", 0, 0, count, count, len(central), len(out), 0)
+    path.write_bytes(out + central + end)
+    return path
+
+
+def unpacked(archive: Path, folder: Path, encoding: str | None = None) -> set[str]:
+    """Unpack an archive of which nothing is left out; return the names."""
+    assert unpack(archive, folder, LIMITS, names_encoding=encoding) == []
+    return set(tree(folder))
+
+
+@pytest.mark.parametrize(
+    ("name", "encoding", "system"),
+    [
+        ("José Núñez/niño.png", "utf-8", 0),
+        ("José Núñez/niño.png", "utf-8", 3),
+        ("葛飾北斎/富士山.png", "utf-8", 3),
+        ("José Núñez/niño.png", "cp850", 0),
+        ("König/Müller.png", "cp437", 0),
+    ],
+)
+def test_names_of_a_zip_without_a_flag(
+    tmp_path: Path, name: str, encoding: str, system: int
+) -> None:
+    """UTF-8 is recognised, and what only one encoding makes words of."""
+    archive = raw_zip(tmp_path / "a.zip", name.encode(encoding), b"Ann/1.png", system=system)
+
+    assert unpacked(archive, tmp_path / "out") == {name, "Ann/1.png"}
+
+
+def test_a_unicode_path_is_honoured(tmp_path: Path) -> None:
+    """Where its checksum is that of the name; else it belongs to another name."""
+    name = "José/1.png"
+    good = raw_zip(tmp_path / "a.zip", b"Jos_/1.png", unicode_path=name.encode())
+    stale = raw_zip(tmp_path / "b.zip", b"Ann/1.png", unicode_path=name.encode(), of=b"Jos_/1.png")
+    broken = raw_zip(tmp_path / "c.zip", b"Bob/1.png", unicode_path=b"Jos\xe9/1.png")
+    evil = raw_zip(tmp_path / "d.zip", b"Bob/1.png", unicode_path=b"../1.png")
+
+    assert unpacked(good, tmp_path / "good") == {name}
+    assert unpacked(stale, tmp_path / "stale") == {"Ann/1.png"}
+    assert unpacked(broken, tmp_path / "broken") == {"Bob/1.png"}
+    assert "leads out" in unpack(evil, tmp_path / "evil", LIMITS)[0].reason
+
+
+def test_the_encoding_of_names_is_asked_for(tmp_path: Path) -> None:
+    """The error shows how the names would look; with the encoding they are what they were."""
+    names = ["葛飾北斎/富士山.png", "歌川広重/表.png"]
+    archive = raw_zip(tmp_path / "a.zip", *(name.encode("cp932") for name in names))
+
+    with pytest.raises(BadInput, match=r"--names-encoding.*as cp932: .*'葛飾北斎/富士山.png'"):
+        unpack(archive, tmp_path / "out", LIMITS)
+    with pytest.raises(BadInput, match="are not ascii; say their encoding"):
+        unpack(archive, tmp_path / "out", LIMITS, names_encoding="ascii")
+    assert not (tmp_path / "out").exists()
+    assert unpacked(archive, tmp_path / "out", "shift_jis") == set(names)
+
+
+def test_names_of_one_archive_are_decided_together(tmp_path: Path) -> None:
+    """One that is no UTF-8 makes the others doubtful too."""
+    archive = raw_zip(tmp_path / "a.zip", "José/1.png".encode(), "Jos\xe8/1.png".encode("cp1252"))
+
+    with pytest.raises(BadInput, match="--names-encoding"):
+        unpack(archive, tmp_path / "out", LIMITS)
+
+
+def test_a_flag_that_lies_is_named(tmp_path: Path) -> None:
+    """Names that say UTF-8 and are not cannot be read."""
+    archive = raw_zip(tmp_path / "a.zip", b"Jos\xe9/1.png", flag=1 << 11)
+
+    with pytest.raises(BadInput, match="cannot be read"):
+        unpack(archive, tmp_path / "out", LIMITS)
+
+
+def test_names_of_an_old_tar(tmp_path: Path) -> None:
+    """Bytes are read in the encoding that is said; without one they are left out."""
+    archive = tmp_path / "a.tar"
+    with tarfile.open(archive, "w", format=tarfile.USTAR_FORMAT, encoding="cp1252") as file:
+        file.addfile(tarfile.TarInfo("José/1.png"), io.BytesIO())
+
+    (left_out,) = unpack(archive, tmp_path / "out", LIMITS)
+    assert "as cp1252: 'José/1.png'" in left_out.reason
+    assert unpacked(archive, tmp_path / "said", "cp1252") == {"José/1.png"}
+
+
+def test_a_tar_without_magic_is_one(tmp_path: Path) -> None:
+    """The oldest tars have a checksum alone."""
+    info = tarfile.TarInfo("a/1.png")
+    header = bytearray(info.tobuf(tarfile.USTAR_FORMAT))
+    header[257:265] = bytes(8)
+    header[148:156] = b" " * 8
+    header[148:156] = b"%06o\0 " % sum(header)
+    (tmp_path / "a.tar").write_bytes(bytes(header) + bytes(1024))
+
+    assert looks_like_an_archive(tmp_path / "a.tar")
+    assert unpacked(tmp_path / "a.tar", tmp_path / "out") == {"a/1.png"}
+
+
+@pytest.mark.parametrize(
+    ("method", "says"),
+    [(9, "Deflate64, as Windows Explorer"), (98, "PPMd"), (93, "Zstandard"), (77, "method 77")],
+)
+def test_methods_that_are_not_read_are_named(tmp_path: Path, method: int, says: str) -> None:
+    """Nothing is damaged: it was packed in a way that asks for another."""
+    archive = raw_zip(tmp_path / "a.zip", b"Ann/1.png", method=method)
+
+    (left_out,) = unpack(archive, tmp_path / "out", LIMITS)
+
+    assert says in left_out.reason
+    assert "pack it again" in left_out.reason
+    assert "damaged" not in left_out.reason
+
+
+@pytest.mark.parametrize(
+    ("start", "says"),
+    [
+        (b"7z\xbc\xaf\x27\x1c", "a 7z archive"),
+        (b"Rar!\x1a\x07\x01", "a rar archive"),
+        (lzma.compress(b"x"), "xz"),
+        (bz2.compress(b"x"), "bzip2"),
+        (b"\x28\xb5\x2f\xfd", "Zstandard"),
+        (b"PK\x07\x08PK\x03\x04", "one part of a split zip"),
+    ],
+)
+def test_other_archives_are_named(tmp_path: Path, start: bytes, says: str) -> None:
+    """Whatever their name, by their first bytes, with what to do."""
+    (tmp_path / "a.zip").write_bytes(start + bytes(600))
+
+    with pytest.raises(BadInput, match=rf"{says}.*pack the folder as zip or tar\.gz"):
+        looks_like_an_archive(tmp_path / "a.zip")
+
+
+def test_global_headers_and_folders_are_no_files(tmp_path: Path) -> None:
+    """What git archive writes counts nothing and names nothing."""
+    archive = tmp_path / "a.tar"
+    headers = {"comment": "0" * 40}
+    with tarfile.open(archive, "w", format=tarfile.PAX_FORMAT, pax_headers=headers) as file:
+        for number in range(30):
+            folder = tarfile.TarInfo(f"a/{number}")
+            folder.type = tarfile.DIRTYPE
+            file.addfile(folder)
+        file.addfile(tarfile.TarInfo("a/1.png"), io.BytesIO())
+
+    assert unpacked(archive, tmp_path / "out") == {"a/1.png"}
+
+
+def test_many_global_headers_are_refused(tmp_path: Path) -> None:
+    """A chain of headers without a file ends in an error, not in the machine's memory."""
+    header = tarfile.TarInfo.create_pax_global_header({f"k{n}": "x" * 900 for n in range(40)})
+    (tmp_path / "a.tar").write_bytes(header * 400 + bytes(1024))
+
+    with pytest.raises(BadInput, match=r"more than 1 MiB|cannot be read"):
+        unpack(tmp_path / "a.tar", tmp_path / "out", LIMITS)

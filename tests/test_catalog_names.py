@@ -9,7 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from attribution.catalog.names import LONGEST_SLUG, fold, resemble, slugify, tidy
+from attribution.catalog.names import (
+    LONGEST_SLUG,
+    fold,
+    readable,
+    resemble,
+    slugify,
+    tells_apart,
+    tidy,
+    visible,
+)
 from attribution.errors import BadInput
 
 NAMES = st.text(min_size=1, max_size=80)
@@ -32,6 +41,12 @@ NAMES = st.text(min_size=1, max_size=80)
         ("Mitchell Johnson", "Mitchell Johnson &lt;silverninja.net/~mitchell>"),
         ("\N{FULLWIDTH LATIN CAPITAL LETTER A}BC", "abc"),
         ("Иван Шишкин", "Шишкин, ИВАН"),
+        ("Linda Kim", "linda\u200b kim"),
+        ("Kim Linda", "Linda\u00ad Kim"),
+        ("علی\u200cرضا", "علیرضا"),
+        ("葛\U000e0100飾", "葛飾"),
+        ("👩\u200d🎨", "👩🎨"),
+        ("John Smith (1801-1870)", "Smith, John, 1801–1870"),
     ],
 )
 def test_spellings_of_one_name_fold_alike(one: str, other: str) -> None:
@@ -50,11 +65,110 @@ def test_spellings_of_one_name_fold_alike(one: str, other: str) -> None:
         ("🎨", "🐙"),
         ("か", "が"),
         ("a@example.org", "b@example.org"),
+        ("John Smith (1801-1870)", "John Smith (1920-)"),
+        ("John Smith", "John Smith II"),
+        ("John Smith", "John Smith (Jr.)"),
+        ("Hans Holbein d. J.", "Hans Holbein d. Ä."),
+        ("Ann (painter)", "Ann (sculptor)"),
+        ("Ann @annpaints", "Ann"),
+        ("Gilbert & George", "Gilbert George"),
+        ("Ke$ha", "Ke Ha"),
+        ("j.smith photos", "photos"),
     ],
 )
 def test_different_names_stay_different(one: str, other: str) -> None:
     """What is more than a spelling is not proposed."""
     assert fold(one) != fold(other)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "apart"),
+    [
+        ("Jakob [a@example.org]", "Jakob <b@example.org>", True),
+        ("Jakob [a@example.org]", "jakob (A@example.org)", False),
+        ("Jakob [a@example.org]", "Jakob", False),
+        ("Jakob", "jakob", False),
+    ],
+)
+def test_addresses_tell_namesakes_apart(one: str, other: str, *, apart: bool) -> None:
+    """Two people of one name have addresses of their own."""
+    assert fold(one) == fold(other)
+    assert tells_apart(one, other) is apart
+
+
+@pytest.mark.parametrize(
+    ("text", "seen"),
+    [
+        ("علی\u200cرضا", "علی\u200cرضا"),
+        ("क्\u200dष", "क्\u200dष"),
+        ("❤️\u200d🔥", "❤️\u200d🔥"),
+        ("Lin\u200dda", "Linda"),
+        ("\u200d\u200cann\u200c", "ann"),
+        ("ك\u200d\u200dك", "كك"),
+        ("red\u202e \x1b[31m\nboat\u200b\ufeff", "red [31m boat"),
+        ("soft\u00adly", "softly"),
+        ("🏴\U000e0067\U000e007f", "🏴"),
+        ("a\u2800b", "a b"),
+        ("\u3164", ""),
+        ("a\udce9\ud800", "a\ufffd\ufffd"),
+    ],
+)
+def test_visible_text(text: str, seen: str) -> None:
+    """Joiners that join stay; what hides, turns or controls goes; half characters are marked."""
+    assert visible(text) == seen
+
+
+@given(st.text())
+def test_visible_text_is_settled(text: str) -> None:
+    """What is visible is the same when it is given again, and can be stored."""
+    seen = visible(text)
+
+    assert visible(seen) == seen
+    seen.encode()
+
+
+def raw(name: str, encoding: str) -> str:
+    """Return a name as a file system of today gives one of another encoding."""
+    return name.encode(encoding).decode("utf-8", "surrogateescape")
+
+
+@pytest.mark.parametrize(
+    ("name", "encoding"), [("Müller", "cp1252"), ("São João", "cp850"), ("Dvořák", "cp852")]
+)
+def test_bytes_that_can_be_one_name_alone_are_read(name: str, encoding: str) -> None:
+    """Only one encoding makes words of them."""
+    assert readable(raw(name, encoding)) == name
+    assert tidy(raw(name, encoding)) == name
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("Jos\udce8", r"'Jos\\xe8' is not UTF-8.*as cp1252: 'Josè'.*as cp1250: 'Josč'.*rename"),
+        (raw("葛飾北斎", "cp932"), "as cp932: '葛飾北斎'"),
+        ("\udcff\udcfe", "rename it, or name the artist"),
+        ("Jos\ufffd", "has lost characters"),
+        ("Jos\ud800", "half a character"),
+    ],
+)
+def test_bytes_that_may_be_several_names_are_asked_about(name: str, says: str) -> None:
+    """Two folders never become one artist: the name is refused, with what it may mean."""
+    for door in (readable, tidy):
+        with pytest.raises(BadInput, match=says) as asked:
+            door(name)
+        str(asked.value).encode()
+
+
+@given(st.binary(min_size=1, max_size=20))
+def test_any_bytes_are_read_or_refused(name: bytes) -> None:
+    """Nothing is replaced in silence: what is read has the same bytes in some encoding."""
+    given_name = name.decode("utf-8", "surrogateescape")
+    try:
+        text = readable(given_name)
+    except BadInput:
+        return
+    text.encode()
+    assert "\ufffd" not in text
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,8 @@ from attribution.projection import point_of
 from attribution.reconcile import reconcile
 from attribution.services import Services, open_services
 from attribution.withdrawal import withdraw
-from ingest.preview import Options, preview
+from ingest.options import Options
+from ingest.preview import preview
 from ingest.sources import read_source
 from tests.portfolios import ingest, portfolio
 

@@ -63,8 +63,8 @@ def correct(
 
     Example: [bold]lawful correct ID --title "Red boat" --tag boat --tag sea --grant train[/]
     """
+    from attribution.catalog.names import visible
     from attribution.correction import correct as correct_in
-    from ingest.sources import one_line
 
     texts = {
         "title": title,
@@ -74,10 +74,10 @@ def correct(
         "source": source,
     }
     said: dict[str, Any] = {
-        name: one_line(text) or None for name, text in texts.items() if text is not None
+        name: visible(text) or None for name, text in texts.items() if text is not None
     }
     if tag:
-        said["tags"] = [text for one in tag if (text := one_line(one))]
+        said["tags"] = [text for one in tag if (text := visible(one))]
     if year is not None:
         said["year"] = year
     said |= {name.value: [] if name is Said.TAGS else None for name in clear or ()}

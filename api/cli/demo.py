@@ -57,6 +57,7 @@ def demo(
     from attribution.services import open_services
     from attribution.types import ImageRequest
     from ingest.jobs import job_queue
+    from ingest.options import BY_RULE
     from ingest.sources import read_source
 
     home = (home or settings_from_environment().home / "demo").resolve()
@@ -68,7 +69,7 @@ def demo(
         portfolio = examples / "portfolio"
         started = time.monotonic()
         with job_queue(services) as queue:
-            summary = ingest.run(queue, portfolio, read_source(portfolio))
+            summary = ingest.run(queue, portfolio, read_source(portfolio), BY_RULE)
         ingest.show(out, summary, time.monotonic() - started)
         out.rule("2. An image comes back with its artists")
         pages = []

@@ -23,10 +23,12 @@ from api.cli.common import (
     settings_from_environment,
     status_console,
 )
-from attribution.errors import BackendUnavailable, LawfulError
+from attribution.errors import BackendUnavailable, BadInput, LawfulError
 
 if TYPE_CHECKING:
+    from attribution.config import Settings
     from ingest.jobs import JobQueue
+    from ingest.options import Options, Reading
     from ingest.sources import Source
     from ingest.summary import Summary
 
@@ -38,8 +40,14 @@ SHOWN_ARTISTS = 40
 
 
 def ingest(
-    source: Annotated[Path, typer.Argument(help="A folder, or a CSV/JSONL/Parquet manifest.")],
+    source: Annotated[
+        Path, typer.Argument(help="A folder, a zip or tar, or a CSV/JSONL/Parquet manifest.")
+    ],
     artist: Annotated[str | None, typer.Option(help="Every work is by this artist.")] = None,
+    names_encoding: Annotated[
+        str | None,
+        typer.Option(help="Of names in an archive that are not UTF-8, such as cp932 or cp850."),
+    ] = None,
     layout: Annotated[
         Literal["artist", "wrapped"] | None,
         typer.Option(help="The outermost folders are the artists, or hold them."),
@@ -66,27 +74,24 @@ def ingest(
     be understood, the works that it may be about wait. docs/ingest.md says what happens to a
     folder; --dry-run says it for yours. What cannot be used is listed, and the rest goes on.
 
+    A zip, tar or tar.gz archive is read like a folder, within the limits of uploads
+    (LAWFUL_MAX_ARCHIVE_MB, LAWFUL_MAX_ARCHIVE_FILES).
+
     Run it again after an interruption or with new works: nothing is done twice.
     With LAWFUL_BROKER_URL the workers do it; otherwise it is done here.
     Exit code 0: every file is known now; 3: some were refused; 1: nothing could be done.
 
     Example: [bold]lawful ingest ~/portfolios[/]
     """
-    from attribution.services import open_stores
-    from ingest.jobs import open_queue
-    from ingest.preview import Options, preview
-    from ingest.sources import Level, read_source
+    from ingest.options import Options, Reading
+    from ingest.sources import Level
 
     settings = settings_from_environment()
     started = time.monotonic()
-    items = read_source(source, artist=artist, level=Level(layout) if layout else None)
-    if dry_run:
-        with open_stores(settings) as stores:
-            summary = preview(stores, items, Options(reinstate, allow_freer))
-    else:
-        end_on_sigterm()
-        with open_queue(settings) as queue:
-            summary = run(queue, source, items, reinstate=reinstate, allow_freer=allow_freer)
+    reading = Reading(artist, Level(layout) if layout else None, names_encoding)
+    options = Options(reinstate=reinstate, allow_freer=allow_freer)
+    does = _preview if dry_run else _ingest
+    summary = does(settings, source, reading, options)
     seconds = time.monotonic() - started
     if as_json:
         print_json(summary.as_json(seconds=seconds))
@@ -94,6 +99,42 @@ def ingest(
         show(Console(), summary, seconds, dry_run=dry_run)
     if summary.refused:
         raise typer.Exit(SOME_REFUSED)
+
+
+def _preview(settings: Settings, source: Path, reading: Reading, options: Options) -> Summary:
+    """Say what a job would do."""
+    from attribution.services import open_stores
+    from ingest.archives import is_archive_file
+    from ingest.preview import preview
+    from ingest.uploads import preview_archive
+
+    with open_stores(settings) as stores:
+        if is_archive_file(source):
+            return preview_archive(stores, source, reading, options)
+        return preview(stores, _read(source, reading), options)
+
+
+def _ingest(settings: Settings, source: Path, reading: Reading, options: Options) -> Summary:
+    """Run a job to its end."""
+    from ingest.archives import is_archive_file
+    from ingest.jobs import open_queue
+    from ingest.uploads import accept_archive
+
+    is_archive = is_archive_file(source)
+    items = None if is_archive else _read(source, reading)
+    end_on_sigterm()
+    with open_queue(settings) as queue:
+        if items is not None:
+            return run(queue, source, items, options)
+        return _run_job(queue, accept_archive(queue.stores, source, reading, options))
+
+
+def _read(source: Path, reading: Reading) -> Source:
+    from ingest.sources import read_source
+
+    if reading.names_encoding is not None:
+        raise BadInput(f"--names-encoding is about the names in an archive; {source} is none")
+    return read_source(source, artist=reading.artist, level=reading.layout)
 
 
 def add(
@@ -113,17 +154,18 @@ def add(
 
     Example: [bold]lawful add boat.png --artist "Ann Example" --title "Red boat"[/]
     """
-    from attribution.catalog.names import tidy
+    from attribution.catalog.names import tidy, visible
     from ingest.jobs import open_queue
-    from ingest.sources import Source, SourceItem, one_line
+    from ingest.options import Options
+    from ingest.sources import Source, SourceItem
 
     item = SourceItem(
         path=existing_file(image),
         artist=tidy(artist),
-        title=one_line(title or image.stem) or image.stem,
-        tags=tuple(text for one in tag or () if (text := one_line(one))),
+        title=visible(title or image.stem) or image.stem,
+        tags=tuple(text for one in tag or () if (text := visible(one))),
         year=year,
-        licence=one_line(licence or "") or None,
+        licence=visible(licence or "") or None,
         said=tuple(
             name
             for name, given in (
@@ -138,7 +180,7 @@ def add(
     end_on_sigterm()
     started = time.monotonic()
     with open_queue(settings_from_environment()) as queue:
-        summary = run(queue, image, Source([item]), reinstate=reinstate)
+        summary = run(queue, image, Source([item]), Options(reinstate=reinstate))
     if as_json:
         print_json(summary.as_json(seconds=time.monotonic() - started))
     else:
@@ -147,14 +189,7 @@ def add(
         raise typer.Exit(SOME_REFUSED)
 
 
-def run(
-    queue: JobQueue,
-    source: Path,
-    items: Source,
-    *,
-    reinstate: bool = False,
-    allow_freer: bool = False,
-) -> Summary:
+def run(queue: JobQueue, source: Path, items: Source, options: Options) -> Summary:
     """List the files, have the job run, and watch its rows until it ends."""
     from ingest.listing import plan
 
@@ -164,9 +199,13 @@ def run(
         str(source.resolve()),
         items,
         staged=queue.staged,
-        reinstate=reinstate,
-        allow_freer=allow_freer,
+        reinstate=options.reinstate,
+        allow_freer=options.allow_freer,
     )
+    return _run_job(queue, job_id)
+
+
+def _run_job(queue: JobQueue, job_id: UUID) -> Summary:
     queue.submit(job_id)
     summary = watch(queue, job_id)
     with status_console().status("finding out what the votes mean now"):

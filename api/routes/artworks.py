@@ -103,7 +103,12 @@ def create_artwork(
     sha256 = read_upload(file, services.limits).facts.sha256
     file.seek(0)
     job_id = accept(
-        services, file, upload.file.filename, upload.described(), reinstate=upload.reinstate
+        services,
+        file,
+        upload.file.filename,
+        upload.described(),
+        upload.reading(),
+        upload.options(),
     )
     jobs.submit(job_id)
     response.headers["location"] = str(request.app.url_path_for("get_ingest_job", job_id=job_id))

@@ -13,7 +13,8 @@ from api.schemas import ItemOut, JobDetail, JobOut, PageOut
 from attribution.catalog import queries
 from attribution.catalog.models import PURPOSES, JobStatus, Outcome
 from attribution.services import Services
-from ingest.sources import SourceItem
+from ingest.options import Options, Reading
+from ingest.sources import Level, SourceItem
 from ingest.sources.cells import says
 from ingest.uploads import Described, accept
 
@@ -52,6 +53,23 @@ class Upload(BaseModel):
     consent_train: YesNo = Field(default=False, description="May train models.")
     consent_generate: YesNo = Field(default=False, description="May steer generation.")
     reinstate: YesNo = Field(default=False, description="Withdrawn works are taken in again.")
+    allow_freer: YesNo = Field(
+        default=False, description="Of known works, consents and licences may widen."
+    )
+    names_encoding: str | None = Field(
+        None, max_length=40, description="Of names in an archive that are not UTF-8, such as cp932."
+    )
+    layout: Level | None = Field(
+        None, description="The outermost folders of an archive are the artists, or hold them."
+    )
+
+    def options(self) -> Options:
+        """Return what the job may do beyond the rule."""
+        return Options(reinstate=self.reinstate, allow_freer=self.allow_freer)
+
+    def reading(self) -> Reading:
+        """Return how an archive is to be read."""
+        return Reading(layout=self.layout, names_encoding=self.names_encoding)
 
     def described(self) -> Described:
         """Return what is said about the file."""
@@ -91,7 +109,8 @@ def create_ingest_job(
         upload.file.file,
         upload.file.filename,
         upload.described(),
-        reinstate=upload.reinstate,
+        upload.reading(),
+        upload.options(),
     )
     jobs.submit(job_id)
     where = request.app.url_path_for("get_ingest_job", job_id=job_id)

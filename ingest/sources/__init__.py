@@ -23,7 +23,7 @@ from pathlib import Path
 from attribution.errors import BadInput, NotFound
 from ingest.sources.company import Company, counted
 from ingest.sources.folder import FolderTables, folder_items
-from ingest.sources.item import GRANTED_BY_DEFAULT, SourceItem, one_line
+from ingest.sources.item import GRANTED_BY_DEFAULT, SourceItem
 from ingest.sources.layout import Level
 from ingest.sources.manifest import manifest_items
 from ingest.sources.shards import check_readable
@@ -31,7 +31,7 @@ from ingest.sources.tables import TABLES, is_table, read_table
 from ingest.sources.ties import Pictures
 from ingest.sources.walk import Entry, walk
 
-__all__ = ["GRANTED_BY_DEFAULT", "Level", "Source", "SourceItem", "one_line", "read_source"]
+__all__ = ["GRANTED_BY_DEFAULT", "Level", "Source", "SourceItem", "read_source"]
 
 
 class Source(Iterator[SourceItem]):
@@ -52,16 +52,18 @@ def read_source(
     artist: str | None = None,
     granted: Sequence[str] = GRANTED_BY_DEFAULT,
     level: Level | None = None,
+    lost: Sequence[tuple[str, str]] = (),
 ) -> Source:
     """Return the works of a folder or manifest, in a stable order, refused ones among them.
 
     `artist` names the artist of every work, `granted` the purposes that a work which says nothing
-    about them grants; `level` says what the outermost folders are where nobody could tell. Raises
+    about them grants; `level` says what the outermost folders are where nobody could tell; `lost`
+    are files that could not be unpacked, with the reason: a table may be among them. Raises
     NotFound for a path that does not exist, BadInput for a source without works, one in which
     nothing has an artist, or a manifest that cannot be read.
     """
     if _is_folder(path):
-        items, remarks = _folder(path, artist, granted, level)
+        items, remarks = _folder(path, artist, granted, level, lost)
     elif path.is_file() and is_table(path):
         table = read_table(path, path.name)
         unused = f"{path.name}: not used: {', '.join(table.unused)}"
@@ -92,11 +94,19 @@ def _is_folder(path: Path) -> bool:
 
 
 def _folder(
-    root: Path, artist: str | None, granted: Sequence[str], level: Level | None
+    root: Path,
+    artist: str | None,
+    granted: Sequence[str],
+    level: Level | None,
+    lost: Sequence[tuple[str, str]],
 ) -> tuple[Iterator[SourceItem], Sequence[str]]:
     check_readable(root)
     passed: list[tuple[Company, Path]] = []
-    tables: list[Entry] = []
+    tables = [
+        Entry(path, is_folder=False, refused=f"it could not be unpacked: {reason}")
+        for name, reason in lost
+        if _is_no_work(path := Path(name.replace("\\", "/")))
+    ]
     pictures: list[Entry] = []
     for entry in walk(root):
         if entry.company is not None:

@@ -14,8 +14,9 @@ from numbers import Number
 from typing import Any
 
 from attribution.catalog.models import PURPOSES
+from attribution.catalog.names import visible
 from attribution.errors import BadInput
-from ingest.sources.item import GRANTED_BY_DEFAULT, one_line
+from ingest.sources.item import GRANTED_BY_DEFAULT
 
 YES = {"true", "yes", "y", "t", "on", "1", "ja", "oui", "si", "sí", "sim", "да"}
 YES |= {"wahr", "vrai", "vero", "verdadero", "verdadeiro"}  # as spreadsheets write them
@@ -54,7 +55,7 @@ def says(value: object) -> bool | None:
         return None
     if isinstance(value, bool):
         return value
-    word = one_line(str(value)).casefold()
+    word = visible(str(value)).casefold()
     if re.fullmatch(r"[01]\.0*", word):
         word = word[0]
     if word in YES | NO and isinstance(value, str | Number):
@@ -126,7 +127,7 @@ def _text(column: str, value: object) -> str | None:
         raise BadInput(f"its {column} is a {type(value).__name__}; give a text or a number")
     if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
         value = int(value)  # a spreadsheet knows no other numbers
-    return one_line(str(value)) or None
+    return visible(str(value)) or None
 
 
 def tags(values: Values) -> tuple[str, ...]:

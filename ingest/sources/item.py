@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,6 @@ from typing import Any
 from attribution.catalog.models import PURPOSES
 
 GRANTED_BY_DEFAULT = ("index", "display")  # who brings a work to be found wants it found
-UNSEEN = {"Cc", "Cf"}  # Unicode categories of what controls, hides or turns the text around it
 
 
 @dataclass(frozen=True)
@@ -45,10 +43,3 @@ class SourceItem:
             for name, value in self.corrections.items()
             if name.startswith("consent_") and value is False
         }
-
-
-def one_line(text: str) -> str:
-    """Return text in one line, without characters that control, hide or turn what is around."""
-    known = text.encode("utf-8", "replace").decode("utf-8")
-    seen = (one for one in known if one.isspace() or unicodedata.category(one) not in UNSEEN)
-    return " ".join("".join(seen).split())

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from attribution.catalog.models import PURPOSES
-from attribution.catalog.names import tidy
+from attribution.catalog.names import tidy, visible
 from attribution.errors import BadInput
 from ingest.sources import cells
-from ingest.sources.item import SourceItem, one_line
+from ingest.sources.item import SourceItem
 from ingest.sources.tables import Row
 
 LEADS_OUT = "leads out of the folder of its source; put the source above all its files"
@@ -29,7 +29,7 @@ def make_item(
     An item that is refused for its row keeps every no of it. One that is refused for its path says
     nothing: its file must not be read.
     """
-    title = one_line(path.stem) or "untitled"
+    title = visible(path.stem) or "untitled"
     if refused:
         return SourceItem(path, _name(row, artist, folder), title, refused=refused)
     name = ""
@@ -71,13 +71,12 @@ def _name(row: Row, artist: str | None, folder: str | None) -> str:
 
 
 def _artist(name: str) -> str:
-    line = one_line(name)
-    if not line:
+    if not visible(name):
         raise BadInput(
             "it has no artist; name one for all files, or put them into one folder per artist, "
             "or give an artist column"
         )
-    return tidy(line)
+    return tidy(name)
 
 
 def _said(values: cells.Values) -> tuple[str, ...]:
