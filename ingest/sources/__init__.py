@@ -117,8 +117,8 @@ def _folder(
             (tables if _is_no_work(entry.path) else pictures).append(entry)
     known = Pictures(entry.path.as_posix() for entry in pictures if not entry.is_folder)
     said = FolderTables(root, tables, known)
-    remarks = [*said.remarks, *(f"passed over: {one}" for one in counted(passed))]
-    return folder_items(root, pictures, said, artist, granted, level), remarks
+    items, unwrapped = folder_items(root, pictures, said, artist, granted, level)
+    return items, [*unwrapped, *said.remarks, *(f"passed over: {one}" for one in counted(passed))]
 
 
 def _is_no_work(path: Path) -> bool:

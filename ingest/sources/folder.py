@@ -20,7 +20,7 @@ from ingest.sources.layout import Level, layout_of
 from ingest.sources.making import LEADS_OUT, make_item
 from ingest.sources.raw import Raw, Unreadable, Unrelated
 from ingest.sources.rows import contradictions, joined, of_one_table
-from ingest.sources.shards import NO_ARTIST, shard_rows
+from ingest.sources.shards import NO_ARTIST, SHARD_FILE, shard_rows
 from ingest.sources.sidecars import sidecar_rows
 from ingest.sources.tables import Row, Table, is_table, read_table, table_of
 from ingest.sources.ties import Pictures, below
@@ -69,10 +69,10 @@ class FolderTables:
         self._pictures = pictures
         self._said: list[_Said] = []
         self.remarks: list[str] = []
+        self._take_shards()
         self._take_all(files)
         paths = [entry.path for entry in files if not entry.refused]
         self._alone = dict(sidecar_rows(root, paths, pictures.paths))
-        self._take_shards()
         self._by_folder = defaultdict[str, list[_Said]](list)
         for said in self._said:
             self._by_folder[said.folder].append(said)
@@ -107,11 +107,14 @@ class FolderTables:
         """Read every table, the outermost first; say which files are about something else."""
         described = {PurePath(one).with_suffix("") for one in self._pictures.paths}
         described |= {PurePath(one) for one in self._pictures.paths}
+        fetched = {PurePath(one).parts[0] for one in self.by_img2dataset}
         passed: dict[str, list[str]] = defaultdict(list)
         for entry in sorted(files, key=lambda one: (len(one.path.parts), one.path)):
             path = entry.path
             if path.suffix.lower() == ".json" and path.with_suffix("") in described:
                 continue  # `sidecars` reads it
+            if SHARD_FILE.fullmatch(path.name) and path.name.split(".")[0].split("_")[0] in fetched:
+                continue  # `shards` has read it
             if because := self._take(entry):
                 passed[because].append(path.as_posix())
         for because, names in passed.items():
@@ -244,11 +247,11 @@ def folder_items(
     artist: str | None,
     granted: Sequence[str],
     level: Level | None,
-) -> Iterator[SourceItem]:
-    """Yield the pictures of a folder with what is said of them, then what could not be used.
+) -> tuple[Iterator[SourceItem], list[str]]:
+    """Return the pictures of a folder with what is said of them, then what could not be used.
 
-    `pictures` lie below the root; folders that cannot be entered are among them. Raises BadInput
-    where nobody can tell which folders are the artists.
+    `pictures` lie below the root; folders that cannot be entered are among them. The second value
+    says which folders were taken for no artist. Raises BadInput where nobody can tell.
     """
     rows = {entry.path: tables.row(entry.path.as_posix(), granted) for entry in pictures}
     named = {path for path, row in rows.items() if artist or not _names_nobody(row)}
@@ -257,15 +260,24 @@ def folder_items(
         (one.path for one in pictures if not one.is_folder and one.path not in named | fetched),
         level=level,
     )
-    for entry in pictures:
-        row = rows[entry.path]
-        if entry.path in fetched - named:
-            row = replace(row, refused=row.refused or NO_ARTIST)
-        within = entry.path / "any" if entry.is_folder else entry.path
-        folder = None if entry.path in fetched else layout.artist(within)
-        yield make_item(root / entry.path, row, artist, folder, entry.refused, granted)
-    for shown, reason in tables.refusals():
-        yield make_item(root / shown, Row(shown, {}, shown, reason), artist, None, None, granted)
+
+    def items() -> Iterator[SourceItem]:
+        for entry in pictures:
+            row = rows[entry.path]
+            if entry.path in fetched - named:
+                row = replace(row, refused=row.refused or NO_ARTIST)
+            within = entry.path / "any" if entry.is_folder else entry.path
+            folder = None if entry.path in fetched else layout.artist(within)
+            yield make_item(root / entry.path, row, artist, folder, entry.refused, granted)
+        for shown, reason in tables.refusals():
+            yield make_item(
+                root / shown, Row(shown, {}, shown, reason), artist, None, None, granted
+            )
+
+    names = sorted(path.as_posix() for path in layout.wrappers)
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    unwrapped = [f"taken for no artist: {', '.join(names[:NAMED])}{more}"]
+    return items(), unwrapped if names else []
 
 
 def _names_nobody(row: Row) -> bool:

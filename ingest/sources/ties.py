@@ -22,10 +22,10 @@ class Pictures:
     def find(self, folder: str, name: str) -> str | None:
         r"""Return the picture that a table in `folder` calls `name`; None for none, or several.
 
-        Tried in turn: the exact name, "\" as "/", and the only picture whose name differs in case,
-        composed or decomposed accents, or spaces.
+        Tried in turn: the exact name, "\" as "/", without quotation marks, and the only picture
+        whose name differs in case, composed or decomposed accents, or spaces.
         """
-        for tried in dict.fromkeys((name, name.replace("\\", "/"))):
+        for tried in _spellings(name):
             path = below(folder, tried)
             if path is None:
                 continue
@@ -53,7 +53,7 @@ class Files:
 
     def find(self, name: str) -> str | None:
         """Return the file that a manifest calls `name`, as `Pictures.find` does."""
-        for tried in dict.fromkeys((name, name.replace("\\", "/"))):
+        for tried in _spellings(name):
             path = below("", tried)
             if path is not None and (found := self._spelt(path)) is not None:
                 return found
@@ -82,6 +82,13 @@ class Files:
                     alike[_fold(path.name)].append(path.name)
             self._names[folder] = dict(alike)
         return self._names[folder]
+
+
+def _spellings(name: str) -> list[str]:
+    r"""Return a name as it stands there, with "\" as "/", and without quotation marks around it."""
+    return list(
+        dict.fromkeys((name, name.replace("\\", "/"), name.replace("\\", "/").strip("\"' ")))
+    )
 
 
 def below(folder: str, name: str) -> str | None:
