@@ -187,7 +187,7 @@ def _write(
         queries.keep_sketches(
             session, {part: kept for done in usable for part, kept in done.sketches.items()}
         )
-        said = corrections(session, job, few, {name: row.id for name, row in artists.items()})
+        said = corrections(session, job, few)
         changes = queries.correct_works(session, said.followed, Origin.of_job(job.id))
         corrected = {change.artwork_id for change in changes if change.artwork_id}
         ids = {row.id for row in rows.values()} | {done.known.id for done in few if done.known}
@@ -202,6 +202,7 @@ def _write(
             gone=gone,
             brought=queries.spoken_for(session, job.id, ids),
         )
+        queries.add_denied_files(session, job.id, _denied(few))
         queries.record_claims(session, claims)
         queries.record_outcomes(session, job.id, outcomes)
     follow(services, services.index, [rows[sha256] for sha256 in vectors])
@@ -209,7 +210,12 @@ def _write(
     for sha256 in gone:
         services.store.forget(sha256)
     _follow_corrections(services, few)
-    _withdraw_refused(services, few)
+    _withdraw_denied(services, job, few)
+
+
+def _denied(few: Sequence[Prepared]) -> dict[str, tuple[str, ...]]:
+    """Return what the source denies of files, by their hashes."""
+    return {one.sha256: one.work.item.denied for one in few if one.sha256}
 
 
 def _blank(usable: Sequence[Prepared]) -> set[str]:
@@ -237,11 +243,18 @@ def _show_again(services: Services, done: Prepared) -> None:
         services.store.put_thumbnail(done.known.sha256, thumbnail(image.rgb))
 
 
-def _withdraw_refused(services: Services, few: Sequence[Prepared]) -> None:
-    """Obey a source that takes back the consent to be found for a work of the same artist."""
-    for done in few:
-        row = done.known
-        if row and row.artist.name == done.artist and "index" not in done.work.item.consent:
+def _withdraw_denied(services: Services, job: IngestJob, few: Sequence[Prepared]) -> None:
+    """Obey a source that takes back the consent to be found for a work of the same artist.
+
+    Looked up after the commit: of two workers with the same bytes, one sees what the other did.
+    """
+    artists = {done.sha256: done.artist for done in few if done.sha256}
+    with services.sessions() as session:
+        denied = queries.denied_files(session, [job.id], artists)
+        hashes = [sha256 for sha256, purposes in denied.items() if "index" in purposes]
+        rows = queries.artworks_by_sha256(session, hashes) if hashes else []
+    for row in rows:
+        if row.status in SETTLED and row.artist.name == artists[row.sha256]:
             withdraw(services, services.index, str(row.id), reason="its source says so")
 
 

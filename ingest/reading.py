@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from uuid import UUID
 
 from attribution.catalog import queries
@@ -53,6 +53,7 @@ class Prepared:
     sketches: Mapping[Part, KeptSketch] = field(default_factory=dict)
     parts: CheckedImage | None = None  # whose parts are to be encoded, where it has any
     refused: str | None = None
+    sha256: str | None = None
 
     @property
     def is_blank(self) -> bool:
@@ -74,6 +75,9 @@ def prepare(
         kept = queries.kept_names(session, names)
         bare = queries.without_sketch(session, [row.id for row in rows])
         deadly = queries.deadly_files(session, [one for one in hashes if one])
+        jobs = {work.job_id for work in works if work.job_id}
+        denied = queries.denied_files(session, jobs, [one for one in hashes if one])
+    works = _every_no(works, hashes, denied)
     known = {row.sha256: row for row in rows}
 
     def read(work: Work, sha256: str | None) -> Prepared:
@@ -99,7 +103,21 @@ def prepare(
             log.warning("%s", work.item.path, exc_info=True)
             return Prepared(work, artist, refused=unprocessable(error))
 
-    return list(decoders.map(read, works, hashes))
+    done = decoders.map(read, works, hashes)
+    return [replace(one, sha256=sha256) for one, sha256 in zip(done, hashes, strict=True)]
+
+
+def _every_no(
+    works: Sequence[Work], hashes: Sequence[str | None], denied: dict[str, set[str]]
+) -> list[Work]:
+    """Have each file denied what any row of its job denies of the same bytes."""
+    for work, sha256 in zip(works, hashes, strict=True):
+        if sha256 and (new := work.item.denied):
+            denied.setdefault(sha256, set()).update(new)
+    return [
+        replace(work, item=work.item.without(denied.get(sha256 or "", ())))
+        for work, sha256 in zip(works, hashes, strict=True)
+    ]
 
 
 def _read(stores: Stores, work: Work, *, is_deadly: bool) -> CheckedImage:

@@ -22,7 +22,7 @@ from attribution.catalog.models import Artwork, ArtworkStatus, Change, artwork_i
 from attribution.catalog.queries import NewArtwork, NewClaim, Origin
 from attribution.config import Settings
 from attribution.errors import BackendUnavailable, BadInput, Conflict, NotAllowed, NotFound
-from attribution.images import read_image_file
+from attribution.images import file_sha256, read_image_file
 from attribution.projection import point_of
 from attribution.reconcile import reconcile
 from attribution.services import Services, open_services
@@ -30,7 +30,7 @@ from attribution.withdrawal import withdraw
 from ingest.options import Options
 from ingest.preview import preview
 from ingest.sources import read_source
-from tests.portfolios import ingest, portfolio
+from tests.portfolios import ingest, picture, portfolio
 
 US = Origin("test", "a mistake")
 
@@ -291,8 +291,37 @@ def test_a_refused_row_takes_consent_back_all_the_same(services: Services, tmp_p
     assert not a_work(services).consent_display
     row = {"file_name": "work-0.png", "consent_index": "no", "consent_train": "perhaps"}
     (tmp_path / "p" / "artist-1" / "metadata.jsonl").write_text(json.dumps(row))
+    for other in range(1, 4):
+        (tmp_path / "p" / "artist-1" / f"work-{other}.png").unlink()
     ingest(services, tmp_path / "p")
     assert sizes(services)["artist-1"] == 3
+
+
+@pytest.mark.parametrize("denied", [0, 30])
+@pytest.mark.parametrize("purpose", ["index", "display", "train"])
+def test_a_no_is_about_the_bytes(
+    services: Services, tmp_path: Path, denied: int, purpose: str
+) -> None:
+    """Whichever of two names of one file it stands under, and in whichever batch that comes."""
+    source = portfolio(tmp_path / "new", artists=1, works=31)
+    first, last = source / "artist-0" / "work-0.png", source / "artist-0" / "zz.png"
+    picture(999).save(first)
+    last.write_bytes(first.read_bytes())
+    for n in range(31):
+        picture(900 + n).save(source / "artist-0" / f"between-{n:02}.png")
+    names = ("work-0.png", "zz.png")
+    row = {"file_name": names[denied > 0], f"consent_{purpose}": "no", "consent_index": "yes"}
+    row |= {f"consent_{purpose}": "no"}
+    (source / "artist-0" / "metadata.jsonl").write_text(
+        "\n".join(json.dumps(one) for one in (row, {"file_name": names[denied == 0], "year": 1}))
+    )
+
+    ingest(services, source, artist="Zed")
+
+    with services.sessions() as session:
+        sha256 = str(file_sha256(first))
+        rows = queries.artworks_by_sha256(session, [sha256], status=ArtworkStatus.INDEXED)
+    assert not any(purpose in one.consent for one in rows)
 
 
 def test_what_a_person_corrected_stays(services: Services, tmp_path: Path) -> None:

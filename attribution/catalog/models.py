@@ -370,6 +370,16 @@ class DeadlyFile(Base):
     found_at: Mapped[datetime] = mapped_column(default=now)
 
 
+class DeniedFile(Base):
+    """What some row of a job's source denies of a file, and of its bytes under another name."""
+
+    __tablename__ = "denied_files"
+
+    job_id: Mapped[UUID] = mapped_column(ForeignKey("ingest_jobs.id"), primary_key=True)
+    sha256: Mapped[str] = mapped_column(String(64), primary_key=True)
+    purpose: Mapped[str] = mapped_column(String(16), primary_key=True)
+
+
 class Generation(Base):
     """One request for pictures. Whoever draws holds its lease, as with a batch."""
 

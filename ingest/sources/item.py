@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,22 @@ class SourceItem:
         values = vars(self) | {"tags": list(self.tags)}
         granted = {f"consent_{purpose}": purpose in self.consent for purpose in PURPOSES}
         return {name: (values | granted)[name] for name in self.said}
+
+    @property
+    def denied(self) -> tuple[str, ...]:
+        """The purposes that the source denies in words."""
+        return tuple(name.removeprefix("consent_") for name in self.denials)
+
+    def without(self, purposes: Collection[str]) -> SourceItem:
+        """Return the item as if its source denied these purposes too."""
+        if not purposes:
+            return self
+        named = tuple(f"consent_{purpose}" for purpose in purposes)
+        return replace(
+            self,
+            consent=tuple(one for one in self.consent if one not in purposes),
+            said=tuple(dict.fromkeys((*self.said, *named))),
+        )
 
     @property
     def denials(self) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from sqlalchemy import (
     ColumnElement,
     Select,
     case,
+    delete,
     exists,
     func,
     insert,
@@ -26,7 +27,13 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session
 
 from attribution.catalog.columns import now
-from attribution.catalog.models import BatchStatus, IngestBatch, IngestJob, JobStatus
+from attribution.catalog.models import (
+    BatchStatus,
+    DeniedFile,
+    IngestBatch,
+    IngestJob,
+    JobStatus,
+)
 from attribution.catalog.queries.jobs import UNFINISHED
 from attribution.errors import Conflict, NotFound
 
@@ -236,6 +243,8 @@ def settle_job(session: Session, job_id: UUID) -> None:
     if found.keys() & set(OPEN):
         return
     job.status = JobStatus.FAILED if BatchStatus.DEAD in found else JobStatus.DONE
+    if job.status is JobStatus.DONE:  # nothing of it comes any more
+        session.execute(delete(DeniedFile).where(DeniedFile.job_id == job_id))
     job.error = found.get(BatchStatus.DEAD)
     job.finished_at = now()
 

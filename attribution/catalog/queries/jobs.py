@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -16,11 +17,13 @@ from attribution.catalog.models import (
     Artwork,
     ArtworkStatus,
     DeadlyFile,
+    DeniedFile,
     IngestItem,
     IngestJob,
     JobStatus,
     Outcome,
 )
+from attribution.catalog.queries.insert import insert_new
 from attribution.catalog.queries.pages import Page, check_limit, cut, moment_key, number_key
 from attribution.errors import NotFound
 
@@ -207,6 +210,29 @@ def deadly_files(session: Session, hashes: Collection[str]) -> set[str]:
         DeadlyFile.sha256.in_(hashes), DeadlyFile.found_at > now() - DEADLY_FOR
     )
     return set(session.scalars(wanted))
+
+
+def add_denied_files(session: Session, job_id: UUID, denied: Mapping[str, Collection[str]]) -> None:
+    """Note which purposes the source of a job denies of files, by their hashes."""
+    rows = [
+        {"job_id": job_id, "sha256": sha256, "purpose": purpose}
+        for sha256, purposes in sorted(denied.items())
+        for purpose in sorted(purposes)
+    ]
+    insert_new(session, DeniedFile, rows)
+
+
+def denied_files(
+    session: Session, job_ids: Collection[UUID], hashes: Collection[str]
+) -> dict[str, set[str]]:
+    """Return what the sources of these jobs have denied of files so far, by their hashes."""
+    wanted = select(DeniedFile.sha256, DeniedFile.purpose).where(
+        DeniedFile.job_id.in_(job_ids), DeniedFile.sha256.in_(hashes)
+    )
+    denied: dict[str, set[str]] = defaultdict(set)
+    for sha256, purpose in session.execute(wanted):
+        denied[sha256].add(purpose)
+    return denied
 
 
 def job_progress(session: Session, job_id: UUID) -> tuple[int, int]:
