@@ -31,25 +31,28 @@ class Corrections:
     asked: Mapping[UUID, dict[str, Any]] = field(default_factory=dict)
 
 
-def corrections(session: Session, job: IngestJob, few: Sequence[Prepared]) -> Corrections:
-    """Return what is said of known works by their own artist; the first file of a job counts.
+def corrections(
+    session: Session, job: IngestJob, few: Sequence[Prepared], new: Mapping[str, Artwork]
+) -> Corrections:
+    """Return what is said of works by their own artist; the first file of a job counts.
 
-    A refused file is heard where it takes consent back.
+    `new` are the works of these files that were not known when they were read, by hash. Every file
+    is heard where it takes consent back, a refused one too.
     """
     rows: dict[UUID, Artwork] = {}
     said: dict[UUID, dict[str, Any]] = {}
     for done in few:
-        if done.known and done.known.artist.name == done.artist:
-            item = done.work.item
-            new = item.denials if done.refused else item.corrections
-            rows[done.known.id] = done.known
-            said.setdefault(done.known.id, new)
+        row, item = done.known or new.get(done.sha256 or ""), done.work.item
+        if row and row.artist.name == done.artist:
+            rows[row.id] = row
+            told = item.denials if done.refused else item.corrections
+            said[row.id] = told | said.get(row.id, {}) | item.denials
     for work in queries.spoken_for(session, job.id, said.keys()):
         said[work] = {name: value for name, value in said[work].items() if value is False}
     by_hand = queries.corrected_by_hand(session, said.keys())
     parts = {
-        work: divided(rows[work], new, by_hand.get(work, ()), allow_freer=job.allow_freer)
-        for work, new in said.items()
+        work: divided(rows[work], told, by_hand.get(work, ()), allow_freer=job.allow_freer)
+        for work, told in said.items()
     }
     return Corrections(
         {work: followed for work, (followed, _) in parts.items() if followed},

@@ -167,7 +167,7 @@ class LocalQueue:
             if failures[key] > MOST_ATTEMPTS:  # not even that could be noted
                 raise
             if isinstance(error, LawfulError):
-                log.warning("batch %s of job %s: %s", key[1], key[0], error)
+                log.info("batch %s of job %s: %s", key[1], key[0], error)
             else:
                 log.exception("batch %s of job %s", key[1], key[0])
 

@@ -187,7 +187,7 @@ def _write(
         queries.keep_sketches(
             session, {part: kept for done in usable for part, kept in done.sketches.items()}
         )
-        said = corrections(session, job, few)
+        said = corrections(session, job, few, rows)
         changes = queries.correct_works(session, said.followed, Origin.of_job(job.id))
         corrected = {change.artwork_id for change in changes if change.artwork_id}
         ids = {row.id for row in rows.values()} | {done.known.id for done in few if done.known}
