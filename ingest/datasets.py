@@ -13,7 +13,8 @@ import json
 import logging
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,8 @@ from attribution.catalog.names import slugify, visible
 from attribution.catalog.nobody import is_nobody
 from attribution.errors import BackendUnavailable, BadImage, BadInput
 from attribution.images import Limits, read_image
+from ingest.sources import cells
+from ingest.sources.tables import row_of
 
 log = logging.getLogger(__name__)
 
@@ -46,14 +49,26 @@ class Picture:
     data: bytes
     artist: str
     tags: tuple[str, ...]
+    said: Mapping[str, Any] = field(
+        default_factory=dict
+    )  # title, licence, consents, … as they stand
+
+    def may(self, purpose: str) -> bool:
+        """Tell whether nothing in its row speaks against a purpose; what cannot be read does."""
+        try:
+            return purpose in cells.consent(self.said, (purpose,))
+        except BadInput:
+            return False
 
 
 def is_dataset(name: str) -> bool:
     """Whether a name is that of a dataset: an id on the hub, or a folder that holds one."""
     path = Path(name)
     if path.is_dir():
+        files = chain.from_iterable(map(path.glob, ("*.parquet", "data/*.parquet", "*.arrow")))
         return any((path / one).is_file() for one in SAVED) or any(
-            next(path.glob(pattern), None) for pattern in ("*.parquet", "data/*.parquet", "*.arrow")
+            one.stem.casefold() != "metadata"
+            for one in files  # that is a table about pictures
         )
     return not path.exists() and HUB_ID.fullmatch(name) is not None
 
@@ -105,7 +120,9 @@ def export(
         rows[path.relative_to(folder).as_posix()] = picture
     lines = [
         json.dumps(
-            {"file_name": name, "artist": one.artist, "tags": list(one.tags)}, ensure_ascii=False
+            {**one.said, "file_name": name, "artist": one.artist, "tags": list(one.tags)},
+            ensure_ascii=False,
+            default=str,
         )
         for name, one in rows.items()
     ]
@@ -146,12 +163,24 @@ def _opened(name: str, options: DatasetOptions) -> Any:
 def _pictures(name: str, rows: Any, options: DatasetOptions) -> Iterator[Picture]:
     artists = _names(rows, options.artist)
     labels = {tag: _names(rows, tag) for tag in TAGS if tag in (rows.features or {})}
+    own = {options.image, options.artist, *labels}
     for row in rows:
         artist = visible(artists(row[options.artist]))
         data = _bytes(row[options.image], Path(name))
         if data is None or is_nobody(artist):
             continue
-        yield Picture(data, artist, tuple(labels[tag](row[tag]) for tag in labels))
+        told = row_of(
+            name, {one: row[one] for one in row if one not in own} | _named(rows, row, own)
+        )
+        tags = (*(labels[tag](row[tag]) for tag in labels), *cells.tags(told.values))
+        yield Picture(data, artist, tags, told.values)
+
+
+def _named(rows: Any, row: Mapping[str, Any], own: set[str]) -> dict[str, str]:
+    """Return the names behind the numbers of other ClassLabels: a 1 may stand for no."""
+    features = rows.features or {}
+    labelled = [one for one in features if one not in own and hasattr(features[one], "int2str")]
+    return {one: _names(rows, one)(row[one]) for one in labelled}
 
 
 def _names(rows: Any, column: str) -> Callable[[Any], str]:

@@ -136,6 +136,9 @@ def _sources(
     """Yield what may train as far as the source tells."""
     if is_dataset(data):
         for picture in read_dataset(data, options):
+            if not picture.may("train"):
+                basket.left_out[SAYS_NO] += 1
+                continue
             yield _Source(picture.artist, partial(bytes, picture.data))
         return
     for item in read_source(Path(data), granted=(*GRANTED_BY_DEFAULT, "train")):

@@ -184,6 +184,26 @@ def test_export_is_a_source(tmp_path: Path) -> None:
     }
 
 
+def test_a_row_that_says_no_trains_nothing(tmp_path: Path) -> None:
+    """By the words of tables, under whatever number a label has them; the export says it too."""
+    labels = datasets.ClassLabel(names=["yes", "no"])
+    answers = ["yes", "no", "yes", "no"]
+    table = rows().select(range(4)).add_column("Consent Train", answers)
+    numbers = [labels.str2int(one) for one in answers]
+    table = table.add_column("consent_display", numbers).cast_column("consent_display", labels)
+    table.save_to_disk(tmp_path / "set")
+
+    pictures = list(read_dataset(str(tmp_path / "set"), DatasetOptions()))
+
+    for purpose in ("train", "display"):
+        # The first row is by nobody in particular, and left out.
+        assert [one.may(purpose) for one in pictures] == [False, True, False]
+    export(iter(pictures), tmp_path / "out", Limits(), lambda _: None)
+    items = list(read_source(tmp_path / "out", granted=("index", "display", "train")))
+    assert ["train" in item.consent for item in items].count(False) == 2
+    assert ["display" in item.consent for item in items].count(False) == 2
+
+
 def test_a_classifier_of_a_dataset(local: str, tmp_path: Path) -> None:
     """The command trains on it, answers scripts, and says how many works a second it learned."""
     words = ("--data", local, "--epochs", "5", "--json")
