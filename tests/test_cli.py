@@ -166,7 +166,7 @@ def test_blank_pictures_are_counted_and_named(home: Path, tmp_path: Path) -> Non
     member = lawful(home, "member", str(page))
 
     assert done.returncode == 0
-    assert "of these blank, never found  1" in done.stdout
+    assert "blank: registered, never found  1" in done.stdout
     assert "page.png: it is blank: registered, and never found" in done.stdout
     assert "blank" in member.stdout.splitlines()[1]
     assert "shows nothing that could be recognised" in member.stdout

@@ -262,7 +262,7 @@ def show(
     if summary.conflicts:
         table.add_row("  of these claimed by two artists", str(summary.conflicts), style="yellow")
     if summary.blank:
-        table.add_row("  of these blank, never found", str(summary.blank), style="yellow")
+        table.add_row("blank: registered, never found", str(summary.blank), style="yellow")
     if summary.repeated:
         table.add_row("the same file again in this source", str(summary.repeated))
     table.add_row("refused", str(summary.refused), style="red" if summary.refused else None)
