@@ -21,7 +21,7 @@ from attribution.images.decode import (
 )
 from attribution.images.facts import ImageFacts, forbidden_by, hamming
 from attribution.images.lineages import NEAR_BITS, lineages
-from attribution.images.rights import Rights
+from attribution.images.rights import Rights, read_sidecar
 from attribution.images.views import View
 
 __all__ = [
@@ -41,6 +41,7 @@ __all__ = [
     "read_file",
     "read_image",
     "read_image_file",
+    "read_sidecar",
     "read_thumbnail",
     "thumbnail",
 ]

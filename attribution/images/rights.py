@@ -106,6 +106,11 @@ def read_rights(images: Sequence[ImageFile], metadata: Metadata) -> Rights:
     )
 
 
+def read_sidecar(packet: bytes) -> Rights:
+    """Collect the rights metadata of an XMP sidecar, a packet in a file of its own."""
+    return read_rights([], Metadata(b"", xmp=[packet]))
+
+
 def tidy(text: str) -> str:
     """Return text of a file as a database can keep it: one line, no longer than needed."""
     known = text.encode("utf-8", "replace").decode("utf-8").replace("\0", " ")

@@ -116,7 +116,7 @@ def _folder(
         else:
             (tables if _is_no_work(entry.path) else pictures).append(entry)
     known = Pictures(entry.path.as_posix() for entry in pictures if not entry.is_folder)
-    said = FolderTables(root, tables, known)
+    said = FolderTables(root, tables, known, [path for _, path in passed])
     items, unwrapped = folder_items(root, pictures, said, artist, granted, level)
     return items, [*unwrapped, *said.remarks, *(f"passed over: {one}" for one in counted(passed))]
 

@@ -63,16 +63,23 @@ class _Said:
 class FolderTables:
     """The tables of a folder, tied to its pictures."""
 
-    def __init__(self, root: Path, files: Sequence[Entry], pictures: Pictures) -> None:
-        """Read the tables among `files`, which lie below `root`, about `pictures`."""
+    def __init__(
+        self, root: Path, files: Sequence[Entry], pictures: Pictures, passed: Sequence[Path]
+    ) -> None:
+        """Read the tables among `files`, and sidecars, all below `root`, about `pictures`.
+
+        `passed` is what lies there and is no table and no picture.
+        """
         self._root = root
         self._pictures = pictures
         self._said: list[_Said] = []
         self.remarks: list[str] = []
         self._take_shards()
         self._take_all(files)
-        paths = [entry.path for entry in files if not entry.refused]
-        self._alone = dict(sidecar_rows(root, paths, pictures.paths))
+        paths = [*(entry.path for entry in files if not entry.refused), *passed]
+        self._alone: dict[str, list[Row]] = defaultdict(list)
+        for picture, row in sidecar_rows(root, paths, pictures.paths):
+            self._alone[picture].append(row)
         self._by_folder = defaultdict[str, list[_Said]](list)
         for said in self._said:
             self._by_folder[said.folder].append(said)
@@ -81,9 +88,7 @@ class FolderTables:
         """Return what is said about a picture, the nearest table first, every no of all of them."""
         about = list(self._about(picture))
         rows = [of_one_table(said.rows[picture]) for said in about if picture in said.rows]
-        if alone := self._alone.get(picture):
-            rows.insert(0, of_one_table([alone]))
-        row = joined(rows)
+        row = joined([*map(of_one_table, ([one] for one in self._alone.get(picture, ()))), *rows])
         if row.refused is None:
             by_itself = _stands(row.values, granted)
             doubts = (said.doubt(picture, by_itself=by_itself) for said in about)

@@ -1,6 +1,7 @@
-"""A .json next to a picture, as download tools leave it: `boat.json` or `boat.png.json`.
+"""A file next to a picture that speaks of it: `boat.json` or `boat.png.json`, `boat.xmp`.
 
-What it says of the picture is read where it speaks about permission; the rest belongs to the tool.
+What a .json says is read where it speaks about permission, the rest belongs to the tool that left
+it there. What an .xmp forbids counts as if it stood in the picture itself.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePath
 from typing import Any
 
+from attribution.images import read_sidecar
 from ingest.sources.columns import COLUMNS, PERMISSION, fold, words_of
 from ingest.sources.raw import Unreadable
 from ingest.sources.tables import Row, row_of
@@ -20,18 +22,30 @@ LARGEST = 1 << 20  # bytes about one picture
 def sidecar_rows(
     root: Path, files: Sequence[PurePath], pictures: Sequence[str]
 ) -> Iterator[tuple[str, Row]]:
-    """Yield what the .json among `files` say, with the picture, both paths below `root`."""
-    jsons = {path.as_posix() for path in files if path.suffix.lower() == ".json"}
-    if not jsons:
-        return
-    for picture in pictures:
+    """Yield what the sidecars among `files` say, with the picture, both paths below `root`."""
+    read = {".json": _of_json, ".xmp": _of_xmp}
+    sidecars = {path.as_posix().casefold(): path for path in files if path.suffix.lower() in read}
+    for picture in pictures if sidecars else ():
         stem = picture[: -len(PurePath(picture).suffix) or None]
-        for sidecar in (f"{picture}.json", f"{stem}.json"):
-            if sidecar in jsons and (row := _row(root / sidecar, sidecar, picture)) is not None:
-                yield picture, row
+        for name in (f"{whole}{suffix}" for whole in (picture, stem) for suffix in read):
+            if (path := sidecars.get(name.casefold())) is not None:
+                shown = path.as_posix()
+                if row := read[path.suffix.lower()](root / path, shown, picture):
+                    yield picture, row
 
 
-def _row(path: Path, shown: str, picture: str) -> Row | None:
+def _of_xmp(path: Path, shown: str, picture: str) -> Row | None:
+    """Return a row that forbids training where the sidecar does, or cannot be read."""
+    try:
+        packet = path.read_bytes() if path.stat().st_size <= LARGEST else b""
+    except OSError:
+        packet = b""
+    if packet and not read_sidecar(packet).forbids:
+        return None
+    return Row(shown, {"consent_train": False}, picture)
+
+
+def _of_json(path: Path, shown: str, picture: str) -> Row | None:
     try:
         if path.stat().st_size > LARGEST:
             return Row(shown, {}, picture, f"it has more than {LARGEST >> 20} MiB")
