@@ -32,20 +32,29 @@ class Corrections:
 
 
 def corrections(
-    session: Session, job: IngestJob, few: Sequence[Prepared], artists: Mapping[str, UUID]
+    session: Session,
+    job: IngestJob,
+    few: Sequence[Prepared],
+    artists: Mapping[str, UUID],
+    given: Mapping[UUID, UUID],
 ) -> Corrections:
     """Return what is said of known works by their own artist; the first file of a job counts.
 
-    A refused file is heard where it takes consent back.
+    `given` are works of nobody that have just become an artist's. A refused file is heard where it
+    takes consent back, of a work of nobody by whomever it is.
     """
     rows: dict[UUID, Artwork] = {}
     said: dict[UUID, dict[str, Any]] = {}
     for done in few:
-        if done.known and done.known.artist_id == artists.get(done.artist):
+        row = done.known
+        if row is None:
+            continue
+        own = given.get(row.id, row.artist_id) == artists.get(done.artist)
+        if own or (done.refused and row.artist.is_nobody):
             item = done.work.item
             new = item.denials if done.refused else item.corrections
-            rows[done.known.id] = done.known
-            said.setdefault(done.known.id, new)
+            rows[row.id] = row
+            said.setdefault(row.id, new)
     for work in queries.spoken_for(session, job.id, said.keys()):
         said[work] = {name: value for name, value in said[work].items() if value is False}
     by_hand = queries.corrected_by_hand(session, said.keys())
