@@ -12,7 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from PIL import Image
 
 from api.overlay import draw_overlay
-from api.wording import REASONS, VERDICTS, claim, how_copied
+from api.wording import REASONS, VERDICTS, by_whom, claim, how_copied
 from attribution.catalog import queries
 from attribution.errors import NotFound
 from attribution.images import CheckedImage, thumbnail
@@ -65,7 +65,12 @@ def render_report(pages: Sequence[Page], *, title: str = "Attribution report") -
     environment = Environment(
         loader=PackageLoader("api"), autoescape=True, undefined=StrictUndefined
     )
-    environment.filters |= {"data_uri": _data_uri, "claim": claim, "how_copied": how_copied}
+    environment.filters |= {
+        "data_uri": _data_uri,
+        "claim": claim,
+        "by_whom": by_whom,
+        "how_copied": how_copied,
+    }
     return environment.get_template("report.html").render(
         pages=pages, title=title, verdicts=VERDICTS, reasons=REASONS
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from attribution.catalog.nobody import is_nobody
 from attribution.types import CopyKind, CopyMatch, Overlap, Reason, Verdict
 
 VERDICTS: Mapping[Verdict, str] = {
@@ -33,6 +34,11 @@ CLAIMS = {
 def claim(copy: CopyMatch) -> str:
     """Say what is claimed: "an altered copy of", to be followed by the work's title."""
     return CLAIMS[copy.kind]
+
+
+def by_whom(copy: CopyMatch) -> str:
+    """Say whose work it is, behind its title: " by Ann (ann)" or ", by an unknown artist"."""
+    return ", by an unknown artist" if is_nobody(copy.name) else f" by {copy.name} ({copy.slug})"
 
 
 def how_copied(copy: CopyMatch) -> str:

@@ -28,13 +28,14 @@ from attribution.calibration import (
 from attribution.catalog import queries
 from attribution.catalog.licences import identify
 from attribution.catalog.models import Artwork, ArtworkStatus
+from attribution.catalog.nobody import NOBODY
 from attribution.copies.finder import CopyFinder, FoundCopy
 from attribution.copies.hashes import hashes
 from attribution.copies.membership import membership
 from attribution.errors import BadInput
-from attribution.exhibits import candidates, ids_of, known
+from attribution.exhibits import SOMEBODYS, candidates, ids_of, known
 from attribution.images import CheckedImage, lineages
-from attribution.index.vector_index import VectorIndex
+from attribution.index.vector_index import ANYWHERE, VectorIndex
 from attribution.panel import Opinion, Panel
 from attribution.ports import Encoder, TextEncoder
 from attribution.trained import TrainedVoter
@@ -235,8 +236,13 @@ class Attributor:
     def _look(self, image: CheckedImage) -> _Seen:
         """Ask the index, the copy lane and the voters about an image that shows something."""
         vectors = self._encode(image)
-        neighbours = self._index.neighbours(Probe(vectors), limit=voting.NEAREST)
-        copied, works = self._copies.find(image, vectors, neighbours), ids_of(neighbours)
+        with self._sessions() as session:
+            has_nobodys = bool(queries.portfolio_sizes(session, [NOBODY]))
+        where = SOMEBODYS if has_nobodys else ANYWHERE
+        neighbours = self._index.neighbours(Probe(vectors), limit=voting.NEAREST, where=where)
+        # Works by nobody have no vote, and are found as copies all the same.
+        copied = self._copies.find(image, vectors, None if has_nobodys else neighbours)
+        works = ids_of(neighbours)
         with self._sessions() as session:
             rows = queries.artworks_by_id(session, works, status=ArtworkStatus.INDEXED)
         sizes = {row.artist.id: row.artist.works for row in rows.values()}
@@ -326,9 +332,9 @@ def _notes(searched: Searched, opinion: Opinion) -> Iterator[str]:
         yield "nothing is registered yet; begin with `lawful ingest FOLDER`"
     elif searched.artists < voting.FEWEST_ARTISTS:
         yield f"only {searched.artists} artists are registered: nobody can stand out among so few"
-    if searched.works:
+    if searched.artists:
         yield from opinion.silent
-    if searched.works and opinion.calibrated is None and not opinion.silent:
+    if searched.artists and opinion.calibrated is None and not opinion.silent:
         yield (
             f"not calibrated: probabilities need {FEWEST_WORKS} works by {FEWEST_ARTISTS} "
             f"artists with several pictures each (`lawful calibrate`)"

@@ -23,7 +23,9 @@ from attribution.catalog import queries
 from attribution.catalog.columns import now
 from attribution.catalog.models import Collection as CollectionRow
 from attribution.catalog.models import KeptCalibration
+from attribution.catalog.nobody import NOBODY
 from attribution.classifier import fit as solve
+from attribution.exhibits import SOMEBODYS
 from attribution.images import NEAR_BITS, hamming
 from attribution.index.vector_index import VectorIndex
 from attribution.panel import Absent, Neighbours, ask_absent, calibrated, voices_of
@@ -56,7 +58,7 @@ def calibrate(
     began = now()  # whatever changes from here on counts as a change behind it
     with stores.sessions() as session:
         stamp = stamp_of(session, encoders)
-        artists, works = queries.searchable(session)
+        artists, works = queries.ranked(session)
         sample = queries.works_to_ask_for(session, encoders, SAMPLE)
         statistics = queries.statistics_of(session, encoders, sum(dims.values()))
         sizes = queries.portfolio_sizes(session)
@@ -98,10 +100,10 @@ def is_due(session: Session, collection: CollectionRow, voters: Collection[str])
     kept = queries.calibration_of(session, collection.fingerprint)
     stamp = stamp_of(session, collection.fingerprint)
     if kept is None or tuple(kept.voices) != voices_of(voters, collection.dims):
-        return stamp is not None and queries.searchable(session)[1] > 0
+        return stamp is not None and queries.ranked(session)[1] > 0
     if (stamp or "") == kept.stamp:
         return False
-    _, works = queries.searchable(session)
+    _, works = queries.ranked(session)
     return (
         abs(works - kept.works) > CHANGED * kept.works
         or queries.withdrawn_since(session, kept.made_at)
@@ -146,8 +148,8 @@ class _Asker:
             own = self._vectors(session, {work})
             if work not in own:
                 return None
-            without_work = self._near(own[work], Where(exclude_ids=(work,)))
-            without_artist = self._near(own[work], Where(exclude_artist_ids=(artist,)))
+            without_work = self._near(own[work], replace(SOMEBODYS, exclude_ids=(work,)))
+            without_artist = self._near(own[work], Where(exclude_artist_ids=(NOBODY, artist)))
             near = {
                 hit.id
                 for hits in (*without_work.values(), *without_artist.values())

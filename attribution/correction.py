@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 from attribution.catalog import queries
 from attribution.catalog.models import Artist, Artwork, ArtworkStatus, Change
 from attribution.catalog.names import resemble, tidy
+from attribution.catalog.nobody import is_nobody
 from attribution.catalog.queries import Origin
 from attribution.errors import BadInput, Conflict, NotAllowed, NotFound
 from attribution.images import forbidden_by, read_image, thumbnail
@@ -83,7 +84,7 @@ class Merging:
 def plan_merge(stores: Stores, slug: str, into: str) -> Merging:
     """Return what a merge would do, for a person to confirm; raises as `merge` does."""
     with stores.sessions() as session:
-        return _merging(_artist(session, slug), _artist(session, into))
+        return _merging(_somebody(session, slug), _somebody(session, into))
 
 
 def merge(
@@ -97,15 +98,15 @@ def merge(
 ) -> Change:
     """Make one artist of two: the works, names and claims of `slug` become those of `into`.
 
-    Raises NotFound, Conflict for an artist into itself, one that has withdrawn, while works of
-    the first are on their way in, and for names that do not resemble each other until it is
-    confirmed.
+    Raises NotFound, Conflict for an artist into itself, one that has withdrawn, for nobody, while
+    works of the first are on their way in, and for names that do not resemble each other until it
+    is confirmed.
     """
     with stores.sessions.begin() as session:
-        gone, kept = _artist(session, slug), _artist(session, into)
+        gone, kept = _somebody(session, slug), _somebody(session, into)
         is_new = gone.id != kept.id
         if is_new:
-            _check_nothing_comes(session, gone)
+            check_nothing_comes(session, gone)
             planned = _merging(gone, kept)
             if not (planned.is_likely or is_confirmed):
                 raise Conflict(
@@ -155,12 +156,12 @@ def split(
 def rename(stores: Stores, index: VectorIndex, slug: str, name: str, origin: Origin) -> Change:
     """Call an artist by another name; slug and works stay, the old name becomes an alias.
 
-    Raises NotFound, BadInput for what is no name, Conflict for the name of somebody else, for the
-    present one, and for an artist that has withdrawn.
+    Raises NotFound, BadInput for what is no name or means nobody, Conflict for the name of somebody
+    else, for the present one, for an artist that has withdrawn, and for nobody.
     """
-    exact = tidy(name)
+    exact = _name_of_somebody(name)
     with stores.sessions.begin() as session:
-        artist = _artist(session, slug)
+        artist = _somebody(session, slug)
         is_new = artist.name != exact
         if is_new:
             queries.check_name(session, artist.id, exact)
@@ -175,13 +176,15 @@ def rename(stores: Stores, index: VectorIndex, slug: str, name: str, origin: Ori
 def confirm_alias(stores: Stores, slug: str, name: str, origin: Origin) -> Change:
     """Note that an artist has another name: works that come under it are theirs.
 
-    Raises NotFound, BadInput for what is no name, Conflict for a name that is somebody's already.
+    Raises NotFound, BadInput for what is no name or means nobody, Conflict for a name that is
+    somebody's already, and for nobody.
     """
+    exact = _name_of_somebody(name)
     with stores.sessions.begin() as session:
-        artist = _artist(session, slug)
-        if not queries.add_alias(session, artist.id, name):
-            raise Conflict(f"{tidy(name)!r} is a name of {artist.slug!r} already; give another one")
-        return queries.record_alias(session, artist.id, tidy(name), origin)
+        artist = _somebody(session, slug)
+        if not queries.add_alias(session, artist.id, exact):
+            raise Conflict(f"{exact!r} is a name of {artist.slug!r} already; give another one")
+        return queries.record_alias(session, artist.id, exact, origin)
 
 
 def finish(stores: Stores, index: VectorIndex, changes: Sequence[Change]) -> None:
@@ -208,6 +211,18 @@ def work_to_change(session: Session, artwork_id: UUID) -> Artwork:
     work = queries.works_to_change(session, [artwork_id])[artwork_id]
     _check_settled(work)
     return work
+
+
+def check_nothing_comes(session: Session, artist: Artist) -> None:
+    """Raise Conflict while works of an artist are on their way in."""
+    pending = queries.list_artworks(
+        session, artist_id=artist.id, status=ArtworkStatus.PENDING, limit=1
+    )
+    if pending.items and queries.unfinished_jobs(session):
+        raise Conflict(
+            f"works of {artist.slug!r} are being ingested, such as {pending.items[0].id}; try "
+            f"again when the jobs have ended"
+        )
 
 
 def check_file(work: Artwork, said: Mapping[str, Any]) -> None:
@@ -263,6 +278,28 @@ def _artist(session: Session, slug: str) -> Artist:
     return artist
 
 
+def _somebody(session: Session, slug: str) -> Artist:
+    """Return an artist that may be changed; raises Conflict for the row that stands for nobody."""
+    artist = _artist(session, slug)
+    if artist.is_nobody:
+        raise Conflict(
+            f"{artist.slug!r} is not an artist: it stands for works by nobody in particular; give "
+            f"the works to an artist with `lawful move` or `lawful split`"
+        )
+    return artist
+
+
+def _name_of_somebody(name: str) -> str:
+    """Return a name as it is kept; raises BadInput for one that means nobody."""
+    exact = tidy(name)
+    if is_nobody(exact):
+        raise BadInput(
+            f"{exact!r} means nobody in particular, and works under it are never ranked; give a "
+            f"name that means one person"
+        )
+    return exact
+
+
 def _receiver(session: Session, name: str) -> Artist:
     """Return the artist of a name or slug, or a new one of this name."""
     exact = tidy(name)
@@ -280,17 +317,6 @@ def _merging(gone: Artist, kept: Artist) -> Merging:
 
 def _few(rows: Sequence[T]) -> list[Sequence[T]]:
     return [rows[start : start + AT_ONCE] for start in range(0, len(rows), AT_ONCE)]
-
-
-def _check_nothing_comes(session: Session, artist: Artist) -> None:
-    pending = queries.list_artworks(
-        session, artist_id=artist.id, status=ArtworkStatus.PENDING, limit=1
-    )
-    if pending.items and queries.unfinished_jobs(session):
-        raise Conflict(
-            f"works of {artist.slug!r} are being ingested, such as {pending.items[0].id}; try "
-            f"again when the jobs have ended"
-        )
 
 
 def _is_about_display(change: Change) -> bool:

@@ -12,11 +12,13 @@ from sqlalchemy.orm import Session
 from attribution import voting
 from attribution.catalog import queries
 from attribution.catalog.models import Artwork, ArtworkStatus
+from attribution.catalog.nobody import NOBODY
 from attribution.index.vector_index import VectorIndex
 from attribution.panel import Neighbours, Opinion
 from attribution.types import Candidate, Evidence, Neighbour, Probe, Vector, Where
 
 WORKS_PER_ARTIST = 3
+SOMEBODYS = Where(exclude_artist_ids=(NOBODY,))  # the works that an artist can be ranked by
 
 
 def candidates(
@@ -83,10 +85,11 @@ def ids_of(neighbours: Neighbours) -> list[UUID]:
 def known(neighbours: Neighbours, rows: Mapping[UUID, Artwork]) -> dict[str, list[Neighbour]]:
     """Drop points that the catalogue does not know, and say whose the others are by its word.
 
-    It is the truth, the index a projection.
+    It is the truth, the index a projection: what has just become nobody's is dropped too.
     """
+    owners = {work: row.artist_id for work, row in rows.items() if row.artist_id != NOBODY}
     return {
-        space: [replace(hit, artist_id=rows[hit.id].artist_id) for hit in hits if hit.id in rows]
+        space: [replace(hit, artist_id=owners[hit.id]) for hit in hits if hit.id in owners]
         for space, hits in neighbours.items()
     }
 

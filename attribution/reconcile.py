@@ -6,18 +6,21 @@ looked at a second time before it counts: works come and go meanwhile.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 from uuid import UUID
 
 from attribution.audit import audit_all
 from attribution.catalog import queries
-from attribution.catalog.models import Artwork, ArtworkStatus
-from attribution.catalog.queries import KeptSketch
+from attribution.catalog.models import Artist, Artwork, ArtworkStatus
+from attribution.catalog.nobody import NOBODY
+from attribution.catalog.queries import KeptSketch, Origin
 from attribution.copies.description import describe
+from attribution.correction import check_nothing_comes
 from attribution.correction import finish as finish_changes
-from attribution.errors import BadImage, NotFound
+from attribution.errors import BadImage, Conflict, NotFound
 from attribution.images import read_image
 from attribution.index.vector_index import VectorIndex
 from attribution.parts import rewrite_parts, wrong_parts
@@ -29,6 +32,7 @@ from attribution.withdrawal import finish
 PAGE = 1_000
 SKETCHES_AT_ONCE = 100
 SHOWN = 20  # ids of each kind in a report
+BY_NAME = Origin("reconcile", "the name means nobody")
 
 
 @dataclass(frozen=True)
@@ -44,6 +48,7 @@ class Report:
     miscounted: int  # artists whose number of works was wrong
     unfinished_withdrawals: int
     unfinished_changes: int  # corrections that the index does not follow yet
+    called_as_nobody: int  # artists of an earlier version whose names mean nobody
     statistics: int  # artists of whom the classifier does not know what the catalogue does
     lost: int  # missing points whose vectors were not kept: to be ingested again
     unsketched: int  # works whose altered copies are not recognised
@@ -61,6 +66,7 @@ class Report:
             + self.miscounted
             + self.unfinished_withdrawals
             + self.unfinished_changes
+            + self.called_as_nobody
             + self.statistics
         )
 
@@ -84,8 +90,9 @@ def reconcile(stores: Stores, index: VectorIndex, *, repair: bool) -> Report:
     Missing and stale points are written from the kept vectors, and so are those of parts; orphaned
     ones are deleted, counts set right, the classifier's statistics mended, interrupted withdrawals
     and corrections finished, sketches for the copy lane drawn from kept pictures. A work whose
-    vectors were not kept is marked as failed. Works without a sketch are told, and no difference:
-    they may have no picture to draw one from, until they are ingested again.
+    vectors were not kept is marked as failed. Artists of an earlier version whose names mean nobody
+    become one, which can be undone. Works without a sketch are told, and no difference: they may
+    have no picture to draw one from, until they are ingested again.
     Memory: a page of each side, and sixteen bytes for every difference.
     """
     with stores.sessions() as session:
@@ -93,6 +100,7 @@ def reconcile(stores: Stores, index: VectorIndex, *, repair: bool) -> Report:
         withdrawals = queries.unfinished_withdrawals(session)
         changes = queries.unfinished_changes(session)
         unsketched = queries.count_without_sketch(session)
+        nameless = queries.called_as_nobody(session)
     found = _compare(stores, index)
     lost, parts = 0, wrong_parts(stores, index)
     if repair:
@@ -106,6 +114,7 @@ def reconcile(stores: Stores, index: VectorIndex, *, repair: bool) -> Report:
         for withdrawal in withdrawals:
             finish(stores, index, withdrawal)
         finish_changes(stores, index, changes)
+        join_nobody(stores, index, nameless)
         unsketched -= draw_sketches(stores)
         index.flush()
     return Report(
@@ -118,6 +127,7 @@ def reconcile(stores: Stores, index: VectorIndex, *, repair: bool) -> Report:
         miscounted=len(wrong_counts),
         unfinished_withdrawals=len(withdrawals),
         unfinished_changes=len(changes),
+        called_as_nobody=len(nameless),
         statistics=statistics,
         lost=lost,
         unsketched=unsketched,
@@ -132,6 +142,20 @@ def reconcile(stores: Stores, index: VectorIndex, *, repair: bool) -> Report:
             )
         },
     )
+
+
+def join_nobody(stores: Stores, index: VectorIndex, artists: Sequence[Artist]) -> None:
+    """Merge artists whose names mean nobody into the row that stands for it.
+
+    One whose works are on their way in waits for the next time.
+    """
+    for artist in artists:
+        with suppress(Conflict), stores.sessions.begin() as session:
+            check_nothing_comes(session, artist)
+            nobody = queries.get_or_create_nobody(session)
+            queries.merge_artists(session, artist.id, nobody.id, BY_NAME)
+    with stores.sessions() as session:
+        finish_changes(stores, index, queries.unfinished_changes(session, artist_id=NOBODY))
 
 
 def draw_sketches(stores: Stores) -> int:

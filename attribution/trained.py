@@ -68,7 +68,7 @@ class TrainedVoter:
                 return None
             # Every change of an indexed work changes the sums, or their count where it has none.
             sums = queries.statistics_stamp(session, self._fingerprint)
-            stamp = (self._written, sums, *queries.searchable(session))
+            stamp = (self._written, sums, *queries.ranked(session))
             if self._trained is None or sums is None or stamp != self._stamp:
                 self._trained = self._restricted(session)
                 self._stamp = stamp

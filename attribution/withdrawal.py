@@ -17,7 +17,7 @@ from attribution.audit import audit
 from attribution.catalog import queries
 from attribution.catalog.columns import now
 from attribution.catalog.models import ArtworkStatus, Withdrawal
-from attribution.errors import BadInput
+from attribution.errors import BadInput, Conflict
 from attribution.index.vector_index import VectorIndex
 from attribution.services import Stores
 from attribution.training.cache import CACHE, forget
@@ -34,7 +34,7 @@ def withdraw(stores: Stores, index: VectorIndex, what: str, *, reason: str) -> W
     """Forget an artwork (by id) or an artist (by slug) with all works; returns the receipt.
 
     Asked again, it finishes what is left and returns the receipt of the first time. Raises NotFound
-    for what does not exist, BadInput without a reason.
+    for what does not exist, Conflict for all works of nobody, BadInput without a reason.
     """
     if not reason.strip():
         raise BadInput("a withdrawal needs a reason, for the receipt: say why")
@@ -98,7 +98,14 @@ def _target(session: Session, what: str) -> tuple[UUID, UUID | None]:
     try:
         artwork_id = UUID(what)
     except ValueError:
-        return queries.artist_by_slug(session, what).id, None
+        artist = queries.artist_by_slug(session, what)
+        if artist.is_nobody:
+            raise Conflict(
+                f"{artist.slug!r} stands for works by nobody in particular: nobody can withdraw "
+                f"for all of them; withdraw the works by their ids, which `lawful works --artist "
+                f"{artist.slug}` lists"
+            ) from None
+        return artist.id, None
     return queries.artwork_by_id(session, artwork_id).artist_id, artwork_id
 
 

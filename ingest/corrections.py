@@ -32,18 +32,26 @@ class Corrections:
 
 
 def corrections(
-    session: Session, job: IngestJob, few: Sequence[Prepared], new: Mapping[str, Artwork]
+    session: Session,
+    job: IngestJob,
+    few: Sequence[Prepared],
+    new: Mapping[str, Artwork],
+    given: Mapping[UUID, str],
 ) -> Corrections:
     """Return what is said of works by their own artist; the first file of a job counts.
 
-    `new` are the works of these files that were not known when they were read, by hash. Every file
-    is heard where it takes consent back, a refused one too.
+    `new` are the works of these files that were not known when they were read, by hash; `given` are
+    works of nobody that have just become an artist's, by name. Every file is heard where it takes
+    consent back, a refused one too, and whoever it is by for a work of nobody.
     """
     rows: dict[UUID, Artwork] = {}
     said: dict[UUID, dict[str, Any]] = {}
     for done in few:
         row, item = done.known or new.get(done.sha256 or ""), done.work.item
-        if row and row.artist.name == done.artist:
+        if row is None:
+            continue
+        own = given.get(row.id, row.artist.name) == done.artist
+        if own or (done.refused and row.artist.is_nobody):
             rows[row.id] = row
             told = item.denials if done.refused else item.corrections
             said[row.id] = told | said.get(row.id, {}) | item.denials

@@ -23,6 +23,7 @@ import numpy as np
 from attribution.catalog import queries
 from attribution.catalog.database import snapshot
 from attribution.catalog.models import ArtworkStatus, artwork_id
+from attribution.catalog.nobody import is_nobody
 from attribution.encoders.profiles import fingerprint, load_encoders
 from attribution.errors import BackendUnavailable, BadImage, BadInput, NotFound
 from attribution.evaluation.systems import Indexed
@@ -41,7 +42,7 @@ CATALOGUE = "catalogue"
 PAGE = 1_000  # rows of the catalogue at a time
 WITHDRAWN, CLOSED = "withdrawn here", "by an artist who has withdrawn here"
 NOT_GRANTED, NO_VECTORS = "consent does not grant training", "no kept vectors"
-TWICE = "the same file twice"
+TWICE, NOBODYS = "the same file twice", "by nobody in particular"
 
 
 @dataclass(frozen=True)
@@ -113,6 +114,8 @@ def _from_catalogue(stores: Stores, limit: int | None, progress: Progress) -> Ga
             raise NotFound("there is no collection yet; begin with `lawful ingest FOLDER`")
         if refusing := queries.refusing_works(session):
             basket.left_out[NOT_GRANTED] = refusing
+        if nobodys := queries.nobodys_works(session):
+            basket.left_out[NOBODYS] = nobodys
         while page := queries.training_works(session, after=after, limit=PAGE):
             after = page[-1].id
             kept = queries.kept_vectors(
@@ -144,6 +147,8 @@ def _sources(
     for item in read_source(Path(data), granted=(*GRANTED_BY_DEFAULT, "train")):
         if (because := why_not(item)) is not None:
             basket.left_out[because] += 1
+        elif is_nobody(item.artist):
+            basket.left_out[NOBODYS] += 1
         else:
             yield _Source(item.artist, partial(read_file, item.path, stores.limits))
 

@@ -44,6 +44,7 @@ from attribution.withdrawal import withdraw
 from ingest.corrections import ASKED, FREER, corrections, shown
 from ingest.in_hand import prepared
 from ingest.lease import leased
+from ingest.nobodys import GIVEN, give_nobodys
 from ingest.reading import BLANK, SETTLED, Prepared, bytes_of, unprocessable
 
 log = logging.getLogger(__name__)
@@ -187,7 +188,10 @@ def _write(
         queries.keep_sketches(
             session, {part: kept for done in usable for part, kept in done.sketches.items()}
         )
-        said = corrections(session, job, few, rows)
+        given = give_nobodys(session, job.id, [(one, _row(one, rows)) for one in usable], artists)
+        names = {row.id: name for name, row in artists.items()}
+        owners = {work: names[artist] for work, artist in given.artists.items()}
+        said = corrections(session, job, few, rows, owners)
         changes = queries.correct_works(session, said.followed, Origin.of_job(job.id))
         corrected = {change.artwork_id for change in changes if change.artwork_id}
         ids = {row.id for row in rows.values()} | {done.known.id for done in few if done.known}
@@ -197,6 +201,7 @@ def _write(
             rows,
             artists,
             said.asked,
+            given=given.artists,
             added=added,
             corrected=corrected,
             gone=gone,
@@ -209,6 +214,7 @@ def _write(
     services.index.parts.delete(parts.keys() - described.keys())
     for sha256 in gone:
         services.store.forget(sha256)
+    finish(services, services.index, given.changes)
     _follow_corrections(services, few)
     _withdraw_denied(services, job, few)
 
@@ -216,6 +222,11 @@ def _write(
 def _denied(few: Sequence[Prepared]) -> dict[str, tuple[str, ...]]:
     """Return what the source denies of files, by their hashes."""
     return {one.sha256: one.work.item.denied for one in few if one.sha256}
+
+
+def _row(done: Prepared, rows: Mapping[str, Artwork]) -> Artwork:
+    """Return the row of a usable file's work."""
+    return done.known or rows[done.image.facts.sha256 if done.image else ""]
 
 
 def _blank(usable: Sequence[Prepared]) -> set[str]:
@@ -246,7 +257,8 @@ def _show_again(services: Services, done: Prepared) -> None:
 def _withdraw_denied(services: Services, job: IngestJob, few: Sequence[Prepared]) -> None:
     """Obey a source that takes back the consent to be found for a work of the same artist.
 
-    Looked up after the commit: of two workers with the same bytes, one sees what the other did.
+    Of a work by nobody, whoever says no is heard. Looked up after the commit: of two workers with
+    the same bytes, one sees what the other did.
     """
     artists = {done.sha256: done.artist for done in few if done.sha256}
     with services.sessions() as session:
@@ -254,7 +266,8 @@ def _withdraw_denied(services: Services, job: IngestJob, few: Sequence[Prepared]
         hashes = [sha256 for sha256, purposes in denied.items() if "index" in purposes]
         rows = queries.artworks_by_sha256(session, hashes) if hashes else []
     for row in rows:
-        if row.status in SETTLED and row.artist.name == artists[row.sha256]:
+        own = row.artist.is_nobody or row.artist.name == artists[row.sha256]
+        if row.status in SETTLED and own:
             withdraw(services, services.index, str(row.id), reason="its source says so")
 
 
@@ -275,6 +288,7 @@ def _outcomes(  # noqa: PLR0913  everything that decides on an outcome
     artists: dict[str, Artist],
     asked: Mapping[UUID, dict[str, Any]],
     *,
+    given: Mapping[UUID, UUID],
     added: set[UUID],
     corrected: set[UUID],
     gone: set[str],
@@ -282,26 +296,32 @@ def _outcomes(  # noqa: PLR0913  everything that decides on an outcome
 ) -> tuple[list[ItemOutcome], list[NewClaim]]:
     """Say what became of every file; `brought` are works of earlier files, also of this job."""
     outcomes, claims = [], []
+    names = {artist.id: artist.name for artist in artists.values()}
     for done in few:
         position = done.work.position
         if done.refused is not None:
             outcomes.append(ItemOutcome(position, Outcome.REFUSED, done.refused))
             continue
-        row = done.known or rows[done.image.facts.sha256 if done.image else ""]
+        row = _row(done, rows)
+        owner = given.get(row.id, row.artist_id)
         artist, why = artists[done.artist], BLANK if done.is_blank else None
         if row.sha256 in gone:
             outcomes.append(ItemOutcome(position, Outcome.REFUSED, "it was withdrawn meanwhile"))
-        elif row.artist_id != artist.id:
-            claims.append(NewClaim(row.id, artist.id, str(done.work.item.path), job_id))
-            reason = f"the same file is registered under {row.artist.name}; recorded as a claim"
+        elif owner != artist.id:
+            reason = f"the same file is registered under {names.get(owner, row.artist.name)}"
+            if not artist.is_nobody:
+                claims.append(NewClaim(row.id, artist.id, str(done.work.item.path), job_id))
+                reason += "; recorded as a claim"
             outcomes.append(ItemOutcome(position, Outcome.CONFLICT, reason, row.id))
         else:
+            why = GIVEN if row.id in given else why
             if row.id in brought:
                 outcome = Outcome.REPEATED
             elif row.id in added:
                 outcome = Outcome.ADDED
             else:
-                outcome = Outcome.CORRECTED if row.id in corrected else Outcome.KNOWN
+                is_other = row.id in corrected or row.id in given
+                outcome = Outcome.CORRECTED if is_other else Outcome.KNOWN
                 if row.id in asked:
                     why = f"{ASKED} ({shown(asked[row.id], row)}); {FREER}"
             brought.add(row.id)

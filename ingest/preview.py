@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from itertools import islice
 from uuid import UUID
 
 from attribution.catalog import queries
 from attribution.catalog.models import Outcome
+from attribution.catalog.nobody import NOBODYS_NAME, is_nobody
 from attribution.services import Stores
 from ingest.corrections import ASKED, FREER, divided, shown
+from ingest.nobodys import GIVEN
 from ingest.options import BY_RULE, Options
 from ingest.reading import BLANK, DECODERS, Prepared, Work, prepare
 from ingest.sources import Source
@@ -30,33 +33,51 @@ def preview(stores: Stores, items: Source, options: Options = BY_RULE) -> Summar
         while chunk := list(islice(items, stores.settings.batch_size)):
             works = [Work(position, item) for position, item in enumerate(chunk)]
             ready = prepare(stores, decoders, works, reinstate=options.reinstate)
-            by_hand = _by_hand(stores, ready)
-            outcomes += [_preview_one(done, seen, by_hand, options) for done in ready]
-    artists = {one.artist for one in outcomes} - {""}
+            hands = _by_hand(stores, ready)
+            outcomes += [_preview_one(done, seen, hands, options) for done in ready]
+    artists = {one.artist for one in outcomes if not is_nobody(one.artist)}
     return Summary(job=None, artists=len(artists), items=outcomes, remarks=items.remarks)
 
 
-def _by_hand(stores: Stores, ready: Sequence[Prepared]) -> Mapping[UUID, set[str]]:
+@dataclass(frozen=True)
+class _ByHand:
+    """What people have decided on works that are known."""
+
+    corrected: Mapping[UUID, set[str]]  # columns
+    placed: set[UUID]  # works
+
+
+def _by_hand(stores: Stores, ready: Sequence[Prepared]) -> _ByHand:
+    known = [done.known.id for done in ready if done.known]
     with stores.sessions() as session:
-        return queries.corrected_by_hand(session, [done.known.id for done in ready if done.known])
+        return _ByHand(
+            queries.corrected_by_hand(session, known), queries.placed_by_hand(session, known)
+        )
 
 
 def _preview_one(
-    done: Prepared, seen: dict[str, str], by_hand: Mapping[UUID, set[str]], options: Options
+    done: Prepared, seen: dict[str, str], by_hand: _ByHand, options: Options
 ) -> FileOutcome:
     """Say what would become of a file; `seen` holds the artist of every work so far."""
     path, item = str(done.work.item.path), done.work.item
-    is_own = done.known is not None and done.known.artist.name == done.artist
+    is_own = done.known is not None and (
+        done.known.artist.is_nobody or done.known.artist.name == done.artist
+    )
     if done.refused is not None:
         withdraws = is_own and "index" not in item.consent
         reason = WITHDRAWS if withdraws else done.refused
         return FileOutcome(path, Outcome.REFUSED, reason, artist=done.artist)
     blank = BLANK if done.is_blank else None
     sha256 = done.image.facts.sha256 if done.image else done.known.sha256 if done.known else ""
-    first = done.known.artist.name if done.known else seen.get(sha256)
-    is_repeated, seen[sha256] = sha256 in seen, first or done.artist
+    first = seen.get(sha256) or (done.known.artist.name if done.known else None)
+    is_given = first == NOBODYS_NAME and not (done.known and done.known.id in by_hand.placed)
+    is_given = is_given and done.artist != first
+    is_repeated, seen[sha256] = sha256 in seen, done.artist if is_given else first or done.artist
     if first is None:
         return FileOutcome(path, Outcome.ADDED, blank, done.is_blank, done.artist)
+    if is_given:
+        became = Outcome.CORRECTED if done.known and not is_repeated else Outcome.REPEATED
+        return FileOutcome(path, became, GIVEN, done.is_blank, done.artist)
     if first != done.artist:
         reason = f"the same file is registered under {first}"
         return FileOutcome(path, Outcome.CONFLICT, reason, artist=done.artist)
@@ -64,7 +85,7 @@ def _preview_one(
         return FileOutcome(path, Outcome.REPEATED, blank, done.is_blank, done.artist)
     row = done.known
     followed, asked = divided(
-        row, item.corrections, by_hand.get(row.id, set()), allow_freer=options.allow_freer
+        row, item.corrections, by_hand.corrected.get(row.id, ()), allow_freer=options.allow_freer
     )
     said = [shown(followed, row)] if followed else []
     said += [f"{ASKED} ({shown(asked, row)}); {FREER}"] if asked else []

@@ -88,6 +88,7 @@ def _facts(settings: Settings) -> dict[str, dict[str, Any]]:
             "revision": revision,
             "artists": counts.artists,
             "works": counts.indexed,
+            "works by nobody in particular": counts.nobodys,
             "blank works": counts.blank,
             "withdrawn": counts.withdrawn,
             "unfinished works": counts.pending,

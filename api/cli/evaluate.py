@@ -52,13 +52,18 @@ def evaluate(
 
     Example: [bold]lawful evaluate ~/portfolios --out evaluation[/]
     """
+    from attribution.catalog.nobody import is_nobody
     from ingest.lessons import why_not
     from ingest.sources import GRANTED_BY_DEFAULT, read_source
 
     if out is not None and out.exists() and not out.is_dir():
         raise BadInput(f"--out {out} is a file; name a folder")
     items = list(read_source(data, granted=(*GRANTED_BY_DEFAULT, "train")))
-    usable = [item for item in items if why_not(item) is None and "index" in item.consent]
+    usable = [
+        item
+        for item in items
+        if why_not(item) is None and "index" in item.consent and not is_nobody(item.artist)
+    ]
     with progress_bar(status_console()) as bar:
         task = bar.add_task("reading", total=None)
 
@@ -155,8 +160,8 @@ def _show(console: Console, report: Report, out: Path | None) -> None:
     )
     if left_out := data["refusing"] + data["unreadable"]:
         console.print(
-            f"{left_out} left out: {data['refusing']} that say no or are refused by ingest, "
-            f"{data['unreadable']} that are no images",
+            f"{left_out} left out: {data['refusing']} that say no, are refused, or have no known "
+            f"artist, {data['unreadable']} that are no images",
             markup=False,
         )
     winners = best(report)

@@ -260,7 +260,7 @@ def show(
     if summary.asked:
         table.add_row("  of these asked about (--allow-freer)", str(summary.asked), style="yellow")
     if summary.conflicts:
-        table.add_row("  of these claimed by two artists", str(summary.conflicts), style="yellow")
+        table.add_row("  of these under another artist", str(summary.conflicts), style="yellow")
     if summary.blank:
         table.add_row("blank: registered, never found", str(summary.blank), style="yellow")
     if summary.repeated:

@@ -9,7 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from api.cli.common import plain
-from api.wording import REASONS, VERDICTS, claim, how_copied
+from api.wording import REASONS, VERDICTS, by_whom, claim, how_copied
 from attribution.types import (
     Attribution,
     CopyMatch,
@@ -157,10 +157,7 @@ def _leg(hit: FoundWork, leg: str) -> str:
 
 def _show_copy(console: Console, copy: CopyMatch) -> None:
     console.print(
-        plain(
-            f"  {claim(copy)} “{copy.title or copy.id}” by {copy.name} ({copy.slug}): "
-            f"{how_copied(copy)}"
-        ),
+        plain(f"  {claim(copy)} “{copy.title or copy.id}”{by_whom(copy)}: {how_copied(copy)}"),
         markup=False,
         soft_wrap=True,
     )

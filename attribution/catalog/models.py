@@ -16,6 +16,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship,
 
 from attribution.catalog.columns import SLUG, CleanJson, CleanText, UtcDateTime, now
 from attribution.catalog.licences import identify
+from attribution.catalog.nobody import NOBODY
 
 ARTWORKS = uuid5(NAMESPACE_URL, "https://lawful-diffusion.org/artworks")
 """Namespace of artwork ids. Changing it would orphan every stored vector."""
@@ -111,7 +112,7 @@ def _one_of(column: str, kind: type[StrEnum]) -> CheckConstraint:
 
 
 class Artist(Base):
-    """A name that works are attributed to."""
+    """A name that works are attributed to; one row, `nobody.NOBODY`, stands for nobody."""
 
     __tablename__ = "artists"
 
@@ -127,6 +128,11 @@ class Artist(Base):
     created_at: Mapped[datetime] = mapped_column(default=now)
 
     aliases: Mapped[list[Alias]] = relationship(lazy="raise", order_by="Alias.name")
+
+    @property
+    def is_nobody(self) -> bool:
+        """Whether this is no artist: works by nobody in particular, which are never ranked."""
+        return self.id == NOBODY
 
 
 class Alias(Base):

@@ -2,13 +2,21 @@
 
 Whole names are compared, folded, and the forms of museums ("Unknown (French, 18th century)"). A
 real name that contains such a word ("Anonymous Bob") is somebody.
+
+In the catalogue all of these names are one row, `NOBODY`: its works are found as copies and by
+search, and it is never ranked.
 """
 
 from __future__ import annotations
 
 import re
+from uuid import NAMESPACE_URL, uuid5
 
 from attribution.catalog.names import fold
+
+NOBODY = uuid5(NAMESPACE_URL, "https://lawful-diffusion.org/artists/nobody")
+"""Id of the row that stands for nobody: the same in every catalogue, so no lookup asks for it."""
+NOBODYS_NAME = "Unknown artist"  # what that row is called
 
 NAMES = frozenset(
     fold(name.strip())

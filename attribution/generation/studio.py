@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from attribution.attributor import Attributor
 from attribution.catalog import queries
+from attribution.catalog.nobody import is_nobody
 from attribution.errors import BadInput
 from attribution.generation.seal import Seal
 from attribution.images import Limits, read_image
@@ -73,7 +74,8 @@ class Picture:
             yield "withheld: the model's own safety checker refused this picture"
         if self.attribution and (copy := self.attribution.copy_of):
             kept = "; withheld" if self.withheld else ""
-            yield f"near copy of “{copy.title or copy.id}” by {copy.name}{kept}"
+            whose = "an unknown artist" if is_nobody(copy.name) else copy.name
+            yield f"near copy of “{copy.title or copy.id}” by {whose}{kept}"
         silent = [
             one.name
             for one in self.references
@@ -157,7 +159,8 @@ class Studio:
 
 def references_of(sessions: sessionmaker[Session], answer: Attribution) -> tuple[Reference, ...]:
     """Return the artists that an answer names, with what they say of generation now."""
-    names = {answer.copy_of.slug: answer.copy_of.name} if answer.copy_of else {}
+    copy = answer.copy_of
+    names = {copy.slug: copy.name} if copy and not is_nobody(copy.name) else {}
     names |= {artist.slug: artist.name for artist in answer.artists}
     with sessions() as session:
         counted = queries.consenting_works(session, list(names), purpose="generate")

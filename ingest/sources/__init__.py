@@ -16,10 +16,12 @@ as an item with a refusal or as a remark.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from pathlib import Path
 
+from attribution.catalog.nobody import is_nobody
 from attribution.errors import BadInput, NotFound
 from ingest.sources.company import Company, counted
 from ingest.sources.folder import FolderTables, folder_items
@@ -31,6 +33,8 @@ from ingest.sources.tables import TABLES, is_table, read_table
 from ingest.sources.ties import Pictures
 from ingest.sources.walk import Entry, walk
 
+NAMED = 5  # names in a remark
+
 __all__ = ["GRANTED_BY_DEFAULT", "Level", "Source", "SourceItem", "read_source"]
 
 
@@ -39,11 +43,20 @@ class Source(Iterator[SourceItem]):
 
     def __init__(self, items: Iterable[SourceItem], remarks: Sequence[str] = ()) -> None:
         self._items = iter(items)
-        self.remarks = remarks
+        self._remarks = remarks
+        self._nobodys: Counter[str] = Counter()  # works by names that mean nobody
 
     def __next__(self) -> SourceItem:
         """Return the next work, a refused one among them."""
-        return next(self._items)
+        item = next(self._items)
+        if item.artist and item.refused is None and is_nobody(item.artist):
+            self._nobodys[item.artist] += 1
+        return item
+
+    @property
+    def remarks(self) -> list[str]:
+        """What is to be said about the works so far, a sentence each."""
+        return [*self._remarks, *_of_nobody(self._nobodys)]
 
 
 def read_source(
@@ -119,6 +132,15 @@ def _folder(
     said = FolderTables(root, tables, known, [path for _, path in passed])
     items, unwrapped = folder_items(root, pictures, said, artist, granted, level)
     return items, [*unwrapped, *said.remarks, *(f"passed over: {one}" for one in counted(passed))]
+
+
+def _of_nobody(names: Counter[str]) -> Iterator[str]:
+    """Say how many works are by nobody in particular, and under which names."""
+    if works := names.total():
+        more = ", …" if len(names) > NAMED else ""
+        few = "1 work" if works == 1 else f"{works:,} works"
+        named = f"{', '.join(list(names)[:NAMED])}{more}"
+        yield f"{few} by nobody in particular ({named}): found as copies, never ranked"
 
 
 def _is_no_work(path: Path) -> bool:

@@ -11,11 +11,13 @@ from sqlalchemy.orm import Session, aliased, selectinload
 
 from attribution.catalog.models import Alias, Artist, Change
 from attribution.catalog.names import fold, slugify, tidy
+from attribution.catalog.nobody import NOBODY, NOBODYS_NAME, is_nobody
 from attribution.catalog.queries.insert import insert_new
 from attribution.catalog.queries.pages import Page, check_limit, cut, text_key
 from attribution.errors import Conflict, NotFound
 
 HINTS_FROM = 2_000  # slugs compared with a misspelt one
+STREAMED = 1_000  # rows in memory while all names are read
 
 
 def get_or_create_artist(session: Session, name: str) -> Artist:
@@ -27,10 +29,11 @@ def get_or_create_artists(session: Session, names: Iterable[str]) -> dict[str, A
     """Find or create the artists of many names; the keys are the names as given.
 
     Only the exact name or a confirmed alias is the same artist; other spellings become artists of
-    their own and appear in `proposed_aliases`. Raises BadInput for a name that is none.
+    their own and appear in `proposed_aliases`. Every name that means nobody is the same row. Raises
+    BadInput for a name that is none.
     """
     tidied = {name: tidy(name) for name in names}
-    found = _artists_named(session, set(tidied.values()))
+    found = _artists_named(session, set(tidied.values())) | _nobody_by(session, tidied.values())
     # Another process may take a slug between our look and our insert: look again. Sorted, so that
     # two processes with the same names wait for each other in one order and never in a circle.
     while missing := sorted(set(tidied.values()) - found.keys()):
@@ -70,7 +73,8 @@ def check_name(session: Session, artist_id: UUID, exact: str) -> bool:
 
 def kept_names(session: Session, names: Collection[str]) -> dict[str, str]:
     """Return by what name the artists of these names and aliases go; others are left out."""
-    return {name: artist.name for name, artist in _artists_named(session, names).items()}
+    kept = {name: artist.name for name, artist in _artists_named(session, names).items()}
+    return kept | dict.fromkeys(filter(is_nobody, names), NOBODYS_NAME)
 
 
 def artist_by_slug(session: Session, slug: str) -> Artist:
@@ -93,16 +97,17 @@ def artists_by_id(session: Session, ids: Collection[UUID]) -> dict[UUID, Artist]
 
 
 def all_artists(session: Session) -> list[tuple[Artist, int]]:
-    """Return every artist with the number of indexed works, by slug."""
-    rows = session.scalars(select(Artist).order_by(Artist.slug))
+    """Return every artist, without nobody, with the number of indexed works, by slug."""
+    rows = session.scalars(select(Artist).where(Artist.id != NOBODY).order_by(Artist.slug))
     return [(artist, artist.works) for artist in rows]
 
 
 def list_artists(
     session: Session, *, cursor: str | None = None, limit: int = 100
 ) -> Page[tuple[Artist, int]]:
-    """Return a page of artists with aliases and the number of indexed works, by slug."""
-    wanted = select(Artist).order_by(Artist.slug).limit(check_limit(limit))
+    """Return a page of artists, without nobody, with aliases and indexed works, by slug."""
+    wanted = select(Artist).where(Artist.id != NOBODY)
+    wanted = wanted.order_by(Artist.slug).limit(check_limit(limit))
     if cursor is not None:
         wanted = wanted.where(Artist.slug > text_key(cursor))
     rows = session.scalars(wanted.options(selectinload(Artist.aliases))).all()
@@ -126,9 +131,43 @@ def proposed_aliases(session: Session) -> list[tuple[Artist, Artist]]:
     pairs = (
         select(Artist, other)
         .join(other, (other.folded == Artist.folded) & (other.slug > Artist.slug))
+        .where(Artist.id != NOBODY, other.id != NOBODY)
         .order_by(Artist.slug, other.slug)
     )
     return [(one, two) for one, two in session.execute(pairs)]
+
+
+def called_as_nobody(session: Session) -> list[Artist]:
+    """Return the artists of an earlier version all of whose names mean nobody, by slug.
+
+    Those that have withdrawn are left out: their names stay closed.
+    """
+    wanted = select(Artist.id, Artist.name).where(
+        Artist.id != NOBODY, Artist.withdrawn_at.is_(None)
+    )
+    names = session.execute(wanted.execution_options(yield_per=STREAMED))
+    meant = [artist for artist, name in names if is_nobody(name)]
+    rows = select(Artist).where(Artist.id.in_(meant)).options(selectinload(Artist.aliases))
+    return [
+        row
+        for row in session.scalars(rows.order_by(Artist.slug))
+        if all(is_nobody(alias.name) for alias in row.aliases)
+    ]
+
+
+def get_or_create_nobody(session: Session) -> Artist:
+    """Return the row that stands for nobody; it is made when it is needed first."""
+    while (row := session.get(Artist, NOBODY)) is None:  # or another process took the slug
+        slug = _free_slugs(session, [NOBODYS_NAME])[NOBODYS_NAME]
+        named = {"name": NOBODYS_NAME, "slug": slug, "folded": fold(NOBODYS_NAME)}
+        insert_new(session, Artist, [named | {"id": NOBODY}])
+    return row
+
+
+def _nobody_by(session: Session, names: Iterable[str]) -> dict[str, Artist]:
+    """Return the row that stands for nobody by those of these names that mean it."""
+    meant = set(filter(is_nobody, names))
+    return dict.fromkeys(meant, get_or_create_nobody(session)) if meant else {}
 
 
 def _artists_named(session: Session, names: Collection[str]) -> dict[str, Artist]:

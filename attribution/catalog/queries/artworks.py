@@ -21,6 +21,7 @@ from attribution.catalog.models import (
     Claim,
     artwork_id,
 )
+from attribution.catalog.nobody import NOBODY
 from attribution.catalog.queries.insert import insert_new
 from attribution.catalog.queries.statistics import count_vectors
 from attribution.errors import NotFound
@@ -63,6 +64,7 @@ class Counts:
 
     artists: int  # with at least one indexed work
     indexed: int
+    nobodys: int  # of these by nobody in particular
     blank: int
     pending: int
     failed: int
@@ -228,6 +230,7 @@ def counts(session: Session) -> Counts:
     return Counts(
         artists=artists,
         indexed=indexed,
+        nobodys=indexed - ranked(session)[1],
         blank=works.get(ArtworkStatus.BLANK, 0),
         pending=works.get(ArtworkStatus.PENDING, 0),
         failed=works.get(ArtworkStatus.FAILED, 0),
@@ -237,9 +240,17 @@ def counts(session: Session) -> Counts:
 
 
 def searchable(session: Session) -> tuple[int, int]:
-    """Return how many artists have works that can be found, and how many works these are."""
-    wanted = select(func.count(), func.coalesce(func.sum(Artist.works), 0)).where(Artist.works > 0)
+    """Return how many artists have works that can be found, and how many can be with nobody's."""
+    somebody = func.count().filter(Artist.id != NOBODY)
+    wanted = select(somebody, func.coalesce(func.sum(Artist.works), 0)).where(Artist.works > 0)
     artists, works = session.execute(wanted).one()
+    return artists, int(works)
+
+
+def ranked(session: Session) -> tuple[int, int]:
+    """Return how many artists can be ranked, and how many works they have that can be found."""
+    wanted = select(func.count(), func.coalesce(func.sum(Artist.works), 0))
+    artists, works = session.execute(wanted.where(Artist.works > 0, Artist.id != NOBODY)).one()
     return artists, int(works)
 
 

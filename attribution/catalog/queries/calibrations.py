@@ -16,6 +16,7 @@ from attribution.catalog.models import (
     KeptCalibration,
     Withdrawal,
 )
+from attribution.catalog.nobody import NOBODY
 from attribution.catalog.queries.insert import insert_new
 
 
@@ -23,12 +24,16 @@ def works_to_ask_for(session: Session, fingerprint: str, limit: int) -> list[tup
     """Return (work, artist) of a sample of the works that have kept vectors of these encoders.
 
     The first by id: ids derive from hashes, so that these are as good as drawn by lot, and the
-    same for as long as they are registered.
+    same for as long as they are registered. None is by nobody in particular.
     """
     wanted = (
         select(Artwork.id, Artwork.artist_id)
         .join(Embedding, Embedding.artwork_id == Artwork.id)
-        .where(Artwork.status == ArtworkStatus.INDEXED, Embedding.fingerprint == fingerprint)
+        .where(
+            Artwork.status == ArtworkStatus.INDEXED,
+            Artwork.artist_id != NOBODY,
+            Embedding.fingerprint == fingerprint,
+        )
         .order_by(Artwork.id)
         .limit(limit)
     )
@@ -36,9 +41,9 @@ def works_to_ask_for(session: Session, fingerprint: str, limit: int) -> list[tup
 
 
 def hands_and_hashes(session: Session, ids: Collection[UUID]) -> dict[UUID, tuple[UUID, str]]:
-    """Return artist and perceptual hash of those of these works that are to be found."""
+    """Return artist and perceptual hash of those of these works that an artist is ranked by."""
     wanted = select(Artwork.id, Artwork.artist_id, Artwork.phash).where(
-        Artwork.id.in_(ids), Artwork.status == ArtworkStatus.INDEXED
+        Artwork.id.in_(ids), Artwork.status == ArtworkStatus.INDEXED, Artwork.artist_id != NOBODY
     )
     return {work: (artist, phash) for work, artist, phash in session.execute(wanted)}
 

@@ -170,6 +170,20 @@ def corrected_by_hand(session: Session, ids: Collection[UUID]) -> dict[UUID, set
     return columns
 
 
+def placed_by_hand(session: Session, ids: Collection[UUID]) -> set[UUID]:
+    """Return those of these works that a person has given to an artist, or to nobody."""
+    wanted = (
+        select(ChangeWork.artwork_id)
+        .join(Change, Change.id == ChangeWork.change_id)
+        .where(
+            ChangeWork.artwork_id.in_(ids),
+            Change.kind.in_((ChangeKind.MOVE, ChangeKind.SPLIT, ChangeKind.UNDO)),
+            ~Change.origin.startswith(f"{JOB} "),
+        )
+    )
+    return set(session.scalars(wanted))
+
+
 def change_by_id(session: Session, change_id: UUID) -> Change:
     """Return a change with its artist and what has undone it; raises NotFound."""
     change = session.scalar(_with_artist().where(Change.id == change_id))

@@ -23,6 +23,7 @@ from attribution.catalog.models import (
     JobStatus,
     Outcome,
 )
+from attribution.catalog.nobody import is_nobody
 from attribution.catalog.queries.insert import insert_new
 from attribution.catalog.queries.pages import Page, check_limit, cut, moment_key, number_key
 from attribution.errors import NotFound
@@ -58,7 +59,7 @@ class JobSummary:
 
     total: int
     outcomes: Mapping[Outcome, int]  # every outcome, zeros too
-    artists: int  # different names in the source
+    artists: int  # different names in the source that mean somebody
     blank: int  # files whose works show nothing
 
 
@@ -245,13 +246,11 @@ def job_progress(session: Session, job_id: UUID) -> tuple[int, int]:
 def job_summary(session: Session, job_id: UUID) -> JobSummary:
     """Count the files of a job by outcome, and its artists."""
     counted = _outcomes(session, job_id)
-    names = select(func.count(IngestItem.artist.distinct())).where(
-        IngestItem.job_id == job_id, IngestItem.artist != ""
-    )
+    names = session.scalars(select(IngestItem.artist.distinct()).where(IngestItem.job_id == job_id))
     return JobSummary(
         total=sum(counted.values()),
         outcomes={outcome: counted.get(outcome, 0) for outcome in Outcome},
-        artists=session.scalar(names) or 0,
+        artists=sum(not is_nobody(name) for name in names),
         blank=len(blank_items(session, job_id)),
     )
 

@@ -1,10 +1,11 @@
 """Statements about the classifier's statistics, which are counted along with the works.
 
-The rule, kept by whoever changes a work's state or its kept vectors, in the same transaction: the
-statistics of some encoders are the sums over all indexed works with kept vectors of these encoders.
-Sums of integers add up in any order, so Σ x xᵀ lies in several rows (shards): writers at the same
-time take different ones and never wait for each other. A removal folds all of them into one, or a
-work would stay in one shard with a plus and in another with a minus.
+The rule, kept by whoever changes a work's state, its artist or its kept vectors, in the same
+transaction: the statistics of some encoders are the sums over all indexed works with kept vectors
+of these encoders; works by nobody in particular do not count. Sums of integers add up in any order,
+so Σ x xᵀ lies in several rows (shards): writers at the same time take different ones and never wait
+for each other. A removal folds all of them into one, or a work would stay in one shard with a plus
+and in another with a minus.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from attribution.catalog.models import (
     Collection,
     Embedding,
 )
+from attribution.catalog.nobody import NOBODY
 from attribution.catalog.queries.insert import insert_new
 from attribution.classifier import Integers, Statistics
 from attribution.errors import BadInput
@@ -36,6 +38,7 @@ from attribution.types import Matrix
 SHARDS = 8  # writers at the same time
 NUMBER = np.dtype("<i8")
 KEPT = np.dtype("<f4")
+_COUNTED = (Artwork.status == ArtworkStatus.INDEXED, Artwork.artist_id != NOBODY)  # which works
 
 Stamp = tuple[object, ...]
 """Changes with every change of some statistics, and never comes back."""
@@ -55,15 +58,15 @@ def count_vectors(
 ) -> None:
     """Add works to the statistics (`by` 1) or take them away (−1), by their kept vectors.
 
-    Works that are not indexed are left out: call it behind a change of state that adds, before one
-    that removes. Locks the works, so that their state stays as it was found.
+    Works that are not indexed or by nobody are left out: call it behind a change of state or artist
+    that adds, before one that removes. Locks the works, so that their state stays as it was found.
     """
     for encoders, artists, rows in _counted(session, ids, fingerprint):
         change_statistics(session, encoders, Statistics.of(artists, rows), by=by)
 
 
 def move_vectors(session: Session, ids: Several[UUID], artist_id: UUID) -> None:
-    """Count works for another artist: call it before their rows say so.
+    """Count works for another artist: call it before their rows say so. Neither is nobody.
 
     Σ x xᵀ stays as it is, so no shard has to be folded.
     """
@@ -138,7 +141,7 @@ def kept_rows(
     wanted = (
         select(Embedding.artwork_id, Artwork.artist_id, Embedding.vectors)
         .join(Artwork, Artwork.id == Embedding.artwork_id)
-        .where(Embedding.fingerprint == fingerprint, Artwork.status == ArtworkStatus.INDEXED)
+        .where(Embedding.fingerprint == fingerprint, *_COUNTED)
         .order_by(Embedding.artwork_id)
         .limit(limit)
     )
@@ -170,11 +173,11 @@ def forget_statistics(session: Session, fingerprint: str) -> None:
 def _counted(
     session: Session, ids: Several[UUID], fingerprint: str | None
 ) -> Iterator[tuple[str, list[UUID], Matrix]]:
-    """Yield the artists and vectors of those of these works that are indexed, by encoders."""
+    """Yield the artists and vectors of those of these works that count, by encoders."""
     wanted = (
         select(Embedding.fingerprint, Artwork.artist_id, Embedding.vectors)
         .join(Artwork, Artwork.id == Embedding.artwork_id)
-        .where(Artwork.id.in_(ids), Artwork.status == ArtworkStatus.INDEXED)
+        .where(Artwork.id.in_(ids), *_COUNTED)
         .order_by(Artwork.id)
         .with_for_update(of=Artwork)
     )

@@ -6,7 +6,7 @@ put it; everything else stays. Locks are taken in one order by all: works, artis
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -47,7 +47,7 @@ from attribution.catalog.queries.changes import (
     works_to_follow,
 )
 from attribution.catalog.queries.jobs import unfinished_jobs
-from attribution.catalog.queries.statistics import join_statistics, move_vectors
+from attribution.catalog.queries.statistics import count_vectors, join_statistics, move_vectors
 from attribution.errors import Conflict
 
 AT_ONCE = 1_000  # works whose vectors are read at a time
@@ -127,8 +127,11 @@ def merge_artists(session: Session, gone_id: UUID, into_id: UUID, origin: Origin
     session.add(change)
     session.flush()
     _keep_works(session, change, Artwork.artist_id == gone.id)
+    if into.is_nobody:
+        _count(session, change, by=-1)
     _give_rows(session, change, gone, into)
-    join_statistics(session, gone.id, into.id)
+    if not into.is_nobody:
+        join_statistics(session, gone.id, into.id)
     into.works += gone.works
     into.identifiers = into.identifiers | gained
     _join_claims(session, change, gone, into)
@@ -297,10 +300,11 @@ def _keep_works(session: Session, change: Change, which: ColumnElement[bool]) ->
 
 def _transfer(session: Session, change: Change, old: Artist, new: Artist) -> None:
     """Give the works in a change's rows to another artist, with statistics and receipts."""
-    after = None
-    while few := works_to_follow(session, change, after=after, limit=AT_ONCE):
-        move_vectors(session, few, new.id)
-        after = few[-1]
+    if new.is_nobody:
+        _count(session, change, by=-1)
+    elif not old.is_nobody:
+        for few in _pages(session, change):
+            move_vectors(session, few, new.id)
     own = select(ChangeWork.artwork_id).where(ChangeWork.change_id == change.id)
     indexed = select(func.count()).where(
         Artwork.id.in_(own), Artwork.status == ArtworkStatus.INDEXED
@@ -309,8 +313,24 @@ def _transfer(session: Session, change: Change, old: Artist, new: Artist) -> Non
     old.works -= count
     new.works += count
     _give_rows(session, change, old, new)
+    if old.is_nobody:
+        _count(session, change, by=1)
     _give(session, Withdrawal, Withdrawal.artwork_id.in_(own), old, new)
     _settle(session, change, Claim.artwork_id.in_(own) & (Claim.artist_id == new.id))
+
+
+def _count(session: Session, change: Change, *, by: int) -> None:
+    """Count works along that come from nobody, or go there: for it nothing is counted."""
+    for few in _pages(session, change):
+        count_vectors(session, few, by=by)
+
+
+def _pages(session: Session, change: Change) -> Iterator[list[UUID]]:
+    """Yield the works of a change, some at a time."""
+    after = None
+    while few := works_to_follow(session, change, after=after, limit=AT_ONCE):
+        yield few
+        after = few[-1]
 
 
 def _give_rows(session: Session, change: Change, old: Artist, new: Artist) -> None:
@@ -345,13 +365,16 @@ def _pass_on(session: Session, change: Change, gone: Artist, into: Artist) -> No
 
 
 def _join_claims(session: Session, change: Change, gone: Artist, into: Artist) -> None:
-    """Drop what an artist would claim from itself, or twice; the rest is the second one's."""
+    """Drop what an artist would claim from itself, or twice; the rest is the second one's.
+
+    Nobody claims nothing.
+    """
     own = select(Artwork.id).where(Artwork.artist_id == into.id)
     twice = select(Claim.artwork_id).where(Claim.artist_id == into.id)
     theirs = Claim.artist_id == gone.id
     from_itself = Claim.artwork_id.in_(own) & Claim.artist_id.in_([gone.id, into.id])
     _settle(session, change, from_itself)
-    _settle(session, change, theirs & Claim.artwork_id.in_(twice))
+    _settle(session, change, theirs if into.is_nobody else theirs & Claim.artwork_id.in_(twice))
     _keep_claims(session, change, theirs, passed_on=True)
     passed = update(Claim).where(theirs).values(artist_id=into.id)
     session.execute(passed, execution_options=IN_SQL)
