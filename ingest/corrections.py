@@ -31,9 +31,7 @@ class Corrections:
     asked: Mapping[UUID, dict[str, Any]] = field(default_factory=dict)
 
 
-def corrections(
-    session: Session, job: IngestJob, few: Sequence[Prepared], artists: Mapping[str, UUID]
-) -> Corrections:
+def corrections(session: Session, job: IngestJob, few: Sequence[Prepared]) -> Corrections:
     """Return what is said of known works by their own artist; the first file of a job counts.
 
     A refused file is heard where it takes consent back.
@@ -41,7 +39,7 @@ def corrections(
     rows: dict[UUID, Artwork] = {}
     said: dict[UUID, dict[str, Any]] = {}
     for done in few:
-        if done.known and done.known.artist_id == artists.get(done.artist):
+        if done.known and done.is_own:
             item = done.work.item
             new = item.denials if done.refused else item.corrections
             rows[done.known.id] = done.known

@@ -10,7 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session, aliased, selectinload
 
 from attribution.catalog.models import Alias, Artist, Change
-from attribution.catalog.names import fold, slugify, tidy
+from attribution.catalog.names import fold, slugify, tidy, turned
 from attribution.catalog.queries.insert import insert_new
 from attribution.catalog.queries.pages import Page, check_limit, cut, text_key
 from attribution.errors import Conflict, NotFound
@@ -26,8 +26,9 @@ def get_or_create_artist(session: Session, name: str) -> Artist:
 def get_or_create_artists(session: Session, names: Iterable[str]) -> dict[str, Artist]:
     """Find or create the artists of many names; the keys are the names as given.
 
-    Only the exact name or a confirmed alias is the same artist; other spellings become artists of
-    their own and appear in `proposed_aliases`. Raises BadInput for a name that is none.
+    Only the exact name or an alias is the same artist; other spellings become artists of their own
+    and appear in `proposed_aliases`, unless `join_spellings` has made aliases of them. Raises
+    BadInput for a name that is none.
     """
     tidied = {name: tidy(name) for name in names}
     found = _artists_named(session, set(tidied.values()))
@@ -38,7 +39,15 @@ def get_or_create_artists(session: Session, names: Iterable[str]) -> dict[str, A
         insert_new(
             session,
             Artist,
-            [{"name": name, "slug": slugs[name], "folded": fold(name)} for name in missing],
+            [
+                {
+                    "name": name,
+                    "slug": slugs[name],
+                    "folded": fold(name),
+                    "turned": turned(name),
+                }
+                for name in missing
+            ],
         )
         found |= _artists_named(session, missing)
     return {name: found[exact] for name, exact in tidied.items()}
@@ -52,7 +61,7 @@ def add_alias(session: Session, artist_id: UUID, name: str) -> bool:
     exact = tidy(name)
     if check_name(session, artist_id, exact):
         return False
-    session.add(Alias(name=exact, artist_id=artist_id))
+    session.add(Alias(name=exact, folded=fold(exact), artist_id=artist_id))
     session.flush()
     return True
 
