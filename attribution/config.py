@@ -51,6 +51,7 @@ class Settings(BaseSettings):
     )  # the folder of the gradient-trained classifier; one that all processes reach
     batch_size: Annotated[int, Field(ge=1, le=1024)] = 32  # images per call of an encoder
 
+    names: Literal["ask", "join", "new"] = "join"  # spellings of equal fold that no artist has
     opted_out: Literal["protect", "refuse"] = "protect"  # files that say no to AI training
     trust_anchors: Path | None = None  # PEM: who may vouch for signers of Content Credentials
     sign_cert: Path | None = None  # PEM chain, the signer's certificate first; empty: unsigned

@@ -11,14 +11,17 @@ from concurrent.futures import ThreadPoolExecutor
 from uuid import UUID
 
 from attribution.catalog import queries
-from attribution.catalog.models import artwork_id
+from attribution.catalog.models import NameRule, artwork_id
 from attribution.services import Services, Stores
+from ingest.joining import Spellings
 from ingest.lease import Lease
 from ingest.listing import source_item
 from ingest.reading import DEADLY, DECODERS, Prepared, Work, hash_of, prepare
 
 
-def prepared(services: Services, lease: Lease, *, reinstate: bool) -> Iterator[list[Prepared]]:
+def prepared(
+    services: Services, lease: Lease, rule: NameRule, *, reinstate: bool
+) -> Iterator[list[Prepared]]:
     """Yield the pending files of a batch, a few at a time, preparing the next few ahead.
 
     Files that were in hand when a process died come one by one, and nothing is prepared ahead:
@@ -33,14 +36,14 @@ def prepared(services: Services, lease: Lease, *, reinstate: bool) -> Iterator[l
             works = _pending(services, job_id, first=first, stop=batch.begun, limit=1)
             for work in works:
                 lease.hold(begun=batch.begun, alone=work.position)
-            return prepare(services, decoders, works, reinstate=reinstate)
+            return prepare(services, decoders, works, Spellings(rule), reinstate=reinstate)
 
         def several(first: int) -> list[Prepared]:
             size = services.settings.batch_size
             works = _pending(services, job_id, first=first, stop=batch.stop, limit=size)
             if works:
                 lease.hold(begun=works[-1].position + 1)
-            return prepare(services, decoders, works, reinstate=reinstate)
+            return prepare(services, decoders, works, Spellings(rule), reinstate=reinstate)
 
         if batch.alone is not None:
             _refuse_unread(services, job_id, batch.alone)

@@ -28,6 +28,7 @@ from attribution.catalog.queries import ItemOutcome, NewItem
 from attribution.errors import BackendUnavailable, BadImage, LawfulError, NotFound
 from attribution.images import read_file
 from attribution.services import Stores
+from ingest.options import BY_RULE, Options
 from ingest.patience import Patience
 from ingest.sources import Source, SourceItem
 
@@ -52,8 +53,7 @@ def plan(
     items: Source,
     *,
     staged: bool,
-    reinstate: bool = False,
-    allow_freer: bool = False,
+    options: Options = BY_RULE,
 ) -> UUID:
     """List a source as a job with a row a file, ready to be run; returns the job's id.
 
@@ -61,9 +61,7 @@ def plan(
     unreadable midway fails the job as a whole, and its error is raised.
     """
     with stores.sessions.begin() as session:
-        job_id = queries.create_job(
-            session, source=source, reinstate=reinstate, allow_freer=allow_freer
-        ).id
+        job_id = queries.create_job(session, source=source, **options.of_job(stores.settings)).id
     patiently = Patience()
     try:
         files = 0

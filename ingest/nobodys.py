@@ -41,7 +41,7 @@ def give_nobodys(
     """
     wanted: dict[UUID, UUID] = {}
     for done, row in brought:
-        artist = artists[done.artist]
+        artist = artists[done.work.item.artist]
         if row.artist.is_nobody and not artist.is_nobody and artist.withdrawn_at is None:
             wanted.setdefault(row.id, artist.id)
     by_hand = queries.placed_by_hand(session, wanted.keys())

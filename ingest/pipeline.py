@@ -43,6 +43,7 @@ from attribution.types import Matrix, Vector
 from attribution.withdrawal import withdraw
 from ingest.corrections import ASKED, FREER, corrections, shown
 from ingest.in_hand import prepared
+from ingest.joining import has_joined, resembles
 from ingest.lease import leased
 from ingest.nobodys import GIVEN, give_nobodys
 from ingest.reading import BLANK, SETTLED, Prepared, bytes_of, unprocessable
@@ -63,7 +64,7 @@ def run_batch(services: Services, key: BatchKey, *, stopping: Callable[[], bool]
         started, files = time.monotonic(), 0
         with services.sessions() as session:
             job = queries.job_by_id(session, key[0])
-        for few in prepared(services, lease, reinstate=job.reinstate):
+        for few in prepared(services, lease, job.names, reinstate=job.reinstate):
             _process(services, job, few)
             lease.note_progress()
             files += len(few)
@@ -154,19 +155,24 @@ def _write(
     """
     usable = [done for done in few if done.refused is None]
     parts = _encode_parts(services, usable)
+    names = list(dict.fromkeys(done.work.item.artist for done in usable))
     with services.sessions.begin() as session:
-        artists = queries.get_or_create_artists(session, {done.artist for done in usable})
+        joined = queries.join_spellings(session, names, job.names, Origin.of_job(job.id))
+        artists = queries.get_or_create_artists(session, names)
         fresh = {
-            done.image.facts.sha256: _new_artwork(done, done.image, artists[done.artist])
+            done.image.facts.sha256: _new_artwork(done, done.image, artists[done.work.item.artist])
             for done in reversed(usable)
             if done.image
         }
         rows = queries.add_artworks(session, list(fresh.values()))
         if job.reinstate:
             rows |= queries.reinstate(session, list(fresh.values()))
+        queries.add_name_remarks(session, job.id, [has_joined(*one) for one in joined])
     for done in usable:
         if done.image:
             _keep_files(services, done, rows[done.image.facts.sha256])
+    with services.sessions() as session:
+        likely = [(artists[name], one) for name, one in queries.likely_aliases(session, names)]
     points = {rows[sha256].id: named for sha256, named in vectors.items()}
     services.index.upsert([point_of(rows[sha256], vectors[sha256]) for sha256 in vectors])
     services.index.parts.upsert(parts)
@@ -189,8 +195,8 @@ def _write(
             session, {part: kept for done in usable for part, kept in done.sketches.items()}
         )
         given = give_nobodys(session, job.id, [(one, _row(one, rows)) for one in usable], artists)
-        names = {row.id: name for name, row in artists.items()}
-        owners = {work: names[artist] for work, artist in given.artists.items()}
+        hers = {row.id: row.name for row in artists.values()}
+        owners = {work: hers[artist] for work, artist in given.artists.items()}
         said = corrections(session, job, few, rows, owners)
         changes = queries.correct_works(session, said.followed, Origin.of_job(job.id))
         corrected = {change.artwork_id for change in changes if change.artwork_id}
@@ -210,6 +216,7 @@ def _write(
         queries.add_denied_files(session, job.id, _denied(few))
         queries.record_claims(session, claims)
         queries.record_outcomes(session, job.id, outcomes)
+        queries.add_name_remarks(session, job.id, [resembles(*pair) for pair in likely])
     follow(services, services.index, [rows[sha256] for sha256 in vectors])
     services.index.parts.delete(parts.keys() - described.keys())
     for sha256 in gone:
@@ -304,7 +311,7 @@ def _outcomes(  # noqa: PLR0913  everything that decides on an outcome
             continue
         row = _row(done, rows)
         owner = given.get(row.id, row.artist_id)
-        artist, why = artists[done.artist], BLANK if done.is_blank else None
+        artist, why = artists[done.work.item.artist], BLANK if done.is_blank else None
         if row.sha256 in gone:
             outcomes.append(ItemOutcome(position, Outcome.REFUSED, "it was withdrawn meanwhile"))
         elif owner != artist.id:

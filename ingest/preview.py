@@ -13,6 +13,7 @@ from attribution.catalog.models import Outcome
 from attribution.catalog.nobody import NOBODYS_NAME, is_nobody
 from attribution.services import Stores
 from ingest.corrections import ASKED, FREER, divided, shown
+from ingest.joining import Spellings
 from ingest.nobodys import GIVEN
 from ingest.options import BY_RULE, Options
 from ingest.reading import BLANK, DECODERS, Prepared, Work, prepare
@@ -29,14 +30,19 @@ def preview(stores: Stores, items: Source, options: Options = BY_RULE) -> Summar
     """
     outcomes: list[FileOutcome] = []
     seen: dict[str, str] = {}
+    used: dict[str, None] = {}  # names of works that could come in, in order
+    spellings = Spellings(options.name_rule(stores.settings))
     with ThreadPoolExecutor(DECODERS) as decoders:
         while chunk := list(islice(items, stores.settings.batch_size)):
             works = [Work(position, item) for position, item in enumerate(chunk)]
-            ready = prepare(stores, decoders, works, reinstate=options.reinstate)
+            ready = prepare(stores, decoders, works, spellings, reinstate=options.reinstate)
             hands = _by_hand(stores, ready)
             outcomes += [_preview_one(done, seen, hands, options) for done in ready]
+            used |= {done.work.item.artist: None for done in ready if done.refused is None}
     artists = {one.artist for one in outcomes if not is_nobody(one.artist)}
-    return Summary(job=None, artists=len(artists), items=outcomes, remarks=items.remarks)
+    with stores.sessions() as session:
+        remarks = [*items.remarks, *spellings.remarks(session, used)]
+    return Summary(job=None, artists=len(artists), items=outcomes, remarks=remarks)
 
 
 @dataclass(frozen=True)
@@ -60,9 +66,7 @@ def _preview_one(
 ) -> FileOutcome:
     """Say what would become of a file; `seen` holds the artist of every work so far."""
     path, item = str(done.work.item.path), done.work.item
-    is_own = done.known is not None and (
-        done.known.artist.is_nobody or done.known.artist.name == done.artist
-    )
+    is_own = done.is_own or (done.known is not None and done.known.artist.is_nobody)
     if done.refused is not None:
         withdraws = is_own and "index" not in item.consent
         reason = WITHDRAWS if withdraws else done.refused

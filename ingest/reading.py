@@ -11,12 +11,14 @@ from uuid import UUID
 from attribution.catalog import queries
 from attribution.catalog.models import Artwork, ArtworkStatus, artwork_id
 from attribution.catalog.queries import KeptSketch
+from attribution.catalog.spellings import Whose
 from attribution.copies.description import describe
 from attribution.errors import BackendUnavailable, BadImage, NotFound
 from attribution.images import CheckedImage, Limits, file_sha256, read_file, read_image
 from attribution.outages import disk_outages
 from attribution.services import Stores
 from attribution.types import Part
+from ingest.joining import Spellings
 from ingest.sources import SourceItem
 
 log = logging.getLogger(__name__)
@@ -46,7 +48,7 @@ class Prepared:
     """One file, read and checked: an image to encode, a work that is known, or a refusal."""
 
     work: Work
-    artist: str  # by the name that the catalogue has, where the source gives an alias
+    artist: str  # by the name that the catalogue has, or will have, of its spelling
     image: CheckedImage | None = None
     known: Artwork | None = None
     # For the copy lane: of a new work, and of a known one of which nothing is kept.
@@ -54,6 +56,11 @@ class Prepared:
     parts: CheckedImage | None = None  # whose parts are to be encoded, where it has any
     refused: str | None = None
     sha256: str | None = None
+
+    @property
+    def is_own(self) -> bool:
+        """Whether it is a known work that comes under its own artist."""
+        return self.known is not None and self.known.artist.name == self.artist
 
     @property
     def is_blank(self) -> bool:
@@ -64,15 +71,18 @@ class Prepared:
 
 
 def prepare(
-    stores: Stores, decoders: ThreadPoolExecutor, works: Sequence[Work], *, reinstate: bool
+    stores: Stores,
+    decoders: ThreadPoolExecutor,
+    works: Sequence[Work],
+    spellings: Spellings,
+    *,
+    reinstate: bool,
 ) -> list[Prepared]:
     """Read files; decode those whose bytes are not in the index yet."""
     hashes = list(decoders.map(lambda work: hash_of(work, stores.limits), works))
     with stores.sessions() as session:
         rows = queries.artworks_by_sha256(session, [one for one in hashes if one])
-        names = {work.item.artist for work in works}
-        closed = queries.closed_artists(session, names)
-        kept = queries.kept_names(session, names)
+        found = spellings.of(session, [work.item.artist for work in works])
         bare = queries.without_sketch(session, [row.id for row in rows])
         deadly = queries.deadly_files(session, [one for one in hashes if one])
         jobs = {work.job_id for work in works if work.job_id}
@@ -81,9 +91,10 @@ def prepare(
     known = {row.sha256: row for row in rows}
 
     def read(work: Work, sha256: str | None) -> Prepared:
-        row, artist = known.get(sha256 or ""), kept.get(work.item.artist, work.item.artist)
+        row, theirs = known.get(sha256 or ""), found[work.item.artist]
+        artist = theirs.of_work(row.artist.name) if row is not None else theirs.artist
         is_known = row is not None and row.status in SETTLED
-        refused = _refusal(work.item, row, closed=None if reinstate else closed)
+        refused = _refusal(work.item, row, theirs, reinstate=reinstate)
         if refused is not None or (row is not None and is_known and row.id not in bare):
             return Prepared(work, artist, known=row if is_known else None, refused=refused)
         try:
@@ -127,17 +138,19 @@ def _read(stores: Stores, work: Work, *, is_deadly: bool) -> CheckedImage:
         return read_image(bytes_of(stores, work), stores.limits)
 
 
-def _refusal(item: SourceItem, row: Artwork | None, *, closed: set[str] | None) -> str | None:
-    """Return why a file may not come in, whatever is in it; `closed` None takes everybody back."""
+def _refusal(
+    item: SourceItem, row: Artwork | None, theirs: Whose, *, reinstate: bool
+) -> str | None:
+    """Return why a file may not come in, whatever is in it."""
     if item.refused is not None:
         return item.refused
     if "index" not in item.consent:
         return "its consent forbids the index"
-    if closed is not None and row is not None and row.status is ArtworkStatus.WITHDRAWN:
+    if not reinstate and row is not None and row.status is ArtworkStatus.WITHDRAWN:
         return f"it was withdrawn ({row.reason}); {REINSTATE}"
-    if closed is not None and item.artist in closed:
+    if not reinstate and theirs.is_closed:
         return f"its artist has withdrawn; {REINSTATE}"
-    return None
+    return theirs.refused
 
 
 def _policy(stores: Stores, image: CheckedImage) -> str | None:

@@ -83,7 +83,7 @@ def accept(
         job_id = queries.create_job(
             session,
             source=f"upload:{shown}",
-            **asdict(options),
+            **options.of_job(stores.settings),
             upload={"name": shown, "said": asdict(said), "reading": asdict(reading)},
         ).id
     try:
@@ -144,6 +144,14 @@ def preview_archive(stores: Stores, archive: Path, reading: Reading, options: Op
     shown = [replace(one, path=one.path.removeprefix(f"{files}/")) for one in summary.items]
     shown += [FileOutcome(one.name, Outcome.REFUSED, one.reason) for one in left_out]
     return replace(summary, items=shown)
+
+
+def names_in_archive(stores: Stores, archive: Path, reading: Reading) -> list[str]:
+    """Return the artists of an archive as it spells them, each once, in order."""
+    _check_reading(is_packed=True, reading=reading)
+    with TemporaryDirectory() as temporary:
+        items, _ = _unpacked(stores, archive, Path(temporary), reading)
+        return list(dict.fromkeys(item.artist for item in items if item.refused is None))
 
 
 def forget_given_up(stores: Stores) -> None:

@@ -11,9 +11,11 @@ import numpy as np
 from PIL import Image
 
 from attribution.catalog import queries
+from attribution.catalog.models import NameRule
 from attribution.services import Services, Stores
 from ingest.jobs import job_queue
 from ingest.listing import plan
+from ingest.options import Options
 from ingest.sources import read_source
 from ingest.summary import Summary, summarise
 
@@ -41,17 +43,12 @@ def ingest(
     *,
     reinstate: bool = False,
     allow_freer: bool = False,
+    names: NameRule | None = None,
 ) -> Summary:
     """Run one job to its end."""
     items = read_source(source, artist=artist)
-    job_id = plan(
-        services,
-        str(source),
-        items,
-        staged=False,
-        reinstate=reinstate,
-        allow_freer=allow_freer,
-    )
+    options = Options(reinstate=reinstate, allow_freer=allow_freer, names=names)
+    job_id = plan(services, str(source), items, staged=False, options=options)
     return finish(services, job_id)
 
 

@@ -23,10 +23,12 @@ from api.cli.common import (
     settings_from_environment,
     status_console,
 )
+from api.cli.whose import Names, ask_whose, may_ask
 from attribution.errors import BackendUnavailable, BadInput, LawfulError
 
 if TYPE_CHECKING:
     from attribution.config import Settings
+    from attribution.services import Stores
     from ingest.jobs import JobQueue
     from ingest.options import Options, Reading
     from ingest.sources import Source
@@ -52,6 +54,7 @@ def ingest(
         Literal["artist", "wrapped"] | None,
         typer.Option(help="The outermost folders are the artists, or hold them."),
     ] = None,
+    names: Names = None,
     *,
     dry_run: Annotated[bool, typer.Option(help="Read and check, write nothing.")] = False,
     reinstate: Annotated[bool, typer.Option(help="Take withdrawn works in again.")] = False,
@@ -83,13 +86,15 @@ def ingest(
 
     Example: [bold]lawful ingest ~/portfolios[/]
     """
+    from attribution.catalog.models import NameRule
     from ingest.options import Options, Reading
     from ingest.sources import Level
 
     settings = settings_from_environment()
     started = time.monotonic()
     reading = Reading(artist, Level(layout) if layout else None, names_encoding)
-    options = Options(reinstate=reinstate, allow_freer=allow_freer)
+    rule = NameRule(names or settings.names)
+    options = Options(reinstate=reinstate, allow_freer=allow_freer, names=rule)
     does = _preview if dry_run else _ingest
     summary = does(settings, source, reading, options)
     seconds = time.monotonic() - started
@@ -122,11 +127,24 @@ def _ingest(settings: Settings, source: Path, reading: Reading, options: Options
 
     is_archive = is_archive_file(source)
     items = None if is_archive else _read(source, reading)
+    if may_ask(options):
+        ask_whose(settings, lambda stores: _names(stores, source, reading))
     end_on_sigterm()
     with open_queue(settings) as queue:
         if items is not None:
             return run(queue, source, items, options)
         return _run_job(queue, accept_archive(queue.stores, source, reading, options))
+
+
+def _names(stores: Stores, source: Path, reading: Reading) -> list[str]:
+    """Return the artists of a source as it spells them, in order."""
+    from ingest.archives import is_archive_file
+    from ingest.uploads import names_in_archive
+
+    if is_archive_file(source):
+        return names_in_archive(stores, source, reading)
+    items = _read(source, reading)
+    return list(dict.fromkeys(item.artist for item in items if item.refused is None))
 
 
 def _read(source: Path, reading: Reading) -> Source:
@@ -146,6 +164,7 @@ def add(
         int | None, typer.Option(min=-10_000, max=10_000, help="When it was made.")
     ] = None,
     licence: Annotated[str | None, typer.Option(help="Such as CC-BY-4.0.")] = None,
+    names: Names = None,
     *,
     reinstate: Annotated[bool, typer.Option(help="Take it in again if withdrawn.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One object.")] = False,
@@ -154,6 +173,7 @@ def add(
 
     Example: [bold]lawful add boat.png --artist "Ann Example" --title "Red boat"[/]
     """
+    from attribution.catalog.models import NameRule
     from attribution.catalog.names import tidy, visible
     from ingest.jobs import open_queue
     from ingest.options import Options
@@ -177,10 +197,14 @@ def add(
             if given
         ),
     )
+    settings = settings_from_environment()
+    options = Options(reinstate=reinstate, names=NameRule(names or settings.names))
+    if may_ask(options):
+        ask_whose(settings, lambda _: [item.artist])
     end_on_sigterm()
     started = time.monotonic()
-    with open_queue(settings_from_environment()) as queue:
-        summary = run(queue, image, Source([item]), Options(reinstate=reinstate))
+    with open_queue(settings) as queue:
+        summary = run(queue, image, Source([item]), options)
     if as_json:
         print_json(summary.as_json(seconds=time.monotonic() - started))
     else:
@@ -194,14 +218,7 @@ def run(queue: JobQueue, source: Path, items: Source, options: Options) -> Summa
     from ingest.listing import plan
 
     stores = queue.stores
-    job_id = plan(
-        stores,
-        str(source.resolve()),
-        items,
-        staged=queue.staged,
-        reinstate=options.reinstate,
-        allow_freer=options.allow_freer,
-    )
+    job_id = plan(stores, str(source.resolve()), items, staged=queue.staged, options=options)
     return _run_job(queue, job_id)
 
 

@@ -11,7 +11,7 @@ from pydantic import BaseModel, BeforeValidator, Field
 from api.dependencies import Cursor, JobsDep, PageSize, ServicesDep
 from api.schemas import ItemOut, JobDetail, JobOut, PageOut
 from attribution.catalog import queries
-from attribution.catalog.models import PURPOSES, JobStatus, Outcome
+from attribution.catalog.models import PURPOSES, JobStatus, NameRule, Outcome
 from attribution.services import Services
 from ingest.options import Options, Reading
 from ingest.sources import Level, SourceItem
@@ -56,6 +56,11 @@ class Upload(BaseModel):
     allow_freer: YesNo = Field(
         default=False, description="Of known works, consents and licences may widen."
     )
+    names: NameRule | None = Field(
+        None,
+        description="What a spelling becomes that differs from an artist's name in case, accents "
+        "or word order only; by default LAWFUL_NAMES.",
+    )
     names_encoding: str | None = Field(
         None, max_length=40, description="Of names in an archive that are not UTF-8, such as cp932."
     )
@@ -65,7 +70,7 @@ class Upload(BaseModel):
 
     def options(self) -> Options:
         """Return what the job may do beyond the rule."""
-        return Options(reinstate=self.reinstate, allow_freer=self.allow_freer)
+        return Options(self.reinstate, self.allow_freer, self.names)
 
     def reading(self) -> Reading:
         """Return how an archive is to be read."""

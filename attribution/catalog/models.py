@@ -71,6 +71,17 @@ class Outcome(StrEnum):
     REFUSED = "refused"
 
 
+class NameRule(StrEnum):
+    """Whose works are that come under a spelling which no artist has, and a name that folds alike.
+
+    Likeness never decides: only `names.fold` and `names.tells_apart` do.
+    """
+
+    ASK = "ask"  # a person says so; without one they are refused
+    JOIN = "join"  # that artist's, and the spelling becomes an alias
+    NEW = "new"  # every spelling is an artist of its own
+
+
 class ChangeKind(StrEnum):
     """What was corrected."""
 
@@ -120,6 +131,7 @@ class Artist(Base):
     slug: Mapped[str] = mapped_column(SLUG, unique=True)
     name: Mapped[str] = mapped_column(unique=True)
     folded: Mapped[str] = mapped_column(index=True)  # names.fold(name)
+    turned: Mapped[str] = mapped_column(index=True)  # names.turned(name): neighbours by the end
     identifiers: Mapped[dict[str, str]] = mapped_column(default=dict)  # "wikidata" -> "Q5582"
     # Indexed works, counted along in the transactions that change them: a lookup among millions
     # cannot count them anew.
@@ -136,11 +148,12 @@ class Artist(Base):
 
 
 class Alias(Base):
-    """Another name of an artist, confirmed by a person."""
+    """Another name of an artist, confirmed by a person or of equal fold: a change says which."""
 
     __tablename__ = "aliases"
 
     name: Mapped[str] = mapped_column(primary_key=True)
+    folded: Mapped[str] = mapped_column(index=True)  # names.fold(name)
     artist_id: Mapped[UUID] = mapped_column(ForeignKey("artists.id"), index=True)
 
 
@@ -309,6 +322,7 @@ class IngestJob(Base):
     upload: Mapped[dict[str, Any]] = mapped_column(default=dict)  # what was sent, still unlisted
     reinstate: Mapped[bool] = mapped_column(default=False)  # withdrawn works come back
     allow_freer: Mapped[bool] = mapped_column(default=False)  # consents and licences may widen
+    names: Mapped[NameRule] = mapped_column(default=NameRule.JOIN)
     remarks: Mapped[list[str]] = mapped_column(default=list)  # on the source as a whole, for people
     status: Mapped[JobStatus] = mapped_column(default=JobStatus.LISTING)
     error: Mapped[str | None]
@@ -316,7 +330,11 @@ class IngestJob(Base):
     started_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
 
-    __table_args__ = (_one_of("status", JobStatus), Index(None, "created_at", "id"))
+    __table_args__ = (
+        _one_of("status", JobStatus),
+        _one_of("names", NameRule),
+        Index(None, "created_at", "id"),
+    )
 
 
 class IngestBatch(Base):

@@ -134,6 +134,14 @@ def fold(name: str) -> str:
     return " ".join(sorted(words)) or seen or name
 
 
+def turned(name: str) -> str:
+    """Return the fold of a name with its words from the last to the first.
+
+    Sorted by both, a name has those as neighbours that share its first or its last words.
+    """
+    return " ".join(reversed(fold(name).split()))
+
+
 def tells_apart(one: str, other: str) -> bool:
     """Tell whether two names that fold alike belong to different people: by their addresses."""
     addresses = [_addresses(name) for name in (one, other)]

@@ -10,7 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session, aliased, selectinload
 
 from attribution.catalog.models import Alias, Artist, Change
-from attribution.catalog.names import fold, slugify, tidy
+from attribution.catalog.names import fold, slugify, tidy, turned
 from attribution.catalog.nobody import NOBODY, NOBODYS_NAME, is_nobody
 from attribution.catalog.queries.insert import insert_new
 from attribution.catalog.queries.pages import Page, check_limit, cut, text_key
@@ -28,8 +28,9 @@ def get_or_create_artist(session: Session, name: str) -> Artist:
 def get_or_create_artists(session: Session, names: Iterable[str]) -> dict[str, Artist]:
     """Find or create the artists of many names; the keys are the names as given.
 
-    Only the exact name or a confirmed alias is the same artist; other spellings become artists of
-    their own and appear in `proposed_aliases`. Every name that means nobody is the same row. Raises
+    Only the exact name or an alias is the same artist; other spellings become artists of their own
+    and appear in `proposed_aliases`, unless `join_spellings` has made aliases of them. Every name
+    that means nobody is the same row. Raises
     BadInput for a name that is none.
     """
     tidied = {name: tidy(name) for name in names}
@@ -41,7 +42,15 @@ def get_or_create_artists(session: Session, names: Iterable[str]) -> dict[str, A
         insert_new(
             session,
             Artist,
-            [{"name": name, "slug": slugs[name], "folded": fold(name)} for name in missing],
+            [
+                {
+                    "name": name,
+                    "slug": slugs[name],
+                    "folded": fold(name),
+                    "turned": turned(name),
+                }
+                for name in missing
+            ],
         )
         found |= _artists_named(session, missing)
     return {name: found[exact] for name, exact in tidied.items()}
@@ -55,7 +64,7 @@ def add_alias(session: Session, artist_id: UUID, name: str) -> bool:
     exact = tidy(name)
     if check_name(session, artist_id, exact):
         return False
-    session.add(Alias(name=exact, artist_id=artist_id))
+    session.add(Alias(name=exact, folded=fold(exact), artist_id=artist_id))
     session.flush()
     return True
 
@@ -159,7 +168,12 @@ def get_or_create_nobody(session: Session) -> Artist:
     """Return the row that stands for nobody; it is made when it is needed first."""
     while (row := session.get(Artist, NOBODY)) is None:  # or another process took the slug
         slug = _free_slugs(session, [NOBODYS_NAME])[NOBODYS_NAME]
-        named = {"name": NOBODYS_NAME, "slug": slug, "folded": fold(NOBODYS_NAME)}
+        named = {
+            "name": NOBODYS_NAME,
+            "slug": slug,
+            "folded": fold(NOBODYS_NAME),
+            "turned": turned(NOBODYS_NAME),
+        }
         insert_new(session, Artist, [named | {"id": NOBODY}])
     return row
 

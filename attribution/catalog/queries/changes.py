@@ -30,7 +30,7 @@ from attribution.catalog.models import (
     IngestItem,
     Outcome,
 )
-from attribution.catalog.names import fold
+from attribution.catalog.names import fold, turned
 from attribution.catalog.queries.pages import Page, check_limit, cut, id_key, moment_key
 from attribution.errors import Conflict, NotFound
 
@@ -108,16 +108,16 @@ def rename_artist(
     before = {"name": artist.name} | ({"alias": name} if was_alias else {})
     after = {"name": name} | ({"alias": artist.name} if keeps_old else {})
     if keeps_old:
-        session.add(Alias(name=artist.name, artist_id=artist.id))
+        session.add(Alias(name=artist.name, folded=artist.folded, artist_id=artist.id))
     change = new_change(ChangeKind.RENAME, artist.id, origin, before, after)
     session.add(change)
-    artist.name, artist.folded = name, fold(name)
+    artist.name, artist.folded, artist.turned = name, fold(name), turned(name)
     session.flush()
     return change
 
 
 def record_alias(session: Session, artist_id: UUID, name: str, origin: Origin) -> Change:
-    """Record that a person has confirmed an alias; the index holds none."""
+    """Record that an alias was confirmed, or joined by its fold; the index holds none."""
     change = new_change(ChangeKind.ALIAS, artist_id, origin, {}, {"alias": name})
     change.completed_at = now()
     session.add(change)

@@ -14,6 +14,8 @@ from sqlalchemy.orm import Session
 
 from attribution.catalog.columns import now
 from attribution.catalog.models import (
+    Alias,
+    Artist,
     Artwork,
     ArtworkStatus,
     DeadlyFile,
@@ -21,6 +23,7 @@ from attribution.catalog.models import (
     IngestItem,
     IngestJob,
     JobStatus,
+    NameRule,
     Outcome,
 )
 from attribution.catalog.nobody import is_nobody
@@ -30,6 +33,8 @@ from attribution.errors import NotFound
 
 UNFINISHED = (JobStatus.LISTING, JobStatus.QUEUED, JobStatus.RUNNING)
 DEADLY_FOR = timedelta(days=1)  # then a file that ended its process is tried again
+MOST_REMARKS = 200  # of a job, before those on names end
+MORE_NAMES = "more names joined or resemble others: see `lawful changes` and `lawful artists`"
 STREAMED = 1_000  # rows in memory while all items of a job are read
 
 
@@ -59,7 +64,7 @@ class JobSummary:
 
     total: int
     outcomes: Mapping[Outcome, int]  # every outcome, zeros too
-    artists: int  # different names in the source that mean somebody
+    artists: int  # different ones in the source, by the catalogue's names, who are somebody
     blank: int  # files whose works show nothing
 
 
@@ -69,11 +74,16 @@ def create_job(
     source: str,
     reinstate: bool = False,
     allow_freer: bool = False,
+    names: NameRule = NameRule.JOIN,
     upload: Mapping[str, Any] | None = None,
 ) -> IngestJob:
     """Open a job without files; it is listed next."""
     job = IngestJob(
-        source=source, reinstate=reinstate, allow_freer=allow_freer, upload=dict(upload or {})
+        source=source,
+        reinstate=reinstate,
+        allow_freer=allow_freer,
+        names=names,
+        upload=dict(upload or {}),
     )
     session.add(job)
     session.flush()
@@ -84,6 +94,21 @@ def add_remarks(session: Session, job_id: UUID, remarks: Sequence[str]) -> None:
     """Append remarks on the source of a job as a whole, each a sentence for people."""
     job = session.get_one(IngestJob, job_id, with_for_update=True, populate_existing=True)
     job.remarks = [*job.remarks, *remarks]
+
+
+def add_name_remarks(session: Session, job_id: UUID, remarks: Sequence[str]) -> None:
+    """Append remarks on names, each once, as long as a person may read them all.
+
+    Call it last in a transaction: it waits for other batches of the job.
+    """
+    if not remarks:
+        return
+    job = session.get_one(IngestJob, job_id, with_for_update=True, populate_existing=True)
+    new = [one for one in dict.fromkeys(remarks) if one not in job.remarks]
+    if MORE_NAMES in job.remarks or not new:
+        return
+    room = max(0, MOST_REMARKS - len(job.remarks))
+    job.remarks = [*job.remarks, *new[:room], *([MORE_NAMES] if len(new) > room else [])]
 
 
 def add_items(session: Session, job_id: UUID, items: Sequence[NewItem], *, start: int) -> None:
@@ -246,7 +271,14 @@ def job_progress(session: Session, job_id: UUID) -> tuple[int, int]:
 def job_summary(session: Session, job_id: UUID) -> JobSummary:
     """Count the files of a job by outcome, and its artists."""
     counted = _outcomes(session, job_id)
-    names = session.scalars(select(IngestItem.artist.distinct()).where(IngestItem.job_id == job_id))
+    by_name = func.coalesce(Artist.name, IngestItem.artist)  # an alias is no artist of its own
+    names = session.scalars(
+        select(by_name.distinct())
+        .select_from(IngestItem)
+        .outerjoin(Alias, Alias.name == IngestItem.artist)
+        .outerjoin(Artist, Artist.id == Alias.artist_id)
+        .where(IngestItem.job_id == job_id)
+    )
     return JobSummary(
         total=sum(counted.values()),
         outcomes={outcome: counted.get(outcome, 0) for outcome in Outcome},

@@ -37,7 +37,7 @@ from attribution.catalog.models import (
     Claim,
     Withdrawal,
 )
-from attribution.catalog.names import fold
+from attribution.catalog.names import fold, turned
 from attribution.catalog.queries.artists import artist_by_slug, check_name
 from attribution.catalog.queries.changes import (
     Origin,
@@ -137,7 +137,7 @@ def merge_artists(session: Session, gone_id: UUID, into_id: UUID, origin: Origin
     _join_claims(session, change, gone, into)
     _pass_on(session, change, gone, into)
     session.execute(delete(Artist).where(Artist.id == gone.id))
-    session.add(Alias(name=gone.name, artist_id=into.id))
+    session.add(Alias(name=gone.name, folded=gone.folded, artist_id=into.id))
     session.flush()
     return change
 
@@ -221,6 +221,7 @@ def _restored(session: Session, merge: Change, into: Artist) -> Artist:
         slug=merge.before["slug"],
         name=name,
         folded=fold(name),
+        turned=turned(name),
         identifiers=merge.before.get("identifiers", {}),
         works=0,
         created_at=datetime.fromisoformat(made) if made else merge.made_at,

@@ -15,7 +15,6 @@ from sqlalchemy.orm import Session
 
 from attribution.catalog.columns import now
 from attribution.catalog.models import (
-    Alias,
     Artist,
     Artwork,
     ArtworkStatus,
@@ -114,17 +113,6 @@ def close_artist(session: Session, artist_id: UUID) -> None:
     undone = Change.id.in_(select(Change.undoes_id).where(own))  # such as the merge they left
     for about in (own, undone):
         session.execute(update(Change).where(about).values(reason=None), execution_options=IN_SQL)
-
-
-def closed_artists(session: Session, names: Collection[str]) -> set[str]:
-    """Return those of these names and aliases whose artist has withdrawn."""
-    by_name = select(Artist.name).where(Artist.name.in_(names), Artist.withdrawn_at.is_not(None))
-    by_alias = (
-        select(Alias.name)
-        .join(Artist, Artist.id == Alias.artist_id)
-        .where(Alias.name.in_(names), Artist.withdrawn_at.is_not(None))
-    )
-    return {*session.scalars(by_name), *session.scalars(by_alias)}
 
 
 def reinstate(session: Session, works: Collection[NewArtwork]) -> dict[str, Artwork]:

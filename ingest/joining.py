@@ -1,0 +1,95 @@
+"""Whose the works of a source are: spellings that the catalogue knows, that join, that are new.
+
+What is decided here is said; `queries.join_spellings` does it, in the transaction that writes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from sqlalchemy.orm import Session
+
+from attribution.catalog import queries
+from attribution.catalog.models import Artist, NameRule
+from attribution.catalog.names import fold
+from attribution.catalog.nobody import is_nobody
+from attribution.catalog.queries import Origin
+from attribution.catalog.spellings import Spelling, Whose, whose
+from attribution.services import Stores
+
+COMPARED = 1_000  # names of a dry run that are compared with registered ones
+
+
+class Spellings:
+    """Tells whose works are; of new names the first one seen is the artist's."""
+
+    def __init__(self, rule: NameRule) -> None:
+        self._rule = rule
+        self._new: dict[str, list[Spelling]] = {}  # by fold
+        self._joined: dict[str, Spelling] = {}
+
+    def of(self, session: Session, names: Iterable[str]) -> dict[str, Whose]:
+        """Tell whose works are that come under these names."""
+        asked = list(dict.fromkeys(names))
+        known = queries.known_spellings(session, asked)
+        found: dict[str, Whose] = {}
+        for name in asked:
+            folded = fold(name)
+            alike = [*known.get(folded, ()), *self._new.get(folded, ())]
+            found[name] = whose(name, alike, self._rule)
+            if any(one.text == name for one in alike) or found[name].refused or is_nobody(name):
+                continue
+            hers = found[name].joins
+            spelling = Spelling(name, hers.artist, hers.slug) if hers else Spelling(name, name)
+            self._new.setdefault(folded, []).append(spelling)
+            if hers:
+                self._joined[name] = hers
+        return found
+
+    def remarks(self, session: Session, names: Iterable[str]) -> list[str]:
+        """Say which of these names would join, and which resemble registered ones."""
+        used = list(dict.fromkeys(names))
+        likely = queries.likely_aliases(session, used[:COMPARED])
+        said = [f"{name} would join {self._joined[name]}" for name in used if name in self._joined]
+        said += [f"{name} resembles {other.name} ({other.slug})" for name, other in likely]
+        if len(used) > COMPARED:
+            said.append(f"only the first {COMPARED:,} artists were compared with registered ones")
+        return said
+
+
+def ask(
+    stores: Stores,
+    names: Iterable[str],
+    is_theirs: Callable[[str, Spelling], bool],
+    origin: Origin,
+) -> None:
+    """Have a person say whose those names are that may be somebody's; the answers are kept.
+
+    A yes is a confirmed alias, a no an artist of their own.
+    """
+    spellings = Spellings(NameRule.ASK)
+    for name in names:
+        with stores.sessions() as session:
+            found = spellings.of(session, [name])[name]
+        if found.refused is None or found.is_closed:
+            continue
+        theirs = next((one for one in found.candidates if is_theirs(name, one)), None)
+        others = [one.artist for one in found.candidates]  # new ones of this source among them
+        with stores.sessions.begin() as session:
+            artists = queries.get_or_create_artists(session, others if theirs else [*others, name])
+            if theirs and queries.add_alias(session, artists[theirs.artist].id, name):
+                queries.record_alias(session, artists[theirs.artist].id, name, origin)
+
+
+def has_joined(name: str, hers: Spelling) -> str:
+    """Say that a spelling has become an alias."""
+    return f"{name} joined {hers}"
+
+
+def resembles(artist: Artist, other: Artist) -> str:
+    """Say that two artists may be one, and how they become one."""
+    old, new = sorted((artist, other), key=lambda each: (each.created_at, each.slug))
+    return (
+        f"{new.name} ({new.slug}) resembles {old.name} ({old.slug}); if they are one artist: "
+        f"lawful merge {new.slug} {old.slug}"
+    )
