@@ -373,6 +373,20 @@ def test_unasked_spellings_wait_and_others_go_on(services: Services, tmp_path: P
     assert artists(services) == {"Linda Kim": 1, "Bob": 1}
 
 
+def test_a_spelling_that_was_registered_just_now_waits(tmp_path: Path) -> None:
+    """Files are prepared ahead of what is written: what came in between is a question as well."""
+    works(tmp_path / "p" / "Linda Kim", 1, 2)
+    works(tmp_path / "p" / "linda kim", 3, 4)
+    settings = Settings(home=tmp_path / "home", profile="stub", batch_size=2)
+    with open_services(settings) as services:
+        summary = ingest(services, tmp_path / "p", names=NameRule.ASK)
+
+    assert (summary.added, summary.refused) == (2, 2)
+    assert set(reasons(summary, Outcome.REFUSED)) == {
+        "linda kim may be Linda Kim (linda-kim): say --names join or --names new"
+    }
+
+
 @pytest.mark.parametrize("rule", [NameRule.ASK, NameRule.JOIN])
 def test_a_no_is_heard_under_every_spelling(
     services: Services, tmp_path: Path, rule: NameRule
