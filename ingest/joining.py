@@ -49,10 +49,11 @@ class Spellings:
     def remarks(self, session: Session, names: Iterable[str]) -> list[str]:
         """Say which of these names would join, and which resemble registered ones."""
         used = list(dict.fromkeys(names))
-        likely = queries.likely_aliases(session, used[:COMPARED])
+        own = [name for name in used if name not in self._joined]
+        likely = queries.likely_aliases(session, own[:COMPARED])
         said = [f"{name} would join {self._joined[name]}" for name in used if name in self._joined]
         said += [f"{name} resembles {other.name} ({other.slug})" for name, other in likely]
-        if len(used) > COMPARED:
+        if len(own) > COMPARED:
             said.append(f"only the first {COMPARED:,} artists were compared with registered ones")
         return said
 

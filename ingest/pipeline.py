@@ -33,7 +33,7 @@ from attribution.catalog.queries import (
 )
 from attribution.copies.description import encode_parts
 from attribution.correction import finish
-from attribution.errors import BackendUnavailable
+from attribution.errors import BackendUnavailable, Conflict
 from attribution.images import CheckedImage, read_image, thumbnail
 from attribution.outages import disk_outages
 from attribution.points import follow
@@ -88,17 +88,19 @@ def _process(services: Services, job: IngestJob, few: Sequence[Prepared]) -> Non
         raise
     except Exception:
         log.warning("some files of job %s failed together, now one by one", job.id, exc_info=True)
-        failed = []
+        failed, unclear = [], []
         for one in few:
             try:
                 _encode_and_write(services, job, [one])
             except BackendUnavailable:
                 raise
+            except Conflict as own:  # its spelling may be that of an artist who came just now
+                unclear.append((one, str(own)))
             except Exception as own:  # noqa: BLE001  whatever it is, this file is to blame
                 failed.append((one, unprocessable(own)))
         if len(failed) == len(few) > 1:
             raise
-        _refuse(services, job, failed)
+        _refuse(services, job, [*failed, *unclear])
 
 
 def _encode_and_write(services: Services, job: IngestJob, few: Sequence[Prepared]) -> None:
