@@ -273,7 +273,8 @@ def job_summary(session: Session, job_id: UUID) -> JobSummary:
     counted = _outcomes(session, job_id)
     by_name = func.coalesce(Artist.name, IngestItem.artist)  # an alias is no artist of its own
     names = session.scalars(
-        select(by_name.distinct())
+        select(by_name)
+        .distinct()
         .select_from(IngestItem)
         .outerjoin(Alias, Alias.name == IngestItem.artist)
         .outerjoin(Artist, Artist.id == Alias.artist_id)
