@@ -161,7 +161,7 @@ def test_a_column_that_may_mean_something_makes_its_folder_wait(folder: Path, he
 
     for name in ("boat.png", "secret.png"):
         assert f"column 3 {header!r}" in str(items[name].refused)
-    assert f"column 3 {header!r}" in str(items["metadata.csv"].refused)
+    assert len(items) == 2
 
 
 @pytest.mark.parametrize("header", ["collection", "remark", "index", "price", "swallow", "id"])

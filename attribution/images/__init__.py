@@ -23,6 +23,7 @@ from attribution.images.facts import ImageFacts, forbidden_by, hamming
 from attribution.images.lineages import NEAR_BITS, lineages
 from attribution.images.rights import Rights, read_sidecar
 from attribution.images.views import View
+from attribution.images.words import against_training
 
 __all__ = [
     "NEAR_BITS",
@@ -33,6 +34,7 @@ __all__ = [
     "Rights",
     "State",
     "View",
+    "against_training",
     "file_sha256",
     "forbidden_by",
     "hamming",

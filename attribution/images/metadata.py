@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 
 from attribution.images.frames import gif_blocks
+from attribution.images.words import against_training
 
 MOST_TEXT = 2**20  # bytes of one compressed text: Pillow's own limit
 MOST_TEXTS = 32 * 2**20  # of all texts of a file together: half of Pillow's
@@ -85,7 +86,11 @@ def without_metadata(found: Metadata) -> Metadata | None:
 
 def words_in(raw: bytes) -> set[str]:
     """Return the words against AI training that stand in some bytes."""
-    return {word.replace(b"\0", b"").decode().lower() for word in NO_AI.findall(raw)}
+    words = {word.replace(b"\0", b"").decode().lower() for word in NO_AI.findall(raw)}
+    if not words and len(raw) <= PIECE:
+        texts = (raw.replace(b"\0", b"").decode("utf-8", "ignore"), raw.decode("latin-1"))
+        words |= {said for text in texts if (said := against_training(text))}
+    return words
 
 
 def raw_profile(text: str) -> bytes:

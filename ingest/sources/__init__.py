@@ -16,6 +16,7 @@ as an item with a refusal or as a remark.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
@@ -24,7 +25,7 @@ from pathlib import Path
 from attribution.catalog.nobody import is_nobody
 from attribution.errors import BadInput, NotFound
 from ingest.sources.company import Company, counted
-from ingest.sources.folder import FolderTables, folder_items
+from ingest.sources.folder import FolderTables, folder_items, is_called_metadata
 from ingest.sources.item import GRANTED_BY_DEFAULT, SourceItem
 from ingest.sources.layout import Level
 from ingest.sources.manifest import manifest_items
@@ -118,7 +119,7 @@ def _folder(
     tables = [
         Entry(path, is_folder=False, refused=f"it could not be unpacked: {reason}")
         for name, reason in lost
-        if _is_no_work(path := Path(name.replace("\\", "/")))
+        if _is_no_work(path := _within(name))
     ]
     pictures: list[Entry] = []
     for entry in walk(root):
@@ -143,6 +144,16 @@ def _of_nobody(names: Counter[str]) -> Iterator[str]:
         yield f"{few} by nobody in particular ({named}): found as copies, never ranked"
 
 
+def _within(name: str) -> Path:
+    """Return where a file that could not be unpacked belongs: one that leads out, at the root."""
+    parts = [
+        part
+        for part in re.split(r"[\\/]", name)
+        if part not in {"", ".", ".."} and not part.endswith(":")
+    ]
+    return Path(*parts) if parts else Path("unnamed")
+
+
 def _is_no_work(path: Path) -> bool:
     """Tell whether a file is a table, or is called as one."""
-    return is_table(path) or path.name.casefold().startswith("metadata")
+    return is_table(path) or is_called_metadata(path)

@@ -16,6 +16,7 @@ from typing import Any
 from attribution.catalog.models import PURPOSES
 from attribution.catalog.names import visible
 from attribution.errors import BadInput
+from attribution.images import against_training
 from ingest.sources.item import GRANTED_BY_DEFAULT
 
 YES = {"true", "yes", "y", "t", "on", "1", "ja", "oui", "si", "sí", "sim", "да"}
@@ -23,19 +24,13 @@ YES |= {"wahr", "vrai", "vero", "verdadero", "verdadeiro"}  # as spreadsheets wr
 NO = {"false", "no", "n", "f", "off", "0", "nein", "non", "nee", "não", "nao", "нет"}
 NO |= {"falsch", "faux", "falso", "onwaar"}
 EMPTY = {"", "nan", "none", "<na>", "null", "nat", "n/a", "#n/a"}  # "nothing", as programs write it
-# Words in any cell that forbid training, whatever the column is called.
-NO_TRAINING = re.compile(
-    r"(?<![^\W_])(?:no[ _-]?(?:image[ _-]?)?ai|no[ _-]?(?:ai[ _-]?)?training"
-    r"|(?:do not|don'?t|not to be used to|not for) (?:use for )?(?:ai[ -]?)?train(?:ing)?)"
-    r"(?![^\W_])",
-    re.IGNORECASE,
-)
 YEAR = re.compile(r"-?\d{1,5}(?:\.0*)?")
 DATE = re.compile(  # 1999-05-03, 03/05/1999, 3.5.1999, 1999-05, an ISO time
     r"(?:(\d{4})[-/.]\d{1,2}(?:[-/.]\d{1,2})?(?:[T ][\d:.,]+(?:Z|[+-]\d\d:?\d\d)?)?"
     r"|\d{1,2}[-/.]\d{1,2}[-/.](\d{4}))"
 )
 LAST_YEAR = 10_000  # and as many before our era
+DEEPEST = 8  # objects within objects that are searched
 LONGEST_LIST = 20_000  # characters of a list that is written as a text
 
 Values = Mapping[str, Any]
@@ -63,6 +58,13 @@ def says(value: object) -> bool | None:
     raise ValueError(word)
 
 
+def is_answer(value: object) -> bool:
+    """Tell whether a cell is a yes or a no, and no number that something else may have."""
+    if isinstance(value, str):
+        return value.strip().casefold() in (YES | NO) - {"0", "1"}
+    return isinstance(value, bool)
+
+
 def denies(value: object) -> bool:
     """Tell whether a cell plainly says no, whatever else is wrong with its row."""
     try:
@@ -71,11 +73,17 @@ def denies(value: object) -> bool:
         return False
 
 
-def forbids_training(value: object) -> bool:
-    """Tell whether a cell holds words against training, alone or in a list."""
+def forbids_training(value: object, depth: int = 0) -> bool:
+    """Tell whether a cell holds words against training, alone or within lists and objects."""
+    if depth > DEEPEST:
+        return False
+    if isinstance(value, Mapping):
+        return any(forbids_training(part, depth + 1) for part in (*value, *value.values()))
     if isinstance(value, list | tuple):
-        return any(forbids_training(part) for part in value if not isinstance(part, list | tuple))
-    return isinstance(value, str) and NO_TRAINING.search(value) is not None
+        return any(forbids_training(part, depth + 1) for part in value)
+    if isinstance(value, bytes):
+        value = value[:LONGEST_LIST].decode("utf-8", "ignore")
+    return isinstance(value, str) and against_training(value) is not None
 
 
 def strictness(value: object) -> int:

@@ -10,19 +10,21 @@ import re
 import unicodedata
 from collections.abc import Sequence
 from difflib import get_close_matches
+from functools import lru_cache
 
 from attribution.catalog.models import PURPOSES
+from attribution.catalog.names import visible
 from ingest.sources.raw import Unreadable
 
 CONSENTS = tuple(f"consent_{purpose}" for purpose in PURPOSES)
 COLUMNS = {  # column -> other spellings of it
-    "file_name": ("file", "image_file"),
+    "file_name": ("file", "files", "image_file"),
     "path": ("file_path", "image_path"),
     "artist": (),
     "title": (),
     "text": (),
     "caption": (),
-    "tags": (),
+    "tags": ("tag", "keywords"),
     "year": (),
     "dated": ("date",),
     "licence": ("license",),
@@ -31,15 +33,23 @@ COLUMNS = {  # column -> other spellings of it
 FILE_COLUMNS = ("file_name", "path")
 # Words about permission: a column so called may say no, in a way that this program cannot read.
 PERMISSION = re.compile(
-    r"(?:^|_)(?:consent|permi(?:t|ss|so)|allow|opt_?(?:out|in)(?:_|$)|no_?ai(?:_|$)|ai_(?:train|use|ok)"
-    r"|no_?train|training|trainable|data_?mining|tdm|forbid|prohibit|den(?:y|ied)(?:_|$)|revoke"
-    r"|withdraw|withh[eo]ld|embargo|restrict|confidential|private(?:_|$)|secret(?:_|$)|hidden(?:_|$)"
-    r"|do_?not|einwilligung|zustimmung|erlaubnis|freigabe|toestemming|autoris|autoriz)"
+    r"consent|(?:^|_)(?:permi(?:t|ss|so)|allow|opt_?(?:s_?)?(?:out|in)(?:_|$)|opt(?:ed|_out)|no_?ai(?:_|$)"
+    r"|(?:gen_?)?ai(?:_(?:train|use|ok|opt|ml)|$)|aitrain|genai|machine_learning|no_?train|training"
+    r"|trainable|train_ok|data_?mining|tdm|no_?(?:index|display|show|publish)|(?:may|can|do_?not|dont|don_t)_"
+    r"|forbid|prohibit|den(?:y|ied)(?:_|$)|revoke|withdraw|withh[eo]ld|embargo|restrict|confidential"
+    r"|private(?:_|$)|secret(?:_|$)|hidden(?:_|$)|exclu|take_?down|blocked|veto|objection|refus(?:e|ed)(?:_|$)"
+    r"|unlisted|robots|public(?:_|$)|publish|visible|searchable|indexable|index_ok|approved|agreed|released"
+    r"|einwilligung|zustimmung|erlaubnis|freigabe|widerspruch|anzeigen|veroffentlich|toestemming|permis"
+    r"|autoris|autoriz|accord(?:_|$)|afficher|samtykke|zgoda)|同意|согласие"
 )
 PURPOSE = {"index", "display", "train", "generate"}  # numbers there are row numbers or splits
+SHORT = {"file", "files", "path", "text", "tag", "date", "dated"}  # many words are near them
+MOST_COLUMNS = 1_000
+MOST_NAMED = 8  # columns in one sentence
 FURTHEST = 2  # letters that are wrong, missing or exchanged in a longer name
 
 
+@lru_cache(maxsize=10_000)
 def fold(header: str) -> str:
     """Return what spellings of one header have in common: case, spaces, hyphens do not count."""
     plain = unicodedata.normalize("NFKC", header).casefold()
@@ -47,6 +57,17 @@ def fold(header: str) -> str:
 
 
 KNOWN = {fold(name): column for column, more in COLUMNS.items() for name in (column, *more)}
+# What people call these columns elsewhere: never passed over, or an artist and a licence are lost.
+ELSEWHERE = {
+    "file_name": "datei dateiname bilddatei filnamn fichier archivo fichero bestand arquivo",
+    "artist": "künstler kuenstler künstlerin urheber autor artiste auteur artista kunstenaar "
+    "konstnär author creator painter photographer",
+    "title": "titel titre titulo título titolo bildtitel",
+    "year": "jahr année annee año anno ano jaar baujahr entstehungsjahr",
+    "licence": "lizenz licenz licencia licenza licença licentie rechte",
+    "tags": "schlagworte stichworte schlüsselwörter motsclés palabrasclave parolechiave",
+}
+MEANT = {fold(word): column for column, words in ELSEWHERE.items() for word in words.split()}
 FOLDED_CONSENTS = {fold(column) for column in CONSENTS}
 
 
@@ -55,7 +76,10 @@ def understand(headers: Sequence[str], shown: str) -> tuple[dict[str, str], list
 
     `shown` names the table. Raises Unreadable naming the column that makes it unreadable.
     """
+    if len(headers) > MOST_COLUMNS:
+        raise Unreadable(f"{shown} has {len(headers):,} columns; {MOST_COLUMNS} are read at most")
     known: dict[str, str] = {}
+    dangers: list[str] = []
     unused, first = [], dict[str, int]()
     for number, header in enumerate(headers, 1):
         folded = fold(header)
@@ -68,16 +92,21 @@ def understand(headers: Sequence[str], shown: str) -> tuple[dict[str, str], list
         if folded in KNOWN:
             known[header] = KNOWN[folded]
         elif because := _danger(header, folded):
-            raise Unreadable(f"{where} {because}; rename it, or remove it")
+            dangers.append(f"{where} {because}")
         else:
-            unused.append(header.strip())
+            unused.append(visible(header)[:60])
+    if dangers:
+        what = "rename it, or remove it" if len(dangers) == 1 else "rename them, or remove them"
+        raise Unreadable(f"{'; '.join(dangers[:MOST_NAMED])}; {what}")
     return known, unused
 
 
 def _danger(header: str, folded: str) -> str | None:
     """Say why an unknown column cannot be passed over."""
+    if folded in MEANT:
+        return f"may mean {MEANT[folded]}"
     for name, column in KNOWN.items():
-        if _is_near(folded, name):
+        if name not in SHORT and _is_near(folded, name):
             return f"may mean {column}"
     if folded.startswith("consent") or PERMISSION.search(words_of(header)):
         close = get_close_matches(folded, [fold(one) for one in CONSENTS], n=1)
@@ -89,7 +118,9 @@ def _danger(header: str, folded: str) -> str | None:
 def words_of(header: str) -> str:
     """Return the words of a header in small letters: "optOut" and "Opt out" as "opt_out"."""
     apart = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", header)
-    return "_".join(re.findall(r"[^\W_]+", apart.casefold()))
+    plain = unicodedata.normalize("NFKD", apart).casefold()
+    plain = "".join(char for char in plain if not unicodedata.combining(char))
+    return "_".join(re.findall(r"[^\W_]+", plain))
 
 
 def _is_near(one: str, other: str) -> bool:

@@ -10,10 +10,11 @@ from pathlib import Path
 from ingest.sources.columns import FOLDED_CONSENTS, KNOWN, fold
 from ingest.sources.encodings import decode
 from ingest.sources.formulas import unquote
+from ingest.sources.pictures import NAMES_PICTURE
 from ingest.sources.raw import Raw, Raws, Unreadable, Unrelated, check_rows
 
 DELIMITERS = ",;\t|"
-PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".tif", ".tiff", ".avif", ".bmp", ".heic")
+LONGEST_CELL = 2**24  # characters; the module's own limit is a caption of 128 KiB
 
 
 def read_delimited(path: Path, shown: str) -> tuple[list[str], Raws]:
@@ -33,6 +34,7 @@ def _records(
     text: str, delimiter: str, shown: str, lines_cut: int = 0
 ) -> Iterator[tuple[int, list[str]]]:
     """Yield the records of a text with the line in which each begins; blank ones are left out."""
+    csv.field_size_limit(LONGEST_CELL)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     begins = 1 + lines_cut
     try:
@@ -63,8 +65,8 @@ def _delimiter(text: str, shown: str) -> str:
     if counted.get(best, (0, 0))[0] == 0:
         first = " ".join(text.lstrip().partition("\n")[0].split())[:120]
         raise Unrelated(
-            f"{shown}, line 1: no column is known (file_name, path, artist, title …) in {first!r}; "
-            f"separate them by comma, semicolon or tab"
+            f"{shown}, line 1: no column is known in {first!r}; name them file_name, artist, "
+            f"title, year, licence …, separated by comma, semicolon or tab"
         )
     return best
 
@@ -99,9 +101,5 @@ def _csv_rows(
 
 
 def _swallows_rows(cell: str) -> bool:
-    """Tell whether a cell holds lines that name files."""
-    return any(
-        part.strip(' "').lower().endswith(PICTURES)
-        for line in cell.splitlines()[1:]
-        for part in line.replace(";", ",").replace("\t", ",").split(",")[:-1]
-    )
+    """Tell whether a cell holds lines, behind its first, that name files."""
+    return any(NAMES_PICTURE.search(line) for line in cell.splitlines()[1:])

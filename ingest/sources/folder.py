@@ -7,6 +7,7 @@ picture is refused until the table can be read; nothing of it rests on the conse
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -14,14 +15,15 @@ from pathlib import Path, PurePath
 
 from attribution.errors import BadInput
 from ingest.sources import cells
-from ingest.sources.columns import FILE_COLUMNS
+from ingest.sources.columns import CONSENTS
 from ingest.sources.item import SourceItem
 from ingest.sources.layout import Level, layout_of
 from ingest.sources.making import LEADS_OUT, make_item
+from ingest.sources.pictures import is_picture
 from ingest.sources.raw import Raw, Unreadable, Unrelated
 from ingest.sources.rows import contradictions, joined, of_one_table
 from ingest.sources.shards import NO_ARTIST, SHARD_FILE, shard_rows
-from ingest.sources.sidecars import sidecar_rows
+from ingest.sources.sidecars import sidecar_row, sidecars_of
 from ingest.sources.tables import Row, Table, is_table, read_table, table_of
 from ingest.sources.ties import Pictures, below
 from ingest.sources.walk import Entry
@@ -29,6 +31,9 @@ from ingest.sources.walk import Entry
 METADATA = "metadata"
 WAITS = "its table says something that could not be read"
 NAMED = 3  # examples in a sentence
+LISTED = 20  # columns in a sentence
+SEVERAL = re.compile(r"[*?]|/$|\\$|[,;]\s*\S+\.\w+$|%[0-9A-Fa-f]{2}|^[A-Za-z]:")
+NO_NAMES = {*CONSENTS, "artist", "title", "text", "licence", "year", "dated"}  # never of files
 
 
 @dataclass
@@ -43,21 +48,27 @@ class _Said:
     loose: list[str] = field(default_factory=list)  # rows that are tied to no picture
     misread: list[str] = field(default_factory=list)  # rows that are tied, and not understood
     absent: list[Row] = field(default_factory=list)  # rows whose picture is not there
+    denies: str | None = None  # a row that is tied to no picture, and says no
+    is_blamed: bool = False  # some picture waits for it, and says so
 
     def doubt(self, picture: str, *, by_itself: bool) -> str | None:
         """Return what of it may be about a picture although it does not say so.
 
         `by_itself`: some row says everything of it, and nothing rests on the default.
         """
-        if self.unreadable:
+        if self.unreadable or by_itself:
             return self.unreadable
-        if by_itself or picture in self.rows:
-            return None
+        if self.denies or picture in self.rows:
+            return self.denies
         if self.loose or self.misread:
             return (self.loose or self.misread)[0]
-        if self.absent:
-            return f"{self.absent[0].where}: {self.absent[0].name!r} is not there"
-        return None
+        if not self.absent:
+            return None
+        row = self.absent[0]
+        return (
+            f"{row.where} names {row.name!r}, which is not there, and this picture has no row: "
+            f"mend the name, or give it a row"
+        )
 
 
 class FolderTables:
@@ -73,13 +84,19 @@ class FolderTables:
         self._root = root
         self._pictures = pictures
         self._said: list[_Said] = []
+        self._alone: dict[str, list[Row]] = defaultdict(list)
+        self._by_stem: dict[str, list[str]] = defaultdict(list)
+        for one in pictures.paths:
+            self._by_stem[PurePath(one).stem.casefold()].append(one)
         self.remarks: list[str] = []
+        self._sidecars = sidecars_of([*(entry.path for entry in files), *passed], pictures.paths)
+        refused = {entry.path: entry.refused for entry in files if entry.refused}
+        for path, described in self._sidecars.items():
+            for picture in described:
+                if row := sidecar_row(root, path, picture, refused.get(path)):
+                    self._alone[picture].append(row)
         self._take_shards()
         self._take_all(files)
-        paths = [*(entry.path for entry in files if not entry.refused), *passed]
-        self._alone: dict[str, list[Row]] = defaultdict(list)
-        for picture, row in sidecar_rows(root, paths, pictures.paths):
-            self._alone[picture].append(row)
         self._by_folder = defaultdict[str, list[_Said]](list)
         for said in self._said:
             self._by_folder[said.folder].append(said)
@@ -91,8 +108,10 @@ class FolderTables:
         row = joined([*map(of_one_table, ([one] for one in self._alone.get(picture, ()))), *rows])
         if row.refused is None:
             by_itself = _stands(row.values, granted)
-            doubts = (said.doubt(picture, by_itself=by_itself) for said in about)
-            if (doubt := next(filter(None, doubts), None)) is not None:
+            for said in about:
+                if (doubt := said.doubt(picture, by_itself=by_itself)) is None:
+                    continue
+                said.is_blamed = True
                 return Row(row.where, row.values, row.name, f"{WAITS}: {doubt}")
         return row
 
@@ -100,7 +119,8 @@ class FolderTables:
         """Yield tables and rows that could not be used: the path that people see, and why."""
         for said in self._said:
             if said.unreadable:
-                yield said.shown, said.unreadable
+                if not said.is_blamed:
+                    yield said.shown, said.unreadable
             elif said.loose:
                 more = f"; and {len(said.loose) - 1} rows more" if len(said.loose) > 1 else ""
                 yield said.shown, said.loose[0] + more
@@ -110,14 +130,12 @@ class FolderTables:
 
     def _take_all(self, files: Sequence[Entry]) -> None:
         """Read every table, the outermost first; say which files are about something else."""
-        described = {PurePath(one).with_suffix("") for one in self._pictures.paths}
-        described |= {PurePath(one) for one in self._pictures.paths}
         fetched = {PurePath(one).parts[0] for one in self.by_img2dataset}
         passed: dict[str, list[str]] = defaultdict(list)
         for entry in sorted(files, key=lambda one: (len(one.path.parts), one.path)):
             path = entry.path
-            if path.suffix.lower() == ".json" and path.with_suffix("") in described:
-                continue  # `sidecars` reads it
+            if path in self._sidecars:
+                continue
             if SHARD_FILE.fullmatch(path.name) and path.name.split(".")[0].split("_")[0] in fetched:
                 continue  # `shards` has read it
             if because := self._take(entry):
@@ -147,7 +165,7 @@ class FolderTables:
         """Read one table; returns why one that is about something else is passed over."""
         path, folder = entry.path.as_posix(), entry.path.parent.as_posix()
         said = _Said("" if folder == "." else folder, path)
-        is_ours = _is_called_metadata(entry.path)
+        is_ours = is_called_metadata(entry.path)
         try:
             _check_called(entry)
             said.table = read_table(self._root / path, path)
@@ -173,22 +191,40 @@ class FolderTables:
         for row in table.rows:
             self._tie_elsewhere(said, row)
             if not row.name:
-                said.loose.append(f"{row.where}: {row.refused}")
+                self._lose(said, row, str(row.refused))
             elif (picture := self._pictures.find(said.folder, row.name)) is not None:
                 said.rows[picture].append(row)
                 if row.refused:  # what was meant may be another picture
                     said.misread.append(f"{row.where}: {row.refused}")
             elif below(said.folder, row.name.replace("\\", "/")) is None:
-                said.loose.append(f"{row.where}: {row.name!r} {LEADS_OUT}")
+                self._lose(said, row, f"{row.name!r} {LEADS_OUT}")
+            elif SEVERAL.search(row.name):
+                self._lose(said, row, f"{row.name!r} is not the name of one file")
             else:
                 said.absent.append(row)
+                if _is_denying(row):
+                    self._doubt_alike(row)
+
+    def _lose(self, said: _Said, row: Row, reason: str) -> None:
+        said.loose.append(f"{row.where}: {reason}")
+        if _is_denying(row):
+            said.denies = said.denies or f"{row.where}: {reason}, and it says no"
+
+    def _doubt_alike(self, row: Row) -> None:
+        """Have pictures wait, wherever they lie, that a denying row may mean by another name."""
+        stem = PurePath(row.name.replace("\\", "/")).stem.casefold()
+        reason = f"names {row.name!r}, which is not there, and says no: is it this picture?"
+        for picture in self._by_stem.get(stem, ()):
+            self._alone[picture].append(
+                Row(row.where, {}, row.name, f"{WAITS}: {row.where} {reason}")
+            )
 
     def _tie_elsewhere(self, said: _Said, row: Row) -> None:
         """Have the pictures wait that a row names where no name belongs: its cells have moved."""
         where_no_name_belongs = (
             value
             for column, value in row.values.items()
-            if column not in FILE_COLUMNS and isinstance(value, str) and "." in value
+            if column in NO_NAMES and isinstance(value, str) and "." in value
         )
         own = self._pictures.find(said.folder, row.name) if row.name else None
         for value in {*where_no_name_belongs, *row.spare} - {row.name}:
@@ -210,15 +246,16 @@ def _check_called(entry: Entry) -> None:
     if entry.refused:
         raise Unreadable(f"{entry.path.as_posix()}: {entry.refused}")
     stem = entry.path.stem.casefold()
-    if _is_called_metadata(entry.path) and (stem != METADATA or not is_table(entry.path)):
+    if is_called_metadata(entry.path) and (stem != METADATA or not is_table(entry.path)):
         raise Unreadable(
             f"{entry.path.as_posix()} may be the table of this folder: call it metadata.csv (or "
             f".tsv, .jsonl, .json, .parquet, .xlsx, .ods), or remove it"
         )
 
 
-def _is_called_metadata(path: Path) -> bool:
-    return path.name.casefold().startswith(METADATA)
+def is_called_metadata(path: Path) -> bool:
+    """Tell whether a file may be meant as the table of its folder."""
+    return path.name.casefold().startswith(METADATA) and not is_picture(path)
 
 
 def _remarks(said: _Said, table: Table) -> Iterator[str]:
@@ -228,7 +265,15 @@ def _remarks(said: _Said, table: Table) -> Iterator[str]:
         rows = "row has" if len(said.absent) == 1 else "rows have"
         yield f"{said.shown}: {len(said.absent):,} {rows} no picture here, such as {names}"
     if table.unused:
-        yield f"{said.shown}: not used: {', '.join(table.unused)}"
+        more = f" and {len(table.unused) - LISTED} more" if len(table.unused) > LISTED else ""
+        yield f"{said.shown}: not used: {', '.join(table.unused[:LISTED])}{more}"
+    if table.against:
+        rows = "row has" if table.against == 1 else "rows have"
+        yield f"{said.shown}: {table.against:,} {rows} words against training, which are followed"
+
+
+def _is_denying(row: Row) -> bool:
+    return any(cells.strictness(row.values.get(column)) for column in CONSENTS)
 
 
 def _is_about_pictures(said: _Said) -> bool:

@@ -7,8 +7,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from ingest.sources.columns import KNOWN, fold, understand
+from ingest.sources import cells
+from ingest.sources.columns import KNOWN, PERMISSION, fold, understand, words_of
 from ingest.sources.encodings import decode
+from ingest.sources.pictures import NAMES_PICTURE
 from ingest.sources.raw import MOST_ROWS, Raw, Raws, Unreadable, Unrelated, check_rows
 from ingest.sources.spreadsheets import read_sheets
 
@@ -17,6 +19,10 @@ def _objects(rows: Iterable[tuple[str, dict[str, Any]]]) -> tuple[list[str], Raw
     found = list(rows)
     headers = list(dict.fromkeys(header for _, row in found for header in row))
     return headers, (Raw(where, list(row.items())) for where, row in found)
+
+
+MOST_JSON_BYTES = 32 * 2**20  # it is parsed in one piece
+MOST_CHARACTERS = 256 * 2**20  # of all cells: a few bytes of Parquet may stand for many
 
 
 def read_json_lines(path: Path, shown: str) -> tuple[list[str], Raws]:
@@ -30,7 +36,7 @@ def _json_lines(path: Path, shown: str) -> Iterator[tuple[str, dict[str, Any]]]:
         if line.strip():
             check_rows(number, shown)
             where = f"{shown}, line {number}"
-            yield where, _object(_parsed(line, where), where)
+            yield where, _object(parsed(line, where), where)
 
 
 def read_json(path: Path, shown: str) -> tuple[list[str], Raws]:
@@ -39,11 +45,16 @@ def read_json(path: Path, shown: str) -> tuple[list[str], Raws]:
 
 
 def _json(path: Path, shown: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    value = _parsed(decode(path.read_bytes(), shown), shown)
+    if path.stat().st_size > MOST_JSON_BYTES:
+        raise Unreadable(f"{shown} has more than {MOST_JSON_BYTES >> 20} MiB; write a .jsonl")
+    value = parsed(decode(path.read_bytes(), shown), shown)
     if isinstance(value, dict):
-        lists = [one for one in value.values() if isinstance(one, list)]
+        lists = {key: one for key, one in value.items() if isinstance(one, list)}
+        for key, said in value.items():
+            if key not in lists and _is_about_all(key, said):
+                raise Unreadable(f"{shown}: {key!r} stands outside the rows; say it in each row")
         if len(lists) == 1:
-            value = lists[0]
+            (value,) = lists.values()
     if not isinstance(value, list):
         raise Unrelated(f"{shown}: expected a list of objects, one for each picture")
     for number, row in enumerate(value, 1):
@@ -52,7 +63,14 @@ def _json(path: Path, shown: str) -> Iterator[tuple[str, dict[str, Any]]]:
         yield where, _object(row, where)
 
 
-def _parsed(text: str, where: str) -> Any:
+def _is_about_all(key: str, said: Any) -> bool:
+    """Tell whether what stands next to the rows may be meant for all of them."""
+    is_meant = fold(key) in KNOWN or PERMISSION.search(words_of(key)) is not None
+    return is_meant or cells.forbids_training([key, said])
+
+
+def parsed(text: str, where: str) -> Any:
+    """Return the value of a JSON text in which no name stands twice; raises Unreadable."""
     try:
         return json.loads(text, object_pairs_hook=_unique)
     except RecursionError:
@@ -93,19 +111,23 @@ def read_parquet(path: Path, shown: str) -> tuple[list[str], Raws]:
     readable = [
         field.name
         for field in schema
-        if not (pa.types.is_nested(field.type) or _is_bytes(field.type))
+        if pa.types.is_list(field.type)
+        or not (pa.types.is_nested(field.type) or _is_bytes(field.type))
         or fold(field.name) in KNOWN
     ]
 
     def rows() -> Raws:
-        number = 0
+        number, left = 0, MOST_CHARACTERS
         try:
             with file:
-                for batch in file.iter_batches(batch_size=1_000, columns=readable):
+                for batch in file.iter_batches(batch_size=100, columns=readable):
                     for row in batch.to_pylist():
                         number += 1
+                        left -= sum(len(cell) for cell in row.values() if isinstance(cell, str))
+                        if left < 0:
+                            raise Unreadable(f"{shown} unpacks to more than a table may; split it")
                         yield Raw(f"{shown}, row {number}", list(row.items()))
-        except (pa.ArrowException, OSError) as error:
+        except (pa.ArrowException, OSError, ValueError, OverflowError) as error:
             raise Unreadable(f"{shown}, row {number + 1}: {error}") from None
 
     return headers, rows()
@@ -134,7 +156,13 @@ def read_spreadsheet(path: Path, shown: str) -> tuple[list[str], Raws]:
             f"{shown}: one sheet whose first row names columns (file_name, artist, title …) was "
             f"expected; found: {names}"
         )
-    ((_, rows),) = tables
+    ((used, rows),) = tables
+    for name, others in sheets:
+        if name != used and _speaks(others):
+            raise Unreadable(
+                f"{shown}: the sheet {name!r} speaks about pictures or permission as well; one "
+                f"sheet is read: bring them together"
+            )
     begins = next(n for n, row in enumerate(rows) if any(str(cell).strip() for cell in row))
     headers = [str(cell) for cell in rows[begins]]
     return headers, _sheet_rows(rows[begins + 1 :], headers, begins + 2, shown)
@@ -144,6 +172,14 @@ def _sheet_rows(rows: Sequence[Sequence[Any]], headers: list[str], begins: int, 
     for number, row in enumerate(rows, begins):
         check_rows(number, shown)
         yield Raw(f"{shown}, row {number}", list(zip(headers, row, strict=False)))
+
+
+def _speaks(rows: Sequence[Sequence[Any]]) -> bool:
+    """Tell whether another sheet is more than a note."""
+    texts = [cell for row in rows for cell in row if isinstance(cell, str)]
+    return any(
+        NAMES_PICTURE.search(text) or PERMISSION.search(words_of(text[:200])) for text in texts
+    )
 
 
 def _has_head(rows: Sequence[Sequence[Any]]) -> bool:

@@ -12,6 +12,7 @@ from ingest.sources.columns import FILE_COLUMNS
 from ingest.sources.tables import Row
 
 NAMED = 3  # examples in a sentence
+MOST_COMPARED = 20  # rows about one picture that are held against its first
 
 
 def joined(rows: Sequence[Row]) -> Row:
@@ -61,7 +62,7 @@ def _differing(one: Row, other: Row) -> list[str]:
 
 def contradictions(rows: Sequence[Row]) -> Iterator[str]:
     """Say which rows of one table say something else about a picture than its first one."""
-    for other in rows[1:]:
+    for other in rows[1 : MOST_COMPARED + 1]:
         if differs := _differing(rows[0], other):
             first = rows[0].where.rpartition(", ")[2]
             yield (

@@ -14,12 +14,7 @@ from typing import Any
 
 from attribution.catalog.models import PURPOSES
 from ingest.sources import cells
-from ingest.sources.columns import (
-    FILE_COLUMNS,
-    PURPOSE,
-    fold,
-    understand,
-)
+from ingest.sources.columns import FILE_COLUMNS, PERMISSION, PURPOSE, fold, understand, words_of
 from ingest.sources.delimited import read_delimited
 from ingest.sources.raw import Raw, Unreadable
 from ingest.sources.records import (
@@ -44,6 +39,7 @@ class Row:
     name: str = ""  # of the file that it is about, as it stands there
     refused: str | None = None  # why it cannot be understood
     spare: Sequence[str] = ()  # cells of a refused row: any of them may name a file
+    forbids: bool = False  # some cell holds words against training
 
 
 @dataclass(frozen=True)
@@ -54,6 +50,7 @@ class Table:
     rows: Sequence[Row]
     unused: Sequence[str]  # headers that nobody reads
     columns: frozenset[str]  # the known ones
+    against: int = 0  # rows with words against training in them
 
 
 def is_table(path: Path) -> bool:
@@ -85,7 +82,8 @@ def table_of(shown: str, headers: Sequence[str], raws: Iterable[Raw]) -> Table:
     """Understand rows as they stand there; raises Unreadable."""
     known, unused = understand(headers, shown)
     rows = [row for raw in raws if (row := _row(raw, known)) is not None]
-    return Table(shown, rows, unused, frozenset(known.values()))
+    against = sum(row.forbids for row in rows)
+    return Table(shown, rows, unused, frozenset(known.values()), against)
 
 
 def row_of(where: str, values: Mapping[str, Any]) -> Row:
@@ -105,8 +103,7 @@ def _row(raw: Raw, known: Mapping[str, str]) -> Row | None:
     fault, forbids = raw.fault, False
     for header, value in raw.cells:
         column = known.get(header)
-        if column not in FILE_COLUMNS and fold(header) not in PATHS:
-            forbids |= cells.forbids_training(value)
+        forbids |= _speaks_against(header, column, value)
         if column is None:
             _check_unused(raw, header, value)
         elif column not in values or cells.is_empty(values[column]):
@@ -116,26 +113,53 @@ def _row(raw: Raw, known: Mapping[str, str]) -> Row | None:
             fault = fault or f"its {column} is given twice: {values[column]!r}, {value!r}"
     if fault is None and not any(not cells.is_empty(value) for value in values.values()):
         return None
+    if fault is None:
+        fault = _moved(values)
     if forbids:
         values["consent_train"] = False
-    row = _named(raw.where, values, fault)
+    row = replace(_named(raw.where, values, fault), forbids=forbids)
     if row.refused is None:
         return row
     return replace(row, spare=[value for _, value in raw.cells if isinstance(value, str)])
+
+
+def _speaks_against(header: str, column: str | None, value: object) -> bool:
+    is_path = column in FILE_COLUMNS or fold(header) in PATHS
+    return not is_path and cells.forbids_training(value)
+
+
+def _moved(values: Mapping[str, Any]) -> str | None:
+    """Say which cell holds a yes or no that belongs under another head."""
+    for column in ("artist", "licence", "year", "source"):
+        value = values.get(column)
+        if isinstance(value, bool) or (
+            isinstance(value, str)
+            and value.strip().casefold() in (cells.YES | cells.NO) - {"0", "1"}
+        ):
+            return f"its {column} is {value!r}: have its cells moved?"
+    return None
 
 
 def _check_unused(raw: Raw, header: str, value: object) -> None:
     """Raise Unreadable for a yes or no in a column that this program does not read."""
     folded = fold(header)
     is_other = folded and folded not in PURPOSE
+    if isinstance(value, Mapping) and any(_permits(str(key)) for key in value):
+        raise Unreadable(
+            f"{raw.where}: {header[:60]!r} speaks about permission; use columns for it"
+        )
     if is_other or raw.fault is not None or not isinstance(value, str | bool):
         return
-    if isinstance(value, bool) or value.strip().casefold() in (cells.YES | cells.NO) - {"0", "1"}:
+    if cells.is_answer(value):
         name = f"column {header.strip()!r}" if folded else "a column without a name"
         raise Unreadable(
             f"{raw.where}: {name} says {value!r}; this program reads "
             f"{', '.join(f'consent_{purpose}' for purpose in PURPOSES)}: rename it, or remove it"
         )
+
+
+def _permits(key: str) -> bool:
+    return fold(key) in PURPOSE or PERMISSION.search(words_of(key)) is not None
 
 
 def _named(where: str, values: dict[str, Any], fault: str | None) -> Row:
@@ -146,6 +170,8 @@ def _named(where: str, values: dict[str, Any], fault: str | None) -> Row:
         return Row(
             where, values, "", fault or f"it names no file (file_name, path); found: {found}"
         )
+    if isinstance(name, bytes):
+        name = name.decode("utf-8", "surrogateescape")
     if isinstance(name, int | float) and not isinstance(name, bool):
         name = str(int(name) if float(name).is_integer() else name)
     if not isinstance(name, str) or "\0" in name or not _is_encodable(name):
