@@ -69,7 +69,7 @@ def stored(
         with database.sessions.begin() as session:
             for number, one in enumerate(artists):
                 name = f"a{number}"
-                session.add(Artist(id=one, slug=name, name=name, folded=name))
+                session.add(Artist(id=one, slug=name, name=name, folded=name, turned=name))
             session.flush()
             queries.change_statistics(session, "f", statistics, by=1)
 

@@ -25,8 +25,9 @@ from attribution.catalog.models import ArtworkStatus
 
 ARTISTS = 10_000
 FILL = """
-INSERT INTO artists (id, slug, name, folded, identifiers, works, created_at)
-SELECT md5('artist' || n)::uuid, 'artist-' || n, 'Artist ' || n, 'artist ' || n, '{}', :each, now()
+INSERT INTO artists (id, slug, name, folded, turned, identifiers, works, created_at)
+SELECT md5('artist' || n)::uuid, 'artist-' || n, 'Artist ' || n, n || ' artist', 'artist ' || n,
+  '{}', :each, now()
 FROM generate_series(1, :artists) n;
 INSERT INTO artworks (id, artist_id, sha256, pixel_sha256, phash, title, tags, consent_index,
   consent_display, consent_train, consent_generate, status, facts, rights, created_at, indexed_at)
@@ -36,15 +37,17 @@ SELECT md5('work' || n)::uuid, md5('artist' || (n % :artists + 1))::uuid,
   CASE WHEN n % 1000 = 0 THEN 'withdrawn' ELSE 'indexed' END, '{"format": "PNG"}', '{}',
   now() - n * interval '1 second', now()
 FROM generate_series(1, :works) n;
-INSERT INTO ingest_jobs (id, source, upload, reinstate, status, created_at)
-SELECT md5('job' || n)::uuid, '/p', '{}', false, 'done', now() - n * interval '1 minute'
+INSERT INTO ingest_jobs (id, source, upload, reinstate, allow_freer, names, remarks,
+  status, created_at)
+SELECT md5('job' || n)::uuid, '/p', '{}', false, false, 'join', '[]', 'done',
+  now() - n * interval '1 minute'
 FROM generate_series(1, 1000) n;
 INSERT INTO ingest_items (job_id, position, path, artist, details, outcome, artwork_id)
 SELECT md5('job' || (n / 1000 + 1))::uuid, n % 1000, n || '.png', 'Artist', '{}', 'added',
   md5('work' || (n + 1))::uuid
 FROM generate_series(0, :works - 1) n;
-INSERT INTO ingest_batches (job_id, number, first, stop, status, attempts)
-SELECT md5('job' || n)::uuid, b, b * 128 - 128, b * 128, 'done', 1
+INSERT INTO ingest_batches (job_id, number, first, begun, stop, status, attempts)
+SELECT md5('job' || n)::uuid, b, b * 128 - 128, b * 128 - 128, b * 128, 'done', 1
 FROM generate_series(1, 1000) n, generate_series(1, 8) b;
 """
 

@@ -293,7 +293,7 @@ def test_parquet_is_handed_on_page_by_page(tmp_path: Path) -> None:
 def fill(stores: Stores, works: int) -> None:
     """Write works of one artist, many to a moment, in one statement."""
     with stores.sessions.begin() as session:
-        artist = Artist(slug="ann", name="Ann", folded="ann")
+        artist = Artist(slug="ann", name="Ann", folded="ann", turned="ann")
         session.add(artist)
         session.flush()
         session.execute(text(MANY), {"artist": artist.id.hex, "works": works})
