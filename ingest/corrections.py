@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from attribution.catalog import queries
 from attribution.catalog.freedoms import is_freer
-from attribution.catalog.models import Artwork, IngestJob
+from attribution.catalog.models import Artwork, Change, IngestJob
 from attribution.images import forbidden_by
 from ingest.reading import Prepared
 
@@ -87,6 +87,14 @@ def _frees(row: Artwork, name: str, value: Any) -> bool:
     if name == "licence":
         return is_freer(value, row.licence)
     return name.startswith("consent_") and value is True
+
+
+def told(change: Change) -> str:
+    """Return in words what a correction has changed."""
+    return "; ".join(
+        f"{name}: {_shown(change.before.get(name))} → {_shown(new)}"
+        for name, new in change.after.items()
+    )
 
 
 def shown(changes: Mapping[str, Any], row: Artwork) -> str:

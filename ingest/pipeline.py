@@ -20,6 +20,7 @@ from attribution.catalog.models import (
     Artist,
     Artwork,
     ArtworkStatus,
+    Change,
     IngestJob,
     Outcome,
     artwork_id,
@@ -41,12 +42,12 @@ from attribution.projection import point_of
 from attribution.services import Services, Stores
 from attribution.types import Matrix, Vector
 from attribution.withdrawal import withdraw
-from ingest.corrections import ASKED, FREER, corrections, shown
+from ingest.corrections import ASKED, FREER, corrections, shown, told
 from ingest.in_hand import prepared
 from ingest.joining import has_joined, resembles
 from ingest.lease import leased
 from ingest.nobodys import GIVEN, give_nobodys
-from ingest.reading import BLANK, SETTLED, Prepared, bytes_of, unprocessable
+from ingest.reading import BLANK, SETTLED, WITHDREW, Prepared, bytes_of, unprocessable
 
 log = logging.getLogger(__name__)
 
@@ -201,7 +202,7 @@ def _write(
         owners = {work: hers[artist] for work, artist in given.artists.items()}
         said = corrections(session, job, few, rows, owners)
         changes = queries.correct_works(session, said.followed, Origin.of_job(job.id))
-        corrected = {change.artwork_id for change in changes if change.artwork_id}
+        corrected = {change.artwork_id: change for change in changes if change.artwork_id}
         ids = {row.id for row in rows.values()} | {done.known.id for done in few if done.known}
         outcomes, claims = _outcomes(
             job.id,
@@ -299,7 +300,7 @@ def _outcomes(  # noqa: PLR0913  everything that decides on an outcome
     *,
     given: Mapping[UUID, UUID],
     added: set[UUID],
-    corrected: set[UUID],
+    corrected: Mapping[UUID, Change],
     gone: set[str],
     brought: set[UUID],
 ) -> tuple[list[ItemOutcome], list[NewClaim]]:
@@ -309,7 +310,8 @@ def _outcomes(  # noqa: PLR0913  everything that decides on an outcome
     for done in few:
         position = done.work.position
         if done.refused is not None:
-            outcomes.append(ItemOutcome(position, Outcome.REFUSED, done.refused))
+            reason = WITHDREW if done.is_withdrawn else done.refused
+            outcomes.append(ItemOutcome(position, Outcome.REFUSED, reason))
             continue
         row = _row(done, rows)
         owner = given.get(row.id, row.artist_id)
@@ -331,8 +333,10 @@ def _outcomes(  # noqa: PLR0913  everything that decides on an outcome
             else:
                 is_other = row.id in corrected or row.id in given
                 outcome = Outcome.CORRECTED if is_other else Outcome.KNOWN
+                said = [told(corrected[row.id])] if row.id in corrected else []
                 if row.id in asked:
-                    why = f"{ASKED} ({shown(asked[row.id], row)}); {FREER}"
+                    said.append(f"{ASKED} ({shown(asked[row.id], row)}); {FREER}")
+                why = "; ".join(said) or why
             brought.add(row.id)
             outcomes.append(ItemOutcome(position, outcome, why, row.id))
     return outcomes, claims

@@ -16,11 +16,9 @@ from ingest.corrections import ASKED, FREER, divided, shown
 from ingest.joining import Spellings
 from ingest.nobodys import GIVEN
 from ingest.options import BY_RULE, Options
-from ingest.reading import BLANK, DECODERS, Prepared, Work, prepare
+from ingest.reading import BLANK, DECODERS, WITHDREW, Prepared, Work, prepare
 from ingest.sources import Source
 from ingest.summary import FileOutcome, Summary
-
-WITHDRAWS = "its source takes back the consent to be found: it would be withdrawn"
 
 
 def preview(stores: Stores, items: Source, options: Options = BY_RULE) -> Summary:
@@ -66,10 +64,8 @@ def _preview_one(
 ) -> FileOutcome:
     """Say what would become of a file; `seen` holds the artist of every work so far."""
     path, item = str(done.work.item.path), done.work.item
-    is_own = done.is_own or (done.known is not None and done.known.artist.is_nobody)
     if done.refused is not None:
-        withdraws = is_own and "index" not in item.consent
-        reason = WITHDRAWS if withdraws else done.refused
+        reason = WITHDREW if done.is_withdrawn else done.refused
         return FileOutcome(path, Outcome.REFUSED, reason, artist=done.artist)
     blank = BLANK if done.is_blank else None
     sha256 = done.image.facts.sha256 if done.image else done.known.sha256 if done.known else ""

@@ -28,6 +28,8 @@ DEADLY = (
     "it ended the process that read it, twice (a crash, or too little memory); save it again from "
     "an image editor, or bring it again after a day"
 )
+FORBIDS = "its consent forbids the index"
+WITHDREW = "its source takes back the consent to be found: withdrawn"
 BLANK = "it is blank: registered, and never found"
 SETTLED = (ArtworkStatus.INDEXED, ArtworkStatus.BLANK)
 DECODERS = 2  # threads; Pillow releases the GIL while it decodes
@@ -61,6 +63,16 @@ class Prepared:
     def is_own(self) -> bool:
         """Whether it is a known work that comes under its own artist."""
         return self.known is not None and self.known.artist.name == self.artist
+
+    @property
+    def is_withdrawn(self) -> bool:
+        """Whether a work is known that its source takes back."""
+        known = self.known
+        return (
+            known is not None
+            and "index" not in self.work.item.consent
+            and (self.is_own or known.artist.is_nobody)
+        )
 
     @property
     def is_blank(self) -> bool:
@@ -145,7 +157,7 @@ def _refusal(
     if item.refused is not None:
         return item.refused
     if "index" not in item.consent:
-        return "its consent forbids the index"
+        return FORBIDS
     if not reinstate and row is not None and row.status is ArtworkStatus.WITHDRAWN:
         return f"it was withdrawn ({row.reason}); {REINSTATE}"
     if not reinstate and theirs.is_closed:

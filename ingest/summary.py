@@ -11,6 +11,7 @@ from attribution.catalog import queries
 from attribution.catalog.models import Outcome
 from attribution.services import Stores
 from ingest.corrections import ASKED
+from ingest.reading import WITHDREW
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,11 @@ class Summary:
         return self._count(Outcome.CORRECTED)
 
     @property
+    def withdrawn(self) -> int:
+        """Works that their source takes back; they are among the refused files."""
+        return sum(item.reason == WITHDREW for item in self.items)
+
+    @property
     def asked(self) -> int:
         """Works of which the source allows more now than the catalogue: somebody has to agree."""
         return sum(ASKED in (item.reason or "") for item in self.items)
@@ -85,6 +91,7 @@ class Summary:
             "conflicts": self.conflicts,
             "blank": self.blank,
             "refused": self.refused,
+            "withdrawn": self.withdrawn,
             "artists": self.artists,
             "seconds": round(seconds, 3),
             "remarks": list(self.remarks),

@@ -225,7 +225,7 @@ def run(queue: JobQueue, source: Path, items: Source, options: Options) -> Summa
 def _run_job(queue: JobQueue, job_id: UUID) -> Summary:
     queue.submit(job_id)
     summary = watch(queue, job_id)
-    with status_console().status("finding out what the votes mean now"):
+    with status_console().status("recalibrating"):
         queue.wait()
     return summary
 
@@ -275,7 +275,7 @@ def show(
         corrected = "would be corrected" if dry_run else "corrected"
         table.add_row(f"  of these {corrected}", str(summary.corrected), style="green")
     if summary.asked:
-        table.add_row("  of these asked about (--allow-freer)", str(summary.asked), style="yellow")
+        table.add_row("  of these wait for --allow-freer", str(summary.asked), style="yellow")
     if summary.conflicts:
         table.add_row("  of these under another artist", str(summary.conflicts), style="yellow")
     if summary.blank:
@@ -283,6 +283,8 @@ def show(
     if summary.repeated:
         table.add_row("the same file again in this source", str(summary.repeated))
     table.add_row("refused", str(summary.refused), style="red" if summary.refused else None)
+    if summary.withdrawn:
+        table.add_row("  of these withdrawn", str(summary.withdrawn), style="red")
     table.add_row("artists", str(summary.artists))
     if seconds is not None:
         table.add_row("seconds", f"{seconds:.1f}")

@@ -128,7 +128,7 @@ def withdraw(
         row = withdraw_from(stores, index, what, reason=reason)
         _show_receipt(row, what, as_json=as_json)
         if not settings.broker_url:  # else the beat sees to it
-            with status_console().status("finding out what the votes mean now"):
+            with status_console().status("recalibrating"):
                 calibrate_if_due(stores, index)
     if any(row.receipt["left"].values()):
         raise Conflict(
@@ -280,7 +280,7 @@ def reindex(
             said = f"{points} points written; {lost} works have to be ingested again"
         else:
             change_profile(stores, profile, partial=partial, keep_old=keep_old, progress=show)
-            bar.update(task, description="finding out what the votes mean now")
+            bar.update(task, description="recalibrating")
             with open_collection(stores) as index:
                 calibrate_if_due(stores, index)
             said = f"the collection is now of profile {profile}: set LAWFUL_PROFILE={profile}"

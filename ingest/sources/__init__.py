@@ -132,7 +132,7 @@ def _folder(
     known = Pictures(entry.path.as_posix() for entry in pictures if not entry.is_folder)
     said = FolderTables(root, tables, known, [path for _, path in passed])
     items, unwrapped = folder_items(root, pictures, said, artist, granted, level)
-    return items, [*unwrapped, *said.remarks, *(f"passed over: {one}" for one in counted(passed))]
+    return items, [*unwrapped, *said.remarks, *(f"skipped: {one}" for one in counted(passed))]
 
 
 def _of_nobody(names: Counter[str]) -> Iterator[str]:

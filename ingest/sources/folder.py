@@ -326,7 +326,7 @@ def folder_items(
 
     names = sorted(path.as_posix() for path in layout.wrappers)
     more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
-    unwrapped = [f"taken for no artist: {', '.join(names[:NAMED])}{more}"]
+    unwrapped = [f"treated as a wrapper, not an artist: {', '.join(names[:NAMED])}{more}"]
     return items(), unwrapped if names else []
 
 
