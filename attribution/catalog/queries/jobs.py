@@ -220,11 +220,11 @@ def job_progress(session: Session, job_id: UUID) -> tuple[int, int]:
 def job_summary(session: Session, job_id: UUID) -> JobSummary:
     """Count the files of a job by outcome, and its artists."""
     counted = _outcomes(session, job_id)
-    names = session.scalars(select(IngestItem.artist.distinct()).where(IngestItem.job_id == job_id))
+    names = select(IngestItem.artist).where(IngestItem.job_id == job_id).distinct()
     return JobSummary(
         total=sum(counted.values()),
         outcomes={outcome: counted.get(outcome, 0) for outcome in Outcome},
-        artists=sum(not is_nobody(name) for name in names),
+        artists=sum(not is_nobody(name) for name in session.scalars(names)),
         blank=len(blank_items(session, job_id)),
     )
 
