@@ -6,6 +6,7 @@ lets people do more. What a person has corrected stays, but for a consent that i
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -40,21 +41,23 @@ def corrections(
 ) -> Corrections:
     """Return what is said of known works by their own artist; the first file of a job counts.
 
-    `given` are works of nobody that have just become an artist's. A refused file is heard where it
-    takes consent back, of a work of nobody by whomever it is.
+    `given` are works of nobody that have just become an artist's. Where consent is taken back every
+    file is heard, a refused one too, and of a work of nobody by whomever it is.
     """
     rows: dict[UUID, Artwork] = {}
-    said: dict[UUID, dict[str, Any]] = {}
+    first: dict[UUID, dict[str, Any]] = {}
+    denied: dict[UUID, dict[str, Any]] = defaultdict(dict)
     for done in few:
         row = done.known
         if row is None:
             continue
         own = given.get(row.id, row.artist_id) == artists.get(done.artist)
-        if own or (done.refused and row.artist.is_nobody):
-            item = done.work.item
-            new = item.denials if done.refused else item.corrections
+        if own or row.artist.is_nobody:
             rows[row.id] = row
-            said.setdefault(row.id, new)
+            denied[row.id] |= done.work.item.denials
+            if own and not done.refused:
+                first.setdefault(row.id, done.work.item.corrections)
+    said = {work: first.get(work, {}) | no for work, no in denied.items()}
     for work in queries.spoken_for(session, job.id, said.keys()):
         said[work] = {name: value for name, value in said[work].items() if value is False}
     by_hand = queries.corrected_by_hand(session, said.keys())
