@@ -6,6 +6,7 @@ lets people do more. What a person has corrected stays, but for a consent that i
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -41,20 +42,23 @@ def corrections(
     """Return what is said of works by their own artist; the first file of a job counts.
 
     `new` are the works of these files that were not known when they were read, by hash; `given` are
-    works of nobody that have just become an artist's, by name. Every file is heard where it takes
-    consent back, a refused one too, and whoever it is by for a work of nobody.
+    works of nobody that have just become an artist's, by name. Where consent is taken back every
+    file is heard, a refused one too, and of a work of nobody by whomever it is.
     """
     rows: dict[UUID, Artwork] = {}
-    said: dict[UUID, dict[str, Any]] = {}
+    first: dict[UUID, dict[str, Any]] = {}
+    denied: dict[UUID, dict[str, Any]] = defaultdict(dict)
     for done in few:
         row, item = done.known or new.get(done.sha256 or ""), done.work.item
         if row is None:
             continue
-        own = given.get(row.id, row.artist.name) == done.artist
-        if own or (done.refused and row.artist.is_nobody):
+        is_own = given.get(row.id, row.artist.name) == done.artist
+        if is_own or row.artist.is_nobody:
             rows[row.id] = row
-            told = item.denials if done.refused else item.corrections
-            said[row.id] = told | said.get(row.id, {}) | item.denials
+            denied[row.id] |= item.denials
+            if is_own and not done.refused:
+                first.setdefault(row.id, item.corrections)
+    said = {work: first.get(work, {}) | no for work, no in denied.items()}
     for work in queries.spoken_for(session, job.id, said.keys()):
         said[work] = {name: value for name, value in said[work].items() if value is False}
     by_hand = queries.corrected_by_hand(session, said.keys())

@@ -581,6 +581,7 @@ def test_lookups_use_their_index(tmp_path: Path) -> None:
             "artworks USING COVERING INDEX ix_artworks_artist_id_status_created_at_id",
             "SCAN artists",  # the few thousand artists, each with its count
             "artworks USING COVERING INDEX ix_artworks_unindexed",
+            "artists USING INDEX sqlite_autoindex_artists_1 (id=?)",  # nobody's
             "",  # claims
             "USING INDEX ix_ingest_items_job_id_outcome_position",
         ),

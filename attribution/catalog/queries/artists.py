@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session, aliased, selectinload
 
-from attribution.catalog.models import Alias, Artist, Change
+from attribution.catalog.models import Alias, Artist, Change, ChangeKind
 from attribution.catalog.names import fold, slugify, tidy, turned
 from attribution.catalog.nobody import NOBODY, NOBODYS_NAME, is_nobody
 from attribution.catalog.queries.insert import insert_new
@@ -149,10 +149,14 @@ def proposed_aliases(session: Session) -> list[tuple[Artist, Artist]]:
 def called_as_nobody(session: Session) -> list[Artist]:
     """Return the artists of an earlier version all of whose names mean nobody, by slug.
 
-    Those that have withdrawn are left out: their names stay closed.
+    Those that have withdrawn are left out, as their names stay closed; and those that a person has
+    taken out of nobody by an undo.
     """
+    undone = select(Change.artist_id).where(
+        Change.kind == ChangeKind.UNDO, Change.from_artist_id == NOBODY
+    )
     wanted = select(Artist.id, Artist.name).where(
-        Artist.id != NOBODY, Artist.withdrawn_at.is_(None)
+        Artist.id != NOBODY, Artist.withdrawn_at.is_(None), Artist.id.not_in(undone)
     )
     names = session.execute(wanted.execution_options(yield_per=STREAMED))
     meant = [artist for artist, name in names if is_nobody(name)]

@@ -230,7 +230,7 @@ def counts(session: Session) -> Counts:
     return Counts(
         artists=artists,
         indexed=indexed,
-        nobodys=indexed - ranked(session)[1],
+        nobodys=session.scalar(select(Artist.works).where(Artist.id == NOBODY)) or 0,
         blank=works.get(ArtworkStatus.BLANK, 0),
         pending=works.get(ArtworkStatus.PENDING, 0),
         failed=works.get(ArtworkStatus.FAILED, 0),
