@@ -379,7 +379,7 @@ def test_table_for_people(data: Path, tmp_path: Path) -> None:
 
 def test_bad_input(tmp_path: Path) -> None:
     """Too little data and an impossible folder are errors that say what to do."""
-    one = tmp_path / "few" / "artist"
+    one = tmp_path / "few" / "Ann"
     one.mkdir(parents=True)
     picture(1).save(one / "a.png")
 

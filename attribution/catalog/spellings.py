@@ -54,8 +54,10 @@ class Whose:
 
 def whose(name: str, known: Sequence[Spelling], rule: NameRule) -> Whose:
     """Tell whose a spelling is, of the known ones that fold to the same."""
-    if is_nobody(name):
-        return Whose(NOBODYS_NAME)
+    if is_nobody(name):  # but an artist of that very name may have withdrawn, in an earlier version
+        return Whose(
+            NOBODYS_NAME, is_closed=any(one.has_withdrawn for one in known if one.text == name)
+        )
     for one in known:
         if one.text == name:
             return Whose(one.artist, is_closed=one.has_withdrawn)
