@@ -43,21 +43,24 @@ def corrections(
 
     `new` are the works of these files that were not known when they were read, by hash; `given` are
     works of nobody that have just become an artist's, by name. Where consent is taken back every
-    file is heard, a refused one too, and of a work of nobody by whomever it is.
+    file is heard, a refused one too: of a work that this source has under its artist, and of a work
+    of nobody, by whomever it is.
     """
-    rows: dict[UUID, Artwork] = {}
+    known = [
+        (done, row) for done in few if (row := done.known or new.get(done.sha256 or "")) is not None
+    ]
+    rows = {row.id: row for _, row in known}
+    own = [(done, row) for done, row in known if given.get(row.id, row.artist.name) == done.artist]
+    heard = {row.id for _, row in own} | {row.id for row in rows.values() if row.artist.is_nobody}
+    heard |= queries.spoken_for(session, job.id, rows.keys() - heard)
     first: dict[UUID, dict[str, Any]] = {}
+    for done, row in own:
+        if not done.refused:
+            first.setdefault(row.id, done.work.item.corrections)
     denied: dict[UUID, dict[str, Any]] = defaultdict(dict)
-    for done in few:
-        row, item = done.known or new.get(done.sha256 or ""), done.work.item
-        if row is None:
-            continue
-        is_own = given.get(row.id, row.artist.name) == done.artist
-        if is_own or row.artist.is_nobody:
-            rows[row.id] = row
-            denied[row.id] |= item.denials
-            if is_own and not done.refused:
-                first.setdefault(row.id, item.corrections)
+    for done, row in known:
+        if row.id in heard:
+            denied[row.id] |= done.work.item.denials
     said = {work: first.get(work, {}) | no for work, no in denied.items()}
     for work in queries.spoken_for(session, job.id, said.keys()):
         said[work] = {name: value for name, value in said[work].items() if value is False}

@@ -7,14 +7,14 @@ table, nor the file itself. Whatever cannot be read trains nothing.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from attribution.catalog.licences import identify
 from attribution.encoders.starter.works import Work, partition
 from attribution.errors import BadImage, BadInput, NotAllowed, NotFound
 from attribution.generation.starter.works import Lesson
-from attribution.images import ImageFacts, read_image_file
+from attribution.images import ImageFacts, file_sha256, read_image_file
 from ingest.sources import GRANTED_BY_DEFAULT, SourceItem, read_source
 from ingest.sources.folder import WAITS
 
@@ -31,7 +31,19 @@ def why_not(item: SourceItem) -> str | None:
     """Return why the source lets a work not train; None where it does."""
     if item.refused is not None:
         return WAITS if item.refused.startswith(WAITS) else UNUSABLE
+    if "index" not in item.consent and "consent_train" not in item.said:
+        return SAYS_NO  # who may not even be found was not asked about training
     return None if "train" in item.consent else SAYS_NO
+
+
+def denied_bytes(items: Iterable[SourceItem]) -> set[str]:
+    """Return the hashes of files that may not train: another row may have the same bytes."""
+    denied = set[str]()
+    for item in items:
+        says_no = why_not(item) in {SAYS_NO, WAITS} or "train" in item.denied
+        if says_no and (sha256 := file_sha256(item.path)) is not None:
+            denied.add(sha256)
+    return denied
 
 
 def read_lessons(data: Path) -> tuple[list[Lesson], LeftOut]:
@@ -78,7 +90,9 @@ def _read_permitted(data: Path) -> tuple[list[tuple[SourceItem, ImageFacts]], Le
 
 
 def _permitted(data: Path, left_out: Counter[str]) -> Iterator[tuple[SourceItem, ImageFacts]]:
-    for item in read_source(data, granted=(*GRANTED_BY_DEFAULT, "train")):
+    items = list(read_source(data, granted=(*GRANTED_BY_DEFAULT, "train")))
+    denied = denied_bytes(items)
+    for item in items:
         because = why_not(item)
         if because is None and "consent_train" not in item.said and not _is_free(item):
             because = NOT_GRANTED
@@ -88,7 +102,7 @@ def _permitted(data: Path, left_out: Counter[str]) -> Iterator[tuple[SourceItem,
             except (BadImage, NotFound):
                 because = UNUSABLE
             else:
-                because = SAYS_NO if "train" in facts.forbids else None
+                because = SAYS_NO if "train" in facts.forbids or facts.sha256 in denied else None
         if because is None:
             yield item, facts
         else:

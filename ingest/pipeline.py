@@ -265,19 +265,21 @@ def _show_again(services: Services, done: Prepared) -> None:
 
 
 def _withdraw_denied(services: Services, job: IngestJob, few: Sequence[Prepared]) -> None:
-    """Obey a source that takes back the consent to be found for a work of the same artist.
+    """Obey a source that takes back the consent to be found for a work that it has.
 
-    Of a work by nobody, whoever says no is heard. Looked up after the commit: of two workers with
+    It has it where a file of it names the work's artist. Of a work by nobody, whoever says no is
+    heard. Looked up after the commit: of two workers with
     the same bytes, one sees what the other did.
     """
-    artists = {done.sha256: done.artist for done in few if done.sha256}
+    own = {(done.sha256, done.artist) for done in few if done.sha256}
     with services.sessions() as session:
-        denied = queries.denied_files(session, [job.id], artists)
+        denied = queries.denied_files(session, [job.id], {sha256 for sha256, _ in own})
         hashes = [sha256 for sha256, purposes in denied.items() if "index" in purposes]
         rows = queries.artworks_by_sha256(session, hashes) if hashes else []
+        spoken = queries.spoken_for(session, job.id, [row.id for row in rows])
     for row in rows:
-        own = row.artist.is_nobody or row.artist.name == artists[row.sha256]
-        if row.status in SETTLED and own:
+        has = row.artist.is_nobody or row.id in spoken or (row.sha256, row.artist.name) in own
+        if row.status in SETTLED and has:
             withdraw(services, services.index, str(row.id), reason="its source says so")
 
 

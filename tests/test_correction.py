@@ -324,6 +324,33 @@ def test_a_no_is_about_the_bytes(
     assert not any(purpose in one.consent for one in rows)
 
 
+@pytest.mark.parametrize("is_known", [False, True])
+@pytest.mark.parametrize("between", [0, 40])
+@pytest.mark.parametrize("purpose", ["index", "display"])
+def test_a_no_under_another_artist_is_about_the_bytes(
+    services: Services, tmp_path: Path, between: int, purpose: str, *, is_known: bool
+) -> None:
+    """A source that has a work under its artist is heard where it names the file again."""
+    source = tmp_path / "new"
+    for name in ("Ann/a.png", *(f"Ann/between-{n:02}.png" for n in range(between)), "Bob/z.png"):
+        (source / name).parent.mkdir(parents=True, exist_ok=True)
+        picture(900 + (len(list(source.rglob("*.png"))) if "between" in name else 0)).save(
+            source / name
+        )
+    if is_known:
+        ingest(services, source)
+    row = {"file_name": "Bob/z.png", f"consent_{purpose}": "no"}
+    (source / "metadata.jsonl").write_text(json.dumps(row))
+
+    ingest(services, source)
+
+    with services.sessions() as session:
+        sha256 = str(file_sha256(source / "Ann" / "a.png"))
+        rows = queries.artworks_by_sha256(session, [sha256], status=ArtworkStatus.INDEXED)
+    assert purpose == "display" or not rows
+    assert not any(purpose in one.consent for one in rows)
+
+
 def test_what_a_person_corrected_stays(services: Services, tmp_path: Path) -> None:
     """A row that says what it always said undoes no correction by hand, and no consent denied."""
     work = a_work(services)

@@ -103,6 +103,14 @@ def far_away(folder: Path, rows: Rows, purpose: str) -> None:
     lines(folder / ARTISTS[0], [inner])
 
 
+def of_its_copy(folder: Path, rows: Rows, purpose: str) -> None:
+    """Write a yes into the row, and the no into that of a copy by another artist."""
+    copy = f"{ARTISTS[1]}/copy.png"
+    (folder / copy).write_bytes((folder / DENIED).read_bytes())
+    rows[1][f"consent_{purpose}"] = "yes"
+    lines(folder, [*rows, {"file_name": copy, f"consent_{purpose}": "no"}])
+
+
 def in_its_file(folder: Path, rows: Rows, purpose: str) -> None:
     """Write no word into the table, and a no into the picture."""
     del purpose
@@ -132,6 +140,7 @@ CASES: dict[str, Case] = {
             broken_table,
             twice,
             far_away,
+            of_its_copy,
         )
     },
 }

@@ -53,16 +53,21 @@ def evaluate(
     Example: [bold]lawful evaluate ~/portfolios --out evaluation[/]
     """
     from attribution.catalog.nobody import is_nobody
-    from ingest.lessons import why_not
+    from attribution.images import file_sha256
+    from ingest.lessons import denied_bytes, why_not
     from ingest.sources import GRANTED_BY_DEFAULT, read_source
 
     if out is not None and out.exists() and not out.is_dir():
         raise BadInput(f"--out {out} is a file; name a folder")
     items = list(read_source(data, granted=(*GRANTED_BY_DEFAULT, "train")))
+    denied = denied_bytes(items)
     usable = [
         item
         for item in items
-        if why_not(item) is None and "index" in item.consent and not is_nobody(item.artist)
+        if why_not(item) is None
+        and "index" in item.consent
+        and not is_nobody(item.artist)
+        and not (denied and file_sha256(item.path) in denied)
     ]
     with progress_bar(status_console()) as bar:
         task = bar.add_task("reading", total=None)
