@@ -6,11 +6,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from sqlalchemy import URL, make_url
 
 from api.local_servers import running_redis
 from attribution.catalog.database import Database, connect
 from tests.postgres import fresh_database, temporary_postgres
+
+settings.register_profile("unhurried", deadline=None)  # speed is measured in benchmarks/
+settings.load_profile("unhurried")
 
 
 @pytest.fixture(scope="session")

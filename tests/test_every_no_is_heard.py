@@ -159,7 +159,7 @@ def _damaged(draw: st.DrawFn, text: str, delimiter: str) -> str:
     return text[:at] + damage + text[at:]
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=400, suppress_health_check=list(HealthCheck))
 @given(st.lists(tables(), max_size=2, unique_by=lambda one: one.place.casefold()))
 def test_no_is_never_taken_for_yes(written: list[Written]) -> None:
     """Whatever the cause, a picture that a row denies is refused or not granted."""

@@ -371,7 +371,7 @@ works = st.lists(
 )
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(written=works, deleted=st.sets(st.integers(1, 12), max_size=4), text=st.sampled_from("ab"))
 def test_all_clients_give_the_same_answers(
     tmp_path_factory: pytest.TempPathFactory,

@@ -311,9 +311,7 @@ steps = st.lists(
 )
 
 
-@hypothesis_settings(
-    deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@hypothesis_settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps)
 def test_any_history_equals_a_rebuild(
     database: Database, history: list[tuple[str, int, str, str]]
@@ -365,9 +363,7 @@ def undo_last(session: Session, number: int = 0) -> None:
         queries.mark_undo(session, put_back(session, change, (), Origin("test")), change)
 
 
-@hypothesis_settings(
-    deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@hypothesis_settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps, st.sampled_from(NAMES), st.sampled_from(NAMES))
 def test_any_undone_merge_never_was(
     database: Database, history: list[tuple[str, int, str, str]], name: str, other: str
