@@ -119,6 +119,39 @@ def test_manifest_stays_in_its_folder(tmp_path: Path, name: str) -> None:
     assert found[True].refused is None
 
 
+@pytest.mark.parametrize(
+    ("name", "text", "refused", "shown"),
+    [
+        ("Ann/metadata.csv", "file_name,consent_display\nb.png,no\n", [], ["a", "c"]),
+        ("Ann/metadata.csv", "file_name,consent_dispaly\nb.png,no\n", ["a", "b"], ["c"]),
+        ("Ann/b.json", '{"consent_display": "no"}', [], ["a", "c"]),
+        ("metadata.jsonl", '{"file_name": "Ann/b.png", "consent_display": 0}', [], ["a", "c"]),
+        ("metadata.jsonl", '{"file_name": "Ann/not-here.png"}', [], ["a", "b", "c"]),
+        ("other.csv", "file_name,consent_display\nAnn/b.png,no\n", [], ["a", "b", "c"]),
+    ],
+)
+def test_what_lies_beside_the_files_of_a_manifest_is_heard(
+    tmp_path: Path, name: str, text: str, refused: list[str], shown: list[str]
+) -> None:
+    """Tables called metadata and sidecars may say no; another table is another manifest."""
+    rows = [
+        {"file_name": one, "artist": one[:3]} | ({"consent_display": "yes"} if "b" in one else {})
+        for one in ("Ann/a.png", "Ann/b.png", "Bob/c.png")
+    ]
+    for number, row in enumerate(rows):
+        (tmp_path / row["file_name"]).parent.mkdir(exist_ok=True)
+        picture(number).save(tmp_path / row["file_name"])
+    works = tmp_path / "works.jsonl"
+    works.write_text("\n".join(map(json.dumps, rows)))
+    (tmp_path / name).write_text(text)
+
+    items = read(works)
+
+    assert [one.path.stem for one in items if one.refused] == refused
+    usable = [one for one in items if not one.refused]
+    assert [one.path.stem for one in usable if "display" in one.consent] == shown
+
+
 def test_flat_folder_needs_an_artist(tmp_path: Path) -> None:
     """Files beside each other have no artist until someone names one."""
     picture(1).save(tmp_path / "a.png")

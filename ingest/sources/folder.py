@@ -25,7 +25,7 @@ from ingest.sources.rows import contradictions, joined, of_one_table
 from ingest.sources.shards import NO_ARTIST, SHARD_FILE, shard_rows
 from ingest.sources.sidecars import sidecar_row, sidecars_of
 from ingest.sources.tables import Row, Table, is_table, read_table, table_of
-from ingest.sources.ties import Pictures, below
+from ingest.sources.ties import Files, Pictures, below
 from ingest.sources.walk import Entry
 
 METADATA = "metadata"
@@ -51,14 +51,15 @@ class _Said:
     denies: str | None = None  # a row that is tied to no picture, and says no
     is_blamed: bool = False  # some picture waits for it, and says so
 
-    def doubt(self, picture: str, *, by_itself: bool) -> str | None:
+    def doubt(self, picture: str, *, has_row: bool, by_itself: bool) -> str | None:
         """Return what of it may be about a picture although it does not say so.
 
-        `by_itself`: some row says everything of it, and nothing rests on the default.
+        `has_row`: a manifest has a row of it. `by_itself`: some row says everything of it, and
+        nothing rests on the default.
         """
         if self.unreadable or by_itself:
             return self.unreadable
-        if self.denies or picture in self.rows:
+        if self.denies or has_row or picture in self.rows:
             return self.denies
         if self.loose or self.misread:
             return (self.loose or self.misread)[0]
@@ -75,7 +76,7 @@ class FolderTables:
     """The tables of a folder, tied to its pictures."""
 
     def __init__(
-        self, root: Path, files: Sequence[Entry], pictures: Pictures, passed: Sequence[Path]
+        self, root: Path, files: Sequence[Entry], pictures: Pictures | Files, passed: Sequence[Path]
     ) -> None:
         """Read the tables among `files`, and sidecars, all below `root`, about `pictures`.
 
@@ -101,15 +102,20 @@ class FolderTables:
         for said in self._said:
             self._by_folder[said.folder].append(said)
 
-    def row(self, picture: str, granted: Sequence[str]) -> Row:
-        """Return what is said about a picture, the nearest table first, every no of all of them."""
+    def row(self, picture: str, granted: Sequence[str], nearest: Sequence[Row] = ()) -> Row:
+        """Return what is said about a picture, the nearest table first, every no of all of them.
+
+        `nearest` is what a manifest says about it.
+        """
         about = list(self._about(picture))
         rows = [of_one_table(said.rows[picture]) for said in about if picture in said.rows]
-        row = joined([*map(of_one_table, ([one] for one in self._alone.get(picture, ()))), *rows])
+        alone = (of_one_table([one]) for one in self._alone.get(picture, ()))
+        row = joined([*nearest, *alone, *rows])
         if row.refused is None:
             by_itself = _stands(row.values, granted)
             for said in about:
-                if (doubt := said.doubt(picture, by_itself=by_itself)) is None:
+                doubt = said.doubt(picture, has_row=bool(nearest), by_itself=by_itself)
+                if doubt is None:
                     continue
                 said.is_blamed = True
                 return Row(row.where, row.values, row.name, f"{WAITS}: {doubt}")

@@ -1,17 +1,23 @@
-"""A manifest as a source: only the files that it names, relative to itself."""
+"""A manifest as a source: only the files that it names, relative to itself.
+
+Tables called `metadata` and sidecars next to those files are heard as in a folder: they may say no.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path, PurePath
 
+from ingest.sources.folder import FolderTables, is_called_metadata
 from ingest.sources.item import SourceItem
 from ingest.sources.making import LEADS_OUT, make_item
 from ingest.sources.rows import NAMED, contradictions, of_one_table
+from ingest.sources.sidecars import may_be_sidecar
 from ingest.sources.tables import Row, Table
 from ingest.sources.ties import Files, below
-from ingest.sources.walk import link_refusal
+from ingest.sources.walk import Entry, leads_to_folder, link_refusal
 
 FEW_ABSENT = 20  # files that are not there and are named one by one
 ABSENT = "there is no such file"
@@ -31,19 +37,41 @@ def manifest_items(
     for row in table.rows:
         if not row.name:
             lost.append((row, str(row.refused)))
-        elif (path := files.find(row.name)) is not None:
+        elif (path := files.find("", row.name)) is not None:
             rows.setdefault(path, []).append(row)
         elif below("", row.name.replace("\\", "/")) is None:
             lost.append((row, f"{row.name!r} {LEADS_OUT}"))
         else:
             lost.append((row, ABSENT))
+    tables, others = _beside(manifest, rows)
+    said = FolderTables(folder, tables, Files(folder, rows), others)
     for path, about in rows.items():
         refused = link_refusal(folder / path, real_folder)
-        yield make_item(folder / path, of_one_table(about), artist, None, refused, granted)
+        row = said.row(path, granted, [of_one_table(about)])
+        yield make_item(folder / path, row, artist, None, refused, granted)
         for reason in contradictions(about):
             yield _refused(folder / path, about[0], reason, artist)
     for place, row, reason in _few(manifest, lost):
         yield _refused(place, row, reason, artist)
+
+
+def _beside(manifest: Path, paths: Iterable[str]) -> tuple[list[Entry], list[Path]]:
+    """Return tables called metadata, and what may be sidecars, in the folders of some files."""
+    root, real_root = manifest.parent, manifest.parent.resolve()
+    tables, others = list[Entry](), list[Path]()
+    for folder in sorted({parent for path in paths for parent in PurePath(path).parents}):
+        with suppress(OSError):
+            for file in sorted(root.joinpath(folder).iterdir()):
+                path = file.relative_to(root)
+                if file == manifest or leads_to_folder(file):
+                    continue
+                if is_called_metadata(path):
+                    tables.append(
+                        Entry(path, is_folder=False, refused=link_refusal(file, real_root))
+                    )
+                elif may_be_sidecar(path):
+                    others.append(path)
+    return tables, others
 
 
 def _few(manifest: Path, lost: Sequence[tuple[Row, str]]) -> Iterator[tuple[Path, Row, str]]:

@@ -35,7 +35,7 @@ def sidecars_of(files: Iterable[Path], pictures: Iterable[str]) -> dict[Path, li
             by_name[spelt.casefold()].append(picture)
     found: dict[Path, list[str]] = {}
     for file in files:
-        if file.suffix.lower() in READ:
+        if may_be_sidecar(file):
             name = file.with_suffix("")
             while name.as_posix().casefold() not in by_name and name.suffix:
                 name = name.with_suffix("")
@@ -104,3 +104,8 @@ def _keys_within(said: Any, depth: int = 0) -> Iterator[str]:
 
 
 READ = {".json": _of_json, ".xmp": _of_xmp}
+
+
+def may_be_sidecar(path: Path) -> bool:
+    """Tell whether a file is one that is read next to a picture of its name."""
+    return path.suffix.lower() in READ

@@ -47,14 +47,16 @@ class Pictures:
 class Files:
     """Files below a folder, found one by one: a manifest may lie above much else."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, paths: Iterable[str] = ()) -> None:
+        """Look below `root`; `paths` are the files that a manifest has been found to name."""
+        self.paths = tuple(paths)
         self._root = root
         self._names: dict[str, dict[str, list[str]]] = {}
 
-    def find(self, name: str) -> str | None:
-        """Return the file that a manifest calls `name`, as `Pictures.find` does."""
+    def find(self, folder: str, name: str) -> str | None:
+        """Return the file that a table in `folder` calls `name`, as `Pictures.find` does."""
         for tried in _spellings(name):
-            path = below("", tried)
+            path = below(folder, tried)
             if path is not None and (found := self._spelt(path)) is not None:
                 return found
         return None
