@@ -494,7 +494,7 @@ def test_no_ai_forbids_training(where: str, data: bytes) -> None:
 def test_words_that_only_contain_no_ai() -> None:
     """A name that has the letters in it says nothing."""
     note = PngImagePlugin.PngInfo()
-    note.add_text("Title", "Casanoai, Noaidi, no ai")
+    note.add_text("Title", "Casanoai, Noaidi, no aims")
     assert read_image(encoded(picture(1), pnginfo=note)).facts.forbids == {}
 
 

@@ -229,16 +229,16 @@ def test_views_of_a_stereo_camera_are_counted() -> None:
     assert read_image(bytes(data)).facts.notes == ("first of 2 frames",)
 
 
-BLANK = Image.new("RGBA", (64, 64), (0, 0, 0, 0))
-WHITE = Image.new("RGB", (64, 64), "white")
+BLANK = Image.new("RGBA", (128, 128), (0, 0, 0, 0))
+WHITE = Image.new("RGB", (128, 128), "white")
 
 
 @pytest.mark.parametrize("kind", ["GIF", "WEBP", "PNG", "AVIF"])
 @pytest.mark.parametrize("blank", [BLANK, WHITE])
 def test_blank_frames_are_passed_over(kind: str, blank: Image.Image) -> None:
     """An animation that begins with nothing is shown by the first frame that shows something."""
-    shown = picture(1).convert(blank.mode)
-    frames = [blank, blank, shown, picture(2).convert(blank.mode)]
+    shown = picture(1, side=128).convert(blank.mode)
+    frames = [blank, blank, shown, picture(2, side=128).convert(blank.mode)]
     options: dict[str, object] = {"lossless": True} if kind == "WEBP" else {}
     if kind == "AVIF":
         options = {"quality": 100}
@@ -252,7 +252,7 @@ def test_blank_frames_are_passed_over(kind: str, blank: Image.Image) -> None:
 
     assert not checked.is_blank
     assert checked.facts.notes[0] == "frame 3 of 4: those before it are blank"
-    near = np.abs(np.asarray(checked.rgb, int) - np.asarray(picture(1), int))
+    near = np.abs(np.asarray(checked.rgb, int) - np.asarray(picture(1, side=128), int))
     assert near.mean() < 12
 
 
@@ -267,7 +267,7 @@ def test_an_animation_of_nothing_is_blank() -> None:
 
 def test_a_damaged_later_frame_leaves_the_first() -> None:
     """What is looked at beyond the first frame never refuses a file."""
-    frames = [WHITE, picture(1), picture(2)]
+    frames = [WHITE, picture(1, side=128), picture(2, side=128)]
     data = encoded(frames[0], "WEBP", save_all=True, append_images=frames[1:])
 
     checked = read_image(data[:-200] + bytes(200))
