@@ -208,7 +208,7 @@ def test_a_panel_is_whoever_s_the_strip_is_now(services: Services, tmp_path: Pat
 
     move(services, services.index, work_called(services, "webtoon").id, "bob", by_hand)
     moved = ask(services, panel, tmp_path)
-    merge(services, services.index, "bob", "cy", by_hand)
+    merge(services, services.index, "bob", "cy", by_hand, is_confirmed=True)
     merged = ask(services, panel, tmp_path)
 
     assert moved is not None
