@@ -461,9 +461,10 @@ def test_too_little_to_learn_from(
 ) -> None:
     """One artist, or one work of each, cannot be learned from, and the message says so."""
     for artist in range(artists):
-        (tmp_path / "few" / str(artist)).mkdir(parents=True)
+        folder = tmp_path / "few" / f"artist-{artist}"
+        folder.mkdir(parents=True)
         for work in range(each):
-            picture(10 * artist + work).save(tmp_path / "few" / str(artist) / f"{work}.png")
+            picture(10 * artist + work).save(folder / f"{work}.png")
 
     with pytest.raises(BadInput, match=said):
         trained(stores, str(tmp_path / "few"))
