@@ -12,7 +12,7 @@ from uuid import UUID, uuid4
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given
+from hypothesis import HealthCheck, example, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from sqlalchemy import delete, func, select, update
@@ -365,6 +365,18 @@ def undo_last(session: Session, number: int = 0) -> None:
 
 @hypothesis_settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps, st.sampled_from(NAMES), st.sampled_from(NAMES))
+@example(
+    [
+        ("add", 2, "Ann", "Ann"),
+        ("move", 2, "Ann", "Ben"),
+        ("undo", 0, "Ann", "Ann"),
+        ("withdraw", 2, "Ann", "Ann"),
+        ("add", 2, "Ann", "Ann"),
+        ("undo", 0, "Ann", "Ann"),
+    ],
+    "Ann",
+    "Ben",
+)
 def test_any_undone_merge_never_was(
     database: Database, history: list[tuple[str, int, str, str]], name: str, other: str
 ) -> None:

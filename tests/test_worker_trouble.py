@@ -139,6 +139,7 @@ def test_a_worker_says_so(tmp_path: Path, redis_url: str) -> None:
     settings = Settings(home=home, broker_url=redis_url, profile="stub")
     with open_services(settings):
         pass
+    make_app(settings).control.purge()  # what other tests have left at the broker
     worker = Program(
         name="worker",
         command=[sys.executable, "-m", "api.cli", "worker", "--queues", "encode"],

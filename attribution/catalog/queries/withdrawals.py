@@ -183,13 +183,12 @@ def _wipe_changes(session: Session, ids: Collection[UUID]) -> None:
     """Take what was said of these works, and why, out of the record of changes.
 
     The reason of a merge is about artists and stays; that of a split, or of an undo, may be about
-    the works.
+    the works. Whose a work was before and after a move, or the undo of one, stays as well.
     """
-    spoken = (ChangeKind.CORRECT, ChangeKind.UNDO)
+    spoken = Change.kind.in_((ChangeKind.CORRECT, ChangeKind.UNDO))
     alone = Change.artwork_id.in_(ids)
-    session.execute(
-        update(Change).where(alone, Change.kind.in_(spoken)).values(before={}, after={})
-    )
+    of_words = alone & spoken & Change.from_artist_id.is_(None)
+    session.execute(update(Change).where(of_words).values(before={}, after={}))
     among = Change.id.in_(select(ChangeWork.change_id).where(ChangeWork.artwork_id.in_(ids)))
     of_some = among & Change.kind.in_((ChangeKind.SPLIT, ChangeKind.UNDO))
     for about in (alone, of_some):
