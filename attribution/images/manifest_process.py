@@ -12,6 +12,8 @@ import io
 import json
 import sys
 
+from attribution.confined import confine
+
 MEMORY_BYTES = 256 * 2**20  # of address space, beside twice the image
 CPU_S = 10
 REPORT_CHARACTERS = 4 * 2**20
@@ -21,7 +23,7 @@ def main() -> None:
     """Read stdin, write stdout."""
     settings = json.loads(sys.stdin.buffer.readline())
     image = sys.stdin.buffer.read()
-    _limit(MEMORY_BYTES + 2 * len(image))
+    confine(MEMORY_BYTES + 2 * len(image), CPU_S)
     sys.stdout.write(_report(image, settings))
 
 
@@ -42,25 +44,6 @@ def _report(image: bytes, settings: dict[str, object]) -> str:
     if len(report) > REPORT_CHARACTERS:
         return json.dumps({"error": f"{len(report) / 2**20:.0f} MiB of statements"})
     return report
-
-
-def _limit(memory: int) -> None:
-    """Take rights away; where the system does not know such limits, time alone is limited."""
-    try:
-        import resource
-    except ImportError:
-        return
-    wanted = {
-        resource.RLIMIT_AS: memory,
-        resource.RLIMIT_CPU: CPU_S,
-        resource.RLIMIT_FSIZE: 0,
-        resource.RLIMIT_CORE: 0,
-    }
-    for limit, value in wanted.items():
-        try:
-            resource.setrlimit(limit, (value, value))
-        except (OSError, ValueError):
-            continue  # macOS refuses some
 
 
 if __name__ == "__main__":

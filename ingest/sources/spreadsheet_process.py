@@ -14,6 +14,8 @@ import zipfile
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
+from attribution.confined import confine
+
 MEMORY_BYTES = 2 * 2**30  # of address space
 CPU_S = 120
 CELL = re.compile(r"<c(?P<head>\s[^>]*?)(?:/>|>(?P<body>.*?)</c>)", re.DOTALL)
@@ -23,7 +25,7 @@ SPANS = re.compile(rb'number-(?:rows|columns)-spanned="(?:[2-9]|\d\d)')
 
 def main() -> None:
     """Read the file that the first argument names."""
-    _limit()
+    confine(MEMORY_BYTES, CPU_S)
     from python_calamine import CalamineError, CalamineWorkbook
 
     try:
@@ -78,25 +80,6 @@ def _as_text(value: object) -> str:
     if isinstance(value, timedelta):
         return str(value)
     raise TypeError(type(value).__name__)
-
-
-def _limit() -> None:
-    """Take rights away; where the system does not know such limits, time alone is limited."""
-    try:
-        import resource
-    except ImportError:
-        return
-    wanted = {
-        resource.RLIMIT_AS: MEMORY_BYTES,
-        resource.RLIMIT_CPU: CPU_S,
-        resource.RLIMIT_FSIZE: 0,
-        resource.RLIMIT_CORE: 0,
-    }
-    for limit, value in wanted.items():
-        try:
-            resource.setrlimit(limit, (value, value))
-        except (OSError, ValueError):
-            continue  # macOS refuses some
 
 
 if __name__ == "__main__":
