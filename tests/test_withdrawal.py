@@ -220,7 +220,8 @@ def test_consent_taken_back_by_the_source(services: Services, tmp_path: Path) ->
 
     summary = ingest(services, tmp_path / "p")
 
-    assert (summary.known, summary.refused) == (11, 1)
+    assert (summary.known, summary.refused, summary.withdrawn) == (11, 1, 1)
+    assert ingest(services, tmp_path / "p").withdrawn == 0  # it says what it did, not what was
     with services.sessions() as session:
         artist = queries.artist_by_slug(session, "artist-1")
         works = queries.list_artworks(session, artist_id=artist.id).items
