@@ -154,7 +154,7 @@ def _check(artists: list[_Folder], *, is_alone: bool) -> None:
         raise BadInput(
             f"{_named(one.path for one in artists)} look like series of pictures and not like "
             f"artists; say whose they are with --artist, --layout artist if they are artists, or "
-            f"--layout wrapped if the folders in them are"
+            f"--layout wrapped if the folders in them are; or rename them"
         )
     if not is_alone or not artists or not artists[0].holds_folders:
         return
