@@ -33,7 +33,7 @@ from attribution.ports import Encoder
 from attribution.services import Stores
 from attribution.training.cache import CACHE, Cache, Encoded
 from ingest.datasets import DatasetOptions, is_dataset, read_dataset
-from ingest.lessons import SAYS_NO, UNUSABLE, denied_bytes, why_not
+from ingest.lessons import SAYS_NO, UNUSABLE, judged
 from ingest.sources import GRANTED_BY_DEFAULT, read_source
 
 log = logging.getLogger(__name__)
@@ -67,7 +67,6 @@ class _Basket:
     labels: list[str] = field(default_factory=list)
     left_out: Counter[str] = field(default_factory=Counter)
     known: set[UUID] = field(default_factory=set)
-    denied: set[str] = field(default_factory=set)  # hashes of files that their source denies
 
     def add(self, file: Encoded, work: UUID, label: str) -> None:
         self.known.add(work)
@@ -145,10 +144,8 @@ def _sources(
                 continue
             yield _Source(picture.artist, partial(bytes, picture.data))
         return
-    items = list(read_source(Path(data), granted=(*GRANTED_BY_DEFAULT, "train")))
-    basket.denied |= denied_bytes(items)
-    for item in items:
-        if (because := why_not(item)) is not None:
+    for item, because in judged(read_source(Path(data), granted=(*GRANTED_BY_DEFAULT, "train"))):
+        if because is not None:
             basket.left_out[because] += 1
         elif is_nobody(item.artist):
             basket.left_out[NOBODYS] += 1
@@ -187,7 +184,7 @@ def _take(
         file = cache.get(sha256)
         if file is None:
             basket.left_out[UNUSABLE] += 1
-        elif file.forbidden or sha256 in basket.denied:
+        elif file.forbidden:
             basket.left_out[SAYS_NO] += 1
         elif sha256 in withdrawn:
             basket.left_out[WITHDRAWN] += 1

@@ -27,23 +27,28 @@ LeftOut = Mapping[str, int]
 """How many works may not train, by reason."""
 
 
-def why_not(item: SourceItem) -> str | None:
-    """Return why the source lets a work not train; None where it does."""
+def judged(items: Iterable[SourceItem]) -> Iterator[tuple[SourceItem, str | None]]:
+    """Yield each work with why its source lets it not train; None where it does.
+
+    A no is about the bytes: it counts for every file that has them.
+    """
+    reasons = [(item, _why_not(item)) for item in items]
+    denied = {
+        file_sha256(item.path)
+        for item, because in reasons
+        if because in {SAYS_NO, WAITS} or "train" in item.denied
+    } - {None}
+    for item, because in reasons:
+        is_copy = because is None and denied and file_sha256(item.path) in denied
+        yield item, SAYS_NO if is_copy else because
+
+
+def _why_not(item: SourceItem) -> str | None:
     if item.refused is not None:
         return WAITS if item.refused.startswith(WAITS) else UNUSABLE
     if "index" not in item.consent and "consent_train" not in item.said:
         return SAYS_NO  # who may not even be found was not asked about training
     return None if "train" in item.consent else SAYS_NO
-
-
-def denied_bytes(items: Iterable[SourceItem]) -> set[str]:
-    """Return the hashes of files that may not train: another row may have the same bytes."""
-    denied = set[str]()
-    for item in items:
-        says_no = why_not(item) in {SAYS_NO, WAITS} or "train" in item.denied
-        if says_no and (sha256 := file_sha256(item.path)) is not None:
-            denied.add(sha256)
-    return denied
 
 
 def read_lessons(data: Path) -> tuple[list[Lesson], LeftOut]:
@@ -90,10 +95,8 @@ def _read_permitted(data: Path) -> tuple[list[tuple[SourceItem, ImageFacts]], Le
 
 
 def _permitted(data: Path, left_out: Counter[str]) -> Iterator[tuple[SourceItem, ImageFacts]]:
-    items = list(read_source(data, granted=(*GRANTED_BY_DEFAULT, "train")))
-    denied = denied_bytes(items)
-    for item in items:
-        because = why_not(item)
+    for item, denied in judged(read_source(data, granted=(*GRANTED_BY_DEFAULT, "train"))):
+        because = denied
         if because is None and "consent_train" not in item.said and not _is_free(item):
             because = NOT_GRANTED
         if because is None:
@@ -102,7 +105,7 @@ def _permitted(data: Path, left_out: Counter[str]) -> Iterator[tuple[SourceItem,
             except (BadImage, NotFound):
                 because = UNUSABLE
             else:
-                because = SAYS_NO if "train" in facts.forbids or facts.sha256 in denied else None
+                because = SAYS_NO if "train" in facts.forbids else None
         if because is None:
             yield item, facts
         else:

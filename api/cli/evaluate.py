@@ -53,21 +53,16 @@ def evaluate(
     Example: [bold]lawful evaluate ~/portfolios --out evaluation[/]
     """
     from attribution.catalog.nobody import is_nobody
-    from attribution.images import file_sha256
-    from ingest.lessons import denied_bytes, why_not
+    from ingest.lessons import judged
     from ingest.sources import GRANTED_BY_DEFAULT, read_source
 
     if out is not None and out.exists() and not out.is_dir():
         raise BadInput(f"--out {out} is a file; name a folder")
     items = list(read_source(data, granted=(*GRANTED_BY_DEFAULT, "train")))
-    denied = denied_bytes(items)
     usable = [
         item
-        for item in items
-        if why_not(item) is None
-        and "index" in item.consent
-        and not is_nobody(item.artist)
-        and not (denied and file_sha256(item.path) in denied)
+        for item, because in judged(items)
+        if because is None and "index" in item.consent and not is_nobody(item.artist)
     ]
     with progress_bar(status_console()) as bar:
         task = bar.add_task("reading", total=None)
