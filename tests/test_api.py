@@ -382,14 +382,16 @@ def test_lists_come_in_pages(filled: TestClient) -> None:
 
 
 def test_an_artist_with_likely_aliases(filled: TestClient) -> None:
-    """Names that fold to the same are proposed, not merged."""
-    upload(filled, png(99), artist="orn, ann")
+    """A name that folds to the same joins the artist; one that resembles it is proposed."""
+    upload(filled, png(98), artist="orn, ann")
+    upload(filled, png(99), artist="Ann Marie Örn")
 
     artist = filled.get("/v1/artists/ann-orn").json()
-    assert (artist["name"], artist["works"]) == ("Ann Örn", 4)
-    assert [one["name"] for one in artist["likely_aliases"]] == ["orn, ann"]
+    assert (artist["name"], artist["works"]) == ("Ann Örn", 5)
+    assert artist["aliases"] == ["orn, ann"]
+    assert [one["name"] for one in artist["likely_aliases"]] == ["Ann Marie Örn"]
     works = filled.get("/v1/artworks", params={"artist": "ann-orn"}).json()["items"]
-    assert len(works) == 4
+    assert len(works) == 5
 
 
 def test_a_conflicting_claim_is_shown(filled: TestClient) -> None:
@@ -525,10 +527,10 @@ def test_a_defect_shows_nothing_of_the_inside(
 ) -> None:
     """An error that nobody foresaw is a plain 500."""
 
-    def broken(_: object) -> None:
+    def broken(*_: object) -> None:
         raise RuntimeError("secret path /home/ann")
 
-    monkeypatch.setattr("attribution.catalog.queries.proposed_aliases", broken)
+    monkeypatch.setattr("attribution.catalog.queries.likely_aliases", broken)
     upload(client, png(1), artist="Ann")
     body = is_problem(client.get("/v1/artists/ann"), 500, "internal-error")
     assert "secret" not in str(body)

@@ -274,7 +274,7 @@ def test_an_export_of_200000_works_holds_a_few_pages(tmp_path: Path) -> None:
             ids |= {line.split(b",")[13] for line in piece.splitlines()}
             pages += 1
             if pages % 50 == 0:
-                most = max(most, sum(isinstance(one, Artwork) for one in gc.get_objects()))
+                most = max(most, sum(type(one) is Artwork for one in gc.get_objects()))
 
     assert lines == len(ids) == 200_001
     assert 0 < most <= 2 * PAGE

@@ -93,11 +93,10 @@ def split_artist(slug: str, asked: Split, services: ServicesDep) -> ChangeOut:
 def _detail(services: Services, slug: str) -> ArtistDetail:
     with services.sessions() as session:
         artist = queries.artist_by_slug(session, slug)
-        pairs = [pair for pair in queries.proposed_aliases(session) if artist in pair]
-        others = [one for pair in pairs for one in pair if one is not artist]
+        alike = queries.likely_aliases(session, [artist.name])
         return ArtistDetail(
             **vars(ArtistOut.of_row((artist, artist.works))),
             identifiers=artist.identifiers,
-            likely_aliases=[ArtistName.of(other) for other in others],
+            likely_aliases=[ArtistName.of(other) for _, other in alike],
             created_at=artist.created_at,
         )
