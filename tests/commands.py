@@ -19,7 +19,7 @@ from pathlib import Path
 from threading import Lock
 
 WARM_START = Path(__file__).with_name("warm_start.py")
-PATH = {"PATH": "/usr/bin:/bin"}
+ENVIRONMENT = {"PATH": "/usr/bin:/bin", "OMP_NUM_THREADS": os.environ["OMP_NUM_THREADS"]}
 RUN = "from api.cli import main; main()"
 
 
@@ -32,7 +32,7 @@ def lawful(
     **settings: str,
 ) -> subprocess.CompletedProcess[str]:
     """Run one command in a process of its own."""
-    env = PATH | {"LAWFUL_HOME": str(home), "LAWFUL_PROFILE": profile}
+    env = ENVIRONMENT | {"LAWFUL_HOME": str(home), "LAWFUL_PROFILE": profile}
     env |= {f"LAWFUL_{name.upper()}": value for name, value in settings.items()}
     return _warm().run(run, words, env, stdin)
 
@@ -52,7 +52,7 @@ class _WarmStart:
         with theirs:
             self._process = subprocess.Popen(
                 [sys.executable, "-P", WARM_START, str(theirs.fileno())],
-                env=PATH,
+                env=ENVIRONMENT,
                 stdin=subprocess.DEVNULL,
                 pass_fds=[theirs.fileno()],
             )
