@@ -9,26 +9,32 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path, PurePath
+from pathlib import Path, PurePath, PurePosixPath
 
 from attribution.errors import BadInput
 from ingest.sources import cells
-from ingest.sources.columns import CONSENTS
+from ingest.sources.columns import CONSENTS, words_of
 from ingest.sources.item import SourceItem
 from ingest.sources.layout import Level, layout_of
 from ingest.sources.making import LEADS_OUT, make_item
-from ingest.sources.pictures import is_picture
 from ingest.sources.raw import Raw, Unreadable, Unrelated
 from ingest.sources.rows import contradictions, joined, of_one_table
 from ingest.sources.shards import NO_ARTIST, SHARD_FILE, shard_rows
 from ingest.sources.sidecars import sidecar_row, sidecars_of
-from ingest.sources.tables import Row, Table, is_table, read_table, table_of
+from ingest.sources.tables import (
+    METADATA,
+    Row,
+    Table,
+    is_called_ours,
+    is_table,
+    read_table,
+    table_of,
+)
 from ingest.sources.ties import Files, Pictures, below
 from ingest.sources.walk import Entry
 
-METADATA = "metadata"
 WAITS = "its table says something that could not be read"
 NAMED = 3  # examples in a sentence
 LISTED = 20  # columns in a sentence
@@ -88,7 +94,7 @@ class FolderTables:
         self._alone: dict[str, list[Row]] = defaultdict(list)
         self._by_stem: dict[str, list[str]] = defaultdict(list)
         for one in pictures.paths:
-            self._by_stem[PurePath(one).stem.casefold()].append(one)
+            self._by_stem[words_of(PurePath(one).stem)].append(one)
         self.remarks: list[str] = []
         self._sidecars = sidecars_of([*(entry.path for entry in files), *passed], pictures.paths)
         refused = {entry.path: entry.refused for entry in files if entry.refused}
@@ -99,8 +105,11 @@ class FolderTables:
         self._take_shards()
         self._take_all(files)
         self._by_folder = defaultdict[str, list[_Said]](list)
+        with_pictures = {
+            parent.as_posix() for one in pictures.paths for parent in PurePosixPath(one).parents
+        }
         for said in self._said:
-            self._by_folder[said.folder].append(said)
+            self._by_folder[_nearest(said.folder, with_pictures)].append(said)
 
     def row(self, picture: str, granted: Sequence[str], nearest: Sequence[Row] = ()) -> Row:
         """Return what is said about a picture, the nearest table first, every no of all of them.
@@ -171,7 +180,7 @@ class FolderTables:
         """Read one table; returns why one that is about something else is passed over."""
         path, folder = entry.path.as_posix(), entry.path.parent.as_posix()
         said = _Said("" if folder == "." else folder, path)
-        is_ours = is_called_metadata(entry.path)
+        is_ours = is_called_ours(entry.path)
         try:
             _check_called(entry)
             said.table = read_table(self._root / path, path)
@@ -214,11 +223,12 @@ class FolderTables:
     def _lose(self, said: _Said, row: Row, reason: str) -> None:
         said.loose.append(f"{row.where}: {reason}")
         if _is_denying(row):
+            self._doubt_alike(row)
             said.denies = said.denies or f"{row.where}: {reason}, and it says no"
 
     def _doubt_alike(self, row: Row) -> None:
         """Have pictures wait, wherever they lie, that a denying row may mean by another name."""
-        stem = PurePath(row.name.replace("\\", "/")).stem.casefold()
+        stem = words_of(PurePath(row.name.replace("\\", "/")).stem)
         reason = f"names {row.name!r}, which is not there, and says no: is it this picture?"
         for picture in self._by_stem.get(stem, ()):
             self._alone[picture].append(
@@ -247,21 +257,23 @@ class FolderTables:
             yield from self._by_folder.get(folder, ())
 
 
+def _nearest(folder: str, with_pictures: Container[str]) -> str:
+    """Return the folder that a table is about: its own, or the next one above with pictures."""
+    while folder and folder not in with_pictures:
+        folder = folder.rpartition("/")[0]
+    return folder
+
+
 def _check_called(entry: Entry) -> None:
     """Raise Unreadable for a table that is not followed, or that may be meant and is not read."""
     if entry.refused:
         raise Unreadable(f"{entry.path.as_posix()}: {entry.refused}")
-    stem = entry.path.stem.casefold()
-    if is_called_metadata(entry.path) and (stem != METADATA or not is_table(entry.path)):
+    is_read = entry.path.stem.casefold() == METADATA and is_table(entry.path)
+    if is_called_ours(entry.path) and not is_read:
         raise Unreadable(
             f"{entry.path.as_posix()} may be the table of this folder: call it metadata.csv (or "
             f".tsv, .jsonl, .json, .parquet, .xlsx, .ods), or remove it"
         )
-
-
-def is_called_metadata(path: Path) -> bool:
-    """Tell whether a file may be meant as the table of its folder."""
-    return path.name.casefold().startswith(METADATA) and not is_picture(path)
 
 
 def _remarks(said: _Said, table: Table) -> Iterator[str]:
@@ -322,6 +334,8 @@ def folder_items(
             row = rows[entry.path]
             if entry.path in fetched - named:
                 row = replace(row, refused=row.refused or NO_ARTIST)
+            elif entry.path not in named and (because := layout.refusal(entry.path)):
+                row = replace(row, refused=row.refused or because)
             within = entry.path / "any" if entry.is_folder else entry.path
             folder = None if entry.path in fetched else layout.artist(within)
             yield make_item(root / entry.path, row, artist, folder, entry.refused, granted)

@@ -7,15 +7,25 @@ has `refused` set, with its line; the others stand.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 from attribution.catalog.models import PURPOSES
 from ingest.sources import cells
-from ingest.sources.columns import FILE_COLUMNS, PERMISSION, PURPOSE, fold, understand, words_of
+from ingest.sources.columns import (
+    CONSENTS,
+    FILE_COLUMNS,
+    PURPOSE,
+    fold,
+    permits,
+    permits_in_name,
+    understand,
+    words_of,
+)
 from ingest.sources.delimited import read_delimited
+from ingest.sources.pictures import is_picture
 from ingest.sources.raw import Raw, Unreadable
 from ingest.sources.records import (
     read_json,
@@ -25,8 +35,11 @@ from ingest.sources.records import (
 )
 from ingest.sources.spreadsheets import SPREADSHEETS
 
+METADATA = "metadata"
 TABLES = {".csv", ".tsv", ".jsonl", ".json", ".parquet", *SPREADSHEETS}
 MOST_BYTES = 256 * 2**20
+SPLITS = {"split", "subset", "partition", "fold", "set", "phase"}  # "train" is a part of a dataset
+USES = {*PURPOSE, "generation", "aitrain", *map(fold, CONSENTS)}  # folded, and without "-ing"
 PATHS = {"pathseen"}  # of our own exports: names of folders are no words about their works
 
 
@@ -53,9 +66,21 @@ class Table:
     against: int = 0  # rows with words against training in them
 
 
-def is_table(path: Path) -> bool:
+def is_table(path: PurePath) -> bool:
     """Tell whether a file is of a kind that this program reads as a table."""
     return path.suffix.lower() in TABLES
+
+
+def is_called_ours(path: PurePath) -> bool:
+    """Tell whether a file may be meant as the table of its folder.
+
+    It is called metadata, whatever its format; or it is a table, perhaps a hidden one, that is
+    called so or by a word about permission.
+    """
+    name = path.name.casefold()
+    if name.startswith(METADATA):
+        return not is_picture(path)
+    return is_table(path) and (name.startswith(f".{METADATA}") or permits_in_name(path.stem))
 
 
 def read_table(path: Path, shown: str) -> Table:
@@ -81,9 +106,40 @@ def read_table(path: Path, shown: str) -> Table:
 def table_of(shown: str, headers: Sequence[str], raws: Iterable[Raw]) -> Table:
     """Understand rows as they stand there; raises Unreadable."""
     known, unused = understand(headers, shown)
-    rows = [row for raw in raws if (row := _row(raw, known)) is not None]
+    purposes = _Purposes({header for header in headers if header not in known})
+    rows = [row for raw in purposes.seen(raws) if (row := _row(raw, known)) is not None]
+    if purposes.columns:
+        raise Unreadable(
+            f"{shown}: {purposes.columns[0]!r} names purposes, a row for each; this program reads "
+            f"one row for each picture, with the columns {', '.join(CONSENTS)}"
+        )
     against = sum(row.forbids for row in rows)
     return Table(shown, rows, unused, frozenset(known.values()), against)
+
+
+class _Purposes:
+    """Columns that hold nothing but names of purposes: a table with a row for each of them."""
+
+    def __init__(self, headers: Collection[str]) -> None:
+        self._left = {one for one in headers if not SPLITS & set(words_of(one).split("_"))}
+        self._found: dict[str, None] = {}
+
+    def seen(self, raws: Iterable[Raw]) -> Iterator[Raw]:
+        """Pass rows on and look at them."""
+        for raw in raws:
+            for header, value in raw.cells if self._left else ():
+                if header not in self._left or cells.is_empty(value):
+                    continue
+                if isinstance(value, str) and fold(value).removesuffix("ing") in USES:
+                    self._found[header] = None
+                else:
+                    self._left.discard(header)
+            yield raw
+
+    @property
+    def columns(self) -> list[str]:
+        """The headers of these columns, of the rows so far."""
+        return [one for one in self._found if one in self._left]
 
 
 def row_of(where: str, values: Mapping[str, Any]) -> Row:
@@ -144,7 +200,9 @@ def _check_unused(raw: Raw, header: str, value: object) -> None:
     """Raise Unreadable for a yes or no in a column that this program does not read."""
     folded = fold(header)
     is_other = folded and folded not in PURPOSE
-    if isinstance(value, Mapping) and any(_permits(str(key)) for key in value):
+    if isinstance(value, Mapping) and any(
+        fold(str(key)) in PURPOSE or permits(str(key)) for key in value
+    ):
         raise Unreadable(
             f"{raw.where}: {header[:60]!r} speaks about permission; use columns for it"
         )
@@ -156,10 +214,6 @@ def _check_unused(raw: Raw, header: str, value: object) -> None:
             f"{raw.where}: {name} says {value!r}; this program reads "
             f"{', '.join(f'consent_{purpose}' for purpose in PURPOSES)}: rename it, or remove it"
         )
-
-
-def _permits(key: str) -> bool:
-    return fold(key) in PURPOSE or PERMISSION.search(words_of(key)) is not None
 
 
 def _named(where: str, values: dict[str, Any], fault: str | None) -> Row:
