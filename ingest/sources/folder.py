@@ -217,23 +217,23 @@ class FolderTables:
                 self._lose(said, row, f"{row.name!r} is not the name of one file")
             else:
                 said.absent.append(row)
-                if _is_denying(row):
-                    self._doubt_alike(row)
+                self._doubt_alike(row)
 
     def _lose(self, said: _Said, row: Row, reason: str) -> None:
         said.loose.append(f"{row.where}: {reason}")
+        self._doubt_alike(row)
         if _is_denying(row):
-            self._doubt_alike(row)
             said.denies = said.denies or f"{row.where}: {reason}, and it says no"
 
     def _doubt_alike(self, row: Row) -> None:
-        """Have pictures wait, wherever they lie, that a denying row may mean by another name."""
+        """Have pictures wait, wherever they lie, that a row of a no may mean by another name."""
+        if not (row.refused or _is_denying(row)):
+            return
         stem = words_of(PurePath(row.name.replace("\\", "/")).stem)
-        reason = f"names {row.name!r}, which is not there, and says no: is it this picture?"
+        says = f"is not understood ({row.refused})" if row.refused else "says no"
+        reason = f"names {row.name!r}, which is not there, and {says}: is it this picture?"
         for picture in self._by_stem.get(stem, ()):
-            self._alone[picture].append(
-                Row(row.where, {}, row.name, f"{WAITS}: {row.where} {reason}")
-            )
+            self._alone[picture].append(Row(row.where, {}, row.name, f"{WAITS}: it {reason}"))
 
     def _tie_elsewhere(self, said: _Said, row: Row) -> None:
         """Have the pictures wait that a row names where no name belongs: its cells have moved."""
