@@ -7,7 +7,8 @@ has `refused` set, with its line; the others stand.
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 from typing import Any
@@ -106,7 +107,7 @@ def read_table(path: Path, shown: str) -> Table:
 def table_of(shown: str, headers: Sequence[str], raws: Iterable[Raw]) -> Table:
     """Understand rows as they stand there; raises Unreadable."""
     known, unused = understand(headers, shown)
-    purposes = _Purposes({header for header in headers if header not in known})
+    purposes = _Purposes(header for header in headers if header not in known)
     rows = [row for raw in purposes.seen(raws) if (row := _row(raw, known)) is not None]
     if purposes.columns:
         raise Unreadable(
@@ -118,28 +119,25 @@ def table_of(shown: str, headers: Sequence[str], raws: Iterable[Raw]) -> Table:
 
 
 class _Purposes:
-    """Columns that hold nothing but names of purposes: a table with a row for each of them."""
+    """Columns that hold names of purposes, most of them: a table with a row for each purpose."""
 
-    def __init__(self, headers: Collection[str]) -> None:
-        self._left = {one for one in headers if not SPLITS & set(words_of(one).split("_"))}
-        self._found: dict[str, None] = {}
+    def __init__(self, headers: Iterable[str]) -> None:
+        self._headers = {one for one in headers if not SPLITS & set(words_of(one).split("_"))}
+        self._found = Counter[str]()  # names of purposes less other cells
 
     def seen(self, raws: Iterable[Raw]) -> Iterator[Raw]:
         """Pass rows on and look at them."""
         for raw in raws:
-            for header, value in raw.cells if self._left else ():
-                if header not in self._left or cells.is_empty(value):
-                    continue
-                if isinstance(value, str) and fold(value).removesuffix("ing") in USES:
-                    self._found[header] = None
-                else:
-                    self._left.discard(header)
+            for header, value in raw.cells if self._headers else ():
+                if header in self._headers and not cells.is_empty(value):
+                    is_purpose = isinstance(value, str) and fold(value).removesuffix("ing") in USES
+                    self._found[header] += 1 if is_purpose else -1
             yield raw
 
     @property
     def columns(self) -> list[str]:
         """The headers of these columns, of the rows so far."""
-        return [one for one in self._found if one in self._left]
+        return [header for header, more in self._found.items() if more > 0]
 
 
 def row_of(where: str, values: Mapping[str, Any]) -> Row:
