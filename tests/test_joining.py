@@ -6,8 +6,6 @@ import json
 import os
 import pty
 import sqlite3
-import subprocess
-import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -36,9 +34,9 @@ from ingest.options import Options
 from ingest.preview import preview
 from ingest.sources import read_source
 from ingest.summary import Summary
+from tests.commands import lawful
 from tests.portfolios import ingest, picture
 from tests.test_api import LOCAL, png, settings, upload
-from tests.test_cli import RUN, lawful
 
 JOB = Origin("ingest job 1")
 RULE = NameRule.JOIN
@@ -502,15 +500,7 @@ def at_terminal(home: Path, answers: str, *words: str) -> tuple[int, str]:
     """Run a command whose input is a terminal; returns its exit code and what it printed."""
     ours, theirs = pty.openpty()
     os.write(ours, answers.encode())
-    env = {"LAWFUL_HOME": str(home), "LAWFUL_PROFILE": "stub", "PATH": "/usr/bin:/bin"}
-    done = subprocess.run(
-        [sys.executable, "-c", RUN, *words],
-        env=env,
-        stdin=theirs,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = lawful(home, *words, stdin=os.ttyname(theirs))
     os.close(ours)
     os.close(theirs)
     return done.returncode, done.stdout + done.stderr
