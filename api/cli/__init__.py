@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
 import sys
 from importlib.metadata import version
@@ -79,6 +80,24 @@ app.command()(train.export_dataset)
 app.add_typer(models.app, name="models")
 app.command()(models.train_starter)
 app.command()(models.finetune)
+
+
+def _unwrap_help(commands: typer.Typer) -> None:
+    """Leave the wrapping of every help text to the terminal; examples keep their lines.
+
+    Typer prints docstrings with the line breaks that they have in the source, for its own width.
+    """
+    for command in commands.registered_commands:
+        paragraphs = (inspect.getdoc(command.callback) or "").split("\n\n")
+        command.help = "\n\n".join(
+            one if one.startswith("Example") else " ".join(one.split()) for one in paragraphs
+        )
+    for group in commands.registered_groups:
+        if group.typer_instance:
+            _unwrap_help(group.typer_instance)
+
+
+_unwrap_help(app)
 
 
 def _version(is_asked: bool) -> None:  # noqa: FBT001  what Typer calls
