@@ -175,7 +175,8 @@ def _write(
         if done.image:
             _keep_files(services, done, rows[done.image.facts.sha256])
     with services.sessions() as session:
-        likely = [(artists[name], one) for name, one in queries.likely_aliases(session, names)]
+        own = {name: artist.id for name, artist in artists.items()}
+        likely = [(artists[name], one) for name, one in queries.likely_aliases(session, own)]
     points = {rows[sha256].id: named for sha256, named in vectors.items()}
     services.index.upsert([point_of(rows[sha256], vectors[sha256]) for sha256 in vectors])
     services.index.parts.upsert(parts)

@@ -13,7 +13,7 @@ from attribution.catalog.models import Outcome
 from attribution.catalog.nobody import NOBODYS_NAME, is_nobody
 from attribution.services import Stores
 from ingest.corrections import ASKED, FREER, divided, shown
-from ingest.joining import Spellings
+from ingest.joining import Spellings, foreseen
 from ingest.nobodys import GIVEN
 from ingest.options import BY_RULE, Options
 from ingest.reading import BLANK, DECODERS, WITHDREW, Prepared, Work, prepare
@@ -29,7 +29,8 @@ def preview(stores: Stores, items: Source, options: Options = BY_RULE) -> Summar
     outcomes: list[FileOutcome] = []
     seen: dict[str, str] = {}
     used: dict[str, None] = {}  # names of works that could come in, in order
-    spellings = Spellings(options.name_rule(stores.settings))
+    rule = options.name_rule(stores.settings)
+    spellings = Spellings(rule)
     with ThreadPoolExecutor(DECODERS) as decoders:
         while chunk := list(islice(items, stores.settings.batch_size)):
             works = [Work(position, item) for position, item in enumerate(chunk)]
@@ -39,7 +40,7 @@ def preview(stores: Stores, items: Source, options: Options = BY_RULE) -> Summar
             used |= {done.work.item.artist: None for done in ready if done.refused is None}
     artists = {one.artist for one in outcomes if not is_nobody(one.artist)}
     with stores.sessions() as session:
-        remarks = [*items.remarks, *spellings.remarks(session, used)]
+        remarks = [*items.remarks, *foreseen(session, used, rule)]
     return Summary(job=None, artists=len(artists), items=outcomes, remarks=remarks)
 
 
