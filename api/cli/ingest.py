@@ -287,7 +287,8 @@ def show(
         table.add_row("the same file again in this source", str(summary.repeated))
     table.add_row("refused", str(summary.refused), style="red" if summary.refused else None)
     if summary.withdrawn:
-        table.add_row("  of these withdrawn", str(summary.withdrawn), style="red")
+        withdrawn = "would be withdrawn" if dry_run else "withdrawn"
+        table.add_row(f"  of these {withdrawn}", str(summary.withdrawn), style="red")
     table.add_row("artists", str(summary.artists))
     if seconds is not None:
         table.add_row("seconds", f"{seconds:.1f}")
