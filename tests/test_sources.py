@@ -352,3 +352,64 @@ def test_metadata_beside_the_pictures(tmp_path: Path) -> None:
         ("artist-0", "far"),
         ("artist-1", "near"),
     ]
+
+
+def forms_of_no() -> Iterator[tuple[str, str]]:
+    """Yield tables that deny `Ann/boat.png` in a form or place of their own, by file name."""
+    yield ".metadata.csv", "file_name,consent_index\nAnn/boat.png,no\n"
+    yield "consents.csv", "image,answer\nAnn/boat.png,no\n"
+    yield "Ann/opt-out.csv", "boat\n"
+    yield "metadata.json", '{"Ann/boat.png": {"consent_index": false}}'
+    yield "metadata.json", '{"Ann/boat.png": "no"}'
+    yield "list.json", '{"Ann/boat.png": {"allowed": false}}'
+    yield "list.json", '{"denied": ["Ann/boat.png"], "allowed": []}'
+    yield "metadata.jsonl", '{"Ann/boat.png": "no"}'
+    yield "metadata.csv", "file_name,purpose,value\nAnn/boat.png,index,0\nAnn/boat.png,train,no\n"
+    yield "metadata.csv", "field,Ann/boat.png,Ann/sea.png\nindex,no,yes\n"
+    yield "notes/metadata.csv", "file_name,consent_index\n../Ann/boat.png,no\n"
+    yield "notes/metadata.csv", "file_name,consent_index\nAnn/boat.png,no\n"
+    yield "notes/more/metadata.csv", 'file_name,consent_index\n"Ann/boat.png,no\n'
+
+
+@pytest.mark.parametrize(("name", "text"), list(forms_of_no()))
+def test_no_is_heard_in_any_form(tmp_path: Path, name: str, text: str) -> None:
+    """A table that a person would understand, and this program does not, is a doubt."""
+    for work in ("boat", "sea"):
+        (tmp_path / "Ann").mkdir(exist_ok=True)
+        picture(len(work)).save(tmp_path / "Ann" / f"{work}.png")
+    (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / name).write_text(text)
+
+    (boat,) = (item for item in read(tmp_path) if item.path.name == "boat.png")
+
+    assert "index" not in boat.consent or boat.refused
+
+
+def test_objects_by_picture_are_rows(tmp_path: Path) -> None:
+    """As kohya's scripts write them."""
+    portfolio(tmp_path, artists=1, works=2)
+    by_name = {"artist-0/work-0.png": {"caption": "a boat"}, "artist-0/work-1.png": {"tags": "sea"}}
+    (tmp_path / "metadata.json").write_text(json.dumps(by_name))
+
+    assert [(one.caption, one.tags) for one in read(tmp_path)] == [("a boat", ()), (None, ("sea",))]
+
+
+def test_a_part_of_a_data_set_is_no_purpose(tmp_path: Path) -> None:
+    """A column of splits says `train` in every row, and nothing about permission."""
+    portfolio(tmp_path, artists=1, works=1)
+    rows_to(tmp_path / "metadata.csv", [{"file_name": "artist-0/work-0.png", "split": "train"}])
+
+    assert [item.refused for item in read(tmp_path)] == [None]
+
+
+def test_a_number_among_artists_is_no_artist(tmp_path: Path) -> None:
+    """Its pictures are refused, unless something else names their artist."""
+    for seed, name in enumerate(("Ann/boat.png", "2019/boat.png", "2019/sea.png")):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        picture(seed).save(tmp_path / name)
+    rows_to(tmp_path / "metadata.csv", [{"file_name": "2019/sea.png", "artist": "Bob"}])
+
+    found = {item.path.relative_to(tmp_path).as_posix(): item for item in read(tmp_path)}
+
+    assert {item.artist for item in found.values() if not item.refused} == {"Ann", "Bob"}
+    assert "'2019' is called by a number" in str(found["2019/boat.png"].refused)

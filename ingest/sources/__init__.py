@@ -25,12 +25,12 @@ from pathlib import Path
 from attribution.catalog.nobody import is_nobody
 from attribution.errors import BadInput, NotFound
 from ingest.sources.company import Company, counted
-from ingest.sources.folder import FolderTables, folder_items, is_called_metadata
+from ingest.sources.folder import FolderTables, folder_items
 from ingest.sources.item import GRANTED_BY_DEFAULT, SourceItem
 from ingest.sources.layout import Level
 from ingest.sources.manifest import manifest_items
 from ingest.sources.shards import check_readable
-from ingest.sources.tables import TABLES, is_table, read_table
+from ingest.sources.tables import TABLES, is_called_ours, is_table, read_table
 from ingest.sources.ties import Pictures
 from ingest.sources.walk import Entry, walk
 
@@ -156,4 +156,4 @@ def _within(name: str) -> Path:
 
 def _is_no_work(path: Path) -> bool:
     """Tell whether a file is a table, or is called as one."""
-    return is_table(path) or is_called_metadata(path)
+    return is_table(path) or is_called_ours(path)

@@ -3,34 +3,32 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from ingest.sources import cells
-from ingest.sources.columns import KNOWN, PERMISSION, fold, understand, words_of
+from ingest.sources.columns import KNOWN, fold, permits, understand
 from ingest.sources.encodings import decode
 from ingest.sources.pictures import NAMES_PICTURE
 from ingest.sources.raw import MOST_ROWS, Raw, Raws, Unreadable, Unrelated, check_rows
 from ingest.sources.spreadsheets import read_sheets
 
-
-def _objects(rows: Iterable[tuple[str, dict[str, Any]]]) -> tuple[list[str], Raws]:
-    found = list(rows)
-    headers = list(dict.fromkeys(header for _, row in found for header in row))
-    return headers, (Raw(where, list(row.items())) for where, row in found)
-
-
+NAMES = re.compile(r'"([^"\\]{1,200})"\s*:')  # of members, in the text of a JSON
 MOST_JSON_BYTES = 32 * 2**20  # it is parsed in one piece
 MOST_CHARACTERS = 256 * 2**20  # of all cells: a few bytes of Parquet may stand for many
 
 
+Cells = Sequence[tuple[str, Any]]  # by header
+
+
 def read_json_lines(path: Path, shown: str) -> tuple[list[str], Raws]:
     """Return the headers and the rows of a file with an object in each line."""
-    return _objects(_json_lines(path, shown))
+    return _with_headers(_json_lines(path, shown))
 
 
-def _json_lines(path: Path, shown: str) -> Iterator[tuple[str, dict[str, Any]]]:
+def _json_lines(path: Path, shown: str) -> Iterator[tuple[str, Cells]]:
     text = decode(path.read_bytes(), shown)
     for number, line in enumerate(text.split("\n"), 1):
         if line.strip():
@@ -40,14 +38,20 @@ def _json_lines(path: Path, shown: str) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def read_json(path: Path, shown: str) -> tuple[list[str], Raws]:
-    """Return the headers and the rows of a file with a list of objects."""
-    return _objects(_json(path, shown))
+    """Return the headers and the rows of a file with a list of objects, or objects by picture."""
+    return _with_headers(_json(path, shown))
 
 
-def _json(path: Path, shown: str) -> Iterator[tuple[str, dict[str, Any]]]:
+def _json(path: Path, shown: str) -> Iterator[tuple[str, Cells]]:
     if path.stat().st_size > MOST_JSON_BYTES:
         raise Unreadable(f"{shown} has more than {MOST_JSON_BYTES >> 20} MiB; write a .jsonl")
-    value = parsed(decode(path.read_bytes(), shown), shown)
+    text = decode(path.read_bytes(), shown)
+    value = parsed(text, shown)
+    if isinstance(value, dict) and any(map(NAMES_PICTURE.search, value)):
+        for name, said in value.items():
+            where = f"{shown}, {name[:60]!r}"
+            yield where, [("file_name", name), *_object(said, where)]
+        return
     if isinstance(value, dict):
         lists = {key: one for key, one in value.items() if isinstance(one, list)}
         for key, said in value.items():
@@ -56,17 +60,23 @@ def _json(path: Path, shown: str) -> Iterator[tuple[str, dict[str, Any]]]:
         if len(lists) == 1:
             (value,) = lists.values()
     if not isinstance(value, list):
-        raise Unrelated(f"{shown}: expected a list of objects, one for each picture")
+        raise (Unreadable if _is_about_pictures(text) else Unrelated)(
+            f"{shown}: expected a list of objects, one for each picture"
+        )
     for number, row in enumerate(value, 1):
         check_rows(number, shown)
         where = f"{shown}, entry {number}"
         yield where, _object(row, where)
 
 
+def _is_about_pictures(text: str) -> bool:
+    """Tell whether a JSON of another form names pictures and speaks about permission."""
+    return NAMES_PICTURE.search(text) is not None and any(map(permits, NAMES.findall(text)))
+
+
 def _is_about_all(key: str, said: Any) -> bool:
     """Tell whether what stands next to the rows may be meant for all of them."""
-    is_meant = fold(key) in KNOWN or PERMISSION.search(words_of(key)) is not None
-    return is_meant or cells.forbids_training([key, said])
+    return fold(key) in KNOWN or permits(key) or cells.forbids_training([key, said])
 
 
 def parsed(text: str, where: str) -> Any:
@@ -88,10 +98,16 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def _object(row: Any, where: str) -> dict[str, Any]:
+def _object(row: Any, where: str) -> Cells:
     if not isinstance(row, dict):
         raise Unreadable(f"{where}: expected an object, got {str(row).strip()[:40]!r}")
-    return row
+    return list(row.items())
+
+
+def _with_headers(rows: Iterable[tuple[str, Cells]]) -> tuple[list[str], Raws]:
+    found = list(rows)
+    headers = list(dict.fromkeys(header for _, row in found for header, _ in row))
+    return headers, (Raw(where, row) for where, row in found)
 
 
 def read_parquet(path: Path, shown: str) -> tuple[list[str], Raws]:
@@ -177,9 +193,7 @@ def _sheet_rows(rows: Sequence[Sequence[Any]], headers: list[str], begins: int, 
 def _speaks(rows: Sequence[Sequence[Any]]) -> bool:
     """Tell whether another sheet is more than a note."""
     texts = [cell for row in rows for cell in row if isinstance(cell, str)]
-    return any(
-        NAMES_PICTURE.search(text) or PERMISSION.search(words_of(text[:200])) for text in texts
-    )
+    return any(NAMES_PICTURE.search(text) or permits(text[:200]) for text in texts)
 
 
 def _has_head(rows: Sequence[Sequence[Any]]) -> bool:

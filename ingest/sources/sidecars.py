@@ -14,7 +14,7 @@ from typing import Any
 
 from attribution.images import read_sidecar
 from ingest.sources import cells
-from ingest.sources.columns import FILE_COLUMNS, KNOWN, PERMISSION, fold, words_of
+from ingest.sources.columns import FILE_COLUMNS, KNOWN, fold, permits
 from ingest.sources.raw import Unreadable
 from ingest.sources.records import parsed
 from ingest.sources.tables import Row, row_of
@@ -72,21 +72,17 @@ def _of_json(path: Path, shown: str, picture: str) -> Row | None:
         return Row(shown, {}, picture, f"it cannot be read as JSON ({error})")
     words = {"consent_train": False} if cells.forbids_training(said) else {}
     top = said if isinstance(said, dict) else {}
-    permits = {key: value for key, value in top.items() if _permits(key)}
-    if any(_permits(key) for key in _keys_within(said)):
+    answers = {key: value for key, value in top.items() if permits(key)}
+    if any(map(permits, _keys_within(said))):
         return Row(shown, words, picture, "it speaks about permission deeper than its first level")
-    if not permits:
+    if not answers:
         return Row(shown, words, picture) if words else None
     known = {key: top[key] for key in top if KNOWN.get(fold(key)) not in {None, *FILE_COLUMNS}}
     try:
-        row = row_of(shown, {**known, **permits, "file_name": picture})
+        row = row_of(shown, {**known, **answers, "file_name": picture})
     except Unreadable as error:
         return Row(shown, words, picture, str(error).removeprefix(f"{shown}, "))
     return replace(row, values={**row.values, **words})
-
-
-def _permits(key: str) -> bool:
-    return PERMISSION.search(words_of(key)) is not None
 
 
 def _keys_within(said: Any, depth: int = 0) -> Iterator[str]:

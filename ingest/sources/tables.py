@@ -6,16 +6,26 @@ has `refused` set, with its line; the others stand.
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 from attribution.catalog.models import PURPOSES
 from ingest.sources import cells
-from ingest.sources.columns import FILE_COLUMNS, PERMISSION, PURPOSE, fold, understand, words_of
+from ingest.sources.columns import (
+    CONSENTS,
+    FILE_COLUMNS,
+    PURPOSE,
+    fold,
+    permits,
+    permits_in_name,
+    understand,
+    words_of,
+)
 from ingest.sources.delimited import read_delimited
+from ingest.sources.pictures import is_picture
 from ingest.sources.raw import Raw, Unreadable
 from ingest.sources.records import (
     read_json,
@@ -24,9 +34,14 @@ from ingest.sources.records import (
     read_spreadsheet,
 )
 from ingest.sources.spreadsheets import SPREADSHEETS
+from ingest.sources.ties import is_encodable
+from ingest.sources.unforeseen import unforeseen
 
+METADATA = "metadata"
 TABLES = {".csv", ".tsv", ".jsonl", ".json", ".parquet", *SPREADSHEETS}
 MOST_BYTES = 256 * 2**20
+SPLITS = {"split", "subset", "partition", "fold", "set", "phase"}  # "train" is a part of a dataset
+USES = {*PURPOSE, "generation", "aitrain", *map(fold, CONSENTS)}  # folded, and without "-ing"
 PATHS = {"pathseen"}  # of our own exports: names of folders are no words about their works
 
 
@@ -53,9 +68,21 @@ class Table:
     against: int = 0  # rows with words against training in them
 
 
-def is_table(path: Path) -> bool:
+def is_table(path: PurePath) -> bool:
     """Tell whether a file is of a kind that this program reads as a table."""
     return path.suffix.lower() in TABLES
+
+
+def is_called_ours(path: PurePath) -> bool:
+    """Tell whether a file may be meant as the table of its folder.
+
+    It is called metadata, whatever its format; or it is a table, perhaps a hidden one, that is
+    called so or by a word about permission.
+    """
+    name = path.name.casefold()
+    if name.startswith(METADATA):
+        return not is_picture(path)
+    return is_table(path) and (name.startswith(f".{METADATA}") or permits_in_name(path.stem))
 
 
 def read_table(path: Path, shown: str) -> Table:
@@ -81,9 +108,37 @@ def read_table(path: Path, shown: str) -> Table:
 def table_of(shown: str, headers: Sequence[str], raws: Iterable[Raw]) -> Table:
     """Understand rows as they stand there; raises Unreadable."""
     known, unused = understand(headers, shown)
-    rows = [row for raw in raws if (row := _row(raw, known)) is not None]
+    purposes = _Purposes(header for header in headers if header not in known)
+    rows = [row for raw in purposes.seen(raws) if (row := _row(raw, known)) is not None]
+    if purposes.columns:
+        raise Unreadable(
+            f"{shown}: {purposes.columns[0]!r} names purposes, a row for each; this program reads "
+            f"one row for each picture, with the columns {', '.join(CONSENTS)}"
+        )
     against = sum(row.forbids for row in rows)
     return Table(shown, rows, unused, frozenset(known.values()), against)
+
+
+class _Purposes:
+    """Columns that hold names of purposes, most of them: a table with a row for each purpose."""
+
+    def __init__(self, headers: Iterable[str]) -> None:
+        self._headers = {one for one in headers if not SPLITS & set(words_of(one).split("_"))}
+        self._found = Counter[str]()  # names of purposes less other cells
+
+    def seen(self, raws: Iterable[Raw]) -> Iterator[Raw]:
+        """Pass rows on and look at them."""
+        for raw in raws:
+            for header, value in raw.cells if self._headers else ():
+                if header in self._headers and not cells.is_empty(value):
+                    is_purpose = isinstance(value, str) and fold(value).removesuffix("ing") in USES
+                    self._found[header] += 1 if is_purpose else -1
+            yield raw
+
+    @property
+    def columns(self) -> list[str]:
+        """The headers of these columns, of the rows so far."""
+        return [header for header, more in self._found.items() if more > 0]
 
 
 def row_of(where: str, values: Mapping[str, Any]) -> Row:
@@ -99,6 +154,15 @@ def _check_size(path: Path, shown: str) -> None:
 
 def _row(raw: Raw, known: Mapping[str, str]) -> Row | None:
     """Understand one row; None for one in which nothing stands. Raises Unreadable."""
+    try:
+        return _understood(raw, known)
+    except Unreadable:
+        raise
+    except Exception as error:  # noqa: BLE001  whatever it is, it is about this row
+        raise Unreadable(unforeseen(raw.where, error)) from None
+
+
+def _understood(raw: Raw, known: Mapping[str, str]) -> Row | None:
     values: dict[str, Any] = {}
     fault, forbids = raw.fault, False
     for header, value in raw.cells:
@@ -144,7 +208,9 @@ def _check_unused(raw: Raw, header: str, value: object) -> None:
     """Raise Unreadable for a yes or no in a column that this program does not read."""
     folded = fold(header)
     is_other = folded and folded not in PURPOSE
-    if isinstance(value, Mapping) and any(_permits(str(key)) for key in value):
+    if isinstance(value, Mapping) and any(
+        fold(str(key)) in PURPOSE or permits(str(key)) for key in value
+    ):
         raise Unreadable(
             f"{raw.where}: {header[:60]!r} speaks about permission; use columns for it"
         )
@@ -158,10 +224,6 @@ def _check_unused(raw: Raw, header: str, value: object) -> None:
         )
 
 
-def _permits(key: str) -> bool:
-    return fold(key) in PURPOSE or PERMISSION.search(words_of(key)) is not None
-
-
 def _named(where: str, values: dict[str, Any], fault: str | None) -> Row:
     """Make a row of its cells and the file that it names."""
     name = next((values[one] for one in FILE_COLUMNS if not cells.is_empty(values.get(one))), None)
@@ -172,16 +234,10 @@ def _named(where: str, values: dict[str, Any], fault: str | None) -> Row:
         )
     if isinstance(name, bytes):
         name = name.decode("utf-8", "surrogateescape")
+    if isinstance(name, float) and name.is_integer():
+        name = int(name)
     if isinstance(name, int | float) and not isinstance(name, bool):
-        name = str(int(name) if float(name).is_integer() else name)
-    if not isinstance(name, str) or "\0" in name or not _is_encodable(name):
+        name = str(name)
+    if not isinstance(name, str) or not is_encodable(name):
         return Row(where, values, "", fault or f"{str(name)[:60]!r} cannot be the name of a file")
     return Row(where, values, name, fault)
-
-
-def _is_encodable(name: str) -> bool:
-    try:
-        os.fsencode(name)
-    except UnicodeEncodeError:
-        return False
-    return True
