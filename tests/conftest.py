@@ -12,6 +12,10 @@ from sqlalchemy import URL, make_url
 from api.local_servers import running_redis
 from attribution.catalog import schema
 from attribution.catalog.database import Database, connect
+from attribution.config import Settings
+from attribution.services import Services, open_services
+from tests.homes import copy_ingested
+from tests.portfolios import ingest, portfolio
 from tests.postgres import fresh_database, temporary_postgres
 from tests.tables import KnownTables
 
@@ -29,6 +33,30 @@ def known_tables() -> KnownTables:
 def tables_at_once(monkeypatch: pytest.MonkeyPatch, known_tables: KnownTables) -> None:
     """Spare every test but those of the migrations to run them on an empty database."""
     monkeypatch.setattr(schema, "upgrade", known_tables.upgrade)
+
+
+@pytest.fixture(scope="session")
+def ingested_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Ingest three artists with four works each, from `p` into `home`; for copies only."""
+    folder = tmp_path_factory.mktemp("ingested")
+    settings = Settings(home=folder / "home", profile="stub", keep_originals=True)
+    with open_services(settings) as opened:
+        ingest(opened, portfolio(folder / "p"))
+    return folder
+
+
+@pytest.fixture
+def ingested(ingested_once: Path, tmp_path: Path) -> Settings:
+    """Give a collection of three artists with four works each; they came from `tmp_path / "p"`."""
+    copy_ingested(ingested_once, tmp_path)
+    return Settings(home=tmp_path / "home", profile="stub", keep_originals=True)
+
+
+@pytest.fixture
+def services(ingested: Settings) -> Iterator[Services]:
+    """Open it."""
+    with open_services(ingested) as opened:
+        yield opened
 
 
 @pytest.fixture(scope="session")

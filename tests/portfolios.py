@@ -16,6 +16,7 @@ from attribution.services import Services, Stores
 from ingest.jobs import job_queue
 from ingest.listing import plan
 from ingest.options import Options
+from ingest.pipeline import run_batch
 from ingest.sources import read_source
 from ingest.summary import Summary, summarise
 
@@ -50,6 +51,16 @@ def ingest(
     options = Options(reinstate=reinstate, allow_freer=allow_freer, names=names)
     job_id = plan(services, str(source), items, staged=False, options=options)
     return finish(services, job_id)
+
+
+def ingest_at_once(services: Services, source: Path) -> Summary:
+    """Run one job to its end without a queue, and so without what a queue does behind it."""
+    job_id = plan(services, str(source), read_source(source), staged=False)
+    with services.sessions() as session:
+        keys = queries.open_batches(session, job_id)
+    for key in keys:
+        run_batch(services, key, stopping=lambda: False)
+    return summarise(services, job_id)
 
 
 def finish(services: Services, job_id: UUID) -> Summary:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -37,6 +38,7 @@ from attribution.images import read_image_file
 from attribution.services import Services, open_services
 from attribution.types import Attribution, Neighbour, Reason, Verdict
 from attribution.withdrawal import withdraw
+from tests.homes import copy_ingested
 from tests.portfolios import ingest, portfolio
 
 ARTISTS = [UUID(int=number) for number in range(1, 9)]
@@ -233,18 +235,26 @@ def hands(folder: Path, artists: int = 8, works: int = 8) -> Path:
     return folder
 
 
-@pytest.fixture
-def services(tmp_path: Path) -> Iterator[Services]:
-    """Open a collection whose artists can be told apart; of each one work stays out."""
-    settings = Settings(home=tmp_path / "home", profile="stub")
-    with open_services(settings) as opened:
-        folder = hands(tmp_path / "p")
-        (tmp_path / "asked").mkdir()
-        for artist in folder.iterdir():
-            (artist / "work-0.png").rename(tmp_path / "asked" / f"{artist.name}.png")
+@pytest.fixture(scope="module")
+def registered(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Fill a `home` with artists who can be told apart; of each one work stays out, in `asked`."""
+    made = tmp_path_factory.mktemp("registered")
+    folder = hands(made / "p")
+    (made / "asked").mkdir()
+    for artist in folder.iterdir():
+        (artist / "work-0.png").rename(made / "asked" / f"{artist.name}.png")
+    with open_services(Settings(home=made / "home", profile="stub")) as opened:
         ingest(opened, folder)
         with opened.sessions.begin() as session:  # the queue may have begun one
             queries.forget_calibration(session, opened.collection.fingerprint)
+    return made
+
+
+@pytest.fixture
+def services(registered: Path, tmp_path: Path) -> Iterator[Services]:
+    """Open a copy of that collection."""
+    copy_ingested(registered, tmp_path)
+    with open_services(Settings(home=tmp_path / "home", profile="stub")) as opened:
         yield opened
 
 
@@ -357,9 +367,8 @@ def test_a_calibration_after_a_withdrawal_is_as_if_never_added(
     without = kept(services)
 
     with open_services(Settings(home=tmp_path / "other", profile="stub")) as other:
-        for folder in sorted((tmp_path / "p").iterdir()):
-            if folder.name != "artist-7":
-                ingest(other, folder, artist=folder.name)
+        shutil.rmtree(tmp_path / "p" / "artist-7")
+        ingest(other, tmp_path / "p")
         calibrate(other, other.index, other.collection)
         never = kept(other)
 

@@ -35,15 +35,6 @@ from tests.portfolios import ingest, picture, portfolio
 US = Origin("test", "a mistake")
 
 
-@pytest.fixture
-def services(tmp_path: Path) -> Iterator[Services]:
-    """Open a collection with three artists of four works each."""
-    settings = Settings(home=tmp_path / "home", profile="stub", keep_originals=True)
-    with open_services(settings) as opened:
-        ingest(opened, portfolio(tmp_path / "p"))
-        yield opened
-
-
 def a_work(services: Services, slug: str = "artist-1", title: str = "work-0") -> Artwork:
     """Return a work of an artist."""
     with services.sessions() as session:
@@ -297,17 +288,24 @@ def test_a_refused_row_takes_consent_back_all_the_same(services: Services, tmp_p
     assert sizes(services)["artist-1"] == 3
 
 
-@pytest.mark.parametrize("denied", [0, 30])
+@pytest.fixture
+def by_fours(ingested: Settings) -> Iterator[Services]:
+    """Open a collection that reads, encodes and writes four files at a time."""
+    with open_services(ingested.model_copy(update={"batch_size": 4})) as opened:
+        yield opened
+
+
+@pytest.mark.parametrize("denied", [0, 6])
 @pytest.mark.parametrize("purpose", ["index", "display", "train"])
 def test_a_no_is_about_the_bytes(
-    services: Services, tmp_path: Path, denied: int, purpose: str
+    by_fours: Services, tmp_path: Path, denied: int, purpose: str
 ) -> None:
     """Whichever of two names of one file it stands under, and in whichever batch that comes."""
-    source = portfolio(tmp_path / "new", artists=1, works=31)
+    source = portfolio(tmp_path / "new", artists=1, works=6)
     first, last = source / "artist-0" / "work-0.png", source / "artist-0" / "zz.png"
     picture(999).save(first)
     last.write_bytes(first.read_bytes())
-    for n in range(31):
+    for n in range(5):
         picture(900 + n).save(source / "artist-0" / f"between-{n:02}.png")
     names = ("work-0.png", "zz.png")
     row = {"file_name": names[denied > 0], f"consent_{purpose}": "no", "consent_index": "yes"}
@@ -316,19 +314,19 @@ def test_a_no_is_about_the_bytes(
         "\n".join(json.dumps(one) for one in (row, {"file_name": names[denied == 0], "year": 1}))
     )
 
-    ingest(services, source, artist="Zed")
+    ingest(by_fours, source, artist="Zed")
 
-    with services.sessions() as session:
+    with by_fours.sessions() as session:
         sha256 = str(file_sha256(first))
         rows = queries.artworks_by_sha256(session, [sha256], status=ArtworkStatus.INDEXED)
     assert not any(purpose in one.consent for one in rows)
 
 
 @pytest.mark.parametrize("is_known", [False, True])
-@pytest.mark.parametrize("between", [0, 40])
+@pytest.mark.parametrize("between", [0, 6])
 @pytest.mark.parametrize("purpose", ["index", "display"])
 def test_a_no_under_another_artist_is_about_the_bytes(
-    services: Services, tmp_path: Path, between: int, purpose: str, *, is_known: bool
+    by_fours: Services, tmp_path: Path, between: int, purpose: str, *, is_known: bool
 ) -> None:
     """A source that has a work under its artist is heard where it names the file again."""
     source = tmp_path / "new"
@@ -338,13 +336,13 @@ def test_a_no_under_another_artist_is_about_the_bytes(
             source / name
         )
     if is_known:
-        ingest(services, source)
+        ingest(by_fours, source)
     row = {"file_name": "Bob/z.png", f"consent_{purpose}": "no"}
     (source / "metadata.jsonl").write_text(json.dumps(row))
 
-    ingest(services, source)
+    ingest(by_fours, source)
 
-    with services.sessions() as session:
+    with by_fours.sessions() as session:
         sha256 = str(file_sha256(source / "Ann" / "a.png"))
         rows = queries.artworks_by_sha256(session, [sha256], status=ArtworkStatus.INDEXED)
     assert purpose == "display" or not rows
@@ -367,9 +365,9 @@ def test_what_a_person_corrected_stays(services: Services, tmp_path: Path) -> No
     assert again.corrected == 0
 
 
-def test_the_first_file_of_a_job_speaks_for_its_work(services: Services, tmp_path: Path) -> None:
+def test_the_first_file_of_a_job_speaks_for_its_work(by_fours: Services, tmp_path: Path) -> None:
     """Copies of a file in one portfolio do not correct each other, in whatever batch they are."""
-    source = portfolio(tmp_path / "new", artists=1, works=30)
+    source = portfolio(tmp_path / "new", artists=1, works=11)
     for name in ("work-0", "zz"):
         data = (source / "artist-0" / "work-9.png").read_bytes()
         (source / "artist-0" / f"{name}.png").write_bytes(data)
@@ -378,8 +376,8 @@ def test_the_first_file_of_a_job_speaks_for_its_work(services: Services, tmp_pat
     table.write_text("\n".join(map(json.dumps, rows)))
 
     for _ in range(2):
-        assert ingest(services, source, artist="late").corrected == 0
-        assert a_work(services, "late", "work-0").title == "work-0"
+        assert ingest(by_fours, source, artist="late").corrected == 0
+        assert a_work(by_fours, "late", "work-0").title == "work-0"
 
 
 def test_consent_to_show_comes_back_with_the_file(tmp_path: Path) -> None:

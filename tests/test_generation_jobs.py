@@ -28,7 +28,7 @@ from attribution.storage import Store
 from attribution.types import ImageRequest
 from ingest.generations import ask, run_generation
 from ingest.jobs import BrokerQueue, job_queue
-from tests.portfolios import ingest, portfolio, wait_until
+from tests.portfolios import wait_until
 
 BOAT = ImageRequest("a red boat", count=2, seed=7)
 
@@ -39,19 +39,16 @@ def settings(home: Path, **values: Any) -> Settings:
 
 
 @pytest.fixture
-def services(tmp_path: Path) -> Iterator[Services]:
+def services(ingested: Settings) -> Iterator[Services]:
     """Open a collection of three artists."""
-    with open_services(settings(tmp_path / "home")) as opened:
-        ingest(opened, portfolio(tmp_path / "p"))
+    with open_services(settings(ingested.home)) as opened:
         yield opened
 
 
 @pytest.fixture
-def client(tmp_path: Path) -> Iterator[TestClient]:
+def client(ingested: Settings) -> Iterator[TestClient]:
     """Open an application over such a collection."""
-    with open_services(settings(tmp_path / "home")) as opened:
-        ingest(opened, portfolio(tmp_path / "p"))
-    with TestClient(create_app(settings(tmp_path / "home")), base_url="http://localhost") as opened:
+    with TestClient(create_app(settings(ingested.home)), base_url="http://localhost") as opened:
         yield opened
 
 

@@ -7,7 +7,6 @@ what it does on its way out, as if by `kill -9`.
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -33,6 +32,7 @@ from attribution.withdrawal import withdraw
 from ingest import pipeline
 from ingest.listing import plan
 from ingest.sources import read_source
+from tests.homes import copy_home
 from tests.portfolios import ingest, portfolio
 
 WORKS = 6
@@ -103,7 +103,7 @@ def dies_everywhere(
     """Run from the state `given`, dying behind the 1st, 2nd … step; yield what is left."""
     for behind in range(1, 200):
         home = tmp_path / f"behind-{behind}"
-        shutil.copytree(given, home)
+        copy_home(given, home)
         settings = Settings(home=home, profile="stub", keep_originals=True, batch_size=4)
         death = Death(behind)
         with dying(patch, death), suppress(Killed):

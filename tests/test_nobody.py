@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -114,14 +113,6 @@ def works_of(folder: Path, name: str, *seeds: int) -> Path:
     for seed in seeds:
         picture(seed).save(own / f"work-{seed}.png")
     return folder
-
-
-@pytest.fixture
-def services(tmp_path: Path) -> Iterator[Services]:
-    """Open a collection with three artists of four works each."""
-    with open_services(Settings(home=tmp_path / "home", profile="stub")) as opened:
-        ingest(opened, portfolio(tmp_path / "p"))
-        yield opened
 
 
 def image(tmp_path: Path, seed: int) -> CheckedImage:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +20,11 @@ from attribution.encoders.stub import StubEncoder
 from attribution.errors import LawfulError
 from attribution.evaluation.works import Labelled, embed
 from attribution.images import file_sha256
-from attribution.services import open_services, open_stores
+from attribution.services import Services, open_services, open_stores
 from ingest.datasets import DatasetOptions
 from ingest.examples import gather
 from ingest.lessons import read_lessons, read_starter_works
-from tests.portfolios import ingest, picture
+from tests.portfolios import ingest_at_once, picture
 
 ARTISTS = partition()["train"][:2]
 NAMES = [f"{artist}/{work}.png" for artist in ARTISTS for work in range(2)]
@@ -151,29 +152,46 @@ AGAINST_TRAINING = CASES | {
 }
 
 
-def written(tmp_path: Path, case: Case, purpose: str) -> Path:
+def written(
+    tmp_path: Path, case: Case, purpose: str, seeds: Iterable[int] = range(len(NAMES))
+) -> Path:
     """Write two artists with two works each, the second of which says no."""
     folder = tmp_path / "works"
-    for seed, name in enumerate(NAMES):
+    for name, seed in zip(NAMES, seeds, strict=False):  # takes no seed more than it needs
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         picture(seed, side=96).save(folder / name)
     case(folder, [{"file_name": name, "licence": "CC0-1.0"} for name in NAMES], purpose)
     return folder
 
 
+@pytest.fixture(scope="module")
+def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
+    """Open one collection for all cases: each brings pictures of its own."""
+    home = tmp_path_factory.mktemp("home")
+    with open_services(Settings(home=home, profile="stub")) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def seeds() -> Iterator[int]:
+    """Count the pictures."""
+    return count()
+
+
 @pytest.mark.parametrize("purpose", ["index", "display", "train", "generate"])
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
-def test_ingest(tmp_path: Path, case: Case, purpose: str) -> None:
+def test_ingest(
+    services: Services, seeds: Iterator[int], tmp_path: Path, case: Case, purpose: str
+) -> None:
     """What is denied is not indexed, not shown, not trained on, not generated from."""
-    folder = written(tmp_path, case, purpose)
-    with open_services(Settings(home=tmp_path / "home", profile="stub")) as services:
-        ingest(services, folder)
-        with services.sessions() as session:
-            sha256 = str(file_sha256(folder / DENIED))
-            rows = queries.artworks_by_sha256(session, [sha256], status=ArtworkStatus.INDEXED)
-        assert not any(purpose in row.consent for row in rows)
-        if purpose == "display":
-            assert not services.store.has_thumbnail(sha256)
+    folder = written(tmp_path, case, purpose, seeds)
+    ingest_at_once(services, folder)
+    with services.sessions() as session:
+        sha256 = str(file_sha256(folder / DENIED))
+        rows = queries.artworks_by_sha256(session, [sha256], status=ArtworkStatus.INDEXED)
+    assert not any(purpose in row.consent for row in rows)
+    if purpose == "display":
+        assert not services.store.has_thumbnail(sha256)
 
 
 @pytest.mark.parametrize("case", AGAINST_TRAINING.values(), ids=AGAINST_TRAINING)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from uuid import uuid4
 
@@ -19,23 +18,7 @@ from attribution.reconcile import Report, reconcile
 from attribution.reindex import change_profile, drop_collections, make_anew
 from attribution.services import Services, Stores, open_collection, open_services, open_stores
 from attribution.types import Attribution, Point
-from tests.portfolios import ingest, picture, portfolio
-
-
-@pytest.fixture
-def settings(tmp_path: Path) -> Settings:
-    """Make a collection with three artists of four works each."""
-    settings = Settings(home=tmp_path / "home", profile="stub", keep_originals=True)
-    with open_services(settings) as opened:
-        ingest(opened, portfolio(tmp_path / "p"))
-    return settings
-
-
-@pytest.fixture
-def services(settings: Settings) -> Iterator[Services]:
-    """Open it."""
-    with open_services(settings) as opened:
-        yield opened
+from tests.portfolios import ingest, picture
 
 
 def shown(_done: int, _total: int) -> None:
@@ -97,18 +80,18 @@ def test_a_point_that_cannot_be_made_again(services: Services, tmp_path: Path) -
     assert (summary.added, summary.known) == (1, 11)
 
 
-def test_a_lost_index_is_made_anew(settings: Settings, tmp_path: Path) -> None:
+def test_a_lost_index_is_made_anew(ingested: Settings, tmp_path: Path) -> None:
     """Delete the folder: commands refuse to answer; after a reindex the answers are the same."""
-    with open_services(settings) as services:
+    with open_services(ingested) as services:
         before = answer(services, tmp_path)
-    shutil.rmtree(settings.home / "index")
-    with pytest.raises(IndexLost, match="lawful reindex"), open_services(settings):
+    shutil.rmtree(ingested.home / "index")
+    with pytest.raises(IndexLost, match="lawful reindex"), open_services(ingested):
         pass
 
-    with open_stores(settings) as stores:
+    with open_stores(ingested) as stores:
         assert make_anew(stores, progress=shown) == (12, 0)
 
-    with open_services(settings) as services:
+    with open_services(ingested) as services:
         after = answer(services, tmp_path)
         assert compare(services).is_clean
     assert (after.artists, after.verdict) == (before.artists, before.verdict)
@@ -128,11 +111,11 @@ def change(stores: Stores, profile: str, *, partial: bool = False, keep_old: boo
     return change_profile(stores, profile, partial=partial, keep_old=keep_old, progress=shown).name
 
 
-def test_other_encoders_from_the_originals(settings: Settings, tmp_path: Path) -> None:
+def test_other_encoders_from_the_originals(ingested: Settings, tmp_path: Path) -> None:
     """The new collection takes the place of the old one, which goes with its vectors."""
-    with open_services(settings) as services:
+    with open_services(ingested) as services:
         old = services.collection
-    with open_stores(settings) as stores:
+    with open_stores(ingested) as stores:
         name = change(stores, "starter")
         with stores.sessions() as session:
             (live,) = queries.collections(session)
@@ -142,17 +125,17 @@ def test_other_encoders_from_the_originals(settings: Settings, tmp_path: Path) -
             assert index.count() == 12
     assert (live.name, live.profile) == (name, "starter")
 
-    with open_services(settings.model_copy(update={"profile": "starter"})) as services:
+    with open_services(ingested.model_copy(update={"profile": "starter"})) as services:
         assert answer(services, tmp_path).searched.profile == "starter"
         assert compare(services).is_clean
 
 
-def test_works_without_original_stop_a_change(settings: Settings) -> None:
+def test_works_without_original_stop_a_change(ingested: Settings) -> None:
     """The old collection stays in its place, unless these works may be left out."""
-    with open_stores(settings) as stores:
+    with open_stores(ingested) as stores:
         with stores.sessions() as session:
             work = queries.list_artworks(session).items[0]
-        (settings.home / "originals" / work.sha256[:2] / work.sha256).unlink()
+        (ingested.home / "originals" / work.sha256[:2] / work.sha256).unlink()
         with pytest.raises(Conflict, match="1 works have no kept original"):
             change(stores, "starter")
         with stores.sessions() as session:
@@ -174,7 +157,7 @@ def test_works_without_original_stop_a_change(settings: Settings) -> None:
     assert left == ["starter"]
 
 
-def test_the_same_encoders_are_no_change(settings: Settings) -> None:
+def test_the_same_encoders_are_no_change(ingested: Settings) -> None:
     """Asking for what is there is an error, not a day of work."""
-    with open_stores(settings) as stores, pytest.raises(BadInput, match="already"):
+    with open_stores(ingested) as stores, pytest.raises(BadInput, match="already"):
         change(stores, "stub")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from hashlib import sha256
@@ -46,15 +45,6 @@ from tests.portfolios import ingest, picture, portfolio
 
 ENCODERS = "f" * 64
 WIDTH = 6
-
-
-@pytest.fixture
-def services(tmp_path: Path) -> Iterator[Services]:
-    """Open a collection with three artists of four works each."""
-    settings = Settings(home=tmp_path / "home", profile="stub", keep_originals=True)
-    with open_services(settings) as opened:
-        ingest(opened, portfolio(tmp_path / "p"))
-        yield opened
 
 
 def differences(services: Services) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -28,25 +27,15 @@ from attribution.catalog.models import (
     Withdrawal,
 )
 from attribution.catalog.queries import NewClaim, Origin
-from attribution.config import Settings
 from attribution.errors import BackendUnavailable, BadInput, Conflict, NotAllowed, NotFound
 from attribution.reconcile import reconcile
-from attribution.services import Services, open_services
+from attribution.services import Services
 from attribution.undoing import undo
 from attribution.withdrawal import withdraw
 from tests.portfolios import ingest, portfolio
 from tests.test_correction import a_work, agree, changes, sizes, words
 
 US = Origin("test", "a mistake")
-
-
-@pytest.fixture
-def services(tmp_path: Path) -> Iterator[Services]:
-    """Open a collection with three artists of four works each."""
-    settings = Settings(home=tmp_path / "home", profile="stub", keep_originals=True)
-    with open_services(settings) as opened:
-        ingest(opened, portfolio(tmp_path / "p"))
-        yield opened
 
 
 def merge(services: Services, slug: str = "artist-1", into: str = "artist-2") -> Change:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,22 +10,12 @@ from attribution import withdrawal
 from attribution.attributor import SearchQuery
 from attribution.catalog import queries
 from attribution.catalog.models import Artwork, ArtworkStatus, Withdrawal, artwork_id
-from attribution.config import Settings
 from attribution.errors import BackendUnavailable, BadInput, NotFound
 from attribution.images import read_image_file
 from attribution.reconcile import reconcile
-from attribution.services import Services, open_services
+from attribution.services import Services
 from attribution.withdrawal import withdraw
 from tests.portfolios import ingest, portfolio
-
-
-@pytest.fixture
-def services(tmp_path: Path) -> Iterator[Services]:
-    """Open a collection with three artists of four works each, originals kept."""
-    settings = Settings(home=tmp_path / "home", profile="stub", keep_originals=True)
-    with open_services(settings) as opened:
-        ingest(opened, portfolio(tmp_path / "p"))
-        yield opened
 
 
 def a_work(services: Services, slug: str = "artist-1") -> Artwork:

@@ -31,6 +31,7 @@ from ingest.exports import FORMATS, AsSent, Copied, Files, InFolder, Row, read_p
 from ingest.exports.rows import COLUMNS, PAGE, READ
 from ingest.sources.formulas import quote, unquote
 from tests.commands import lawful
+from tests.homes import copy_ingested
 from tests.portfolios import ingest, picture, portfolio
 from tests.test_api import archive, client, is_problem, png, upload
 
@@ -61,15 +62,24 @@ def open_home(folder: Path, **values: Any) -> Any:
     return open_services(Settings(home=folder, profile="stub", **values))
 
 
-@pytest.fixture
-def services(tmp_path: Path) -> Iterator[Services]:
-    """Open a collection of three artists with two works each, of which odd things are said."""
-    with open_home(tmp_path / "home", keep_originals=True) as opened:
-        ingest(opened, portfolio(tmp_path / "p", works=2))
+@pytest.fixture(scope="module")
+def odd(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Fill a `home` with three artists of two works each, from `p`; odd things are said of them."""
+    folder = tmp_path_factory.mktemp("odd")
+    with open_home(folder / "home", keep_originals=True) as opened:
+        ingest(opened, portfolio(folder / "p", works=2))
         rows = sorted(works_of(opened).values(), key=lambda row: row["path_seen"])
         for row, said in zip(rows, ODD, strict=True):
             correction.correct(opened, opened.index, UUID(row["id"]), said, US)
         correction.rename(opened, opened.index, "artist-1", "=Ann Örn", US)
+    return folder
+
+
+@pytest.fixture
+def services(odd: Path, tmp_path: Path) -> Iterator[Services]:
+    """Open a copy of that collection."""
+    copy_ingested(odd, tmp_path)
+    with open_home(tmp_path / "home", keep_originals=True) as opened:
         yield opened
 
 
