@@ -160,6 +160,7 @@ class Verdict(StrEnum):
     """What an attribution amounts to."""
 
     COPY = "copy"  # the image is an indexed work, or an altered copy of one
+    RELATED = "related"  # it shares much with a work, or with another of its series
     ATTRIBUTED = "attributed"  # one artist alone is likely, and "nobody" is refused
     CANDIDATES = "candidates"  # some artists stand out
     ABSTAIN = "abstain"  # nothing stands out
@@ -246,7 +247,7 @@ class CopyKind(StrEnum):
 
 @dataclass(frozen=True)
 class CopyMatch:
-    """The indexed work that an image is a copy of, how that was found, and who claims it."""
+    """The indexed work that an image can be laid on, how that was found, and who claims it."""
 
     id: UUID
     title: str | None
@@ -255,9 +256,9 @@ class CopyMatch:
     match: str  # how it was found: "bytes", "pixels", "perceptual" or "geometric"
     distance: int  # bits of 64 in which the perceptual hashes differ, in the nearest position
     also_claimed_by: tuple[str, ...]  # slugs of other artists who brought the same bytes
+    kind: CopyKind
     # None in answers that were given before these existed:
     overlap: Overlap | None = None
-    kind: CopyKind | None = None
     agreement: float | None = None  # part of the strokes of what both show that is the same
 
 
@@ -279,13 +280,19 @@ class Attribution:
     created_at: datetime
     image_sha256: str
     verdict: Verdict
-    copy_of: CopyMatch | None
+    copy_of: CopyMatch | None  # the same image or an altered copy: verdict `copy`
     artists: tuple[Candidate, ...]  # best first
     searched: Searched
     notes: tuple[str, ...]  # what was done to the image, and why the answer may be weak
     reasons: tuple[Reason, ...] = ()  # why the verdict is no stronger
     confidence: Confidence | None = None  # None: not calibrated
     credentials: str = "absent"  # C2PA of the image: "valid", "untrusted", "invalid", "absent"
+    related_to: CopyMatch | None = None  # near-identical: verdict `related`
+
+    @property
+    def laid_on(self) -> CopyMatch | None:
+        """The work that the image can be laid on, whatever that amounts to."""
+        return self.copy_of or self.related_to
 
 
 @dataclass(frozen=True)
@@ -325,6 +332,7 @@ class Member:
     """Whether an image, or a near copy of it, is registered; without one, no proof of absence."""
 
     copy_of: CopyMatch | None
+    related_to: CopyMatch | None
     wrong: WrongFindings | None  # as it was counted once (docs/benchmarks.md)
     searched: Searched
     is_blank: bool = False  # the image shows nothing, so nothing can be said
@@ -333,11 +341,14 @@ class Member:
 
 @dataclass(frozen=True)
 class Findings:
-    """Which of many images are by registered artists, at a false discovery rate."""
+    """Which of many images draw on registered works or hands: lists of ids of their answers."""
 
-    level: float  # of those named in `ours`, this part at most is expected to be by strangers
-    images: int  # that were asked about and have a p-value
-    ours: tuple[UUID, ...]  # ids of their answers
+    level: float  # of those in `style`, this part at most is expected to resemble nobody of ours
+    images: int  # that were asked about
+    compared: int  # in style: they are no copies, and have a p-value
+    copies: tuple[UUID, ...]
+    related: tuple[UUID, ...]  # a person has to look; some may stand in `style` as well
+    style: tuple[UUID, ...]
 
 
 @dataclass(frozen=True)

@@ -473,8 +473,8 @@ def test_generate_answers_people_and_scripts(ingested: Path, tmp_path: Path) -> 
     for one in answer["images"]:
         assert one["attribution"]["artists"][0]["slug"] == one["references"][0]["slug"]
         assert (one["withheld"], one["references"][0]["consent"]) == (None, "no")
-        assert "do not name them as a source" in one["warnings"][0]
+        assert "do not name them beside it" in one["warnings"][0]
     assert seen.returncode == 0
-    assert "drawn by stub" in seen.stdout
+    assert "generator: stub" in seen.stdout
     assert report.read_text().count("<article>") == 2
-    assert report.read_text().count("do not name them as a source") == 2
+    assert report.read_text().count("do not name them beside it") == 2

@@ -63,7 +63,8 @@ def without_titles(answer: Mapping[str, Any], ids: Several[UUID]) -> dict[str, A
 def works_named(answer: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return every place of an answer that names a work."""
     evidence = [work for artist in answer["artists"] for work in artist["works"]]
-    return evidence + ([answer["copy_of"]] if answer["copy_of"] else [])
+    laid_on = (answer.get(name) for name in ("copy_of", "related_to"))
+    return evidence + [one for one in laid_on if one]
 
 
 def attribution_by_id(session: Session, attribution_id: UUID) -> RecordedAttribution:
