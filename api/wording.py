@@ -31,7 +31,7 @@ VERDICTS: Mapping[Verdict, str] = {
     Verdict.ABSTAIN: "nothing stands out",
 }
 REASONS: Mapping[Reason, str] = {
-    Reason.UNKNOWN_ARTIST: "a stranger's work may well look like this",
+    Reason.UNKNOWN_ARTIST: "work by an unregistered artist could look like this",
     Reason.SEVERAL_ARTISTS: "more than one artist is likely",
     Reason.SPACES_DISAGREE: "the voters name different artists, none is likely",
     Reason.TOO_FEW_WORKS: "few works by the first artist are registered",
@@ -110,14 +110,15 @@ def membership(answer: Member) -> str:
 
 
 def together(findings: Findings, *, unreadable: int = 0) -> str:
-    """Say of many images how many draw on registered works or hands, and how that divides."""
+    """Say of many images how many draw on what is registered, and how that divides."""
     union = {*findings.copies, *findings.style}
     parts = [f"{len(findings.copies)} by copy"] if findings.copies else []
     if findings.style:
         level = f"at a false discovery rate of {findings.level:.2f}"
         parts.append(f"{len(findings.style)} by style {level}")
     how = f": {', '.join(parts)}" if parts else ""
-    said = f"{len(union)} of {findings.images:,} images draw on registered works or hands{how}"
+    asked = f"{len(union)} of {findings.images:,} images"
+    said = f"{asked} draw on registered works or artists' styles{how}"
     if findings.related:
         said += f"; {len(findings.related)} related to registered works, for a person to look at"
     if unreadable:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from uuid import UUID
+
+from sqlalchemy.orm import Session
 
 from attribution.catalog import queries
 from attribution.catalog.models import Artwork, ArtworkStatus, artwork_id
@@ -87,19 +89,25 @@ def prepare(
     decoders: ThreadPoolExecutor,
     works: Sequence[Work],
     spellings: Spellings,
+    denied_of: Callable[[Session, Collection[str]], Mapping[str, Collection[str]]],
     *,
     reinstate: bool,
 ) -> list[Prepared]:
-    """Read files; decode those whose bytes are not in the index yet."""
+    """Read files; decode those whose bytes are not in the index yet.
+
+    `denied_of` returns what their source denies of files under any name, by their hashes.
+    """
     hashes = list(decoders.map(lambda work: hash_of(work, stores.limits), works))
     with stores.sessions() as session:
         rows = queries.artworks_by_sha256(session, [one for one in hashes if one])
         found = spellings.of(session, [work.item.artist for work in works])
         bare = queries.without_sketch(session, [row.id for row in rows])
         deadly = queries.deadly_files(session, [one for one in hashes if one])
-        jobs = {work.job_id for work in works if work.job_id}
-        denied = queries.denied_files(session, jobs, [one for one in hashes if one])
-    works = _every_no(works, hashes, denied)
+        denied = denied_of(session, [one for one in hashes if one])
+    works = [
+        replace(work, item=work.item.without(denied.get(sha256 or "", ())))
+        for work, sha256 in zip(works, hashes, strict=True)
+    ]
     known = {row.sha256: row for row in rows}
 
     def read(work: Work, sha256: str | None) -> Prepared:
@@ -128,19 +136,6 @@ def prepare(
 
     done = decoders.map(read, works, hashes)
     return [replace(one, sha256=sha256) for one, sha256 in zip(done, hashes, strict=True)]
-
-
-def _every_no(
-    works: Sequence[Work], hashes: Sequence[str | None], denied: dict[str, set[str]]
-) -> list[Work]:
-    """Have each file denied what any row of its job denies of the same bytes."""
-    for work, sha256 in zip(works, hashes, strict=True):
-        if sha256 and (new := work.item.denied):
-            denied.setdefault(sha256, set()).update(new)
-    return [
-        replace(work, item=work.item.without(denied.get(sha256 or "", ())))
-        for work, sha256 in zip(works, hashes, strict=True)
-    ]
 
 
 def _read(stores: Stores, work: Work, *, is_deadly: bool) -> CheckedImage:
@@ -182,7 +177,7 @@ def bytes_of(stores: Stores, work: Work) -> bytes:
 
 def hash_of(work: Work, limits: Limits) -> str | None:
     """Return the hash of a file that may be read, without looking into it; None for others."""
-    if work.item.refused is not None and not work.item.denials:
+    if work.item.is_lost:
         return None
     return work.sha256 or file_sha256(work.item.path, limits)
 

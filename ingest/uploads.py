@@ -21,8 +21,9 @@ from attribution.catalog.queries import LISTING, ItemOutcome, NewItem
 from attribution.errors import BadInput, TooLarge
 from attribution.services import Stores
 from ingest.archives import LeftOut, UnpackLimits, is_archive, unpack
+from ingest.denials import Denials
 from ingest.lease import leased
-from ingest.listing import listed, record
+from ingest.listing import conclude, listed, record
 from ingest.options import AS_IT_IS, BY_RULE, Options, Reading
 from ingest.patience import Patience
 from ingest.preview import preview
@@ -121,16 +122,17 @@ def list_upload(stores: Stores, job_id: UUID) -> None:
         items, left_out, shown = _open(stores, job_id, folder, upload)
         with stores.sessions.begin() as session:
             queries.clear_items(session, job_id)  # of an earlier try
-        files = 0
+        files, denials = 0, Denials(stores.limits)
         patiently = Patience(at_most_s=PATIENCE_S)
-        for chunk in listed(stores, job_id, items, staged=True, patiently=patiently, shown=shown):
+        rest = denials.noting(items)
+        for chunk in listed(stores, job_id, rest, staged=True, patiently=patiently, shown=shown):
             with stores.sessions.begin() as session:
                 record(session, job_id, chunk, start=files)
             files += len(chunk)
+        denied = denials.by_hash()
         with stores.sessions.begin() as session:
             _record_left_out(session, job_id, left_out, start=files)
-            queries.add_remarks(session, job_id, items.remarks)
-            queries.add_batches(session, job_id, files)
+            conclude(session, job_id, items.remarks, denied, files=files)
         lease.finish()
 
 

@@ -20,23 +20,8 @@ from api.cli.demo import own_settings
 from attribution.config import Settings
 from attribution.encoders.weights import check_device
 from attribution.errors import BadInput
+from tests.commands import lawful
 from tests.portfolios import picture, portfolio
-
-RUN = "from api.cli import main; main()"
-
-
-def lawful(
-    home: Path, *words: str, profile: str = "stub", run: str = RUN, **settings: str
-) -> subprocess.CompletedProcess[str]:
-    """Run one command in a process of its own."""
-    env = {"LAWFUL_HOME": str(home), "LAWFUL_PROFILE": profile, "PATH": "/usr/bin:/bin"}
-    return subprocess.run(
-        [sys.executable, "-c", run, *words],
-        env=env | {f"LAWFUL_{name.upper()}": value for name, value in settings.items()},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
 
 
 @pytest.fixture
@@ -411,7 +396,7 @@ def test_an_interruption_is_one_line(home: Path) -> None:
 
     assert (done.returncode, done.stderr) == (
         130,
-        "interrupted; run the same again to go on\n",
+        "interrupted; run the same command again to resume\n",
     )
 
 

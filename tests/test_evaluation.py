@@ -30,8 +30,8 @@ from attribution.images import NEAR_BITS, lineages, read_image_file
 from attribution.index import open_index
 from attribution.types import Point, Probe
 from ingest.sources import read_source
+from tests.commands import lawful
 from tests.portfolios import picture
-from tests.test_cli import lawful
 
 ARTISTS = 12
 WORKS = 8

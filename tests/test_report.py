@@ -163,12 +163,15 @@ def test_many_images_are_one_union() -> None:
     findings = find_ours([*sure, strange, ANSWERS["copy"], ANSWERS["related"]])
 
     assert together(findings, unreadable=1) == (
-        "3 of 5 images draw on registered works or hands: 1 by copy, 2 by style at a false "
-        "discovery rate of 0.10; 1 related to registered works, for a person to look at; 1 more "
+        "3 of 5 images draw on registered works or artists' styles: 1 by copy, 2 by style at a "
+        "false discovery rate of 0.10; 1 related to registered works, for a person to look at; 1 more "
         "could not be read."
     )
     assert set(findings.style) == {one.id for one in sure}
-    assert together(find_ours([strange])) == "0 of 1 images draw on registered works or hands."
+    assert (
+        together(find_ours([strange]))
+        == "0 of 1 images draw on registered works or artists' styles."
+    )
 
 
 def test_answers_of_before_are_said_in_todays_words() -> None:

@@ -155,7 +155,7 @@ def _listed(value: object) -> object:
         return value
     try:
         spelt = ast.literal_eval(value) if len(value) <= LONGEST_LIST else None
-    except (ValueError, SyntaxError, MemoryError, RecursionError):
+    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
         return value
     return spelt if isinstance(spelt, list) else value
 

@@ -19,6 +19,7 @@ from ingest.sources.columns import CONSENTS, words_of
 from ingest.sources.item import SourceItem
 from ingest.sources.layout import Level, layout_of
 from ingest.sources.making import LEADS_OUT, make_item
+from ingest.sources.pictures import NAMES_PICTURE, is_picture
 from ingest.sources.raw import Raw, Unreadable, Unrelated
 from ingest.sources.rows import contradictions, joined, of_one_table
 from ingest.sources.shards import NO_ARTIST, SHARD_FILE, shard_rows
@@ -33,12 +34,14 @@ from ingest.sources.tables import (
     table_of,
 )
 from ingest.sources.ties import Files, Pictures, below
+from ingest.sources.unforeseen import unforeseen
 from ingest.sources.walk import Entry
 
 WAITS = "its table says something that could not be read"
 NAMED = 3  # examples in a sentence
 LISTED = 20  # columns in a sentence
 SEVERAL = re.compile(r"[*?]|/$|\\$|[,;]\s*\S+\.\w+$|%[0-9A-Fa-f]{2}|^[A-Za-z]:")
+ENDING = re.compile(r"\.[^\W_]{1,5}$")  # of a file
 NO_NAMES = {*CONSENTS, "artist", "title", "text", "licence", "year", "dated"}  # never of files
 
 
@@ -74,7 +77,7 @@ class _Said:
         row = self.absent[0]
         return (
             f"{row.where} names {row.name!r}, which is not there, and this picture has no row: "
-            f"mend the name, or give it a row"
+            f"correct the name, or give it a row"
         )
 
 
@@ -82,26 +85,37 @@ class FolderTables:
     """The tables of a folder, tied to its pictures."""
 
     def __init__(
-        self, root: Path, files: Sequence[Entry], pictures: Pictures | Files, passed: Sequence[Path]
+        self,
+        root: Path,
+        files: Sequence[Entry],
+        pictures: Pictures | Files,
+        passed: Sequence[Path],
+        manifest: Table | None = None,
     ) -> None:
         """Read the tables among `files`, and sidecars, all below `root`, about `pictures`.
 
-        `passed` is what lies there and is no table and no picture.
+        `passed` is what lies there and is no table and no picture; `manifest` is the table that has
+        a row of each of them.
         """
         self._root = root
         self._pictures = pictures
         self._said: list[_Said] = []
         self._alone: dict[str, list[Row]] = defaultdict(list)
-        self._by_stem: dict[str, list[str]] = defaultdict(list)
+        self._by_name: dict[str, list[str]] = defaultdict(list)  # of a picture, or of its folders
         for one in pictures.paths:
-            self._by_stem[words_of(PurePath(one).stem)].append(one)
+            path = PurePath(one)
+            for name in {words_of(part) for part in (path.stem, *path.parts[:-1])}:
+                self._by_name[name].append(one)
         self.remarks: list[str] = []
         self._sidecars = sidecars_of([*(entry.path for entry in files), *passed], pictures.paths)
         refused = {entry.path: entry.refused for entry in files if entry.refused}
         for path, described in self._sidecars.items():
             for picture in described:
-                if row := sidecar_row(root, path, picture, refused.get(path)):
+                if row := _of_sidecar(root, path, picture, refused.get(path)):
                     self._alone[picture].append(row)
+        self._manifest = _Said("", manifest.shown, manifest) if manifest else None
+        if self._manifest and manifest:
+            self._tie(self._manifest, manifest)
         self._take_shards()
         self._take_all(files)
         self._by_folder = defaultdict[str, list[_Said]](list)
@@ -111,18 +125,22 @@ class FolderTables:
         for said in self._said:
             self._by_folder[_nearest(said.folder, with_pictures)].append(said)
 
-    def row(self, picture: str, granted: Sequence[str], nearest: Sequence[Row] = ()) -> Row:
-        """Return what is said about a picture, the nearest table first, every no of all of them.
+    def row(self, picture: str, granted: Sequence[str]) -> Row:
+        """Return what is said about a picture, every no of all.
 
-        `nearest` is what a manifest says about it.
+        First counts the manifest, then what is about this picture alone, then the nearest table.
         """
+        first = [self._manifest] if self._manifest else []
         about = list(self._about(picture))
-        rows = [of_one_table(said.rows[picture]) for said in about if picture in said.rows]
+        nearest, rows = (
+            [of_one_table(said.rows[picture]) for said in some if picture in said.rows]
+            for some in (first, about)
+        )
         alone = (of_one_table([one]) for one in self._alone.get(picture, ()))
         row = joined([*nearest, *alone, *rows])
         if row.refused is None:
             by_itself = _stands(row.values, granted)
-            for said in about:
+            for said in (*first, *about):
                 doubt = said.doubt(picture, has_row=bool(nearest), by_itself=by_itself)
                 if doubt is None:
                     continue
@@ -180,7 +198,17 @@ class FolderTables:
         """Read one table; returns why one that is about something else is passed over."""
         path, folder = entry.path.as_posix(), entry.path.parent.as_posix()
         said = _Said("" if folder == "." else folder, path)
-        is_ours = is_called_ours(entry.path)
+        try:
+            because = self._read(said, entry)
+        except Exception as error:  # noqa: BLE001  whatever it is, it is about this table
+            said.unreadable, because = unforeseen(path, error), None
+        if because is None:
+            self._said.append(said)
+        return because
+
+    def _read(self, said: _Said, entry: Entry) -> str | None:
+        """Read one table into what it says; returns why it is passed over."""
+        path, is_ours = said.shown, is_called_ours(entry.path)
         try:
             _check_called(entry)
             said.table = read_table(self._root / path, path)
@@ -199,7 +227,6 @@ class FolderTables:
                     f"{path} speaks about these pictures: call it metadata{entry.path.suffix}, or "
                     f"ingest it as a manifest, or remove it"
                 )
-        self._said.append(said)
         return None
 
     def _tie(self, said: _Said, table: Table) -> None:
@@ -213,8 +240,10 @@ class FolderTables:
                     said.misread.append(f"{row.where}: {row.refused}")
             elif below(said.folder, row.name.replace("\\", "/")) is None:
                 self._lose(said, row, f"{row.name!r} {LEADS_OUT}")
-            elif SEVERAL.search(row.name):
+            elif SEVERAL.search(row.name) or len(NAMES_PICTURE.findall(row.name)) > 1:
                 self._lose(said, row, f"{row.name!r} is not the name of one file")
+            elif _is_denying(row) and not ENDING.search(row.name) and not self._alike(row.name):
+                self._lose(said, row, f"it cannot be told what {row.name!r} is")
             else:
                 said.absent.append(row)
                 self._doubt_alike(row)
@@ -229,11 +258,19 @@ class FolderTables:
         """Have pictures wait, wherever they lie, that a row of a no may mean by another name."""
         if not (row.refused or _is_denying(row)):
             return
-        stem = words_of(PurePath(row.name.replace("\\", "/")).stem)
         says = f"is not understood ({row.refused})" if row.refused else "says no"
-        reason = f"names {row.name!r}, which is not there, and {says}: is it this picture?"
-        for picture in self._by_stem.get(stem, ()):
+        reason = f"names {row.name!r}, which is no file here, and {says}: is this picture meant?"
+        for picture in self._alike(row.name):
             self._alone[picture].append(Row(row.where, {}, row.name, f"{WAITS}: it {reason}"))
+
+    def _alike(self, name: str) -> set[str]:
+        """Return the pictures that a name may mean: by its words, without endings, or a folder."""
+        path = PurePath(name.replace("\\", "/"))
+        bare = path
+        while bare.suffix and is_picture(bare):
+            bare = bare.with_suffix("")
+        names = {words_of(one) for one in (path.name, path.stem, bare.name)}
+        return {picture for one in names for picture in self._by_name.get(one, ())}
 
     def _tie_elsewhere(self, said: _Said, row: Row) -> None:
         """Have the pictures wait that a row names where no name belongs: its cells have moved."""
@@ -255,6 +292,13 @@ class FolderTables:
         while folder:
             folder = folder.rpartition("/")[0]
             yield from self._by_folder.get(folder, ())
+
+
+def _of_sidecar(root: Path, path: Path, picture: str, refused: str | None) -> Row | None:
+    try:
+        return sidecar_row(root, path, picture, refused)
+    except Exception as error:  # noqa: BLE001  whatever it is, it is about this file
+        return Row(path.as_posix(), {}, picture, unforeseen(path.as_posix(), error))
 
 
 def _nearest(folder: str, with_pictures: Container[str]) -> str:

@@ -12,6 +12,7 @@ from attribution.errors import BadInput
 from ingest.sources import cells
 from ingest.sources.item import SourceItem
 from ingest.sources.tables import Row
+from ingest.sources.unforeseen import unforeseen
 
 LEADS_OUT = "leads out of the folder of its source; put the source above all its files"
 
@@ -51,15 +52,18 @@ def make_item(
             refused=row.refused,
         )
     except BadInput as error:
-        denied = [one for one in PURPOSES if cells.denies(row.values.get(f"consent_{one}"))]
-        return SourceItem(
-            path,
-            name,
-            title,
-            consent=tuple(one for one in granted if one not in denied),
-            said=tuple(f"consent_{one}" for one in denied),
-            refused=row.refused or str(error),
-        )
+        reason = str(error)
+    except Exception as error:  # noqa: BLE001  whatever it is, it is about this row
+        reason = unforeseen(row.where or path.name, error)
+    denied = [one for one in PURPOSES if cells.denies(row.values.get(f"consent_{one}"))]
+    return SourceItem(
+        path,
+        name,
+        title,
+        consent=tuple(one for one in granted if one not in denied),
+        said=tuple(f"consent_{one}" for one in denied),
+        refused=row.refused or reason,
+    )
 
 
 def _name(row: Row, artist: str | None, folder: str | None) -> str:

@@ -14,7 +14,7 @@ from ingest.sources.company import Company, company
 from ingest.sources.folder import FolderTables
 from ingest.sources.item import SourceItem
 from ingest.sources.making import LEADS_OUT, make_item
-from ingest.sources.rows import NAMED, contradictions, of_one_table
+from ingest.sources.rows import NAMED, contradictions
 from ingest.sources.sidecars import may_be_sidecar
 from ingest.sources.tables import Row, Table, is_called_ours
 from ingest.sources.ties import Files, below
@@ -45,10 +45,10 @@ def manifest_items(
         else:
             lost.append((row, ABSENT))
     tables, others = _beside(manifest, rows)
-    said = FolderTables(folder, tables, Files(folder, rows), others)
+    said = FolderTables(folder, tables, Files(folder, rows), others, table)
     for path, about in rows.items():
         refused = link_refusal(folder / path, real_folder)
-        row = said.row(path, granted, [of_one_table(about)])
+        row = said.row(path, granted)
         yield make_item(folder / path, row, artist, None, refused, granted)
         for reason in contradictions(about):
             yield _refused(folder / path, about[0], reason, artist)

@@ -6,7 +6,6 @@ has `refused` set, with its line; the others stand.
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -35,6 +34,8 @@ from ingest.sources.records import (
     read_spreadsheet,
 )
 from ingest.sources.spreadsheets import SPREADSHEETS
+from ingest.sources.ties import is_encodable
+from ingest.sources.unforeseen import unforeseen
 
 METADATA = "metadata"
 TABLES = {".csv", ".tsv", ".jsonl", ".json", ".parquet", *SPREADSHEETS}
@@ -153,6 +154,15 @@ def _check_size(path: Path, shown: str) -> None:
 
 def _row(raw: Raw, known: Mapping[str, str]) -> Row | None:
     """Understand one row; None for one in which nothing stands. Raises Unreadable."""
+    try:
+        return _understood(raw, known)
+    except Unreadable:
+        raise
+    except Exception as error:  # noqa: BLE001  whatever it is, it is about this row
+        raise Unreadable(unforeseen(raw.where, error)) from None
+
+
+def _understood(raw: Raw, known: Mapping[str, str]) -> Row | None:
     values: dict[str, Any] = {}
     fault, forbids = raw.fault, False
     for header, value in raw.cells:
@@ -224,16 +234,10 @@ def _named(where: str, values: dict[str, Any], fault: str | None) -> Row:
         )
     if isinstance(name, bytes):
         name = name.decode("utf-8", "surrogateescape")
+    if isinstance(name, float) and name.is_integer():
+        name = int(name)
     if isinstance(name, int | float) and not isinstance(name, bool):
-        name = str(int(name) if float(name).is_integer() else name)
-    if not isinstance(name, str) or "\0" in name or not _is_encodable(name):
+        name = str(name)
+    if not isinstance(name, str) or not is_encodable(name):
         return Row(where, values, "", fault or f"{str(name)[:60]!r} cannot be the name of a file")
     return Row(where, values, name, fault)
-
-
-def _is_encodable(name: str) -> bool:
-    try:
-        os.fsencode(name)
-    except UnicodeEncodeError:
-        return False
-    return True
