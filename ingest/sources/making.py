@@ -31,7 +31,7 @@ def make_item(
     """
     title = visible(path.stem) or "untitled"
     if refused:
-        return SourceItem(path, _name(row, artist, folder), title, refused=refused)
+        return SourceItem(path, artist_of(row, artist, folder), title, refused=refused)
     name = ""
     try:
         name = _artist(artist or cells.text(row.values, "artist") or folder or "")
@@ -62,8 +62,8 @@ def make_item(
         )
 
 
-def _name(row: Row, artist: str | None, folder: str | None) -> str:
-    """Return the artist of a refused item; empty where there is none."""
+def artist_of(row: Row, artist: str | None, folder: str | None) -> str:
+    """Return the artist of a file, refused or not; empty where there is none."""
     try:
         return _artist(artist or cells.text(row.values, "artist") or folder or "")
     except BadInput:
