@@ -12,7 +12,7 @@ import pytest
 from pyarrow import parquet
 
 from attribution.errors import BadInput, NotFound
-from ingest.sources import Level, SourceItem, read_source
+from ingest.sources import Level, NoArtist, SourceItem, read_source
 from tests.portfolios import picture, portfolio
 
 
@@ -156,9 +156,33 @@ def test_flat_folder_needs_an_artist(tmp_path: Path) -> None:
     """Files beside each other have no artist until someone names one."""
     picture(1).save(tmp_path / "a.png")
 
-    with pytest.raises(BadInput, match="it has no artist"):
+    with pytest.raises(NoArtist, match="it has no artist"):
         read(tmp_path)
     assert read(tmp_path, "Ana")[0].artist == "Ana"
+
+
+@pytest.mark.parametrize(
+    ("folder", "artist"),
+    [
+        ("Ann Example", "Ann Example"),
+        ("Ann  Example", "Ann Example"),
+        ("portfolio", None),
+        ("2019", None),
+        ("unknown", None),
+        ("x" * 201, None),
+    ],
+)
+def test_a_flat_folder_may_be_called_as_its_artist(
+    tmp_path: Path, folder: str, artist: str | None
+) -> None:
+    """Its name is proposed, unless it is surely no artist's."""
+    (tmp_path / folder).mkdir()
+    picture(1).save(tmp_path / folder / "a.png")
+
+    with pytest.raises(NoArtist) as found:
+        read(tmp_path / folder)
+
+    assert found.value.may_be == artist
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,10 @@ from ingest.sources import cells
 from ingest.sources.item import SourceItem
 from ingest.sources.tables import Row
 
+NAMELESS = (
+    "it has no artist; name one for all files, or put them into one folder per artist, or give an "
+    "artist column"
+)
 LEADS_OUT = "leads out of the folder of its source; put the source above all its files"
 
 
@@ -72,10 +76,7 @@ def artist_of(row: Row, artist: str | None, folder: str | None) -> str:
 
 def _artist(name: str) -> str:
     if not visible(name):
-        raise BadInput(
-            "it has no artist; name one for all files, or put them into one folder per artist, "
-            "or give an artist column"
-        )
+        raise BadInput(NAMELESS)
     return tidy(name)
 
 
