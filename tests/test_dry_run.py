@@ -127,3 +127,15 @@ def test_an_archive_is_foreseen_as_well(services: Services, tmp_path: Path) -> N
 
     assert counts(shown) == counts(done)
     assert (shown.added, shown.refused, shown.withdrawn) == (16, 4, 1)
+
+
+def test_another_artist_than_the_folder_is_said_by_both(services: Services, tmp_path: Path) -> None:
+    """Before the job, and at its end."""
+    source = written(tmp_path / "q", {"Ann/30.png": 30}, "file_name,artist\nAnn/30.png,Zed\n")
+
+    shown, done = preview(services, read_source(source)), ingest(services, source)
+
+    assert list(shown.remarks) == list(done.remarks)
+    assert list(done.remarks) == [
+        "1 work is by another artist than its folder says: Ann/30.png by Zed"
+    ]

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from attribution.errors import BadInput
-from ingest.sources import SourceItem, making, read_source, tables
+from ingest.sources import SourceItem, read_source, tables
 from tests.portfolios import picture
 
 TRAINING = ("index", "display", "train")  # granted where a folder is named for training
@@ -89,7 +89,7 @@ def test_what_nobody_foresaw_is_a_refusal(
     def fail(*_: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(making.cells, "dated", fail)
+    monkeypatch.setattr("ingest.sources.cells.dated", fail)
     assert "line 2 could not be understood (ZeroDivisionError)" in str(read(rows)[BOAT].refused)
     monkeypatch.undo()
     monkeypatch.setattr(tables, "_named", fail)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Annotated, Literal
 from uuid import UUID
 
@@ -151,11 +152,15 @@ def _names(stores: Stores, source: Path, reading: Reading) -> list[str]:
 
 
 def _read(source: Path, reading: Reading) -> Source:
-    from ingest.sources import read_source
+    from ingest.sources import NoArtist, read_source
 
     if reading.names_encoding is not None:
         raise BadInput(f"--names-encoding applies to archives only; {source} is not an archive")
-    return read_source(source, artist=reading.artist, level=reading.layout)
+    try:
+        return read_source(source, artist=reading.artist, level=reading.layout)
+    except NoArtist as error:
+        way_out = f"--artist {quote(error.may_be or 'NAME')}"
+        raise BadInput(f"{error}. To name one for all files: {way_out}") from None
 
 
 def add(

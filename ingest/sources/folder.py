@@ -18,7 +18,8 @@ from ingest.sources import cells
 from ingest.sources.columns import CONSENTS, words_of
 from ingest.sources.item import SourceItem
 from ingest.sources.layout import Level, layout_of
-from ingest.sources.making import LEADS_OUT, make_item
+from ingest.sources.making import LEADS_OUT, artist_of, make_item
+from ingest.sources.others import by_others
 from ingest.sources.pictures import NAMES_PICTURE, is_picture
 from ingest.sources.raw import Raw, Unreadable, Unrelated
 from ingest.sources.rows import contradictions, joined, of_one_table
@@ -363,15 +364,14 @@ def folder_items(
     """Return the pictures of a folder with what is said of them, then what could not be used.
 
     `pictures` lie below the root; folders that cannot be entered are among them. The second value
-    says which folders were taken for no artist. Raises BadInput where nobody can tell.
+    says which folders were taken for no artist, and which pictures are by another artist than their
+    folder says. Raises BadInput where nobody can tell.
     """
     rows = {entry.path: tables.row(entry.path.as_posix(), granted) for entry in pictures}
     named = {path for path, row in rows.items() if artist or not _names_nobody(row)}
     fetched = {entry.path for entry in pictures if entry.path.as_posix() in tables.by_img2dataset}
-    layout = layout_of(
-        (one.path for one in pictures if not one.is_folder and one.path not in named | fetched),
-        level=level,
-    )
+    files = [one for one in pictures if not one.is_folder and one.path not in fetched]
+    layout = layout_of((one.path for one in files if one.path not in named), level=level)
 
     def items() -> Iterator[SourceItem]:
         for entry in pictures:
@@ -391,7 +391,16 @@ def folder_items(
     names = sorted(path.as_posix() for path in layout.wrappers)
     more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
     unwrapped = [f"treated as a wrapper, not an artist: {', '.join(names[:NAMED])}{more}"]
-    return items(), unwrapped if names else []
+    remarks = unwrapped if names else []
+    if not artist:
+        by_rows = {
+            one.path: name
+            for one in files
+            if not (one.refused or rows[one.path].refused)
+            and (name := artist_of(rows[one.path], None, None))
+        }
+        remarks += by_others((one.path for one in files), by_rows, level)
+    return items(), remarks
 
 
 def _names_nobody(row: Row) -> bool:
