@@ -14,7 +14,7 @@ VERDICTS: Mapping[Verdict, str] = {
     Verdict.ABSTAIN: "nothing stands out",
 }
 REASONS: Mapping[Reason, str] = {
-    Reason.UNKNOWN_ARTIST: "a stranger's work may well look like this",
+    Reason.UNKNOWN_ARTIST: "work by an unregistered artist could look like this",
     Reason.SEVERAL_ARTISTS: "more than one artist is likely",
     Reason.SPACES_DISAGREE: "the voters name different artists, none is likely",
     Reason.TOO_FEW_WORKS: "few works by the first artist are registered",

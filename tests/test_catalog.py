@@ -303,7 +303,7 @@ def test_wrong_cursor(database: Database, cursor: str) -> None:
     """Whatever is no cursor of a list is refused as such, on every list."""
     with database.sessions() as session:
         for ask in (queries.list_artworks, queries.list_jobs, queries.list_attributions):
-            with pytest.raises(BadInput, match="no cursor of this list; begin again"):
+            with pytest.raises(BadInput, match="not a cursor for this list; start again"):
                 ask(session, cursor=cursor)
 
 

@@ -411,7 +411,7 @@ def test_an_interruption_is_one_line(home: Path) -> None:
 
     assert (done.returncode, done.stderr) == (
         130,
-        "interrupted; run the same again to go on\n",
+        "interrupted; run the same command again to resume\n",
     )
 
 

@@ -301,8 +301,8 @@ def test_nothing_is_written_when_one_of_many_is_bad(
         (doubles.answering(403, "read only"), KeyRefused, "403 read only.*read and write"),
         (doubles.answering(404, "no artworks"), BackendUnavailable, "collection any more.*restart"),
         (doubles.answering(400, "expected dim: 8"), LawfulError, r"refuses \(400 expected dim: 8"),
-        (doubles.raw(200, b"<html>Hello"), LawfulError, "is no Qdrant server"),
-        (doubles.raw(200, b'{"detail": "Hello"}'), LawfulError, "is no Qdrant server"),
+        (doubles.raw(200, b"<html>Hello"), LawfulError, "is not a Qdrant server"),
+        (doubles.raw(200, b'{"detail": "Hello"}'), LawfulError, "is not a Qdrant server"),
         (doubles.raw(301, b""), LawfulError, r"refuses \(301"),
     ],
 )

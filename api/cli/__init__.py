@@ -129,10 +129,10 @@ def main() -> None:
         _end(f"error: {error}", 1)
     except SystemExit as end:
         if end.code == INTERRUPTED:
-            _end("interrupted; run the same again to go on", INTERRUPTED)
+            _end("interrupted; run the same command again to resume", INTERRUPTED)
         raise
     except KeyboardInterrupt:
-        _end("interrupted; run the same again to go on", INTERRUPTED)
+        _end("interrupted; run the same command again to resume", INTERRUPTED)
     except Exception as error:
         if _is_debugging():
             raise

@@ -47,7 +47,7 @@ def demo(
 ) -> None:
     """Ingest the example portfolio, attribute the example queries, draw a picture, write a report.
 
-    Takes a minute and touches nothing but its own folder.
+    Takes a minute and changes nothing outside its own folder.
 
     Example: [bold]lawful demo[/]
     """
@@ -77,7 +77,9 @@ def demo(
             image = read_image_file(examples / "queries" / query["file"], services.limits)
             answer = services.attributor.attribute(image, limit=3)
             render.show_attribution(out, query["file"], answer)
-            out.print(f"  the truth: {query['truth']}", style="cyan", markup=False, soft_wrap=True)
+            out.print(
+                f"  correct answer: {query['truth']}", style="cyan", markup=False, soft_wrap=True
+            )
             pages.append(make_page(services, query["file"], image, answer))
         out.rule("3. A prompt comes back as a picture with its artists")
         generation = generate.draw(services.studio, ImageRequest(PROMPT, seed=SEED))

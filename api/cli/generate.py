@@ -28,21 +28,28 @@ if TYPE_CHECKING:
 
 
 def generate(
-    prompt: Annotated[str, typer.Argument(help="What is to be drawn.")],
+    prompt: Annotated[str, typer.Argument(help="What to draw.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the pictures.")],
-    count: Annotated[int, typer.Option("--count", "-n", help="Pictures.")] = 1,
-    seed: Annotated[int | None, typer.Option(help="Of the first; default: a new one.")] = None,
-    steps: Annotated[int | None, typer.Option(help="Default: the model's own.")] = None,
-    guidance: Annotated[float | None, typer.Option(help="How much the prompt counts.")] = None,
-    negative: Annotated[str, typer.Option(help="What is not to be seen.")] = "",
-    width: Annotated[int | None, typer.Option(help="Pixels.")] = None,
-    height: Annotated[int | None, typer.Option(help="Pixels.")] = None,
+    count: Annotated[int, typer.Option("--count", "-n", help="Number of pictures.")] = 1,
+    seed: Annotated[
+        int | None, typer.Option(help="Seed of the first picture; default: random.")
+    ] = None,
+    steps: Annotated[
+        int | None, typer.Option(help="Denoising steps; default: the model's own.")
+    ] = None,
+    guidance: Annotated[
+        float | None, typer.Option(help="How closely to follow the prompt.")
+    ] = None,
+    negative: Annotated[str, typer.Option(help="What to keep out of the picture.")] = "",
+    width: Annotated[int | None, typer.Option(help="Width in pixels.")] = None,
+    height: Annotated[int | None, typer.Option(help="Height in pixels.")] = None,
     model: Annotated[
-        str | None, typer.Option(help="A folder or a repository id; default: LAWFUL_GENERATOR.")
+        str | None,
+        typer.Option(help="Folder or repository id of a model; default: LAWFUL_GENERATOR."),
     ] = None,
     report: Annotated[Path | None, typer.Option(help="Write an HTML report here.")] = None,
     *,
-    as_json: Annotated[bool, typer.Option("--json", help="One object.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Draw pictures of PROMPT and name the artists whose work each resembles.
 

@@ -155,7 +155,7 @@ def _parse(url: str) -> URL:
         case "postgresql" | "postgres":
             return parsed.set(drivername="postgresql+psycopg")
         case other:
-            raise BadInput(f"{other!r} is no database that this program knows; {wanted}")
+            raise BadInput(f"{other!r} is not a supported database; {wanted}")
 
 
 class _File:

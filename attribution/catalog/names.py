@@ -55,7 +55,7 @@ def tidy(name: str) -> str:
     """
     text = visible(unicodedata.normalize("NFC", readable(name)))
     if not text:
-        raise BadInput(f"{name!r} is no name of an artist: give at least one visible character")
+        raise BadInput(f"{name!r} is not a valid artist name: give at least one visible character")
     if len(text) > LONGEST_NAME:
         raise BadInput(
             f"the artist's name {text[:40]!r}… has {len(text)} characters; "
@@ -102,7 +102,7 @@ def readable(name: str) -> str:
         raw = name.encode("utf-8", "surrogateescape")
     except UnicodeEncodeError:
         raise BadInput(
-            f"{ascii(name)[:80]} is no name of an artist: it has half a character"
+            f"{ascii(name)[:80]} is not a valid artist name: it has half a character"
         ) from None
     if reading := encodings.certain([raw]):
         return reading.names[0]

@@ -68,7 +68,7 @@ class _Said:
         row = self.absent[0]
         return (
             f"{row.where} names {row.name!r}, which is not there, and this picture has no row: "
-            f"mend the name, or give it a row"
+            f"correct the name, or give it a row"
         )
 
 

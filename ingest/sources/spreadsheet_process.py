@@ -60,7 +60,7 @@ def _unread(path: str) -> str | None:
                     where = re.search(r'r="([A-Z]+\d+)"', lost)
                     return (
                         f"cell {where[1] if where else '?'} holds an error, or a formula whose "
-                        f"value was not saved; open it in a spreadsheet program, mend and save it"
+                        f"value was not saved; open it in a spreadsheet program, correct and save"
                     )
             elif name == "content.xml" and SPANS.search(archive.read(name)):
                 return "it has merged cells; part them"
