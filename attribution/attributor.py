@@ -78,6 +78,12 @@ class SearchQuery:
     year_to: int | None = None
 
 
+def check_query(query: SearchQuery) -> None:
+    """Raise BadInput for a query with neither words nor a picture."""
+    if query.image is None and not (query.text or "").strip():
+        raise BadInput("nothing to search for: give words, an image or both")
+
+
 @dataclass(frozen=True)
 class _Seen:
     """What is near an image, before the catalogue says whose it is."""
@@ -260,9 +266,8 @@ class Attributor:
         return vectors
 
     def _probe(self, query: SearchQuery) -> Probe:
+        check_query(query)
         text = query.text.strip() if query.text else None
-        if not text and query.image is None:
-            raise BadInput("nothing to search for: give words, an image or both")
         vectors: dict[str, Vector] = {}
         using: dict[str, str] = {}
         for encoder in self._encoders:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from functools import partial
 from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -24,6 +25,7 @@ from api.cli.common import (
     settings_from_environment,
     status_console,
 )
+from api.cli.loading import open_queue
 from api.cli.whose import Names, ask_whose, may_ask
 from attribution.errors import BackendUnavailable, BadInput, LawfulError
 
@@ -99,7 +101,7 @@ def ingest(
     reading = Reading(artist, Level(layout) if layout else None, names_encoding)
     rule = NameRule(names or settings.names)
     options = Options(reinstate=reinstate, allow_freer=allow_freer, names=rule)
-    does = _preview if dry_run else _ingest
+    does = _preview if dry_run else partial(_ingest, as_json=as_json)
     summary = does(settings, source, reading, options)
     seconds = time.monotonic() - started
     if as_json:
@@ -123,10 +125,11 @@ def _preview(settings: Settings, source: Path, reading: Reading, options: Option
         return preview(stores, _read(source, reading), options)
 
 
-def _ingest(settings: Settings, source: Path, reading: Reading, options: Options) -> Summary:
+def _ingest(
+    settings: Settings, source: Path, reading: Reading, options: Options, *, as_json: bool
+) -> Summary:
     """Run a job to its end."""
     from ingest.archives import is_archive_file
-    from ingest.jobs import open_queue
     from ingest.uploads import accept_archive
 
     is_archive = is_archive_file(source)
@@ -134,7 +137,7 @@ def _ingest(settings: Settings, source: Path, reading: Reading, options: Options
     if may_ask(options):
         ask_whose(settings, lambda stores: _names(stores, source, reading))
     end_on_sigterm()
-    with open_queue(settings) as queue:
+    with open_queue(settings, as_json=as_json) as queue:
         if items is not None:
             return run(queue, source, items, options)
         return _run_job(queue, accept_archive(queue.stores, source, reading, options))
@@ -183,7 +186,6 @@ def add(
     """
     from attribution.catalog.models import NameRule
     from attribution.catalog.names import tidy, visible
-    from ingest.jobs import open_queue
     from ingest.options import Options
     from ingest.sources import Source, SourceItem
 
@@ -211,7 +213,7 @@ def add(
         ask_whose(settings, lambda _: [item.artist])
     end_on_sigterm()
     started = time.monotonic()
-    with open_queue(settings) as queue:
+    with open_queue(settings, as_json=as_json) as queue:
         summary = run(queue, image, Source([item]), options)
     if as_json:
         print_json(summary.as_json(seconds=time.monotonic() - started))
