@@ -37,7 +37,8 @@ ROOM = 200 * 2**20  # bytes that stay free on the disk
 LOG_BYTES = 32 * 2**20  # of one file of the log
 # One deleted point is enough for `optimize` to write its segment anew without it. The engine's own
 # thresholds (a fifth of at least 1,000 points) would keep it for as long as the collection lives.
-VACUUM = {"deleted_threshold": 1e-9, "vacuum_min_vector_number": 1}
+LEAST_PART, LEAST_POINTS = 1e-9, 1
+VACUUM = {"deleted_threshold": LEAST_PART, "vacuum_min_vector_number": LEAST_POINTS}
 
 
 class EdgeClient:
@@ -79,7 +80,7 @@ class EdgeClient:
             sparse_vectors={
                 name: translation.sparse(params) for name, params in sparse_vectors_config.items()
             },
-            optimizers=edge.EdgeOptimizersConfig(**VACUUM),
+            optimizers=edge.EdgeOptimizersConfig(LEAST_PART, LEAST_POINTS),
             wal_enabled=True,
         )
         self._check_room()
