@@ -16,7 +16,7 @@ from ingest.corrections import ASKED, FREER, divided, shown
 from ingest.joining import Spellings
 from ingest.nobodys import GIVEN
 from ingest.options import BY_RULE, Options
-from ingest.reading import BLANK, DECODERS, WITHDREW, Prepared, Work, prepare
+from ingest.reading import BLANK, DECODERS, Prepared, Work, prepare
 from ingest.sources import Source
 from ingest.summary import FileOutcome, Summary
 
@@ -65,7 +65,7 @@ def _preview_one(
     """Say what would become of a file; `seen` holds the artist of every work so far."""
     path, item = str(done.work.item.path), done.work.item
     if done.refused is not None:
-        reason = WITHDREW if done.is_withdrawn else done.refused
+        reason = queries.WITHDREW if done.is_withdrawn else done.refused
         return FileOutcome(path, Outcome.REFUSED, reason, artist=done.artist)
     blank = BLANK if done.is_blank else None
     sha256 = done.image.facts.sha256 if done.image else done.known.sha256 if done.known else ""
