@@ -163,6 +163,8 @@ def forget_given_up(stores: Stores) -> None:
         given_up = queries.jobs_given_up(session, jobs, now() - KEPT_FOR)
     for job_id in given_up:
         stores.store.clear_incoming(job_id)
+        with stores.sessions.begin() as session:
+            queries.forget_upload(session, job_id)
 
 
 def shown_name(name: str | None) -> str:

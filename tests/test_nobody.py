@@ -38,7 +38,6 @@ from ingest.datasets import DatasetOptions
 from ingest.examples import NOBODYS, gather
 from ingest.nobodys import GIVEN
 from ingest.preview import preview
-from ingest.reading import WITHDREW
 from ingest.sources import read_source
 from tests.portfolios import ingest, picture, portfolio
 
@@ -400,7 +399,7 @@ def test_whoever_says_no_for_a_work_of_nobody_is_heard(
     shown = preview(services, read_source(source))
     summary = ingest(services, source)
 
-    assert shown.items[0].reason == WITHDREW
+    assert shown.items[0].reason == queries.WITHDREW
     assert [one.outcome for one in summary.items] == ["refused", "corrected", "added"]
     assert a_work(services, 901, tmp_path).status is ArtworkStatus.WITHDRAWN
     assert not a_work(services, 902, tmp_path).consent_display

@@ -9,7 +9,15 @@ from rich.markup import escape
 from rich.table import Table
 
 from api.cli.common import plain
-from api.wording import REASONS, VERDICTS, by_whom, claim, how_copied
+from api.wording import (
+    REASONS,
+    VERDICTS,
+    by_whom,
+    claim,
+    how_copied,
+    registered_once,
+    removed,
+)
 from attribution.types import (
     Attribution,
     CopyMatch,
@@ -33,6 +41,8 @@ COLOURS = {
 def show_attribution(console: Console, image: str, answer: Attribution) -> None:
     """Print one answer: verdict, ranking with evidence, and what was searched."""
     console.print(f"\n[bold]{escape(plain(image))}[/]  →  {_verdict(answer.verdict)}")
+    if answer.withdrawn_at:
+        console.print(f"  {registered_once(answer.withdrawn_at)}")
     _why(console, answer.reasons)
     if answer.copy_of:
         _show_copy(console, answer.copy_of)
@@ -59,6 +69,8 @@ def show_attribution(console: Console, image: str, answer: Attribution) -> None:
         markup=False,
         soft_wrap=True,
     )
+    for one in answer.removed:
+        console.print(f"  {removed(one)}", style="yellow", markup=False, soft_wrap=True)
     _show_notes(console, answer.notes)
 
 
@@ -68,6 +80,8 @@ def show_member(console: Console, image: str, answer: Member) -> None:
     if answer.is_blank:
         says = "[bold yellow]blank, so nothing can be said[/]"
     console.print(f"\n[bold]{escape(plain(image))}[/]  →  {says}")
+    if answer.withdrawn_at:
+        console.print(f"  {registered_once(answer.withdrawn_at)}")
     if answer.copy_of:
         _show_copy(console, answer.copy_of)
     if wrong := answer.wrong:
