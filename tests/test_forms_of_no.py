@@ -145,6 +145,8 @@ def test_a_no_of_a_row_that_is_tied_to_no_file_is_heard(
         ("Ann/boat.png", "boat.png.jpg"),
         ("Ann/boat.png", "Ann"),
         ("Ann/boat.png", "everything"),
+        ("Ann/boat.png", "no 1: boat.png"),
+        ("Ann/boat.png", "Ann|boat.png"),
     ],
 )
 def test_a_no_names_a_picture_or_its_folder_in_other_ways(
@@ -583,3 +585,18 @@ def test_what_an_open_document_says_elsewhere_is_heard(read: Reader, cell: str) 
         archive.writestr("content.xml", content)
 
     assert granted(read({"metadata.ods": buffer.getvalue()})) == set()
+
+
+@pytest.mark.parametrize("more", [{"artist": "Ann", "consent_index": False}, {"label": 0}])
+def test_a_table_with_its_pictures_within_says_what_to_do(
+    read: Reader, more: dict[str, object]
+) -> None:
+    """As a manifest; next to pictures it is heard where it names them, or says anything of ours."""
+    buffer = io.BytesIO()
+    rows = [{"image": {"bytes": b"x" * 5_000, "path": "boat.png"}} | more]
+    parquet.write_table(pa.Table.from_pylist(rows), buffer)
+    files: Files = {"train-00000-of-00001.parquet": buffer.getvalue()}
+
+    with pytest.raises(BadInput, match="lawful export-dataset"):
+        read(files, manifest="train-00000-of-00001.parquet")
+    assert granted(read(files)) == set()

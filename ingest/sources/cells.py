@@ -26,7 +26,12 @@ YES = {"true", "yes", "y", "t", "on", "1", "ja", "oui", "si", "sí", "sim", "д�
 YES |= {"wahr", "vrai", "vero", "verdadero", "verdadeiro"}  # as spreadsheets write them
 NO = {"false", "no", "n", "f", "off", "0", "nein", "non", "nee", "não", "nao", "нет"}
 NO |= {"falsch", "faux", "falso", "onwaar"}
-CROSSES, TICKS = frozenset("✗✘✕✖❌❎×☒🚫⛔👎"), frozenset("✓✔✅☑👍")
+CROSSES = frozenset("✗✘✕✖❌❎×☒🚫⛔👎否") | {
+    "不可",
+    "いいえ",
+    "아니요",
+}  # no, and no word of a consent
+TICKS = frozenset("✓✔✅☑👍可是") | {"はい", "네"}
 EMPTY = {"", "nan", "none", "<na>", "null", "nat", "n/a", "#n/a"}  # "nothing", as programs write it
 YEAR = re.compile(r"-?\d{1,5}(?:\.0*)?")
 DATE = re.compile(  # 1999-05-03, 03/05/1999, 3.5.1999, 1999-05, an ISO time

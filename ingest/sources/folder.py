@@ -287,7 +287,7 @@ class FolderTables:
 
     def _alike(self, name: str) -> set[str]:
         """Return the pictures that a name may mean: by its words, without endings, or a folder."""
-        path = PurePath(name.replace("\\", "/"))
+        path = PurePath(re.sub(r"[\\:|]", "/", name))
         bare = path
         while bare.suffix and is_picture(bare):
             bare = bare.with_suffix("")

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from pathlib import Path, PurePath
 from typing import Any
 
 from ingest.sources import cells
-from ingest.sources.columns import KNOWN, fold, permits, understand, words_of
+from ingest.sources.columns import FILE_COLUMNS, KNOWN, fold, permits, understand, words_of
 from ingest.sources.concerning import concerning
 from ingest.sources.encodings import decode
 from ingest.sources.pictures import NAMES_PICTURE
@@ -135,7 +136,23 @@ def read_parquet(path: Path, shown: str) -> tuple[list[str], Raws]:
         except (pa.ArrowException, OSError, ValueError, OverflowError) as error:
             raise Unreadable(f"{shown}, row {number + 1}: {error}") from None
 
+    if any(map(_holds_pictures, schema)) and not any(
+        KNOWN.get(fold(header)) in FILE_COLUMNS for header in headers
+    ):
+        raise Unrelated(
+            f"{shown} holds its pictures within the table; write them as a folder first, with "
+            f"`lawful export-dataset`",
+            chain(headers, (text for raw in rows() for text in cells.texts_within(raw.cells))),
+        )
     return headers, rows()
+
+
+def _holds_pictures(field: Any) -> bool:
+    """Tell whether a column is one of pictures, as data sets of Hugging Face have it."""
+    import pyarrow as pa
+
+    kind = field.type
+    return pa.types.is_struct(kind) and {"bytes", "path"} <= {one.name for one in kind}
 
 
 def _is_readable(file: Any, number: int) -> bool:
