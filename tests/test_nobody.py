@@ -81,6 +81,36 @@ US = Origin("test", "a mistake")
         "Anonymous, Italian",
         "Unknown artist [Japan]",
         "Anonymous (Italian, active ca. 1500–1520)",
+        "Unknown / Anonymous",
+        "Unbekannte Künstlerin",
+        "Künstler/in unbekannt",
+        "Fotograf unbekannt",
+        "anonymous photographer",
+        "Autor nieznany",
+        "Autore sconosciuto",
+        "Peintre inconnu",
+        "autor anónimo",
+        "Sin autor",
+        "não identificado",
+        "artist not known",
+        "Artist(s) unknown",
+        "[unknown]",
+        "unknown?",
+        "unknown artist 1",
+        "Unknown Artist #3",
+        "N.N.",
+        "not specified",
+        "unk",
+        "okänd fotograf",
+        "автор неизвестен",
+        "Без автора",
+        "匿名",
+        "—",
+        "…",
+        "_",
+        ".",
+        "0",
+        "!!!",
     ],
 )
 def test_nobody(name: str) -> None:
@@ -98,7 +128,13 @@ def test_nobody(name: str) -> None:
         "The Unknown",
         "Nanna",
         "🎨",
-        "!!!",
+        "17",
+        "Meister",
+        "Maler Müller",
+        "Anna Unbekannt Maier",
+        "Master of Flémalle",
+        "AC/DC",
+        "No Name Ann",
     ],
 )
 def test_somebody(name: str) -> None:
@@ -176,12 +212,12 @@ def test_all_such_names_are_one_row(services: Services, tmp_path: Path) -> None:
 
 def test_a_dry_run_says_the_same(services: Services, tmp_path: Path) -> None:
     """The files come under the row for nobody, with the same remark; nothing is written."""
-    source = works_of(works_of(tmp_path / "q", "n.n", 900), "佚名", 901)
+    source = works_of(works_of(tmp_path / "q", "m.m", 900), "佚名", 901)
 
     found = preview(services, read_source(source))
 
     assert (found.added, found.artists) == (2, 1)
-    assert {one.artist for one in found.items} == {"n.n", "Unknown artist"}
+    assert {one.artist for one in found.items} == {"m.m", "Unknown artist"}
     assert found.remarks[-1].startswith("1 work by nobody in particular (佚名)")
 
 
