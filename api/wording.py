@@ -7,6 +7,7 @@ An answer has three lanes. *Copy* is what the image shows, *style* whose hand it
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from enum import StrEnum
 
 from attribution.catalog.nobody import is_nobody
@@ -19,6 +20,7 @@ from attribution.types import (
     Member,
     Overlap,
     Reason,
+    Removal,
     SetAttribution,
     Verdict,
 )
@@ -38,6 +40,7 @@ REASONS: Mapping[Reason, str] = {
     Reason.TOO_FEW_ARTISTS: "too few artists are registered",
     Reason.LOW_QUALITY: "the image is blank, of nearly one colour, or tiny",
     Reason.NOT_CALIBRATED: "not calibrated: shares of the vote, no probabilities",
+    Reason.WITHDRAWN: "nobody is named for the bytes of a work that was withdrawn",
 }
 NO_PROOF = "which is no proof of absence"
 UPRIGHT_DEGREES = 1.0
@@ -76,19 +79,11 @@ WEIGHTS: Mapping[Verdict, Weight] = {
 
 def headline(answer: Attribution) -> str:
     """Return the first line of every answer: one sentence of what is known."""
+    if answer.withdrawn_at:
+        return _registered_once(answer.withdrawn_at)
     if answer.laid_on:
         return f"{_claim(answer.laid_on)}."
-    match answer.verdict:
-        case Verdict.ATTRIBUTED:
-            return f"Resembles work by {_who(answer.artists[0])}, in style only."
-        case Verdict.CANDIDATES:
-            return f"Resembles work by {_several(_likely(answer.artists))}, in style only."
-        case _ if not answer.searched.works:
-            return "Nothing is registered yet, so nothing was compared."
-        case _ if answer.reasons == (Reason.LOW_QUALITY,):
-            return "Shows too little to be compared."
-        case _:
-            return f"Nothing registered stands out, {NO_PROOF}."
+    return _by_style(answer)
 
 
 def lanes(answer: Attribution) -> dict[str, str]:
@@ -104,6 +99,8 @@ def membership(answer: Member) -> str:
     """Return the first line of an answer to "is this registered?"."""
     if answer.is_blank:
         return "The image is blank, so nothing can be said."
+    if answer.withdrawn_at:
+        return _registered_once(answer.withdrawn_at)
     if laid_on := answer.copy_of or answer.related_to:
         return f"{_claim(laid_on)}."
     return f"Not found among {answer.searched.works:,} works, {NO_PROOF}."
@@ -140,6 +137,14 @@ def by_one_hand(answer: SetAttribution) -> str:
             return f"Nothing registered stands out for {pictures} together, {NO_PROOF}."
 
 
+def removed(removal: Removal) -> str:
+    """Say that a recorded answer is not as it was given."""
+    return (
+        f"Changed on {removal.at:%Y-%m-%d}: what this answer said of a work was removed when the "
+        f"work was withdrawn (receipt {removal.receipt})."
+    )
+
+
 def by_whom(work: CopyMatch) -> str:
     """Say whose work it is, behind its title: " by Ann (ann)" or ", by an unknown artist"."""
     return ", by an unknown artist" if is_nobody(work.name) else f" by {work.name} ({work.slug})"
@@ -152,6 +157,26 @@ def how_copied(work: CopyMatch) -> str:
             return f"{work.distance} of 64 bits of the perceptual hash differ"
         return f"the same {work.match}"
     return f"{_changes(work.overlap)}; {work.agreement:.0%} of the strokes agree"
+
+
+def _by_style(answer: Attribution) -> str:
+    match answer.verdict:
+        case Verdict.ATTRIBUTED:
+            return f"Resembles work by {_who(answer.artists[0])}, in style only."
+        case Verdict.CANDIDATES:
+            return f"Resembles work by {_several(_likely(answer.artists))}, in style only."
+        case _ if not answer.searched.works:
+            return "Nothing is registered yet, so nothing was compared."
+        case _ if answer.reasons == (Reason.LOW_QUALITY,):
+            return "Shows too little to be compared."
+        case _:
+            return f"Nothing registered stands out, {NO_PROOF}."
+
+
+def _registered_once(withdrawn_at: datetime) -> str:
+    return (
+        f"The very bytes of this image were registered once, withdrawn on {withdrawn_at:%Y-%m-%d}."
+    )
 
 
 def _claim(work: CopyMatch) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -199,6 +200,23 @@ def test_bad_input_names_the_value(ingested: Path, words: tuple[str, ...], says:
     assert done.returncode == 1
     assert says in " ".join(done.stderr.split())
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("name", ["Ann O'Hara", "portfolio"])
+def test_a_flat_folder_is_named_by_what_the_error_says(
+    home: Path, tmp_path: Path, name: str
+) -> None:
+    """The option stands there as a shell takes it, with the name of the folder if it is one."""
+    (tmp_path / name).mkdir()
+    picture(1).save(tmp_path / name / "a.png")
+
+    refused = lawful(home, "ingest", str(tmp_path / name), "--dry-run")
+    option = shlex.split(refused.stderr.rpartition("To name one for all files: ")[2])
+    done = lawful(home, "ingest", str(tmp_path / name), "--dry-run", "--json", *option)
+
+    assert refused.returncode == 1
+    assert option == ["--artist", "NAME" if name == "portfolio" else name]
+    assert json.loads(done.stdout)["added"] == 1
 
 
 def test_one_bad_image_does_not_stop_the_others(ingested: Path, tmp_path: Path) -> None:

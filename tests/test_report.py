@@ -164,8 +164,8 @@ def test_many_images_are_one_union() -> None:
 
     assert together(findings, unreadable=1) == (
         "3 of 5 images draw on registered works or artists' styles: 1 by copy, 2 by style at a "
-        "false discovery rate of 0.10; 1 related to registered works, for a person to look at; 1 more "
-        "could not be read."
+        "false discovery rate of 0.10; 1 related to registered works, for a person to look at; "
+        "1 more could not be read."
     )
     assert set(findings.style) == {one.id for one in sure}
     assert (

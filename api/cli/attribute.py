@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 from uuid import UUID
@@ -19,6 +20,7 @@ from api.cli.common import (
     settings_from_environment,
     status_console,
 )
+from api.cli.loading import open_services
 from attribution.errors import BadInput, LawfulError
 
 if TYPE_CHECKING:
@@ -61,15 +63,16 @@ def attribute(
     from api.cli import render
     from api.report import make_page, render_report
     from attribution.attributor import find_ours
-    from attribution.services import open_services
+    from attribution.services import image_limits
 
     if report:
         check_writable(report, "--report")
     _check_regions(regions, len(images))
     console, pages, refused = Console(), [], list[Path]()
     answers: dict[UUID, tuple[str, Attribution]] = {}
-    with open_services(settings_from_environment()) as services:
-        readable = _readable(images, services.limits, refused, as_json=as_json)
+    settings = settings_from_environment()
+    readable = _begun(_readable(images, image_limits(settings), refused, as_json=as_json))
+    with open_services(settings, as_json=as_json) as services:
         joint, answered = _answered(services, readable, limit, one_hand=one_hand)
         for path, image, answer in answered:
             answers[answer.id] = str(path), answer
@@ -122,6 +125,16 @@ def _readable(
             status_console().print(plain(f"{path}: {error}"), style="red", markup=False)
             if as_json:
                 print_json({"image": str(path), "error": str(error)})
+
+
+def _begun(
+    images: Iterator[tuple[Path, CheckedImage]],
+) -> Iterator[tuple[Path, CheckedImage]]:
+    """Read as far as the first image, so that models are not loaded for none; raises Exit."""
+    first = next(images, None)
+    if first is None:
+        raise typer.Exit(SOME_REFUSED)
+    return chain([first], images)
 
 
 def _together(
@@ -194,11 +207,13 @@ def member(
     """
     from api.answers import MemberOut
     from api.cli import render
-    from attribution.services import open_services
+    from attribution.services import image_limits
 
     refused: list[Path] = []
-    with open_services(settings_from_environment()) as services:
-        for path, image in _readable(images, services.limits, refused, as_json=as_json):
+    settings = settings_from_environment()
+    readable = _begun(_readable(images, image_limits(settings), refused, as_json=as_json))
+    with open_services(settings, as_json=as_json) as services:
+        for path, image in readable:
             answer = services.attributor.member(image)
             if as_json:
                 print_json({"image": str(path), **MemberOut.of(answer).as_json()})
@@ -295,20 +310,22 @@ def search(
     from pydantic import TypeAdapter
 
     from api.cli.render import show_search
-    from attribution.attributor import SearchQuery
+    from attribution.attributor import SearchQuery, check_query
     from attribution.images import read_image_file
-    from attribution.services import open_services
+    from attribution.services import image_limits
     from attribution.types import SearchResult
 
-    with open_services(settings_from_environment()) as services:
-        query = SearchQuery(
-            text=words,
-            image=read_image_file(image, services.limits) if image else None,
-            artists=tuple(artist or ()),
-            licences=tuple(licence or ()),
-            year_from=year_from,
-            year_to=year_to,
-        )
+    settings = settings_from_environment()
+    query = SearchQuery(
+        text=words,
+        image=read_image_file(image, image_limits(settings)) if image else None,
+        artists=tuple(artist or ()),
+        licences=tuple(licence or ()),
+        year_from=year_from,
+        year_to=year_to,
+    )
+    check_query(query)
+    with open_services(settings, as_json=as_json) as services:
         result = services.attributor.search(query, limit=limit)
     if as_json:
         print_json(TypeAdapter(SearchResult).dump_python(result, mode="json"))

@@ -18,6 +18,7 @@ from api.cli.common import (
     settings_from_environment,
     status_console,
 )
+from api.cli.loading import open_services
 from attribution.errors import BadInput
 
 if TYPE_CHECKING:
@@ -58,8 +59,8 @@ def generate(
     Example: [bold]lawful generate "croissant by franck doucet" -o out/ --seed 7[/]
     """
     from api.report import render_report
+    from attribution.generation.generators import check_generator
     from attribution.generation.studio import check_request
-    from attribution.services import open_services
     from attribution.types import ImageRequest
 
     settings = settings_from_environment()
@@ -78,8 +79,9 @@ def generate(
         height=height,
     )
     check_request(request)
+    check_generator(settings)
     folder = _folder(out)
-    with open_services(settings) as services:
+    with open_services(settings, as_json=as_json) as services:
         generation = draw(services.studio, request)
         files = [write(folder, picture) for picture in generation.pictures]
         if report:
@@ -99,9 +101,12 @@ def generate(
 def draw(studio: Studio, request: ImageRequest) -> Generation:
     """Draw with a bar of steps on stderr."""
     with progress_bar(status_console()) as bar:
-        task = bar.add_task("drawing", total=None)
+        task = bar.add_task("loading the generator", total=None)
         return studio.draw(
-            request, on_step=lambda done, steps: bar.update(task, completed=done, total=steps)
+            request,
+            on_step=lambda done, steps: bar.update(
+                task, description="drawing", completed=done, total=steps
+            ),
         )
 
 

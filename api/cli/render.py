@@ -19,6 +19,7 @@ from api.wording import (
     headline,
     lanes,
     membership,
+    removed,
     together,
 )
 from attribution.types import (
@@ -64,6 +65,8 @@ def show_attribution(console: Console, image: str, answer: Attribution) -> None:
         markup=False,
         soft_wrap=True,
     )
+    for one in answer.removed:
+        console.print(f"  {removed(one)}", style="yellow", markup=False, soft_wrap=True)
     _show_notes(console, answer.notes)
 
 
