@@ -14,7 +14,8 @@ from api import wording
 from api.cli.render import show_attribution
 from api.report import make_page, render_report
 from attribution import withdrawal
-from attribution.answers import ANSWER, SearchQuery
+from attribution.answers import ANSWER
+from attribution.attributor import SearchQuery
 from attribution.catalog import queries
 from attribution.catalog.models import Artwork, ArtworkStatus, Base, Withdrawal, artwork_id
 from attribution.catalog.queries.withdrawals import LOOKED_AT
