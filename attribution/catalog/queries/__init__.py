@@ -173,6 +173,7 @@ from attribution.catalog.queries.lists import (
     list_artworks,
     next_artworks,
 )
+from attribution.catalog.queries.near_hashes import parts_near_hash
 from attribution.catalog.queries.pages import (
     Page,
 )
@@ -195,7 +196,6 @@ from attribution.catalog.queries.sketches import (
     keep_sketches,
     kept_sketches,
     non_copies,
-    parts_near_hash,
     without_sketch,
     works_without_sketch,
 )
