@@ -112,7 +112,10 @@ def test_attribute_answers_scripts(ingested: Path, tmp_path: Path) -> None:
 
     copy, unknown, together = (json.loads(line) for line in done.stdout.splitlines())
     assert done.returncode == 0
-    assert together == {"findings": {"level": 0.1, "images": 0, "ours": []}}  # not calibrated
+    findings = together["findings"]  # of style nothing: not calibrated
+    assert (findings["images"], findings["compared"], findings["style"]) == (2, 0, [])
+    assert findings["copies"] == [copy["id"]]
+    assert findings["summary"].startswith("1 of 2 images draw on registered works")
     assert copy["reasons"] == []
     assert "not_calibrated" in unknown["reasons"]
     assert copy["image"] == str(work)

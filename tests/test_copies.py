@@ -68,7 +68,7 @@ def portfolio(folder: Path) -> Path:
 
 def ask(services: Services, image: Image.Image, folder: Path) -> CopyMatch | None:
     """Return the copy finding of an image."""
-    return services.attributor.attribute(checked(image, folder)).copy_of
+    return services.attributor.attribute(checked(image, folder)).laid_on
 
 
 def checked(image: Image.Image, folder: Path) -> CheckedImage:
@@ -119,7 +119,7 @@ def test_exact_copies_are_the_same_image(services: Services, tmp_path: Path) -> 
     """The same file, and the same pixels in another file, are copies as a whole."""
     path = tmp_path / "same.bmp"
     drawing(5).save(path)
-    pixels = services.attributor.attribute(read_image_file(path)).copy_of
+    pixels = services.attributor.attribute(read_image_file(path)).laid_on
     same = ask(services, drawing(5), tmp_path)
 
     assert pixels is not None

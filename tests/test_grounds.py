@@ -187,7 +187,7 @@ def logo() -> Image.Image:
 def ask(services: Services, image: Image.Image, folder: Path, **options: Any) -> CopyMatch | None:
     """Return the copy finding of a picture."""
     image.save(folder / "question.png", **options)
-    return services.attributor.attribute(read_image_file(folder / "question.png")).copy_of
+    return services.attributor.attribute(read_image_file(folder / "question.png")).laid_on
 
 
 def test_white_glyphs_stay_different_works(services: Services, tmp_path: Path) -> None:

@@ -82,7 +82,7 @@ def opened(home: Path) -> Iterator[Services]:
 def ask(services: Services, image: Image.Image, folder: Path) -> CopyMatch | None:
     """Return the copy finding of a picture."""
     image.save(folder / "question.jpg", quality=80)
-    return services.attributor.attribute(read_image_file(folder / "question.jpg")).copy_of
+    return services.attributor.attribute(read_image_file(folder / "question.jpg")).laid_on
 
 
 def work_called(services: Services, title: str) -> Artwork:
