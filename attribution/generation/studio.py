@@ -88,7 +88,7 @@ class Picture:
         if silent:
             yield (
                 f"resembles work by {', '.join(silent)}, who said no to generation or was never "
-                f"asked: do not name them beside it"
+                f"asked: do not credit them"
             )
 
 
