@@ -7,6 +7,7 @@ finished by asking again, or by `reconcile`.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Sequence
 from typing import Any, TypeVar
 from uuid import UUID
@@ -106,7 +107,9 @@ def _target(session: Session, what: str) -> tuple[UUID, UUID | None]:
                 f"{artist.slug}` lists"
             ) from None
         return artist.id, None
-    return queries.artwork_by_id(session, artwork_id).artist_id, artwork_id
+    queries.artwork_by_id(session, artwork_id)
+    work = queries.works_to_change(session, [artwork_id])[artwork_id]  # nobody moves it meanwhile
+    return work.artist_id, artwork_id
 
 
 def _request(
@@ -118,12 +121,12 @@ def _request(
     if not states and earlier is not None:
         return earlier
     before, statistics = _counts(session, index, artist_id), _digest(session)
-    removed: dict[str, int] = {}
-    for few in _few(list(states)):
-        for name, count in queries.bury_works(session, few, reason).items():
-            removed[name] = removed.get(name, 0) + count
+    removed = _bury(session, states, reason)
     if artwork_id is None:
         queries.close_artist(session, artist_id)
+        late = queries.works_to_withdraw(session, artist_id, None)  # that somebody gave them since
+        removed.update(_bury(session, late, reason))
+        states |= late
     request = Withdrawal(
         kind="artist" if artwork_id is None else "artwork",
         artist_id=artist_id,
@@ -133,13 +136,21 @@ def _request(
             "works": [str(work) for work in states],
             "indexed": sum(status is ArtworkStatus.INDEXED for status in states.values()),
             "before": before,
-            "removed": removed,
+            "removed": dict(removed),
             "statistics": {"before": statistics},
         },
     )
     session.add(request)
     session.flush()
     return request
+
+
+def _bury(session: Session, works: Collection[UUID], reason: str) -> Counter[str]:
+    """Turn works into tombstones; returns what was wiped where."""
+    removed = Counter[str]()
+    for few in _few(list(works)):
+        removed.update(queries.bury_works(session, few, reason))
+    return removed
 
 
 def _counts(session: Session, index: VectorIndex, artist_id: UUID) -> dict[str, Any]:

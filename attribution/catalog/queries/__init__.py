@@ -82,6 +82,7 @@ from attribution.catalog.queries.calibrations import (
 from attribution.catalog.queries.changes import (
     Origin,
     already_undone,
+    artists_to_change,
     change_by_id,
     check_not_undone,
     check_open,
@@ -263,6 +264,7 @@ __all__ = [
     "already_undone",
     "artist_by_slug",
     "artists_by_id",
+    "artists_to_change",
     "artists_with_works",
     "artwork_by_id",
     "artwork_row",
