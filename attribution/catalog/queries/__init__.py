@@ -185,6 +185,7 @@ from attribution.catalog.queries.sketches import (
     kept_sketches,
     non_copies,
     parts_near_hash,
+    with_parts,
     without_sketch,
     works_without_sketch,
 )
@@ -417,6 +418,7 @@ __all__ = [
     "unfinished_changes",
     "unfinished_jobs",
     "unfinished_withdrawals",
+    "with_parts",
     "withdrawal_by_id",
     "withdrawn_since",
     "without_sketch",
