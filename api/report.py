@@ -12,7 +12,15 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from PIL import Image
 
 from api.overlay import draw_overlay
-from api.wording import REASONS, VERDICTS, by_whom, claim, how_copied
+from api.wording import (
+    REASONS,
+    VERDICTS,
+    by_whom,
+    claim,
+    how_copied,
+    registered_once,
+    removed,
+)
 from attribution.catalog import queries
 from attribution.errors import NotFound
 from attribution.images import CheckedImage, thumbnail
@@ -70,6 +78,8 @@ def render_report(pages: Sequence[Page], *, title: str = "Attribution report") -
         "claim": claim,
         "by_whom": by_whom,
         "how_copied": how_copied,
+        "registered_once": registered_once,
+        "removed": removed,
     }
     return environment.get_template("report.html").render(
         pages=pages, title=title, verdicts=VERDICTS, reasons=REASONS

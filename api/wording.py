@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 
 from attribution.catalog.nobody import is_nobody
-from attribution.types import CopyKind, CopyMatch, Overlap, Reason, Verdict
+from attribution.types import CopyKind, CopyMatch, Overlap, Reason, Removal, Verdict
 
 VERDICTS: Mapping[Verdict, str] = {
     Verdict.COPY: "copy",
@@ -14,13 +15,14 @@ VERDICTS: Mapping[Verdict, str] = {
     Verdict.ABSTAIN: "nothing stands out",
 }
 REASONS: Mapping[Reason, str] = {
-    Reason.UNKNOWN_ARTIST: "a stranger's work may well look like this",
+    Reason.UNKNOWN_ARTIST: "work by an unregistered artist could look like this",
     Reason.SEVERAL_ARTISTS: "more than one artist is likely",
     Reason.SPACES_DISAGREE: "the voters name different artists, none is likely",
     Reason.TOO_FEW_WORKS: "few works by the first artist are registered",
     Reason.TOO_FEW_ARTISTS: "too few artists are registered",
     Reason.LOW_QUALITY: "the image is blank, of nearly one colour, or tiny",
     Reason.NOT_CALIBRATED: "not calibrated: shares of the vote, no probabilities",
+    Reason.WITHDRAWN: "nobody is named for the bytes of a work that was withdrawn",
 }
 UPRIGHT_DEGREES = 1.0
 CLAIMS = {
@@ -58,3 +60,16 @@ def _changes(overlap: Overlap) -> str:
         f"shows {overlap.shown:.0%} of the work",
     ]
     return ", ".join(part for part in parts if part)
+
+
+def registered_once(withdrawn_at: datetime) -> str:
+    """Say that the image's very bytes were registered."""
+    return f"registered once, withdrawn on {withdrawn_at:%Y-%m-%d}"
+
+
+def removed(removal: Removal) -> str:
+    """Say that a recorded answer is not as it was given."""
+    return (
+        f"changed on {removal.at:%Y-%m-%d}: what this answer said of a work was removed when the "
+        f"work was withdrawn (receipt {removal.receipt})"
+    )

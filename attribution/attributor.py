@@ -78,6 +78,12 @@ class SearchQuery:
     year_to: int | None = None
 
 
+def check_query(query: SearchQuery) -> None:
+    """Raise BadInput for a query with neither words nor a picture."""
+    if query.image is None and not (query.text or "").strip():
+        raise BadInput("nothing to search for: give words, an image or both")
+
+
 @dataclass(frozen=True)
 class _Seen:
     """What is near an image, before the catalogue says whose it is."""
@@ -132,9 +138,13 @@ class Attributor:
             raise BadInput("a set needs at least one image")
         found = [self._attribute(image, limit) for image in images]
         answers = tuple(answer for answer, _ in found)
-        shown = [number for number, image in enumerate(images) if not image.is_blank]
+        shown = [
+            number
+            for number, image in enumerate(images)
+            if not image.is_blank and answers[number].withdrawn_at is None
+        ]
         if not shown:
-            why = (Reason.LOW_QUALITY,)
+            why = tuple(dict.fromkeys(reason for one in answers for reason in one.reasons))
             return SetAttribution(answers, 0, Verdict.ABSTAIN, why, None, None, ())
         turned = [[int(one, 16) for one in hashes(images[n].rgb).values()] for n in shown]
         pictures = lineages(np.array(turned, np.uint64)).tolist()
@@ -165,6 +175,10 @@ class Attributor:
             with self._sessions() as session:
                 searched = self._searched(session)
             return Member(None, None, searched, is_blank=True, notes=(*notes, BLANK))
+        with self._sessions() as session:
+            if withdrawn_at := queries.withdrawn_at(session, image.facts.sha256):
+                searched = self._searched(session)
+                return Member(None, None, searched, notes=notes, withdrawn_at=withdrawn_at)
         found = membership(self._copies, image)
         with self._sessions() as session:
             copy, searched = _copy(session, found.found), self._searched(session)
@@ -206,13 +220,17 @@ class Attributor:
             return SearchResult(tuple(found), self._searched(session), notes)
 
     def _attribute(self, image: CheckedImage, limit: int) -> tuple[Attribution, Opinion]:
-        seen = _NOTHING if image.is_blank else self._look(image)
+        with self._sessions() as session:
+            withdrawn_at = queries.withdrawn_at(session, image.facts.sha256)
+        seen = _NOTHING if image.is_blank or withdrawn_at else self._look(image)
         opinion = seen.opinion
         with self._sessions.begin() as session:
             rows = queries.artworks_by_id(session, seen.works, status=ArtworkStatus.INDEXED)
             copy = _copy(session, seen.copied)
             searched = self._searched(session)
             verdict, reasons = self._verdict(session, image, copy, opinion, searched)
+            if withdrawn_at:  # whoever comes near it now is not who made it
+                verdict, reasons = Verdict.ABSTAIN, (Reason.WITHDRAWN,)
             answer = Attribution(
                 id=uuid4(),
                 created_at=datetime.now(UTC),
@@ -224,11 +242,13 @@ class Attributor:
                 notes=(
                     *image.facts.notes,
                     *image.facts.credentials.notes,
-                    *([BLANK] if image.is_blank else _notes(searched, opinion)),
+                    *([BLANK] if image.is_blank else ()),
+                    *(() if image.is_blank or withdrawn_at else _notes(searched, opinion)),
                 ),
                 reasons=reasons,
                 confidence=_confidence(opinion),
                 credentials=image.facts.credentials.state,
+                withdrawn_at=withdrawn_at,
             )
             queries.record_attribution(session, ANSWER.dump_python(answer, mode="json"))
         return answer, opinion
@@ -260,9 +280,8 @@ class Attributor:
         return vectors
 
     def _probe(self, query: SearchQuery) -> Probe:
+        check_query(query)
         text = query.text.strip() if query.text else None
-        if not text and query.image is None:
-            raise BadInput("nothing to search for: give words, an image or both")
         vectors: dict[str, Vector] = {}
         using: dict[str, str] = {}
         for encoder in self._encoders:

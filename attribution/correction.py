@@ -62,7 +62,9 @@ def move(stores: Stores, index: VectorIndex, artwork_id: UUID, slug: str, origin
         waiting = queries.unfinished_changes(session, artworks=[artwork_id])
     finish(stores, index, waiting)
     if not made:
-        raise Conflict(f"artwork {artwork_id} is by {artist.slug!r} already; name another artist")
+        raise Conflict(
+            f"artwork {artwork_id} is already under {artist.slug!r}; name another artist"
+        )
     return made[0]
 
 

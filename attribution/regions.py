@@ -77,7 +77,7 @@ def find_regions(services: Services, image: CheckedImage, answer: Attribution) -
         return Regions((), (f"no model of profile {profile} tells the parts of an image apart",))
     query = read_thumbnail(thumbnail(image.rgb))  # as sharp as what it is compared with
     if not patches.drawn(query).any():
-        return Regions((), ("nothing is drawn on the image: no part of it speaks for anybody",))
+        return Regions((), ("nothing is drawn on the image: no part of it supports an artist",))
     pictures, notes = _pictures(services, answer)
     if len(pictures) < 2:
         why = "regions need works with pictures by two artists or more; ask for more artists"

@@ -123,7 +123,7 @@ def change_profile(
         if points != works:
             raise Conflict(
                 f"the new collection has {points} points for {works} works, as works came in "
-                f"meanwhile; run the same again, what is done costs nothing"
+                f"meanwhile; run the same command again, what is done costs nothing"
             )
         with stores.sessions.begin() as session:
             queries.go_live(session, new.name)

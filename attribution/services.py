@@ -197,7 +197,7 @@ def _collection(stores: Stores, encoders: tuple[Encoder, ...]) -> Collection:
     raise ProfileMismatch(
         f"the collection was made with profile {known.profile!r} "
         f"({known.fingerprint[:12]}), the settings ask for {settings.profile!r} "
-        f"({print_of[:12]}); set LAWFUL_PROFILE={known.profile}, make the collection anew "
+        f"({print_of[:12]}); set LAWFUL_PROFILE={known.profile}, rebuild the collection "
         f"with `lawful reindex --profile {settings.profile}`, or use another LAWFUL_HOME"
     )
 
@@ -217,7 +217,7 @@ def _check_index(stores: Stores, index: VectorIndex) -> None:
     if works and not points:
         raise IndexLost(
             f"the index {stores.settings.qdrant_url} is empty, the catalogue has {works} works; "
-            f"run `lawful reindex` to make it anew"
+            f"run `lawful reindex` to rebuild it"
         )
     if points < works:
         log.warning("the index has %d of %d works; run `lawful reconcile --repair`", points, works)

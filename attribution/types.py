@@ -175,6 +175,7 @@ class Reason(StrEnum):
     TOO_FEW_ARTISTS = "too_few_artists"  # are registered: nobody can stand out
     LOW_QUALITY = "low_quality"  # the image is blank, of nearly one colour, or tiny
     NOT_CALIBRATED = "not_calibrated"  # too few works are registered to know what a share means
+    WITHDRAWN = "withdrawn"  # the image's bytes were registered once: nobody is named for them
 
 
 @dataclass(frozen=True)
@@ -272,6 +273,14 @@ class Searched:
 
 
 @dataclass(frozen=True)
+class Removal:
+    """Something of a recorded answer that a withdrawal has removed."""
+
+    at: datetime
+    receipt: UUID  # of the withdrawal
+
+
+@dataclass(frozen=True)
 class Attribution:
     """The answer for one image."""
 
@@ -286,6 +295,8 @@ class Attribution:
     reasons: tuple[Reason, ...] = ()  # why the verdict is no stronger
     confidence: Confidence | None = None  # None: not calibrated
     credentials: str = "absent"  # C2PA of the image: "valid", "untrusted", "invalid", "absent"
+    withdrawn_at: datetime | None = None  # the image's bytes were registered until then
+    removed: tuple[Removal, ...] = ()  # since the answer was given
 
 
 @dataclass(frozen=True)
@@ -329,6 +340,7 @@ class Member:
     searched: Searched
     is_blank: bool = False  # the image shows nothing, so nothing can be said
     notes: tuple[str, ...] = ()  # what was done to the image, and why nothing can be said
+    withdrawn_at: datetime | None = None  # the image's bytes were registered until then
 
 
 @dataclass(frozen=True)

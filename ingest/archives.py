@@ -187,7 +187,7 @@ def _checked_parts(name: str) -> list[str]:
     if not all(parts) or ".." in parts or ":" in parts[0]:
         raise BadInput("its name leads out of the archive")
     if not name.isprintable() or any(len(part.encode()) > LONGEST_NAME for part in parts):
-        raise BadInput("its name holds characters that are no text, or is too long")
+        raise BadInput("its name holds characters that are not text, or is too long")
     if len(parts) > DEEPEST:
         raise BadInput(f"it lies more than {DEEPEST} folders deep")
     return parts
@@ -251,7 +251,7 @@ def _tar_members(stream: _Bounded, names_encoding: str | None) -> Iterator[Membe
         while info := _next(file, stream):
             name = info.name.encode("utf-8", "surrogateescape")
             if not _is_utf8(name):
-                yield Member(info.name, None, f"its name is no text: {asked_for(name)}")
+                yield Member(info.name, None, f"its name is not text: {asked_for(name)}")
             elif info.isfile():
                 yield Member(info.name, file.extractfile(info))
             elif not info.isdir():

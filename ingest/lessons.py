@@ -19,7 +19,7 @@ from ingest.sources import GRANTED_BY_DEFAULT, SourceItem, read_source
 from ingest.sources.folder import WAITS
 
 FREE = {"CC-PDM-1.0", "CC0-1.0"}  # licences under which a work may train without being asked
-SAYS_NO, NOT_GRANTED = "says no to training", "neither its licence nor its consent lets it train"
+SAYS_NO, NOT_GRANTED = "says no to training", "neither its licence nor its consent allows training"
 UNUSABLE = "cannot be used"
 
 

@@ -151,7 +151,7 @@ def _labels(gathered: Gathered, before: Facts | None) -> list[str]:
     if before and before.named_by != gathered.named_by:
         raise BadInput(
             f"the classifier that is to grow knows its artists by {before.named_by}, these works "
-            f"by {gathered.named_by}: train it anew without --grow"
+            f"by {gathered.named_by}: train it again without --grow"
         )
     known = before.artists if before else []
     return [*known, *(label for label in gathered.labels if label not in set(known))]

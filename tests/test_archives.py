@@ -149,7 +149,7 @@ def test_names_that_are_no_text_are_left_out(tmp_path: Path) -> None:
 
     left_out = unpack(archive, tmp_path / "out", LIMITS)
     assert [one.name for one in left_out][:2] == ["a/\\xff.png", "a/\n.png"]
-    assert all("no text" in one.reason for one in left_out)
+    assert all("not text" in one.reason for one in left_out)
     assert "--names-encoding" in left_out[0].reason
 
 

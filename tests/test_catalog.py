@@ -31,6 +31,7 @@ from attribution.catalog.models import (
 )
 from attribution.catalog.queries import ItemOutcome, NewArtwork, NewClaim, NewItem, Page
 from attribution.errors import BadInput, Conflict, NotFound
+from attribution.types import Removal
 
 Row = TypeVar("Row")
 
@@ -250,7 +251,7 @@ def test_state_of_works(database: Database) -> None:
         boat, house = add_indexed(session, "Alan Horkan", "boat", "house")
         tree = queries.add_artworks(session, [work(boat.artist, "tree")]).popitem()[1]
         queries.mark_failed(session, [boat.id, tree.id], "the encoder gave NaN")
-        queries.bury_works(session, [house.id], "asked for")
+        queries.bury_works(session, [house.id], "asked for", Removal(datetime.now(UTC), uuid4()))
         assert queries.mark_indexed(session, [house.id]) == set()
     with database.sessions() as session:
         rows = queries.artworks_by_id(session, [boat.id, house.id, tree.id])
@@ -303,7 +304,7 @@ def test_wrong_cursor(database: Database, cursor: str) -> None:
     """Whatever is no cursor of a list is refused as such, on every list."""
     with database.sessions() as session:
         for ask in (queries.list_artworks, queries.list_jobs, queries.list_attributions):
-            with pytest.raises(BadInput, match="no cursor of this list; begin again"):
+            with pytest.raises(BadInput, match="not a cursor for this list; start again"):
                 ask(session, cursor=cursor)
 
 

@@ -236,7 +236,7 @@ def test_tidy_is_settled(name: str) -> None:
 @pytest.mark.parametrize("name", ["", "   ", "\0\n", "\ud800"])
 def test_no_name(name: str) -> None:
     """Nothing visible is no name."""
-    with pytest.raises(BadInput, match="no name of an artist"):
+    with pytest.raises(BadInput, match="not a valid artist name"):
         tidy(name)
 
 

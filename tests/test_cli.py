@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -20,23 +21,8 @@ from api.cli.demo import own_settings
 from attribution.config import Settings
 from attribution.encoders.weights import check_device
 from attribution.errors import BadInput
+from tests.commands import lawful
 from tests.portfolios import picture, portfolio
-
-RUN = "from api.cli import main; main()"
-
-
-def lawful(
-    home: Path, *words: str, profile: str = "stub", run: str = RUN, **settings: str
-) -> subprocess.CompletedProcess[str]:
-    """Run one command in a process of its own."""
-    env = {"LAWFUL_HOME": str(home), "LAWFUL_PROFILE": profile, "PATH": "/usr/bin:/bin"}
-    return subprocess.run(
-        [sys.executable, "-c", run, *words],
-        env=env | {f"LAWFUL_{name.upper()}": value for name, value in settings.items()},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
 
 
 @pytest.fixture
@@ -214,6 +200,23 @@ def test_bad_input_names_the_value(ingested: Path, words: tuple[str, ...], says:
     assert done.returncode == 1
     assert says in " ".join(done.stderr.split())
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("name", ["Ann O'Hara", "portfolio"])
+def test_a_flat_folder_is_named_by_what_the_error_says(
+    home: Path, tmp_path: Path, name: str
+) -> None:
+    """The option stands there as a shell takes it, with the name of the folder if it is one."""
+    (tmp_path / name).mkdir()
+    picture(1).save(tmp_path / name / "a.png")
+
+    refused = lawful(home, "ingest", str(tmp_path / name), "--dry-run")
+    option = shlex.split(refused.stderr.rpartition("To name one for all files: ")[2])
+    done = lawful(home, "ingest", str(tmp_path / name), "--dry-run", "--json", *option)
+
+    assert refused.returncode == 1
+    assert option == ["--artist", "NAME" if name == "portfolio" else name]
+    assert json.loads(done.stdout)["added"] == 1
 
 
 def test_one_bad_image_does_not_stop_the_others(ingested: Path, tmp_path: Path) -> None:
@@ -411,7 +414,7 @@ def test_an_interruption_is_one_line(home: Path) -> None:
 
     assert (done.returncode, done.stderr) == (
         130,
-        "interrupted; run the same again to go on\n",
+        "interrupted; run the same command again to resume\n",
     )
 
 

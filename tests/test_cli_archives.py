@@ -5,8 +5,8 @@ from __future__ import annotations
 import zipfile
 from pathlib import Path
 
+from tests.commands import lawful
 from tests.portfolios import portfolio
-from tests.test_cli import lawful
 
 
 def test_an_archive_is_ingested(tmp_path: Path) -> None:
@@ -24,4 +24,4 @@ def test_an_archive_is_ingested(tmp_path: Path) -> None:
     assert "would be added  2" in dry.stdout
     assert done.returncode == 0, done.stderr
     assert "added          2" in done.stdout
-    assert "--names-encoding is about the names in an archive" in " ".join(wrong.stderr.split())
+    assert "--names-encoding applies to archives only" in " ".join(wrong.stderr.split())

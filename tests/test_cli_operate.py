@@ -14,8 +14,8 @@ from attribution.config import Settings
 from attribution.services import open_stores
 from ingest.listing import plan
 from ingest.sources import read_source
+from tests.commands import lawful
 from tests.portfolios import picture, portfolio
-from tests.test_cli import lawful
 
 
 @pytest.fixture
@@ -60,7 +60,7 @@ def test_works_and_artists_are_put_right(home: Path, tmp_path: Path) -> None:
 
     made = answer(home, "correct", work, "--title", "Red boat", "--tag", "sea", "--grant", "train")
     assert made["after"] == {"title": "Red boat", "tags": ["sea"], "consent_train": True}
-    assert "says so already" in lawful(home, "correct", work, "--title", "Red boat").stdout
+    assert "it was already so" in lawful(home, "correct", work, "--title", "Red boat").stdout
     assert answer(home, "correct", work, "--clear", "tags")["after"] == {"tags": []}
     assert answer(home, "move", work, "artist-2")["before"] == {"artist": "artist-1"}
     again = lawful(home, "move", work, "artist-2")

@@ -113,6 +113,10 @@ def said_no() -> Iterator[tuple[str, bytes]]:
         "in the first of two texts",
         png(chunk(b"tEXt", b"Comment\0noai"), chunk(b"tEXt", b"Comment\0sea")),
     )
+    yield "in the name of a text", png(chunk(b"zTXt", b"noai\0\0" + zlib.compress(b"true")))
+    yield "in a translated name", png(chunk(b"iTXt", b"a\0\0\0en\0noai\0true"))
+    spelt = YES.replace(b"\xc2\xa9 Ann", b"&#110;o&#x61;i")
+    yield "spelt with entities", jpeg((0xE1, JPEG_XMP + spelt))
     digits = b"\nxmp\n9\n" + NO.hex().encode()
     yield (
         "as hexadecimal digits",

@@ -22,6 +22,11 @@ from attribution.undoing import put_back
 from tests.postgres import fresh_database
 
 
+@pytest.fixture(autouse=True)
+def tables_at_once() -> None:
+    """Run every migration here, instead of what stands in for them elsewhere."""
+
+
 def test_upgrade_makes_the_tables_of_the_models(empty_database: Database) -> None:
     """After an upgrade nothing is left for a next revision to do."""
     empty_database.upgrade()

@@ -33,5 +33,5 @@ def cursor(*parts: object) -> str:
 )
 def test_a_forged_cursor_is_refused(read: Callable[[str], object], text: str) -> None:
     """Times that no calendar has and texts that no database keeps are bad input, no defect."""
-    with pytest.raises(BadInput, match="no cursor of this list"):
+    with pytest.raises(BadInput, match="not a cursor for this list"):
         read(text)

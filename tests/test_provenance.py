@@ -239,7 +239,7 @@ def test_bad_keys_are_refused_before_anything_is_made(tmp_path: Path) -> None:
         ({"sign_key": None}, "set without a key"),
         ({"sign_callback": "os:getcwd"}, "both set"),
         ({"sign_key": None, "sign_callback": "nowhere:sign"}, "No module named 'nowhere'"),
-        ({"sign_key": None, "sign_callback": "os:sep"}, "is no function"),
+        ({"sign_key": None, "sign_callback": "os:sep"}, "is not a function"),
     ):
         with pytest.raises(BadInput, match=reason):
             load_signer(signing_settings(tmp_path, **settings))

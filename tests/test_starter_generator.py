@@ -139,7 +139,7 @@ def test_it_can_be_trained_and_tuned(few: Path, tmp_path: Path) -> None:
     ("changed", "says"),
     [
         ({"consent_train": "no"}, "says no to training"),
-        ({"licence": "all rights reserved"}, "neither its licence nor its consent lets it train"),
+        ({"licence": "all rights reserved"}, "neither its licence nor its consent allows training"),
     ],
 )
 def test_who_says_no_trains_nothing(few: Path, changed: dict[str, object], says: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
 import sys
 from importlib.metadata import version
@@ -81,6 +82,24 @@ app.command()(models.train_starter)
 app.command()(models.finetune)
 
 
+def _unwrap_help(commands: typer.Typer) -> None:
+    """Leave the wrapping of every help text to the terminal; examples keep their lines.
+
+    Typer prints docstrings with the line breaks that they have in the source, for its own width.
+    """
+    for command in commands.registered_commands:
+        paragraphs = (inspect.getdoc(command.callback) or "").split("\n\n")
+        command.help = "\n\n".join(
+            one if one.startswith("Example") else " ".join(one.split()) for one in paragraphs
+        )
+    for group in commands.registered_groups:
+        if group.typer_instance:
+            _unwrap_help(group.typer_instance)
+
+
+_unwrap_help(app)
+
+
 def _version(is_asked: bool) -> None:  # noqa: FBT001  what Typer calls
     if is_asked:
         print(f"lawful {version('lawful-diffusion')}")  # noqa: T201  a script reads stdout
@@ -110,10 +129,10 @@ def main() -> None:
         _end(f"error: {error}", 1)
     except SystemExit as end:
         if end.code == INTERRUPTED:
-            _end("interrupted; run the same again to go on", INTERRUPTED)
+            _end("interrupted; run the same command again to resume", INTERRUPTED)
         raise
     except KeyboardInterrupt:
-        _end("interrupted; run the same again to go on", INTERRUPTED)
+        _end("interrupted; run the same command again to resume", INTERRUPTED)
     except Exception as error:
         if _is_debugging():
             raise

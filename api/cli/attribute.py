@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 from uuid import UUID
@@ -19,6 +20,7 @@ from api.cli.common import (
     settings_from_environment,
     status_console,
 )
+from api.cli.loading import open_services
 from attribution.errors import BadInput, LawfulError
 
 if TYPE_CHECKING:
@@ -31,39 +33,45 @@ Year = partial(typer.Option, min=-10_000, max=10_000)
 
 
 def attribute(
-    images: Annotated[list[Path], typer.Argument(help="Image files.", metavar="IMAGE...")],
+    images: Annotated[list[Path], typer.Argument(help="Image files.", metavar="IMAGE")],
     limit: Annotated[int, typer.Option(min=1, max=100, help="Artists to show.")] = 5,
     report: Annotated[Path | None, typer.Option(help="Write an HTML report here.")] = None,
     regions: Annotated[
         Path | None,
-        typer.Option(help="Draw here what speaks for the first artist (PNG); one IMAGE."),
+        typer.Option(help="Write a PNG of the regions behind the first artist; takes one IMAGE."),
     ] = None,
     *,
     one_hand: Annotated[
-        bool, typer.Option("--one-hand", help="All by one artist: give one answer for them too.")
+        bool,
+        typer.Option(
+            "--one-hand", help="Assume one artist for all images: also give one joint answer."
+        ),
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="One object a line and image.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object per image.")
+    ] = False,
 ) -> None:
-    """Rank the artists that IMAGE most resembles, with the works that speak for each.
+    """Rank the artists that IMAGE most resembles, with the supporting works.
 
-    Of several images it says as well which are by registered artists, at a false discovery rate
-    of 0.10. With --regions, the report shows the regions of every artist, and --json has their
-    numbers. Exit code 3: some images could not be read.
+    With several images, the answer also says which of them are attributed to registered artists,
+    at a false discovery rate of 0.10. With --regions, the report shows the regions of every artist
+    and --json has their numbers. Exit code 3: some images could not be read.
 
     Example: [bold]lawful attribute found.png --report report.html --regions regions.png[/]
     """
     from api.cli import render
     from api.report import make_page, render_report
     from attribution.attributor import find_ours
-    from attribution.services import open_services
+    from attribution.services import image_limits
 
     if report:
         check_writable(report, "--report")
     _check_regions(regions, len(images))
     console, pages, refused = Console(), [], list[Path]()
     answers: dict[UUID, tuple[str, Attribution]] = {}
-    with open_services(settings_from_environment()) as services:
-        readable = _readable(images, services.limits, refused, as_json=as_json)
+    settings = settings_from_environment()
+    readable = _begun(_readable(images, image_limits(settings), refused, as_json=as_json))
+    with open_services(settings, as_json=as_json) as services:
         joint, answered = _answered(services, readable, limit, one_hand=one_hand)
         for path, image, answer in answered:
             answers[answer.id] = str(path), answer
@@ -120,6 +128,16 @@ def _readable(
                 print_json({"image": str(path), "error": str(error)})
 
 
+def _begun(
+    images: Iterator[tuple[Path, CheckedImage]],
+) -> Iterator[tuple[Path, CheckedImage]]:
+    """Read as far as the first image, so that models are not loaded for none; raises Exit."""
+    first = next(images, None)
+    if first is None:
+        raise typer.Exit(SOME_REFUSED)
+    return chain([first], images)
+
+
 def _together(findings: Findings, joint: SetAttribution | None) -> dict[str, Any]:
     """Return what is said of all images together, as JSON values."""
     from pydantic import TypeAdapter
@@ -137,7 +155,7 @@ def _check_regions(target: Path | None, images: int) -> None:
     if target:
         check_writable(target, "--regions")
         if images > 1:
-            raise BadInput(f"--regions {target} is one picture, of one image; {images} were given")
+            raise BadInput(f"--regions {target} takes one image; {images} were given")
 
 
 def _regions(
@@ -151,7 +169,7 @@ def _regions(
         return None
     found = find_regions(services, image, answer)
     first = [artist.slug for artist in answer.artists[:1]]
-    says = "no regions of the first artist to draw"
+    says = "no regions to draw for the first artist"
     for one in found.artists:
         if one.slug in first:
             draw_overlay(image.rgb, one).save(target, "PNG")
@@ -171,28 +189,32 @@ def _values(answer: Attribution, regions: Regions | None) -> dict[str, Any]:
 
 
 def member(
-    images: Annotated[list[Path], typer.Argument(help="Image files.", metavar="IMAGE...")],
+    images: Annotated[list[Path], typer.Argument(help="Image files.", metavar="IMAGE")],
     *,
-    as_json: Annotated[bool, typer.Option("--json", help="One object a line and image.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object per image.")
+    ] = False,
 ) -> None:
-    """Say whether IMAGE, or a near copy of it, is registered, and how often such a finding errs.
+    """Tell whether IMAGE or a near copy is registered, and how often such findings are wrong.
 
-    For "was this in the training set?", where that set is what is registered. The rate is that of
-    our benchmark, not of your catalogue: there all that was found wrongly was of the same
-    artist's series. Nothing found is no proof of absence. Exit code 3: some images could not be
-    read.
+    Answers "was this image in the training set?" where that set is registered here. The error rate
+    was measured on our benchmark, not on your catalogue; every image that was wrongly found there
+    belonged to the same artist's series. Not being found is no proof of absence. Exit code 3: some
+    images could not be read.
 
     Example: [bold]lawful member found.png[/]
     """
     from pydantic import TypeAdapter
 
     from api.cli import render
-    from attribution.services import open_services
+    from attribution.services import image_limits
     from attribution.types import Member
 
     refused: list[Path] = []
-    with open_services(settings_from_environment()) as services:
-        for path, image in _readable(images, services.limits, refused, as_json=as_json):
+    settings = settings_from_environment()
+    readable = _begun(_readable(images, image_limits(settings), refused, as_json=as_json))
+    with open_services(settings, as_json=as_json) as services:
+        for path, image in readable:
             answer = services.attributor.member(image)
             if as_json:
                 values = TypeAdapter(Member).dump_python(answer, mode="json")
@@ -204,9 +226,11 @@ def member(
 
 
 def show(
-    attribution_id: Annotated[UUID, typer.Argument(help="Id of an answer: “recorded as …”.")],
+    attribution_id: Annotated[
+        UUID, typer.Argument(help="Id of an answer, which shows it as “recorded as …”.")
+    ],
     *,
-    as_json: Annotated[bool, typer.Option("--json", help="One object.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Show an earlier answer of `lawful attribute` again, as it was given.
 
@@ -227,37 +251,43 @@ def show(
 
 
 def search(
-    words: Annotated[str, typer.Argument(help="What to look for.")] = "",
-    image: Annotated[Path | None, typer.Option(help="A picture to look for.")] = None,
-    artist: Annotated[list[str] | None, typer.Option(help="Only this slug; repeatable.")] = None,
-    licence: Annotated[list[str] | None, typer.Option(help="Only under this; repeatable.")] = None,
-    year_from: Annotated[int | None, Year(help="Not older than.")] = None,
-    year_to: Annotated[int | None, Year(help="Not younger than.")] = None,
+    words: Annotated[str, typer.Argument(help="Words to search for.")] = "",
+    image: Annotated[Path | None, typer.Option(help="Image to search for.")] = None,
+    artist: Annotated[
+        list[str] | None, typer.Option(help="Only works of this artist (slug; repeatable).")
+    ] = None,
+    licence: Annotated[
+        list[str] | None, typer.Option(help="Only works under this licence (repeatable).")
+    ] = None,
+    year_from: Annotated[int | None, Year(help="Earliest year.")] = None,
+    year_to: Annotated[int | None, Year(help="Latest year.")] = None,
     limit: Annotated[int, typer.Option(min=1, max=200, help="Works to show.")] = 10,
     *,
-    as_json: Annotated[bool, typer.Option("--json", help="One object.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Find works by words, by a picture or by both, and see what each component gave.
+    """Find works by words, by an image or by both, and show what each component contributed.
 
     Example: [bold]lawful search "red sailing boat" --artist nicu-buculei[/]
     """
     from pydantic import TypeAdapter
 
     from api.cli.render import show_search
-    from attribution.attributor import SearchQuery
+    from attribution.attributor import SearchQuery, check_query
     from attribution.images import read_image_file
-    from attribution.services import open_services
+    from attribution.services import image_limits
     from attribution.types import SearchResult
 
-    with open_services(settings_from_environment()) as services:
-        query = SearchQuery(
-            text=words,
-            image=read_image_file(image, services.limits) if image else None,
-            artists=tuple(artist or ()),
-            licences=tuple(licence or ()),
-            year_from=year_from,
-            year_to=year_to,
-        )
+    settings = settings_from_environment()
+    query = SearchQuery(
+        text=words,
+        image=read_image_file(image, image_limits(settings)) if image else None,
+        artists=tuple(artist or ()),
+        licences=tuple(licence or ()),
+        year_from=year_from,
+        year_to=year_to,
+    )
+    check_query(query)
+    with open_services(settings, as_json=as_json) as services:
         result = services.attributor.search(query, limit=limit)
     if as_json:
         print_json(TypeAdapter(SearchResult).dump_python(result, mode="json"))

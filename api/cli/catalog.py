@@ -20,8 +20,10 @@ if TYPE_CHECKING:
 PACKAGES = ("lawful-diffusion", "torch", "open_clip_torch", "diffusers", "qdrant-edge-py")
 
 
-def info(*, as_json: Annotated[bool, typer.Option("--json", help="One object.")] = False) -> None:
-    """Show where everything lives, how much there is, and the versions in use.
+def info(
+    *, as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False
+) -> None:
+    """Show where the data is kept, how much there is, and the versions in use.
 
     Example: [bold]lawful info[/]
     """
@@ -36,9 +38,9 @@ def info(*, as_json: Annotated[bool, typer.Option("--json", help="One object.")]
 
 
 def artists(
-    *, as_json: Annotated[bool, typer.Option("--json", help="One object.")] = False
+    *, as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False
 ) -> None:
-    """List the artists with their works, and pairs of names that may be one person.
+    """List the artists with their works, and pairs of names that may be the same person.
 
     Example: [bold]lawful artists[/]
     """

@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 DOOR = "command line"
 ARTIST_ROW = ("aliases", "identifiers", "created_at")  # kept for an undo, not for reading
 COUNTS = {
-    "stayed": "works that stay, moved on since or not chosen",
-    "added_since": "works that came since and stay",
+    "stayed": "works that stay: moved since, or not chosen",
+    "added_since": "works that were added since, and stay",
 }
-Reason = Annotated[str | None, typer.Option(help="Why, for the record.")]
+Reason = Annotated[str | None, typer.Option(help="Reason, kept in the record.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object per change.")]
 
 
@@ -45,7 +45,7 @@ def changes(
     *,
     as_json: Json = False,
 ) -> None:
-    """List what was corrected, moved, merged, split, renamed and undone, the newest first.
+    """List corrections, moves, merges, splits, renames, aliases and undos, newest first.
 
     Example: [bold]lawful changes --artist ann-example --since 2026-11-01[/]
     """
@@ -69,16 +69,16 @@ def undo(
     change: Annotated[UUID, typer.Argument(help="Id of a change, as `lawful changes` shows it.")],
     work: Annotated[
         list[UUID] | None,
-        typer.Option(help="Of a merge or split, undo this work only (id); repeatable."),
+        typer.Option(help="Undo a merge or split for this work only (id; repeatable)."),
     ] = None,
     reason: Reason = None,
     *,
     as_json: Json = False,
 ) -> None:
-    """Take a correction, move, split, merge, rename, alias, or an earlier undo back.
+    """Undo a correction, move, split, merge, rename, alias or an earlier undo.
 
-    What has changed since is not overwritten: works that were moved on or came
-    since stay, and the answer says how many. An undo can be undone itself.
+    Later changes are not overwritten: works that were moved or added since then stay where they
+    are, and the answer says how many. An undo can itself be undone.
 
     Example: [bold]lawful undo CHANGE --reason "two artists after all"[/]
     """
@@ -112,7 +112,7 @@ def perform(action: Callable[[Stores, VectorIndex], Change | None], *, as_json: 
             shown = [queries.change_by_id(session, made.id)] if made else []
     show(shown, as_json=as_json)
     if not (shown or as_json):
-        Console().print("nothing has changed: it says so already")
+        Console().print("nothing changed: it was already so")
 
 
 def show(changes: Sequence[Change], *, as_json: bool) -> None:

@@ -116,7 +116,7 @@ def check_writable(path: Path, option: str) -> None:
     except OSError as error:
         raise BadInput(f"{option} {path}: {error.strerror}") from None
     if not is_writable:
-        raise BadInput(f"{option} {path} may not be written; check its permissions")
+        raise BadInput(f"{option} {path} is not writable; check its permissions")
 
 
 def existing_file(path: Path) -> Path:

@@ -40,26 +40,32 @@ class Said(StrEnum):
 
 def correct(
     work: WorkId,
-    title: Annotated[str | None, typer.Option(help="Another title.")] = None,
-    caption: Annotated[str | None, typer.Option(help="What is to be seen.")] = None,
-    tag: Annotated[list[str] | None, typer.Option(help="A keyword; all of them anew.")] = None,
-    year: Annotated[
-        int | None, typer.Option(min=-10_000, max=10_000, help="When it was made.")
+    title: Annotated[str | None, typer.Option(help="New title.")] = None,
+    caption: Annotated[str | None, typer.Option(help="What the picture shows.")] = None,
+    tag: Annotated[
+        list[str] | None, typer.Option(help="Keyword (repeatable); replaces all tags.")
     ] = None,
-    dated: Annotated[str | None, typer.Option(help='The date in words: "ca. 1901".')] = None,
-    licence: Annotated[str | None, typer.Option(help="Such as CC-BY-4.0.")] = None,
+    year: Annotated[
+        int | None, typer.Option(min=-10_000, max=10_000, help="Year of the work.")
+    ] = None,
+    dated: Annotated[str | None, typer.Option(help='Date in words, such as "ca. 1901".')] = None,
+    licence: Annotated[str | None, typer.Option(help="Licence, such as CC-BY-4.0.")] = None,
     source: Annotated[str | None, typer.Option(help="Where it comes from.")] = None,
-    grant: Annotated[list[Purpose] | None, typer.Option(help="Consent given; repeatable.")] = None,
-    deny: Annotated[list[Purpose] | None, typer.Option(help="Consent taken back.")] = None,
-    clear: Annotated[list[Said] | None, typer.Option(help="Empty this; repeatable.")] = None,
+    grant: Annotated[
+        list[Purpose] | None, typer.Option(help="Give this consent (repeatable).")
+    ] = None,
+    deny: Annotated[
+        list[Purpose] | None, typer.Option(help="Withdraw this consent (repeatable).")
+    ] = None,
+    clear: Annotated[list[Said] | None, typer.Option(help="Empty this field (repeatable).")] = None,
     reason: Reason = None,
     *,
     as_json: Json = False,
 ) -> None:
-    """Correct what is said of a work; what is not named stays.
+    """Edit a work's metadata; options you leave out are unchanged.
 
-    Consent to be found at all is taken back by `lawful withdraw`. Many works at once: ingest them
-    again with other metadata.
+    To withdraw the consent to be found at all, use `lawful withdraw`. To correct many works, ingest
+    them again with new metadata.
 
     Example: [bold]lawful correct ID --title "Red boat" --tag boat --tag sea --grant train[/]
     """
@@ -90,7 +96,7 @@ def correct(
 
 
 def move(work: WorkId, artist: Slug, reason: Reason = None, *, as_json: Json = False) -> None:
-    """Give a work to another artist: it was filed under the wrong hand.
+    """Move a work to another artist, if it was filed under the wrong one.
 
     Example: [bold]lawful move ID ann-example[/]
     """
@@ -108,13 +114,14 @@ def merge(
     reason: Reason = None,
     *,
     yes: Annotated[
-        bool, typer.Option("--yes", help="Don't ask when the names do not resemble each other.")
+        bool, typer.Option("--yes", help="Do not ask if the names differ a lot.")
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Make one artist of two, such as two spellings of a name; `lawful undo` takes it back.
+    """Merge two artists, such as two spellings of a name; `lawful undo` reverses it.
 
-    Works, names and claims of the first become those of the second; the first slug leads there.
+    Works, names and claims of the first artist become those of the second; the first slug then
+    leads to the second.
 
     Example: [bold]lawful merge ann-exampel ann-example[/]
     """
@@ -142,15 +149,15 @@ def split(
     into: Annotated[str, typer.Option(help="Name or slug of the other artist, known or new.")],
     works: Annotated[list[UUID] | None, typer.Argument(help="Ids of artworks.")] = None,
     works_from: Annotated[
-        Path | None, typer.Option(exists=True, dir_okay=False, help="File with one id a line.")
+        Path | None, typer.Option(exists=True, dir_okay=False, help="File with one id per line.")
     ] = None,
     reason: Reason = None,
     *,
     as_json: Json = False,
 ) -> None:
-    """Give some works of an artist to another one, as one change that can be undone.
+    """Move some works of an artist to another one, as one change that can be undone.
 
-    To give back what a merge brought, undo the merge for these works: `lawful undo --work ID`.
+    To reverse a merge for some works, undo it for these works: `lawful undo --work ID`.
 
     Example: [bold]lawful split linda-kim --into "Linda Kim (b. 1980)" ID ID[/]
     """
@@ -165,12 +172,12 @@ def split(
 
 def rename(
     artist: Slug,
-    name: Annotated[str, typer.Argument(help="The name from now on.")],
+    name: Annotated[str, typer.Argument(help="New name.")],
     reason: Reason = None,
     *,
     as_json: Json = False,
 ) -> None:
-    """Call an artist by another name; the slug stays, the old name becomes an alias.
+    """Rename an artist; the slug stays, and the old name becomes an alias.
 
     Example: [bold]lawful rename ann-example "Ann B. Example"[/]
     """
@@ -184,12 +191,12 @@ def rename(
 
 def alias(
     artist: Slug,
-    name: Annotated[str, typer.Argument(help="Another name of theirs.")],
+    name: Annotated[str, typer.Argument(help="Another name of this artist.")],
     reason: Reason = None,
     *,
     as_json: Json = False,
 ) -> None:
-    """Confirm another name of an artist: works that come under it are theirs.
+    """Confirm another name of an artist; works ingested under it go to that artist.
 
     Example: [bold]lawful alias ann-example "A. Example"[/]
     """
@@ -212,7 +219,7 @@ def _ids(path: Path) -> list[UUID]:
                 except ValueError:
                     raise BadInput(
                         f"{path}, line {number}: {text[:60]!r} is not the id of an artwork; give "
-                        f"one id a line"
+                        f"one id per line"
                     ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise BadInput(f"{path} cannot be read as text: {error}") from error

@@ -29,14 +29,14 @@ def init(
     out: Annotated[
         Path | None, typer.Option(help="Folder; default: LAWFUL_HOME/credentials.")
     ] = None,
-    days: Annotated[int, typer.Option(min=1, max=3650, help="How long it is valid.")] = 365,
+    days: Annotated[int, typer.Option(min=1, max=3650, help="Days of validity.")] = 365,
     *,
-    as_json: Annotated[bool, typer.Option("--json", help="One object.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Make certificates and a key to try signing with. Nobody vouches for them.
+    """Make certificates and a key to test signing with; no authority vouches for them.
 
-    Prints the settings that use them. What is there already is never overwritten. For images that
-    leave your machine, use a certificate of an authority on the C2PA trust list.
+    Prints the settings that use them. Existing files are never overwritten. For images that leave
+    your machine, use a certificate from an authority on the C2PA trust list.
 
     Example: [bold]lawful credentials init --out ~/credentials[/]
     """
@@ -53,7 +53,7 @@ def init(
         print_json({"development": True, "settings": settings})
         return
     status_console().print(
-        "[yellow]For development only: every reader elsewhere will call it untrusted.[/]"
+        "[yellow]For development only: other readers will report the signer as untrusted.[/]"
     )
     for name, value in settings.items():
         print(plain(f"{name}={value}"))  # noqa: T201  goes into .env as it stands
@@ -64,14 +64,14 @@ def show(
     file: Annotated[Path, typer.Argument(help="An image file.")],
     *,
     as_json: Annotated[
-        bool, typer.Option("--json", help="One object, with the whole manifest.")
+        bool, typer.Option("--json", help="Print one JSON object, with the whole manifest.")
     ] = False,
 ) -> None:
     """Verify the Content Credentials in FILE and show what they say.
 
     valid: intact, and a certificate in LAWFUL_TRUST_ANCHORS vouches for the signer. untrusted:
-    intact, signed by somebody unknown. invalid: changed since, or unreadable. absent: there are
-    none, which says nothing.
+    intact, but the signer is unknown. invalid: changed since it was signed, or unreadable. absent:
+    the file has none, which proves nothing.
 
     Example: [bold]lawful credentials show generated.png[/]
     """

@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from api.cli.common import plain, settings_from_environment
+from api.cli.loading import open_services
 from attribution.config import Settings
 
 PROMPT = "french fries by juliane krug"
@@ -47,14 +48,13 @@ def demo(
 ) -> None:
     """Ingest the example portfolio, attribute the example queries, draw a picture, write a report.
 
-    Takes a minute and touches nothing but its own folder.
+    Takes a minute and changes nothing outside its own folder.
 
     Example: [bold]lawful demo[/]
     """
     from api.cli import generate, ingest, render
     from api.report import make_page, render_report
     from attribution.images import read_image_file
-    from attribution.services import open_services
     from attribution.types import ImageRequest
     from ingest.jobs import job_queue
     from ingest.options import BY_RULE
@@ -77,7 +77,9 @@ def demo(
             image = read_image_file(examples / "queries" / query["file"], services.limits)
             answer = services.attributor.attribute(image, limit=3)
             render.show_attribution(out, query["file"], answer)
-            out.print(f"  the truth: {query['truth']}", style="cyan", markup=False, soft_wrap=True)
+            out.print(
+                f"  correct answer: {query['truth']}", style="cyan", markup=False, soft_wrap=True
+            )
             pages.append(make_page(services, query["file"], image, answer))
         out.rule("3. A prompt comes back as a picture with its artists")
         generation = generate.draw(services.studio, ImageRequest(PROMPT, seed=SEED))

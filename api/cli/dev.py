@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 def dev(
     workers: Annotated[int, typer.Option(min=1, max=64, help="Worker processes.")] = 1,
     port: Annotated[
-        int | None, typer.Option(min=1, max=65535, help="Port of the API; default a free one.")
+        int | None, typer.Option(min=1, max=65535, help="Port of the API; default: any free port.")
     ] = None,
 ) -> None:
     """Run PostgreSQL, Redis, index server, workers, beat and API until Ctrl-C.
 
-    Everything listens on loopback and is kept in LAWFUL_HOME/dev, a collection of its own.
-    Needs the packages of the extra "servers". When a part ends by itself, all end: exit code 1.
+    All of them listen on loopback and keep their data in LAWFUL_HOME/dev, a separate collection.
+    Needs the extra "servers". If one of them ends by itself, all are stopped: exit code 1.
 
     Example: [bold]lawful dev --workers 2[/]
     """

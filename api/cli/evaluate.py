@@ -29,26 +29,26 @@ TWO_DIGITS = 10
 
 def evaluate(
     data: Annotated[Path, typer.Argument(help="A folder per artist, or a manifest.")],
-    seeds: Annotated[int, typer.Option(min=1, max=100, help="How many splits.")] = 5,
+    seeds: Annotated[int, typer.Option(min=1, max=100, help="Number of splits.")] = 5,
     half: Annotated[
         Literal["evaluation", "train", "all"],
-        typer.Option(help="Of the data that the starter models were trained on."),
+        typer.Option(help="Which half of the starter models' own data to use; all for both."),
     ] = "evaluation",
     out: Annotated[Path | None, typer.Option(help="Folder for JSON, CSV and HTML.")] = None,
     *,
-    copies: Annotated[bool, typer.Option(help="Measure altered copies too.")] = True,
+    copies: Annotated[bool, typer.Option(help="Also measure altered copies.")] = True,
     originals: Annotated[
-        int, typer.Option(min=1, help="How many works are altered, each in 33 ways.")
+        int, typer.Option(min=1, help="Number of works to alter, each in 33 ways.")
     ] = 80,
-    as_json: Annotated[bool, typer.Option("--json", help="One object.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Measure on works whose artists are known: who is named, how surely, and which copies.
+    """Measure rankings, probabilities and copies on works whose artists are known.
 
     Splits the works by artist and lineage, hides a quarter of the artists, and compares the votes
     with three baselines: B0, an MLP with heads of artist codes; B1, neighbours on CLIP; B2,
-    logistic regression on CLIP. Works that say no, in a table or in their file, are left out. Your
-    collection is neither read nor changed. The same seeds on the
-    same machine give the same figures. docs/evaluation.md says how to read them.
+    logistic regression on CLIP. Works whose table or file denies consent are left out. Your
+    collection is neither read nor changed. The same seeds on the same machine give the same
+    figures, which docs/evaluation.md explains.
 
     Example: [bold]lawful evaluate ~/portfolios --out evaluation[/]
     """
@@ -160,8 +160,8 @@ def _show(console: Console, report: Report, out: Path | None) -> None:
     )
     if left_out := data["refusing"] + data["unreadable"]:
         console.print(
-            f"{left_out} left out: {data['refusing']} that say no, are refused, or have no known "
-            f"artist, {data['unreadable']} that are no images",
+            f"{left_out} left out: {data['refusing']} without consent, refused or without a known "
+            f"artist, {data['unreadable']} that are not images",
             markup=False,
         )
     winners = best(report)
@@ -194,6 +194,6 @@ def _show_copies(console: Console, copies: Copies) -> None:
     table.add_row("pooled", shown(copies.pooled_recall1), shown(copies.pooled_ranked_first))
     console.print(table)
     console.print(
-        f"µAP {shown(copies.micro_ap)}; without a match, yet called a copy: "
+        f"µAP {shown(copies.micro_ap)}; images without a match that were reported as copies: "
         f"{shown(copies.distractors_claimed)} of {copies.distractors}; pairs: {copies.pair_fpr:.1e}"
     )

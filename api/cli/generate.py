@@ -18,6 +18,7 @@ from api.cli.common import (
     settings_from_environment,
     status_console,
 )
+from api.cli.loading import open_services
 from attribution.errors import BadInput
 
 if TYPE_CHECKING:
@@ -28,21 +29,28 @@ if TYPE_CHECKING:
 
 
 def generate(
-    prompt: Annotated[str, typer.Argument(help="What is to be drawn.")],
+    prompt: Annotated[str, typer.Argument(help="What to draw.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the pictures.")],
-    count: Annotated[int, typer.Option("--count", "-n", help="Pictures.")] = 1,
-    seed: Annotated[int | None, typer.Option(help="Of the first; default: a new one.")] = None,
-    steps: Annotated[int | None, typer.Option(help="Default: the model's own.")] = None,
-    guidance: Annotated[float | None, typer.Option(help="How much the prompt counts.")] = None,
-    negative: Annotated[str, typer.Option(help="What is not to be seen.")] = "",
-    width: Annotated[int | None, typer.Option(help="Pixels.")] = None,
-    height: Annotated[int | None, typer.Option(help="Pixels.")] = None,
+    count: Annotated[int, typer.Option("--count", "-n", help="Number of pictures.")] = 1,
+    seed: Annotated[
+        int | None, typer.Option(help="Seed of the first picture; default: random.")
+    ] = None,
+    steps: Annotated[
+        int | None, typer.Option(help="Denoising steps; default: the model's own.")
+    ] = None,
+    guidance: Annotated[
+        float | None, typer.Option(help="How closely to follow the prompt.")
+    ] = None,
+    negative: Annotated[str, typer.Option(help="What to keep out of the picture.")] = "",
+    width: Annotated[int | None, typer.Option(help="Width in pixels.")] = None,
+    height: Annotated[int | None, typer.Option(help="Height in pixels.")] = None,
     model: Annotated[
-        str | None, typer.Option(help="A folder or a repository id; default: LAWFUL_GENERATOR.")
+        str | None,
+        typer.Option(help="Folder or repository id of a model; default: LAWFUL_GENERATOR."),
     ] = None,
     report: Annotated[Path | None, typer.Option(help="Write an HTML report here.")] = None,
     *,
-    as_json: Annotated[bool, typer.Option("--json", help="One object.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Draw pictures of PROMPT and name the artists whose work each resembles.
 
@@ -51,8 +59,8 @@ def generate(
     Example: [bold]lawful generate "croissant by franck doucet" -o out/ --seed 7[/]
     """
     from api.report import render_report
+    from attribution.generation.generators import check_generator
     from attribution.generation.studio import check_request
-    from attribution.services import open_services
     from attribution.types import ImageRequest
 
     settings = settings_from_environment()
@@ -71,8 +79,9 @@ def generate(
         height=height,
     )
     check_request(request)
+    check_generator(settings)
     folder = _folder(out)
-    with open_services(settings) as services:
+    with open_services(settings, as_json=as_json) as services:
         generation = draw(services.studio, request)
         files = [write(folder, picture) for picture in generation.pictures]
         if report:
@@ -92,9 +101,12 @@ def generate(
 def draw(studio: Studio, request: ImageRequest) -> Generation:
     """Draw with a bar of steps on stderr."""
     with progress_bar(status_console()) as bar:
-        task = bar.add_task("drawing", total=None)
+        task = bar.add_task("loading the generator", total=None)
         return studio.draw(
-            request, on_step=lambda done, steps: bar.update(task, completed=done, total=steps)
+            request,
+            on_step=lambda done, steps: bar.update(
+                task, description="drawing", completed=done, total=steps
+            ),
         )
 
 

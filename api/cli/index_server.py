@@ -15,10 +15,10 @@ def index_server(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")] = 6333,
 ) -> None:
-    """Serve LAWFUL_HOME/index to several processes of this machine, where no Qdrant is at hand.
+    """Serve LAWFUL_HOME/index to several processes on this machine, without a Qdrant server.
 
     It answers like a Qdrant server, one request at a time. For more than one machine, for replicas
-    or for millions of works run a Qdrant server instead.
+    or for millions of works, run a Qdrant server instead.
 
     Example: [bold]lawful index-server[/], and elsewhere LAWFUL_QDRANT_URL=http://127.0.0.1:6333
     """
@@ -26,7 +26,7 @@ def index_server(
     key = settings.qdrant_api_key
     if host not in LOOPBACK and not key:
         raise BadInput(
-            f"whoever reaches {host} could change the index; set LAWFUL_QDRANT_API_KEY, "
+            f"anyone who can reach {host} could change the index; set LAWFUL_QDRANT_API_KEY, "
             f"or listen on 127.0.0.1"
         )
 

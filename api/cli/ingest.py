@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from functools import partial
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Annotated, Literal
 from uuid import UUID
 
@@ -23,6 +25,7 @@ from api.cli.common import (
     settings_from_environment,
     status_console,
 )
+from api.cli.loading import open_queue
 from api.cli.whose import Names, ask_whose, may_ask
 from attribution.errors import BackendUnavailable, BadInput, LawfulError
 
@@ -43,46 +46,49 @@ SHOWN_ARTISTS = 40
 
 def ingest(
     source: Annotated[
-        Path, typer.Argument(help="A folder, a zip or tar, or a CSV/JSONL/Parquet manifest.")
+        Path, typer.Argument(help="Folder, zip or tar, or CSV/JSONL/Parquet manifest.")
     ],
-    artist: Annotated[str | None, typer.Option(help="Every work is by this artist.")] = None,
+    artist: Annotated[str | None, typer.Option(help="Artist of all works in the source.")] = None,
     names_encoding: Annotated[
         str | None,
-        typer.Option(help="Of names in an archive that are not UTF-8, such as cp932 or cp850."),
+        typer.Option(help="Encoding of names in an archive, such as cp932, if not UTF-8."),
     ] = None,
     layout: Annotated[
         Literal["artist", "wrapped"] | None,
-        typer.Option(help="The outermost folders are the artists, or hold them."),
+        typer.Option(help="Top folders are the artists, or contain the artists' folders."),
     ] = None,
     names: Names = None,
     *,
-    dry_run: Annotated[bool, typer.Option(help="Read and check, write nothing.")] = False,
-    reinstate: Annotated[bool, typer.Option(help="Take withdrawn works in again.")] = False,
+    dry_run: Annotated[bool, typer.Option(help="Read and check only; write nothing.")] = False,
+    reinstate: Annotated[bool, typer.Option(help="Register withdrawn works again.")] = False,
     allow_freer: Annotated[
-        bool, typer.Option(help="Follow rows that grant more, or a freer licence, than before.")
+        bool, typer.Option(help="Accept rows that grant more, or a freer licence, than before.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="One object with every file.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object that lists every file.")
+    ] = False,
 ) -> None:
     """Bring a portfolio into the catalogue and the index.
 
     A folder has one folder per artist. A table called metadata (.csv, .tsv, .jsonl, .json,
-    .parquet, .xlsx, .ods) in it, or in any folder below, says more about the files in its folder
-    and below. Columns: file_name (or path), artist, title, caption, tags, year, dated, licence,
-    source, and consent_index, consent_display, consent_train, consent_generate (yes or no). A
-    manifest takes only the files that it names. What a row says otherwise than before corrects a
-    work that is known; an empty cell leaves it as it is; what would allow more than before waits
-    for --allow-freer.
+    .parquet, .xlsx, .ods) in it, or in any folder below, describes the files in its folder and
+    below. Columns: file_name (or path), artist, title, caption, tags, year, dated, licence, source,
+    and consent_index, consent_display, consent_train, consent_generate (yes or no). A manifest
+    registers only the files that it names. A row that differs from before corrects a registered
+    work; an empty cell changes nothing; whatever would allow more than before waits for
+    --allow-freer.
 
-    What cannot be read is never taken for a yes: where a table has a row or a column that cannot
-    be understood, the works that it may be about wait. docs/ingest.md says what happens to a
-    folder; --dry-run says it for yours. What cannot be used is listed, and the rest goes on.
+    Nothing unreadable counts as a yes: if a row or a column of a table cannot be understood, the
+    works that it may concern wait. docs/ingest.md explains how a folder is read; --dry-run shows it
+    for yours. Files that cannot be used are listed, and the others are ingested.
 
     A zip, tar or tar.gz archive is read like a folder, within the limits of uploads
     (LAWFUL_MAX_ARCHIVE_MB, LAWFUL_MAX_ARCHIVE_FILES).
 
-    Run it again after an interruption or with new works: nothing is done twice.
-    With LAWFUL_BROKER_URL the workers do it; otherwise it is done here.
-    Exit code 0: every file is known now; 3: some were refused; 1: nothing could be done.
+    Run it again after an interruption or with new works: nothing is done twice. With
+    LAWFUL_BROKER_URL set, workers run the job; otherwise this command does.
+
+    Exit code 0: every file is registered; 3: some were refused; 1: nothing could be done.
 
     Example: [bold]lawful ingest ~/portfolios[/]
     """
@@ -95,7 +101,7 @@ def ingest(
     reading = Reading(artist, Level(layout) if layout else None, names_encoding)
     rule = NameRule(names or settings.names)
     options = Options(reinstate=reinstate, allow_freer=allow_freer, names=rule)
-    does = _preview if dry_run else _ingest
+    does = _preview if dry_run else partial(_ingest, as_json=as_json)
     summary = does(settings, source, reading, options)
     seconds = time.monotonic() - started
     if as_json:
@@ -119,10 +125,11 @@ def _preview(settings: Settings, source: Path, reading: Reading, options: Option
         return preview(stores, _read(source, reading), options)
 
 
-def _ingest(settings: Settings, source: Path, reading: Reading, options: Options) -> Summary:
+def _ingest(
+    settings: Settings, source: Path, reading: Reading, options: Options, *, as_json: bool
+) -> Summary:
     """Run a job to its end."""
     from ingest.archives import is_archive_file
-    from ingest.jobs import open_queue
     from ingest.uploads import accept_archive
 
     is_archive = is_archive_file(source)
@@ -130,7 +137,7 @@ def _ingest(settings: Settings, source: Path, reading: Reading, options: Options
     if may_ask(options):
         ask_whose(settings, lambda stores: _names(stores, source, reading))
     end_on_sigterm()
-    with open_queue(settings) as queue:
+    with open_queue(settings, as_json=as_json) as queue:
         if items is not None:
             return run(queue, source, items, options)
         return _run_job(queue, accept_archive(queue.stores, source, reading, options))
@@ -148,34 +155,37 @@ def _names(stores: Stores, source: Path, reading: Reading) -> list[str]:
 
 
 def _read(source: Path, reading: Reading) -> Source:
-    from ingest.sources import read_source
+    from ingest.sources import NoArtist, read_source
 
     if reading.names_encoding is not None:
-        raise BadInput(f"--names-encoding is about the names in an archive; {source} is none")
-    return read_source(source, artist=reading.artist, level=reading.layout)
+        raise BadInput(f"--names-encoding applies to archives only; {source} is not an archive")
+    try:
+        return read_source(source, artist=reading.artist, level=reading.layout)
+    except NoArtist as error:
+        way_out = f"--artist {quote(error.may_be or 'NAME')}"
+        raise BadInput(f"{error}. To name one for all files: {way_out}") from None
 
 
 def add(
-    image: Annotated[Path, typer.Argument(help="The file of one work.")],
-    artist: Annotated[str, typer.Option(help="Who made it.")],
-    title: Annotated[str | None, typer.Option(help="Default: the file's name.")] = None,
-    tag: Annotated[list[str] | None, typer.Option(help="A keyword; repeatable.")] = None,
+    image: Annotated[Path, typer.Argument(help="Image file of the work.")],
+    artist: Annotated[str, typer.Option(help="Name of the artist.")],
+    title: Annotated[str | None, typer.Option(help="Title; default: the name of the file.")] = None,
+    tag: Annotated[list[str] | None, typer.Option(help="Keyword (repeatable).")] = None,
     year: Annotated[
-        int | None, typer.Option(min=-10_000, max=10_000, help="When it was made.")
+        int | None, typer.Option(min=-10_000, max=10_000, help="Year of the work.")
     ] = None,
-    licence: Annotated[str | None, typer.Option(help="Such as CC-BY-4.0.")] = None,
+    licence: Annotated[str | None, typer.Option(help="Licence, such as CC-BY-4.0.")] = None,
     names: Names = None,
     *,
-    reinstate: Annotated[bool, typer.Option(help="Take it in again if withdrawn.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="One object.")] = False,
+    reinstate: Annotated[bool, typer.Option(help="Register it again if it was withdrawn.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Add one work; it can be found when the command ends, a few seconds later.
+    """Add one work; it can be found as soon as the command ends, after a few seconds.
 
     Example: [bold]lawful add boat.png --artist "Ann Example" --title "Red boat"[/]
     """
     from attribution.catalog.models import NameRule
     from attribution.catalog.names import tidy, visible
-    from ingest.jobs import open_queue
     from ingest.options import Options
     from ingest.sources import Source, SourceItem
 
@@ -203,7 +213,7 @@ def add(
         ask_whose(settings, lambda _: [item.artist])
     end_on_sigterm()
     started = time.monotonic()
-    with open_queue(settings) as queue:
+    with open_queue(settings, as_json=as_json) as queue:
         summary = run(queue, image, Source([item]), options)
     if as_json:
         print_json(summary.as_json(seconds=time.monotonic() - started))
@@ -257,10 +267,10 @@ def watch(queue: JobQueue, job_id: UUID) -> Summary:
                     time.sleep(OUTAGE_POLL_S)
                 time.sleep(POLL_S)
     except KeyboardInterrupt:
-        console.print(f"job {job_id} goes on where it stopped: lawful jobs show {job_id}")
+        console.print(f"job {job_id} resumes where it stopped: lawful jobs show {job_id}")
         raise
     if job.status is JobStatus.FAILED:
-        raise LawfulError(f"{job.error}; `lawful jobs retry {job_id}` goes on where it stopped")
+        raise LawfulError(f"{job.error}; `lawful jobs retry {job_id}` resumes it where it stopped")
     return summary
 
 
@@ -284,7 +294,8 @@ def show(
         table.add_row("the same file again in this source", str(summary.repeated))
     table.add_row("refused", str(summary.refused), style="red" if summary.refused else None)
     if summary.withdrawn:
-        table.add_row("  of these withdrawn", str(summary.withdrawn), style="red")
+        withdrawn = "would be withdrawn" if dry_run else "withdrawn"
+        table.add_row(f"  of these {withdrawn}", str(summary.withdrawn), style="red")
     table.add_row("artists", str(summary.artists))
     if seconds is not None:
         table.add_row("seconds", f"{seconds:.1f}")
@@ -307,7 +318,7 @@ def _show_artists(console: Console, summary: Summary) -> None:
         table.add_row(escape(plain(artist)), said)
     console.print(table)
     if len(counts) > SHOWN_ARTISTS:
-        console.print(f"  … and {len(counts) - SHOWN_ARTISTS} artists more; --json lists them")
+        console.print(f"  … and {len(counts) - SHOWN_ARTISTS} more artists; --json lists them")
 
 
 def _show_reasons(console: Console, summary: Summary) -> None:

@@ -13,14 +13,15 @@ from rich.table import Table
 from api.cli.common import end_on_sigterm, plain, print_json, settings_from_environment
 from api.cli.ingest import UNFINISHED, watch
 from api.cli.ingest import show as show_summary
+from api.cli.loading import open_queue
 from attribution.errors import BackendUnavailable
 
 if TYPE_CHECKING:
     from attribution.catalog.models import IngestJob
     from attribution.services import Stores
 
-app = typer.Typer(help="Ingest jobs: list, look at, cancel, go on with.", no_args_is_help=True)
-Json = Annotated[bool, typer.Option("--json", help="One object.")]
+app = typer.Typer(help="Ingest jobs: list, show, cancel, retry.", no_args_is_help=True)
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 JobId = Annotated[UUID, typer.Argument(help="Id of a job, as `lawful jobs list` shows it.")]
 
 
@@ -28,10 +29,10 @@ JobId = Annotated[UUID, typer.Argument(help="Id of a job, as `lawful jobs list` 
 def list_jobs(
     limit: Annotated[int, typer.Option(min=1, max=500, help="Jobs to show.")] = 20,
     *,
-    failed: Annotated[bool, typer.Option(help="Only those that failed: the dead letters.")] = False,
+    failed: Annotated[bool, typer.Option(help="Only failed jobs.")] = False,
     as_json: Json = False,
 ) -> None:
-    """List jobs, the newest first.
+    """List jobs, newest first.
 
     Example: [bold]lawful jobs list --failed[/]
     """
@@ -47,7 +48,7 @@ def list_jobs(
         print_json({"jobs": [_facts(job, *progress[job.id]) for job in jobs]})
         return
     table = Table(box=None, pad_edge=False)
-    for name in ("id", "status", "files", "begun"):
+    for name in ("id", "status", "files", "created"):
         table.add_column(name, no_wrap=True)
     for name in ("source", "error") if any(job.error for job in jobs) else ("source",):
         table.add_column(name, overflow="fold")
@@ -63,7 +64,7 @@ def list_jobs(
 
 @app.command()
 def show(job_id: JobId, *, as_json: Json = False) -> None:
-    """Show how far a job is, batch by batch, and what stopped it.
+    """Show the progress of a job, batch by batch, and what stopped it.
 
     Example: [bold]lawful jobs show ID[/]
     """
@@ -97,7 +98,7 @@ def show(job_id: JobId, *, as_json: Json = False) -> None:
 
 @app.command()
 def cancel(job_id: JobId) -> None:
-    """Have a job end after the files in hand; what was done stays.
+    """Stop a job after the current files; what is done is kept.
 
     Example: [bold]lawful jobs cancel ID[/]
     """
@@ -106,17 +107,16 @@ def cancel(job_id: JobId) -> None:
 
     with open_stores(settings_from_environment()) as stores, stores.sessions.begin() as session:
         queries.cancel_job(session, job_id)
-    Console().print(f"cancelled; `lawful jobs retry {job_id}` goes on where it stopped")
+    Console().print(f"cancelled; `lawful jobs retry {job_id}` resumes it where it stopped")
 
 
 @app.command()
 def retry(job_id: JobId) -> None:
-    """Go on with a failed or cancelled job where it stopped.
+    """Resume a failed or cancelled job where it stopped.
 
     Example: [bold]lawful jobs retry ID[/]
     """
     from attribution.catalog import queries
-    from ingest.jobs import open_queue
 
     end_on_sigterm()
     with open_queue(settings_from_environment()) as queue:

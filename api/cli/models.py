@@ -21,12 +21,12 @@ from api.cli.common import (
 )
 from attribution.errors import BadInput
 
-app = typer.Typer(help="Encoders: list the profiles, fetch weights once.", no_args_is_help=True)
+app = typer.Typer(help="Encoders: list the profiles, download their weights.", no_args_is_help=True)
 
 
 @app.command("list")
 def list_profiles(
-    *, as_json: Annotated[bool, typer.Option("--json", help="One object.")] = False
+    *, as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False
 ) -> None:
     """List the profiles with their models and licences.
 
@@ -73,23 +73,28 @@ def fetch(
 
 
 def train_starter(
-    data: Annotated[Path, typer.Argument(help="A folder or manifest, as ingest takes it.")],
-    out: Annotated[Path, typer.Option(help="Where the models go.")] = Path("starter"),
-    clip_steps: Annotated[int | None, typer.Option(min=1, help="Steps of the CLIP.")] = None,
-    vae_steps: Annotated[int | None, typer.Option(min=1, help="Steps of the VAE.")] = None,
-    generator_steps: Annotated[int, typer.Option(min=1, help="Of the generator.")] = 2_000,
-    only: Annotated[str | None, typer.Option(help="clip or vae; default both.")] = None,
-    seed: Annotated[int | None, typer.Option(help="Of the random numbers.")] = None,
+    data: Annotated[Path, typer.Argument(help="Folder or manifest, as for `lawful ingest`.")],
+    out: Annotated[Path, typer.Option(help="Folder for the models.")] = Path("starter"),
+    clip_steps: Annotated[
+        int | None, typer.Option(min=1, help="Training steps of the CLIP.")
+    ] = None,
+    vae_steps: Annotated[int | None, typer.Option(min=1, help="Training steps of the VAE.")] = None,
+    generator_steps: Annotated[
+        int, typer.Option(min=1, help="Training steps of the generator.")
+    ] = 2_000,
+    only: Annotated[str | None, typer.Option(help="Train clip or vae only; default: both.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Random seed.")] = None,
     *,
     generator: Annotated[
-        bool, typer.Option("--generator", help="The generator instead, on every work of DATA.")
+        bool,
+        typer.Option("--generator", help="Train the generator instead, on every work of DATA."),
     ] = False,
 ) -> None:
     r"""Train the bundled starter models again, on the training half of the artists.
 
-    CLIP and VAE need the extra lawful-diffusion\[train]; the generator, which learns from works
-    whose licence or consent lets it, builds on those that are bundled. Killed and started again, it
-    goes on.
+    CLIP and VAE need the extra lawful-diffusion\[train]. The generator builds on the bundled ones
+    and learns only from works whose licence or consent allows it. Stopped and started again, the
+    training resumes.
 
     Example: [bold]lawful train-starter openclipart --out starter[/]
     """
@@ -117,15 +122,15 @@ def train_starter(
 
 
 def finetune(
-    data: Annotated[Path, typer.Argument(help="A folder or manifest, as ingest takes it.")],
-    artist: Annotated[str, typer.Option(help="Whose works; the name as the metadata has it.")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="The file of the LoRA.")],
-    steps: Annotated[int, typer.Option(min=1, max=100_000)] = 200,
-    seed: Annotated[int, typer.Option(help="Of the random numbers.")] = 0,
+    data: Annotated[Path, typer.Argument(help="Folder or manifest, as for `lawful ingest`.")],
+    artist: Annotated[str, typer.Option(help="Artist to learn from, named as in the metadata.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="File for the LoRA.")],
+    steps: Annotated[int, typer.Option(min=1, max=100_000, help="Training steps.")] = 200,
+    seed: Annotated[int, typer.Option(help="Random seed.")] = 0,
 ) -> None:
-    """Teach the starter generator the hand of one artist whose licence or consent lets it.
+    """Teach the starter generator the style of one artist whose licence or consent allows it.
 
-    Writes a LoRA that LAWFUL_GENERATOR_LORA lays over the starter generator.
+    Writes a LoRA; LAWFUL_GENERATOR_LORA applies it to the starter generator.
 
     Example: [bold]lawful finetune portfolio --artist "Franck Doucet" -o franck.safetensors[/]
     """

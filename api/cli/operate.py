@@ -18,15 +18,15 @@ if TYPE_CHECKING:
 
 DIFFERED = 4  # exit code of reconcile: something differs and was not repaired
 FORGOTTEN = {  # what a receipt says of the classifier's sums
-    True: "as if these works had never been there, compared with a rebuild",
+    True: "equal to a rebuild without these works",
     False: "differs from a rebuild; run `lawful reconcile --repair`",
-    None: "these works were taken out; `lawful reconcile` compares with a rebuild",
+    None: "these works were removed; `lawful reconcile` compares with a rebuild",
 }
-Json = Annotated[bool, typer.Option("--json", help="One object.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
 def migrate() -> None:
-    """Create or update the tables of the database; once for each release, before it starts.
+    """Create or update the database tables; run it once before starting a new release.
 
     Example: [bold]lawful migrate[/]
     """
@@ -45,19 +45,19 @@ def worker(
         Literal["prefork", "solo", "threads"],
         typer.Option(help="solo or threads on a GPU: CUDA does not survive a fork."),
     ] = "prefork",
-    concurrency: Annotated[int, typer.Option(min=1, help="Batches at a time.")] = 1,
+    concurrency: Annotated[int, typer.Option(min=1, help="Batches to process at a time.")] = 1,
     queues: Annotated[
-        str, typer.Option(help="Separated by commas.")
+        str, typer.Option(help="Queues to serve, separated by commas.")
     ] = "ingest,encode,generate,maintenance",
     *,
     check: Annotated[
-        bool, typer.Option("--check", help="Ask the worker of this machine, and run none.")
+        bool, typer.Option("--check", help="Check the worker on this machine; start none.")
     ] = False,
 ) -> None:
     """Run the jobs of LAWFUL_BROKER_URL; every process loads its models once.
 
-    With --check the worker that runs here is asked whether it can work, as GET /readyz asks the
-    API: exit code 0 when it can, 1 when it cannot or does not answer.
+    With --check, asks the worker on this machine whether it is ready, as GET /readyz asks the API.
+    Exit code 0: it is ready; 1: it is not, or does not answer.
 
     Example: [bold]lawful worker --queues encode --pool solo[/]
     """
@@ -95,7 +95,7 @@ def _check_worker() -> None:
 def beat() -> None:
     """Send the periodic tasks: lost messages and dead workers every ten seconds, reconcile hourly.
 
-    Run one of these beside the workers, and no more.
+    Run exactly one, next to the workers.
 
     Example: [bold]lawful beat[/]
     """
@@ -108,14 +108,14 @@ def beat() -> None:
 
 def withdraw(
     what: Annotated[str, typer.Argument(help="Slug of an artist, or id of an artwork.")],
-    reason: Annotated[str, typer.Option(help="For the receipt.")],
+    reason: Annotated[str, typer.Option(help="Reason, for the receipt.")],
     *,
     as_json: Json = False,
 ) -> None:
-    """Forget an artwork, or an artist with all works, everywhere; prints a receipt.
+    """Remove an artwork, or an artist with all works, everywhere; prints a receipt.
 
-    Searches stop returning it at once. Enough is kept to know the file again: a later ingest
-    refuses it, unless it is given --reinstate.
+    Searches stop returning it at once. Enough is kept to recognise the file: a later ingest refuses
+    it, unless --reinstate is given.
 
     Example: [bold]lawful withdraw ann-example --reason "asked for by the artist"[/]
     """
@@ -131,8 +131,10 @@ def withdraw(
             with status_console().status("recalibrating"):
                 calibrate_if_due(stores, index)
     if any(row.receipt["left"].values()):
+        left = {name: count for name, count in row.receipt["left"].items() if count}
         raise Conflict(
-            f"not everything could be removed: {row.receipt['left']}; run the same again"
+            f"no search and no answer shows it any more, but not everything could be removed: "
+            f"{left}; `lawful reconcile --repair` goes on with it"
         )
 
 
@@ -154,23 +156,30 @@ def _show_receipt(row: Withdrawal, what: str, *, as_json: bool) -> None:
     for name, count in receipt["removed"].items():
         table.add_row(name, str(count))
     console.print(table)
+    left = receipt.get("left", {})
+    unseen = [name for name, count in left.items() if count is None]
+    console.print(
+        f"left: {sum(count or 0 for count in left.values())}, looked for in "
+        f"{len(left) - len(unseen)} places"
+        + (f"; not to be seen from here: {', '.join(unseen)}" if unseen else "")
+    )
     proof = receipt.get("statistics", {})
     console.print(f"classifier: {FORGOTTEN[proof.get('equals a rebuild')]}")
     if seen := (receipt.get("trained") or {}).get("works seen"):
         console.print(
             f"trained classifier: it has seen {seen} of these works and cannot forget them; "
-            f"train it anew, or delete the folder LAWFUL_TRAINED"
+            f"train it again, or delete the folder LAWFUL_TRAINED"
         )
 
 
 def reconcile(
     *,
-    repair: Annotated[bool, typer.Option(help="Mend what differs.")] = False,
+    repair: Annotated[bool, typer.Option(help="Repair what differs.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Compare catalogue and index, work by work; SQL is the truth.
+    """Compare catalogue and index, work by work; the SQL database is authoritative.
 
-    Exit code 0: they agree, or were made to; 4: they differ.
+    Exit code 0: they agree, or were repaired; 4: they differ.
 
     Example: [bold]lawful reconcile --repair[/]
     """
@@ -192,9 +201,9 @@ def reconcile(
 
 
 def calibrate(*, as_json: Json = False) -> None:
-    """Find out anew what the votes mean, by asking for known works as if they were not there.
+    """Recalibrate the probabilities by looking up registered works while they are hidden.
 
-    Done by itself when the catalogue has changed; see docs/confidence.md.
+    Runs by itself when the catalogue has changed; see docs/confidence.md.
 
     Example: [bold]lawful calibrate[/]
     """
@@ -208,7 +217,7 @@ def calibrate(*, as_json: Json = False) -> None:
         open_collection(stores) as index,
         progress_bar(status_console()) as bar,
     ):
-        task = bar.add_task("asking for works", total=None)
+        task = bar.add_task("looking up works", total=None)
         with stores.sessions() as session:
             collection = queries.live_collection(session)
         made = collection and calibrate_collection(
@@ -219,7 +228,7 @@ def calibrate(*, as_json: Json = False) -> None:
         )
     if not made:
         raise BadInput(
-            f"too little is registered to calibrate on: it takes {FEWEST_WORKS} works by "
+            f"too few works are registered to calibrate: it takes {FEWEST_WORKS} works by "
             f"{FEWEST_ARTISTS} artists who have other pictures too; until then answers show "
             f"shares of the vote and no probabilities"
         )
@@ -229,8 +238,8 @@ def calibrate(*, as_json: Json = False) -> None:
         return
     console = Console()
     console.print(
-        f"calibrated on {made.asked} of {made.works} works by {made.artists} artists, each asked "
-        f"for as if it, and as if its artist, were not there"
+        f"calibrated on {made.asked} of {made.works} works by {made.artists} artists, each looked "
+        f"up twice: once with it and its near-duplicates hidden, once with its artist hidden"
     )
     table = Table("voice", "weight", box=None, pad_edge=False)
     for voice, weight in zip(made.voices, made.numbers["weights"], strict=True):
@@ -239,7 +248,9 @@ def calibrate(*, as_json: Json = False) -> None:
 
 
 def reindex(
-    profile: Annotated[str | None, typer.Option(help="Other encoders; default: the same.")] = None,
+    profile: Annotated[
+        str | None, typer.Option(help="Profile of other encoders; default: the same ones.")
+    ] = None,
     *,
     partial: Annotated[
         bool, typer.Option(help="Leave out works whose original was not kept.")
@@ -248,15 +259,15 @@ def reindex(
         bool, typer.Option(help="Keep the collection of the old encoders for now.")
     ] = False,
     drop_old: Annotated[
-        bool, typer.Option(help="Only delete what --keep-old has kept, and do nothing else.")
+        bool, typer.Option(help="Only delete the collections that --keep-old kept.")
     ] = False,
 ) -> None:
-    """Make the index anew: from the kept vectors, or with other encoders from kept originals.
+    """Rebuild the index from the kept vectors, or with other encoders from the kept originals.
 
-    Without --profile: for a lost or damaged index; every answer is as before. With it: the new
-    collection is built beside the old one, counted, and then takes its place. Processes that run
-    go on with the old one as long as it is there: with --keep-old, restart them with the new
-    LAWFUL_PROFILE, then --drop-old.
+    Without --profile: for a lost or damaged index; answers stay the same. With --profile: the new
+    collection is built next to the old one, counted, and then replaces it. Running processes use
+    the old one as long as it exists: give --keep-old, restart them with the new LAWFUL_PROFILE,
+    then run --drop-old.
 
     Example: [bold]lawful reindex --profile standard[/]
     """
@@ -283,7 +294,7 @@ def reindex(
             bar.update(task, description="recalibrating")
             with open_collection(stores) as index:
                 calibrate_if_due(stores, index)
-            said = f"the collection is now of profile {profile}: set LAWFUL_PROFILE={profile}"
+            said = f"the collection now has profile {profile}: set LAWFUL_PROFILE={profile}"
     Console(soft_wrap=True).print(said, markup=False)
 
 
@@ -292,6 +303,6 @@ def _with_broker() -> Settings:
     if not settings.broker_url:
         raise BadInput(
             "LAWFUL_BROKER_URL is empty: jobs run in the process that takes them, and no worker is "
-            "needed; set it to redis://… to have workers"
+            "needed; set it to redis://… to use workers"
         )
     return settings

@@ -9,7 +9,15 @@ from rich.markup import escape
 from rich.table import Table
 
 from api.cli.common import plain
-from api.wording import REASONS, VERDICTS, by_whom, claim, how_copied
+from api.wording import (
+    REASONS,
+    VERDICTS,
+    by_whom,
+    claim,
+    how_copied,
+    registered_once,
+    removed,
+)
 from attribution.types import (
     Attribution,
     CopyMatch,
@@ -33,6 +41,8 @@ COLOURS = {
 def show_attribution(console: Console, image: str, answer: Attribution) -> None:
     """Print one answer: verdict, ranking with evidence, and what was searched."""
     console.print(f"\n[bold]{escape(plain(image))}[/]  →  {_verdict(answer.verdict)}")
+    if answer.withdrawn_at:
+        console.print(f"  {registered_once(answer.withdrawn_at)}")
     _why(console, answer.reasons)
     if answer.copy_of:
         _show_copy(console, answer.copy_of)
@@ -59,6 +69,8 @@ def show_attribution(console: Console, image: str, answer: Attribution) -> None:
         markup=False,
         soft_wrap=True,
     )
+    for one in answer.removed:
+        console.print(f"  {removed(one)}", style="yellow", markup=False, soft_wrap=True)
     _show_notes(console, answer.notes)
 
 
@@ -68,16 +80,18 @@ def show_member(console: Console, image: str, answer: Member) -> None:
     if answer.is_blank:
         says = "[bold yellow]blank, so nothing can be said[/]"
     console.print(f"\n[bold]{escape(plain(image))}[/]  →  {says}")
+    if answer.withdrawn_at:
+        console.print(f"  {registered_once(answer.withdrawn_at)}")
     if answer.copy_of:
         _show_copy(console, answer.copy_of)
     if wrong := answer.wrong:
         console.print(
-            f"  in our benchmark {wrong.found} of {wrong.asked} works that were not registered "
-            f"were found so, or more surely, for others of their series: at most "
+            f"  in our benchmark, {wrong.found} of {wrong.asked} unregistered works were wrongly "
+            f"found like this or more surely, as others of their series: at most "
             f"{wrong.at_most:.1%} (95 % confidence; docs/benchmarks.md)"
         )
     console.print(
-        f"  among {answer.searched.works} works; not being found is no proof of absence",
+        f"  searched {answer.searched.works} works; not being found is no proof of absence",
         style="dim",
     )
     _show_notes(console, answer.notes)
@@ -98,15 +112,15 @@ def show_together(
         console.print()
         console.print(
             plain(
-                f"{len(ours)} of {findings.images} images are by registered artists, at a false "
-                f"discovery rate of {findings.level:.2f}{named}"
+                f"{len(ours)} of {findings.images} images are attributed to registered artists, at "
+                f"a false discovery rate of {findings.level:.2f}{named}"
             ),
             markup=False,
             soft_wrap=True,
         )
     if joint is None:
         return
-    console.print(f"\n[bold]all by one hand[/]  →  {_verdict(joint.verdict)}")
+    console.print(f"\n[bold]assuming one artist for all[/]  →  {_verdict(joint.verdict)}")
     _why(console, joint.reasons)
     if joint.artists:
         table = Table("  #", "artist", "chance", "fits (p)", box=None, pad_edge=False)
@@ -140,7 +154,8 @@ def show_search(console: Console, result: SearchResult) -> None:
     for number, hit in enumerate(result.hits, 1):  # whole, as other commands ask for them
         console.print(f"{number:>3}  {hit.id}", style="dim", highlight=False)
     console.print(
-        f"[dim]searched {result.searched.works} works; a leg shows part (own score, rank)[/]"
+        f"[dim]searched {result.searched.works} works; "
+        f"each component shows its part (own score, rank)[/]"
     )
     _show_notes(console, result.notes)
 
@@ -181,7 +196,7 @@ def _ranking(answer: Attribution) -> Table:
     spaces = _spaces(work.similarity for artist in answer.artists for work in artist.works)
     table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column("  #", justify="right")
-    table.add_column("artist, and works that speak for it", overflow="fold")
+    table.add_column("artist, and supporting works", overflow="fold")
     table.add_column("chance" if answer.confidence else "share", justify="right")
     for space in spaces:
         table.add_column(space, justify="right", no_wrap=True)

@@ -12,8 +12,12 @@ LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
 def serve(
-    host: Annotated[str | None, typer.Option(help="Address; default LAWFUL_HOST.")] = None,
-    port: Annotated[int | None, typer.Option(help="Port; default LAWFUL_PORT.")] = None,
+    host: Annotated[
+        str | None, typer.Option(help="Address to listen on; default: LAWFUL_HOST.")
+    ] = None,
+    port: Annotated[
+        int | None, typer.Option(help="Port to listen on; default: LAWFUL_PORT.")
+    ] = None,
 ) -> None:
     """Serve the HTTP API: database, index, jobs and models in this one process.
 

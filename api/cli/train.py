@@ -28,11 +28,13 @@ if TYPE_CHECKING:
 
 POLL_S = 0.5
 app = typer.Typer(help="Train models of your own.", no_args_is_help=True)
-Split = Annotated[str, typer.Option(help="Of a dataset.")]
-ImageColumn = Annotated[str, typer.Option(help="Of a dataset: the pictures.")]
-ArtistColumn = Annotated[str, typer.Option(help="Of a dataset: text or ClassLabel.")]
-Stream = Annotated[bool, typer.Option(help="Read from the hub, download nothing to keep.")]
-Limit = Annotated[int | None, typer.Option(min=1, help="Works at most.")]
+Split = Annotated[str, typer.Option(help="Split of the dataset.")]
+ImageColumn = Annotated[str, typer.Option(help="Column of the dataset with the images.")]
+ArtistColumn = Annotated[
+    str, typer.Option(help="Column of the dataset with the artists (text or ClassLabel).")
+]
+Stream = Annotated[bool, typer.Option(help="Read from the hub without keeping a download.")]
+Limit = Annotated[int | None, typer.Option(min=1, help="Maximum number of works.")]
 
 
 @app.callback()
@@ -42,32 +44,35 @@ def _group() -> None:
 
 @app.command()
 def classifier(
-    data: Annotated[str, typer.Option(help="catalogue, a folder or manifest, or a dataset.")],
+    data: Annotated[str, typer.Option(help="`catalogue`, a folder or manifest, or a dataset.")],
     split: Split = "train",
     image_column: ImageColumn = "image",
     artist_column: ArtistColumn = "artist",
     limit: Limit = None,
-    epochs: Annotated[int, typer.Option(min=1, help="At most; it stops early.")] = 200,
-    rate: Annotated[float, typer.Option(min=1e-7, max=1, help="Of learning.")] = 1e-3,
-    batch: Annotated[int, typer.Option(min=1, help="Works in one step.")] = 64,
-    seed: Annotated[int, typer.Option(min=0, help="Of the splits and the numbers.")] = 0,
+    epochs: Annotated[
+        int, typer.Option(min=1, help="Maximum number of epochs; stops early.")
+    ] = 200,
+    rate: Annotated[float, typer.Option(min=1e-7, max=1, help="Learning rate.")] = 1e-3,
+    batch: Annotated[int, typer.Option(min=1, help="Works per step.")] = 64,
+    seed: Annotated[int, typer.Option(min=0, help="Random seed.")] = 0,
     *,
     stream: Stream = False,
     grow: Annotated[
-        bool, typer.Option(help="Add artists to the one that is there; its trunk stays.")
+        bool, typer.Option(help="Add artists to the existing classifier; its trunk is kept.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="One object.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     r"""Train the third voter: three heads of artist codes on a network over the encoders' vectors.
 
-    From `catalogue` every indexed work that grants training (consent_train). Of a folder or a
-    dataset every work that does not say no: naming it is saying that you may. A dataset is an id on
-    the Hugging Face hub, or a local one; it needs the extra lawful-diffusion\[datasets].
+    From `catalogue`, uses every indexed work that grants training (consent_train); from a folder or
+    a dataset, every work that does not refuse: by naming it you state that you may use it. A
+    dataset is an id on the Hugging Face hub, or a local one; it needs the extra
+    lawful-diffusion\[datasets].
 
-    Ends with a comparison of the three voters on held-out works; the model card in LAWFUL_TRAINED
-    keeps it. The voter is off until LAWFUL_VOTERS names it, and gradient training does not forget
-    exactly: docs/training.md. Interrupted, the same command goes on where it stopped. With
-    LAWFUL_BROKER_URL a worker does it.
+    Ends with a comparison of the three voters on held-out works, which the model card in
+    LAWFUL_TRAINED keeps. The voter is off until LAWFUL_VOTERS names it. Gradient training does not
+    forget exactly: see docs/training.md. After an interruption, the same command resumes where it
+    stopped. With LAWFUL_BROKER_URL set, a worker runs it.
 
     Example: [bold]lawful train classifier --data huggan/wikiart --limit 20000[/]
     """
@@ -103,20 +108,20 @@ def classifier(
 
 
 def export_dataset(
-    data: Annotated[str, typer.Argument(help="An id on the hub, or a local dataset.")],
-    out: Annotated[Path, typer.Option(help="The folder to write.")],
+    data: Annotated[str, typer.Argument(help="Id on the Hugging Face hub, or a local dataset.")],
+    out: Annotated[Path, typer.Option(help="Folder to write to.")],
     split: Split = "train",
     image_column: ImageColumn = "image",
     artist_column: ArtistColumn = "artist",
     limit: Limit = None,
     *,
     stream: Stream = False,
-    as_json: Annotated[bool, typer.Option("--json", help="One object.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     r"""Write a Hugging Face dataset as a folder per artist, for ingest, evaluate and train.
 
-    Styles and genres become tags. Rows by nobody in particular, and what is no image, are left out.
-    A second run writes only what is missing. Needs the extra lawful-diffusion\[datasets].
+    Styles and genres become tags. Rows without a known artist, and rows that are not images, are
+    left out. A second run writes only what is missing. Needs the extra lawful-diffusion\[datasets].
 
     Example: [bold]lawful export-dataset huggan/wikiart --stream --limit 5000 --out wikiart[/]
     """
@@ -143,7 +148,7 @@ def export_dataset(
         print_json({"folder": str(out), "works": works, "left_out": left_out})
     else:
         Console(soft_wrap=True).print(
-            plain(f"{works} works in {out}; {left_out} rows were no image"), markup=False
+            plain(f"{works} works in {out}; {left_out} rows were not images"), markup=False
         )
 
 

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 Names = Annotated[
     Literal["ask", "join", "new"] | None,
     typer.Option(
-        help="Spellings that differ from an artist's name in case, accents or word order only: ask "
-        "whose they are, join that artist, or make new ones. Default: LAWFUL_NAMES."
+        help="For spellings that differ from an artist's name only in case, accents or word order: "
+        "ask, join that artist, or make a new one. Default: LAWFUL_NAMES."
     ),
 ]
 
@@ -41,6 +41,6 @@ def ask_whose(settings: Settings, names: Callable[[Stores], Iterable[str]]) -> N
 
 
 def _is_theirs(name: str, one: Spelling) -> bool:
-    about = f"{one.slug}, {one.works} works" if one.slug else "new in this source as well"
+    about = f"{one.slug}, {one.works} works" if one.slug else "also new in this source"
     question = plain(f"{name}: is this {one.artist} ({about})?")
     return typer.confirm(question, default=None, err=True)

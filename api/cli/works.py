@@ -34,34 +34,43 @@ WIDTHS = {"work, id": 36, "artist, status": 19, "licence, consent": 21}  # 80 co
 
 
 def works(
-    artist: Annotated[str | None, typer.Option(help="Only works of this slug.")] = None,
+    artist: Annotated[str | None, typer.Option(help="Only works of this artist (slug).")] = None,
     status: Annotated[
         str | None, typer.Option(help="Only works in this state, such as failed; default: all.")
     ] = None,
     licence: Annotated[
         str | None,
-        typer.Option(help="Only under this licence, in any spelling; or the exact text."),
+        typer.Option(help="Only works under this licence, in any spelling, or with this text."),
     ] = None,
-    out: Annotated[Path | None, typer.Option(help="Write here; default: stdout.")] = None,
+    out: Annotated[Path | None, typer.Option(help="File to write; default: stdout.")] = None,
     limit: Annotated[
-        int | None, typer.Option(min=1, help="Works at most; default: 100 shown, all exported.")
+        int | None,
+        typer.Option(min=1, help="Maximum number of works; default: 100 shown, all exported."),
     ] = None,
     *,
-    as_csv: Annotated[bool, typer.Option("--csv", help="A table for spreadsheets.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="One array, a work a line.")] = False,
-    as_jsonl: Annotated[bool, typer.Option("--jsonl", help="One object a work.")] = False,
-    as_parquet: Annotated[bool, typer.Option("--parquet", help="Needs --out.")] = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Export CSV, for spreadsheets.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Export one JSON array, one work per line.")
+    ] = False,
+    as_jsonl: Annotated[
+        bool, typer.Option("--jsonl", help="Export JSON Lines, one object per work.")
+    ] = False,
+    as_parquet: Annotated[
+        bool, typer.Option("--parquet", help="Export Parquet; needs --out.")
+    ] = False,
     files: Annotated[
-        bool, typer.Option("--files", help="Copy files that lie elsewhere next to the table.")
+        bool,
+        typer.Option("--files", help="Copy files from elsewhere into a folder next to the table."),
     ] = False,
 ) -> None:
-    """List the works of the catalogue, in the order in which they came in.
+    """List the works of the catalogue, in the order in which they were registered.
 
-    With --csv, --json, --jsonl or --parquet, or an --out that ends like one of them: a table with
-    every field that ingest reads, and id, sha256, licence_id, rights, status, reason, path_seen.
-    `lawful ingest TABLE` takes it back without loss where the files lie next to it: file_name is
-    relative to the folder of --out, or to the present one. It stays empty for a work whose file is
-    not there; --files copies what was kept (LAWFUL_KEEP_ORIGINALS) or lies elsewhere.
+    With --csv, --json, --jsonl or --parquet, or an --out that ends like one of them, writes a table
+    with every field that ingest reads, and id, sha256, licence_id, rights, status, reason,
+    path_seen. `lawful ingest TABLE` reads it back without loss if the files are next to it:
+    file_name is relative to the folder of --out, or to the current folder, and empty for a work
+    whose file is not there. --files copies originals that were kept (LAWFUL_KEEP_ORIGINALS) and
+    files from elsewhere.
 
     Exit code 3: --files could not find the files of some works.
 
@@ -95,7 +104,7 @@ def _state(status: str) -> ArtworkStatus:
     from attribution.catalog.models import ArtworkStatus
 
     if status not in set(ArtworkStatus):
-        raise BadInput(f"--status {status} is none of {', '.join(ArtworkStatus)}")
+        raise BadInput(f"--status {status} is not one of {', '.join(ArtworkStatus)}")
     return ArtworkStatus(status)
 
 
@@ -112,7 +121,7 @@ def _kind(flags: list[str], out: Path | None) -> str | None:
         )
     kind = flags[0] if flags else ending or None
     if kind == "parquet" and out is None:
-        raise BadInput("--parquet is no text for a terminal; give --out works.parquet")
+        raise BadInput("--parquet is not text; give --out works.parquet")
     return kind
 
 
@@ -146,7 +155,7 @@ def _export(pages: Iterator[list[Row]], kind: str, out: Path | None, total: int)
     if missing:
         said += (
             f"; {missing} without a file there: file_name is empty, path_seen says where they came "
-            f"from (--files copies what can be had)"
+            f"from (--files copies those that exist)"
         )
     console.print(plain(said), markup=False, soft_wrap=True)
     return missing
@@ -187,7 +196,7 @@ def _show(console: Console, pages: Iterator[list[Row]], total: int) -> None:
                 shown += 1
             console.print(table)
     if not total:
-        console.print("no works; begin with: lawful ingest FOLDER, or ask for others")
+        console.print("no works; start with: lawful ingest FOLDER, or change the filters")
     elif shown < total:
         console.print(f"{shown} of {_counted(total)}; --limit shows more, --out works.csv has all")
     else:

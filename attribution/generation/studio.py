@@ -170,7 +170,7 @@ def references_of(sessions: sessionmaker[Session], answer: Attribution) -> tuple
 def check_request(request: ImageRequest) -> None:
     """Raise BadInput for what no model can follow, before anything is loaded or queued."""
     if not request.prompt.strip():
-        raise BadInput("the prompt is empty; say what is to be drawn")
+        raise BadInput("the prompt is empty; say what to draw")
     for name, text in (("prompt", request.prompt), ("negative prompt", request.negative_prompt)):
         if len(text) > LONGEST_PROMPT:
             raise BadInput(

@@ -120,7 +120,7 @@ def read_file(path: Path, limits: Limits = Limits()) -> bytes:
     except OSError as error:
         raise BadImage("unreadable", f"{path} cannot be read: {error.strerror}") from None
     except ValueError as error:
-        raise BadImage("unreadable", f"{str(path)!r} is no path: {error}") from None
+        raise BadImage("unreadable", f"{str(path)!r} is not a path: {error}") from None
 
 
 def file_sha256(path: Path, limits: Limits = Limits()) -> str | None:

@@ -19,7 +19,7 @@ CANON_BRAND = b"crx "  # of CR3
 
 AS_PNG = "export it as PNG or TIFF"
 FLAT = "export it flattened, as PNG or TIFF"
-UNPACK = "it is no picture; unpack it, or give the archive itself to `lawful ingest`"
+UNPACK = "it is not a picture; unpack it, or give the archive itself to `lawful ingest`"
 FETCH = "the picture itself was not fetched"
 
 # Beginnings of files that one of our parsers should have read.
@@ -54,7 +54,7 @@ FOREIGN = (
     (
         rb"\x1aE\xdf\xa3|RIFF.{4}AVI |FLV\x01|\0\0\x01\xba|OggS|.{4}(?:moov|mdat|wide)",
         "video",
-        "a video is no picture",
+        "a video is not a picture",
         "export the frames that count as PNG",
     ),
     (
@@ -69,7 +69,7 @@ FOREIGN = (
     (
         rb"(?:\xef\xbb\xbf)?\s*<(?:!doctype html|html|head|body)",
         "web_page",
-        "a web page is no picture",
+        "a web page is not a picture",
         "the download failed or needs a login: fetch it again",
     ),
     (
@@ -91,7 +91,7 @@ def refusal(data: bytes) -> BadImage:
         if re.match(start, head, re.DOTALL | re.IGNORECASE):
             return BadImage(reason, f"{what}; {way_out}")
     if any(VIDEO_BRANDS.fullmatch(one) for one in brands) and not brands & AVIF_BRANDS:
-        return BadImage("video", "a video is no picture; export the frames that count as PNG")
+        return BadImage("video", "a video is not a picture; export the frames that count as PNG")
     if name := format_of(data):
         return BadImage(
             "broken",

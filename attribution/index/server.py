@@ -46,7 +46,7 @@ def connect(url: str, options: ServerOptions) -> ServerClient:
             check_compatibility=False,  # it would ask in a thread and print what nobody can use
         )
     except ValueError as error:
-        raise BadInput(f"LAWFUL_QDRANT_URL={url} is no address: {error}") from error
+        raise BadInput(f"LAWFUL_QDRANT_URL={url} is not an address: {error}") from error
     return ServerClient(client, url=url, options=options)
 
 
@@ -199,7 +199,7 @@ class ServerClient:
 
     def _foreign(self) -> LawfulError:
         return LawfulError(
-            f"what answers at {self._url} is no Qdrant server; check LAWFUL_QDRANT_URL"
+            f"what answers at {self._url} is not a Qdrant server; check LAWFUL_QDRANT_URL"
         )
 
 

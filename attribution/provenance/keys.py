@@ -131,7 +131,7 @@ def _resolve(name: str) -> Sign:
             f"package.module:function"
         ) from None
     if not callable(found):
-        raise BadInput(f"LAWFUL_SIGN_CALLBACK={name} is no function")
+        raise BadInput(f"LAWFUL_SIGN_CALLBACK={name} is not a function")
     return found  # type: ignore[no-any-return]
 
 

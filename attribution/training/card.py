@@ -9,7 +9,7 @@ from attribution.training.checkpoint import Compared, Facts
 FORGETTING = """\
 Gradient training does not forget exactly. When a work is withdrawn, its artist is no longer named
 once no work of theirs is left, and the receipt says that these weights have seen it; what the work
-did to them stays until they are trained anew or deleted. The collection's own classifier, a sum
+did to them stays until they are trained again or deleted. The collection's own classifier, a sum
 over works, forgets exactly (docs/withdrawal.md)."""
 
 
@@ -24,9 +24,9 @@ Three heads of artist codes on one hidden layer, over the vectors of profile `{f
 ({", ".join(f"{name} {width}" for name, width in sorted(facts.dims.items()))}; encoders
 `{facts.fingerprint[:12]}`). Trained {facts.created_at[:10]} by `lawful train classifier`.
 
-- **For**: one voter of `lawful attribute` beside others (`LAWFUL_VOTERS`), and baseline B0 of
+- **For**: one voter of `lawful attribute` next to others (`LAWFUL_VOTERS`), and baseline B0 of
   `lawful evaluate`. It names one of its {len(facts.artists)} artists for any image, also for images
-  by nobody among them: its shares are no probabilities of authorship.
+  by nobody among them: its shares are not probabilities of authorship.
 - **Trained on**: {len(facts.works)} works by {len(facts.artists)} artists;
   {_plain(facts.data)}{reasons}. `classifier.json` lists the works' ids.
 - **How**: {recipe}; {len(facts.epochs)} epochs tried, {facts.works_per_s:,.0f} works/s;

@@ -20,7 +20,7 @@ from attribution.training.network import Network
 FACTS = "classifier.json"
 CARD = "README.md"
 FORMAT = 1
-ANEW = "make it anew with `lawful train classifier`"
+ANEW = "train it again with `lawful train classifier`"
 
 
 @dataclass(frozen=True)

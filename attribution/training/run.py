@@ -97,10 +97,10 @@ class State:
                 facts = json.loads(file.metadata()["run"])
                 arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         except (SafetensorError, KeyError, TypeError, ValueError) as error:
-            log.warning("%s cannot be read (%s): the training begins anew", self._path, error)
+            log.warning("%s cannot be read (%s): the training starts again", self._path, error)
             return None
         if facts["identity"] != self._identity:
-            log.warning("%s is of other works or settings: begun anew", self._path)
+            log.warning("%s belongs to other works or settings: starting again", self._path)
             return None
         return Run(
             Network.of(_below("network", arrays)),

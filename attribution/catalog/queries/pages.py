@@ -98,4 +98,4 @@ def _is_key(part: object) -> bool:
 
 
 def _wrong(cursor: str) -> BadInput:
-    return BadInput(f"{cursor[:60]!r} is no cursor of this list; begin again without one")
+    return BadInput(f"{cursor[:60]!r} is not a cursor for this list; start again without one")

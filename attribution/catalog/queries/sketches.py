@@ -145,9 +145,13 @@ def non_copies(session: Session, works: Iterable[UUID]) -> dict[UUID, list[NonCo
 
 
 def forget_non_copies(session: Session, ids: Collection[UUID]) -> int:
-    """Delete what was declared about these works; returns how many there were."""
-    gone = delete(NonCopy).where(NonCopy.artwork_id.in_(ids)).returning(NonCopy.artwork_id)
-    return len(session.execute(gone).all())
+    """Delete what was declared about these works, and of their files; returns how many there were.
+
+    A declaration about another work has the likeness of the file that is no copy of it.
+    """
+    files = select(Artwork.sha256).where(Artwork.id.in_(ids))
+    about = NonCopy.artwork_id.in_(ids) | NonCopy.image_sha256.in_(files)
+    return len(session.execute(delete(NonCopy).where(about).returning(NonCopy.artwork_id)).all())
 
 
 def _without_sketch(wanted: Select[Any]) -> Select[Any]:

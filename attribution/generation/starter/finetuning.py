@@ -48,7 +48,7 @@ def finetune(
     for step in range(1, steps + 1):
         loss = flow_loss(transformer, latents, prompts, batch=BATCH)
         if not math.isfinite(float(loss.detach())):
-            raise BadInput(f"the loss is no number at step {step}; try another --seed")
+            raise BadInput(f"the loss is not a number at step {step}; try another --seed")
         optimiser.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(trained, 1.0)
