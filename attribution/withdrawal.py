@@ -184,7 +184,9 @@ def _target(session: Session, what: str) -> tuple[UUID, UUID | None]:
                 f"{artist.slug}` lists"
             ) from None
         return artist.id, None
-    return queries.artwork_by_id(session, artwork_id).artist_id, artwork_id
+    queries.artwork_by_id(session, artwork_id)
+    work = queries.works_to_change(session, [artwork_id])[artwork_id]  # nobody moves it meanwhile
+    return work.artist_id, artwork_id
 
 
 def _request(
@@ -196,12 +198,13 @@ def _request(
     if not states and earlier is not None:
         return earlier
     before, statistics = _counts(session, index, artist_id), _digest(session)
-    removal, removed = Removal(now(), uuid4()), dict[str, int]()
-    for few in _few(list(states)):
-        for name, count in queries.bury_works(session, few, reason, removal).items():
-            removed[name] = removed.get(name, 0) + count
+    removal = Removal(now(), uuid4())
+    removed = _bury(session, states, reason, removal)
     if artwork_id is None:
         queries.close_artist(session, artist_id)
+        late = queries.works_to_withdraw(session, artist_id, None)  # that somebody gave them since
+        removed.update(_bury(session, late, reason, removal))
+        states |= late
     request = Withdrawal(
         id=removal.receipt,
         requested_at=removal.at,
@@ -213,13 +216,21 @@ def _request(
             "works": [str(work) for work in states],
             "indexed": sum(status is ArtworkStatus.INDEXED for status in states.values()),
             "before": before,
-            "removed": removed,
+            "removed": dict(removed),
             "statistics": {"before": statistics},
         },
     )
     session.add(request)
     session.flush()
     return request
+
+
+def _bury(session: Session, works: Collection[UUID], reason: str, removal: Removal) -> Counter[str]:
+    """Turn works into tombstones; returns what was wiped where."""
+    removed = Counter[str]()
+    for few in _few(list(works)):
+        removed.update(queries.bury_works(session, few, reason, removal))
+    return removed
 
 
 def _counts(session: Session, index: VectorIndex, artist_id: UUID) -> dict[str, Any]:

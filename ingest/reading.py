@@ -14,7 +14,7 @@ from attribution.catalog import queries
 from attribution.catalog.models import Artwork, ArtworkStatus, artwork_id
 from attribution.catalog.queries import KeptSketch
 from attribution.catalog.spellings import Whose
-from attribution.copies.description import describe
+from attribution.copies.description import describe, untiled
 from attribution.errors import BackendUnavailable, BadImage, NotFound
 from attribution.images import CheckedImage, Limits, file_sha256, read_file, read_image
 from attribution.outages import disk_outages
@@ -103,7 +103,7 @@ def prepare(
     with stores.sessions() as session:
         rows = queries.artworks_by_sha256(session, [one for one in hashes if one])
         found = spellings.of(session, [work.item.artist for work in works])
-        bare = queries.without_sketch(session, [row.id for row in rows])
+        bare = queries.without_sketch(session, [row.id for row in rows]) | untiled(session, rows)
         deadly = queries.deadly_files(session, [one for one in hashes if one])
         denied = denied_of(session, [one for one in hashes if one])
     works = [

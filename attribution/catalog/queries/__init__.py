@@ -84,6 +84,7 @@ from attribution.catalog.queries.calibrations import (
 from attribution.catalog.queries.changes import (
     Origin,
     already_undone,
+    artists_to_change,
     change_by_id,
     check_not_undone,
     check_open,
@@ -196,6 +197,7 @@ from attribution.catalog.queries.sketches import (
     keep_sketches,
     kept_sketches,
     non_copies,
+    with_parts,
     without_sketch,
     works_without_sketch,
 )
@@ -279,6 +281,7 @@ __all__ = [
     "artist_by_slug",
     "artists_by_id",
     "artists_named",
+    "artists_to_change",
     "artists_with_works",
     "artwork_by_id",
     "artwork_row",
@@ -438,6 +441,7 @@ __all__ = [
     "wipe_lines",
     "wipe_lines_under",
     "wipe_prompts",
+    "with_parts",
     "withdrawal_by_id",
     "withdrawn_at",
     "withdrawn_since",

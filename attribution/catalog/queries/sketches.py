@@ -90,6 +90,14 @@ def without_sketch(session: Session, ids: Collection[UUID]) -> set[UUID]:
     return set(session.scalars(_without_sketch(select(Artwork.id)).where(Artwork.id.in_(ids))))
 
 
+def with_parts(session: Session, ids: Collection[UUID]) -> set[UUID]:
+    """Return those of these works of which a part has a sketch."""
+    wanted = select(CopySketch.artwork_id).where(
+        CopySketch.artwork_id.in_(ids), CopySketch.part > 0
+    )
+    return set(session.scalars(wanted.distinct()))
+
+
 def count_without_sketch(session: Session) -> int:
     """Count the works that are to be found and of which no sketch is kept."""
     return session.scalar(_without_sketch(select(func.count()).select_from(Artwork))) or 0

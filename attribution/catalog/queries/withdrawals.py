@@ -38,6 +38,7 @@ from attribution.catalog.queries.artworks import (
     artworks_by_sha256,
     count_along,
 )
+from attribution.catalog.queries.changes import just_merged
 from attribution.catalog.queries.embeddings import forget_part_vectors, forget_vectors
 from attribution.catalog.queries.forgetting import WIPED as WIPED_TEXT
 from attribution.catalog.queries.forgetting import wipe_items
@@ -155,8 +156,13 @@ def left_of_works(session: Session, ids: Collection[UUID]) -> dict[str, int]:
 
 
 def close_artist(session: Session, artist_id: UUID) -> None:
-    """Take in no more works of an artist."""
-    session.execute(update(Artist).where(Artist.id == artist_id).values(withdrawn_at=now()))
+    """Take in no more works of an artist; raises Conflict when it is just gone.
+
+    From here on, until the transaction ends, nobody gives them any either.
+    """
+    closed = update(Artist).where(Artist.id == artist_id).values(withdrawn_at=now())
+    if session.scalar(closed.returning(Artist.id)) is None:
+        raise just_merged()
     own = Change.artist_id == artist_id
     undone = Change.id.in_(select(Change.undoes_id).where(own))  # such as the merge they left
     for about in (own, undone):
