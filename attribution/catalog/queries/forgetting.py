@@ -39,19 +39,16 @@ IN_SQL = {"synchronize_session": False}  # of rows that nobody has in hand
 WORD = re.compile(r"[^\W_]+")
 
 
-def wipe_items(session: Session, works: Collection[UUID]) -> int:
+def wipe_items(session: Session, works: Collection[UUID], titles: Collection[str]) -> int:
     """Wipe the lines of jobs that are about these works; returns how many there were.
 
-    Call it before the works' titles are wiped.
+    `titles` are those that the works had. Locks jobs: after works, artists and statistics.
     """
-    titles = select(Artwork.title).where(Artwork.id.in_(works), Artwork.title.is_not(None))
-    lines = session.execute(
-        select(IngestItem.job_id, IngestItem.path).where(IngestItem.artwork_id.in_(works))
-    ).all()
-    words = {str(title) for title in session.scalars(titles)}
-    words |= {PurePath(path).stem for _, path in lines if path != WIPED}
-    _wipe_lines(session, IngestItem.artwork_id.in_(works))
-    wipe_jobs(session, {job for job, _ in lines}, words)
+    about = IngestItem.artwork_id.in_(works)
+    lines = session.execute(select(IngestItem.job_id, IngestItem.path).where(about)).all()
+    names = {PurePath(path).stem for _, path in lines if path != WIPED}
+    _wipe_lines(session, about)
+    wipe_jobs(session, {job for job, _ in lines}, names | set(titles))
     return len(lines)
 
 

@@ -119,7 +119,8 @@ def bury_works(
     session: Session, ids: Collection[UUID], reason: str, removal: Removal
 ) -> dict[str, int]:
     """Turn works into tombstones, wherever SQL speaks of them; returns what was wiped where."""
-    lines = wipe_items(session, ids)  # while the titles are known
+    titled = select(Artwork.title).where(Artwork.id.in_(ids), Artwork.title.is_not(None))
+    titles = [str(title) for title in session.scalars(titled)]
     indexed = session.scalars(
         select(Artwork.artist_id)
         .where(Artwork.id.in_(ids), Artwork.status == ArtworkStatus.INDEXED)
@@ -133,6 +134,7 @@ def bury_works(
         .values(status=ArtworkStatus.WITHDRAWN, reason=reason, withdrawn_at=removal.at, **WIPED)
         .returning(Artwork.id)
     ).all()
+    lines = wipe_items(session, ids, titles)
     session.execute(update(Claim).where(Claim.artwork_id.in_(ids)).values(path=WIPED_TEXT))
     _wipe_changes(session, ids)
     return {
