@@ -63,7 +63,7 @@ def move(stores: Stores, index: VectorIndex, artwork_id: UUID, slug: str, origin
     finish(stores, index, waiting)
     if not made:
         raise Conflict(
-            f"artwork {artwork_id} is already registered under {artist.slug!r}; name another artist"
+            f"artwork {artwork_id} is already under {artist.slug!r}; name another artist"
         )
     return made[0]
 

@@ -111,8 +111,7 @@ def reconcile(stores: Stores, index: VectorIndex, *, repair: bool) -> Report:
             queries.recount(session, queries.miscounted(session))
     statistics = audit_all(stores, repair=repair)
     if repair:
-        for withdrawal in withdrawals:
-            finish(stores, index, withdrawal)
+        finish(stores, index, withdrawals, has_time=True)
         finish_changes(stores, index, changes)
         join_nobody(stores, index, nameless)
         unsketched -= draw_sketches(stores)

@@ -42,9 +42,8 @@ def corrections(
     """Return what is said of works by their own artist; the first file of a job counts.
 
     `new` are the works of these files that were not known when they were read, by hash; `given` are
-    works of nobody that have just become an artist's, by name. Where consent is taken back every
-    file is heard, a refused one too: of a work that this source has under its artist, and of a work
-    of nobody, by whomever it is.
+    works of nobody that have just become an artist's, by name. Where consent is taken back a
+    refused file is heard too: by the work's artist, and of a work of nobody, by whomever it is.
     """
     known = [
         (done, row) for done in few if (row := done.known or new.get(done.sha256 or "")) is not None
@@ -52,7 +51,6 @@ def corrections(
     rows = {row.id: row for _, row in known}
     own = [(done, row) for done, row in known if given.get(row.id, row.artist.name) == done.artist]
     heard = {row.id for _, row in own} | {row.id for row in rows.values() if row.artist.is_nobody}
-    heard |= queries.spoken_for(session, job.id, rows.keys() - heard)
     first: dict[UUID, dict[str, Any]] = {}
     for done, row in own:
         if not done.refused:

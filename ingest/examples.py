@@ -28,7 +28,7 @@ from attribution.encoders.profiles import fingerprint, load_encoders
 from attribution.errors import BackendUnavailable, BadImage, BadInput, NotFound
 from attribution.evaluation.systems import Indexed
 from attribution.evaluation.works import Progress, encode
-from attribution.images import CheckedImage, lineages, read_file, read_image
+from attribution.images import CheckedImage, lineages, read_file, read_forbids, read_image
 from attribution.ports import Encoder
 from attribution.services import Stores
 from attribution.training.cache import CACHE, Cache, Encoded
@@ -125,7 +125,7 @@ def _from_catalogue(stores: Stores, limit: int | None, progress: Progress) -> Ga
                 if work.id not in kept:
                     basket.left_out[NO_VECTORS] += 1
                     continue
-                file = Encoded("", int(work.phash, 16), forbidden=False, vectors=kept[work.id])
+                file = Encoded("", int(work.phash, 16), kept[work.id])
                 basket.add(file, work.id, str(work.artist_id))
             progress("reading", len(basket.files), 0)
             if limit is not None and len(basket.files) >= limit:
@@ -160,7 +160,10 @@ def _take(
     cache: Cache,
     basket: _Basket,
 ) -> None:
-    """Read some pictures, encode those that are new, and put those that may train in the basket."""
+    """Read some pictures, encode those that are new, and put those that may train in the basket.
+
+    A picture that says no itself is not encoded either.
+    """
     artists: dict[str, str] = {}
     fresh: list[CheckedImage] = []
     for source in few:
@@ -169,6 +172,9 @@ def _take(
             sha256 = hashlib.sha256(data).hexdigest()
             if sha256 in artists or artwork_id(sha256) in basket.known:
                 basket.left_out[TWICE] += 1
+                continue
+            if "train" in read_forbids(data, stores.limits):  # also of what was encoded before
+                basket.left_out[SAYS_NO] += 1
                 continue
             if cache.get(sha256) is None:
                 fresh.append(read_image(data, stores.limits))
@@ -184,8 +190,6 @@ def _take(
         file = cache.get(sha256)
         if file is None:
             basket.left_out[UNUSABLE] += 1
-        elif file.forbidden:
-            basket.left_out[SAYS_NO] += 1
         elif sha256 in withdrawn:
             basket.left_out[WITHDRAWN] += 1
         elif artist in closed:
@@ -214,7 +218,6 @@ def _encode(encoders: Sequence[Encoder], images: Sequence[CheckedImage], cache: 
             Encoded(
                 image.facts.sha256,
                 int(image.facts.phash, 16),
-                "train" in image.facts.forbids,
                 {space: rows[number] for space, rows in vectors.items()},
             )
             for number, image in enumerate(images)

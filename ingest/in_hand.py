@@ -6,9 +6,11 @@ next one reads what was in hand one by one; a file that ends that process too is
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from uuid import UUID
+
+from sqlalchemy.orm import Session
 
 from attribution.catalog import queries
 from attribution.catalog.models import NameRule, artwork_id
@@ -32,18 +34,24 @@ def prepared(
         batch = queries.batch_by_key(session, (job_id, number))
     with ThreadPoolExecutor(DECODERS) as decoders, ThreadPoolExecutor(1) as ahead:
 
+        def denied(session: Session, hashes: Collection[str]) -> dict[str, set[str]]:
+            return queries.denied_files(session, job_id, hashes)
+
+        def ready(works: Sequence[Work]) -> list[Prepared]:
+            return prepare(services, decoders, works, Spellings(rule), denied, reinstate=reinstate)
+
         def one(first: int) -> list[Prepared]:
             works = _pending(services, job_id, first=first, stop=batch.begun, limit=1)
             for work in works:
                 lease.hold(begun=batch.begun, alone=work.position)
-            return prepare(services, decoders, works, Spellings(rule), reinstate=reinstate)
+            return ready(works)
 
         def several(first: int) -> list[Prepared]:
             size = services.settings.batch_size
             works = _pending(services, job_id, first=first, stop=batch.stop, limit=size)
             if works:
                 lease.hold(begun=works[-1].position + 1)
-            return prepare(services, decoders, works, Spellings(rule), reinstate=reinstate)
+            return ready(works)
 
         if batch.alone is not None:
             _refuse_unread(services, job_id, batch.alone)

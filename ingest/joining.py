@@ -5,19 +5,19 @@ What is decided here is said; `queries.join_spellings` does it, in the transacti
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from sqlalchemy.orm import Session
 
 from attribution.catalog import queries
 from attribution.catalog.models import Artist, NameRule
-from attribution.catalog.names import fold
+from attribution.catalog.names import fold, near
 from attribution.catalog.nobody import is_nobody
 from attribution.catalog.queries import Origin
 from attribution.catalog.spellings import Spelling, Whose, whose
 from attribution.services import Stores
 
-COMPARED = 1_000  # names of a dry run that are compared with registered ones
+COMPARED = 1_000  # names of a dry run that are compared with others
 
 
 class Spellings:
@@ -26,7 +26,6 @@ class Spellings:
     def __init__(self, rule: NameRule) -> None:
         self._rule = rule
         self._new: dict[str, list[Spelling]] = {}  # by fold
-        self._joined: dict[str, Spelling] = {}
 
     def of(self, session: Session, names: Iterable[str]) -> dict[str, Whose]:
         """Tell whose works are that come under these names."""
@@ -42,20 +41,21 @@ class Spellings:
             hers = found[name].joins
             spelling = Spelling(name, hers.artist, hers.slug) if hers else Spelling(name, name)
             self._new.setdefault(folded, []).append(spelling)
-            if hers:
-                self._joined[name] = hers
         return found
 
-    def remarks(self, session: Session, names: Iterable[str]) -> list[str]:
-        """Say which of these names would join, and which resemble registered ones."""
-        used = list(dict.fromkeys(names))
-        own = [name for name in used if name not in self._joined]
-        likely = queries.likely_aliases(session, own[:COMPARED])
-        said = [f"{name} would join {self._joined[name]}" for name in used if name in self._joined]
-        said += [f"{name} resembles {other.name} ({other.slug})" for name, other in likely]
-        if len(own) > COMPARED:
-            said.append(f"only the first {COMPARED:,} artists were compared with registered ones")
-        return said
+
+def foreseen(session: Session, names: Iterable[str], rule: NameRule) -> list[str]:
+    """Say of the names of works that would come in what a job would say of them.
+
+    New names are compared with registered ones and with each other.
+    """
+    found = Spellings(rule).of(session, [name for name in names if not is_nobody(name)])
+    said = [f"{name} would join {one.joins}" for name, one in found.items() if one.joins]
+    compared = {name: found[name].artist for name in list(found)[:COMPARED]}
+    said += dict.fromkeys(_likely(session, compared))
+    if len(found) > COMPARED:
+        said.append(f"only the first {COMPARED:,} names were compared with others")
+    return said
 
 
 def ask(
@@ -91,6 +91,28 @@ def resembles(artist: Artist, other: Artist) -> str:
     """Say that two artists may be one, and how they become one."""
     old, new = sorted((artist, other), key=lambda each: (each.created_at, each.slug))
     return (
-        f"{new.name} ({new.slug}) resembles {old.name} ({old.slug}); if they are one artist: "
+        f"{_shown(new)} resembles {_shown(old)}; if they are one artist: "
         f"lawful merge {new.slug} {old.slug}"
     )
+
+
+def _likely(session: Session, owners: Mapping[str, str]) -> Iterator[str]:
+    """Say which artists may be one; `owners` are by name the artists who would have the works."""
+    registered = queries.artists_named(session, set(owners.values()))
+    own = {name: registered.get(owner) for name, owner in owners.items()}
+    ids = {name: artist.id if artist else None for name, artist in own.items()}
+    for name, other in queries.likely_aliases(session, ids):
+        artist = own[name]
+        yield resembles(artist, other) if artist else f"{owners[name]} resembles {_shown(other)}"
+    new = [owner for owner in dict.fromkeys(owners.values()) if owner not in registered]
+    for pair in near(owners):
+        for name, founder in (pair, pair[::-1]):
+            artist, owner = own[name], owners[name]
+            if founder not in new or founder == owner:
+                continue
+            old, late = (owner, founder) if artist else sorted((owner, founder), key=new.index)
+            yield f"{late} resembles {_shown(artist) if artist else old}"
+
+
+def _shown(artist: Artist) -> str:
+    return f"{artist.name} ({artist.slug})"

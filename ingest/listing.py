@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -28,6 +28,7 @@ from attribution.catalog.queries import ItemOutcome, NewItem
 from attribution.errors import BackendUnavailable, BadImage, LawfulError, NotFound
 from attribution.images import read_file
 from attribution.services import Stores
+from ingest.denials import Denials
 from ingest.options import BY_RULE, Options
 from ingest.patience import Patience
 from ingest.sources import Source, SourceItem
@@ -64,12 +65,13 @@ def plan(
         job_id = queries.create_job(session, source=source, **options.of_job(stores.settings)).id
     patiently = Patience()
     try:
-        files = 0
-        for chunk in listed(stores, job_id, items, staged=staged, patiently=patiently):
+        files, denials = 0, Denials(stores.limits)
+        rest = denials.noting(items)
+        for chunk in listed(stores, job_id, rest, staged=staged, patiently=patiently):
             patiently(partial(_record_chunk, stores, job_id, chunk, start=files))
             files += len(chunk)
-        patiently(partial(_add_remarks, stores, job_id, items.remarks))
-        patiently(partial(_add_batches, stores, job_id, files))
+        denied = denials.by_hash()
+        patiently(partial(_conclude, stores, job_id, items.remarks, denied, files=files))
     except BaseException as error:
         said = str(error) if isinstance(error, LawfulError) else type(error).__name__
         with suppress(BackendUnavailable):  # what matters is what stopped it
@@ -85,14 +87,16 @@ def _record_chunk(stores: Stores, job_id: UUID, chunk: Sequence[Listed], *, star
         record(session, job_id, chunk, start=start)
 
 
-def _add_remarks(stores: Stores, job_id: UUID, remarks: Sequence[str]) -> None:
+def _conclude(
+    stores: Stores,
+    job_id: UUID,
+    remarks: Sequence[str],
+    denied: Mapping[str, Collection[str]],
+    *,
+    files: int,
+) -> None:
     with stores.sessions.begin() as session:
-        queries.add_remarks(session, job_id, remarks)
-
-
-def _add_batches(stores: Stores, job_id: UUID, files: int) -> None:
-    with stores.sessions.begin() as session:
-        queries.add_batches(session, job_id, files)
+        conclude(session, job_id, remarks, denied, files=files)
 
 
 def listed(
@@ -107,7 +111,7 @@ def listed(
     """Yield the files of a source in chunks, their bytes in the store where they are `staged`."""
 
     def stage(item: SourceItem) -> Listed:
-        if _is_lost(item):
+        if item.is_lost:
             return Listed(item, shown(item.path), refused=item.refused)
         return _stage(stores, job_id, item, shown(item.path), patiently)
 
@@ -116,7 +120,7 @@ def listed(
         while chunk := list(islice(rest, CHUNK)):
             if not staged:
                 yield [
-                    Listed(item, shown(item.path), refused=item.refused if _is_lost(item) else None)
+                    Listed(item, shown(item.path), refused=item.refused if item.is_lost else None)
                     for item in chunk
                 ]
                 continue
@@ -125,11 +129,6 @@ def listed(
             except BaseException:
                 patiently.ending.set()  # or the threads would wait on
                 raise
-
-
-def _is_lost(item: SourceItem) -> bool:
-    """Tell whether an item is refused for good: a no in it may be about a work that is known."""
-    return item.refused is not None and not item.denials
 
 
 def record(session: Session, job_id: UUID, files: Sequence[Listed], *, start: int) -> None:
@@ -141,6 +140,23 @@ def record(session: Session, job_id: UUID, files: Sequence[Listed], *, start: in
         if one.refused is not None
     ]
     queries.record_outcomes(session, job_id, refused)
+
+
+def conclude(
+    session: Session,
+    job_id: UUID,
+    remarks: Sequence[str],
+    denied: Mapping[str, Collection[str]],
+    *,
+    files: int,
+) -> None:
+    """Note what is said of a source as a whole, and make the batches of its files.
+
+    `denied` are the purposes that it denies, by the hashes of files.
+    """
+    queries.add_remarks(session, job_id, remarks)
+    queries.add_denied_files(session, job_id, denied)
+    queries.add_batches(session, job_id, files)
 
 
 def source_item(row: IngestItem) -> SourceItem:

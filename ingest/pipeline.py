@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -41,13 +41,13 @@ from attribution.points import follow
 from attribution.projection import point_of
 from attribution.services import Services, Stores
 from attribution.types import Matrix, Vector
-from attribution.withdrawal import withdraw
+from attribution.withdrawal import withdraw_all
 from ingest.corrections import ASKED, FREER, corrections, shown, told
 from ingest.in_hand import prepared
 from ingest.joining import has_joined, resembles
 from ingest.lease import leased
 from ingest.nobodys import GIVEN, give_nobodys
-from ingest.reading import BLANK, SETTLED, WITHDREW, Prepared, bytes_of, unprocessable
+from ingest.reading import BLANK, SETTLED, Prepared, bytes_of, unprocessable
 
 log = logging.getLogger(__name__)
 
@@ -175,14 +175,16 @@ def _write(
         if done.image:
             _keep_files(services, done, rows[done.image.facts.sha256])
     with services.sessions() as session:
-        likely = [(artists[name], one) for name, one in queries.likely_aliases(session, names)]
+        own = {name: artist.id for name, artist in artists.items()}
+        likely = [(artists[name], one) for name, one in queries.likely_aliases(session, own)]
     points = {rows[sha256].id: named for sha256, named in vectors.items()}
     services.index.upsert([point_of(rows[sha256], vectors[sha256]) for sha256 in vectors])
     services.index.parts.upsert(parts)
     with services.sessions.begin() as session:
         added = queries.mark_indexed(session, list(points))
         added |= queries.mark_blank(session, [artwork_id(one) for one in _blank(usable)])
-        now = queries.artworks_by_id(session, [row.id for row in rows.values()])
+        ids = {row.id for row in rows.values()} | {done.known.id for done in few if done.known}
+        now = queries.artworks_by_id(session, ids)
         gone = {row.sha256 for row in rows.values() if now[row.id].status not in SETTLED}
         kept = {
             work: named
@@ -203,7 +205,6 @@ def _write(
         said = corrections(session, job, few, rows, owners)
         changes = queries.correct_works(session, said.followed, Origin.of_job(job.id))
         corrected = {change.artwork_id: change for change in changes if change.artwork_id}
-        ids = {row.id for row in rows.values()} | {done.known.id for done in few if done.known}
         outcomes, claims = _outcomes(
             job.id,
             few,
@@ -214,11 +215,12 @@ def _write(
             added=added,
             corrected=corrected,
             gone=gone,
+            settled={work for work, row in now.items() if row.status in SETTLED},
             brought=queries.spoken_for(session, job.id, ids),
         )
-        queries.add_denied_files(session, job.id, _denied(few))
         queries.record_claims(session, claims)
         queries.record_outcomes(session, job.id, outcomes)
+        queries.wipe_lines(session, job.id, _forgotten(few, gone))
         queries.add_name_remarks(session, job.id, [resembles(*pair) for pair in likely])
     follow(services, services.index, [rows[sha256] for sha256 in vectors])
     services.index.parts.delete(parts.keys() - described.keys())
@@ -226,12 +228,12 @@ def _write(
         services.store.forget(sha256)
     finish(services, services.index, given.changes)
     _follow_corrections(services, few)
-    _withdraw_denied(services, job, few)
+    _withdraw_denied(services, few)
 
 
-def _denied(few: Sequence[Prepared]) -> dict[str, tuple[str, ...]]:
-    """Return what the source denies of files, by their hashes."""
-    return {one.sha256: one.work.item.denied for one in few if one.sha256}
+def _forgotten(few: Sequence[Prepared], gone: Collection[str]) -> list[int]:
+    """Return the positions of files of withdrawn works, whose paths and words are not kept."""
+    return [one.work.position for one in few if one.is_forgotten or one.sha256 in gone]
 
 
 def _row(done: Prepared, rows: Mapping[str, Artwork]) -> Artwork:
@@ -264,23 +266,27 @@ def _show_again(services: Services, done: Prepared) -> None:
         services.store.put_thumbnail(done.known.sha256, thumbnail(image.rgb))
 
 
-def _withdraw_denied(services: Services, job: IngestJob, few: Sequence[Prepared]) -> None:
+def _withdraw_denied(services: Services, few: Sequence[Prepared]) -> None:
     """Obey a source that takes back the consent to be found for a work that it has.
 
-    It has it where a file of it names the work's artist. Of a work by nobody, whoever says no is
-    heard. Looked up after the commit: of two workers with
-    the same bytes, one sees what the other did.
+    It has it where a file of it names the work's artist: each says what any of them denies. Of a
+    work by nobody, whoever says no is heard.
     """
-    own = {(done.sha256, done.artist) for done in few if done.sha256}
+    denied = {
+        (done.sha256, done.artist)
+        for done in few
+        if done.sha256 and "index" in done.work.item.denied
+    }
     with services.sessions() as session:
-        denied = queries.denied_files(session, [job.id], {sha256 for sha256, _ in own})
-        hashes = [sha256 for sha256, purposes in denied.items() if "index" in purposes]
+        hashes = {sha256 for sha256, _ in denied}
         rows = queries.artworks_by_sha256(session, hashes) if hashes else []
-        spoken = queries.spoken_for(session, job.id, [row.id for row in rows])
-    for row in rows:
-        has = row.artist.is_nobody or row.id in spoken or (row.sha256, row.artist.name) in own
-        if row.status in SETTLED and has:
-            withdraw(services, services.index, str(row.id), reason="its source says so")
+    taken_back = [
+        str(row.id)
+        for row in rows
+        if row.status in SETTLED
+        and (row.artist.is_nobody or (row.sha256, row.artist.name) in denied)
+    ]
+    withdraw_all(services, services.index, taken_back, reason="its source says so")
 
 
 def _keep_files(stores: Stores, done: Prepared, row: Artwork) -> None:
@@ -304,22 +310,31 @@ def _outcomes(  # noqa: PLR0913  everything that decides on an outcome
     added: set[UUID],
     corrected: Mapping[UUID, Change],
     gone: set[str],
+    settled: set[UUID],
     brought: set[UUID],
 ) -> tuple[list[ItemOutcome], list[NewClaim]]:
-    """Say what became of every file; `brought` are works of earlier files, also of this job."""
+    """Say what became of every file; `brought` are works of earlier files, also of this job.
+
+    `settled` are works that can be found now: each is withdrawn by one file.
+    """
     outcomes, claims = [], []
     names = {artist.id: artist.name for artist in artists.values()}
     for done in few:
         position = done.work.position
         if done.refused is not None:
-            reason = WITHDREW if done.is_withdrawn else done.refused
-            outcomes.append(ItemOutcome(position, Outcome.REFUSED, reason))
+            reason = done.refused
+            if done.known and done.is_withdrawn and done.known.id in settled:
+                settled.remove(done.known.id)
+                reason = queries.WITHDREW
+            outcomes.append(ItemOutcome(position, Outcome.REFUSED, reason, done.registered))
             continue
         row = _row(done, rows)
         owner = given.get(row.id, row.artist_id)
         artist, why = artists[done.work.item.artist], BLANK if done.is_blank else None
         if row.sha256 in gone:
-            outcomes.append(ItemOutcome(position, Outcome.REFUSED, "it was withdrawn meanwhile"))
+            outcomes.append(
+                ItemOutcome(position, Outcome.REFUSED, "it was withdrawn meanwhile", row.id)
+            )
         elif owner != artist.id:
             reason = f"the same file is registered under {names.get(owner, row.artist.name)}"
             if not artist.is_nobody:

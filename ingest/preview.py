@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from uuid import UUID
 
@@ -13,10 +13,11 @@ from attribution.catalog.models import Outcome
 from attribution.catalog.nobody import NOBODYS_NAME, is_nobody
 from attribution.services import Stores
 from ingest.corrections import ASKED, FREER, divided, shown
-from ingest.joining import Spellings
+from ingest.denials import Denials
+from ingest.joining import Spellings, foreseen
 from ingest.nobodys import GIVEN
 from ingest.options import BY_RULE, Options
-from ingest.reading import BLANK, DECODERS, WITHDREW, Prepared, Work, prepare
+from ingest.reading import BLANK, DECODERS, Prepared, Work, prepare
 from ingest.sources import Source
 from ingest.summary import FileOutcome, Summary
 
@@ -26,21 +27,36 @@ def preview(stores: Stores, items: Source, options: Options = BY_RULE) -> Summar
 
     The artist of every file is in its outcome, and what would be corrected, field by field.
     """
+    denials = Denials(stores.limits)
+    rest = iter(list(denials.noting(items)))
+    denied = denials.by_hash()
     outcomes: list[FileOutcome] = []
-    seen: dict[str, str] = {}
+    so_far = _SoFar()
     used: dict[str, None] = {}  # names of works that could come in, in order
-    spellings = Spellings(options.name_rule(stores.settings))
+    rule = options.name_rule(stores.settings)
+    spellings = Spellings(rule)
     with ThreadPoolExecutor(DECODERS) as decoders:
-        while chunk := list(islice(items, stores.settings.batch_size)):
+        while chunk := list(islice(rest, stores.settings.batch_size)):
             works = [Work(position, item) for position, item in enumerate(chunk)]
-            ready = prepare(stores, decoders, works, spellings, reinstate=options.reinstate)
+            ready = prepare(
+                stores, decoders, works, spellings, lambda *_: denied, reinstate=options.reinstate
+            )
             hands = _by_hand(stores, ready)
-            outcomes += [_preview_one(done, seen, hands, options) for done in ready]
+            outcomes += [_preview_one(done, so_far, hands, options) for done in ready]
             used |= {done.work.item.artist: None for done in ready if done.refused is None}
     artists = {one.artist for one in outcomes if not is_nobody(one.artist)}
     with stores.sessions() as session:
-        remarks = [*items.remarks, *spellings.remarks(session, used)]
+        remarks = [*items.remarks, *foreseen(session, used, rule)]
     return Summary(job=None, artists=len(artists), items=outcomes, remarks=remarks)
+
+
+@dataclass
+class _SoFar:
+    """What would have become of the works of earlier files, by their hashes."""
+
+    artists: dict[str, str] = field(default_factory=dict)
+    brought: set[str] = field(default_factory=set)  # under the work's own artist
+    withdrawn: set[str] = field(default_factory=set)
 
 
 @dataclass(frozen=True)
@@ -59,28 +75,30 @@ def _by_hand(stores: Stores, ready: Sequence[Prepared]) -> _ByHand:
         )
 
 
-def _preview_one(
-    done: Prepared, seen: dict[str, str], by_hand: _ByHand, options: Options
-) -> FileOutcome:
-    """Say what would become of a file; `seen` holds the artist of every work so far."""
-    path, item = str(done.work.item.path), done.work.item
+def _preview_one(done: Prepared, so_far: _SoFar, by_hand: _ByHand, options: Options) -> FileOutcome:
+    """Say what would become of the next file."""
+    path, item, sha256 = str(done.work.item.path), done.work.item, done.sha256 or ""
     if done.refused is not None:
-        reason = WITHDREW if done.is_withdrawn else done.refused
+        reason = done.refused
+        if done.is_withdrawn and sha256 not in so_far.withdrawn:
+            so_far.withdrawn.add(sha256)
+            reason = queries.WITHDREW
         return FileOutcome(path, Outcome.REFUSED, reason, artist=done.artist)
     blank = BLANK if done.is_blank else None
-    sha256 = done.image.facts.sha256 if done.image else done.known.sha256 if done.known else ""
-    first = seen.get(sha256) or (done.known.artist.name if done.known else None)
+    first = so_far.artists.get(sha256) or (done.known.artist.name if done.known else None)
     is_given = first == NOBODYS_NAME and not (done.known and done.known.id in by_hand.placed)
     is_given = is_given and done.artist != first
-    is_repeated, seen[sha256] = sha256 in seen, done.artist if is_given else first or done.artist
+    so_far.artists[sha256] = done.artist if is_given else first or done.artist
+    if first not in {None, done.artist} and not is_given:
+        reason = f"the same file is registered under {first}"
+        return FileOutcome(path, Outcome.CONFLICT, reason, artist=done.artist)
+    is_repeated = sha256 in so_far.brought
+    so_far.brought.add(sha256)
     if first is None:
         return FileOutcome(path, Outcome.ADDED, blank, done.is_blank, done.artist)
     if is_given:
         became = Outcome.CORRECTED if done.known and not is_repeated else Outcome.REPEATED
         return FileOutcome(path, became, GIVEN, done.is_blank, done.artist)
-    if first != done.artist:
-        reason = f"the same file is registered under {first}"
-        return FileOutcome(path, Outcome.CONFLICT, reason, artist=done.artist)
     if is_repeated or done.known is None:
         return FileOutcome(path, Outcome.REPEATED, blank, done.is_blank, done.artist)
     row = done.known

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from uuid import UUID
+
+from sqlalchemy.orm import Session
 
 from attribution.catalog import queries
 from attribution.catalog.models import Artwork, ArtworkStatus, artwork_id
@@ -29,7 +31,6 @@ DEADLY = (
     "an image editor, or bring it again after a day"
 )
 FORBIDS = "its consent forbids the index"
-WITHDREW = "its source takes back the consent to be found: withdrawn"
 BLANK = "it is blank: registered, and never found"
 SETTLED = (ArtworkStatus.INDEXED, ArtworkStatus.BLANK)
 DECODERS = 2  # threads; Pillow releases the GIL while it decodes
@@ -58,6 +59,9 @@ class Prepared:
     parts: CheckedImage | None = None  # whose parts are to be encoded, where it has any
     refused: str | None = None
     sha256: str | None = None
+    registered: UUID | None = None  # the work of these bytes, in whatever state
+    # Whether it is of a withdrawn work or artist: nothing that its source says is kept.
+    is_forgotten: bool = False
 
     @property
     def is_own(self) -> bool:
@@ -87,19 +91,25 @@ def prepare(
     decoders: ThreadPoolExecutor,
     works: Sequence[Work],
     spellings: Spellings,
+    denied_of: Callable[[Session, Collection[str]], Mapping[str, Collection[str]]],
     *,
     reinstate: bool,
 ) -> list[Prepared]:
-    """Read files; decode those whose bytes are not in the index yet."""
+    """Read files; decode those whose bytes are not in the index yet.
+
+    `denied_of` returns what their source denies of files under any name, by their hashes.
+    """
     hashes = list(decoders.map(lambda work: hash_of(work, stores.limits), works))
     with stores.sessions() as session:
         rows = queries.artworks_by_sha256(session, [one for one in hashes if one])
         found = spellings.of(session, [work.item.artist for work in works])
         bare = queries.without_sketch(session, [row.id for row in rows])
         deadly = queries.deadly_files(session, [one for one in hashes if one])
-        jobs = {work.job_id for work in works if work.job_id}
-        denied = queries.denied_files(session, jobs, [one for one in hashes if one])
-    works = _every_no(works, hashes, denied)
+        denied = denied_of(session, [one for one in hashes if one])
+    works = [
+        replace(work, item=work.item.without(denied.get(sha256 or "", ())))
+        for work, sha256 in zip(works, hashes, strict=True)
+    ]
     known = {row.sha256: row for row in rows}
 
     def read(work: Work, sha256: str | None) -> Prepared:
@@ -108,7 +118,14 @@ def prepare(
         is_known = row is not None and row.status in SETTLED
         refused = _refusal(work.item, row, theirs, reinstate=reinstate)
         if refused is not None or (row is not None and is_known and row.id not in bare):
-            return Prepared(work, artist, known=row if is_known else None, refused=refused)
+            return Prepared(
+                work,
+                artist,
+                known=row if is_known else None,
+                refused=refused,
+                registered=row.id if row else None,
+                is_forgotten=not reinstate and _is_withdrawn(row, theirs),
+            )
         try:
             image = _read(stores, work, is_deadly=sha256 in deadly)
             sketches = describe(artwork_id(image.facts.sha256), image)
@@ -130,19 +147,6 @@ def prepare(
     return [replace(one, sha256=sha256) for one, sha256 in zip(done, hashes, strict=True)]
 
 
-def _every_no(
-    works: Sequence[Work], hashes: Sequence[str | None], denied: dict[str, set[str]]
-) -> list[Work]:
-    """Have each file denied what any row of its job denies of the same bytes."""
-    for work, sha256 in zip(works, hashes, strict=True):
-        if sha256 and (new := work.item.denied):
-            denied.setdefault(sha256, set()).update(new)
-    return [
-        replace(work, item=work.item.without(denied.get(sha256 or "", ())))
-        for work, sha256 in zip(works, hashes, strict=True)
-    ]
-
-
 def _read(stores: Stores, work: Work, *, is_deadly: bool) -> CheckedImage:
     if is_deadly:
         raise BadImage("deadly", DEADLY)
@@ -154,15 +158,19 @@ def _refusal(
     item: SourceItem, row: Artwork | None, theirs: Whose, *, reinstate: bool
 ) -> str | None:
     """Return why a file may not come in, whatever is in it."""
+    if not reinstate and row is not None and row.status is ArtworkStatus.WITHDRAWN:
+        return f"it was withdrawn ({row.reason}); {REINSTATE}"
+    if not reinstate and theirs.is_closed:
+        return f"{queries.CLOSED}; {REINSTATE}"
     if item.refused is not None:
         return item.refused
     if "index" not in item.consent:
         return FORBIDS
-    if not reinstate and row is not None and row.status is ArtworkStatus.WITHDRAWN:
-        return f"it was withdrawn ({row.reason}); {REINSTATE}"
-    if not reinstate and theirs.is_closed:
-        return f"its artist has withdrawn; {REINSTATE}"
     return theirs.refused
+
+
+def _is_withdrawn(row: Artwork | None, theirs: Whose) -> bool:
+    return theirs.is_closed or (row is not None and row.status is ArtworkStatus.WITHDRAWN)
 
 
 def _policy(stores: Stores, image: CheckedImage) -> str | None:
@@ -182,7 +190,7 @@ def bytes_of(stores: Stores, work: Work) -> bytes:
 
 def hash_of(work: Work, limits: Limits) -> str | None:
     """Return the hash of a file that may be read, without looking into it; None for others."""
-    if work.item.refused is not None and not work.item.denials:
+    if work.item.is_lost:
         return None
     return work.sha256 or file_sha256(work.item.path, limits)
 

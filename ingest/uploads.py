@@ -21,12 +21,13 @@ from attribution.catalog.queries import LISTING, ItemOutcome, NewItem
 from attribution.errors import BadInput, TooLarge
 from attribution.services import Stores
 from ingest.archives import LeftOut, UnpackLimits, is_archive, unpack
+from ingest.denials import Denials
 from ingest.lease import leased
-from ingest.listing import listed, record
+from ingest.listing import conclude, listed, record
 from ingest.options import AS_IT_IS, BY_RULE, Options, Reading
 from ingest.patience import Patience
 from ingest.preview import preview
-from ingest.sources import GRANTED_BY_DEFAULT, Level, Source, SourceItem, read_source
+from ingest.sources import GRANTED_BY_DEFAULT, Level, NoArtist, Source, SourceItem, read_source
 from ingest.summary import FileOutcome, Summary
 
 LIMIT = "LAWFUL_MAX_ARCHIVE_MB"
@@ -121,16 +122,17 @@ def list_upload(stores: Stores, job_id: UUID) -> None:
         items, left_out, shown = _open(stores, job_id, folder, upload)
         with stores.sessions.begin() as session:
             queries.clear_items(session, job_id)  # of an earlier try
-        files = 0
+        files, denials = 0, Denials(stores.limits)
         patiently = Patience(at_most_s=PATIENCE_S)
-        for chunk in listed(stores, job_id, items, staged=True, patiently=patiently, shown=shown):
+        rest = denials.noting(items)
+        for chunk in listed(stores, job_id, rest, staged=True, patiently=patiently, shown=shown):
             with stores.sessions.begin() as session:
                 record(session, job_id, chunk, start=files)
             files += len(chunk)
+        denied = denials.by_hash()
         with stores.sessions.begin() as session:
             _record_left_out(session, job_id, left_out, start=files)
-            queries.add_remarks(session, job_id, items.remarks)
-            queries.add_batches(session, job_id, files)
+            conclude(session, job_id, items.remarks, denied, files=files)
         lease.finish()
 
 
@@ -161,6 +163,8 @@ def forget_given_up(stores: Stores) -> None:
         given_up = queries.jobs_given_up(session, jobs, now() - KEPT_FOR)
     for job_id in given_up:
         stores.store.clear_incoming(job_id)
+        with stores.sessions.begin() as session:
+            queries.forget_upload(session, job_id)
 
 
 def shown_name(name: str | None) -> str:
@@ -260,6 +264,8 @@ def _record_left_out(
 def _about_archive(error: BadInput, files: Path, left_out: list[LeftOut]) -> BadInput:
     """Say the same without our paths, and why members may be missing."""
     said = str(error).replace(f"{files}/", "").replace(str(files), "the archive")
+    if isinstance(error, NoArtist):
+        said += ". To name one for all files: the field `artist`, on the command line --artist NAME"
     if left_out:
         said += f" ({len(left_out)} left out, such as {left_out[0].name!r}: {left_out[0].reason})"
     return BadInput(said)

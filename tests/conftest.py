@@ -10,11 +10,25 @@ from hypothesis import settings
 from sqlalchemy import URL, make_url
 
 from api.local_servers import running_redis
+from attribution.catalog import schema
 from attribution.catalog.database import Database, connect
 from tests.postgres import fresh_database, temporary_postgres
+from tests.tables import KnownTables
 
 settings.register_profile("unhurried", deadline=None)  # speed is measured in benchmarks/
 settings.load_profile("unhurried")
+
+
+@pytest.fixture(scope="session")
+def known_tables() -> KnownTables:
+    """Keep what the migrations say to an empty database."""
+    return KnownTables()
+
+
+@pytest.fixture(autouse=True)
+def tables_at_once(monkeypatch: pytest.MonkeyPatch, known_tables: KnownTables) -> None:
+    """Spare every test but those of the migrations to run them on an empty database."""
+    monkeypatch.setattr(schema, "upgrade", known_tables.upgrade)
 
 
 @pytest.fixture(scope="session")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -20,23 +21,8 @@ from api.cli.demo import own_settings
 from attribution.config import Settings
 from attribution.encoders.weights import check_device
 from attribution.errors import BadInput
+from tests.commands import lawful
 from tests.portfolios import picture, portfolio
-
-RUN = "from api.cli import main; main()"
-
-
-def lawful(
-    home: Path, *words: str, profile: str = "stub", run: str = RUN, **settings: str
-) -> subprocess.CompletedProcess[str]:
-    """Run one command in a process of its own."""
-    env = {"LAWFUL_HOME": str(home), "LAWFUL_PROFILE": profile, "PATH": "/usr/bin:/bin"}
-    return subprocess.run(
-        [sys.executable, "-c", run, *words],
-        env=env | {f"LAWFUL_{name.upper()}": value for name, value in settings.items()},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
 
 
 @pytest.fixture
@@ -214,6 +200,23 @@ def test_bad_input_names_the_value(ingested: Path, words: tuple[str, ...], says:
     assert done.returncode == 1
     assert says in " ".join(done.stderr.split())
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("name", ["Ann O'Hara", "portfolio"])
+def test_a_flat_folder_is_named_by_what_the_error_says(
+    home: Path, tmp_path: Path, name: str
+) -> None:
+    """The option stands there as a shell takes it, with the name of the folder if it is one."""
+    (tmp_path / name).mkdir()
+    picture(1).save(tmp_path / name / "a.png")
+
+    refused = lawful(home, "ingest", str(tmp_path / name), "--dry-run")
+    option = shlex.split(refused.stderr.rpartition("To name one for all files: ")[2])
+    done = lawful(home, "ingest", str(tmp_path / name), "--dry-run", "--json", *option)
+
+    assert refused.returncode == 1
+    assert option == ["--artist", "NAME" if name == "portfolio" else name]
+    assert json.loads(done.stdout)["added"] == 1
 
 
 def test_one_bad_image_does_not_stop_the_others(ingested: Path, tmp_path: Path) -> None:
@@ -473,8 +476,8 @@ def test_generate_answers_people_and_scripts(ingested: Path, tmp_path: Path) -> 
     for one in answer["images"]:
         assert one["attribution"]["artists"][0]["slug"] == one["references"][0]["slug"]
         assert (one["withheld"], one["references"][0]["consent"]) == (None, "no")
-        assert "do not name them as a source" in one["warnings"][0]
+        assert "do not name them beside it" in one["warnings"][0]
     assert seen.returncode == 0
-    assert "drawn by stub" in seen.stdout
+    assert "generator: stub" in seen.stdout
     assert report.read_text().count("<article>") == 2
-    assert report.read_text().count("do not name them as a source") == 2
+    assert report.read_text().count("do not name them beside it") == 2

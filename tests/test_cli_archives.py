@@ -5,8 +5,8 @@ from __future__ import annotations
 import zipfile
 from pathlib import Path
 
+from tests.commands import lawful
 from tests.portfolios import portfolio
-from tests.test_cli import lawful
 
 
 def test_an_archive_is_ingested(tmp_path: Path) -> None:

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from attribution.encoders.profiles import PROFILES, models_of
+from tests.commands import RUN, lawful
 from tests.portfolios import picture, portfolio
-from tests.test_cli import RUN, lawful
 
 LINE = "loading models: stub"
 

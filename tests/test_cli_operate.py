@@ -14,8 +14,8 @@ from attribution.config import Settings
 from attribution.services import open_stores
 from ingest.listing import plan
 from ingest.sources import read_source
+from tests.commands import lawful
 from tests.portfolios import picture, portfolio
-from tests.test_cli import lawful
 
 
 @pytest.fixture

@@ -19,7 +19,14 @@ import pytest
 from attribution.catalog import queries
 from attribution.config import Settings
 from attribution.errors import BadInput
-from attribution.images import Credentials, State, read_credentials, read_image, read_image_file
+from attribution.images import (
+    Credentials,
+    State,
+    read_credentials,
+    read_forbids,
+    read_image,
+    read_image_file,
+)
 from attribution.services import Services, open_services
 from ingest.preview import preview
 from ingest.sources import read_source
@@ -229,6 +236,7 @@ def test_training_and_mining_assertions(
     data = manifest_image((label, {"entries": {entry: {"use": use}}}))
 
     assert dict(credentials_of(data).forbids) == ({purpose: f"{entry}: {use}"} if purpose else {})
+    assert read_forbids(data) == read_image(data).facts.forbids
 
 
 def test_what_went_in_still_says_no() -> None:

@@ -22,7 +22,7 @@ from ingest.datasets import (
     read_dataset,
 )
 from ingest.sources import read_source
-from tests.test_cli import lawful
+from tests.commands import lawful
 from tests.test_training import hand
 
 ARTISTS = ["Unknown Artist", "vincent-van-gogh", "claude-monet", "edgar-degas"]

@@ -30,8 +30,8 @@ from attribution.images import NEAR_BITS, lineages, read_image_file
 from attribution.index import open_index
 from attribution.types import Point, Probe
 from ingest.sources import read_source
+from tests.commands import lawful
 from tests.portfolios import picture
-from tests.test_cli import lawful
 
 ARTISTS = 12
 WORKS = 8
@@ -359,22 +359,27 @@ def test_files_are_written(evaluated: tuple[Json, Path]) -> None:
     assert "http" not in html.replace("http-equiv", "")
 
 
-def test_same_seeds_same_figures(data: Path, tmp_path: Path, evaluated: tuple[Json, Path]) -> None:
-    """A second run gives the same answer, digit by digit; copies can be left out."""
-    done = lawful(tmp_path, "evaluate", str(data), "--seeds", "2", "--no-copies", "--json")
-    again = json.loads(done.stdout)
-
-    assert again["systems"] == evaluated[0]["systems"]
-    assert again["copies"] is None
-
-
-def test_table_for_people(data: Path, tmp_path: Path) -> None:
-    """Without --json a table names every system and measure."""
-    done = lawful(tmp_path, "evaluate", str(data), "--seeds", "1", "--no-copies")
-
+@pytest.fixture(scope="module")
+def again(data: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Json, str]:
+    """Run it once more, for people and without copies: what it wrote as JSON, and what it says."""
+    home = tmp_path_factory.mktemp("again")
+    done = lawful(
+        home, "evaluate", str(data), "--seeds", "2", "--no-copies", "--out", str(home / "out")
+    )
     assert done.returncode == 0, done.stderr
+    return json.loads((home / "out" / "evaluation.json").read_text("utf-8")), done.stdout
+
+
+def test_same_seeds_same_figures(evaluated: tuple[Json, Path], again: tuple[Json, str]) -> None:
+    """A second run gives the same answer, digit by digit; copies can be left out."""
+    assert again[0]["systems"] == evaluated[0]["systems"]
+    assert again[0]["copies"] is None
+
+
+def test_table_for_people(again: tuple[Json, str]) -> None:
+    """Without --json a table names every system and measure."""
     for word in ("lawful", "B0", "B1", "B2", "top-1", "macro recall", "open-set AUROC"):
-        assert word in done.stdout
+        assert word in again[1]
 
 
 def test_bad_input(tmp_path: Path) -> None:

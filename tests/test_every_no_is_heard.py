@@ -1,7 +1,8 @@
 """No picture is taken against a "no" that a careful person would read in a table.
 
-Random tables: formats, delimiters, encodings, headers, spellings, rows twice, rows without a
-picture, damage. What each row was meant to say is known; what the reader grants is held against it.
+Random tables: formats, forms, names, places, delimiters, encodings, headers, spellings, rows twice,
+rows without a picture, damage; sidecars; manifests. What each row was meant to say is known; what
+the reader grants is held against it.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import json
 import re
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -23,6 +24,7 @@ from pyarrow import parquet
 
 from attribution.errors import BadInput
 from ingest.sources import read_source
+from ingest.sources.tables import is_called_ours
 from tests.portfolios import picture
 
 PURPOSES = ("index", "display", "train", "generate")
@@ -51,6 +53,11 @@ SPELLINGS = (
     lambda name: unicodedata.normalize("NFD", name),
     str.upper,
 )
+STEMS = ("metadata", "Metadata", "metadata (1)", "works", "METADATA", ".metadata", "Consents")
+ELSEWHERE = "tables"  # a folder without pictures
+LOOSE = ("*,,no", ",Ann,no", "all,,no", "Ann/Boat 1.jpg,,no", "Boat 1.png.png,,No", "-,,maybe")
+SPECIFIC = LOOSE[3:5]  # about the first picture
+LONG = (("purpose", "granted?"), ("use", "answer"), ("kind", "value"))  # a row for each purpose
 TITLES = ("Red boat", "Ölberg", '5" disk', "a, b; c", "two\nlines", "", "x" * 30)
 
 
@@ -108,8 +115,10 @@ def rows(draw: st.DrawFn, folder: str) -> list[Said]:
 @st.composite
 def tables(draw: st.DrawFn) -> Written:
     """Draw a table: where it lies, how it is written, what is damaged."""
-    folder = draw(st.sampled_from(("", "Ann", "José")))
-    said = draw(rows(folder))
+    folder = draw(st.sampled_from(("", "Ann", "José", ELSEWHERE)))
+    said = draw(rows("" if folder == ELSEWHERE else folder))
+    if folder == ELSEWHERE and draw(st.booleans()):
+        said = [replace(one, name=f"../{one.name}") for one in said]
     headers = [draw(st.sampled_from(HEADERS[purpose])) for purpose in PURPOSES]
     columns = ["file_name", "title", *headers, "collection"]
     order = draw(st.permutations(range(len(columns))))
@@ -117,7 +126,14 @@ def tables(draw: st.DrawFn) -> Written:
     lines = [[line[at] for at in order] for line in lines]
     columns = [columns[at] for at in order]
     kind = draw(st.sampled_from((".csv", ".CSV", ".tsv", ".jsonl", ".json", ".parquet")))
-    stem = draw(st.sampled_from(("metadata", "Metadata", "metadata (1)", "works", "METADATA")))
+    stem = draw(st.sampled_from(STEMS))
+    if draw(st.integers(0, 4)) == 0:
+        columns = ["file_name", *draw(st.sampled_from(LONG))]
+        lines = [
+            [one.name, purpose, cell]
+            for one in said
+            for purpose, cell in zip(PURPOSES, one.cells, strict=True)
+        ]
     data = draw(_written(kind.lower(), columns, lines))
     return Written(str(Path(folder) / f"{stem}{kind}"), data, tuple(said))
 
@@ -130,7 +146,9 @@ def _written(
     if kind == ".jsonl":
         return "\n".join(json.dumps(one, ensure_ascii=False) for one in objects).encode()
     if kind == ".json":
-        return json.dumps(objects).encode()
+        by_name = {one["file_name"]: _without_name(one) for one in objects}
+        is_by_name = len(by_name) == len(objects) and draw(st.booleans())  # as kohya's scripts do
+        return json.dumps(by_name if is_by_name else objects).encode()
     if kind == ".parquet":
         buffer = io.BytesIO()
         table = pa.Table.from_pylist(objects, pa.schema([(name, pa.string()) for name in columns]))
@@ -143,6 +161,10 @@ def _written(
     written = draw(_damaged(text.getvalue(), delimiter))
     encoding = draw(st.sampled_from(("utf-8", "utf-8-sig", "utf-16", "cp1252")))
     return written.encode(encoding, "ignore" if encoding == "cp1252" else "strict")
+
+
+def _without_name(one: dict[str, str]) -> dict[str, str]:
+    return {header: cell for header, cell in one.items() if header != "file_name"}
 
 
 @st.composite
@@ -159,26 +181,52 @@ def _damaged(draw: st.DrawFn, text: str, delimiter: str) -> str:
     return text[:at] + damage + text[at:]
 
 
+@st.composite
+def sidecars(draw: st.DrawFn) -> Written:
+    """Draw a .json next to a picture, which is said to deny something."""
+    about = draw(st.sampled_from(PICTURES))
+    answers = tuple(draw(st.sampled_from(YES + NO + NOTHING + ODD)) for _ in PURPOSES)
+    said = dict(
+        zip((draw(st.sampled_from(HEADERS[one])) for one in PURPOSES), answers, strict=True)
+    )
+    wrapped = {"image": said} if draw(st.booleans()) else said
+    ending = draw(st.sampled_from((".json", ".JSON", f"{Path(about).suffix}.json")))
+    place = str(Path(about).with_suffix(ending))
+    return Written(place, json.dumps(wrapped).encode(), (Said(about, "", "", answers),))
+
+
 @settings(max_examples=400, suppress_health_check=list(HealthCheck))
-@given(st.lists(tables(), max_size=2, unique_by=lambda one: one.place.casefold()))
-def test_no_is_never_taken_for_yes(written: list[Written]) -> None:
+@given(
+    st.lists(tables(), max_size=2, unique_by=lambda one: one.place.casefold()),
+    st.lists(sidecars(), max_size=1),
+    st.booleans(),
+    st.sampled_from(("", *LOOSE)),
+)
+def test_no_is_never_taken_for_yes(
+    written: list[Written],
+    beside: list[Written],
+    is_manifest: bool,  # noqa: FBT001  hypothesis gives it
+    loose: str,
+) -> None:
     """Whatever the cause, a picture that a row denies is refused or not granted."""
-    said = [row for table in written for row in table.rows]
-    tied = {row.about for row in said if not row.is_misspelt}
-    denied: dict[str, set[str]] = {one: set() for one in PICTURES}
-    for row in said:
-        # A misspelt row beside a right one may be about anything: nobody could know.
-        if not (row.is_misspelt and row.about in tied):
-            denied[row.about] |= row.denied
+    heard = [one for one in written if not is_manifest or _is_beside_a_manifest(one)]
+    tied = {*PICTURES} if is_manifest else set[str]()
+    denied = _denied([row for table in [*heard, *beside] for row in table.rows], tied)
     with TemporaryDirectory() as folder:
         root = Path(folder)
+        (root / ELSEWHERE).mkdir()
         for seed, name in enumerate(PICTURES):
             (root / name).parent.mkdir(parents=True, exist_ok=True)
             picture(seed, side=8).save(root / name)
-        for table in written:
+        for table in [*written, *beside]:
             (root / table.place).write_bytes(table.data)
+        source = root
+        if is_manifest:
+            source = root / "list of works.csv"
+            listed = (f"{one},Ann," for one in PICTURES)
+            source.write_text("\n".join(["file_name,artist,consent_index", *listed, loose]))
         try:
-            items = list(read_source(root, granted=GRANTED))
+            items = list(read_source(source, granted=GRANTED))
         except BadInput as error:
             event(f"refused as a whole: {str(error)[:30]}")
             return
@@ -187,4 +235,27 @@ def test_no_is_never_taken_for_yes(written: list[Written]) -> None:
         }
     event(f"{len(taken)} of {len(PICTURES)} taken")
     for name, item in taken.items():
-        assert not denied[name] & set(item.consent), (name, item, written)
+        has_row = any(row.about == name for table in heard for row in table.rows)
+        is_meant = name == PICTURES[0] if loose in SPECIFIC else not has_row
+        if is_manifest and loose and is_meant:
+            assert "index" not in item.consent, (name, loose)
+        assert not denied[name] & set(item.consent), (name, item, written, beside)
+
+
+def _is_beside_a_manifest(table: Written) -> bool:
+    """Tell whether a table is heard that the manifest was not chosen before."""
+    path = Path(table.place)
+    return path.parts[0] != ELSEWHERE and is_called_ours(path)
+
+
+def _denied(said: Sequence[Said], tied: set[str]) -> dict[str, set[str]]:
+    """Return what a careful person would not do, by picture.
+
+    A misspelt row beside a right one may be about anything: nobody could know.
+    """
+    tied = tied | {row.about for row in said if not row.is_misspelt}
+    denied: dict[str, set[str]] = {one: set() for one in PICTURES}
+    for row in said:
+        if not (row.is_misspelt and row.about in tied):
+            denied[row.about] |= row.denied
+    return denied

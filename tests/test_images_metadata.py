@@ -11,7 +11,7 @@ import pytest
 from PIL import Image, ImageCms, TiffImagePlugin
 
 from attribution.errors import BadImage
-from attribution.images import read_image
+from attribution.images import read_forbids, read_image
 from tests.portfolios import picture
 from tests.test_images import XMP, encoded, iptc, refusal
 
@@ -113,6 +113,10 @@ def said_no() -> Iterator[tuple[str, bytes]]:
         "in the first of two texts",
         png(chunk(b"tEXt", b"Comment\0noai"), chunk(b"tEXt", b"Comment\0sea")),
     )
+    yield "in the name of a text", png(chunk(b"zTXt", b"noai\0\0" + zlib.compress(b"true")))
+    yield "in a translated name", png(chunk(b"iTXt", b"a\0\0\0en\0noai\0true"))
+    spelt = YES.replace(b"\xc2\xa9 Ann", b"&#110;o&#x61;i")
+    yield "spelt with entities", jpeg((0xE1, JPEG_XMP + spelt))
     digits = b"\nxmp\n9\n" + NO.hex().encode()
     yield (
         "as hexadecimal digits",
@@ -144,6 +148,25 @@ def test_a_no_is_heard_wherever_it_stands(where: str, data: bytes) -> None:
     said = read_image(data).facts.forbids["train"]
 
     assert "noai" in said or "DMI-PROHIBITED" in said, where
+
+
+@pytest.mark.parametrize(
+    "data",
+    [pytest.param(data, id=name) for name, data in (*unreadable(), *said_no(), ("plain", PNG))],
+)
+def test_what_is_forbidden_can_be_asked_without_the_pixels(data: bytes) -> None:
+    """The answer is that of the whole reading, word by word."""
+    assert read_forbids(data) == read_image(data).facts.forbids
+
+
+def test_who_asks_without_the_pixels_is_refused_the_same() -> None:
+    """Limits count, and what is no image says nothing."""
+    for data in (b"", b"no image", encoded(picture(1, side=4)), bytes(2**26 + 1)):
+        with pytest.raises(BadImage) as whole:
+            read_image(data)
+        with pytest.raises(BadImage) as asked:
+            read_forbids(data)
+        assert asked.value.reason == whole.value.reason
 
 
 def test_absent_metadata_forbids_nothing() -> None:

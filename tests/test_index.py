@@ -46,7 +46,7 @@ def real(_: Path) -> ServerClient:
     assert REAL_SERVER
     key = os.environ.get("LAWFUL_TEST_QDRANT_API_KEY")
     client = connect(REAL_SERVER, ServerOptions(api_key=key))
-    for name in (NAME, OTHER):
+    for name in (NAME, OTHER, f"{NAME}-parts"):
         if client.collection_exists(name):
             client.delete_collection(name)
     return client

@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 import os
 import pty
+import re
 import sqlite3
-import subprocess
-import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -36,9 +35,9 @@ from ingest.options import Options
 from ingest.preview import preview
 from ingest.sources import read_source
 from ingest.summary import Summary
+from tests.commands import lawful
 from tests.portfolios import ingest, picture
 from tests.test_api import LOCAL, png, settings, upload
-from tests.test_cli import RUN, lawful
 
 JOB = Origin("ingest job 1")
 RULE = NameRule.JOIN
@@ -199,7 +198,9 @@ def test_names_that_are_near_are_found(database: Database) -> None:
     with database.sessions.begin() as session:
         queries.get_or_create_artists(session, [*registered, *noise, "Linda Kim", "linda kim"])
         names = ["Ann Exampel", "Jon Smith", "Linda Kim", "unknown artist", "Artist 7", "Bob"]
-        found = queries.likely_aliases(session, names)
+        known = queries.artists_named(session, names)
+        owners = {name: known[name].id if name in known else None for name in names}
+        found = queries.likely_aliases(session, owners)
 
     assert {(name, artist.name) for name, artist in found} == {
         ("Ann Exampel", "Ann Example"),
@@ -228,7 +229,7 @@ def test_near_names_are_looked_up_by_index(tmp_path: Path) -> None:
 
     event.listen(database.engine, "after_cursor_execute", explain)
     with database.sessions() as session:
-        queries.likely_aliases(session, ["Ann Example"])
+        queries.likely_aliases(session, {"Ann Example": None})
         queries.known_spellings(session, ["Ann Example"])
     database.dispose()
 
@@ -309,6 +310,56 @@ def test_a_dry_run_knows_new_artists_of_its_source(services: Services, tmp_path:
     assert shown.repeated == 1
     assert len([one for one in shown.remarks if "would join" in one]) == 1
     assert artists(services) == {}
+
+
+def test_a_dry_run_compares_new_names_with_each_other(services: Services, tmp_path: Path) -> None:
+    """Two names that come for the first time may be one artist's, and are said as such."""
+    for seed, name in enumerate(("Ann Exampel", "Ann Example", "Bob")):
+        works(tmp_path / "p" / name, seed)
+
+    shown = preview(services, read_source(tmp_path / "p"))
+
+    assert list(shown.remarks) == ["Ann Example resembles Ann Exampel"]
+
+
+@pytest.mark.parametrize("rule", [NameRule.JOIN, NameRule.NEW])
+def test_a_dry_run_says_of_names_what_the_job_says(
+    services: Services, tmp_path: Path, rule: NameRule
+) -> None:
+    """Who joins and who resembles whom: known and new names, spellings, aliases."""
+    for seed, name in enumerate(("Ann Example", "Ann Exampel", "Linda Kim")):
+        works(tmp_path / "p" / name, seed)
+    ingest(services, tmp_path / "p")
+    confirm_alias(services, "linda-kim", "Moon Fox", Origin("test"))
+    brought = ("Ann Example", "ann example", "Ann Exampl", "moon fox", "Moon Foxx", "MOON FOXX")
+    for seed, name in enumerate(brought):
+        works(tmp_path / "q" / name, 10 + seed)
+
+    shown = preview(services, read_source(tmp_path / "q"), Options(names=rule))
+    summary = ingest(services, tmp_path / "q", names=rule)
+
+    assert names_said(shown) == names_said(summary)
+    assert {"Ann Exampl", "Ann Example"} in names_said(shown)
+    assert (rule is NameRule.JOIN) == ({"MOON FOXX", "Linda Kim"} in names_said(shown))
+
+
+def names_said(summary: Summary) -> set[frozenset[str]]:
+    """Return the pairs of names that are said to join or to resemble each other, without slugs."""
+    said = (one.split("; if they are one")[0] for one in summary.remarks)
+    bare = (re.sub(r" \([a-z0-9-]+\)", "", one) for one in said)
+    return {frozenset(re.split(" would join | joined | resembles ", one)) for one in bare}
+
+
+def test_nobody_would_join_a_spelling_that_is_refused(services: Services, tmp_path: Path) -> None:
+    """A name under which nothing comes in names no artist."""
+    (works(tmp_path / "p" / "Linda Kim") / "bad.png").write_text("no image")
+    works(tmp_path / "p" / "linda kim", 1)
+
+    shown = preview(services, read_source(tmp_path / "p"))
+    summary = ingest(services, tmp_path / "p")
+
+    assert (list(shown.remarks), list(summary.remarks)) == ([], [])
+    assert artists(services) == {"linda kim": 1}
 
 
 def test_a_join_is_undone_for_good(services: Services, tmp_path: Path) -> None:
@@ -502,15 +553,7 @@ def at_terminal(home: Path, answers: str, *words: str) -> tuple[int, str]:
     """Run a command whose input is a terminal; returns its exit code and what it printed."""
     ours, theirs = pty.openpty()
     os.write(ours, answers.encode())
-    env = {"LAWFUL_HOME": str(home), "LAWFUL_PROFILE": "stub", "PATH": "/usr/bin:/bin"}
-    done = subprocess.run(
-        [sys.executable, "-c", RUN, *words],
-        env=env,
-        stdin=theirs,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = lawful(home, *words, stdin=os.ttyname(theirs))
     os.close(ours)
     os.close(theirs)
     return done.returncode, done.stdout + done.stderr

@@ -1,6 +1,8 @@
 """A Qdrant server: what goes over the wire to the letter, what its failures become, and the owner.
 
-No real server takes part here; `test_index` takes one that LAWFUL_TEST_QDRANT_URL names.
+A real server takes part in the one test that takes works in and withdraws them, where
+LAWFUL_TEST_QDRANT_URL names one as for `test_index`; the collection of the profile `stub` is
+deleted there.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from http.client import HTTPConnection
 from pathlib import Path
-from uuid import UUID
+from uuid import UUID, uuid5
 
 import httpx
 import numpy as np
@@ -31,11 +33,16 @@ from attribution.index import ServerOptions, open_index, schema
 from attribution.index.owner import BODY_LIMIT, Owner
 from attribution.index.server import connect
 from attribution.index.vector_index import VectorIndex
-from attribution.services import server_options
-from attribution.types import Point, Probe, Where
+from attribution.reconcile import reconcile
+from attribution.services import Services, open_services, server_options
+from attribution.types import Part, Point, Probe, Where
+from attribution.withdrawal import withdraw
 from tests import qdrant_doubles as doubles
+from tests.portfolios import ingest
 from tests.qdrant_doubles import Server
-from tests.test_index import ANN, BOB, DIMS, noise, point
+from tests.test_grounds import BLACK, logo, on
+from tests.test_index import ANN, BOB, CLIENTS, DIMS, noise, point
+from tests.test_strips import ask, portfolio, webtoon, work_called
 
 KEY = "0123456789abcdef"
 EVERYWHERE = "0.0.0.0"  # noqa: S104  what is refused without a key
@@ -235,6 +242,63 @@ def test_everything_else_on_the_wire(server: Server, index: VectorIndex) -> None
     ]
 
 
+def test_parts_on_the_wire(server: Server, index: VectorIndex) -> None:
+    """A collection of their own, made with the first part; found by batch, deleted by work."""
+    one, clip = UUID(int=1), np.eye(8, dtype=np.float32)
+    part = str(uuid5(one, "part 1"))
+    index.parts.upsert({one: clip[:1]})
+    index.parts.nearest({"tile": clip[0]}, limit=3)
+    index.parts.held([Part(one, 1)])
+    index.parts.entries(after=Part(one, 1), limit=5)
+    index.delete([one])
+    index.drop()
+
+    works, base = "/collections/artworks", "/collections/artworks-parts"
+    of_work = {"must": [{"key": "work", "match": {"any": [str(one)]}}]}
+    search = {
+        "query": {"nearest": clip[0].tolist()},
+        "using": "clip",
+        "params": {"quantization": {"rescore": True, "oversampling": 2.0}},
+        "limit": 3,
+        "with_payload": ["work", "part"],
+    }
+    made = server.sent()[1]
+    assert made[:2] == ("PUT", base)
+    assert made[2]["vectors"].keys() == {"clip"}
+    assert server.sent()[0] == ("GET", f"{base}/exists", None)
+    assert server.sent()[2:] == [
+        (
+            "PUT",
+            f"{base}/index?wait=true",
+            {"field_name": "work", "field_schema": {"type": "keyword"}},
+        ),
+        (
+            "PUT",
+            f"{base}/points?wait=true",
+            {
+                "points": [
+                    {
+                        "id": part,
+                        "vector": {"clip": clip[0].tolist()},
+                        "payload": {"work": str(one), "part": 1},
+                    }
+                ]
+            },
+        ),
+        ("POST", f"{base}/points/query/batch", {"searches": [search]}),
+        ("POST", f"{base}/points", {"ids": [part], "with_payload": True, "with_vector": False}),
+        (
+            "POST",
+            f"{base}/points/scroll",
+            {"offset": part, "limit": 6, "with_payload": True, "with_vector": False},
+        ),
+        ("POST", f"{base}/points/delete?wait=true", {"filter": of_work}),
+        ("POST", f"{works}/points/delete?wait=true", {"points": [str(one)]}),
+        ("DELETE", base, None),
+        ("DELETE", works, None),
+    ]
+
+
 def test_large_writes_are_split_by_bytes(
     server: Server, index: VectorIndex, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -318,6 +382,12 @@ def test_every_failure_has_our_words(
         index.entries,
         index.count,
         lambda: index.publish("live"),
+        lambda: index.parts.upsert({UUID(int=1): np.stack([noise(1)])}),
+        lambda: index.parts.delete([UUID(int=1)]),
+        lambda: index.parts.nearest({"tile": noise(1)}, limit=3),
+        lambda: index.parts.held([Part(UUID(int=1), 1)]),
+        index.parts.entries,
+        index.parts.count,
         index.drop,
     ):
         server.faults = [fault]
@@ -350,6 +420,21 @@ def test_a_write_that_failed_is_repeated_whole(
     assert len(index.neighbours(Probe(text="boat"), limit=20)["text"]) == 7
 
 
+@pytest.mark.parametrize(
+    "fault", [doubles.after_it_was_done, doubles.timed_out_after_it_was_done, doubles.half_done]
+)
+def test_parts_that_failed_are_repeated_whole(
+    server: Server, index: VectorIndex, fault: doubles.Fault
+) -> None:
+    """As works are."""
+    parts = {UUID(int=1): np.stack([noise(n) for n in range(1, 6)])}
+    server.faults = [doubles.none] * 3 + [fault]  # behind the collection and its payload index
+    with pytest.raises(BackendUnavailable):
+        index.parts.upsert(parts)
+    index.parts.upsert(parts)
+    assert set(index.parts.entries()) == {Part(UUID(int=1), number) for number in range(1, 6)}
+
+
 def test_a_failure_between_two_requests_leaves_the_first(
     server: Server, index: VectorIndex, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -370,6 +455,35 @@ def test_two_processes_may_make_the_same_collection(server: Server) -> None:
     no = json.dumps({"result": {"exists": False}, "status": "ok", "time": 0.0}).encode()
     server.faults = [doubles.raw(200, no)]
     assert VectorIndex(server.client(), dims=DIMS, collection="artworks").count() == 1
+
+
+def test_two_processes_may_make_the_same_collection_of_parts(server: Server) -> None:
+    """One that looked before finds what the other has written since, and writes next to it."""
+    one, other = UUID(int=1), UUID(int=2)
+    reading, writing = (
+        VectorIndex(server.client(), dims=DIMS, collection="artworks") for _ in range(2)
+    )
+    assert reading.parts.nearest({"tile": noise(1)}, limit=2) == {}
+    writing.parts.upsert({one: np.stack([noise(1)])})
+    no = json.dumps({"result": {"exists": False}, "status": "ok", "time": 0.0}).encode()
+    server.faults = [doubles.raw(200, no)]
+    reading.parts.upsert({other: np.stack([noise(2)])})
+
+    near = reading.parts.nearest({"tile": noise(1)}, limit=2)["tile"]
+    assert [hit.part.work for hit in near] == [one, other]
+
+
+def test_a_collection_of_parts_without_payload_index_gets_it(server: Server) -> None:
+    """Its maker was killed before; without the index a server refuses to delete by work."""
+    index = VectorIndex(server.client(), dims=DIMS, collection="artworks")
+    server.faults = [doubles.none] * 2 + [doubles.refused]
+    parts = {UUID(int=1): np.stack([noise(1)])}
+    with pytest.raises(BackendUnavailable):
+        index.parts.upsert(parts)
+    again = VectorIndex(server.client(), dims=DIMS, collection="artworks")
+    again.parts.upsert(parts)
+    again.parts.delete([UUID(int=1)])
+    assert again.parts.count() == 0
 
 
 def test_a_collection_without_payload_indexes_gets_them(server: Server) -> None:
@@ -568,6 +682,58 @@ def test_what_a_filter_may_ask_outlives_the_owner(tmp_path: Path) -> None:
     index = VectorIndex(second.client(), dims=DIMS, collection="artworks")
     assert index.count(Where(artist_ids=(ANN,))) == 1
     second.owner.close()
+
+
+# A strip and a logo, from the file to the receipt
+
+
+@pytest.fixture(params=[name for name in CLIENTS if name != "edge"])
+def served(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Services]:
+    """Open everything over each kind of server, with a strip, a logo and other works in it."""
+    client = CLIENTS[request.param](tmp_path / "index")
+    monkeypatch.setattr("attribution.index._client", lambda _url, _options: client)
+    folder = portfolio(tmp_path / "p")
+    logo().save(folder / "bob" / "logo.png")
+    with open_services(Settings(home=tmp_path / "home", profile="stub")) as services:
+        try:
+            assert ingest(services, folder).refused == 0
+            yield services
+        finally:
+            services.index.drop()
+
+
+@pytest.mark.filterwarnings("ignore:Payload indexes have no effect")  # in local mode
+def test_parts_are_found_and_withdrawn_over_a_server(served: Services, tmp_path: Path) -> None:
+    """A panel and a logo on a dark ground lead to their works; withdrawn, they leave nothing.
+
+    Points of parts that were lost come back by a repair.
+    """
+    questions = {
+        "webtoon": webtoon(100).crop((0, 600, 240, 900)),
+        "logo": on(logo(), BLACK),
+    }
+    works = {title: work_called(served, title).id for title in questions}
+    assert served.index.count() == 10
+    assert reconcile(served, served.index, repair=False).is_clean
+
+    served.index.parts.delete(works.values())
+    assert ask(served, questions["webtoon"], tmp_path) is None
+    assert reconcile(served, served.index, repair=True).wrong_parts == 2
+
+    for title, question in questions.items():
+        found, parts = ask(served, question, tmp_path), served.index.parts.count([works[title]])
+        assert found is not None
+        assert found.title == title
+        receipt = withdraw(served, served.index, str(works[title]), reason="asked for").receipt
+        assert receipt["removed"]["points of parts"] == parts > 0
+        assert set(receipt["left"].values()) == {0}
+
+    left = {part.work for part in served.index.parts.entries()}
+    assert left == {work_called(served, "panorama").id}
+    assert [ask(served, question, tmp_path) for question in questions.values()] == [None, None]
+    assert reconcile(served, served.index, repair=False).is_clean
 
 
 # `lawful index-server`, over a real socket

@@ -16,7 +16,8 @@ from celery.exceptions import Retry
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
-from safetensors.numpy import load_file
+from PIL.PngImagePlugin import PngInfo
+from safetensors.numpy import load_file, save_file
 
 from attribution.catalog.models import artwork_id
 from attribution.config import Settings
@@ -24,6 +25,7 @@ from attribution.errors import BadInput, Conflict, NotFound, ProfileMismatch
 from attribution.images import read_image_file
 from attribution.services import Services, Stores, open_services, open_stores
 from attribution.trained import TrainedVoter
+from attribution.training.cache import CACHE
 from attribution.training.checkpoint import CARD, FACTS, Facts, load, read_facts
 from attribution.training.coding import HEADS, base, codes
 from attribution.training.network import Network, log_softmax, start
@@ -355,7 +357,7 @@ def test_what_was_withdrawn_never_trains(services: Services, tmp_path: Path) -> 
     assert row.receipt["removed"]["cached vectors"] == 1
 
 
-def trained_work(services: Services) -> str:
+def trained_work(services: Stores) -> str:
     """Return the id of a work by the first artist."""
     data = (services.settings.home.parent / "works" / "artist-0" / "0.png").read_bytes()
     return str(artwork_id(hashlib.sha256(data).hexdigest()))
@@ -368,6 +370,46 @@ def test_encoded_once(stores: Stores, tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setattr("ingest.examples.encode", None)
 
     assert trained(stores, folder, recipe=replace(QUICK, seed=1)).held_out > 0
+
+
+def test_what_a_file_says_is_asked_each_time(
+    stores: Stores, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A yes in a cache of before is not believed: a later reader may hear the file say no.
+
+    The vectors of the others are used again.
+    """
+    folder = works(tmp_path / "works")
+    no = PngInfo()
+    no.add_text("Comment", "noai")
+    hand(0, 0).save(folder / "artist-0" / "0.png", pnginfo=no)
+    monkeypatch.setattr("ingest.examples.read_forbids", lambda *_: {})  # who does not hear it
+    assert trained(stores, str(folder)).left_out == {}
+    monkeypatch.undo()
+    parts = list((stores.settings.trained / CACHE).glob("*/*.safetensors"))
+    for part in parts:  # as versions wrote it that kept what they had understood
+        arrays = load_file(part)
+        yes = np.zeros(len(arrays["sha256"]), np.uint8)
+        save_file(arrays | {"forbidden": yes}, part)
+    monkeypatch.setattr("ingest.examples.encode", None)
+
+    facts = trained(stores, str(folder), recipe=replace(QUICK, seed=1))
+
+    assert parts
+    assert facts.left_out == {SAYS_NO: 1}
+    assert trained_work(stores) not in facts.works
+
+
+def test_what_says_no_is_not_encoded(stores: Stores, tmp_path: Path) -> None:
+    """No vector is kept of a picture that may not train."""
+    folder = works(tmp_path / "works")
+    no = PngInfo()
+    no.add_text("Comment", "noai")
+    hand(0, 0).save(folder / "artist-0" / "0.png", pnginfo=no)
+    trained(stores, str(folder))
+
+    (part,) = (stores.settings.trained / CACHE).glob("*/*.safetensors")
+    assert len(load_file(part)["sha256"]) == ARTISTS * WORKS - 1
 
 
 def test_an_interrupted_command_leaves_a_state(stores: Stores, tmp_path: Path) -> None:

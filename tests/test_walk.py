@@ -117,6 +117,13 @@ def test_kinds_of_folders(name: str, kind: Company | None) -> None:
         ("metadata.csv", None),
         ("works.xlsx", None),
         ("Metadata (1).txt", None),
+        (".metadata.csv", None),
+        (".notes.csv", None),
+        ("Consent form.pdf", Company.PERMISSIONS),
+        ("NO-AI.txt", Company.PERMISSIONS),
+        ("~$metadata.xlsx", Company.SYSTEM),
+        (".~lock.metadata.csv#", Company.SYSTEM),
+        (".metadata_never_index", Company.HIDDEN),
     ],
 )
 def test_kinds_of_files(name: str, kind: Company | None) -> None:

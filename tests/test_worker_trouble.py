@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 import sys
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 from uuid import UUID
 
 import pytest
@@ -26,6 +22,7 @@ from ingest.jobs import open_queue
 from ingest.listing import plan
 from ingest.sources import read_source
 from ingest.tasks import register
+from tests.commands import lawful
 from tests.portfolios import portfolio, wait_until
 
 
@@ -119,23 +116,10 @@ def test_a_command_that_cannot_open(job: tuple[Settings, UUID]) -> None:
     assert "nowhere" in (failed.error or "")
 
 
-def lawful(environment: Mapping[str, str], *words: str) -> tuple[int, Any]:
-    """Run a command; return its exit code and answer."""
-    command = [sys.executable, "-m", "api.cli", *words]
-    done = subprocess.run(
-        command, env=os.environ | environment, capture_output=True, text=True, check=False
-    )
-    return done.returncode, json.loads(done.stdout) if done.stdout else done.stderr
-
-
 def test_a_worker_says_so(tmp_path: Path, redis_url: str) -> None:
     """Its check is red with the reason; the job fails with it, and nothing runs for ever."""
     home = tmp_path / "home"
-    environment = {
-        "LAWFUL_HOME": str(home),
-        "LAWFUL_BROKER_URL": redis_url,
-        "LAWFUL_PROFILE": "nowhere",
-    }
+    wrong = {"broker_url": redis_url, "profile": "nowhere"}
     settings = Settings(home=home, broker_url=redis_url, profile="stub")
     with open_services(settings):
         pass
@@ -143,13 +127,14 @@ def test_a_worker_says_so(tmp_path: Path, redis_url: str) -> None:
     worker = Program(
         name="worker",
         command=[sys.executable, "-m", "api.cli", "worker", "--queues", "encode"],
-        environment=environment,
+        environment={"LAWFUL_HOME": str(home)}
+        | {f"LAWFUL_{name.upper()}": value for name, value in wrong.items()},
         log=tmp_path / "worker.log",
         is_ready=lambda program: " ready." in program.said(),
     )
     with running(worker), open_stores(settings) as stores:
-        code, answer = lawful(environment, "worker", "--check")
-        assert (code, answer["ready"]) == (0, True), answer
+        ready = lawful(home, "worker", "--check", **wrong)
+        assert (ready.returncode, json.loads(ready.stdout)["ready"]) == (0, True), ready
         job_id = plan(stores, "p", read_source(portfolio(tmp_path / "p")), staged=True)
 
         def swept() -> bool:
@@ -159,19 +144,18 @@ def test_a_worker_says_so(tmp_path: Path, redis_url: str) -> None:
             return state(stores, job_id)[0] is BatchStatus.DEAD
 
         wait_until(swept)
-        code, answer = lawful(environment, "worker", "--check")
-        assert (code, answer["ready"]) == (1, False)
+        failed = lawful(home, "worker", "--check", **wrong)
+        answer = json.loads(failed.stdout)
+        assert (failed.returncode, answer["ready"]) == (1, False)
         assert answer["checks"]["database"] == "ok"
         assert "nowhere" in answer["checks"]["models"]
-        _, listed = lawful(environment, "jobs", "list", "--failed", "--json")
+        listed = json.loads(lawful(home, "jobs", "list", "--failed", "--json", **wrong).stdout)
     assert "nowhere" in listed["jobs"][0]["error"]
     assert "Traceback" not in worker.said()
 
 
 def test_no_worker_no_answer(tmp_path: Path, redis_url: str) -> None:
     """A worker that is not there is not ready."""
-    code, said = lawful(
-        {"LAWFUL_HOME": str(tmp_path), "LAWFUL_BROKER_URL": redis_url}, "worker", "--check"
-    )
-    assert code == 1
-    assert "no worker celery@" in said
+    done = lawful(tmp_path, "worker", "--check", broker_url=redis_url)
+    assert done.returncode == 1
+    assert "no worker celery@" in done.stderr

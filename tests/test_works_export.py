@@ -31,9 +31,9 @@ from attribution.withdrawal import withdraw
 from ingest.exports import FORMATS, AsSent, Copied, Files, InFolder, Row, read_pages
 from ingest.exports.rows import COLUMNS, PAGE, READ
 from ingest.sources.formulas import quote, unquote
+from tests.commands import lawful
 from tests.portfolios import ingest, picture, portfolio
 from tests.test_api import archive, client, is_problem, png, upload
-from tests.test_cli import lawful
 
 __all__ = ["client"]  # a fixture
 

@@ -140,15 +140,15 @@ def show(console: Console, generation: Generation, files: list[Path | None]) -> 
             render.show_attribution(console, name, picture.attribution)
         else:
             console.print(plain(name), markup=False)
-        sources = [one.name for one in picture.references if one.consent == "yes"]
-        if sources:
-            said = f"  may be shown as sources: {', '.join(sources)}"
+        named = [one.name for one in picture.references if one.may_be_named]
+        if named:
+            said = f"  agreed to generation, and may be named beside it: {', '.join(named)}"
             console.print(plain(said), markup=False, soft_wrap=True)
         for warning in picture.warnings:
             said = f"  warning: {warning}"
             console.print(plain(said), style="yellow", markup=False, soft_wrap=True)
     name = f"{made.model} with {made.lora}" if made.lora else made.model
-    for note in (f"drawn by {name} ({made.family}, {made.revision[:12]})", *generation.notes):
+    for note in (f"generator: {name} ({made.family}, {made.revision[:12]})", *generation.notes):
         console.print(plain(f"  {note}"), style="dim", markup=False, soft_wrap=True)
 
 
@@ -156,7 +156,7 @@ def facts(generation: Generation, files: list[Path | None]) -> dict[str, Any]:
     """Return what `--json` prints."""
     from dataclasses import asdict
 
-    from attribution.attributor import ANSWER
+    from api.answers import AnswerOut
 
     return {
         "generator": asdict(generation.generator),
@@ -169,8 +169,7 @@ def facts(generation: Generation, files: list[Path | None]) -> dict[str, Any]:
                 "withheld": picture.withheld,
                 "warnings": list(picture.warnings),
                 "references": [asdict(one) for one in picture.references],
-                "attribution": picture.attribution
-                and ANSWER.dump_python(picture.attribution, mode="json"),
+                "attribution": picture.attribution and AnswerOut.of(picture.attribution).as_json(),
             }
             for file, picture in zip(files, generation.pictures, strict=True)
         ],

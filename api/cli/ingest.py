@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from functools import partial
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Annotated, Literal
 from uuid import UUID
 
@@ -154,11 +155,15 @@ def _names(stores: Stores, source: Path, reading: Reading) -> list[str]:
 
 
 def _read(source: Path, reading: Reading) -> Source:
-    from ingest.sources import read_source
+    from ingest.sources import NoArtist, read_source
 
     if reading.names_encoding is not None:
         raise BadInput(f"--names-encoding applies to archives only; {source} is not an archive")
-    return read_source(source, artist=reading.artist, level=reading.layout)
+    try:
+        return read_source(source, artist=reading.artist, level=reading.layout)
+    except NoArtist as error:
+        way_out = f"--artist {quote(error.may_be or 'NAME')}"
+        raise BadInput(f"{error}. To name one for all files: {way_out}") from None
 
 
 def add(
@@ -289,7 +294,8 @@ def show(
         table.add_row("the same file again in this source", str(summary.repeated))
     table.add_row("refused", str(summary.refused), style="red" if summary.refused else None)
     if summary.withdrawn:
-        table.add_row("  of these withdrawn", str(summary.withdrawn), style="red")
+        withdrawn = "would be withdrawn" if dry_run else "withdrawn"
+        table.add_row(f"  of these {withdrawn}", str(summary.withdrawn), style="red")
     table.add_row("artists", str(summary.artists))
     if seconds is not None:
         table.add_row("seconds", f"{seconds:.1f}")

@@ -93,7 +93,7 @@ def split_artist(slug: str, asked: Split, services: ServicesDep) -> ChangeOut:
 def _detail(services: Services, slug: str) -> ArtistDetail:
     with services.sessions() as session:
         artist = queries.artist_by_slug(session, slug)
-        alike = queries.likely_aliases(session, [artist.name])
+        alike = queries.likely_aliases(session, {artist.name: artist.id})
         return ArtistDetail(
             **vars(ArtistOut.of_row((artist, artist.works))),
             identifiers=artist.identifiers,

@@ -9,6 +9,7 @@ from __future__ import annotations
 import html
 import re
 import unicodedata
+from collections.abc import Iterable, Iterator
 from difflib import SequenceMatcher
 from hashlib import sha256
 
@@ -17,6 +18,7 @@ from attribution.errors import BadInput
 
 LONGEST_NAME = 200
 LONGEST_SLUG = 60
+NEIGHBOURS = 20  # names compared with one, on each side of it and in each of two orders
 ALIKE = 0.85  # "Exampel" and "Example" are, "John Smith" and "Jane Smith" are not
 
 BRACKETED = re.compile(r"\([^)]*\)|\[[^\]]*\]|<[^>]*>")
@@ -163,6 +165,24 @@ def resemble(one: str, other: str) -> bool:
     if len(fewer) > 1 and fewer <= more:
         return True
     return SequenceMatcher(None, fold(one), fold(other)).ratio() >= ALIKE
+
+
+def may_be_one(one: str, other: str) -> bool:
+    """Whether two names are likely spellings of one, and nothing in them tells two people apart."""
+    return not tells_apart(one, other) and resemble(one, other)
+
+
+def near(names: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """Yield pairs of names that may be one artist's, some of them twice.
+
+    Compared are the neighbours where names are sorted by their folds, forwards and backwards.
+    """
+    for order in (fold, turned):
+        ordered = sorted(names, key=order)
+        for at, name in enumerate(ordered, 1):
+            for other in ordered[at : at + NEIGHBOURS]:
+                if may_be_one(name, other):
+                    yield name, other
 
 
 def slugify(name: str) -> str:

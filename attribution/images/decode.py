@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import io
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -31,7 +31,7 @@ from attribution.images.facts import ImageFacts, perceptual_hash
 from attribution.images.foreign import format_of
 from attribution.images.frames import MOST_FRAMES, count_frames
 from attribution.images.jpeg_end import with_end
-from attribution.images.metadata import UNREAD, metadata_of
+from attribution.images.metadata import UNREAD, Metadata, metadata_of
 from attribution.images.opening import open_images
 from attribution.images.pixels import Pixels, read_pixels
 from attribution.images.rights import read_rights
@@ -133,13 +133,7 @@ def file_sha256(path: Path, limits: Limits = Limits()) -> str | None:
 
 def read_image(data: bytes, limits: Limits = Limits()) -> CheckedImage:
     """Decode the bytes of an image; raises BadImage."""
-    if not data:
-        raise BadImage(
-            "empty",
-            "the file is empty (0 bytes); if it lies in a cloud folder, make it available offline",
-        )
-    if len(data) > limits.max_bytes:
-        raise _too_large(len(data), limits)
+    _check_bytes(data, limits)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # odd metadata is a note of Pillow's, not of ours
         try:
@@ -149,6 +143,26 @@ def read_image(data: bytes, limits: Limits = Limits()) -> CheckedImage:
             if ended is None:
                 raise _damaged(data, error) from error
             return ended
+
+
+def read_forbids(data: bytes, limits: Limits = Limits()) -> Mapping[str, str]:
+    """Return what `ImageFacts.forbids` is for the bytes of an image, without its pixels.
+
+    Where an image was read before, this is asked again: a later reader may understand more of it.
+    Raises BadImage for what cannot be opened.
+    """
+    _check_bytes(data, limits)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            images, metadata, _ = _opened(data, limits, [])
+            with _a_turn(
+                images[-1].width * images[-1].height
+            ):  # EXIF of a PNG is behind its pixels
+                rights = read_rights(images, metadata)
+        except DAMAGED as error:
+            raise _damaged(data, error) from error
+    return {**rights.forbids, **read_credentials(data, limits.trust_anchors).forbids}
 
 
 def thumbnail(image: Image.Image, *, max_px: int = 256) -> bytes:
@@ -170,16 +184,9 @@ def read_thumbnail(webp: bytes) -> Image.Image:
 
 def _decode(data: bytes, limits: Limits, whole: bytes | None = None) -> CheckedImage:
     """Decode the bytes of an image; `whole` are the same with an end that they lack."""
-    images, metadata = open_images(metadata_of(whole or data))
-    image, notes = images[-1], list[str]()
-    if len(images) > 1:
-        notes.append(f"its first picture, a preview of {_sides(images[0])}, is passed over")
-    if whole:
-        notes.append("the end marker is missing; all pixels are there")
-    width, height = image.size
-    _check_sides(width, height, limits)
-    if width * height > limits.max_pixels:
-        _reduce(image, limits, notes)
+    notes = ["the end marker is missing; all pixels are there"] if whole else []
+    images, metadata, (width, height) = _opened(whole or data, limits, notes)
+    image = images[-1]
     frames, kind, mode = count_frames(image, data), str(image.format), image.mode
     with _a_turn(image.width * image.height):
         rights = read_rights(images, metadata)
@@ -204,6 +211,20 @@ def _decode(data: bytes, limits: Limits, whole: bytes | None = None) -> CheckedI
         credentials=read_credentials(data, limits.trust_anchors),
     )
     return CheckedImage(pixels.rgb, facts, pixels.others, pixels.strip)
+
+
+def _opened(
+    data: bytes, limits: Limits, notes: list[str]
+) -> tuple[list[ImageFile.ImageFile], Metadata, tuple[int, int]]:
+    """Open an image within limits, without its pixels; the picture comes last, with its size."""
+    images, metadata = open_images(metadata_of(data))
+    if len(images) > 1:
+        notes.append(f"its first picture, a preview of {_sides(images[0])}, is passed over")
+    size = images[-1].size
+    _check_sides(*size, limits)
+    if size[0] * size[1] > limits.max_pixels:
+        _reduce(images[-1], limits, notes)
+    return images, metadata, size
 
 
 def _first_shown(
@@ -266,6 +287,16 @@ def _a_turn(pixels: int) -> Iterator[None]:
         return
     with LARGE_AT_ONCE:
         yield
+
+
+def _check_bytes(data: bytes, limits: Limits) -> None:
+    if not data:
+        raise BadImage(
+            "empty",
+            "the file is empty (0 bytes); if it lies in a cloud folder, make it available offline",
+        )
+    if len(data) > limits.max_bytes:
+        raise _too_large(len(data), limits)
 
 
 def _check_sides(width: int, height: int, limits: Limits) -> None:

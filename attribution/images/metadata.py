@@ -124,7 +124,7 @@ def _of_png(data: bytes) -> Metadata:
         if kind == b"iTXt" and body.startswith(PNG_XMP + b"\0"):
             found.xmp.append(text)
         if kind != b"iCCP":
-            found.texts.append(text)
+            found.texts += [text, _png_keywords(kind, body)]
     if found.skipped:
         found.data = b"".join(kept)
     return found
@@ -163,6 +163,15 @@ def _png_text(kind: bytes, body: bytes, left: int) -> bytes:
     if not (key and is_whole and is_named):
         raise ValueError("broken")
     return _unpacked(text, method=rest[1]) if rest[0] else text
+
+
+def _png_keywords(kind: bytes, body: bytes) -> bytes:
+    """Return under which names a chunk keeps its text, where these are no part of the text."""
+    if kind not in {b"zTXt", b"iTXt"}:
+        return b""
+    key, _, rest = body.partition(b"\0")
+    _, _, said = rest[2:].partition(b"\0") if kind == b"iTXt" else (b"", b"", b"")
+    return key + b" " + said.partition(b"\0")[0]
 
 
 def _unpacked(packed: bytes, *, method: int) -> bytes:

@@ -98,7 +98,10 @@ def read_rights(images: Sequence[ImageFile], metadata: Metadata) -> Rights:
     if left < 0:
         unread.append(f"XMP (more than {MOST_BYTES // 2**20} MiB)")
     found |= {field: text for field, value in _of_xmp(said) if (text := tidy(value))}
-    words |= {word for raw in (*metadata.texts, *packets) for word in words_in(raw)}
+    spelt = (
+        value.encode("utf-8", "replace") for _, value in said
+    )  # where entities stand in the packet
+    words |= {word for raw in (*metadata.texts, *packets, *spelt) for word in words_in(raw)}
     return Rights(
         **found,
         no_ai=", ".join(sorted(words)) or None,

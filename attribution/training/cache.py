@@ -1,7 +1,8 @@
 """Vectors of files that were encoded before, by the hash of their bytes, as safetensors.
 
 A part is written for each batch, beside and renamed: what is interrupted is done up to its last
-batch. One folder holds vectors of one set of encoders.
+batch. One folder holds vectors of one set of encoders. What a file says of its rights is not kept:
+a cached yes would outlive a better reader.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ import numpy.typing as npt
 from attribution.types import Matrix, Vector
 
 CACHE = "cache"  # the folder of these folders, below LAWFUL_TRAINED
-HASHES, LIKENESS, FORBIDDEN = "sha256", "phash", "forbidden"
+HASHES, LIKENESS = "sha256", "phash"
+FORBIDDEN = "forbidden"  # in parts of earlier versions: whether the file opted out, as they read it
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,7 +28,6 @@ class Encoded:
 
     sha256: str
     phash: int  # perceptual, 64 bits
-    forbidden: bool  # the file itself opts out of training
     vectors: Mapping[str, Vector]
 
 
@@ -71,15 +72,15 @@ def _read(part: Path) -> list[Encoded]:
 
     try:
         arrays: dict[str, npt.NDArray[np.generic]] = load_file(part)
-        hashes, likeness, forbidden = (arrays.pop(one) for one in (HASHES, LIKENESS, FORBIDDEN))
+        hashes, likeness = arrays.pop(HASHES), arrays.pop(LIKENESS)
     except (SafetensorError, KeyError):
         return []
+    arrays.pop(FORBIDDEN, None)
     spaces: dict[str, Matrix] = {name: rows.astype(np.float32) for name, rows in arrays.items()}
     return [
         Encoded(
             row.tobytes().hex(),
             int(likeness[number]),
-            bool(forbidden[number]),
             {name: rows[number] for name, rows in spaces.items()},
         )
         for number, row in enumerate(hashes)
@@ -93,7 +94,6 @@ def _write(part: Path, files: Sequence[Encoded]) -> None:
     arrays: dict[str, npt.NDArray[np.generic]] = {
         HASHES: hashes,
         LIKENESS: np.array([one.phash for one in files], np.uint64),
-        FORBIDDEN: np.array([one.forbidden for one in files], np.uint8),
     }
     for name in files[0].vectors:
         arrays[name] = np.stack([one.vectors[name] for one in files])

@@ -14,6 +14,7 @@ from functools import lru_cache
 
 from attribution.catalog.models import PURPOSES
 from attribution.catalog.names import visible
+from ingest.sources.pictures import NAMES_PICTURE
 from ingest.sources.raw import Unreadable
 
 CONSENTS = tuple(f"consent_{purpose}" for purpose in PURPOSES)
@@ -32,15 +33,23 @@ COLUMNS = {  # column -> other spellings of it
 } | dict.fromkeys(CONSENTS, ())
 FILE_COLUMNS = ("file_name", "path")
 # Words about permission: a column so called may say no, in a way that this program cannot read.
+PLAINLY = (  # of a file as well
+    r"consent|permission|(?:^|_)(?:opt(?:ed)?_?(?:s_?)?(?:out|in)(?:_|$)|no_?ai(?:_|$)|no_?train|do_?not_|dont_|don_t_"
+    r"|deny_?list|einwilligung|zustimmung|erlaubnis|widerspruch|toestemming|permisos?(?:_|$)"
+    r"|autoris|autoriz|samtykke|zgoda)|同意|согласие"
+)
 PERMISSION = re.compile(
-    r"consent|(?:^|_)(?:permi(?:t|ss|so)|allow|opt_?(?:s_?)?(?:out|in)(?:_|$)|opt(?:ed|_out)|no_?ai(?:_|$)"
-    r"|(?:gen_?)?ai(?:_(?:train|use|ok|opt|ml)|$)|aitrain|genai|machine_learning|no_?train|training"
-    r"|trainable|train_ok|data_?mining|tdm|no_?(?:index|display|show|publish)|(?:may|can|do_?not|dont|don_t)_"
+    rf"{PLAINLY}|(?:^|_)(?:permi(?:t|ss|so)|allow|opt(?:ed|_out)"
+    r"|(?:gen_?)?ai(?:_(?:train|use|ok|opt|ml)|$)|aitrain|genai|machine_learning|training"
+    r"|trainable|train_ok|data_?mining|tdm|no_?(?:index|display|show|publish)|(?:may|can)_"
     r"|forbid|prohibit|den(?:y|ied)(?:_|$)|revoke|withdraw|withh[eo]ld|embargo|restrict|confidential"
     r"|private(?:_|$)|secret(?:_|$)|hidden(?:_|$)|exclu|take_?down|blocked|veto|objection|refus(?:e|ed)(?:_|$)"
     r"|unlisted|robots|public(?:_|$)|publish|visible|searchable|indexable|index_ok|approved|agreed|released"
-    r"|einwilligung|zustimmung|erlaubnis|freigabe|widerspruch|anzeigen|veroffentlich|toestemming|permis"
-    r"|autoris|autoriz|accord(?:_|$)|afficher|samtykke|zgoda)|同意|согласие"
+    r"|freigabe|anzeigen|veroffentlich|permis|accord(?:_|$)|afficher)"
+)
+LISTS = (  # of files whose works are not to be taken
+    rf"{PLAINLY}|(?:^|_)(?:withdr[ae]wn?|exclu(?:de|ded|sions?)|block_?list(?:ed)?|black_?list(?:ed)?"
+    r"|take_?downs?|embargo(?:ed)?|revoked|refused|declined)(?:_|$)"
 )
 PURPOSE = {"index", "display", "train", "generate"}  # numbers there are row numbers or splits
 SHORT = {"file", "files", "path", "text", "tag", "date", "dated"}  # many words are near them
@@ -103,16 +112,30 @@ def understand(headers: Sequence[str], shown: str) -> tuple[dict[str, str], list
 
 def _danger(header: str, folded: str) -> str | None:
     """Say why an unknown column cannot be passed over."""
+    if NAMES_PICTURE.search(header):
+        return "is called as a picture: give each picture a row"
     if folded in MEANT:
         return f"may mean {MEANT[folded]}"
     for name, column in KNOWN.items():
         if name not in SHORT and _is_near(folded, name):
             return f"may mean {column}"
-    if folded.startswith("consent") or PERMISSION.search(words_of(header)):
+    if permits(header):
         close = get_close_matches(folded, [fold(one) for one in CONSENTS], n=1)
         meant = KNOWN[close[0]] if close else ", ".join(CONSENTS)
         return f"speaks about permission; this program reads {meant}"
     return None
+
+
+def permits(name: str) -> bool:
+    """Tell whether a header or a key speaks about permission, or is nearly one that does."""
+    folded = fold(name)
+    is_near = any(_is_near(folded, consent) for consent in FOLDED_CONSENTS)
+    return is_near or PERMISSION.search(words_of(name)) is not None
+
+
+def permits_in_name(stem: str) -> bool:
+    """Tell whether the name of a file says that it is about permission."""
+    return re.search(LISTS, words_of(stem)) is not None
 
 
 def words_of(header: str) -> str:

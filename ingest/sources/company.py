@@ -1,7 +1,8 @@
 """What lies with pictures and is no work: folders of storage servers and programs, sidecars, notes.
 
 It is passed over and counted by kind. Tables are not among it: they may say "no" and belong to the
-reader of tables, whatever their format; so does anything that is called `metadata`.
+reader of tables, whatever their format; so does anything that is called `metadata`. Hidden tables
+are tables.
 """
 
 from __future__ import annotations
@@ -10,6 +11,10 @@ from collections.abc import Iterable
 from enum import StrEnum
 from fnmatch import fnmatchcase
 from pathlib import PurePath
+
+from ingest.sources.columns import permits_in_name
+from ingest.sources.pictures import NOTES, SIDECARS
+from ingest.sources.tables import is_called_ours, is_table
 
 
 class Company(StrEnum):
@@ -20,6 +25,7 @@ class Company(StrEnum):
     SNAPSHOTS = "snapshots and backups of a storage server"
     SYSTEM = "files of the operating system"
     SIDECARS = "sidecars of picture programs"
+    PERMISSIONS = "documents that may say no, which are not read"
     DOCUMENTS = "documents and notes"
     HIDDEN = "hidden files and folders"
 
@@ -37,28 +43,29 @@ FOLDERS = {  # patterns of names in lower case; the first kind that fits decides
 FILES = {
     Company.SYSTEM: (
         "._* .ds_store .localized .directory .nomedia .apdisk thumbs.db thumbs.db:* ehthumbs.db "
-        "ehthumbs_vista.db desktop.ini icon\r *@synoeastream"
+        "ehthumbs_vista.db desktop.ini icon\r *@synoeastream ~$* .~lock.*#"
     ),
     Company.SIDECARS: (
-        "picasa.ini .picasa.ini zbthumbnail.info pspbrwse.jbf *.xmp *.pp3 *.dop *.aae *.thm *.cos "
-        "*.cot *.cop *.comask *.on1 *.nksc *.nxd *.arp *.vrd *.lrcat *.lrprev"
+        "picasa.ini .picasa.ini zbthumbnail.info pspbrwse.jbf "
+        + " ".join(f"*{one}" for one in sorted(SIDECARS))
     ),
-    Company.DOCUMENTS: (
-        "*.doc *.docx *.docm *.odt *.rtf *.pages *.ppt *.pptx *.odp *.key *.pdf *.md *.txt *.log "
-        "*.htm *.html *.xml *.yml *.yaml *.url *.webloc *.lnk *.desktop *.ini *.nfo *.eml *.msg"
-    ),
+    Company.DOCUMENTS: " ".join(f"*{one}" for one in sorted(NOTES)),
     Company.HIDDEN: ".*",
 }
 
 
 def company(name: str, *, is_folder: bool) -> Company | None:
     """Return what kind of company a file or folder of this name is; None for what may be works."""
-    folded = name.lower()
-    if folded.startswith("metadata"):
-        return None
+    folded, path = name.lower(), PurePath(name)
     for kind, patterns in (FOLDERS if is_folder else FILES).items():
-        if any(fnmatchcase(folded, pattern) for pattern in patterns.split(" ")):
+        if not any(fnmatchcase(folded, pattern) for pattern in patterns.split(" ")):
+            continue
+        if is_folder or kind is Company.SYSTEM:
             return kind
+        if is_called_ours(path) or (kind is Company.HIDDEN and is_table(path)):
+            return None
+        is_warning = kind is Company.DOCUMENTS and permits_in_name(path.stem)
+        return Company.PERMISSIONS if is_warning else kind
     return None
 
 

@@ -9,30 +9,42 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path, PurePath
+from pathlib import Path, PurePath, PurePosixPath
 
 from attribution.errors import BadInput
 from ingest.sources import cells
-from ingest.sources.columns import CONSENTS
+from ingest.sources.columns import CONSENTS, words_of
+from ingest.sources.concerning import concerning
 from ingest.sources.item import SourceItem
 from ingest.sources.layout import Level, layout_of
-from ingest.sources.making import LEADS_OUT, make_item
-from ingest.sources.pictures import is_picture
+from ingest.sources.making import LEADS_OUT, artist_of, make_item
+from ingest.sources.others import by_others
+from ingest.sources.pictures import NAMES_PICTURE, is_picture
 from ingest.sources.raw import Raw, Unreadable, Unrelated
 from ingest.sources.rows import contradictions, joined, of_one_table
 from ingest.sources.shards import NO_ARTIST, SHARD_FILE, shard_rows
+from ingest.sources.showing import against_all_in
 from ingest.sources.sidecars import sidecar_row, sidecars_of
-from ingest.sources.tables import Row, Table, is_table, read_table, table_of
+from ingest.sources.tables import (
+    METADATA,
+    Row,
+    Table,
+    is_called_ours,
+    is_table,
+    read_table,
+    table_of,
+)
 from ingest.sources.ties import Files, Pictures, below
+from ingest.sources.unforeseen import unforeseen
 from ingest.sources.walk import Entry
 
-METADATA = "metadata"
 WAITS = "its table says something that could not be read"
 NAMED = 3  # examples in a sentence
 LISTED = 20  # columns in a sentence
 SEVERAL = re.compile(r"[*?]|/$|\\$|[,;]\s*\S+\.\w+$|%[0-9A-Fa-f]{2}|^[A-Za-z]:")
+ENDING = re.compile(r"\.[^\W_]{1,5}$")  # of a file
 NO_NAMES = {*CONSENTS, "artist", "title", "text", "licence", "year", "dated"}  # never of files
 
 
@@ -76,44 +88,66 @@ class FolderTables:
     """The tables of a folder, tied to its pictures."""
 
     def __init__(
-        self, root: Path, files: Sequence[Entry], pictures: Pictures | Files, passed: Sequence[Path]
+        self,
+        root: Path,
+        files: Sequence[Entry],
+        pictures: Pictures | Files,
+        passed: Sequence[Path],
+        manifest: Table | None = None,
     ) -> None:
         """Read the tables among `files`, and sidecars, all below `root`, about `pictures`.
 
-        `passed` is what lies there and is no table and no picture.
+        `passed` is what lies there and is no table and no picture; `manifest` is the table that has
+        a row of each of them.
         """
         self._root = root
         self._pictures = pictures
         self._said: list[_Said] = []
         self._alone: dict[str, list[Row]] = defaultdict(list)
-        self._by_stem: dict[str, list[str]] = defaultdict(list)
+        self._stems = {words_of(PurePath(one).stem) for one in pictures.paths}
+        self._by_name: dict[str, list[str]] = defaultdict(list)  # of a picture, or of its folders
         for one in pictures.paths:
-            self._by_stem[PurePath(one).stem.casefold()].append(one)
+            path = PurePath(one)
+            for name in {words_of(part) for part in (path.stem, *path.parts[:-1])}:
+                self._by_name[name].append(one)
+        self.withheld: dict[str, str] = {}  # pictures, and the folder that says it
+        for one in pictures.paths:
+            self._heed_folders(one)
         self.remarks: list[str] = []
         self._sidecars = sidecars_of([*(entry.path for entry in files), *passed], pictures.paths)
         refused = {entry.path: entry.refused for entry in files if entry.refused}
         for path, described in self._sidecars.items():
             for picture in described:
-                if row := sidecar_row(root, path, picture, refused.get(path)):
+                if row := _of_sidecar(root, path, picture, refused.get(path)):
                     self._alone[picture].append(row)
+        self._manifest = _Said("", manifest.shown, manifest) if manifest else None
+        if self._manifest and manifest:
+            self._tie(self._manifest, manifest)
         self._take_shards()
         self._take_all(files)
         self._by_folder = defaultdict[str, list[_Said]](list)
+        with_pictures = {
+            parent.as_posix() for one in pictures.paths for parent in PurePosixPath(one).parents
+        }
         for said in self._said:
-            self._by_folder[said.folder].append(said)
+            self._by_folder[_nearest(said.folder, with_pictures)].append(said)
 
-    def row(self, picture: str, granted: Sequence[str], nearest: Sequence[Row] = ()) -> Row:
-        """Return what is said about a picture, the nearest table first, every no of all of them.
+    def row(self, picture: str, granted: Sequence[str]) -> Row:
+        """Return what is said about a picture, every no of all.
 
-        `nearest` is what a manifest says about it.
+        First counts the manifest, then what is about this picture alone, then the nearest table.
         """
+        first = [self._manifest] if self._manifest else []
         about = list(self._about(picture))
-        rows = [of_one_table(said.rows[picture]) for said in about if picture in said.rows]
+        nearest, rows = (
+            [of_one_table(said.rows[picture]) for said in some if picture in said.rows]
+            for some in (first, about)
+        )
         alone = (of_one_table([one]) for one in self._alone.get(picture, ()))
         row = joined([*nearest, *alone, *rows])
         if row.refused is None:
             by_itself = _stands(row.values, granted)
-            for said in about:
+            for said in (*first, *about):
                 doubt = said.doubt(picture, has_row=bool(nearest), by_itself=by_itself)
                 if doubt is None:
                     continue
@@ -133,6 +167,18 @@ class FolderTables:
             for picture, rows in said.rows.items():
                 for reason in contradictions(rows):
                     yield picture, reason
+
+    def _heed_folders(self, picture: str) -> None:
+        """Refuse a picture in a folder that is called by a no, and hear that no."""
+        for folder in PurePath(picture).parts[:-1]:
+            if purposes := against_all_in(folder):
+                denied = {f"consent_{purpose}": False for purpose in purposes}
+                reason = (
+                    f"its folder {folder!r} says that it may not be used: take it out of the "
+                    f"source, or rename the folder"
+                )
+                self._alone[picture].append(Row(picture, denied, picture, reason))
+                self.withheld[picture] = folder
 
     def _take_all(self, files: Sequence[Entry]) -> None:
         """Read every table, the outermost first; say which files are about something else."""
@@ -171,13 +217,27 @@ class FolderTables:
         """Read one table; returns why one that is about something else is passed over."""
         path, folder = entry.path.as_posix(), entry.path.parent.as_posix()
         said = _Said("" if folder == "." else folder, path)
-        is_ours = is_called_metadata(entry.path)
+        try:
+            because = self._read(said, entry)
+        except Exception as error:  # noqa: BLE001  whatever it is, it is about this table
+            said.unreadable, because = unforeseen(path, error), None
+        if because is None:
+            self._said.append(said)
+        return because
+
+    def _read(self, said: _Said, entry: Entry) -> str | None:
+        """Read one table into what it says; returns why it is passed over."""
+        path, is_ours = said.shown, is_called_ours(entry.path)
         try:
             _check_called(entry)
             said.table = read_table(self._root / path, path)
-        except Unreadable as error:
-            if not is_ours and isinstance(error, Unrelated):
+        except Unrelated as error:
+            spoken = concerning(error.texts, self._stems)
+            if not is_ours and spoken is None:
                 return "no column is known"
+            more = f"; it speaks about pictures or permission ({spoken[:60]!r})" if spoken else ""
+            said.unreadable = f"{error}{more}: mend it, or remove it" if more else str(error)
+        except Unreadable as error:
             said.unreadable = str(error)
         else:
             self._tie(said, said.table)
@@ -190,7 +250,6 @@ class FolderTables:
                     f"{path} speaks about these pictures: call it metadata{entry.path.suffix}, or "
                     f"ingest it as a manifest, or remove it"
                 )
-        self._said.append(said)
         return None
 
     def _tie(self, said: _Said, table: Table) -> None:
@@ -204,26 +263,37 @@ class FolderTables:
                     said.misread.append(f"{row.where}: {row.refused}")
             elif below(said.folder, row.name.replace("\\", "/")) is None:
                 self._lose(said, row, f"{row.name!r} {LEADS_OUT}")
-            elif SEVERAL.search(row.name):
+            elif SEVERAL.search(row.name) or len(NAMES_PICTURE.findall(row.name)) > 1:
                 self._lose(said, row, f"{row.name!r} is not the name of one file")
+            elif _is_denying(row) and not ENDING.search(row.name) and not self._alike(row.name):
+                self._lose(said, row, f"it cannot be told what {row.name!r} is")
             else:
                 said.absent.append(row)
-                if _is_denying(row):
-                    self._doubt_alike(row)
+                self._doubt_alike(row)
 
     def _lose(self, said: _Said, row: Row, reason: str) -> None:
         said.loose.append(f"{row.where}: {reason}")
+        self._doubt_alike(row)
         if _is_denying(row):
             said.denies = said.denies or f"{row.where}: {reason}, and it says no"
 
     def _doubt_alike(self, row: Row) -> None:
-        """Have pictures wait, wherever they lie, that a denying row may mean by another name."""
-        stem = PurePath(row.name.replace("\\", "/")).stem.casefold()
-        reason = f"names {row.name!r}, which is not there, and says no: is it this picture?"
-        for picture in self._by_stem.get(stem, ()):
-            self._alone[picture].append(
-                Row(row.where, {}, row.name, f"{WAITS}: {row.where} {reason}")
-            )
+        """Have pictures wait, wherever they lie, that a row of a no may mean by another name."""
+        if not (row.refused or _is_denying(row)):
+            return
+        says = f"is not understood ({row.refused})" if row.refused else "says no"
+        reason = f"names {row.name!r}, which is no file here, and {says}: is this picture meant?"
+        for picture in self._alike(row.name):
+            self._alone[picture].append(Row(row.where, {}, row.name, f"{WAITS}: it {reason}"))
+
+    def _alike(self, name: str) -> set[str]:
+        """Return the pictures that a name may mean: by its words, without endings, or a folder."""
+        path = PurePath(re.sub(r"[\\:|]", "/", name))
+        bare = path
+        while bare.suffix and is_picture(bare):
+            bare = bare.with_suffix("")
+        names = {words_of(one) for one in (path.name, path.stem, bare.name)}
+        return {picture for one in names for picture in self._by_name.get(one, ())}
 
     def _tie_elsewhere(self, said: _Said, row: Row) -> None:
         """Have the pictures wait that a row names where no name belongs: its cells have moved."""
@@ -247,21 +317,30 @@ class FolderTables:
             yield from self._by_folder.get(folder, ())
 
 
+def _of_sidecar(root: Path, path: Path, picture: str, refused: str | None) -> Row | None:
+    try:
+        return sidecar_row(root, path, picture, refused)
+    except Exception as error:  # noqa: BLE001  whatever it is, it is about this file
+        return Row(path.as_posix(), {}, picture, unforeseen(path.as_posix(), error))
+
+
+def _nearest(folder: str, with_pictures: Container[str]) -> str:
+    """Return the folder that a table is about: its own, or the next one above with pictures."""
+    while folder and folder not in with_pictures:
+        folder = folder.rpartition("/")[0]
+    return folder
+
+
 def _check_called(entry: Entry) -> None:
     """Raise Unreadable for a table that is not followed, or that may be meant and is not read."""
     if entry.refused:
         raise Unreadable(f"{entry.path.as_posix()}: {entry.refused}")
-    stem = entry.path.stem.casefold()
-    if is_called_metadata(entry.path) and (stem != METADATA or not is_table(entry.path)):
+    is_read = entry.path.stem.casefold() == METADATA and is_table(entry.path)
+    if is_called_ours(entry.path) and not is_read:
         raise Unreadable(
             f"{entry.path.as_posix()} may be the table of this folder: call it metadata.csv (or "
             f".tsv, .jsonl, .json, .parquet, .xlsx, .ods), or remove it"
         )
-
-
-def is_called_metadata(path: Path) -> bool:
-    """Tell whether a file may be meant as the table of its folder."""
-    return path.name.casefold().startswith(METADATA) and not is_picture(path)
 
 
 def _remarks(said: _Said, table: Table) -> Iterator[str]:
@@ -273,9 +352,10 @@ def _remarks(said: _Said, table: Table) -> Iterator[str]:
     if table.unused:
         more = f" and {len(table.unused) - LISTED} more" if len(table.unused) > LISTED else ""
         yield f"{said.shown}: not used: {', '.join(table.unused[:LISTED])}{more}"
-    if table.against:
-        rows = "row has" if table.against == 1 else "rows have"
-        yield f"{said.shown}: {table.against:,} {rows} words against training, which are followed"
+    for purpose, doing in (("train", "training"), ("display", "showing")):
+        if number := table.words.get(purpose, 0):
+            rows = "row has" if number == 1 else "rows have"
+            yield f"{said.shown}: {number:,} {rows} words against {doing}, which are followed"
 
 
 def _is_denying(row: Row) -> bool:
@@ -285,7 +365,8 @@ def _is_denying(row: Row) -> bool:
 def _is_about_pictures(said: _Said) -> bool:
     if said.table is None:
         return False
-    return bool(said.rows) or any(name.startswith("consent_") for name in said.table.columns)
+    is_consent = any(name.startswith("consent_") for name in said.table.columns)
+    return bool(said.rows or said.table.words) or is_consent
 
 
 def _stands(values: cells.Values, granted: Sequence[str]) -> bool:
@@ -307,23 +388,28 @@ def folder_items(
     """Return the pictures of a folder with what is said of them, then what could not be used.
 
     `pictures` lie below the root; folders that cannot be entered are among them. The second value
-    says which folders were taken for no artist. Raises BadInput where nobody can tell.
+    says which folders were taken for no artist, and which pictures are by another artist than their
+    folder says. Raises BadInput where nobody can tell.
     """
     rows = {entry.path: tables.row(entry.path.as_posix(), granted) for entry in pictures}
     named = {path for path, row in rows.items() if artist or not _names_nobody(row)}
+    withheld = {Path(one): folder for one, folder in tables.withheld.items()}
     fetched = {entry.path for entry in pictures if entry.path.as_posix() in tables.by_img2dataset}
-    layout = layout_of(
-        (one.path for one in pictures if not one.is_folder and one.path not in named | fetched),
-        level=level,
-    )
+    apart = fetched | withheld.keys()
+    files = [one for one in pictures if not one.is_folder and one.path not in apart]
+    layout = layout_of((one.path for one in files if one.path not in named), level=level)
 
     def items() -> Iterator[SourceItem]:
         for entry in pictures:
             row = rows[entry.path]
             if entry.path in fetched - named:
                 row = replace(row, refused=row.refused or NO_ARTIST)
+            elif entry.path not in named and (because := layout.refusal(entry.path)):
+                row = replace(row, refused=row.refused or because)
             within = entry.path / "any" if entry.is_folder else entry.path
             folder = None if entry.path in fetched else layout.artist(within)
+            if folder == withheld.get(entry.path):
+                folder = None
             yield make_item(root / entry.path, row, artist, folder, entry.refused, granted)
         for shown, reason in tables.refusals():
             yield make_item(
@@ -333,7 +419,16 @@ def folder_items(
     names = sorted(path.as_posix() for path in layout.wrappers)
     more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
     unwrapped = [f"treated as a wrapper, not an artist: {', '.join(names[:NAMED])}{more}"]
-    return items(), unwrapped if names else []
+    remarks = unwrapped if names else []
+    if not artist:
+        by_rows = {
+            one.path: name
+            for one in files
+            if not (one.refused or rows[one.path].refused)
+            and (name := artist_of(rows[one.path], None, None))
+        }
+        remarks += by_others((one.path for one in files), by_rows, level)
+    return items(), remarks
 
 
 def _names_nobody(row: Row) -> bool:

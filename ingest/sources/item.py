@@ -60,3 +60,8 @@ class SourceItem:
             for name, value in self.corrections.items()
             if name.startswith("consent_") and value is False
         }
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether it is refused for good; a no in a refused item may be about a known work."""
+        return self.refused is not None and not self.denials

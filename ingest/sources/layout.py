@@ -3,16 +3,18 @@
 Normally it is the first. Folders whose names are no artist's, such as `portfolios` or `train`, are
 passed over. Where a single folder holds nothing but folders, nobody can tell whether it is an
 artist with series or a wrapper around artists: that is asked, never guessed. So is a source whose
-folders are all called like series, such as years.
+folders are all called like series, such as years. A single `2019` among artists names nobody.
 """
 
 from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import reduce
+from operator import or_
 from pathlib import PurePath
 
 from attribution.errors import BadInput
@@ -67,13 +69,32 @@ class Layout:
     """Which folders are passed over on the way to the artists."""
 
     wrappers: frozenset[PurePath] = frozenset()
+    numbers: frozenset[PurePath] = frozenset()  # among artists, and called by a number alone
 
     def artist(self, path: PurePath) -> str | None:
         """Return the folder that names the artist of a file, or None where none does."""
+        folder = self._first(path)
+        return folder.name if folder and folder not in self.numbers else None
+
+    def refusal(self, path: PurePath) -> str | None:
+        """Say why the folder that a file lies in cannot name its artist."""
+        folder = self._first(path)
+        if folder not in self.numbers:
+            return None
+        return (
+            f"its folder {_shown(folder)} is called by a number, and those next to it are not: "
+            f"rename it, name the artist in a table, or say --layout artist if it is one"
+        )
+
+    def _first(self, path: PurePath) -> PurePath | None:
+        """Return the outermost folder of a file that is passed over by nothing."""
         folders, at = path.parts[:-1], 0
         while at < len(folders) and PurePath(*folders[: at + 1]) in self.wrappers:
             at += 1
-        return folders[at] if at < len(folders) else None
+        return PurePath(*folders[: at + 1]) if at < len(folders) else None
+
+    def __or__(self, other: Layout) -> Layout:
+        return Layout(self.wrappers | other.wrappers, self.numbers | other.numbers)
 
 
 @dataclass
@@ -99,14 +120,9 @@ def layout_of(pictures: Iterable[PurePath], *, level: Level | None = None) -> La
     if level is Level.ARTIST:
         return Layout()
     root = _tree(pictures)
-    outermost = root.folders.values()
-    wrappers = frozenset[PurePath]()
     if level is Level.WRAPPED:
-        wrappers |= {one.path for one in outermost}
-        for one in outermost:
-            wrappers |= _wrappers(one.folders)
-        return Layout(wrappers)
-    return Layout(_wrappers(root.folders))
+        return _passing(root.folders.values())
+    return _layout(root.folders)
 
 
 def is_generic(name: str) -> bool:
@@ -116,9 +132,13 @@ def is_generic(name: str) -> bool:
 
 def is_series(name: str) -> bool:
     """Tell whether a folder of this name is surely a series or part: `2019`, `Sketches`."""
-    if not WORD.search(name):
-        return any(char.isdigit() for char in name)
+    if _is_number(name):
+        return True
     return _is_made_of(name, SERIES | WRAPPERS, SERIES | WRAPPERS | FILLERS)
+
+
+def _is_number(name: str) -> bool:
+    return not WORD.search(name) and any(char.isdigit() for char in name)
 
 
 def _tree(pictures: Iterable[PurePath]) -> _Folder:
@@ -133,19 +153,23 @@ def _tree(pictures: Iterable[PurePath]) -> _Folder:
     return root
 
 
-def _wrappers(level: Mapping[str, _Folder]) -> frozenset[PurePath]:
-    """Return the folders of a level, and below, that are passed over."""
+def _passing(wrappers: Collection[_Folder]) -> Layout:
+    """Return the layout of what lies in some folders that are passed over."""
+    passed = Layout(frozenset(one.path for one in wrappers))
+    return reduce(or_, (_layout(one.folders) for one in wrappers), passed)
+
+
+def _layout(level: Mapping[str, _Folder]) -> Layout:
+    """Return the layout of a level of folders, and of what is below."""
     folders = list(level.values())
     if len(folders) > 1 and all(
         LETTERS.fullmatch(name) and one.holds_folders for name, one in level.items()
     ):
-        wrappers = folders
-    else:
-        wrappers = [one for one in folders if is_generic(one.path.name)]
-        artists = [one for one in folders if not is_generic(one.path.name)]
-        _check(artists, is_alone=len(folders) == 1)
-    within = (_wrappers(one.folders) for one in wrappers)
-    return frozenset(one.path for one in wrappers).union(*within)
+        return _passing(folders)
+    artists = [one for one in folders if not is_generic(one.path.name)]
+    _check(artists, is_alone=len(folders) == 1)
+    numbers = frozenset(one.path for one in artists if _is_number(one.path.name))
+    return _passing([one for one in folders if is_generic(one.path.name)]) | Layout(numbers=numbers)
 
 
 def _check(artists: list[_Folder], *, is_alone: bool) -> None:

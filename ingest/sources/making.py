@@ -12,7 +12,12 @@ from attribution.errors import BadInput
 from ingest.sources import cells
 from ingest.sources.item import SourceItem
 from ingest.sources.tables import Row
+from ingest.sources.unforeseen import unforeseen
 
+NAMELESS = (
+    "it has no artist; name one for all files, or put them into one folder per artist, or give an "
+    "artist column"
+)
 LEADS_OUT = "leads out of the folder of its source; put the source above all its files"
 
 
@@ -31,7 +36,7 @@ def make_item(
     """
     title = visible(path.stem) or "untitled"
     if refused:
-        return SourceItem(path, _name(row, artist, folder), title, refused=refused)
+        return SourceItem(path, artist_of(row, artist, folder), title, refused=refused)
     name = ""
     try:
         name = _artist(artist or cells.text(row.values, "artist") or folder or "")
@@ -51,19 +56,22 @@ def make_item(
             refused=row.refused,
         )
     except BadInput as error:
-        denied = [one for one in PURPOSES if cells.denies(row.values.get(f"consent_{one}"))]
-        return SourceItem(
-            path,
-            name,
-            title,
-            consent=tuple(one for one in granted if one not in denied),
-            said=tuple(f"consent_{one}" for one in denied),
-            refused=row.refused or str(error),
-        )
+        reason = str(error)
+    except Exception as error:  # noqa: BLE001  whatever it is, it is about this row
+        reason = unforeseen(row.where or path.name, error)
+    denied = [one for one in PURPOSES if cells.denies(row.values.get(f"consent_{one}"))]
+    return SourceItem(
+        path,
+        name,
+        title,
+        consent=tuple(one for one in granted if one not in denied),
+        said=tuple(f"consent_{one}" for one in denied),
+        refused=row.refused or reason,
+    )
 
 
-def _name(row: Row, artist: str | None, folder: str | None) -> str:
-    """Return the artist of a refused item; empty where there is none."""
+def artist_of(row: Row, artist: str | None, folder: str | None) -> str:
+    """Return the artist of a file, refused or not; empty where there is none."""
     try:
         return _artist(artist or cells.text(row.values, "artist") or folder or "")
     except BadInput:
@@ -72,10 +80,7 @@ def _name(row: Row, artist: str | None, folder: str | None) -> str:
 
 def _artist(name: str) -> str:
     if not visible(name):
-        raise BadInput(
-            "it has no artist; name one for all files, or put them into one folder per artist, "
-            "or give an artist column"
-        )
+        raise BadInput(NAMELESS)
     return tidy(name)
 
 

@@ -10,16 +10,18 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path, PurePath
 
-from ingest.sources.folder import FolderTables, is_called_metadata
+from ingest.sources.company import Company, company
+from ingest.sources.folder import FolderTables
 from ingest.sources.item import SourceItem
 from ingest.sources.making import LEADS_OUT, make_item
-from ingest.sources.rows import NAMED, contradictions, of_one_table
+from ingest.sources.rows import NAMED, contradictions
 from ingest.sources.sidecars import may_be_sidecar
-from ingest.sources.tables import Row, Table
+from ingest.sources.tables import Row, Table, is_called_ours
 from ingest.sources.ties import Files, below
 from ingest.sources.walk import Entry, leads_to_folder, link_refusal
 
 FEW_ABSENT = 20  # files that are not there and are named one by one
+LONGEST_NAME = 1_000  # characters of a path that is shown
 ABSENT = "there is no such file"
 
 
@@ -44,10 +46,10 @@ def manifest_items(
         else:
             lost.append((row, ABSENT))
     tables, others = _beside(manifest, rows)
-    said = FolderTables(folder, tables, Files(folder, rows), others)
+    said = FolderTables(folder, tables, Files(folder, rows), others, table)
     for path, about in rows.items():
         refused = link_refusal(folder / path, real_folder)
-        row = said.row(path, granted, [of_one_table(about)])
+        row = said.row(path, granted)
         yield make_item(folder / path, row, artist, None, refused, granted)
         for reason in contradictions(about):
             yield _refused(folder / path, about[0], reason, artist)
@@ -56,7 +58,7 @@ def manifest_items(
 
 
 def _beside(manifest: Path, paths: Iterable[str]) -> tuple[list[Entry], list[Path]]:
-    """Return tables called metadata, and what may be sidecars, in the folders of some files."""
+    """Return what is called as a table of ours or as a sidecar, in the folders of some files."""
     root, real_root = manifest.parent, manifest.parent.resolve()
     tables, others = list[Entry](), list[Path]()
     for folder in sorted({parent for path in paths for parent in PurePath(path).parents}):
@@ -65,7 +67,9 @@ def _beside(manifest: Path, paths: Iterable[str]) -> tuple[list[Entry], list[Pat
                 path = file.relative_to(root)
                 if file == manifest or leads_to_folder(file):
                     continue
-                if is_called_metadata(path):
+                if company(file.name, is_folder=False) is Company.SYSTEM:
+                    continue
+                if is_called_ours(path):
                     tables.append(
                         Entry(path, is_folder=False, refused=link_refusal(file, real_root))
                     )
@@ -78,7 +82,10 @@ def _few(manifest: Path, lost: Sequence[tuple[Row, str]]) -> Iterator[tuple[Path
     """Yield rows that name no file, each by itself, or one for all where there are many."""
     counts = Counter(reason == ABSENT for _, reason in lost)
     for row, reason in lost:
-        if reason != ABSENT or counts[True] <= FEW_ABSENT:
+        if len(row.name) > LONGEST_NAME:
+            cut = f"{row.name[:60]!r}… is too long for the name of a file"
+            yield manifest, row, f"{row.where}: {cut}"
+        elif reason != ABSENT or counts[True] <= FEW_ABSENT:
             path = manifest.parent / row.name if reason == ABSENT else manifest
             yield path, row, f"{row.where}: {reason}"
     if counts[True] > FEW_ABSENT:

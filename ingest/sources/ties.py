@@ -27,7 +27,7 @@ class Pictures:
         """
         for tried in _spellings(name):
             path = below(folder, tried)
-            if path is None:
+            if path is None or not is_encodable(path):
                 continue
             if path in self._exact:
                 return path
@@ -57,12 +57,18 @@ class Files:
         """Return the file that a table in `folder` calls `name`, as `Pictures.find` does."""
         for tried in _spellings(name):
             path = below(folder, tried)
-            if path is not None and (found := self._spelt(path)) is not None:
+            if path is None or not is_encodable(path):
+                continue
+            if (found := self._spelt(path)) is not None:
                 return found
         return None
 
     def _spelt(self, path: str) -> str | None:
-        """Return a path as the disk spells it, part by part."""
+        """Return the path of a file as the disk spells it, part by part; None for a folder."""
+        found = self._on_disk(path)
+        return None if found is None or (self._root / found).is_dir() else found
+
+    def _on_disk(self, path: str) -> str | None:
         try:
             if os.path.lexists(self._root / path):
                 return path
@@ -99,6 +105,14 @@ def below(folder: str, name: str) -> str | None:
     if posixpath.isabs(path) or path.split("/", 1)[0] == "..":
         return None
     return path if not folder or path.startswith(f"{folder}/") else None
+
+
+def is_encodable(name: str) -> bool:
+    """Tell whether a file can have this name."""
+    try:
+        return b"\0" not in os.fsencode(name)
+    except UnicodeEncodeError:
+        return False
 
 
 def _fold(path: str) -> str:

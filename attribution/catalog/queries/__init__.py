@@ -9,6 +9,7 @@ from attribution.catalog.queries.artists import (
     all_artists,
     artist_by_slug,
     artists_by_id,
+    artists_named,
     called_as_nobody,
     check_name,
     get_or_create_artist,
@@ -43,6 +44,7 @@ from attribution.catalog.queries.artworks import (
     record_claims,
     recount,
     searchable,
+    withdrawn_at,
 )
 from attribution.catalog.queries.batches import (
     LISTING,
@@ -110,6 +112,16 @@ from attribution.catalog.queries.embeddings import (
     kept_vectors,
     numbers_of_parts,
 )
+from attribution.catalog.queries.forgetting import (
+    CLOSED,
+    WITHDREW,
+    forget_upload,
+    prompts_naming,
+    wipe_jobs,
+    wipe_lines,
+    wipe_lines_under,
+    wipe_prompts,
+)
 from attribution.catalog.queries.generations import (
     add_generation,
     cancel_generation,
@@ -161,6 +173,7 @@ from attribution.catalog.queries.lists import (
     list_artworks,
     next_artworks,
 )
+from attribution.catalog.queries.near_hashes import parts_near_hash
 from attribution.catalog.queries.pages import (
     Page,
 )
@@ -183,7 +196,6 @@ from attribution.catalog.queries.sketches import (
     keep_sketches,
     kept_sketches,
     non_copies,
-    parts_near_hash,
     without_sketch,
     works_without_sketch,
 )
@@ -224,6 +236,7 @@ from attribution.catalog.queries.withdrawals import (
     bury_works,
     close_artist,
     last_withdrawal,
+    left_of_works,
     list_withdrawals,
     reinstate,
     unfinished_withdrawals,
@@ -232,7 +245,9 @@ from attribution.catalog.queries.withdrawals import (
 )
 
 __all__ = [
+    "CLOSED",
     "LISTING",
+    "WITHDREW",
     "BatchKey",
     "Counts",
     "ItemOutcome",
@@ -263,6 +278,7 @@ __all__ = [
     "already_undone",
     "artist_by_slug",
     "artists_by_id",
+    "artists_named",
     "artists_with_works",
     "artwork_by_id",
     "artwork_row",
@@ -319,6 +335,7 @@ __all__ = [
     "forget_calibration",
     "forget_encoders",
     "forget_statistics",
+    "forget_upload",
     "forget_vectors",
     "generation_by_id",
     "get_or_create_artist",
@@ -352,6 +369,7 @@ __all__ = [
     "known_spellings",
     "last_seen",
     "last_withdrawal",
+    "left_of_works",
     "likely_aliases",
     "list_artists",
     "list_artworks",
@@ -384,6 +402,7 @@ __all__ = [
     "pending_items",
     "placed_by_hand",
     "portfolio_sizes",
+    "prompts_naming",
     "proposed_aliases",
     "ranked",
     "record_alias",
@@ -415,7 +434,12 @@ __all__ = [
     "unfinished_changes",
     "unfinished_jobs",
     "unfinished_withdrawals",
+    "wipe_jobs",
+    "wipe_lines",
+    "wipe_lines_under",
+    "wipe_prompts",
     "withdrawal_by_id",
+    "withdrawn_at",
     "withdrawn_since",
     "without_sketch",
     "works_of",

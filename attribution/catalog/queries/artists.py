@@ -34,7 +34,7 @@ def get_or_create_artists(session: Session, names: Iterable[str]) -> dict[str, A
     BadInput for a name that is none.
     """
     tidied = {name: tidy(name) for name in names}
-    found = _artists_named(session, set(tidied.values())) | _nobody_by(session, tidied.values())
+    found = artists_named(session, set(tidied.values())) | _nobody_by(session, tidied.values())
     # Another process may take a slug between our look and our insert: look again. Sorted, so that
     # two processes with the same names wait for each other in one order and never in a circle.
     while missing := sorted(set(tidied.values()) - found.keys()):
@@ -52,7 +52,7 @@ def get_or_create_artists(session: Session, names: Iterable[str]) -> dict[str, A
                 for name in missing
             ],
         )
-        found |= _artists_named(session, missing)
+        found |= artists_named(session, missing)
     return {name: found[exact] for name, exact in tidied.items()}
 
 
@@ -71,7 +71,7 @@ def add_alias(session: Session, artist_id: UUID, name: str) -> bool:
 
 def check_name(session: Session, artist_id: UUID, exact: str) -> bool:
     """Tell whether a name is this artist's, or nobody's; raises Conflict for someone else's."""
-    owner = _artists_named(session, [exact]).get(exact)
+    owner = artists_named(session, [exact]).get(exact)
     if owner is not None and owner.id != artist_id:
         raise Conflict(
             f"{exact!r} is already the name of {owner.slug!r}; choose another name, or merge "
@@ -82,7 +82,7 @@ def check_name(session: Session, artist_id: UUID, exact: str) -> bool:
 
 def kept_names(session: Session, names: Collection[str]) -> dict[str, str]:
     """Return by what name the artists of these names and aliases go; others are left out."""
-    kept = {name: artist.name for name, artist in _artists_named(session, names).items()}
+    kept = {name: artist.name for name, artist in artists_named(session, names).items()}
     return kept | dict.fromkeys(filter(is_nobody, names), NOBODYS_NAME)
 
 
@@ -103,6 +103,18 @@ def artists_by_id(session: Session, ids: Collection[UUID]) -> dict[UUID, Artist]
     """Return the artists with these ids, without those that do not exist."""
     rows = session.scalars(select(Artist).where(Artist.id.in_(ids)))
     return {artist.id: artist for artist in rows}
+
+
+def artists_named(session: Session, names: Collection[str]) -> dict[str, Artist]:
+    """Return the artists who have these names or aliases, by them; others are left out."""
+    by_name = session.scalars(select(Artist).where(Artist.name.in_(names)))
+    found = {artist.name: artist for artist in by_name}
+    by_alias = (
+        select(Alias.name, Artist)
+        .join(Artist, Artist.id == Alias.artist_id)
+        .where(Alias.name.in_(names))
+    )
+    return dict(session.execute(by_alias).all()) | found
 
 
 def all_artists(session: Session) -> list[tuple[Artist, int]]:
@@ -186,17 +198,6 @@ def _nobody_by(session: Session, names: Iterable[str]) -> dict[str, Artist]:
     """Return the row that stands for nobody by those of these names that mean it."""
     meant = set(filter(is_nobody, names))
     return dict.fromkeys(meant, get_or_create_nobody(session)) if meant else {}
-
-
-def _artists_named(session: Session, names: Collection[str]) -> dict[str, Artist]:
-    by_name = session.scalars(select(Artist).where(Artist.name.in_(names)))
-    found = {artist.name: artist for artist in by_name}
-    by_alias = (
-        select(Alias.name, Artist)
-        .join(Artist, Artist.id == Alias.artist_id)
-        .where(Alias.name.in_(names))
-    )
-    return dict(session.execute(by_alias).all()) | found
 
 
 def _free_slugs(session: Session, names: Sequence[str]) -> dict[str, str]:

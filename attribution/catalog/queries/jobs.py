@@ -248,12 +248,10 @@ def add_denied_files(session: Session, job_id: UUID, denied: Mapping[str, Collec
     insert_new(session, DeniedFile, rows)
 
 
-def denied_files(
-    session: Session, job_ids: Collection[UUID], hashes: Collection[str]
-) -> dict[str, set[str]]:
-    """Return what the sources of these jobs have denied of files so far, by their hashes."""
+def denied_files(session: Session, job_id: UUID, hashes: Collection[str]) -> dict[str, set[str]]:
+    """Return what the source of a job denies of files, by their hashes."""
     wanted = select(DeniedFile.sha256, DeniedFile.purpose).where(
-        DeniedFile.job_id.in_(job_ids), DeniedFile.sha256.in_(hashes)
+        DeniedFile.job_id == job_id, DeniedFile.sha256.in_(hashes)
     )
     denied: dict[str, set[str]] = defaultdict(set)
     for sha256, purpose in session.execute(wanted):
@@ -293,7 +291,11 @@ def blank_items(session: Session, job_id: UUID) -> set[int]:
     wanted = (
         select(IngestItem.position)
         .join(Artwork, Artwork.id == IngestItem.artwork_id)
-        .where(IngestItem.job_id == job_id, Artwork.status == ArtworkStatus.BLANK)
+        .where(
+            IngestItem.job_id == job_id,
+            IngestItem.outcome != Outcome.REFUSED,
+            Artwork.status == ArtworkStatus.BLANK,
+        )
     )
     return set(session.scalars(wanted))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from hashlib import sha256
 from uuid import UUID
 
@@ -11,15 +11,13 @@ from sqlalchemy import Select, func, select, union_all
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from attribution.catalog.models import Alias, Artist, Change, ChangeKind, NameRule
-from attribution.catalog.names import fold, resemble, tells_apart, tidy, turned
+from attribution.catalog.names import NEIGHBOURS, fold, may_be_one, tidy, turned
 from attribution.catalog.nobody import is_nobody
 from attribution.catalog.queries.artists import get_or_create_artists
 from attribution.catalog.queries.changes import Origin, record_alias
 from attribution.catalog.queries.insert import insert_new
 from attribution.catalog.spellings import Spelling, whose
 from attribution.errors import Conflict
-
-NEIGHBOURS = 20  # names compared with one, on each side of it and in each of two orders
 
 
 def known_spellings(session: Session, names: Collection[str]) -> dict[str, list[Spelling]]:
@@ -93,27 +91,23 @@ def closed_artists(session: Session, names: Collection[str]) -> set[str]:
     }
 
 
-def likely_aliases(session: Session, names: Iterable[str]) -> list[tuple[str, Artist]]:
+def likely_aliases(session: Session, owners: Mapping[str, UUID | None]) -> list[tuple[str, Artist]]:
     """Return registered artists whose names resemble some of these, and are not the same artist.
 
+    `owners` are by name the artists whose it is, None for one that is not registered yet.
     Compared are the neighbours of each name, 20 on each side, where names are sorted by their
     folded words forwards and backwards: two names with neither end in common are not found.
     """
-    pairs: list[tuple[str, Artist]] = []
-    for name in names:
-        if is_nobody(name):
-            continue
-        own = _owner(session, name)
-        pairs += [
-            (name, artist)
-            for artist in _neighbours(session, name)
-            if artist.id != own
-            and artist.withdrawn_at is None
-            and not is_nobody(artist.name)
-            and not tells_apart(name, artist.name)
-            and resemble(name, artist.name)
-        ]
-    return pairs
+    return [
+        (name, artist)
+        for name, own in owners.items()
+        if not is_nobody(name)
+        for artist in _neighbours(session, name)
+        if artist.id != own
+        and artist.withdrawn_at is None
+        and not is_nobody(artist.name)
+        and may_be_one(name, artist.name)
+    ]
 
 
 def _all_known(names: Iterable[str], known: dict[str, list[Spelling]]) -> bool:
@@ -150,11 +144,6 @@ def _become_alias(session: Session, name: str, hers: Spelling, origin: Origin) -
         return False
     record_alias(session, hers.artist_id, name, origin)
     return True
-
-
-def _owner(session: Session, name: str) -> UUID | None:
-    known = known_spellings(session, [name]).get(fold(name), [])
-    return next((one.artist_id for one in known if one.text == name), None)
 
 
 def _neighbours(session: Session, name: str) -> list[Artist]:

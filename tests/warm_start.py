@@ -1,0 +1,76 @@
+"""A process that has imported what commands use, and forks for each: see `commands.py`.
+
+Reads requests from the socket that it is given, a line of JSON each; answers with exit codes.
+"""
+
+import contextlib
+import json
+import os
+import socket
+import sys
+import warnings
+from importlib import import_module
+from types import ModuleType
+from typing import Any
+
+# Of others only, and nothing that starts threads or takes memory for itself, such as torch.
+PACKAGES = (
+    "PIL.Image",
+    "alembic.command",
+    "celery",
+    "celery.app.trace",
+    "cryptography.x509",
+    "cv2",
+    "fsspec",
+    "httpx",
+    "jinja2",
+    "kombu",
+    "numpy",
+    "pydantic_settings",
+    "qdrant_client",
+    "qdrant_edge",
+    "rich.progress",
+    "safetensors",
+    "scipy.optimize",
+    "sqlalchemy.dialects.sqlite",
+    "sqlalchemy.orm",
+    "typer.rich_utils",
+)
+
+
+def next_request(requests: socket.socket) -> dict[str, Any] | None:
+    """Return what this process is to run: a fork for each request; None at the end of all."""
+    with requests, requests.makefile(encoding="utf-8") as lines:
+        for line in lines:
+            child = os.fork()
+            if child == 0:
+                return json.loads(line)  # type: ignore[no-any-return]
+            _, status = os.waitpid(child, 0)
+            requests.sendall(b"%d\n" % os.waitstatus_to_exitcode(status))
+    return None
+
+
+def become(request: dict[str, Any]) -> ModuleType:
+    """Make this process what `python -c` would have made; return its main module."""
+    os.chdir(request["folder"])
+    os.environ.clear()
+    os.environ.update(request["env"])
+    for stream, path in enumerate(request["streams"]):
+        file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOCTTY)
+        os.dup2(file, stream)
+        os.close(file)
+    sys.argv = ["-c", *request["words"]]
+    sys.path.insert(0, "")
+    main = sys.modules["__main__"] = ModuleType("__main__")
+    return main
+
+
+if __name__ == "__main__":
+    for package in PACKAGES:
+        with contextlib.suppress(ImportError):  # an extra that is not installed here
+            import_module(package)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # the threads of numpy survive a fork
+        asked = next_request(socket.socket(fileno=int(sys.argv[1])))
+    if asked is not None:
+        exec(compile(asked["program"], "<string>", "exec"), vars(become(asked)))  # noqa: S102  as -c
