@@ -142,7 +142,7 @@ def show(console: Console, generation: Generation, files: list[Path | None]) -> 
             console.print(plain(name), markup=False)
         named = [one.name for one in picture.references if one.may_be_named]
         if named:
-            said = f"  agreed to generation, and may be named beside it: {', '.join(named)}"
+            said = f"  agreed to generation, and may be named with it: {', '.join(named)}"
             console.print(plain(said), markup=False, soft_wrap=True)
         for warning in picture.warnings:
             said = f"  warning: {warning}"
