@@ -204,7 +204,7 @@ def _style_lane(answer: Attribution) -> str:
         return "Not asked further: the image shows a registered work."
     sure = answer.confidence
     if sure is None:
-        return "Shares of the vote, not probabilities: not calibrated."
+        return "Shares of the vote alone, not probabilities."
     return (
         f"None of the registered artists: probability {sure.nobody:.0%}, p = {sure.p_nobody:.3f}; "
         f"{sure.likely} likely."

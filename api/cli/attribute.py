@@ -226,12 +226,12 @@ def member(
 def show(
     ids: Annotated[
         list[UUID],
-        typer.Argument(help="Ids of answers, shown as “recorded as …”.", metavar="ID..."),
+        typer.Argument(help="Ids of answers, shown as “recorded as …”.", metavar="ID"),
     ],
     report: Annotated[Path | None, typer.Option(help="Write an HTML report here.")] = None,
     images: Annotated[
         list[Path] | None,
-        typer.Option("--image", help="The image itself, for the report; repeatable."),
+        typer.Option("--image", help="The image itself, for the report (repeatable)."),
     ] = None,
     *,
     as_json: Annotated[

@@ -134,7 +134,7 @@ def withdraw(
         left = {name: count for name, count in row.receipt["left"].items() if count}
         raise Conflict(
             f"no search and no answer shows it any more, but not everything could be removed: "
-            f"{left}; `lawful reconcile --repair` continues"
+            f"{left}; `lawful reconcile --repair` removes the rest"
         )
 
 
