@@ -1,4 +1,8 @@
-"""Answers as one self-contained HTML page: an image beside the works that speak for each artist."""
+"""Answers as one self-contained HTML page: what they say first, then the evidence, image by image.
+
+Made from recorded answers at any time. The image in question is not kept by this program, so it is
+shown only where it is given again.
+"""
 
 from __future__ import annotations
 
@@ -6,87 +10,134 @@ import base64
 import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from importlib.metadata import version
 from uuid import UUID
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from PIL import Image
 
+from api import wording
 from api.overlay import draw_overlay
-from api.wording import REASONS, VERDICTS, by_whom, claim, how_copied
+from attribution.attributor import find_ours
 from attribution.catalog import queries
-from attribution.errors import NotFound
+from attribution.catalog.models import Artwork, ArtworkStatus
+from attribution.errors import BadInput, NotFound
 from attribution.images import CheckedImage, thumbnail
 from attribution.regions import Regions
-from attribution.services import Services
+from attribution.services import Stores
 from attribution.types import Attribution
+
+EXHIBIT_PX = 640  # the longer side of the image in question
+
+
+@dataclass(frozen=True)
+class Exhibit:
+    """What is known now of a work that an answer names."""
+
+    picture: bytes | None  # WebP
+    unseen: str | None  # why there is no picture
+    licence: str | None = None
+    registered: datetime | None = None
+    sha256: str | None = None
+
+
+UNKNOWN = Exhibit(None, "no longer registered")
 
 
 @dataclass(frozen=True)
 class Page:
-    """One answer with the pictures that it shows, as WebP bytes."""
+    """One answer with the pictures that it shows."""
 
-    image: str  # how the user calls it
-    picture: bytes
+    name: str  # how the user calls the image
+    picture: bytes | None  # WebP; None: it was not kept, and not given again
     answer: Attribution
-    works: Mapping[UUID, bytes | None]  # None: no picture was kept; missing: not to be shown
+    works: Mapping[UUID, Exhibit]
     overlays: Mapping[str, bytes]  # by slug: the image, with what speaks for the artist
 
     @property
-    def sizes(self) -> tuple[tuple[int, int], tuple[int, int]]:
-        """The sides of the image and of the work that it copies, in pixels as shown."""
-        copied = self.works.get(self.answer.copy_of.id) if self.answer.copy_of else None
-        return _size(self.picture), _size(copied or self.picture)
+    def laid_on(self) -> Exhibit:
+        """What is known of the work that the image lies on."""
+        work = self.answer.laid_on
+        return self.works.get(work.id, UNKNOWN) if work else UNKNOWN
 
 
 def make_page(
-    services: Services,
+    stores: Stores,
     name: str,
-    image: CheckedImage,
+    image: CheckedImage | None,
     answer: Attribution,
     regions: Regions | None = None,
 ) -> Page:
-    """Collect the pictures of one answer; works without display consent stay unseen."""
+    """Collect the pictures of one answer; works without display consent stay unseen.
+
+    Raises BadInput for an image that the answer is not about.
+    """
+    if image is not None and image.facts.sha256 != answer.image_sha256:
+        raise BadInput(
+            f"{name} is not the image of answer {answer.id}: its SHA-256 is "
+            f"{image.facts.sha256}, that of the answer {answer.image_sha256}"
+        )
     works = [work.id for artist in answer.artists for work in artist.works]
-    works += [answer.copy_of.id] if answer.copy_of else []
-    with services.sessions() as session:
+    works += [answer.laid_on.id] if answer.laid_on else []
+    with stores.sessions() as session:
         rows = queries.artworks_by_id(session, works)
-    pictures = {
-        row.id: _thumbnail(services, row.sha256) for row in rows.values() if row.consent_display
-    }
+    exhibits = {row.id: _exhibit(stores, row) for row in rows.values()}
+    if image is None:
+        return Page(name, None, answer, exhibits, {})
     overlays = {
         one.slug: thumbnail(draw_overlay(image.rgb, one))
         for one in (regions.artists if regions else ())
     }
-    return Page(name, thumbnail(image.rgb), answer, pictures, overlays)
+    return Page(name, thumbnail(image.rgb, max_px=EXHIBIT_PX), answer, exhibits, overlays)
 
 
-def render_report(pages: Sequence[Page], *, title: str = "Attribution report") -> str:
+def render_report(
+    pages: Sequence[Page], *, title: str = "Attribution report", unreadable: Sequence[str] = ()
+) -> str:
     """Return the report as HTML; it loads nothing from anywhere."""
     environment = Environment(
-        loader=PackageLoader("api"), autoescape=True, undefined=StrictUndefined
+        loader=PackageLoader("api"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
-    environment.filters |= {
-        "data_uri": _data_uri,
-        "claim": claim,
-        "by_whom": by_whom,
-        "how_copied": how_copied,
-    }
+    environment.filters |= {"data_uri": _data_uri, "size": _size, "percent": _percent}
+    findings = find_ours([page.answer for page in pages])
     return environment.get_template("report.html").render(
-        pages=pages, title=title, verdicts=VERDICTS, reasons=REASONS
+        pages=pages,
+        title=title,
+        unreadable=unreadable,
+        findings=findings,
+        together=wording.together(findings, unreadable=len(unreadable)),
+        version=version("lawful-diffusion"),
+        words=wording,
+        unknown=UNKNOWN,
     )
 
 
-def _thumbnail(services: Services, sha256: str) -> bytes | None:
+def _exhibit(stores: Stores, row: Artwork) -> Exhibit:
+    known = row.licence_id or row.licence, row.created_at, row.sha256
+    if row.status is not ArtworkStatus.INDEXED:
+        when = f" on {row.withdrawn_at:%Y-%m-%d}" if row.withdrawn_at else ""
+        return Exhibit(None, f"{row.status.value}{when}", *known)
+    if not row.consent_display:
+        return Exhibit(None, "may not be displayed", *known)
     try:
-        return services.store.thumbnail(sha256)
+        return Exhibit(stores.store.thumbnail(row.sha256), None, *known)
     except NotFound:
-        return None
+        return Exhibit(None, "no picture kept", *known)
 
 
 def _data_uri(webp: bytes) -> str:
     return "data:image/webp;base64," + base64.b64encode(webp).decode("ascii")
 
 
-def _size(picture: bytes) -> tuple[int, int]:
-    with Image.open(io.BytesIO(picture), formats=("WEBP",)) as opened:
+def _size(webp: bytes) -> tuple[int, int]:
+    with Image.open(io.BytesIO(webp), formats=("WEBP",)) as opened:
         return opened.size
+
+
+def _percent(part: float) -> str:
+    return f"{part:.0%}"

@@ -234,7 +234,7 @@ class WithdrawalOut(BaseModel):
     completed_at: datetime | None = Field(description="Null: something is still to be removed.")
     receipt: dict[str, Any] = Field(
         description="`works`: their ids; `before` and `after`: works and points counted; "
-        "`removed`: how many of what; `left`: what could not be removed yet."
+        "`removed`: how many of what; `left`: what is left, and where; null: cannot be looked at."
     )
 
 

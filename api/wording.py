@@ -1,14 +1,33 @@
-"""What verdicts, their reasons and copies are called, wherever a person reads them."""
+"""What an answer says, in words: one place for terminal, API, page and report.
+
+An answer has three lanes. *Copy* is what the image shows, *style* whose hand it resembles,
+*provenance* what its own credentials say. None of them says how an image came to be.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from enum import StrEnum
 
 from attribution.catalog.nobody import is_nobody
-from attribution.types import CopyKind, CopyMatch, Overlap, Reason, Verdict
+from attribution.types import (
+    Attribution,
+    Candidate,
+    CopyKind,
+    CopyMatch,
+    Findings,
+    Member,
+    Overlap,
+    Reason,
+    Removal,
+    SetAttribution,
+    Verdict,
+)
 
 VERDICTS: Mapping[Verdict, str] = {
     Verdict.COPY: "copy",
+    Verdict.RELATED: "related",
     Verdict.ATTRIBUTED: "attributed",
     Verdict.CANDIDATES: "candidates",
     Verdict.ABSTAIN: "nothing stands out",
@@ -21,40 +40,201 @@ REASONS: Mapping[Reason, str] = {
     Reason.TOO_FEW_ARTISTS: "too few artists are registered",
     Reason.LOW_QUALITY: "the image is blank, of nearly one colour, or tiny",
     Reason.NOT_CALIBRATED: "not calibrated: shares of the vote, no probabilities",
+    Reason.WITHDRAWN: "nobody is named for the bytes of a work that was withdrawn",
 }
+NO_PROOF = "which is no proof of absence"
 UPRIGHT_DEGREES = 1.0
-CLAIMS = {
-    CopyKind.SAME_IMAGE: "the same image as",
-    CopyKind.ALTERED_COPY: "an altered copy of",
-    CopyKind.NEAR_IDENTICAL: "near-identical to, and so a copy of this work or of its series:",
-    None: "a copy of",  # in an answer of before
+NAMED = 3  # artists in one sentence
+CREDENTIALS = {
+    "valid": "its Content Credentials are signed by an issuer on the trust list",
+    "untrusted": "it has Content Credentials of an issuer that is not on the trust list",
+    "invalid": "it has Content Credentials that do not hold",
+    "absent": "it has no Content Credentials",
 }
 
 
-def claim(copy: CopyMatch) -> str:
-    """Say what is claimed: "an altered copy of", to be followed by the work's title."""
-    return CLAIMS[copy.kind]
+SPACES = {  # named vectors
+    "clip": "content",
+    "vae_layout": "layout",
+    "vae_style": "strokes and texture",
+}
 
 
-def by_whom(copy: CopyMatch) -> str:
+class Weight(StrEnum):
+    """How a verdict is shown; the word stands beside the colour, always."""
+
+    FOUND = "found"  # red
+    PERSON = "person"  # amber: a person has to look
+    NOTHING = "nothing"  # neutral
+
+
+WEIGHTS: Mapping[Verdict, Weight] = {
+    Verdict.COPY: Weight.FOUND,
+    Verdict.RELATED: Weight.PERSON,
+    Verdict.ATTRIBUTED: Weight.PERSON,
+    Verdict.CANDIDATES: Weight.PERSON,
+    Verdict.ABSTAIN: Weight.NOTHING,
+}
+
+
+def headline(answer: Attribution) -> str:
+    """Return the first line of every answer: one sentence of what is known."""
+    if answer.withdrawn_at:
+        return _registered_once(answer.withdrawn_at)
+    if answer.laid_on:
+        return f"{_claim(answer.laid_on)}."
+    return _by_style(answer)
+
+
+def lanes(answer: Attribution) -> dict[str, str]:
+    """Return what each lane says: copy, style, provenance."""
+    return {
+        "copy": _copy_lane(answer.laid_on),
+        "style": _style_lane(answer),
+        "provenance": f"{_capital(CREDENTIALS[answer.credentials])}.",
+    }
+
+
+def membership(answer: Member) -> str:
+    """Return the first line of an answer to "is this registered?"."""
+    if answer.is_blank:
+        return "The image is blank, so nothing can be said."
+    if answer.withdrawn_at:
+        return _registered_once(answer.withdrawn_at)
+    if laid_on := answer.copy_of or answer.related_to:
+        return f"{_claim(laid_on)}."
+    return f"Not found among {answer.searched.works:,} works, {NO_PROOF}."
+
+
+def together(findings: Findings, *, unreadable: int = 0) -> str:
+    """Say of many images how many draw on what is registered, and how that divides."""
+    union = {*findings.copies, *findings.style}
+    parts = [f"{len(findings.copies)} by copy"] if findings.copies else []
+    if findings.style:
+        level = f"at a false discovery rate of {findings.level:.2f}"
+        parts.append(f"{len(findings.style)} by style {level}")
+    how = f": {', '.join(parts)}" if parts else ""
+    asked = f"{len(union)} of {findings.images:,} images"
+    said = f"{asked} draw on registered works or artists' styles{how}"
+    if findings.related:
+        said += f"; {len(findings.related)} related to registered works, for a person to look at"
+    if unreadable:
+        said += f"; {unreadable} more could not be read"
+    return f"{said}."
+
+
+def by_one_hand(answer: SetAttribution) -> str:
+    """Return the first line of an answer about images that are said to be by one hand."""
+    pictures = f"{answer.pictures} different picture{'' if answer.pictures == 1 else 's'}"
+    match answer.verdict:
+        case Verdict.ATTRIBUTED:
+            best = answer.artists[0]
+            return f"Together they resemble work by {best.name} ({best.slug}), in style only."
+        case Verdict.CANDIDATES:
+            names = [f"{one.name} ({one.slug})" for one in answer.artists]
+            return f"Together they resemble work by {_several(names)}, in style only."
+        case _:
+            return f"Nothing registered stands out for {pictures} together, {NO_PROOF}."
+
+
+def removed(removal: Removal) -> str:
+    """Say that a recorded answer is not as it was given."""
+    return (
+        f"Changed on {removal.at:%Y-%m-%d}: what this answer said of a work was removed when the "
+        f"work was withdrawn (receipt {removal.receipt})."
+    )
+
+
+def by_whom(work: CopyMatch) -> str:
     """Say whose work it is, behind its title: " by Ann (ann)" or ", by an unknown artist"."""
-    return ", by an unknown artist" if is_nobody(copy.name) else f" by {copy.name} ({copy.slug})"
+    return ", by an unknown artist" if is_nobody(work.name) else f" by {work.name} ({work.slug})"
 
 
-def how_copied(copy: CopyMatch) -> str:
-    """Say what speaks for it: "mirrored, shows 49% of the work; 97% of the strokes agree"."""
-    if copy.kind is CopyKind.SAME_IMAGE or copy.overlap is None or copy.agreement is None:
-        if copy.match == "perceptual":  # an answer of before
-            return f"{copy.distance} of 64 bits of the perceptual hash differ"
-        return f"the same {copy.match}"
-    return f"{_changes(copy.overlap)}; {copy.agreement:.0%} of the strokes agree"
+def how_copied(work: CopyMatch) -> str:
+    """Say what speaks for it: "mirrored, over 49% of the work; 97% of the strokes agree"."""
+    if work.kind is CopyKind.SAME_IMAGE or work.overlap is None or work.agreement is None:
+        if work.match == "perceptual":  # an answer of before
+            return f"{work.distance} of 64 bits of the perceptual hash differ"
+        return f"the same {work.match}"
+    return f"{_changes(work.overlap)}; {work.agreement:.0%} of the strokes agree"
+
+
+def _by_style(answer: Attribution) -> str:
+    match answer.verdict:
+        case Verdict.ATTRIBUTED:
+            return f"Resembles work by {_who(answer.artists[0])}, in style only."
+        case Verdict.CANDIDATES:
+            return f"Resembles work by {_several(_likely(answer.artists))}, in style only."
+        case _ if not answer.searched.works:
+            return "Nothing is registered yet, so nothing was compared."
+        case _ if answer.reasons == (Reason.LOW_QUALITY,):
+            return "Shows too little to be compared."
+        case _:
+            return f"Nothing registered stands out, {NO_PROOF}."
+
+
+def _registered_once(withdrawn_at: datetime) -> str:
+    return (
+        f"The very bytes of this image were registered once, withdrawn on {withdrawn_at:%Y-%m-%d}."
+    )
+
+
+def _claim(work: CopyMatch) -> str:
+    """Say what is claimed of an image and a work."""
+    title = f"“{work.title or work.id}”{by_whom(work)}"
+    match work.kind:
+        case CopyKind.SAME_IMAGE:
+            return f"Shows the same image as {title}"
+        case CopyKind.ALTERED_COPY:
+            return f"Shows an altered copy of {title}"
+        case CopyKind.NEAR_IDENTICAL:
+            return f"Shares much with {title}, or with its series: a person must look"
+
+
+def _copy_lane(work: CopyMatch | None) -> str:
+    if work is None:
+        return f"No registered work was found in it, {NO_PROOF}."
+    others = ", ".join(work.also_claimed_by)
+    claims = f" The same file is claimed by {others} as well." if others else ""
+    return f"{_claim(work)}: {how_copied(work)}.{claims}"
+
+
+def _style_lane(answer: Attribution) -> str:
+    if answer.copy_of:  # what is copied has a hand; the numbers are about another question
+        return "Not asked further: the image shows a registered work."
+    sure = answer.confidence
+    if sure is None:
+        return "Shares of the vote alone, not probabilities."
+    return (
+        f"None of the registered artists: probability {sure.nobody:.0%}, p = {sure.p_nobody:.3f}; "
+        f"{sure.likely} likely."
+    )
+
+
+def _likely(artists: Sequence[Candidate]) -> list[str]:
+    """Return those whom an answer names: the likely ones; where none is known to be, the first."""
+    return [_who(one) for one in artists if one.is_likely] or [_who(one) for one in artists[:1]]
+
+
+def _who(artist: Candidate) -> str:
+    return f"{artist.name} ({artist.slug})"
+
+
+def _several(names: Sequence[str]) -> str:
+    few = ", ".join(names[:NAMED])
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    return f"{few}{more}"
 
 
 def _changes(overlap: Overlap) -> str:
     turned = overlap.turned_degrees
-    parts = [
+    parts: Iterable[str] = (
         "mirrored" if overlap.is_mirrored else "",
         f"turned by {turned:.0f}°" if abs(turned) > UPRIGHT_DEGREES else "",
-        f"shows {overlap.shown:.0%} of the work",
-    ]
+        f"over {overlap.shown:.0%} of the work",
+    )
     return ", ".join(part for part in parts if part)
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]

@@ -14,10 +14,10 @@ from heapq import nlargest
 from uuid import UUID, uuid4
 
 import numpy as np
-from pydantic import TypeAdapter
 from sqlalchemy.orm import Session, sessionmaker
 
 from attribution import voting
+from attribution.answers import ANSWER, read_answer
 from attribution.calibration import (
     FEWEST_ARTISTS,
     FEWEST_WORKS,
@@ -42,6 +42,7 @@ from attribution.trained import TrainedVoter
 from attribution.types import (
     Attribution,
     Confidence,
+    CopyKind,
     CopyMatch,
     Findings,
     FoundWork,
@@ -60,9 +61,6 @@ from attribution.types import (
     WrongFindings,
 )
 
-ANSWER = TypeAdapter(Attribution)
-"""Attribution to JSON and back; what is recorded is what was shown."""
-
 BLANK = "the image is blank: it shows nothing that could be recognised"
 
 
@@ -76,6 +74,12 @@ class SearchQuery:
     licences: tuple[str, ...] = ()  # in any spelling; what names none, by its exact text
     year_from: int | None = None
     year_to: int | None = None
+
+
+def check_query(query: SearchQuery) -> None:
+    """Raise BadInput for a query with neither words nor a picture."""
+    if query.image is None and not (query.text or "").strip():
+        raise BadInput("nothing to search for: give words, an image or both")
 
 
 @dataclass(frozen=True)
@@ -132,9 +136,13 @@ class Attributor:
             raise BadInput("a set needs at least one image")
         found = [self._attribute(image, limit) for image in images]
         answers = tuple(answer for answer, _ in found)
-        shown = [number for number, image in enumerate(images) if not image.is_blank]
+        shown = [
+            number
+            for number, image in enumerate(images)
+            if not image.is_blank and answers[number].withdrawn_at is None
+        ]
         if not shown:
-            why = (Reason.LOW_QUALITY,)
+            why = tuple(dict.fromkeys(reason for one in answers for reason in one.reasons))
             return SetAttribution(answers, 0, Verdict.ABSTAIN, why, None, None, ())
         turned = [[int(one, 16) for one in hashes(images[n].rgb).values()] for n in shown]
         pictures = lineages(np.array(turned, np.uint64)).tolist()
@@ -164,20 +172,24 @@ class Attributor:
         if image.is_blank:
             with self._sessions() as session:
                 searched = self._searched(session)
-            return Member(None, None, searched, is_blank=True, notes=(*notes, BLANK))
+            return Member(None, None, None, searched, is_blank=True, notes=(*notes, BLANK))
+        with self._sessions() as session:
+            if withdrawn_at := queries.withdrawn_at(session, image.facts.sha256):
+                searched = self._searched(session)
+                return Member(None, None, None, searched, notes=notes, withdrawn_at=withdrawn_at)
         found = membership(self._copies, image)
         with self._sessions() as session:
-            copy, searched = _copy(session, found.found), self._searched(session)
+            laid_on, searched = _laid_on(session, found.found), self._searched(session)
         wrong = found.wrong
-        if copy is None or wrong is None:
-            return Member(None, None, searched, notes=notes)
+        if laid_on is None or wrong is None:
+            return Member(None, None, None, searched, notes=notes)
         rate = WrongFindings(wrong.asked, wrong.found, wrong.upper)
-        return Member(copy, rate, searched, notes=notes)
+        return Member(*_claimed(laid_on), rate, searched, notes=notes)
 
     def recall(self, attribution_id: UUID) -> Attribution:
-        """Return an earlier answer as it was given; raises NotFound."""
+        """Return an earlier answer; raises NotFound."""
         with self._sessions() as session:
-            return ANSWER.validate_python(queries.attribution_by_id(session, attribution_id).answer)
+            return read_answer(queries.attribution_by_id(session, attribution_id).answer)
 
     def search(self, query: SearchQuery, *, limit: int = 20) -> SearchResult:
         """Find works by words, by a picture or by both; each hit says what every leg gave.
@@ -206,29 +218,37 @@ class Attributor:
             return SearchResult(tuple(found), self._searched(session), notes)
 
     def _attribute(self, image: CheckedImage, limit: int) -> tuple[Attribution, Opinion]:
-        seen = _NOTHING if image.is_blank else self._look(image)
+        with self._sessions() as session:
+            withdrawn_at = queries.withdrawn_at(session, image.facts.sha256)
+        seen = _NOTHING if image.is_blank or withdrawn_at else self._look(image)
         opinion = seen.opinion
         with self._sessions.begin() as session:
             rows = queries.artworks_by_id(session, seen.works, status=ArtworkStatus.INDEXED)
-            copy = _copy(session, seen.copied)
+            laid_on = _laid_on(session, seen.copied)
+            copy_of, related_to = _claimed(laid_on)
             searched = self._searched(session)
-            verdict, reasons = self._verdict(session, image, copy, opinion, searched)
+            verdict, reasons = self._verdict(session, image, laid_on, opinion, searched)
+            if withdrawn_at:  # whoever comes near it now is not who made it
+                verdict, reasons = Verdict.ABSTAIN, (Reason.WITHDRAWN,)
             answer = Attribution(
                 id=uuid4(),
                 created_at=datetime.now(UTC),
                 image_sha256=image.facts.sha256,
                 verdict=verdict,
-                copy_of=copy,
+                copy_of=copy_of,
+                related_to=related_to,
                 artists=candidates(session, self._index, opinion, limit, rows, seen.vectors),
                 searched=searched,
                 notes=(
                     *image.facts.notes,
                     *image.facts.credentials.notes,
-                    *([BLANK] if image.is_blank else _notes(searched, opinion)),
+                    *([BLANK] if image.is_blank else ()),
+                    *(() if image.is_blank or withdrawn_at else _notes(searched, opinion)),
                 ),
                 reasons=reasons,
                 confidence=_confidence(opinion),
                 credentials=image.facts.credentials.state,
+                withdrawn_at=withdrawn_at,
             )
             queries.record_attribution(session, ANSWER.dump_python(answer, mode="json"))
         return answer, opinion
@@ -260,9 +280,8 @@ class Attributor:
         return vectors
 
     def _probe(self, query: SearchQuery) -> Probe:
+        check_query(query)
         text = query.text.strip() if query.text else None
-        if not text and query.image is None:
-            raise BadInput("nothing to search for: give words, an image or both")
         vectors: dict[str, Vector] = {}
         using: dict[str, str] = {}
         for encoder in self._encoders:
@@ -281,13 +300,14 @@ class Attributor:
         self,
         session: Session,
         image: CheckedImage,
-        copy: CopyMatch | None,
+        laid_on: CopyMatch | None,
         opinion: Opinion,
         searched: Searched,
     ) -> tuple[Verdict, tuple[Reason, ...]]:
         """Say what an answer amounts to, and why it is not more."""
-        if copy:
-            return Verdict.COPY, ()
+        if laid_on:
+            is_related = laid_on.kind is CopyKind.NEAR_IDENTICAL
+            return Verdict.RELATED if is_related else Verdict.COPY, ()
         if image.is_blank or image.is_plain:
             return Verdict.ABSTAIN, (Reason.LOW_QUALITY,)
         if opinion.odds is None or not opinion.votes:
@@ -302,14 +322,21 @@ class Attributor:
 
 
 def find_ours(answers: Sequence[Attribution], *, level: float = 0.1) -> Findings:
-    """Return which of many images are by registered artists, at this false discovery rate.
+    """Return which of many images draw on registered works, or on hands at a false discovery rate.
 
-    Benjamini & Hochberg over the p-values of "nobody of ours"; answers without one are left out.
+    Of those that are no copies: Benjamini & Hochberg over the p-values of "nobody of ours"; answers
+    without one are left out.
     """
-    given = [(answer.id, answer.confidence.p_nobody) for answer in answers if answer.confidence]
+    copies = tuple(answer.id for answer in answers if answer.copy_of)
+    related = tuple(answer.id for answer in answers if answer.related_to)
+    given = [
+        (answer.id, answer.confidence.p_nobody)
+        for answer in answers
+        if answer.confidence and not answer.copy_of
+    ]
     refused = benjamini_hochberg(np.array([value for _, value in given]), level)
-    ours = [one for (one, _), is_ours in zip(given, refused, strict=True) if is_ours]
-    return Findings(level, len(given), tuple(ours))
+    style = tuple(one for (one, _), is_ours in zip(given, refused, strict=True) if is_ours)
+    return Findings(level, len(answers), len(given), copies, related, style)
 
 
 def _uncalibrated(votes: Sequence[Vote], artists: int) -> tuple[Verdict, tuple[Reason, ...]]:
@@ -341,9 +368,16 @@ def _notes(searched: Searched, opinion: Opinion) -> Iterator[str]:
         )
 
 
-def _copy(session: Session, found: FoundCopy | None) -> CopyMatch | None:
-    """Say what is known of the work that an image copies; None if it was withdrawn meanwhile."""
-    if found is None:
+def _claimed(laid_on: CopyMatch | None) -> tuple[CopyMatch | None, CopyMatch | None]:
+    """Return the work that an image is a copy of, and the one that it is related to."""
+    if laid_on is not None and laid_on.kind is CopyKind.NEAR_IDENTICAL:
+        return None, laid_on
+    return laid_on, None
+
+
+def _laid_on(session: Session, found: FoundCopy | None) -> CopyMatch | None:
+    """Say what is known of the work that an image lies on; None if it was withdrawn meanwhile."""
+    if found is None or found.kind is None:
         return None
     work = queries.artworks_by_id(session, [found.work], status=ArtworkStatus.INDEXED).get(
         found.work

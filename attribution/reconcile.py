@@ -17,7 +17,7 @@ from attribution.catalog import queries
 from attribution.catalog.models import Artist, Artwork, ArtworkStatus
 from attribution.catalog.nobody import NOBODY
 from attribution.catalog.queries import KeptSketch, Origin
-from attribution.copies.description import describe
+from attribution.copies.description import describe, untiled
 from attribution.correction import check_nothing_comes
 from attribution.correction import finish as finish_changes
 from attribution.errors import BadImage, Conflict, NotFound
@@ -52,6 +52,7 @@ class Report:
     statistics: int  # artists of whom the classifier does not know what the catalogue does
     lost: int  # missing points whose vectors were not kept: to be ingested again
     unsketched: int  # works whose altered copies are not recognised
+    untiled: int  # strips of an earlier version, whose panels are not recognised: ingest them again
     repaired: bool
     examples: dict[str, list[str]]
 
@@ -82,6 +83,7 @@ class _Differences:
     missing: list[UUID]
     orphaned: list[UUID]
     stale: list[UUID]
+    untiled: int = 0
 
 
 def reconcile(stores: Stores, index: VectorIndex, *, repair: bool) -> Report:
@@ -91,8 +93,8 @@ def reconcile(stores: Stores, index: VectorIndex, *, repair: bool) -> Report:
     ones are deleted, counts set right, the classifier's statistics mended, interrupted withdrawals
     and corrections finished, sketches for the copy lane drawn from kept pictures. A work whose
     vectors were not kept is marked as failed. Artists of an earlier version whose names mean nobody
-    become one, which can be undone. Works without a sketch are told, and no difference: they may
-    have no picture to draw one from, until they are ingested again.
+    become one, which can be undone. Works without a sketch, and strips without tiles, are told and
+    are no difference: they may have no picture to draw from, until they are ingested again.
     Memory: a page of each side, and sixteen bytes for every difference.
     """
     with stores.sessions() as session:
@@ -111,8 +113,7 @@ def reconcile(stores: Stores, index: VectorIndex, *, repair: bool) -> Report:
             queries.recount(session, queries.miscounted(session))
     statistics = audit_all(stores, repair=repair)
     if repair:
-        for withdrawal in withdrawals:
-            finish(stores, index, withdrawal)
+        finish(stores, index, withdrawals, has_time=True)
         finish_changes(stores, index, changes)
         join_nobody(stores, index, nameless)
         unsketched -= draw_sketches(stores)
@@ -131,6 +132,7 @@ def reconcile(stores: Stores, index: VectorIndex, *, repair: bool) -> Report:
         statistics=statistics,
         lost=lost,
         unsketched=unsketched,
+        untiled=found.untiled,
         repaired=repair,
         examples={
             name: [str(one) for one in ids[:SHOWN]]
@@ -199,10 +201,9 @@ def indexed_pages(stores: Stores, size: int) -> Iterator[list[Artwork]]:
 
 
 def _compare(stores: Stores, index: VectorIndex) -> _Differences:
-    rows = (row for page in indexed_pages(stores, PAGE) for row in page)
-    entries = _entries(index)
-    row, entry = next(rows, None), next(entries, None)
     found = _Differences(0, 0, [], [], [])
+    rows, entries = _rows(stores, found), _entries(index)
+    row, entry = next(rows, None), next(entries, None)
     while row or entry:
         if entry is None or (row and row.id < entry.id):
             assert row is not None  # noqa: S101  the loop's condition
@@ -237,7 +238,15 @@ def _looked_at_again(stores: Stores, index: VectorIndex, found: _Differences) ->
             rows = queries.artworks_by_id(session, few)
         fine = {ArtworkStatus.INDEXED} | ({ArtworkStatus.PENDING} if coming else set())
         orphaned += [one for one in few if one not in rows or rows[one].status not in fine]
-    return _Differences(found.works, found.points, missing, orphaned, found.stale)
+    return replace(found, missing=missing, orphaned=orphaned)
+
+
+def _rows(stores: Stores, found: _Differences) -> Iterator[Artwork]:
+    """Yield all works that are to be found, and count the strips without tiles on the way."""
+    for page in indexed_pages(stores, PAGE):
+        with stores.sessions() as session:
+            found.untiled += len(untiled(session, page))
+        yield from page
 
 
 def _entries(index: VectorIndex) -> Iterator[IndexEntry]:

@@ -95,6 +95,10 @@ class Store:
         """Delete all that waited for a job."""
         self._clear(f"{self._root}/incoming/{job_id}")
 
+    def forget_incoming(self, job_id: UUID, name: str) -> int:
+        """Delete one file that waited for a job; returns how many there were."""
+        return self._delete(self._incoming(job_id, name))
+
     def jobs_with_incoming(self) -> list[UUID]:
         """Return the jobs for which something waits."""
         folder = f"{self._root}/incoming"

@@ -160,6 +160,7 @@ class Verdict(StrEnum):
     """What an attribution amounts to."""
 
     COPY = "copy"  # the image is an indexed work, or an altered copy of one
+    RELATED = "related"  # it shares much with a work, or with another of its series
     ATTRIBUTED = "attributed"  # one artist alone is likely, and "nobody" is refused
     CANDIDATES = "candidates"  # some artists stand out
     ABSTAIN = "abstain"  # nothing stands out
@@ -175,6 +176,7 @@ class Reason(StrEnum):
     TOO_FEW_ARTISTS = "too_few_artists"  # are registered: nobody can stand out
     LOW_QUALITY = "low_quality"  # the image is blank, of nearly one colour, or tiny
     NOT_CALIBRATED = "not_calibrated"  # too few works are registered to know what a share means
+    WITHDRAWN = "withdrawn"  # the image's bytes were registered once: nobody is named for them
 
 
 @dataclass(frozen=True)
@@ -246,7 +248,7 @@ class CopyKind(StrEnum):
 
 @dataclass(frozen=True)
 class CopyMatch:
-    """The indexed work that an image is a copy of, how that was found, and who claims it."""
+    """The indexed work that an image can be laid on, how that was found, and who claims it."""
 
     id: UUID
     title: str | None
@@ -255,9 +257,9 @@ class CopyMatch:
     match: str  # how it was found: "bytes", "pixels", "perceptual" or "geometric"
     distance: int  # bits of 64 in which the perceptual hashes differ, in the nearest position
     also_claimed_by: tuple[str, ...]  # slugs of other artists who brought the same bytes
+    kind: CopyKind
     # None in answers that were given before these existed:
     overlap: Overlap | None = None
-    kind: CopyKind | None = None
     agreement: float | None = None  # part of the strokes of what both show that is the same
 
 
@@ -272,6 +274,14 @@ class Searched:
 
 
 @dataclass(frozen=True)
+class Removal:
+    """Something of a recorded answer that a withdrawal has removed."""
+
+    at: datetime
+    receipt: UUID  # of the withdrawal
+
+
+@dataclass(frozen=True)
 class Attribution:
     """The answer for one image."""
 
@@ -279,13 +289,21 @@ class Attribution:
     created_at: datetime
     image_sha256: str
     verdict: Verdict
-    copy_of: CopyMatch | None
+    copy_of: CopyMatch | None  # the same image or an altered copy: verdict `copy`
     artists: tuple[Candidate, ...]  # best first
     searched: Searched
     notes: tuple[str, ...]  # what was done to the image, and why the answer may be weak
     reasons: tuple[Reason, ...] = ()  # why the verdict is no stronger
     confidence: Confidence | None = None  # None: not calibrated
     credentials: str = "absent"  # C2PA of the image: "valid", "untrusted", "invalid", "absent"
+    related_to: CopyMatch | None = None  # near-identical: verdict `related`
+    withdrawn_at: datetime | None = None  # the image's bytes were registered until then
+    removed: tuple[Removal, ...] = ()  # since the answer was given
+
+    @property
+    def laid_on(self) -> CopyMatch | None:
+        """The work that the image can be laid on, whatever that amounts to."""
+        return self.copy_of or self.related_to
 
 
 @dataclass(frozen=True)
@@ -325,19 +343,24 @@ class Member:
     """Whether an image, or a near copy of it, is registered; without one, no proof of absence."""
 
     copy_of: CopyMatch | None
+    related_to: CopyMatch | None
     wrong: WrongFindings | None  # as it was counted once (docs/benchmarks.md)
     searched: Searched
     is_blank: bool = False  # the image shows nothing, so nothing can be said
     notes: tuple[str, ...] = ()  # what was done to the image, and why nothing can be said
+    withdrawn_at: datetime | None = None  # the image's bytes were registered until then
 
 
 @dataclass(frozen=True)
 class Findings:
-    """Which of many images are by registered artists, at a false discovery rate."""
+    """Which of many images draw on registered works or hands: lists of ids of their answers."""
 
-    level: float  # of those named in `ours`, this part at most is expected to be by strangers
-    images: int  # that were asked about and have a p-value
-    ours: tuple[UUID, ...]  # ids of their answers
+    level: float  # of those in `style`, this part at most is expected to resemble nobody of ours
+    images: int  # that were asked about
+    compared: int  # in style: they are no copies, and have a p-value
+    copies: tuple[UUID, ...]
+    related: tuple[UUID, ...]  # a person has to look; some may stand in `style` as well
+    style: tuple[UUID, ...]
 
 
 @dataclass(frozen=True)

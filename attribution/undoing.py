@@ -12,7 +12,7 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from attribution.catalog import queries
-from attribution.catalog.models import Change, ChangeKind
+from attribution.catalog.models import Artist, Change, ChangeKind
 from attribution.catalog.queries import Origin
 from attribution.correction import check_file, finish, work_to_change
 from attribution.errors import BadInput, Conflict
@@ -37,7 +37,11 @@ def undo(
     with stores.sessions.begin() as session:
         change = queries.change_by_id(session, change_id)
         earlier = change.undone_by
-        made = earlier or put_back(session, change, works, origin)
+        try:
+            made = earlier or put_back(session, change, works, origin)
+        except Conflict:
+            queries.check_not_undone(session, change)  # somebody was faster, and that is why
+            raise
         if earlier is None:
             queries.mark_undo(session, made, change)
         waiting = queries.unfinished_changes(session, changes=[change.id, made.id])
@@ -92,7 +96,7 @@ def _correct_back(session: Session, change: Change, origin: Origin) -> Change:
 
 
 def _rename_back(session: Session, change: Change, origin: Origin) -> Change:
-    artist, name = change.artist, change.before["name"]
+    artist, name = _locked(session, change), change.before["name"]
     if artist.name != change.after["name"]:
         raise Conflict(
             f"{artist.slug!r} is called {artist.name!r} by now; undo what came later first: "
@@ -106,8 +110,12 @@ def _rename_back(session: Session, change: Change, origin: Origin) -> Change:
 def _alias_back(session: Session, change: Change, origin: Origin) -> Change:
     if "alias" in change.after:
         return queries.remove_alias(session, change.artist_id, change.after["alias"], origin)
-    name = change.before["alias"]
-    queries.check_open(change.artist)
+    artist, name = _locked(session, change), change.before["alias"]
     if not queries.add_alias(session, change.artist_id, name):
-        raise Conflict(f"{name!r} is a name of {change.artist.slug!r} again; nothing to undo")
+        raise Conflict(f"{name!r} is a name of {artist.slug!r} again; nothing to undo")
     return queries.record_alias(session, change.artist_id, name, origin)
+
+
+def _locked(session: Session, change: Change) -> Artist:
+    """Return the artist of a change as it is now; whoever changes it next waits."""
+    return queries.artists_to_change(session, [change.artist_id])[change.artist_id]

@@ -11,9 +11,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from threading import Event, Thread
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from attribution.catalog import queries
+from attribution.catalog.database import empty_log
 from attribution.catalog.models import JobStatus
 from attribution.catalog.queries import LISTING, BatchKey
 from attribution.errors import BackendUnavailable, LawfulError
@@ -58,6 +59,8 @@ class Lease:
         """Note that the batch is done; after the last one nothing of the job has to wait."""
         with self.stores.sessions.begin() as session:
             queries.finish_batch(session, self.key, owner=self.owner)
+            if self.key[1] == LISTING:
+                queries.forget_upload(session, self.key[0])  # its lines say it from now on
         self._settle()
 
     def give_back(self, error: str | None = None) -> None:
@@ -80,8 +83,22 @@ class Lease:
     def _settle(self) -> None:
         with self.stores.sessions() as session:
             status = queries.job_by_id(session, self.key[0]).status
-        if status is JobStatus.DONE or (status is JobStatus.FAILED and self.key[1] == LISTING):
+        is_unlisted = status is JobStatus.FAILED and self.key[1] == LISTING
+        if status is JobStatus.DONE or is_unlisted:
             self.stores.store.clear_incoming(self.key[0])
+        if status is JobStatus.DONE:
+            forget_withdrawn(self.stores, self.key[0])
+        elif is_unlisted:
+            with self.stores.sessions.begin() as session:
+                queries.forget_upload(session, self.key[0])
+
+
+def forget_withdrawn(stores: Stores, job_id: UUID) -> None:
+    """Forget what a job said of files that turned out to be withdrawn works."""
+    with stores.sessions.begin() as session:
+        has_any = queries.wipe_jobs(session, [job_id])
+    if has_any:
+        empty_log(stores.sessions)
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -41,13 +41,13 @@ from attribution.points import follow
 from attribution.projection import point_of
 from attribution.services import Services, Stores
 from attribution.types import Matrix, Vector
-from attribution.withdrawal import withdraw
+from attribution.withdrawal import withdraw_all
 from ingest.corrections import ASKED, FREER, corrections, shown, told
 from ingest.in_hand import prepared
 from ingest.joining import has_joined, resembles
 from ingest.lease import leased
 from ingest.nobodys import GIVEN, give_nobodys
-from ingest.reading import BLANK, SETTLED, WITHDREW, Prepared, bytes_of, unprocessable
+from ingest.reading import BLANK, SETTLED, Prepared, bytes_of, unprocessable
 
 log = logging.getLogger(__name__)
 
@@ -220,6 +220,7 @@ def _write(
         )
         queries.record_claims(session, claims)
         queries.record_outcomes(session, job.id, outcomes)
+        queries.wipe_lines(session, job.id, _forgotten(few, gone))
         queries.add_name_remarks(session, job.id, [resembles(*pair) for pair in likely])
     follow(services, services.index, [rows[sha256] for sha256 in vectors])
     services.index.parts.delete(parts.keys() - described.keys())
@@ -228,6 +229,11 @@ def _write(
     finish(services, services.index, given.changes)
     _follow_corrections(services, few)
     _withdraw_denied(services, few)
+
+
+def _forgotten(few: Sequence[Prepared], gone: Collection[str]) -> list[int]:
+    """Return the positions of files of withdrawn works, whose paths and words are not kept."""
+    return [one.work.position for one in few if one.is_forgotten or one.sha256 in gone]
 
 
 def _row(done: Prepared, rows: Mapping[str, Artwork]) -> Artwork:
@@ -272,11 +278,15 @@ def _withdraw_denied(services: Services, few: Sequence[Prepared]) -> None:
         if done.sha256 and "index" in done.work.item.denied
     }
     with services.sessions() as session:
-        rows = queries.artworks_by_sha256(session, {sha256 for sha256, _ in denied})
-    for row in rows:
-        has = row.artist.is_nobody or (row.sha256, row.artist.name) in denied
-        if row.status in SETTLED and has:
-            withdraw(services, services.index, str(row.id), reason="its source says so")
+        hashes = {sha256 for sha256, _ in denied}
+        rows = queries.artworks_by_sha256(session, hashes) if hashes else []
+    taken_back = [
+        str(row.id)
+        for row in rows
+        if row.status in SETTLED
+        and (row.artist.is_nobody or (row.sha256, row.artist.name) in denied)
+    ]
+    withdraw_all(services, services.index, taken_back, reason="its source says so")
 
 
 def _keep_files(stores: Stores, done: Prepared, row: Artwork) -> None:
@@ -315,14 +325,16 @@ def _outcomes(  # noqa: PLR0913  everything that decides on an outcome
             reason = done.refused
             if done.known and done.is_withdrawn and done.known.id in settled:
                 settled.remove(done.known.id)
-                reason = WITHDREW
-            outcomes.append(ItemOutcome(position, Outcome.REFUSED, reason))
+                reason = queries.WITHDREW
+            outcomes.append(ItemOutcome(position, Outcome.REFUSED, reason, done.registered))
             continue
         row = _row(done, rows)
         owner = given.get(row.id, row.artist_id)
         artist, why = artists[done.work.item.artist], BLANK if done.is_blank else None
         if row.sha256 in gone:
-            outcomes.append(ItemOutcome(position, Outcome.REFUSED, "it was withdrawn meanwhile"))
+            outcomes.append(
+                ItemOutcome(position, Outcome.REFUSED, "it was withdrawn meanwhile", row.id)
+            )
         elif owner != artist.id:
             reason = f"the same file is registered under {names.get(owner, row.artist.name)}"
             if not artist.is_nobody:

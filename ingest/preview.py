@@ -17,7 +17,7 @@ from ingest.denials import Denials
 from ingest.joining import Spellings, foreseen
 from ingest.nobodys import GIVEN
 from ingest.options import BY_RULE, Options
-from ingest.reading import BLANK, DECODERS, WITHDREW, Prepared, Work, prepare
+from ingest.reading import BLANK, DECODERS, Prepared, Work, prepare
 from ingest.sources import Source
 from ingest.summary import FileOutcome, Summary
 
@@ -82,7 +82,7 @@ def _preview_one(done: Prepared, so_far: _SoFar, by_hand: _ByHand, options: Opti
         reason = done.refused
         if done.is_withdrawn and sha256 not in so_far.withdrawn:
             so_far.withdrawn.add(sha256)
-            reason = WITHDREW
+            reason = queries.WITHDREW
         return FileOutcome(path, Outcome.REFUSED, reason, artist=done.artist)
     blank = BLANK if done.is_blank else None
     first = so_far.artists.get(sha256) or (done.known.artist.name if done.known else None)

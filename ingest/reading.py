@@ -14,7 +14,7 @@ from attribution.catalog import queries
 from attribution.catalog.models import Artwork, ArtworkStatus, artwork_id
 from attribution.catalog.queries import KeptSketch
 from attribution.catalog.spellings import Whose
-from attribution.copies.description import describe
+from attribution.copies.description import describe, untiled
 from attribution.errors import BackendUnavailable, BadImage, NotFound
 from attribution.images import CheckedImage, Limits, file_sha256, read_file, read_image
 from attribution.outages import disk_outages
@@ -31,7 +31,6 @@ DEADLY = (
     "an image editor, or bring it again after a day"
 )
 FORBIDS = "its consent forbids the index"
-WITHDREW = "its source takes back the consent to be found: withdrawn"
 BLANK = "it is blank: registered, and never found"
 SETTLED = (ArtworkStatus.INDEXED, ArtworkStatus.BLANK)
 DECODERS = 2  # threads; Pillow releases the GIL while it decodes
@@ -60,6 +59,9 @@ class Prepared:
     parts: CheckedImage | None = None  # whose parts are to be encoded, where it has any
     refused: str | None = None
     sha256: str | None = None
+    registered: UUID | None = None  # the work of these bytes, in whatever state
+    # Whether it is of a withdrawn work or artist: nothing that its source says is kept.
+    is_forgotten: bool = False
 
     @property
     def is_own(self) -> bool:
@@ -101,7 +103,7 @@ def prepare(
     with stores.sessions() as session:
         rows = queries.artworks_by_sha256(session, [one for one in hashes if one])
         found = spellings.of(session, [work.item.artist for work in works])
-        bare = queries.without_sketch(session, [row.id for row in rows])
+        bare = queries.without_sketch(session, [row.id for row in rows]) | untiled(session, rows)
         deadly = queries.deadly_files(session, [one for one in hashes if one])
         denied = denied_of(session, [one for one in hashes if one])
     works = [
@@ -116,7 +118,14 @@ def prepare(
         is_known = row is not None and row.status in SETTLED
         refused = _refusal(work.item, row, theirs, reinstate=reinstate)
         if refused is not None or (row is not None and is_known and row.id not in bare):
-            return Prepared(work, artist, known=row if is_known else None, refused=refused)
+            return Prepared(
+                work,
+                artist,
+                known=row if is_known else None,
+                refused=refused,
+                registered=row.id if row else None,
+                is_forgotten=not reinstate and _is_withdrawn(row, theirs),
+            )
         try:
             image = _read(stores, work, is_deadly=sha256 in deadly)
             sketches = describe(artwork_id(image.facts.sha256), image)
@@ -149,15 +158,19 @@ def _refusal(
     item: SourceItem, row: Artwork | None, theirs: Whose, *, reinstate: bool
 ) -> str | None:
     """Return why a file may not come in, whatever is in it."""
+    if not reinstate and row is not None and row.status is ArtworkStatus.WITHDRAWN:
+        return f"it was withdrawn ({row.reason}); {REINSTATE}"
+    if not reinstate and theirs.is_closed:
+        return f"{queries.CLOSED}; {REINSTATE}"
     if item.refused is not None:
         return item.refused
     if "index" not in item.consent:
         return FORBIDS
-    if not reinstate and row is not None and row.status is ArtworkStatus.WITHDRAWN:
-        return f"it was withdrawn ({row.reason}); {REINSTATE}"
-    if not reinstate and theirs.is_closed:
-        return f"its artist has withdrawn; {REINSTATE}"
     return theirs.refused
+
+
+def _is_withdrawn(row: Artwork | None, theirs: Whose) -> bool:
+    return theirs.is_closed or (row is not None and row.status is ArtworkStatus.WITHDRAWN)
 
 
 def _policy(stores: Stores, image: CheckedImage) -> str | None:

@@ -11,7 +11,6 @@ from attribution.catalog import queries
 from attribution.catalog.models import Outcome
 from attribution.services import Stores
 from ingest.corrections import ASKED
-from ingest.reading import WITHDREW
 
 
 @dataclass(frozen=True)
@@ -57,7 +56,7 @@ class Summary:
     @property
     def withdrawn(self) -> int:
         """Works that their source takes back; they are among the refused files."""
-        return sum(item.reason == WITHDREW for item in self.items)
+        return sum(item.reason == queries.WITHDREW for item in self.items)
 
     @property
     def asked(self) -> int:

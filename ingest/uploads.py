@@ -27,7 +27,7 @@ from ingest.listing import conclude, listed, record
 from ingest.options import AS_IT_IS, BY_RULE, Options, Reading
 from ingest.patience import Patience
 from ingest.preview import preview
-from ingest.sources import GRANTED_BY_DEFAULT, Level, Source, SourceItem, read_source
+from ingest.sources import GRANTED_BY_DEFAULT, Level, NoArtist, Source, SourceItem, read_source
 from ingest.summary import FileOutcome, Summary
 
 LIMIT = "LAWFUL_MAX_ARCHIVE_MB"
@@ -163,6 +163,8 @@ def forget_given_up(stores: Stores) -> None:
         given_up = queries.jobs_given_up(session, jobs, now() - KEPT_FOR)
     for job_id in given_up:
         stores.store.clear_incoming(job_id)
+        with stores.sessions.begin() as session:
+            queries.forget_upload(session, job_id)
 
 
 def shown_name(name: str | None) -> str:
@@ -262,6 +264,8 @@ def _record_left_out(
 def _about_archive(error: BadInput, files: Path, left_out: list[LeftOut]) -> BadInput:
     """Say the same without our paths, and why members may be missing."""
     said = str(error).replace(f"{files}/", "").replace(str(files), "the archive")
+    if isinstance(error, NoArtist):
+        said += ". To name one for all files: the field `artist`, on the command line --artist NAME"
     if left_out:
         said += f" ({len(left_out)} left out, such as {left_out[0].name!r}: {left_out[0].reason})"
     return BadInput(said)

@@ -154,6 +154,18 @@ def test_an_archive_says_what_became_of_every_file(client: TestClient, tmp_path:
     assert titles == {"Sea", "2"}
 
 
+def test_a_flat_archive_is_named_by_a_field(client: TestClient, tmp_path: Path) -> None:
+    """The job says which field names the artist, and none of our paths."""
+    refused = upload(client, archive({"1.png": png(1)}), "flat.zip")
+    done = upload(client, archive({"1.png": png(1)}), "flat.zip", artist="Ann")
+
+    assert refused["status"] == "failed"
+    assert "1.png: it has no artist" in refused["error"]
+    assert "To name one for all files: the field `artist`" in refused["error"]
+    assert str(tmp_path) not in refused["error"]
+    assert done["outcomes"]["added"] == 1
+
+
 def test_an_archive_that_cannot_be_used_fails_its_job(client: TestClient) -> None:
     """The job says why, and has no files."""
     job = upload(client, archive({"readme.txt": b"x"}), "notes.zip")

@@ -233,10 +233,8 @@ def test_a_blank_work_can_be_corrected_and_withdrawn(services: Services, tmp_pat
     correct(services, services.index, work.id, {"title": "Empty"}, queries.Origin("command line"))
     receipt = withdraw(services, services.index, str(work.id), reason="asked for").receipt
     assert state(services, work.id) is ArtworkStatus.WITHDRAWN
-    assert (receipt["indexed"], receipt["left"]) == (
-        0,
-        {"points": 0, "points of parts": 0, "files": 0},
-    )
+    assert receipt["indexed"] == 0
+    assert not any(receipt["left"].values())
     assert ingest(services, source).refused == 1
     back = ingest(services, source, reinstate=True)
 

@@ -459,9 +459,9 @@ def test_findings_are_the_surest(services: Services, tmp_path: Path) -> None:
 
     assert found.images == 8
     p_values = {one.id: one.confidence.p_nobody for one in answers if one.confidence}
-    assert found.ours  # so that there is something to compare
-    others = set(p_values) - set(found.ours)
-    assert max((p_values[one] for one in found.ours), default=0) <= min(
+    assert found.style  # so that there is something to compare
+    others = set(p_values) - set(found.style)
+    assert max((p_values[one] for one in found.style), default=0) <= min(
         (p_values[one] for one in others), default=1
     )
 

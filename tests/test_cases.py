@@ -211,9 +211,9 @@ def test_white_glyphs_stay_apart(services: Services) -> None:
     dark = services.attributor.attribute(read_image_file(case / "query" / "bob1-on-dark.png"))
 
     for answer, kind in ((again, CopyKind.SAME_IMAGE), (dark, CopyKind.ALTERED_COPY)):
-        assert answer.copy_of is not None
-        assert (answer.copy_of.name, answer.copy_of.kind) == ("Bob", kind)
-    assert stranger.copy_of is None
+        assert answer.laid_on is not None
+        assert (answer.laid_on.name, answer.laid_on.kind) == ("Bob", kind)
+    assert stranger.laid_on is None
 
 
 def test_cut_off_downloads_say_what_they_are(services: Services) -> None:
@@ -282,8 +282,8 @@ def test_a_panel_of_a_strip_is_found(services: Services, tmp_path: Path) -> None
 
     answer = services.attributor.attribute(read_image_file(tmp_path / "panel.jpg"))
 
-    assert answer.copy_of is not None
-    assert answer.copy_of.title == "webtoon"
+    assert answer.laid_on is not None
+    assert answer.laid_on.title == "webtoon"
 
 
 def reasons_of(summary: Summary) -> dict[str, str | None]:

@@ -31,6 +31,7 @@ from attribution.catalog.models import (
 )
 from attribution.catalog.queries import ItemOutcome, NewArtwork, NewClaim, NewItem, Page
 from attribution.errors import BadInput, Conflict, NotFound
+from attribution.types import Removal
 
 Row = TypeVar("Row")
 
@@ -250,7 +251,7 @@ def test_state_of_works(database: Database) -> None:
         boat, house = add_indexed(session, "Alan Horkan", "boat", "house")
         tree = queries.add_artworks(session, [work(boat.artist, "tree")]).popitem()[1]
         queries.mark_failed(session, [boat.id, tree.id], "the encoder gave NaN")
-        queries.bury_works(session, [house.id], "asked for")
+        queries.bury_works(session, [house.id], "asked for", Removal(datetime.now(UTC), uuid4()))
         assert queries.mark_indexed(session, [house.id]) == set()
     with database.sessions() as session:
         rows = queries.artworks_by_id(session, [boat.id, house.id, tree.id])

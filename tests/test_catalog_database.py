@@ -13,7 +13,8 @@ from sqlalchemy.orm import Session
 
 from attribution.catalog import database as database_module
 from attribution.catalog import queries
-from attribution.catalog.database import Database, connect
+from attribution.catalog.database import Database, connect, empty_log
+from attribution.catalog.models import IngestJob
 from attribution.errors import BackendUnavailable, BadInput, DatabaseDamaged
 from tests.postgres import fresh_database, temporary_postgres
 
@@ -120,11 +121,40 @@ def test_sqlite_manners(sqlite_file: Path) -> None:
     with database.engine.connect() as connection:
         values = [
             connection.exec_driver_sql(f"PRAGMA {name}").scalar()
-            for name in ("foreign_keys", "journal_mode", "synchronous", "busy_timeout")
+            for name in (
+                "foreign_keys",
+                "journal_mode",
+                "synchronous",
+                "busy_timeout",
+                "secure_delete",
+            )
         ]
     database.dispose()
 
-    assert values == [1, "wal", 1, 30_000]
+    assert values == [1, "wal", 1, 30_000, 1]
+
+
+def test_the_log_is_emptied(sqlite_file: Path) -> None:
+    """What was deleted is in neither file once the log is empty; a reader is waited for in vain."""
+    database = open_file(sqlite_file)
+    with database.sessions.begin() as session:
+        job = queries.create_job(session, source="needle " * 1_000)
+    with database.sessions.begin() as session:
+        session.delete(session.get_one(IngestJob, job.id))
+    log = sqlite_file.with_name(f"{sqlite_file.name}-wal")
+    assert b"needle" in log.read_bytes()
+
+    assert empty_log(database.sessions)
+
+    assert b"needle" not in sqlite_file.read_bytes() + log.read_bytes()
+    with database.sessions() as reader:
+        queries.unfinished_jobs(reader)
+        with database.sessions.begin() as session:
+            queries.create_job(session, source="x")
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(database_module, "LOG_TIMEOUT_S", 0)
+            assert not empty_log(database.sessions)
+    database.dispose()
 
 
 def test_reader_sees_one_state_while_others_write(database: Database) -> None:

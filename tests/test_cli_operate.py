@@ -64,7 +64,7 @@ def test_works_and_artists_are_put_right(home: Path, tmp_path: Path) -> None:
     assert answer(home, "correct", work, "--clear", "tags")["after"] == {"tags": []}
     assert answer(home, "move", work, "artist-2")["before"] == {"artist": "artist-1"}
     again = lawful(home, "move", work, "artist-2")
-    assert (again.returncode, "by 'artist-2' already" in again.stderr) == (1, True)
+    assert (again.returncode, "already under 'artist-2'" in again.stderr) == (1, True)
     asked = lawful(home, "merge", "artist-1", "artist-2")
     assert (asked.returncode, "--yes" in asked.stderr) == (1, True)
     assert "3 works of 'artist-1' would become works of 'artist-2'" in " ".join(

@@ -412,7 +412,7 @@ def test_a_moved_work_is_the_others(services: Services, tmp_path: Path) -> None:
     found = services.attributor.search(SearchQuery(text="work", artists=("artist-2",)))
     assert work.id in {hit.id for hit in found.hits}
     agree(services)
-    with pytest.raises(Conflict, match="by 'artist-2' already"):
+    with pytest.raises(Conflict, match="already under 'artist-2'"):
         correction.move(services, services.index, work.id, "artist-2", US)
     with pytest.raises(NotFound, match="did you mean"):
         correction.move(services, services.index, work.id, "artist-9", US)

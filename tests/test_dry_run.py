@@ -15,7 +15,7 @@ from attribution.config import Settings
 from attribution.services import Services, open_services
 from ingest.options import AS_IT_IS, BY_RULE
 from ingest.preview import preview
-from ingest.reading import FORBIDS, WITHDREW
+from ingest.reading import FORBIDS
 from ingest.sources import read_source
 from ingest.summary import Summary
 from ingest.uploads import accept_archive, preview_archive
@@ -89,10 +89,10 @@ def test_a_no_to_be_found_is_foreseen_under_another_artist(
     shown = both(services, source)
 
     assert (shown.refused, shown.withdrawn, shown.added) == (13, 3, 16)
-    assert reasons(shown, 1) == [WITHDREW, FORBIDS]
-    assert reasons(shown, 2) == [FORBIDS, WITHDREW]
+    assert reasons(shown, 1) == [queries.WITHDREW, FORBIDS]
+    assert reasons(shown, 2) == [FORBIDS, queries.WITHDREW]
     assert reasons(shown, 3) == [FORBIDS, FORBIDS]  # it may be Ann's, and she has not said so
-    assert reasons(shown, 6) == [WITHDREW, FORBIDS]
+    assert reasons(shown, 6) == [queries.WITHDREW, FORBIDS]
     assert reasons(shown, 20) == reasons(shown, 21) == [FORBIDS, FORBIDS]
     assert not {"1", "2", "6", "20", "21"} & works(services).keys()
     assert "3" in works(services)
@@ -127,3 +127,15 @@ def test_an_archive_is_foreseen_as_well(services: Services, tmp_path: Path) -> N
 
     assert counts(shown) == counts(done)
     assert (shown.added, shown.refused, shown.withdrawn) == (16, 4, 1)
+
+
+def test_another_artist_than_the_folder_is_said_by_both(services: Services, tmp_path: Path) -> None:
+    """Before the job, and at its end."""
+    source = written(tmp_path / "q", {"Ann/30.png": 30}, "file_name,artist\nAnn/30.png,Zed\n")
+
+    shown, done = preview(services, read_source(source)), ingest(services, source)
+
+    assert list(shown.remarks) == list(done.remarks)
+    assert list(done.remarks) == [
+        "1 work is by another artist than its folder says: Ann/30.png by Zed"
+    ]

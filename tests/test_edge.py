@@ -8,16 +8,21 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
+import numpy as np
 import pytest
 from qdrant_client import models
 
 from attribution.errors import BackendUnavailable, Conflict, IndexLocked, LawfulError
 from attribution.index import open_index, schema, text
 from attribution.index.edge import EdgeClient
+from attribution.index.markers import AT_ONCE, Markers
 from attribution.index.translation import condition as translate
 from attribution.index.vector_index import VectorIndex
 from attribution.types import Point
@@ -280,3 +285,91 @@ def test_a_nearly_full_disk_is_an_outage(tmp_path: Path, monkeypatch: pytest.Mon
             client.upsert("artworks", points=[])
     finally:
         client.close()
+
+
+def anywhere(n: int, **fields: Any) -> Point:
+    """Return an artwork whose id is found nowhere by chance."""
+    return replace(point(n), id=uuid4(), **fields)
+
+
+@contextmanager
+def opened(folder: Path) -> Iterator[VectorIndex]:
+    """Open an index for a block."""
+    index = open_index(str(folder), dims=DIMS, collection="artworks")
+    try:
+        yield index
+    finally:
+        index.close()
+
+
+def files_with(folder: Path, needle: bytes) -> list[str]:
+    """Return the files below a folder that hold some bytes."""
+    return sorted(
+        path.name for path in folder.rglob("*") if path.is_file() and needle in path.read_bytes()
+    )
+
+
+def test_scrubbed_files_hold_nothing_of_what_was_deleted(tmp_path: Path) -> None:
+    """Segments and log are written anew; what lives stays, and can be written and read."""
+    points = [anywhere(n, licence=f"words {n} of a licence") for n in range(1, 41)]
+    gone, stays = points[0], points[1]
+    with opened(tmp_path) as index:
+        index.upsert(points)
+        index.delete([gone.id])
+        assert index.scrub([gone.id], rewrite=False) == 2
+        assert files_with(tmp_path, b"words 1 of")
+
+        assert index.scrub([gone.id]) == 0
+
+        vector = gone.vectors["clip"][:4].tobytes()
+        for needle in (b"words 1 of", gone.id.bytes, str(gone.id).encode(), vector):
+            assert files_with(tmp_path, needle) == []
+        assert files_with(tmp_path, stays.id.bytes), "what lives is in the files that are read"
+        assert index.count() == 39
+        index.upsert([replace(stays, licence="another")])
+        index.delete([points[2].id])
+    with opened(tmp_path) as index:
+        assert index.count() == 38
+        assert {one.id: one.licence for one in index.entries()}[stays.id] == "another"
+
+
+def test_an_index_of_an_earlier_version_is_scrubbed_too(tmp_path: Path) -> None:
+    """A collection that was made with the engine's own thresholds forgets a single point."""
+    gone = anywhere(1)
+    with opened(tmp_path) as index:
+        index.upsert([gone, *(anywhere(n) for n in range(2, 41))])
+    config = tmp_path / "artworks" / "edge_config.json"
+    said = json.loads(config.read_text())
+    del said["optimizers"]
+    config.write_text(json.dumps(said))
+
+    with opened(tmp_path) as index:
+        index.delete([gone.id])
+        assert index.scrub([gone.id]) == 0
+        assert index.count() == 39
+
+
+def test_parts_are_scrubbed_with_their_work(tmp_path: Path) -> None:
+    """The parts of a deleted work are in no file either."""
+    one, other = anywhere(1), anywhere(2)
+    rows = np.stack([one.vectors["clip"], other.vectors["clip"]])
+    with opened(tmp_path) as index:
+        index.upsert([one, other])
+        index.parts.upsert({one.id: rows, other.id: rows})
+        index.delete([one.id])
+        assert index.scrub([one.id]) == 0
+        assert files_with(tmp_path, str(one.id).encode()) == []
+        assert index.parts.count() == 2
+
+
+def test_many_ids_are_looked_for_at_once(tmp_path: Path) -> None:
+    """However many are asked for, the file that holds one of them is found, and no other."""
+    ids = [uuid4() for _ in range(200)]
+    held, bare = tmp_path / "held", tmp_path / "bare"
+    bare.write_bytes(bytes(5_000) + b"".join(uuid4().bytes for _ in range(2_000)))
+    for form in (ids[7].bytes, str(ids[7]).encode()):
+        for before in (b"", b"x", bytes(AT_ONCE - 5)):
+            held.write_bytes(before + form)
+            assert Markers.of(ids).among([held, bare]) == 1
+            assert Markers.of(ids[:10]).among([held, bare]) == 1
+    assert Markers.of(ids[8:]).among([held, bare, tmp_path / "none"]) == 0

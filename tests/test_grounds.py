@@ -6,16 +6,19 @@ import io
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
+from attribution.catalog import queries
 from attribution.config import Settings
 from attribution.images import CheckedImage, read_image, read_image_file
 from attribution.images.facts import pixel_sha256
 from attribution.services import Services, open_services
 from attribution.types import CopyMatch
+from attribution.withdrawal import withdraw
 from tests.portfolios import ingest
 
 WHITE, BLACK, BLUE = (255, 255, 255), (0, 0, 0), (20, 60, 160)
@@ -187,7 +190,7 @@ def logo() -> Image.Image:
 def ask(services: Services, image: Image.Image, folder: Path, **options: Any) -> CopyMatch | None:
     """Return the copy finding of a picture."""
     image.save(folder / "question.png", **options)
-    return services.attributor.attribute(read_image_file(folder / "question.png")).copy_of
+    return services.attributor.attribute(read_image_file(folder / "question.png")).laid_on
 
 
 def test_white_glyphs_stay_different_works(services: Services, tmp_path: Path) -> None:
@@ -236,3 +239,24 @@ def test_a_transparent_picture_is_found_by_its_look_on_another_ground(tmp_path: 
 
     assert found is not None
     assert found.title == "poster"
+
+
+def test_a_work_of_an_earlier_version_is_registered_again(tmp_path: Path) -> None:
+    """A white glyph that was blank then is seen once it was withdrawn and is reinstated."""
+    (tmp_path / "p" / "ann").mkdir(parents=True)
+    glyph(1).save(tmp_path / "p" / "ann" / "glyph.png")
+    with open_services(Settings(home=tmp_path / "home", profile="stub")) as opened:
+        with patch("attribution.images.decode.CheckedImage.is_blank", new=True):
+            assert ingest(opened, tmp_path / "p").blank == 1
+        assert ingest(opened, tmp_path / "p").blank == 1
+        assert ask(opened, on(glyph(1), BLACK), tmp_path) is None
+
+        with opened.sessions() as session:
+            (work,) = queries.list_artworks(session, status=None).items
+        withdraw(opened, opened.index, str(work.id), reason="to be registered again")
+        again = ingest(opened, tmp_path / "p", reinstate=True)
+        found = ask(opened, on(glyph(1), BLACK), tmp_path)
+
+    assert (again.added, again.blank) == (1, 0)
+    assert found is not None
+    assert found.title == "glyph"

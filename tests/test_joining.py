@@ -540,7 +540,7 @@ def test_a_person_at_a_terminal_is_asked_once(tmp_path: Path) -> None:
     assert done == 0, shown
     assert shown.count("[y/n]") == 3
     assert "LINDA KIM: is this Linda Kim (linda-kim, 1 works)? [y/n]" in shown
-    assert "ann orn: is this Ann Örn (new in this source as well)? [y/n]" in shown
+    assert "ann orn: is this Ann Örn (also new in this source)? [y/n]" in shown
     with open_services(Settings(home=home, profile="stub")) as services:
         assert artists(services) == {"Ann Örn": 4, "Bob": 2, "Linda Kim": 3, "LINDA KIM": 2}
         with services.sessions() as session:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from uuid import UUID
 
+import numpy as np
 import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
@@ -18,6 +20,7 @@ from attribution.catalog.database import Database, connect
 from attribution.catalog.models import Base
 from attribution.catalog.queries import Origin
 from attribution.errors import BackendUnavailable, SchemaMismatch
+from attribution.types import Part
 from attribution.undoing import put_back
 from tests.postgres import fresh_database
 
@@ -180,6 +183,48 @@ def test_licences_that_are_there_get_their_identifiers(empty_database: Database)
     assert set(found) == {("CC BY 4.0", "CC-BY-4.0"), ("ask the artist", None), (None, None)}
 
 
+def test_hashes_that_are_there_get_their_thirds(empty_database: Database) -> None:
+    """Whatever their bits, the sign among them; they become bands again on the way back."""
+    rng = np.random.default_rng(1)
+    hashes = [f"{int(bits):016x}" for bits in rng.integers(0, 2**64, 50, np.uint64)]
+    hashes += ["0" * 16, "f" * 16, "8" + "0" * 15, "7" + "f" * 15, "0" * 15 + "1"]
+    bands = [[int(phash[at : at + 4], 16) for at in range(0, 16, 4)] for phash in hashes]
+    row = (
+        "INSERT INTO copy_sketches (artwork_id, part, box, phash, band_0, band_1, band_2, band_3, "
+        "data) VALUES ('33333333333333333333333333333333', :part, '[0, 0, 1, 1]', :phash, "
+        ":band_0, :band_1, :band_2, :band_3, :data)"
+    )
+    rows = [
+        {"part": part, "phash": phash, "data": b"x"}
+        | {f"band_{number}": band for number, band in enumerate(bands[part])}
+        for part, phash in enumerate(hashes)
+    ]
+    with empty_database.migrating() as connection:
+        command.upgrade(schema.configuration(connection), "20261202_nobody")
+        connection.execute(text(ONE_ARTIST))
+        connection.execute(text(ONE_WORK))
+        connection.execute(text(row), rows)
+
+    empty_database.upgrade()
+
+    with empty_database.sessions() as session:
+        for part, phash in enumerate(hashes):
+            assert queries.parts_near_hash(session, [phash], limit=1) == [Part(WORK, part)]
+    with empty_database.migrating() as connection:
+        command.downgrade(schema.configuration(connection), "20261202_joined_names")
+        wanted = text("SELECT band_0, band_1, band_2, band_3 FROM copy_sketches ORDER BY part")
+        assert [list(found) for found in connection.execute(wanted)] == bands
+    empty_database.upgrade()
+    empty_database.check_schema()
+
+
+WORK = UUID("3" * 32)
+ONE_WORK = """
+INSERT INTO artworks (id, artist_id, sha256, pixel_sha256, phash, tags, consent_index,
+  consent_display, consent_train, consent_generate, status, facts, rights, created_at) VALUES
+  ('33333333333333333333333333333333', '22222222222222222222222222222222', 'a', 'b', 'c', '[]',
+  true, true, false, false, 'indexed', '{}', '{}', '2026-01-01 00:00:00')
+"""
 ONE_ARTIST = """
 INSERT INTO artists (id, slug, name, folded, identifiers, works, created_at) VALUES
   ('22222222222222222222222222222222', 'ann', 'Ann', 'ann', '{}', 0, '2026-01-01 00:00:00')

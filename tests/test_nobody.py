@@ -37,7 +37,6 @@ from ingest.datasets import DatasetOptions
 from ingest.examples import NOBODYS, gather
 from ingest.nobodys import GIVEN
 from ingest.preview import preview
-from ingest.reading import WITHDREW
 from ingest.sources import read_source
 from tests.portfolios import ingest, picture, portfolio
 
@@ -81,6 +80,36 @@ US = Origin("test", "a mistake")
         "Anonymous, Italian",
         "Unknown artist [Japan]",
         "Anonymous (Italian, active ca. 1500–1520)",
+        "Unknown / Anonymous",
+        "Unbekannte Künstlerin",
+        "Künstler/in unbekannt",
+        "Fotograf unbekannt",
+        "anonymous photographer",
+        "Autor nieznany",
+        "Autore sconosciuto",
+        "Peintre inconnu",
+        "autor anónimo",
+        "Sin autor",
+        "não identificado",
+        "artist not known",
+        "Artist(s) unknown",
+        "[unknown]",
+        "unknown?",
+        "unknown artist 1",
+        "Unknown Artist #3",
+        "N.N.",
+        "not specified",
+        "unk",
+        "okänd fotograf",
+        "автор неизвестен",
+        "Без автора",
+        "匿名",
+        "—",
+        "…",
+        "_",
+        ".",
+        "0",
+        "!!!",
     ],
 )
 def test_nobody(name: str) -> None:
@@ -98,7 +127,13 @@ def test_nobody(name: str) -> None:
         "The Unknown",
         "Nanna",
         "🎨",
-        "!!!",
+        "17",
+        "Meister",
+        "Maler Müller",
+        "Anna Unbekannt Maier",
+        "Master of Flémalle",
+        "AC/DC",
+        "No Name Ann",
     ],
 )
 def test_somebody(name: str) -> None:
@@ -168,12 +203,12 @@ def test_all_such_names_are_one_row(services: Services, tmp_path: Path) -> None:
 
 def test_a_dry_run_says_the_same(services: Services, tmp_path: Path) -> None:
     """The files come under the row for nobody, with the same remark; nothing is written."""
-    source = works_of(works_of(tmp_path / "q", "n.n", 900), "佚名", 901)
+    source = works_of(works_of(tmp_path / "q", "m.m", 900), "佚名", 901)
 
     found = preview(services, read_source(source))
 
     assert (found.added, found.artists) == (2, 1)
-    assert {one.artist for one in found.items} == {"n.n", "Unknown artist"}
+    assert {one.artist for one in found.items} == {"m.m", "Unknown artist"}
     assert found.remarks[-1].startswith("1 work by nobody in particular (佚名)")
 
 
@@ -391,7 +426,7 @@ def test_whoever_says_no_for_a_work_of_nobody_is_heard(
     shown = preview(services, read_source(source))
     summary = ingest(services, source)
 
-    assert shown.items[0].reason == WITHDREW
+    assert shown.items[0].reason == queries.WITHDREW
     assert [one.outcome for one in summary.items] == ["refused", "corrected", "added"]
     assert a_work(services, 901, tmp_path).status is ArtworkStatus.WITHDRAWN
     assert not a_work(services, 902, tmp_path).consent_display

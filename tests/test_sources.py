@@ -12,7 +12,7 @@ import pytest
 from pyarrow import parquet
 
 from attribution.errors import BadInput, NotFound
-from ingest.sources import SourceItem, read_source
+from ingest.sources import Level, NoArtist, SourceItem, read_source
 from tests.portfolios import picture, portfolio
 
 
@@ -156,9 +156,33 @@ def test_flat_folder_needs_an_artist(tmp_path: Path) -> None:
     """Files beside each other have no artist until someone names one."""
     picture(1).save(tmp_path / "a.png")
 
-    with pytest.raises(BadInput, match="it has no artist"):
+    with pytest.raises(NoArtist, match="it has no artist"):
         read(tmp_path)
     assert read(tmp_path, "Ana")[0].artist == "Ana"
+
+
+@pytest.mark.parametrize(
+    ("folder", "artist"),
+    [
+        ("Ann Example", "Ann Example"),
+        ("Ann  Example", "Ann Example"),
+        ("portfolio", None),
+        ("2019", None),
+        ("unknown", None),
+        ("x" * 201, None),
+    ],
+)
+def test_a_flat_folder_may_be_called_as_its_artist(
+    tmp_path: Path, folder: str, artist: str | None
+) -> None:
+    """Its name is proposed, unless it is surely no artist's."""
+    (tmp_path / folder).mkdir()
+    picture(1).save(tmp_path / folder / "a.png")
+
+    with pytest.raises(NoArtist) as found:
+        read(tmp_path / folder)
+
+    assert found.value.may_be == artist
 
 
 @pytest.mark.parametrize(
@@ -324,6 +348,81 @@ def test_rows_without_a_file_are_counted(tmp_path: Path) -> None:
     assert [item.refused for item in source] == [None]
     (remark,) = source.remarks
     assert remark.startswith("metadata.csv: 49 rows have no picture here, such as 'artist-0/work-1")
+
+
+def others_said(
+    root: Path,
+    rows: dict[str, str],
+    *,
+    table: str = "metadata.csv",
+    artist: str | None = None,
+    level: Level | None = None,
+) -> list[str]:
+    """Write pictures and a table of their artists; return the remarks on artists of folders."""
+    for seed, name in enumerate(rows):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        picture(seed).save(root / name)
+    named = [{"file_name": name, "artist": who} for name, who in rows.items() if who]
+    rows_to(root / table, named)
+    path = root if table == "metadata.csv" else root / table
+    source = read_source(path, artist=artist, level=level)
+    list(source)
+    return [one for one in source.remarks if "than" in one]
+
+
+def test_another_artist_than_the_folder_is_said(tmp_path: Path) -> None:
+    """One sentence, with the number of the works and the first three of them."""
+    rows = {f"Ann/{n}.png": "Bob" for n in range(4)} | {"Zoe/a.png": ""}
+
+    (several,) = others_said(tmp_path / "p", rows)
+
+    assert several == (
+        "4 works are by another artist than their folder says: "
+        "Ann/0.png by Bob, Ann/1.png by Bob, Ann/2.png by Bob, …"
+    )
+    assert others_said(tmp_path / "q", {"Ann/a.png": "Bob", "Zoe/a.png": "Zoe"}) == [
+        "1 work is by another artist than its folder says: Ann/a.png by Bob"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("picture", "artist"),
+    [
+        ("Linda Kim/a.png", "KIM, Linda"),  # another spelling of one name
+        ("portfolios/a.png", "Bob"),  # a folder that names no artist
+        ("2019/a.png", "Bob"),
+        ("Gallery/Spring/a.png", "Bob"),  # nobody could tell which folder names one
+        ("a.png", "Bob"),
+        ("unknown/a.png", "Bob"),
+        ("Ann/a.png", "anonymous"),
+        (f"{'x' * 201}/a.png", "Bob"),
+    ],
+)
+def test_a_folder_that_names_nobody_else_is_no_remark(
+    tmp_path: Path, picture: str, artist: str
+) -> None:
+    """Only a folder that would have named somebody else is worth a word."""
+    assert others_said(tmp_path, {picture: artist}) == []
+
+
+def test_a_person_says_which_folders_are_the_artists(tmp_path: Path) -> None:
+    """What is said of the layout decides whom a folder names here too."""
+    rows = {"Gallery/Ann/a.png": "Bob"}
+
+    assert others_said(tmp_path, rows, level=Level.WRAPPED) == [
+        "1 work is by another artist than its folder says: Gallery/Ann/a.png by Bob"
+    ]
+    assert others_said(tmp_path, rows | {"Gallery/Bob/b.png": "Bob"}, level=Level.WRAPPED) == [
+        "1 work is by another artist than its folder says: Gallery/Ann/a.png by Bob"
+    ]
+
+
+def test_folders_say_nothing_where_something_else_names_the_artist(tmp_path: Path) -> None:
+    """With an option for all works, or in a manifest, no folder is asked."""
+    rows = {"Ann/a.png": "Bob"}
+
+    assert others_said(tmp_path, rows, artist="Bob") == []
+    assert others_said(tmp_path / "q", rows, table="works.csv") == []
 
 
 @pytest.mark.parametrize("name", ["artist-0/wrk-1.png", "../a.png", ""])

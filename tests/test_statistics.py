@@ -20,6 +20,7 @@ from sqlalchemy.orm import Session
 from attribution import correction, withdrawal
 from attribution.audit import audit, mend
 from attribution.catalog import queries
+from attribution.catalog.columns import now
 from attribution.catalog.database import Database
 from attribution.catalog.models import (
     Alias,
@@ -38,7 +39,7 @@ from attribution.errors import BadInput, Conflict
 from attribution.images import read_image_file
 from attribution.reconcile import reconcile
 from attribution.services import Services, open_services
-from attribution.types import Attribution, Matrix
+from attribution.types import Attribution, Matrix, Removal
 from attribution.undoing import put_back
 from attribution.withdrawal import withdraw
 from tests.portfolios import ingest, picture, portfolio
@@ -339,7 +340,7 @@ def change_catalogue(session: Session, what: str, number: int, name: str, other:
     elif what == "undo":
         undo_last(session, number)
     elif what == "withdraw":
-        queries.bury_works(session, [work], "asked for")
+        queries.bury_works(session, [work], "asked for", Removal(now(), uuid4()))
     elif what == "lose":
         queries.mark_lost(session, [work], "gone")
 

@@ -82,7 +82,7 @@ def opened(home: Path) -> Iterator[Services]:
 def ask(services: Services, image: Image.Image, folder: Path) -> CopyMatch | None:
     """Return the copy finding of a picture."""
     image.save(folder / "question.jpg", quality=80)
-    return services.attributor.attribute(read_image_file(folder / "question.jpg")).copy_of
+    return services.attributor.attribute(read_image_file(folder / "question.jpg")).laid_on
 
 
 def work_called(services: Services, title: str) -> Artwork:
@@ -215,6 +215,29 @@ def test_a_panel_is_whoever_s_the_strip_is_now(services: Services, tmp_path: Pat
     assert merged is not None
     assert (moved.slug, merged.slug) == ("bob", "cy")
     assert reconcile(services, services.index, repair=False).is_clean
+
+
+def test_strips_of_an_earlier_version_get_tiles_when_ingested_again(
+    services: Services, tmp_path: Path
+) -> None:
+    """They are told by their size, and nothing else of them changes."""
+    panel, works = webtoon(100).crop((0, 600, 240, 900)), tmp_path / "p"
+    with services.sessions.begin() as session:
+        session.connection().exec_driver_sql("DELETE FROM copy_sketches WHERE part > 0")
+        session.connection().exec_driver_sql("DELETE FROM part_vectors")
+    services.index.parts.drop()
+    before = reconcile(services, services.index, repair=True)
+    assert (before.untiled, before.unsketched, before.is_clean) == (2, 0, True)
+    assert ask(services, panel, tmp_path) is None
+
+    summary = ingest(services, works)
+
+    found = ask(services, panel, tmp_path)
+    assert (summary.known, summary.added, summary.corrected) == (9, 0, 0)
+    assert found is not None
+    assert found.title == "webtoon"
+    after = reconcile(services, services.index, repair=False)
+    assert (after.untiled, after.is_clean) == (0, True)
 
 
 def test_lost_and_strange_points_of_parts_are_mended(services: Services, tmp_path: Path) -> None:

@@ -167,7 +167,7 @@ def test_a_column_that_may_mean_something_makes_its_folder_wait(folder: Path, he
 @pytest.mark.parametrize("header", ["collection", "remark", "index", "price", "swallow", "id"])
 def test_other_columns_are_listed_once(folder: Path, header: str) -> None:
     """What nobody reads is said in one sentence."""
-    rows = [{**row, header: str(n)} for n, row in enumerate(ROWS)]
+    rows = [{**row, header: str(n)} for n, row in enumerate(ROWS, 1)]
     (folder / "metadata.csv").write_text(csv_of(rows))
     source = read_source(folder)
 
@@ -215,7 +215,25 @@ def test_an_unreadable_table_says_where(tmp_path: Path, name: str, text: str, sa
 
 @pytest.mark.parametrize(
     ("text", "encoding"),
-    [("葛飾北斎", "cp932"), ("Илья Репин", "cp1251"), ("José", "mac_roman"), ("Čapek", "cp852")],
+    [
+        ("葛飾北斎", "cp932"),
+        ("北斎", "iso-2022-jp"),
+        ("齐白石", "gb18030"),
+        ("Илья Репин", "cp1251"),
+        ("Ян", "cp1251"),
+        ("José", "mac_roman"),
+        ("Jörg König", "mac_roman"),
+        ("María", "mac_roman"),
+        ("Jörg König", "cp850"),
+        ("José", "cp850"),
+        ("Jörg König", "utf-7"),
+        ("Čapek", "cp852"),
+        ("Jiří Dvořák", "cp1250"),
+        ("Łukasz Nowak", "cp1250"),
+        ("Petőfi", "cp1250"),
+        ("Şahin Yıldız", "cp1254"),
+        ("Jānis Bērziņš", "cp1257"),
+    ],
 )
 def test_an_encoding_that_cannot_be_told_is_asked_for(
     tmp_path: Path, text: str, encoding: str
@@ -227,7 +245,20 @@ def test_an_encoding_that_cannot_be_told_is_asked_for(
         read_table(tmp_path / "m.csv", "m.csv")
 
 
-@pytest.mark.parametrize("text", ["José Núñez", "Günther Weiß", "L’été – “œuvre”", "Åse Ødegård"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("José Núñez", "Günther Weiß", "L’été – “œuvre”", "Åse Ødegård", "João Conceição"),
+        *(
+            "Antoni Tàpies",
+            "Lætitia",
+            "30 × 40 cm, 12°",
+            "«Été» – à la carte",
+            "Rock’n’Roll",
+            "Nº 5",
+        ),
+    ],
+)
 def test_western_names_are_read(tmp_path: Path, text: str) -> None:
     """In Windows-1252, as spreadsheets in Europe write."""
     (tmp_path / "m.csv").write_bytes(f"file_name;artist\na.png;{text}\n".encode("cp1252"))

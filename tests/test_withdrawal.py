@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from io import BytesIO, StringIO
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
+from api import wording
+from api.cli.render import show_attribution
+from api.report import make_page, render_report
 from attribution import withdrawal
+from attribution.answers import ANSWER
 from attribution.attributor import SearchQuery
 from attribution.catalog import queries
-from attribution.catalog.models import Artwork, ArtworkStatus, Withdrawal, artwork_id
+from attribution.catalog.models import Artwork, ArtworkStatus, Base, Withdrawal, artwork_id
+from attribution.catalog.queries.withdrawals import LOOKED_AT
 from attribution.errors import BackendUnavailable, BadInput, NotFound
 from attribution.images import read_image_file
 from attribution.reconcile import reconcile
 from attribution.services import Services
+from attribution.types import Attribution, ImageRequest, Reason, Removal, Verdict
 from attribution.withdrawal import withdraw
+from ingest.generations import ask
 from tests.portfolios import ingest, portfolio
 
 
@@ -35,11 +45,11 @@ def files_of(services: Services, sha256: str) -> list[Path]:
     return [path for path in services.settings.home.rglob("*") if sha256 in path.name]
 
 
-def database_holds(services: Services, text: str) -> bool:
-    """Tell whether the bytes of the database file, with its log, contain a text."""
-    with services.sessions() as session:
-        session.connection().exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
-    return text.encode() in (services.settings.home / "lawful.db").read_bytes()
+def printed(answer: Attribution) -> str:
+    """Return what a terminal shows of an answer."""
+    shown = StringIO()
+    show_attribution(Console(file=shown, width=200), "x", answer)
+    return shown.getvalue()
 
 
 def test_a_work_is_gone_everywhere(services: Services) -> None:
@@ -69,11 +79,13 @@ def test_a_work_is_gone_everywhere(services: Services) -> None:
         "points of parts": 0,
         "originals": 1,
         "thumbnails": 1,
+        "files of failed jobs": 0,
         "cached vectors": 0,
     }
     assert (receipt["before"]["works"], receipt["after"]["works"]) == (12, 11)
     assert (receipt["before"]["points"], receipt["after"]["points"]) == (12, 11)
-    assert receipt["left"] == {"points": 0, "points of parts": 0, "files": 0}
+    elsewhere = ("points", "points of parts", "files", "files of the index", "log of the database")
+    assert receipt["left"] == dict.fromkeys([*LOOKED_AT, *elsewhere], 0)
     assert reconcile(services, services.index, repair=False).is_clean
 
 
@@ -96,6 +108,144 @@ def test_answers_do_not_name_it(services: Services, tmp_path: Path) -> None:
     earlier = services.attributor.recall(before.id)
     assert earlier.copy_of is not None
     assert (earlier.copy_of.id, earlier.copy_of.title) == (work.id, None)
+
+
+def test_an_answer_says_what_was_removed(services: Services, tmp_path: Path) -> None:
+    """When and under which receipt, in one sentence: in the terminal, over HTTP, in the report."""
+    work = a_work(services)
+    image = read_image_file(tmp_path / "p" / "artist-1" / f"{work.title}.png")
+    before = services.attributor.attribute(image)
+    assert before.removed == ()
+
+    request = forget(services, work.id)
+
+    earlier = services.attributor.recall(before.id)
+    assert earlier.removed == (Removal(request.requested_at, request.id),)
+    assert work.title
+    assert replace(earlier, removed=()) != before
+    said = wording.removed(earlier.removed[0])
+    assert f"receipt {request.id}" in said
+    assert f"changed on {request.requested_at:%Y-%m-%d}" in said
+    assert said in printed(earlier)
+    page = make_page(services, "x", image, earlier)
+    assert f"receipt {request.id}" in render_report([page])
+
+
+def test_an_answer_under_way_is_marked_too(
+    services: Services, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A work that is withdrawn between lookup and record leaves the same mark."""
+    work = a_work(services)
+    image = read_image_file(tmp_path / "p" / "artist-1" / f"{work.title}.png")
+    real = queries.record_attribution
+    with monkeypatch.context() as patch:
+        patch.setattr(queries, "record_attribution", lambda *_: None)
+        answer = services.attributor.attribute(image)
+    request = forget(services, work.id)
+    with services.sessions.begin() as session:
+        real(session, ANSWER.dump_python(answer, mode="json"))
+    earlier = services.attributor.recall(answer.id)
+    assert [one.receipt for one in earlier.removed] == [request.id]
+    assert earlier.copy_of is not None
+    assert earlier.copy_of.title is None
+
+
+def test_the_bytes_of_a_withdrawn_work(services: Services, tmp_path: Path) -> None:
+    """Asked again they were registered once; nobody else comes first, in an answer or a set."""
+    work = a_work(services)
+    image = read_image_file(tmp_path / "p" / "artist-1" / f"{work.title}.png")
+    other = read_image_file(tmp_path / "p" / "artist-2" / "work-0.png")
+    request = forget(services, work.id)
+
+    answer = services.attributor.attribute(image)
+
+    assert (answer.verdict, answer.reasons) == (Verdict.ABSTAIN, (Reason.WITHDRAWN,))
+    assert (answer.copy_of, answer.artists) == (None, ())
+    assert answer.withdrawn_at == request.requested_at
+    assert services.attributor.recall(answer.id) == answer
+    said = f"registered once, withdrawn on {request.requested_at:%Y-%m-%d}"
+    assert said in printed(answer)
+    assert said.capitalize() in render_report([make_page(services, "x", image, answer)])
+    member = services.attributor.member(image)
+    assert (member.copy_of, member.withdrawn_at) == (None, request.requested_at)
+    together = services.attributor.attribute_set([image, other])
+    assert (together.answers[0].artists, together.pictures) == ((), 1)
+
+    ingest(services, tmp_path / "p", reinstate=True)
+    back = services.attributor.attribute(image)
+    assert back.withdrawn_at is None
+    assert back.copy_of is not None
+
+
+def test_every_table_with_works_is_looked_at() -> None:
+    """A new table that has ids of works has to say how its rows are wiped."""
+    looked_at = {column.class_.__table__.name for column, _ in LOOKED_AT.values()}
+    with_ids = {
+        table.name
+        for table in Base.metadata.sorted_tables
+        for key in table.foreign_keys
+        if key.column.table.name == "artworks"
+    }
+    assert with_ids - looked_at == {"withdrawals", "change_works"}
+
+
+def test_a_job_with_other_works_keeps_its_name(services: Services, tmp_path: Path) -> None:
+    """Of remarks those go that name the work; a job that brought nothing else says nothing."""
+    work, other = a_work(services), a_work(services, "artist-2")
+    alone = tmp_path / "alone" / "artist-1"
+    alone.mkdir(parents=True)
+    (alone / "copied.png").write_bytes(
+        (tmp_path / "p" / "artist-1" / f"{work.title}.png").read_bytes()
+    )
+    ingest(services, alone.parent)
+    with services.sessions.begin() as session:
+        second, first = queries.list_jobs(session).items
+        queries.add_remarks(session, first.id, [f"{work.title}.png is odd", "all is well"])
+
+    forget(services, work.id)
+
+    with services.sessions() as session:
+        first, second = (queries.job_by_id(session, one.id) for one in (first, second))
+        seen = queries.last_seen(session, [other.id])
+    assert (first.source, first.remarks) == (str(tmp_path / "p"), ["all is well"])
+    assert (second.source, second.remarks) == ("withdrawn", [])
+    assert seen[other.id].path.endswith(f"{other.title}.png")
+
+
+def test_prompts_with_the_name(services: Services) -> None:
+    """In any case and order of words; those that wait are not drawn; others stay."""
+    prompts = {
+        "a boat by ARTIST 1, in oil": True,
+        "1, artist": True,
+        "in the manner of artist-1": True,
+        "artist 2": False,
+        "one artist, then 1": False,
+    }
+    asked = {prompt: ask(services, ImageRequest(prompt)) for prompt in prompts}
+
+    receipt = forget(services, "artist-1").receipt
+
+    assert receipt["removed"]["prompts"] == 3
+    with services.sessions() as session:
+        rows = {text: queries.generation_by_id(session, one) for text, one in asked.items()}
+    for prompt, is_wiped in prompts.items():
+        row = rows[prompt]
+        assert row.request["prompt"] == ("withdrawn" if is_wiped else prompt)
+        assert row.status == ("cancelled" if is_wiped else "queued")
+
+
+def test_files_of_a_failed_job(services: Services, tmp_path: Path) -> None:
+    """Bytes that wait for a job that somebody may go on with are deleted too."""
+    work = a_work(services)
+    with services.sessions.begin() as session:
+        job = queries.create_job(session, source="x")
+        queries.fail_job(session, job.id, "broken")
+    data = (tmp_path / "p" / "artist-1" / f"{work.title}.png").read_bytes()
+    services.store.put_incoming(job.id, work.sha256, BytesIO(data))
+
+    assert forget(services, work.id).receipt["removed"]["files of failed jobs"] == 1
+
+    assert files_of(services, work.sha256) == []
 
 
 def test_an_artist_is_gone_with_all_works(services: Services) -> None:
@@ -219,6 +369,23 @@ def test_consent_taken_back_by_the_source(services: Services, tmp_path: Path) ->
     (hidden,) = [work for work in works if not work.consent_display]
     assert not services.store.has_thumbnail(hidden.sha256)
     assert reconcile(services, services.index, repair=False).is_clean
+
+
+def test_a_large_index_is_written_anew_by_reconcile(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody waits for that: the receipt says what is left until it was done."""
+    monkeypatch.setattr(withdrawal, "REWRITTEN", 10)
+    request = forget(services, a_work(services).id)
+    assert request.completed_at is None
+    assert request.receipt["left"]["files of the index"] > 0
+
+    assert reconcile(services, services.index, repair=True).unfinished_withdrawals == 1
+
+    with services.sessions() as session:
+        done = queries.withdrawal_by_id(session, request.id)
+    assert done.completed_at is not None
+    assert not any(done.receipt["left"].values())
 
 
 def test_bad_requests(services: Services) -> None:

@@ -6,6 +6,7 @@ import csv
 import gc
 import io
 import json
+import shlex
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -426,6 +427,25 @@ def test_the_command_writes_a_table_that_ingest_reads(tmp_path: Path) -> None:
     assert lacking.returncode == 3
     assert "2 works in" in lacking.stderr
     assert "1 without a file there" in lacking.stderr
+
+
+def test_an_export_with_files_says_how_it_comes_back(tmp_path: Path) -> None:
+    """By a command that can be pasted, on stderr; an export of no works has none."""
+    home, table = tmp_path / "home", tmp_path / "to keep" / "works.csv"
+    table.parent.mkdir()
+    empty = lawful(home, "works", "--files", "--out", str(table))
+    lawful(home, "ingest", str(portfolio(tmp_path / "p", artists=1, works=2)))
+
+    written = lawful(home, "works", "--files", "--out", str(table))
+    odd = lawful(home, "works", "--files", "--json", "--out", str(table.with_suffix(".txt")))
+
+    assert "lawful ingest" not in empty.stderr
+    _, _, command = written.stderr.splitlines()[-1].partition("to bring them back: lawful ")
+    assert shlex.split(command) == ["ingest", str(table)]
+    assert lawful(tmp_path / "new", *shlex.split(command)).returncode == 0
+    assert len(json.loads(table.with_suffix(".txt").read_text())) == 2
+    assert odd.stderr.endswith("to bring them back: lawful ingest TABLE.json\n")
+    assert (written.stdout, odd.stdout) == ("", "")
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 from uuid import UUID
@@ -19,6 +20,7 @@ from api.cli.common import (
     settings_from_environment,
     status_console,
 )
+from api.cli.loading import open_services
 from attribution.errors import BadInput, LawfulError
 
 if TYPE_CHECKING:
@@ -51,24 +53,26 @@ def attribute(
 ) -> None:
     """Rank the artists that IMAGE most resembles, with the supporting works.
 
-    With several images, the answer also says which of them are attributed to registered artists,
-    at a false discovery rate of 0.10. With --regions, the report shows the regions of every artist
-    and --json has their numbers. Exit code 3: some images could not be read.
+    With several images, the answer also says which of them draw on registered works or artists'
+    styles, the latter at a false discovery rate of 0.10. With --regions, the report shows the
+    regions of every artist, and --json has their numbers. Exit code 3: some images could not be
+    read.
 
     Example: [bold]lawful attribute found.png --report report.html --regions regions.png[/]
     """
     from api.cli import render
     from api.report import make_page, render_report
     from attribution.attributor import find_ours
-    from attribution.services import open_services
+    from attribution.services import image_limits
 
     if report:
         check_writable(report, "--report")
     _check_regions(regions, len(images))
     console, pages, refused = Console(), [], list[Path]()
     answers: dict[UUID, tuple[str, Attribution]] = {}
-    with open_services(settings_from_environment()) as services:
-        readable = _readable(images, services.limits, refused, as_json=as_json)
+    settings = settings_from_environment()
+    readable = _begun(_readable(images, image_limits(settings), refused, as_json=as_json))
+    with open_services(settings, as_json=as_json) as services:
         joint, answered = _answered(services, readable, limit, one_hand=one_hand)
         for path, image, answer in answered:
             answers[answer.id] = str(path), answer
@@ -79,17 +83,15 @@ def attribute(
                 render.show_attribution(console, str(path), answer)
             if report:
                 pages.append(make_page(services, plain(path), image, answer, found))
-    if len(answers) > 1 or joint is not None:
+    if len(answers) + len(refused) > 1 or joint is not None:
         findings = find_ours([answer for _, answer in answers.values()])
         if as_json:
-            print_json(_together(findings, joint))
+            print_json(_together(findings, joint, refused))
         else:
-            named = [answers[one][0] for one in findings.ours]
-            copies = [path for path, answer in answers.values() if answer.copy_of]
-            render.show_together(console, findings, joint, named, copies)
+            names = {one: path for one, (path, _) in answers.items()}
+            render.show_together(console, findings, joint, names, [str(one) for one in refused])
     if report:
-        report.write_text(render_report(pages), encoding="utf-8")
-        status_console().print(plain(f"report: {report}"), markup=False, soft_wrap=True)
+        write_report(report, render_report(pages, unreadable=[plain(one) for one in refused]))
     if refused:
         raise typer.Exit(SOME_REFUSED)
 
@@ -125,15 +127,27 @@ def _readable(
                 print_json({"image": str(path), "error": str(error)})
 
 
-def _together(findings: Findings, joint: SetAttribution | None) -> dict[str, Any]:
+def _begun(
+    images: Iterator[tuple[Path, CheckedImage]],
+) -> Iterator[tuple[Path, CheckedImage]]:
+    """Read as far as the first image, so that models are not loaded for none; raises Exit."""
+    first = next(images, None)
+    if first is None:
+        raise typer.Exit(SOME_REFUSED)
+    return chain([first], images)
+
+
+def _together(
+    findings: Findings, joint: SetAttribution | None, unreadable: Sequence[Path]
+) -> dict[str, Any]:
     """Return what is said of all images together, as JSON values."""
-    from pydantic import TypeAdapter
+    from api.answers import FindingsOut, SetOut
 
-    from attribution.types import Findings, SetAttribution
-
-    said = {"findings": TypeAdapter(Findings).dump_python(findings, mode="json")}
+    said: dict[str, Any] = {
+        "findings": FindingsOut.of(findings, [str(one) for one in unreadable]).as_json()
+    }
     if joint is not None:
-        whole = TypeAdapter(SetAttribution).dump_python(joint, mode="json")
+        whole = SetOut.of(joint).as_json()
         said["one_hand"] = {name: value for name, value in whole.items() if name != "answers"}
     return said
 
@@ -168,10 +182,10 @@ def _regions(
 
 def _values(answer: Attribution, regions: Regions | None) -> dict[str, Any]:
     """Return an answer, and its regions where there are any, as JSON values."""
-    from attribution.attributor import ANSWER
+    from api.answers import AnswerOut
     from attribution.regions import REGIONS
 
-    values: dict[str, Any] = ANSWER.dump_python(answer, mode="json")
+    values = AnswerOut.of(answer).as_json()
     return values | ({"regions": REGIONS.dump_python(regions, mode="json")} if regions else {})
 
 
@@ -191,19 +205,18 @@ def member(
 
     Example: [bold]lawful member found.png[/]
     """
-    from pydantic import TypeAdapter
-
+    from api.answers import MemberOut
     from api.cli import render
-    from attribution.services import open_services
-    from attribution.types import Member
+    from attribution.services import image_limits
 
     refused: list[Path] = []
-    with open_services(settings_from_environment()) as services:
-        for path, image in _readable(images, services.limits, refused, as_json=as_json):
+    settings = settings_from_environment()
+    readable = _begun(_readable(images, image_limits(settings), refused, as_json=as_json))
+    with open_services(settings, as_json=as_json) as services:
+        for path, image in readable:
             answer = services.attributor.member(image)
             if as_json:
-                values = TypeAdapter(Member).dump_python(answer, mode="json")
-                print_json({"image": str(path), **values})
+                print_json({"image": str(path), **MemberOut.of(answer).as_json()})
             else:
                 render.show_member(Console(), str(path), answer)
     if refused:
@@ -211,28 +224,68 @@ def member(
 
 
 def show(
-    attribution_id: Annotated[
-        UUID, typer.Argument(help="Id of an answer, which shows it as “recorded as …”.")
+    ids: Annotated[
+        list[UUID],
+        typer.Argument(help="Ids of answers, shown as “recorded as …”.", metavar="ID"),
     ],
+    report: Annotated[Path | None, typer.Option(help="Write an HTML report here.")] = None,
+    images: Annotated[
+        list[Path] | None,
+        typer.Option("--image", help="The image itself, for the report (repeatable)."),
+    ] = None,
     *,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object per answer.")
+    ] = False,
 ) -> None:
-    """Show an earlier answer of `lawful attribute` again, as it was given.
+    """Show earlier answers of `lawful attribute` again.
 
-    Example: [bold]lawful show ID[/]
+    The images were not kept: a report shows those that are given again.
+
+    Example: [bold]lawful show ID --report report.html --image found.png[/]
     """
+    from api.answers import AnswerOut
     from api.cli import render
-    from attribution.attributor import ANSWER
+    from api.report import Page, make_page, render_report
+    from attribution.answers import read_answer
     from attribution.catalog import queries
     from attribution.services import open_stores
 
-    with open_stores(settings_from_environment()) as stores, stores.sessions() as session:
-        recorded = queries.attribution_by_id(session, attribution_id).answer
-    answer = ANSWER.validate_python(recorded)
-    if as_json:
-        print_json(ANSWER.dump_python(answer, mode="json"))
-    else:
-        render.show_attribution(Console(), f"image {answer.image_sha256[:12]}", answer)
+    if report:
+        check_writable(report, "--report")
+    pages: list[Page] = []
+    with open_stores(settings_from_environment()) as stores:
+        given = _by_hash(images or [], stores.limits)
+        with stores.sessions() as session:
+            answers = [read_answer(queries.attribution_by_id(session, one).answer) for one in ids]
+        for answer in answers:
+            path, image = given.pop(answer.image_sha256, (None, None))
+            name = plain(path) if path else f"image {answer.image_sha256[:12]}"
+            if as_json:
+                print_json(AnswerOut.of(answer).as_json())
+            else:
+                render.show_attribution(Console(), name, answer)
+            if report:
+                pages.append(make_page(stores, name, image, answer))
+    if given:
+        names = ", ".join(str(path) for path, _ in given.values())
+        raise BadInput(f"{names}: none of these answers is about this image")
+    if report:
+        write_report(report, render_report(pages))
+
+
+def write_report(path: Path, html: str) -> None:
+    """Write a report and say where it is."""
+    path.write_text(html, encoding="utf-8")
+    status_console().print(plain(f"report: {path}"), markup=False, soft_wrap=True)
+
+
+def _by_hash(images: Iterable[Path], limits: Limits) -> dict[str, tuple[Path, CheckedImage]]:
+    """Return images by the SHA-256 of their files."""
+    from attribution.images import read_image_file
+
+    read = ((path, read_image_file(path, limits)) for path in images)
+    return {image.facts.sha256: (path, image) for path, image in read}
 
 
 def search(
@@ -257,20 +310,22 @@ def search(
     from pydantic import TypeAdapter
 
     from api.cli.render import show_search
-    from attribution.attributor import SearchQuery
+    from attribution.attributor import SearchQuery, check_query
     from attribution.images import read_image_file
-    from attribution.services import open_services
+    from attribution.services import image_limits
     from attribution.types import SearchResult
 
-    with open_services(settings_from_environment()) as services:
-        query = SearchQuery(
-            text=words,
-            image=read_image_file(image, services.limits) if image else None,
-            artists=tuple(artist or ()),
-            licences=tuple(licence or ()),
-            year_from=year_from,
-            year_to=year_to,
-        )
+    settings = settings_from_environment()
+    query = SearchQuery(
+        text=words,
+        image=read_image_file(image, image_limits(settings)) if image else None,
+        artists=tuple(artist or ()),
+        licences=tuple(licence or ()),
+        year_from=year_from,
+        year_to=year_to,
+    )
+    check_query(query)
+    with open_services(settings, as_json=as_json) as services:
         result = services.attributor.search(query, limit=limit)
     if as_json:
         print_json(TypeAdapter(SearchResult).dump_python(result, mode="json"))

@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from api.cli.common import plain, settings_from_environment
+from api.cli.loading import open_services
 from attribution.config import Settings
 
 PROMPT = "french fries by juliane krug"
@@ -54,7 +55,6 @@ def demo(
     from api.cli import generate, ingest, render
     from api.report import make_page, render_report
     from attribution.images import read_image_file
-    from attribution.services import open_services
     from attribution.types import ImageRequest
     from ingest.jobs import job_queue
     from ingest.options import BY_RULE

@@ -18,6 +18,7 @@ from api.cli.common import (
     settings_from_environment,
     status_console,
 )
+from api.cli.loading import open_services
 from attribution.errors import BadInput
 
 if TYPE_CHECKING:
@@ -58,8 +59,8 @@ def generate(
     Example: [bold]lawful generate "croissant by franck doucet" -o out/ --seed 7[/]
     """
     from api.report import render_report
+    from attribution.generation.generators import check_generator
     from attribution.generation.studio import check_request
-    from attribution.services import open_services
     from attribution.types import ImageRequest
 
     settings = settings_from_environment()
@@ -78,8 +79,9 @@ def generate(
         height=height,
     )
     check_request(request)
+    check_generator(settings)
     folder = _folder(out)
-    with open_services(settings) as services:
+    with open_services(settings, as_json=as_json) as services:
         generation = draw(services.studio, request)
         files = [write(folder, picture) for picture in generation.pictures]
         if report:
@@ -99,9 +101,12 @@ def generate(
 def draw(studio: Studio, request: ImageRequest) -> Generation:
     """Draw with a bar of steps on stderr."""
     with progress_bar(status_console()) as bar:
-        task = bar.add_task("drawing", total=None)
+        task = bar.add_task("loading the generator", total=None)
         return studio.draw(
-            request, on_step=lambda done, steps: bar.update(task, completed=done, total=steps)
+            request,
+            on_step=lambda done, steps: bar.update(
+                task, description="drawing", completed=done, total=steps
+            ),
         )
 
 
@@ -135,15 +140,15 @@ def show(console: Console, generation: Generation, files: list[Path | None]) -> 
             render.show_attribution(console, name, picture.attribution)
         else:
             console.print(plain(name), markup=False)
-        sources = [one.name for one in picture.references if one.consent == "yes"]
-        if sources:
-            said = f"  may be shown as sources: {', '.join(sources)}"
+        named = [one.name for one in picture.references if one.may_be_named]
+        if named:
+            said = f"  agreed to generation, and may be credited: {', '.join(named)}"
             console.print(plain(said), markup=False, soft_wrap=True)
         for warning in picture.warnings:
             said = f"  warning: {warning}"
             console.print(plain(said), style="yellow", markup=False, soft_wrap=True)
     name = f"{made.model} with {made.lora}" if made.lora else made.model
-    for note in (f"drawn by {name} ({made.family}, {made.revision[:12]})", *generation.notes):
+    for note in (f"generator: {name} ({made.family}, {made.revision[:12]})", *generation.notes):
         console.print(plain(f"  {note}"), style="dim", markup=False, soft_wrap=True)
 
 
@@ -151,7 +156,7 @@ def facts(generation: Generation, files: list[Path | None]) -> dict[str, Any]:
     """Return what `--json` prints."""
     from dataclasses import asdict
 
-    from attribution.attributor import ANSWER
+    from api.answers import AnswerOut
 
     return {
         "generator": asdict(generation.generator),
@@ -164,8 +169,7 @@ def facts(generation: Generation, files: list[Path | None]) -> dict[str, Any]:
                 "withheld": picture.withheld,
                 "warnings": list(picture.warnings),
                 "references": [asdict(one) for one in picture.references],
-                "attribution": picture.attribution
-                and ANSWER.dump_python(picture.attribution, mode="json"),
+                "attribution": picture.attribution and AnswerOut.of(picture.attribution).as_json(),
             }
             for file, picture in zip(files, generation.pictures, strict=True)
         ],

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from functools import partial
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Annotated, Literal
 from uuid import UUID
 
@@ -23,6 +25,7 @@ from api.cli.common import (
     settings_from_environment,
     status_console,
 )
+from api.cli.loading import open_queue
 from api.cli.whose import Names, ask_whose, may_ask
 from attribution.errors import BackendUnavailable, BadInput, LawfulError
 
@@ -98,7 +101,7 @@ def ingest(
     reading = Reading(artist, Level(layout) if layout else None, names_encoding)
     rule = NameRule(names or settings.names)
     options = Options(reinstate=reinstate, allow_freer=allow_freer, names=rule)
-    does = _preview if dry_run else _ingest
+    does = _preview if dry_run else partial(_ingest, as_json=as_json)
     summary = does(settings, source, reading, options)
     seconds = time.monotonic() - started
     if as_json:
@@ -122,10 +125,11 @@ def _preview(settings: Settings, source: Path, reading: Reading, options: Option
         return preview(stores, _read(source, reading), options)
 
 
-def _ingest(settings: Settings, source: Path, reading: Reading, options: Options) -> Summary:
+def _ingest(
+    settings: Settings, source: Path, reading: Reading, options: Options, *, as_json: bool
+) -> Summary:
     """Run a job to its end."""
     from ingest.archives import is_archive_file
-    from ingest.jobs import open_queue
     from ingest.uploads import accept_archive
 
     is_archive = is_archive_file(source)
@@ -133,7 +137,7 @@ def _ingest(settings: Settings, source: Path, reading: Reading, options: Options
     if may_ask(options):
         ask_whose(settings, lambda stores: _names(stores, source, reading))
     end_on_sigterm()
-    with open_queue(settings) as queue:
+    with open_queue(settings, as_json=as_json) as queue:
         if items is not None:
             return run(queue, source, items, options)
         return _run_job(queue, accept_archive(queue.stores, source, reading, options))
@@ -151,11 +155,15 @@ def _names(stores: Stores, source: Path, reading: Reading) -> list[str]:
 
 
 def _read(source: Path, reading: Reading) -> Source:
-    from ingest.sources import read_source
+    from ingest.sources import NoArtist, read_source
 
     if reading.names_encoding is not None:
         raise BadInput(f"--names-encoding applies to archives only; {source} is not an archive")
-    return read_source(source, artist=reading.artist, level=reading.layout)
+    try:
+        return read_source(source, artist=reading.artist, level=reading.layout)
+    except NoArtist as error:
+        way_out = f"--artist {quote(error.may_be or 'NAME')}"
+        raise BadInput(f"{error}. To name one for all files: {way_out}") from None
 
 
 def add(
@@ -178,7 +186,6 @@ def add(
     """
     from attribution.catalog.models import NameRule
     from attribution.catalog.names import tidy, visible
-    from ingest.jobs import open_queue
     from ingest.options import Options
     from ingest.sources import Source, SourceItem
 
@@ -206,7 +213,7 @@ def add(
         ask_whose(settings, lambda _: [item.artist])
     end_on_sigterm()
     started = time.monotonic()
-    with open_queue(settings) as queue:
+    with open_queue(settings, as_json=as_json) as queue:
         summary = run(queue, image, Source([item]), options)
     if as_json:
         print_json(summary.as_json(seconds=time.monotonic() - started))

@@ -13,6 +13,7 @@ from rich.table import Table
 from api.cli.common import end_on_sigterm, plain, print_json, settings_from_environment
 from api.cli.ingest import UNFINISHED, watch
 from api.cli.ingest import show as show_summary
+from api.cli.loading import open_queue
 from attribution.errors import BackendUnavailable
 
 if TYPE_CHECKING:
@@ -116,7 +117,6 @@ def retry(job_id: JobId) -> None:
     Example: [bold]lawful jobs retry ID[/]
     """
     from attribution.catalog import queries
-    from ingest.jobs import open_queue
 
     end_on_sigterm()
     with open_queue(settings_from_environment()) as queue:

@@ -131,8 +131,10 @@ def withdraw(
             with status_console().status("recalibrating"):
                 calibrate_if_due(stores, index)
     if any(row.receipt["left"].values()):
+        left = {name: count for name, count in row.receipt["left"].items() if count}
         raise Conflict(
-            f"not everything could be removed: {row.receipt['left']}; run the same command again"
+            f"no search and no answer shows it any more, but not everything could be removed: "
+            f"{left}; `lawful reconcile --repair` removes the rest"
         )
 
 
@@ -154,6 +156,13 @@ def _show_receipt(row: Withdrawal, what: str, *, as_json: bool) -> None:
     for name, count in receipt["removed"].items():
         table.add_row(name, str(count))
     console.print(table)
+    left = receipt.get("left", {})
+    unseen = [name for name, count in left.items() if count is None]
+    console.print(
+        f"left: {sum(count or 0 for count in left.values())}, looked for in "
+        f"{len(left) - len(unseen)} places"
+        + (f"; not to be seen from here: {', '.join(unseen)}" if unseen else "")
+    )
     proof = receipt.get("statistics", {})
     console.print(f"classifier: {FORGOTTEN[proof.get('equals a rebuild')]}")
     if seen := (receipt.get("trained") or {}).get("works seen"):

@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from uuid import UUID
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from api.cli.common import plain
-from api.wording import REASONS, VERDICTS, by_whom, claim, how_copied
+from api.wording import (
+    REASONS,
+    VERDICTS,
+    WEIGHTS,
+    Weight,
+    by_one_hand,
+    headline,
+    lanes,
+    membership,
+    removed,
+    together,
+)
 from attribution.types import (
     Attribution,
-    CopyMatch,
     Findings,
     FoundWork,
     Member,
@@ -22,28 +33,23 @@ from attribution.types import (
     Verdict,
 )
 
-COLOURS = {
-    Verdict.COPY: "red",
-    Verdict.ATTRIBUTED: "green",
-    Verdict.CANDIDATES: "green",
-    Verdict.ABSTAIN: "yellow",
-}
+COLOURS = {Weight.FOUND: "red", Weight.PERSON: "yellow", Weight.NOTHING: "default"}
 
 
 def show_attribution(console: Console, image: str, answer: Attribution) -> None:
-    """Print one answer: verdict, ranking with evidence, and what was searched."""
+    """Print one answer: what it says, its lanes, the ranking with evidence, what was searched.
+
+    With a copy the numbers of style are left out: they answer another question.
+    """
     console.print(f"\n[bold]{escape(plain(image))}[/]  →  {_verdict(answer.verdict)}")
+    _say(console, headline(answer))
     _why(console, answer.reasons)
-    if answer.copy_of:
-        _show_copy(console, answer.copy_of)
-    if answer.artists:
+    for lane, says in lanes(answer).items():
+        console.print(plain(f"  {lane}: {says}"), markup=False, highlight=False)
+    if answer.artists and not answer.copy_of:
         console.print(_ranking(answer))
-    if sure := answer.confidence:
-        made = sure.calibrated
-        console.print(
-            f"  none of the registered artists: probability {sure.nobody:.0%}, p = "
-            f"{sure.p_nobody:.3f}; {sure.likely} likely"
-        )
+    if answer.confidence and not answer.copy_of:
+        made = answer.confidence.calibrated
         console.print(
             f"  calibrated {made.made_at:%Y-%m-%d %H:%M UTC} on {made.works} works by "
             f"{made.artists} artists",
@@ -59,17 +65,20 @@ def show_attribution(console: Console, image: str, answer: Attribution) -> None:
         markup=False,
         soft_wrap=True,
     )
+    for one in answer.removed:
+        console.print(f"  {removed(one)}", style="yellow", markup=False, soft_wrap=True)
     _show_notes(console, answer.notes)
 
 
 def show_member(console: Console, image: str, answer: Member) -> None:
     """Print whether an image is registered, and how often such a finding was wrong."""
-    says = "[bold red]registered[/]" if answer.copy_of else "[bold yellow]not found[/]"
+    says = "[bold red]registered[/]" if answer.copy_of else "[bold]not found[/]"
+    if answer.related_to:
+        says = _verdict(Verdict.RELATED)
     if answer.is_blank:
-        says = "[bold yellow]blank, so nothing can be said[/]"
+        says = "[bold]blank[/]"
     console.print(f"\n[bold]{escape(plain(image))}[/]  →  {says}")
-    if answer.copy_of:
-        _show_copy(console, answer.copy_of)
+    _say(console, membership(answer))
     if wrong := answer.wrong:
         console.print(
             f"  in our benchmark, {wrong.found} of {wrong.asked} unregistered works were wrongly "
@@ -87,26 +96,25 @@ def show_together(
     console: Console,
     findings: Findings,
     joint: SetAttribution | None,
-    ours: Sequence[str],
-    copies: Sequence[str],
+    names: Mapping[UUID, str],
+    unreadable: Sequence[str],
 ) -> None:
-    """Print what is said of several images together; `ours` names those of the findings."""
-    if copies:
-        console.print(plain(f"  copies of registered works: {', '.join(copies)}"), markup=False)
-    if findings.images:
-        named = ": " + ", ".join(ours) if ours else ""
-        console.print()
-        console.print(
-            plain(
-                f"{len(ours)} of {findings.images} images are attributed to registered artists, at "
-                f"a false discovery rate of {findings.level:.2f}{named}"
-            ),
-            markup=False,
-            soft_wrap=True,
-        )
+    """Print what is said of several images together; `names` are those of their answers."""
+    console.print()
+    _say(console, together(findings, unreadable=len(unreadable)))
+    for part, ids in (
+        ("copy", findings.copies),
+        ("style", findings.style),
+        ("related", findings.related),
+    ):
+        if ids:
+            _say(console, f"{part}: {', '.join(names[one] for one in ids)}")
+    if unreadable:
+        _say(console, f"not read: {', '.join(unreadable)}")
     if joint is None:
         return
     console.print(f"\n[bold]assuming one artist for all[/]  →  {_verdict(joint.verdict)}")
+    _say(console, by_one_hand(joint))
     _why(console, joint.reasons)
     if joint.artists:
         table = Table("  #", "artist", "chance", "fits (p)", box=None, pad_edge=False)
@@ -156,20 +164,12 @@ def _leg(hit: FoundWork, leg: str) -> str:
     return f"{gave.part:.3f} ({gave.score:.2f}, {gave.rank})" if gave else "·"
 
 
-def _show_copy(console: Console, copy: CopyMatch) -> None:
-    console.print(
-        plain(f"  {claim(copy)} “{copy.title or copy.id}”{by_whom(copy)}: {how_copied(copy)}"),
-        markup=False,
-        soft_wrap=True,
-    )
-    if copy.also_claimed_by:
-        console.print(
-            f"  [yellow]the same file is claimed by: {', '.join(copy.also_claimed_by)}[/]"
-        )
+def _say(console: Console, sentence: str) -> None:
+    console.print(plain(f"  {sentence}"), markup=False, highlight=False, soft_wrap=True)
 
 
 def _verdict(verdict: Verdict) -> str:
-    return f"[bold {COLOURS[verdict]}]{VERDICTS[verdict]}[/]"
+    return f"[bold {COLOURS[WEIGHTS[verdict]]}]{VERDICTS[verdict]}[/]"
 
 
 def _why(console: Console, reasons: Iterable[Reason]) -> None:

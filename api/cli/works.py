@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -96,8 +97,16 @@ def works(
         pages = read_pages(stores, wanted, _files(kind, out, stores, copies=files), limit=most)
         if kind is None:
             _show(Console(), pages, total)
-        elif _export(pages, kind, out, min(total, most)) and files:
-            raise typer.Exit(SOME_REFUSED)
+            return
+        missing = _export(pages, kind, out, min(total, most))
+    if files and total:
+        # Ingest knows a table by its ending.
+        is_table = out is not None and out.suffix.lower() == f".{kind}"
+        table = shlex.quote(str(out)) if is_table else f"TABLE.{kind}"
+        said = plain(f"to bring them back: lawful ingest {table}")
+        status_console().print(said, markup=False, soft_wrap=True)
+    if files and missing:
+        raise typer.Exit(SOME_REFUSED)
 
 
 def _state(status: str) -> ArtworkStatus:

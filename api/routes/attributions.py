@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, File, Query, Request, Response, UploadFile
+from fastapi.responses import HTMLResponse
 from pydantic import BaseModel, Field
 
+from api.answers import AnswerOut, FindingsOut, MemberOut, SetOut
 from api.dependencies import Cursor, PageSize, ServicesDep
+from api.report import make_page, render_report
 from api.schemas import AttributionBrief, PageOut
 from api.uploads import read_upload
 from attribution.attributor import find_ours
 from attribution.catalog import queries
+from attribution.catalog.names import visible
 from attribution.errors import BadImage
 from attribution.regions import Regions, find_regions
-from attribution.types import Attribution, Findings, Member, SetAttribution
+from attribution.services import Services
+from attribution.types import Attribution
 
 router = APIRouter(prefix="/attributions", tags=["attributions"])
 
@@ -36,7 +42,7 @@ def create_attribution(
     request: Request,
     response: Response,
     limit: Annotated[int, Query(ge=1, le=50, description="Artists at most.")] = 5,
-) -> Attribution:
+) -> AnswerOut:
     """Rank the artists an image most resembles, with the works that speak for each.
 
     `score` is a share of the vote, `probability` what that was found to mean (null: not
@@ -45,7 +51,7 @@ def create_attribution(
     answer = services.attributor.attribute(read_upload(image.file, services.limits), limit=limit)
     where = request.app.url_path_for("get_attribution", attribution_id=answer.id)
     response.headers["location"] = str(where)
-    return answer
+    return AnswerOut.of(answer)
 
 
 @router.post("/sets", summary="Attribute images by one hand", status_code=201)
@@ -53,7 +59,7 @@ def create_set_attribution(
     images: Annotated[list[UploadFile], File(description="The images.", max_length=MOST_IMAGES)],
     services: ServicesDep,
     limit: Annotated[int, Query(ge=1, le=50, description="Artists at most.")] = 5,
-) -> SetAttribution:
+) -> SetOut:
     """Give one answer for images that one hand made, beside an answer for each.
 
     Near-duplicates among them count once. The answers to the single images are recorded.
@@ -64,25 +70,28 @@ def create_set_attribution(
             checked.append(read_upload(image.file, services.limits))
         except BadImage as error:
             raise BadImage(error.reason, f"image {number} of {len(images)}: {error}") from error
-    return services.attributor.attribute_set(checked, limit=limit)
+    return SetOut.of(services.attributor.attribute_set(checked, limit=limit))
 
 
 @router.post("/members", summary="Is an image registered?")
 def find_member(
     image: Annotated[UploadFile, File(description="The image.")], services: ServicesDep
-) -> Member:
+) -> MemberOut:
     """Say whether the image, or a near copy of it, is registered, and how often that errs.
 
     Nothing found is no proof of absence. The answer is not recorded.
     """
-    return services.attributor.member(read_upload(image.file, services.limits))
+    return MemberOut.of(services.attributor.member(read_upload(image.file, services.limits)))
 
 
-@router.post("/findings", summary="Which of many images are ours")
-def find_among(asked: Together, services: ServicesDep) -> Findings:
-    """Name the answers whose images are by registered artists, at a false discovery rate."""
+@router.post("/findings", summary="Which of many images draw on ours")
+def find_among(asked: Together, services: ServicesDep) -> FindingsOut:
+    """Name the answers whose images are copies, and those that resemble a registered hand.
+
+    The latter at a false discovery rate.
+    """
     answers = [services.attributor.recall(one) for one in dict.fromkeys(asked.attributions)]
-    return find_ours(answers, level=asked.level)
+    return FindingsOut.of(find_ours(answers, level=asked.level))
 
 
 @router.get("", summary="List earlier attributions")
@@ -96,9 +105,42 @@ def list_attributions(
 
 
 @router.get("/{attribution_id}", summary="Get an earlier attribution")
-def get_attribution(attribution_id: UUID, services: ServicesDep) -> Attribution:
-    """Return an answer as it was given."""
-    return services.attributor.recall(attribution_id)
+def get_attribution(attribution_id: UUID, services: ServicesDep) -> AnswerOut:
+    """Return an earlier answer."""
+    return AnswerOut.of(services.attributor.recall(attribution_id))
+
+
+@router.get("/{attribution_id}/report", summary="Get the report of an attribution")
+def get_report(attribution_id: UUID, services: ServicesDep) -> HTMLResponse:
+    """Return a page for people; the image itself was not kept, so it is not shown."""
+    return _report(services, [services.attributor.recall(attribution_id)])
+
+
+@router.post("/{attribution_id}/report", summary="Get the report, with the image")
+def make_report(
+    attribution_id: UUID,
+    image: Annotated[UploadFile, File(description="The same file again: it was not kept.")],
+    services: ServicesDep,
+) -> HTMLResponse:
+    """Return a page for people that shows the image; nothing is kept."""
+    answer = services.attributor.recall(attribution_id)
+    checked = read_upload(image.file, services.limits)
+    page = make_page(services, visible(image.filename or "") or "the image", checked, answer)
+    return HTMLResponse(render_report([page]))
+
+
+@router.post("/report", summary="Get one report of several attributions")
+def make_joint_report(asked: Together, services: ServicesDep) -> HTMLResponse:
+    """Return a page for people: what several earlier answers say together, then each."""
+    answers = [services.attributor.recall(one) for one in dict.fromkeys(asked.attributions)]
+    return _report(services, answers)
+
+
+def _report(services: Services, answers: Sequence[Attribution]) -> HTMLResponse:
+    pages = [
+        make_page(services, f"Image {answer.image_sha256[:12]}", None, answer) for answer in answers
+    ]
+    return HTMLResponse(render_report(pages))
 
 
 @router.post("/{attribution_id}/regions", summary="See which parts of the image speak for whom")

@@ -10,6 +10,7 @@ from uuid import UUID
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
+from api.answers import AnswerOut
 from api.dependencies import Cursor, JobsDep, PageSize, ServicesDep
 from api.schemas import PageOut
 from attribution.catalog import queries
@@ -17,7 +18,7 @@ from attribution.catalog.models import ArtworkStatus, Generation, JobStatus
 from attribution.errors import NotAllowed, NotFound
 from attribution.generation.studio import Reference, Withheld, references_of
 from attribution.services import Services
-from attribution.types import Attribution, GeneratorInfo, ImageRequest
+from attribution.types import GeneratorInfo, ImageRequest
 from ingest.generations import ask
 
 router = APIRouter(prefix="/generations", tags=["generations"])
@@ -49,10 +50,13 @@ class PictureOut(BaseModel):
     seed: int = Field(description="With which it comes again.")
     sha256: str | None
     withheld: Withheld | None = Field(description="Why there is no image; null: there is one.")
-    attribution: Attribution | None = Field(description="`copy_of` is the near-copy warning.")
+    attribution: AnswerOut | None = Field(
+        description="`copy_of` and `related_to` warn of near copies."
+    )
     references: list[Reference] = Field(
         description="The artists that the answer names, with what they say of generation now. Only "
-        "those with `yes` may be shown as sources; the others are named to you alone."
+        "one who is resembled and says `yes` may be named beside the picture; the others are named "
+        "to you alone."
     )
 
 
@@ -154,11 +158,11 @@ def get_generated_image(generation_id: UUID, number: int, services: ServicesDep)
 
 
 def _is_of_withdrawn(services: Services, attribution_id: UUID) -> bool:
-    copy = services.attributor.recall(attribution_id).copy_of
-    if copy is None:
+    work = services.attributor.recall(attribution_id).laid_on
+    if work is None:
         return False
     with services.sessions() as session:
-        return not queries.artworks_by_id(session, [copy.id], status=ArtworkStatus.INDEXED)
+        return not queries.artworks_by_id(session, [work.id], status=ArtworkStatus.INDEXED)
 
 
 def _picture(recorded: dict[str, Any], services: Services) -> PictureOut:
@@ -169,6 +173,6 @@ def _picture(recorded: dict[str, Any], services: Services) -> PictureOut:
         seed=recorded["seed"],
         sha256=recorded["sha256"],
         withheld=recorded["withheld"],
-        attribution=answer,
+        attribution=AnswerOut.of(answer) if answer else None,
         references=list(references),
     )

@@ -29,7 +29,9 @@ PRAGMAS = (
     "PRAGMA journal_mode=WAL",  # readers do not wait for a writer
     "PRAGMA synchronous=NORMAL",  # safe with WAL: a power cut may lose the last commits, no more
     f"PRAGMA busy_timeout={LOCK_TIMEOUT_S * 1000}",
+    "PRAGMA secure_delete=ON",  # what is deleted is overwritten: a withdrawal leaves no free pages
 )
+LOG_TIMEOUT_S = 5  # to wait for readers of what the log still has
 
 
 class Sessions(sessionmaker[Session]):
@@ -56,6 +58,24 @@ def snapshot(sessions: sessionmaker[Session]) -> Iterator[Session]:
         if session.get_bind().dialect.name == "postgresql":  # SQLite always reads so
             session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
         yield session
+
+
+def empty_log(sessions: sessionmaker[Session]) -> bool:
+    """Have SQLite move its write-ahead log into the file and empty it; whether that was done.
+
+    Until then the log has pages as they were before something was deleted. False while somebody
+    reads such a page. True on a server, whose log is not ours.
+    """
+    with sessions() as session:
+        if session.get_bind().dialect.name != "sqlite":
+            return True
+        run = session.connection().exec_driver_sql  # begun, and nothing read: no lock of our own
+        run(f"PRAGMA busy_timeout={LOG_TIMEOUT_S * 1000}")
+        try:
+            is_busy, _, _ = run("PRAGMA wal_checkpoint(TRUNCATE)").one()
+        finally:
+            run(f"PRAGMA busy_timeout={LOCK_TIMEOUT_S * 1000}")
+    return not is_busy
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,16 @@ from enum import StrEnum
 from typing import Any
 from uuid import NAMESPACE_URL, UUID, uuid4, uuid5
 
-from sqlalchemy import CheckConstraint, Enum, ForeignKey, Index, MetaData, String, text
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Enum,
+    ForeignKey,
+    Index,
+    MetaData,
+    String,
+    text,
+)
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship, validates
 
 from attribution.catalog.columns import SLUG, CleanJson, CleanText, UtcDateTime, now
@@ -260,15 +269,20 @@ class CopySketch(Base):
     """What copies of one work, or of a part of it, are recognised by: it is never shown."""
 
     __tablename__ = "copy_sketches"
+    __table_args__ = (
+        Index(None, "third_0", "bits", "artwork_id", "part"),
+        Index(None, "third_1", "bits"),
+        Index(None, "third_2", "bits"),
+    )
 
     artwork_id: Mapped[UUID] = mapped_column(ForeignKey("artworks.id"), primary_key=True)
     part: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)  # 0: the whole
     box: Mapped[list[float]] = mapped_column(CleanJson)  # where the part lies: types.Box
     phash: Mapped[str] = mapped_column(String(16))  # perceptual, hexadecimal
-    band_0: Mapped[int] = mapped_column(index=True)  # its first 16 bits, and so on
-    band_1: Mapped[int] = mapped_column(index=True)
-    band_2: Mapped[int] = mapped_column(index=True)
-    band_3: Mapped[int] = mapped_column(index=True)
+    bits: Mapped[int] = mapped_column(BigInteger)  # phash as a signed number
+    third_0: Mapped[int] = mapped_column(BigInteger)  # every third bit of it, the others zero
+    third_1: Mapped[int] = mapped_column(BigInteger)
+    third_2: Mapped[int] = mapped_column(BigInteger)
     data: Mapped[bytes]  # copies.sketch.Sketch
 
 

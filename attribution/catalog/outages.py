@@ -33,6 +33,7 @@ CAUSES = {
     "SQLITE_CANTOPEN": ("cannot be opened", "is its folder there, and may this user use it?"),
     "53100": (FULL, MAKE_ROOM),
     "55P03": ("locked by another process", "wait until that has ended"),
+    "40P01": ("busy with changes that wait for each other", "ask again"),
     "25006": ("read-only", "is this the standby of another server?"),
     "": ("does not answer", "is it running and may this user reach it?"),
 }

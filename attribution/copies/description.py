@@ -10,11 +10,15 @@ from collections.abc import Iterable, Sequence
 from uuid import UUID
 
 from PIL.Image import Image
+from sqlalchemy.orm import Session
 
+from attribution.catalog import queries
+from attribution.catalog.models import Artwork, ArtworkStatus
 from attribution.catalog.queries import KeptSketch
 from attribution.copies.sketch import draw_work
 from attribution.images import CheckedImage
 from attribution.images.facts import perceptual_hash
+from attribution.images.views import is_strip
 from attribution.ports import Encoder
 from attribution.types import PART_SPACE, Matrix, Part
 
@@ -29,6 +33,21 @@ def describe(work: UUID, image: CheckedImage) -> dict[Part, KeptSketch]:
         )
         for view in image.views
     }
+
+
+def untiled(session: Session, rows: Iterable[Artwork]) -> set[UUID]:
+    """Return those of these works that are strips by their recorded size, and have no tiles.
+
+    A version that did not know strips took them in. Other parts cannot be told from what is
+    recorded: many a transparent work has none.
+    """
+    strips = {
+        row.id
+        for row in rows
+        if row.status is ArtworkStatus.INDEXED
+        and is_strip(row.facts.get("width", 0), row.facts.get("height", 0))
+    }
+    return strips - queries.with_parts(session, strips) if strips else strips
 
 
 def encode_parts(encoders: Iterable[Encoder], image: CheckedImage) -> Matrix | None:

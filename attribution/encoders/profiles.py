@@ -99,6 +99,16 @@ def find_profile(name: str) -> Profile:
         raise BadInput(f"{path}: {error}; docs/models.md shows the fields") from None
 
 
+def models_of(profile: str) -> tuple[str, ...]:
+    """Return what people call the models of a profile; nothing is loaded. Raises BadInput."""
+    if profile == STUB:
+        return (STUB,)
+    if profile == "starter":
+        return ("starter CLIP", "starter VAE")  # their paths say less
+    chosen = find_profile(profile)
+    return chosen.clip.name, chosen.vae.name
+
+
 def fingerprint(encoders: Sequence[Encoder]) -> str:
     """Return the SHA-256 of everything that changes a vector: weights, preprocessing, widths.
 

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from attribution.config import Settings
 from attribution.generation.diffusion import DiffusionGenerator
-from attribution.generation.pipelines import PipelineSpec
+from attribution.generation.pipelines import PipelineSpec, check_model
 from attribution.generation.stub import StubGenerator
 from attribution.ports import Generator
 
 STUB = "stub"
+
+
+def check_generator(settings: Settings) -> None:
+    """Raise ModelUnavailable for a local folder that cannot be the generator; loads nothing."""
+    if settings.generator != STUB:
+        check_model(settings.generator)
 
 
 def load_generator(settings: Settings) -> Generator:

@@ -85,17 +85,31 @@ def open_pipeline(spec: PipelineSpec) -> Opened:
     return Opened(pipeline, _revision(folder))
 
 
+def check_model(model: str) -> None:
+    """Raise ModelUnavailable for a folder that is not there or not whole; loads nothing."""
+    try:
+        _local_folder(model)
+    except (OSError, ValueError) as cause:
+        raise _unusable(model, cause) from cause
+
+
 def _folder(model: str) -> Path:
     """Return the folder of a model; one of the hub is fetched, or found in its cache."""
     from diffusers import DiffusionPipeline
 
+    folder = _local_folder(model)
+    return folder or Path(DiffusionPipeline.download(model, use_safetensors=True))
+
+
+def _local_folder(model: str) -> Path | None:
+    """Return the folder of a local model, None for one of the hub; raises OSError, ValueError."""
     if model == STARTER:
         return Path(str(files("attribution.starter"))) / "generator"
     path = Path(model).expanduser()
-    if not path.is_dir() and (path.is_absolute() or path.exists() or model.startswith(".")):
-        raise OSError("there is no such folder")
     if not path.is_dir():
-        return Path(DiffusionPipeline.download(model, use_safetensors=True))
+        if path.is_absolute() or path.exists() or model.startswith("."):
+            raise OSError("there is no such folder")
+        return None
     index = path / "model_index.json"
     if not index.is_file():
         raise OSError("the folder has no model_index.json: it is not a pipeline of diffusers")

@@ -49,11 +49,19 @@ class Withheld(StrEnum):
 
 @dataclass(frozen=True)
 class Reference:
-    """An artist whom a picture cites; only one who agreed may be shown as its source."""
+    """An artist whom a picture's answer names."""
 
     slug: str
     name: str
     consent: Consent
+    is_resembled: (
+        bool  # not merely listed: the picture lies on a work of theirs, or they are likely
+    )
+
+    @property
+    def may_be_named(self) -> bool:
+        """Whether the picture may be shown with this name: it resembles one who agreed."""
+        return self.is_resembled and self.consent is Consent.YES
 
 
 @dataclass(frozen=True)
@@ -72,31 +80,16 @@ class Picture:
         """Say what the operator has to know before the picture goes anywhere."""
         if self.withheld is Withheld.SAFETY:
             yield "withheld: the model's own safety checker refused this picture"
-        if self.attribution and (copy := self.attribution.copy_of):
+        if self.attribution and (work := self.attribution.laid_on):
             kept = "; withheld" if self.withheld else ""
-            whose = "an unknown artist" if is_nobody(copy.name) else copy.name
-            yield f"near copy of “{copy.title or copy.id}” by {whose}{kept}"
-        silent = [
-            one.name
-            for one in self.references
-            if one.consent is not Consent.YES and one.slug in self._resembled
-        ]
+            whose = "an unknown artist" if is_nobody(work.name) else work.name
+            yield f"near copy of “{work.title or work.id}” by {whose}{kept}"
+        silent = [one.name for one in self.references if one.is_resembled and not one.may_be_named]
         if silent:
             yield (
                 f"resembles work by {', '.join(silent)}, who said no to generation or was never "
-                f"asked: do not name them as a source"
+                f"asked: do not credit them"
             )
-
-    @property
-    def _resembled(self) -> set[str]:
-        """Whom the answer does not merely list: whose copy it is, and who is likely."""
-        answer = self.attribution
-        if answer is None:
-            return set()
-        copied = {answer.copy_of.slug} if answer.copy_of else set()
-        if answer.confidence and answer.verdict is Verdict.ABSTAIN:
-            return copied
-        return copied | {one.slug for one in answer.artists if one.is_likely is not False}
 
 
 @dataclass(frozen=True)
@@ -136,7 +129,7 @@ class Studio:
             return Picture(drawn.seed, None, None, None, (), Withheld.SAFETY)
         png = _png(drawn.image)
         answer = self.attributor.attribute(read_image(png, self.limits))
-        withheld = Withheld.COPY if answer.copy_of and self.withholds_copies else None
+        withheld = Withheld.COPY if answer.laid_on and self.withholds_copies else None
         references = references_of(self.sessions, answer)
         if seal is not None:
             png = seal.put(
@@ -145,7 +138,7 @@ class Studio:
                 prompt=request.prompt,
                 seed=drawn.seed,
                 answer=answer,
-                named=[one.slug for one in references if one.consent is Consent.YES],
+                named=[one.slug for one in references if one.may_be_named],
             )
         return Picture(
             seed=drawn.seed,
@@ -159,12 +152,24 @@ class Studio:
 
 def references_of(sessions: sessionmaker[Session], answer: Attribution) -> tuple[Reference, ...]:
     """Return the artists that an answer names, with what they say of generation now."""
-    copy = answer.copy_of
-    names = {copy.slug: copy.name} if copy and not is_nobody(copy.name) else {}
+    work = answer.laid_on
+    names = {work.slug: work.name} if work and not is_nobody(work.name) else {}
     names |= {artist.slug: artist.name for artist in answer.artists}
     with sessions() as session:
         counted = queries.consenting_works(session, list(names), purpose="generate")
-    return tuple(Reference(slug, name, _consent(counted, slug)) for slug, name in names.items())
+    resembled = _resembled(answer)
+    return tuple(
+        Reference(slug, name, _consent(counted, slug), slug in resembled)
+        for slug, name in names.items()
+    )
+
+
+def _resembled(answer: Attribution) -> set[str]:
+    """Return whom an answer does not merely list: on whose work the image lies, who is likely."""
+    laid_on = {answer.laid_on.slug} if answer.laid_on else set()
+    if answer.confidence and answer.verdict is Verdict.ABSTAIN:
+        return laid_on
+    return laid_on | {one.slug for one in answer.artists if one.is_likely is not False}
 
 
 def check_request(request: ImageRequest) -> None:

@@ -10,12 +10,12 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import qdrant_edge as edge
 from filelock import FileLock, Timeout
@@ -24,6 +24,7 @@ from qdrant_client.http.models import QueryResponse
 
 from attribution.errors import BackendUnavailable, Conflict, IndexLocked, LawfulError
 from attribution.index import translation
+from attribution.index.markers import Markers
 from attribution.outages import FULL, MAKE_ROOM, disk_outages
 
 OWNER = "owner.json"
@@ -33,6 +34,11 @@ CONFIG = "edge_config.json"  # what the engine writes into the folder of a shard
 DROPPED = ".dropped"
 NO_SPACE = "os error 28"  # how the engine spells that a disk is full
 ROOM = 200 * 2**20  # bytes that stay free on the disk
+LOG_BYTES = 32 * 2**20  # of one file of the log
+# One deleted point is enough for `optimize` to write its segment anew without it. The engine's own
+# thresholds (a fifth of at least 1,000 points) would keep it for as long as the collection lives.
+LEAST_PART, LEAST_POINTS = 1e-9, 1
+VACUUM = {"deleted_threshold": LEAST_PART, "vacuum_min_vector_number": LEAST_POINTS}
 
 
 class EdgeClient:
@@ -74,6 +80,7 @@ class EdgeClient:
             sparse_vectors={
                 name: translation.sparse(params) for name, params in sparse_vectors_config.items()
             },
+            optimizers=edge.EdgeOptimizersConfig(LEAST_PART, LEAST_POINTS),
             wal_enabled=True,
         )
         self._check_room()
@@ -217,6 +224,39 @@ class EdgeClient:
         for shard in self._shards.values():
             self._call(shard.optimize)
 
+    def scrub(self, collection_name: str, markers: Markers, *, rewrite: bool) -> int:
+        """Write files anew that hold deleted points; returns how many hold any of `markers` then.
+
+        Segments keep deleted points, and the log every operation, until somebody writes them anew.
+        What is read to find out: the list of ids that every segment has, and the log. Holds up the
+        process for about a second, and another for every 5,000 points; without `rewrite` it only
+        counts.
+        """
+        shard = self._shard(collection_name)
+        path = self._folder / self._aliases().get(collection_name, collection_name)
+        self._call(shard.flush)
+        if rewrite and markers.among(_id_lists(path)):
+            self._check_room()
+            self._call(shard.optimize)
+            self._call(shard.flush)
+        if rewrite and markers.among(_log_files(path)):
+            self._check_room()
+            self._begin_log(collection_name)
+        return markers.among([*_id_lists(path), *_log_files(path)])
+
+    def _begin_log(self, name: str) -> None:
+        """Fill the open file of the log and begin another: those before it are deleted by that.
+
+        The engine deletes whole files only, and of the closed ones not the last. So the first
+        operation fills a file, the second does not fit beside it. Both delete nothing.
+        """
+        for size in (LOG_BYTES - 512, 1024):
+            nobody = edge.HasIdCondition({uuid4()})
+            filler = edge.FieldCondition("filler", match=edge.MatchValue("0" * size))
+            nothing = edge.Filter(must=[nobody, filler])
+            self._update(name, edge.UpdateOperation.delete_points_by_filter(nothing))
+        self._call(self._shard(name).flush)
+
     def close(self) -> None:
         """Flush, close, and give the folder free."""
         for shard in self._shards.values():
@@ -232,8 +272,8 @@ class EdgeClient:
         if name not in self._shards:
             if name not in self.collections():
                 raise self._missing(name)
-            path = str(self._folder / name)
-            self._shards[name] = self._opened(lambda: edge.EdgeShard.load(path))
+            path = self._folder / name
+            self._shards[name] = self._opened(lambda: _loaded(path))
         return self._shards[name]
 
     def _missing(self, name: str) -> BackendUnavailable:
@@ -303,3 +343,23 @@ class EdgeClient:
             else:
                 said = f"the index in {self._folder} failed: {error}"
             raise BackendUnavailable(said) from error
+
+
+def _loaded(path: Path) -> Any:
+    """Open a shard; one of an earlier version learns that a single deleted point counts."""
+    config = json.loads((path / CONFIG).read_text(encoding="utf-8"))
+    said = config.get("optimizers") or {}
+    if {name: said.get(name) for name in VACUUM} != VACUUM:
+        new = path / f"{CONFIG}.new"
+        new.write_text(json.dumps(config | {"optimizers": said | VACUUM}), encoding="utf-8")
+        new.replace(path / CONFIG)
+    return edge.EdgeShard.load(str(path))
+
+
+def _id_lists(path: Path) -> Iterator[Path]:
+    """Return where the segments of a shard list the ids of their points, deleted ones too."""
+    return path.glob("segments/*/*id_tracker.mappings")
+
+
+def _log_files(path: Path) -> Iterator[Path]:
+    return path.glob("wal/*")

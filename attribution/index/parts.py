@@ -13,7 +13,10 @@ from uuid import UUID, uuid5
 
 from qdrant_client import models
 
+from attribution.images.grounds import GROUNDS
+from attribution.images.views import MOST_TILES
 from attribution.index import schema
+from attribution.index.markers import Markers
 from attribution.types import PART_SPACE, Matrix, NearPart, Part, Vector
 
 WORK = models.KeywordIndexParams(type=models.KeywordIndexType.KEYWORD)
@@ -91,6 +94,14 @@ class PartIndex:
         offset = str(_point(after)) if after else None
         rows, _ = self._client.scroll(self._name, limit=limit + 1, offset=offset)
         return [part for row in rows if (part := _part(row.payload)) != after][:limit]
+
+    def scrub(self, engine: Any, works: Collection[UUID], *, rewrite: bool) -> int:
+        """Have files written anew without deleted parts; returns how many still hold some."""
+        if not self._exists():
+            return 0
+        numbers = range(1, MOST_TILES + len(GROUNDS) + 1)
+        parts = (_point(Part(work, number)) for work in works for number in numbers)
+        return int(engine.scrub(self._name, Markers.of([*works, *parts]), rewrite=rewrite))
 
     def drop(self) -> None:
         """Delete the collection, where it was ever made."""

@@ -12,6 +12,7 @@ from qdrant_client import models
 
 from attribution.errors import BadInput
 from attribution.index import schema, text
+from attribution.index.markers import Markers
 from attribution.index.parts import RESCORED, PartIndex
 from attribution.index.schema import TEXT
 from attribution.types import (
@@ -40,6 +41,10 @@ class Embedded(Protocol):
 
     def optimize(self) -> None:
         """Merge segments."""
+        ...
+
+    def scrub(self, collection_name: str, markers: Markers, *, rewrite: bool) -> int:
+        """Write files anew that hold deleted points; return how many hold any of `markers` then."""
         ...
 
 
@@ -225,6 +230,17 @@ class VectorIndex:
         """Have an engine in process merge its segments; holds up the process meanwhile."""
         if isinstance(self._client, Embedded):
             self._client.optimize()
+
+    def scrub(self, ids: Sequence[UUID], *, rewrite: bool = True) -> int | None:
+        """Have an engine in process write its files anew without deleted artworks and their parts.
+
+        Returns in how many files something is left of them; None where the files are a server's,
+        which writes them anew by itself some day. Without `rewrite` the files are only looked at.
+        """
+        if not isinstance(self._client, Embedded):
+            return None
+        left = self._client.scrub(self._name, Markers.of(ids), rewrite=rewrite)
+        return left + self.parts.scrub(self._client, ids, rewrite=rewrite)
 
     def close(self) -> None:
         """Release the engine."""

@@ -22,12 +22,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from pathlib import Path
 
+from attribution.catalog.names import tidy
 from attribution.catalog.nobody import is_nobody
 from attribution.errors import BadInput, NotFound
 from ingest.sources.company import Company, counted
 from ingest.sources.folder import FolderTables, folder_items
 from ingest.sources.item import GRANTED_BY_DEFAULT, SourceItem
-from ingest.sources.layout import Level
+from ingest.sources.layout import Level, is_generic, is_series
+from ingest.sources.making import NAMELESS
 from ingest.sources.manifest import manifest_items
 from ingest.sources.shards import check_readable
 from ingest.sources.tables import TABLES, is_called_ours, is_table, read_table
@@ -36,7 +38,15 @@ from ingest.sources.walk import Entry, walk
 
 NAMED = 5  # names in a remark
 
-__all__ = ["GRANTED_BY_DEFAULT", "Level", "Source", "SourceItem", "read_source"]
+__all__ = ["GRANTED_BY_DEFAULT", "Level", "NoArtist", "Source", "SourceItem", "read_source"]
+
+
+class NoArtist(BadInput):
+    """A source in which nothing has an artist; whoever reads it says how to name one for all."""
+
+    def __init__(self, said: str, may_be: str | None = None) -> None:
+        super().__init__(said)
+        self.may_be = may_be  # the artist whom the name of the folder may mean
 
 
 class Source(Iterator[SourceItem]):
@@ -73,8 +83,8 @@ def read_source(
     `artist` names the artist of every work, `granted` the purposes that a work which says nothing
     about them grants; `level` says what the outermost folders are where nobody could tell; `lost`
     are files that could not be unpacked, with the reason: a table may be among them. Raises
-    NotFound for a path that does not exist, BadInput for a source without works, one in which
-    nothing has an artist, or a manifest that cannot be read.
+    NotFound for a path that does not exist, NoArtist where nothing has an artist, BadInput for a
+    source without works, or a manifest that cannot be read.
     """
     if _is_folder(path):
         items, remarks = _folder(path, artist, granted, level, lost)
@@ -93,7 +103,8 @@ def read_source(
             return Source(chain(nameless, [item], items), remarks)
         nameless.append(item)
     if nameless:
-        raise BadInput(f"{nameless[0].path}: {nameless[0].refused}")
+        said = f"{nameless[0].path}: {nameless[0].refused}"
+        raise NoArtist(said, _may_be(path)) if nameless[0].refused == NAMELESS else BadInput(said)
     raise BadInput(f"{path} has no works; put image files into one folder per artist")
 
 
@@ -105,6 +116,17 @@ def _is_folder(path: Path) -> bool:
     except OSError as error:
         raise BadInput(f"{str(path)[:200]} cannot be read: {error.strerror}") from None
     return path.is_dir()
+
+
+def _may_be(path: Path) -> str | None:
+    """Return the artist whom a folder is called as; None for a manifest, and for no name."""
+    name = path.resolve().name
+    if not path.is_dir() or is_generic(name) or is_series(name) or is_nobody(name):
+        return None
+    try:
+        return tidy(name)
+    except BadInput:
+        return None
 
 
 def _folder(

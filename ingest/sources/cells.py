@@ -6,12 +6,15 @@ This is the one table of words for yes and no. Whatever is neither is an error, 
 from __future__ import annotations
 
 import ast
+import json
 import math
 import re
-from collections.abc import Mapping, Sequence
+import unicodedata
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import date, datetime
 from numbers import Number
-from typing import Any
+from typing import Any, cast
 
 from attribution.catalog.models import PURPOSES
 from attribution.catalog.names import visible
@@ -23,6 +26,12 @@ YES = {"true", "yes", "y", "t", "on", "1", "ja", "oui", "si", "sí", "sim", "д�
 YES |= {"wahr", "vrai", "vero", "verdadero", "verdadeiro"}  # as spreadsheets write them
 NO = {"false", "no", "n", "f", "off", "0", "nein", "non", "nee", "não", "nao", "нет"}
 NO |= {"falsch", "faux", "falso", "onwaar"}
+CROSSES = frozenset("✗✘✕✖❌❎×☒🚫⛔👎否") | {
+    "不可",
+    "いいえ",
+    "아니요",
+}  # no, and no word of a consent
+TICKS = frozenset("✓✔✅☑👍可是") | {"はい", "네"}
 EMPTY = {"", "nan", "none", "<na>", "null", "nat", "n/a", "#n/a"}  # "nothing", as programs write it
 YEAR = re.compile(r"-?\d{1,5}(?:\.0*)?")
 DATE = re.compile(  # 1999-05-03, 03/05/1999, 3.5.1999, 1999-05, an ISO time
@@ -31,6 +40,7 @@ DATE = re.compile(  # 1999-05-03, 03/05/1999, 3.5.1999, 1999-05, an ISO time
 )
 LAST_YEAR = 10_000  # and as many before our era
 DEEPEST = 8  # objects within objects that are searched
+LONGEST_ANSWER = 20  # characters of a yes or a no
 LONGEST_LIST = 20_000  # characters of a list that is written as a text
 
 Values = Mapping[str, Any]
@@ -58,11 +68,19 @@ def says(value: object) -> bool | None:
     raise ValueError(word)
 
 
-def is_answer(value: object) -> bool:
-    """Tell whether a cell is a yes or a no, and no number that something else may have."""
-    if isinstance(value, str):
-        return value.strip().casefold() in (YES | NO) - {"0", "1"}
-    return isinstance(value, bool)
+def answer(value: object) -> bool | None:
+    """Return the yes or no of a cell that nobody has to read, in words or marks; None for others.
+
+    A number is none: something else may have it.
+    """
+    if isinstance(value, bool):
+        return value
+    if not isinstance(value, str) or len(value) > LONGEST_ANSWER:
+        return None
+    word = unicodedata.normalize("NFKC", visible(value)).casefold().strip(" .!,;-\ufe0f")
+    if word in CROSSES or word in NO - {"0"}:
+        return False
+    return True if word in TICKS or word in YES - {"1"} else None
 
 
 def denies(value: object) -> bool:
@@ -73,17 +91,46 @@ def denies(value: object) -> bool:
         return False
 
 
-def forbids_training(value: object, depth: int = 0) -> bool:
+def forbids_training(value: object) -> bool:
     """Tell whether a cell holds words against training, alone or within lists and objects."""
-    if depth > DEEPEST:
-        return False
-    if isinstance(value, Mapping):
-        return any(forbids_training(part, depth + 1) for part in (*value, *value.values()))
-    if isinstance(value, list | tuple):
-        return any(forbids_training(part, depth + 1) for part in value)
+    return any(against_training(said) is not None for said in texts_within(value))
+
+
+def texts_within(value: object, depth: int = 0) -> Iterator[str]:
+    """Yield the texts of a cell: itself, or what is in its lists and objects, names among it."""
     if isinstance(value, bytes):
         value = value[:LONGEST_LIST].decode("utf-8", "ignore")
-    return isinstance(value, str) and against_training(value) is not None
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping | list | tuple) and depth <= DEEPEST:
+        for part in (*value, *value.values()) if isinstance(value, Mapping) else value:
+            yield from texts_within(part, depth + 1)
+
+
+def keys_within(value: object, depth: int = 0) -> Iterator[str]:
+    """Yield the names of what is in the objects of a cell, also where a text spells an object."""
+    if isinstance(value, str) and value.strip()[:1] in {"{", "["}:
+        value = _spelt(value.strip())
+    if depth > DEEPEST:
+        return
+    if isinstance(value, tuple) and len(value) == 2 and isinstance(value[0], str):
+        value = {value[0]: value[1]}  # of a map, as Parquet has it
+    if isinstance(value, Mapping):
+        yield from map(str, value)
+        value = list(value.values())
+    if isinstance(value, list | tuple):
+        for part in value:
+            yield from keys_within(part, depth + 1)
+
+
+def _spelt(text: str) -> object:
+    """Return the object that a text spells, as JSON and Python write it; else None."""
+    if len(text) > LONGEST_LIST:
+        return None
+    for read in (json.loads, ast.literal_eval):
+        with suppress(ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
+            return cast("object", read(text))
+    return None
 
 
 def strictness(value: object) -> int:

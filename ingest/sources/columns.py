@@ -34,7 +34,7 @@ COLUMNS = {  # column -> other spellings of it
 FILE_COLUMNS = ("file_name", "path")
 # Words about permission: a column so called may say no, in a way that this program cannot read.
 PLAINLY = (  # of a file as well
-    r"consent|permission|(?:^|_)(?:opt_?(?:s_?)?(?:out|in)(?:_|$)|no_?ai(?:_|$)|no_?train|do_?not_|dont_|don_t_"
+    r"consent|permission|(?:^|_)(?:opt(?:ed)?_?(?:s_?)?(?:out|in)(?:_|$)|no_?ai(?:_|$)|no_?train|do_?not_|dont_|don_t_"
     r"|deny_?list|einwilligung|zustimmung|erlaubnis|widerspruch|toestemming|permisos?(?:_|$)"
     r"|autoris|autoriz|samtykke|zgoda)|同意|согласие"
 )
@@ -46,6 +46,10 @@ PERMISSION = re.compile(
     r"|private(?:_|$)|secret(?:_|$)|hidden(?:_|$)|exclu|take_?down|blocked|veto|objection|refus(?:e|ed)(?:_|$)"
     r"|unlisted|robots|public(?:_|$)|publish|visible|searchable|indexable|index_ok|approved|agreed|released"
     r"|freigabe|anzeigen|veroffentlich|permis|accord(?:_|$)|afficher)"
+)
+LISTS = (  # of files whose works are not to be taken
+    rf"{PLAINLY}|(?:^|_)(?:withdr[ae]wn?|exclu(?:de|ded|sions?)|block_?list(?:ed)?|black_?list(?:ed)?"
+    r"|take_?downs?|embargo(?:ed)?|revoked|refused|declined)(?:_|$)"
 )
 PURPOSE = {"index", "display", "train", "generate"}  # numbers there are row numbers or splits
 SHORT = {"file", "files", "path", "text", "tag", "date", "dated"}  # many words are near them
@@ -131,7 +135,7 @@ def permits(name: str) -> bool:
 
 def permits_in_name(stem: str) -> bool:
     """Tell whether the name of a file says that it is about permission."""
-    return re.search(PLAINLY, words_of(stem)) is not None
+    return re.search(LISTS, words_of(stem)) is not None
 
 
 def words_of(header: str) -> str:

@@ -13,6 +13,7 @@ from fnmatch import fnmatchcase
 from pathlib import PurePath
 
 from ingest.sources.columns import permits_in_name
+from ingest.sources.pictures import NOTES, SIDECARS
 from ingest.sources.tables import is_called_ours, is_table
 
 
@@ -45,13 +46,10 @@ FILES = {
         "ehthumbs_vista.db desktop.ini icon\r *@synoeastream ~$* .~lock.*#"
     ),
     Company.SIDECARS: (
-        "picasa.ini .picasa.ini zbthumbnail.info pspbrwse.jbf *.xmp *.pp3 *.dop *.aae *.thm *.cos "
-        "*.cot *.cop *.comask *.on1 *.nksc *.nxd *.arp *.vrd *.lrcat *.lrprev"
+        "picasa.ini .picasa.ini zbthumbnail.info pspbrwse.jbf "
+        + " ".join(f"*{one}" for one in sorted(SIDECARS))
     ),
-    Company.DOCUMENTS: (
-        "*.doc *.docx *.docm *.odt *.rtf *.pages *.ppt *.pptx *.odp *.key *.pdf *.md *.txt *.log "
-        "*.htm *.html *.xml *.yml *.yaml *.url *.webloc *.lnk *.desktop *.ini *.nfo *.eml *.msg"
-    ),
+    Company.DOCUMENTS: " ".join(f"*{one}" for one in sorted(NOTES)),
     Company.HIDDEN: ".*",
 }
 

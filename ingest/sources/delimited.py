@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -66,7 +67,8 @@ def _delimiter(text: str, shown: str) -> str:
         first = " ".join(text.lstrip().partition("\n")[0].split())[:120]
         raise Unrelated(
             f"{shown}, line 1: no column is known in {first!r}; name them file_name, artist, "
-            f"title, year, licence …, separated by comma, semicolon or tab"
+            f"title, year, licence …, separated by comma, semicolon or tab",
+            (cell.strip(" \"'") for cell in re.split(r"[,;\t|^\r\n]", text)),
         )
     return best
 

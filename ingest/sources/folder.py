@@ -16,13 +16,16 @@ from pathlib import Path, PurePath, PurePosixPath
 from attribution.errors import BadInput
 from ingest.sources import cells
 from ingest.sources.columns import CONSENTS, words_of
+from ingest.sources.concerning import concerning
 from ingest.sources.item import SourceItem
 from ingest.sources.layout import Level, layout_of
-from ingest.sources.making import LEADS_OUT, make_item
+from ingest.sources.making import LEADS_OUT, artist_of, make_item
+from ingest.sources.others import by_others
 from ingest.sources.pictures import NAMES_PICTURE, is_picture
 from ingest.sources.raw import Raw, Unreadable, Unrelated
 from ingest.sources.rows import contradictions, joined, of_one_table
 from ingest.sources.shards import NO_ARTIST, SHARD_FILE, shard_rows
+from ingest.sources.showing import against_all_in
 from ingest.sources.sidecars import sidecar_row, sidecars_of
 from ingest.sources.tables import (
     METADATA,
@@ -101,11 +104,15 @@ class FolderTables:
         self._pictures = pictures
         self._said: list[_Said] = []
         self._alone: dict[str, list[Row]] = defaultdict(list)
+        self._stems = {words_of(PurePath(one).stem) for one in pictures.paths}
         self._by_name: dict[str, list[str]] = defaultdict(list)  # of a picture, or of its folders
         for one in pictures.paths:
             path = PurePath(one)
             for name in {words_of(part) for part in (path.stem, *path.parts[:-1])}:
                 self._by_name[name].append(one)
+        self.withheld: dict[str, str] = {}  # pictures, and the folder that says it
+        for one in pictures.paths:
+            self._heed_folders(one)
         self.remarks: list[str] = []
         self._sidecars = sidecars_of([*(entry.path for entry in files), *passed], pictures.paths)
         refused = {entry.path: entry.refused for entry in files if entry.refused}
@@ -161,6 +168,18 @@ class FolderTables:
                 for reason in contradictions(rows):
                     yield picture, reason
 
+    def _heed_folders(self, picture: str) -> None:
+        """Refuse a picture in a folder that is called by a no, and hear that no."""
+        for folder in PurePath(picture).parts[:-1]:
+            if purposes := against_all_in(folder):
+                denied = {f"consent_{purpose}": False for purpose in purposes}
+                reason = (
+                    f"its folder {folder!r} says that it may not be used: take it out of the "
+                    f"source, or rename the folder"
+                )
+                self._alone[picture].append(Row(picture, denied, picture, reason))
+                self.withheld[picture] = folder
+
     def _take_all(self, files: Sequence[Entry]) -> None:
         """Read every table, the outermost first; say which files are about something else."""
         fetched = {PurePath(one).parts[0] for one in self.by_img2dataset}
@@ -212,9 +231,13 @@ class FolderTables:
         try:
             _check_called(entry)
             said.table = read_table(self._root / path, path)
-        except Unreadable as error:
-            if not is_ours and isinstance(error, Unrelated):
+        except Unrelated as error:
+            spoken = concerning(error.texts, self._stems)
+            if not is_ours and spoken is None:
                 return "no column is known"
+            more = f"; it speaks about pictures or permission ({spoken[:60]!r})" if spoken else ""
+            said.unreadable = f"{error}{more}: mend it, or remove it" if more else str(error)
+        except Unreadable as error:
             said.unreadable = str(error)
         else:
             self._tie(said, said.table)
@@ -265,7 +288,7 @@ class FolderTables:
 
     def _alike(self, name: str) -> set[str]:
         """Return the pictures that a name may mean: by its words, without endings, or a folder."""
-        path = PurePath(name.replace("\\", "/"))
+        path = PurePath(re.sub(r"[\\:|]", "/", name))
         bare = path
         while bare.suffix and is_picture(bare):
             bare = bare.with_suffix("")
@@ -329,9 +352,10 @@ def _remarks(said: _Said, table: Table) -> Iterator[str]:
     if table.unused:
         more = f" and {len(table.unused) - LISTED} more" if len(table.unused) > LISTED else ""
         yield f"{said.shown}: not used: {', '.join(table.unused[:LISTED])}{more}"
-    if table.against:
-        rows = "row has" if table.against == 1 else "rows have"
-        yield f"{said.shown}: {table.against:,} {rows} words against training, which are followed"
+    for purpose, doing in (("train", "training"), ("display", "showing")):
+        if number := table.words.get(purpose, 0):
+            rows = "row has" if number == 1 else "rows have"
+            yield f"{said.shown}: {number:,} {rows} words against {doing}, which are followed"
 
 
 def _is_denying(row: Row) -> bool:
@@ -341,7 +365,8 @@ def _is_denying(row: Row) -> bool:
 def _is_about_pictures(said: _Said) -> bool:
     if said.table is None:
         return False
-    return bool(said.rows) or any(name.startswith("consent_") for name in said.table.columns)
+    is_consent = any(name.startswith("consent_") for name in said.table.columns)
+    return bool(said.rows or said.table.words) or is_consent
 
 
 def _stands(values: cells.Values, granted: Sequence[str]) -> bool:
@@ -363,15 +388,16 @@ def folder_items(
     """Return the pictures of a folder with what is said of them, then what could not be used.
 
     `pictures` lie below the root; folders that cannot be entered are among them. The second value
-    says which folders were taken for no artist. Raises BadInput where nobody can tell.
+    says which folders were taken for no artist, and which pictures are by another artist than their
+    folder says. Raises BadInput where nobody can tell.
     """
     rows = {entry.path: tables.row(entry.path.as_posix(), granted) for entry in pictures}
     named = {path for path, row in rows.items() if artist or not _names_nobody(row)}
+    withheld = {Path(one): folder for one, folder in tables.withheld.items()}
     fetched = {entry.path for entry in pictures if entry.path.as_posix() in tables.by_img2dataset}
-    layout = layout_of(
-        (one.path for one in pictures if not one.is_folder and one.path not in named | fetched),
-        level=level,
-    )
+    apart = fetched | withheld.keys()
+    files = [one for one in pictures if not one.is_folder and one.path not in apart]
+    layout = layout_of((one.path for one in files if one.path not in named), level=level)
 
     def items() -> Iterator[SourceItem]:
         for entry in pictures:
@@ -382,6 +408,8 @@ def folder_items(
                 row = replace(row, refused=row.refused or because)
             within = entry.path / "any" if entry.is_folder else entry.path
             folder = None if entry.path in fetched else layout.artist(within)
+            if folder == withheld.get(entry.path):
+                folder = None
             yield make_item(root / entry.path, row, artist, folder, entry.refused, granted)
         for shown, reason in tables.refusals():
             yield make_item(
@@ -391,7 +419,16 @@ def folder_items(
     names = sorted(path.as_posix() for path in layout.wrappers)
     more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
     unwrapped = [f"treated as a wrapper, not an artist: {', '.join(names[:NAMED])}{more}"]
-    return items(), unwrapped if names else []
+    remarks = unwrapped if names else []
+    if not artist:
+        by_rows = {
+            one.path: name
+            for one in files
+            if not (one.refused or rows[one.path].refused)
+            and (name := artist_of(rows[one.path], None, None))
+        }
+        remarks += by_others((one.path for one in files), by_rows, level)
+    return items(), remarks
 
 
 def _names_nobody(row: Row) -> bool:

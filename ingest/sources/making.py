@@ -14,6 +14,10 @@ from ingest.sources.item import SourceItem
 from ingest.sources.tables import Row
 from ingest.sources.unforeseen import unforeseen
 
+NAMELESS = (
+    "it has no artist; name one for all files, or put them into one folder per artist, or give an "
+    "artist column"
+)
 LEADS_OUT = "leads out of the folder of its source; put the source above all its files"
 
 
@@ -32,7 +36,7 @@ def make_item(
     """
     title = visible(path.stem) or "untitled"
     if refused:
-        return SourceItem(path, _name(row, artist, folder), title, refused=refused)
+        return SourceItem(path, artist_of(row, artist, folder), title, refused=refused)
     name = ""
     try:
         name = _artist(artist or cells.text(row.values, "artist") or folder or "")
@@ -66,8 +70,8 @@ def make_item(
     )
 
 
-def _name(row: Row, artist: str | None, folder: str | None) -> str:
-    """Return the artist of a refused item; empty where there is none."""
+def artist_of(row: Row, artist: str | None, folder: str | None) -> str:
+    """Return the artist of a file, refused or not; empty where there is none."""
     try:
         return _artist(artist or cells.text(row.values, "artist") or folder or "")
     except BadInput:
@@ -76,10 +80,7 @@ def _name(row: Row, artist: str | None, folder: str | None) -> str:
 
 def _artist(name: str) -> str:
     if not visible(name):
-        raise BadInput(
-            "it has no artist; name one for all files, or put them into one folder per artist, "
-            "or give an artist column"
-        )
+        raise BadInput(NAMELESS)
     return tidy(name)
 
 

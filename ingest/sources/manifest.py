@@ -21,6 +21,7 @@ from ingest.sources.ties import Files, below
 from ingest.sources.walk import Entry, leads_to_folder, link_refusal
 
 FEW_ABSENT = 20  # files that are not there and are named one by one
+LONGEST_NAME = 1_000  # characters of a path that is shown
 ABSENT = "there is no such file"
 
 
@@ -81,7 +82,10 @@ def _few(manifest: Path, lost: Sequence[tuple[Row, str]]) -> Iterator[tuple[Path
     """Yield rows that name no file, each by itself, or one for all where there are many."""
     counts = Counter(reason == ABSENT for _, reason in lost)
     for row, reason in lost:
-        if reason != ABSENT or counts[True] <= FEW_ABSENT:
+        if len(row.name) > LONGEST_NAME:
+            cut = f"{row.name[:60]!r}… is too long for the name of a file"
+            yield manifest, row, f"{row.where}: {cut}"
+        elif reason != ABSENT or counts[True] <= FEW_ABSENT:
             path = manifest.parent / row.name if reason == ABSENT else manifest
             yield path, row, f"{row.where}: {reason}"
     if counts[True] > FEW_ABSENT:

@@ -1,4 +1,4 @@
-"""Which names are those of pictures, by their endings alone."""
+"""Which names are those of pictures, and of notes next to them, by their endings alone."""
 
 from __future__ import annotations
 
@@ -9,6 +9,14 @@ SUFFIXES = {
     *(".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".gif", ".tif", ".tiff"),
     *(".avif", ".bmp", ".heic", ".heif"),
 }
+NOTES = frozenset(  # of people
+    """.doc .docx .docm .odt .rtf .pages .ppt .pptx .odp .key .pdf .md .txt .log .htm .html .xml
+    .yml .yaml .url .webloc .lnk .desktop .ini .nfo .eml .msg""".split()  # noqa: SIM905  prose
+)
+SIDECARS = frozenset(  # of programs
+    """.xmp .pp3 .dop .aae .thm .cos .cot .cop .comask .on1 .nksc .nxd .arp .vrd .lrcat
+    .lrprev""".split()  # noqa: SIM905  prose
+)
 NAMES_PICTURE = re.compile(
     rf"\.(?:{'|'.join(sorted(one[1:] for one in SUFFIXES))})(?![\w.])", re.IGNORECASE
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,14 @@ class Unreadable(BadInput):
 
 
 class Unrelated(Unreadable):
-    """A table in which no column is known: it is about something else, or has no head."""
+    """A table in which no column is known: it is about something else, or has no head.
+
+    `texts` is what stands in it.
+    """
+
+    def __init__(self, message: str, texts: Iterable[str] = ()) -> None:
+        super().__init__(message)
+        self.texts = texts
 
 
 @dataclass(frozen=True)

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import chain
+from pathlib import Path, PurePath
 from typing import Any
 
 from ingest.sources import cells
-from ingest.sources.columns import KNOWN, fold, permits, understand
+from ingest.sources.columns import FILE_COLUMNS, KNOWN, fold, permits, understand, words_of
+from ingest.sources.concerning import concerning
 from ingest.sources.encodings import decode
 from ingest.sources.pictures import NAMES_PICTURE
 from ingest.sources.raw import MOST_ROWS, Raw, Raws, Unreadable, Unrelated, check_rows
 from ingest.sources.spreadsheets import read_sheets
 
-NAMES = re.compile(r'"([^"\\]{1,200})"\s*:')  # of members, in the text of a JSON
 MOST_JSON_BYTES = 32 * 2**20  # it is parsed in one piece
+LONGEST_BYTES = 1_000  # of a cell, on average, that may be a text
 MOST_CHARACTERS = 256 * 2**20  # of all cells: a few bytes of Parquet may stand for many
 
 
@@ -60,18 +61,12 @@ def _json(path: Path, shown: str) -> Iterator[tuple[str, Cells]]:
         if len(lists) == 1:
             (value,) = lists.values()
     if not isinstance(value, list):
-        raise (Unreadable if _is_about_pictures(text) else Unrelated)(
-            f"{shown}: expected a list of objects, one for each picture"
-        )
+        texts = cells.texts_within(value)
+        raise Unrelated(f"{shown}: expected a list of objects, one for each picture", texts)
     for number, row in enumerate(value, 1):
         check_rows(number, shown)
         where = f"{shown}, entry {number}"
         yield where, _object(row, where)
-
-
-def _is_about_pictures(text: str) -> bool:
-    """Tell whether a JSON of another form names pictures and speaks about permission."""
-    return NAMES_PICTURE.search(text) is not None and any(map(permits, NAMES.findall(text)))
 
 
 def _is_about_all(key: str, said: Any) -> bool:
@@ -124,76 +119,105 @@ def read_parquet(path: Path, shown: str) -> tuple[list[str], Raws]:
     understand(headers, shown)  # one column twice is found before any of it is read
     if file.metadata.num_rows > MOST_ROWS:
         check_rows(file.metadata.num_rows, shown)
-    readable = [
-        field.name
-        for field in schema
-        if pa.types.is_list(field.type)
-        or not (pa.types.is_nested(field.type) or _is_bytes(field.type))
-        or fold(field.name) in KNOWN
-    ]
+    readable = [one for one in range(len(file.schema)) if _is_readable(file, one)]
+    paths = [file.schema.column(one).path for one in readable]
 
     def rows() -> Raws:
         number, left = 0, MOST_CHARACTERS
         try:
             with file:
-                for batch in file.iter_batches(batch_size=100, columns=readable):
+                for batch in file.iter_batches(batch_size=100, columns=paths):
                     for row in batch.to_pylist():
                         number += 1
-                        left -= sum(len(cell) for cell in row.values() if isinstance(cell, str))
+                        left -= sum(map(len, cells.texts_within(list(row.values()))))
                         if left < 0:
                             raise Unreadable(f"{shown} unpacks to more than a table may; split it")
                         yield Raw(f"{shown}, row {number}", list(row.items()))
         except (pa.ArrowException, OSError, ValueError, OverflowError) as error:
             raise Unreadable(f"{shown}, row {number + 1}: {error}") from None
 
+    if any(map(_holds_pictures, schema)) and not any(
+        KNOWN.get(fold(header)) in FILE_COLUMNS for header in headers
+    ):
+        raise Unrelated(
+            f"{shown} holds its pictures within the table; write them as a folder first, with "
+            f"`lawful export-dataset`",
+            chain(headers, (text for raw in rows() for text in cells.texts_within(raw.cells))),
+        )
     return headers, rows()
 
 
-def _is_bytes(kind: Any) -> bool:
+def _holds_pictures(field: Any) -> bool:
+    """Tell whether a column is one of pictures, as data sets of Hugging Face have it."""
     import pyarrow as pa
 
-    return any(
-        is_kind(kind)
-        for is_kind in (pa.types.is_binary, pa.types.is_large_binary, pa.types.is_fixed_size_binary)
-    )
+    kind = field.type
+    return pa.types.is_struct(kind) and {"bytes", "path"} <= {one.name for one in kind}
+
+
+def _is_readable(file: Any, number: int) -> bool:
+    """Tell whether a column, or a part of one, is no pictures: bytes that are long are these."""
+    column, meta = file.schema.column(number), file.metadata
+    is_bytes = column.physical_type.endswith("BYTE_ARRAY") and column.logical_type.type == "NONE"
+    if not is_bytes or fold(column.path) in KNOWN:
+        return True
+    chunks = [meta.row_group(group).column(number) for group in range(meta.num_row_groups)]
+    length = sum(chunk.total_uncompressed_size for chunk in chunks)
+    return bool(length <= LONGEST_BYTES * max(1, sum(chunk.num_values for chunk in chunks)))
 
 
 def read_spreadsheet(path: Path, shown: str) -> tuple[list[str], Raws]:
     """Return the headers and the rows of the only sheet that has headers."""
+    found, notes = read_sheets(path, shown)
     sheets = [
         (name, rows)
-        for name, rows in read_sheets(path, shown)
+        for name, rows in found
         if any(str(cell).strip() for row in rows for cell in row)
     ]
     tables = [(name, rows) for name, rows in sheets if _has_head(rows)]
     if len(tables) != 1:
         names = ", ".join(repr(name) for name, _ in tables or sheets) or "none"
-        raise (Unreadable if tables else Unrelated)(
+        expected = (
             f"{shown}: one sheet whose first row names columns (file_name, artist, title …) was "
             f"expected; found: {names}"
         )
+        if tables:
+            raise Unreadable(expected)
+        texts = [name for name, _ in sheets]
+        raise Unrelated(
+            expected, texts + [str(cell) for _, rows in sheets for row in rows for cell in row]
+        )
     ((used, rows),) = tables
+    named = [cell for row in rows for cell in row if isinstance(cell, str)]
+    stems = {words_of(PurePath(one).stem) for one in named if NAMES_PICTURE.search(one)}
     for name, others in sheets:
-        if name != used and _speaks(others):
+        if name != used and _speaks(name, others, stems):
             raise Unreadable(
                 f"{shown}: the sheet {name!r} speaks about pictures or permission as well; one "
                 f"sheet is read: bring them together"
             )
     begins = next(n for n, row in enumerate(rows) if any(str(cell).strip() for cell in row))
     headers = [str(cell) for cell in rows[begins]]
-    return headers, _sheet_rows(rows[begins + 1 :], headers, begins + 2, shown)
+    return headers, _sheet_rows(rows[begins + 1 :], headers, begins + 2, shown, notes)
 
 
-def _sheet_rows(rows: Sequence[Sequence[Any]], headers: list[str], begins: int, shown: str) -> Raws:
+def _sheet_rows(
+    rows: Sequence[Sequence[Any]],
+    headers: list[str],
+    begins: int,
+    shown: str,
+    notes: Mapping[int, Sequence[str]],
+) -> Raws:
     for number, row in enumerate(rows, begins):
         check_rows(number, shown)
-        yield Raw(f"{shown}, row {number}", list(zip(headers, row, strict=False)))
+        comments = [("", said) for said in notes.get(number, ())]
+        yield Raw(f"{shown}, row {number}", [*zip(headers, row, strict=False), *comments])
 
 
-def _speaks(rows: Sequence[Sequence[Any]]) -> bool:
-    """Tell whether another sheet is more than a note."""
-    texts = [cell for row in rows for cell in row if isinstance(cell, str)]
-    return any(NAMES_PICTURE.search(text) or permits(text[:200]) for text in texts)
+def _speaks(name: str, rows: Sequence[Sequence[Any]], stems: Collection[str]) -> bool:
+    """Tell whether another sheet is more than a note; `stems` are names of pictures."""
+    texts = [name, *(cell for row in rows for cell in row if isinstance(cell, str))]
+    return any(permits(text[:200]) for text in texts) or concerning(texts, stems) is not None
 
 
 def _has_head(rows: Sequence[Sequence[Any]]) -> bool:

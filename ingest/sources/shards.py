@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from attribution.errors import BadInput
+from ingest.sources import cells
 
 NO_ARTIST = (
     "this is output of img2dataset, which names no artists: give --artist, or add an `artist` "
@@ -164,7 +165,11 @@ def _parquet_rows(root: Path, shard: Path) -> dict[str, tuple[str, dict[str, Any
 
 def _said(row: Mapping[str, Any]) -> dict[str, Any]:
     """Return what a row says of a picture that is no technical detail; its address is a source."""
-    said = {name: value for name, value in row.items() if name.casefold() not in TECHNICAL}
+    said = {
+        name: value
+        for name, value in row.items()
+        if name.casefold() not in TECHNICAL or cells.forbids_training(value)
+    }
     url = said.pop("url", None)
     return said if said.get("source") else said | {"source": url}
 

@@ -1,25 +1,33 @@
-"""A file next to a picture that speaks of it: `boat.json` or `boat.png.json`, `boat.xmp`.
+"""A file next to a picture that speaks of it: `boat.json`, `boat.png.json`, `boat.xmp`, `boat.txt`.
 
 What a .json says is read where it speaks about permission, the rest belongs to the tool that left
-it there. What an .xmp forbids counts as if it stood in the picture itself.
+it there. What an .xmp forbids counts as if it stood in the picture itself. In notes, words against
+training and showing are heard.
 """
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path, PurePath
 from typing import Any
 
-from attribution.images import read_sidecar
+from attribution.images import against_training, read_sidecar
 from ingest.sources import cells
-from ingest.sources.columns import FILE_COLUMNS, KNOWN, fold, permits
+from ingest.sources.columns import FILE_COLUMNS, KNOWN, PURPOSE, fold, permits
 from ingest.sources.raw import Unreadable
 from ingest.sources.records import parsed
+from ingest.sources.showing import against_showing
 from ingest.sources.tables import Row, row_of
 
 LARGEST = 1 << 20  # bytes about one picture
+TEXTS = (".txt", ".md", ".yaml", ".yml", ".xml", ".ini")
+HALF = PURPOSE | {"show", "online", "web"}  # names that say no with a no
+SETTING = re.compile(
+    r"([A-Za-z][\w.-]{0,40})[\"']?[ \t]{0,4}[:=][ \t]{0,4}[\"']?([^\s\"',;<>]{0,40})"
+)
 DEEPEST = 32  # objects within objects that are looked into
 
 
@@ -70,10 +78,10 @@ def _of_json(path: Path, shown: str, picture: str) -> Row | None:
         said = parsed(path.read_text("utf-8-sig"), shown)
     except (OSError, ValueError, Unreadable) as error:
         return Row(shown, {}, picture, f"it cannot be read as JSON ({error})")
-    words = {"consent_train": False} if cells.forbids_training(said) else {}
+    words = _denied(cells.texts_within(said))
     top = said if isinstance(said, dict) else {}
-    answers = {key: value for key, value in top.items() if permits(key)}
-    if any(map(permits, _keys_within(said))):
+    answers = {key: value for key, value in top.items() if _answers(key, value)}
+    if any(_answers(key, value) for key, value in _within(said)):
         return Row(shown, words, picture, "it speaks about permission deeper than its first level")
     if not answers:
         return Row(shown, words, picture) if words else None
@@ -85,21 +93,51 @@ def _of_json(path: Path, shown: str, picture: str) -> Row | None:
     return replace(row, values={**row.values, **words})
 
 
-def _keys_within(said: Any, depth: int = 0) -> Iterator[str]:
-    """Yield the names of all members but those of the first level."""
+def _within(said: Any, depth: int = 0) -> Iterator[tuple[str, Any]]:
+    """Yield all members but those of the first level."""
     if depth > DEEPEST:
         return
     if isinstance(said, dict):
         if depth:
-            yield from said
+            yield from said.items()
         for value in said.values():
-            yield from _keys_within(value, depth + 1)
+            yield from _within(value, depth + 1)
     elif isinstance(said, list):
         for value in said:
-            yield from _keys_within(value, depth + 1)
+            yield from _within(value, depth + 1)
 
 
-READ = {".json": _of_json, ".xmp": _of_xmp}
+def _answers(key: str, value: Any) -> bool:
+    """Tell whether a member speaks about permission, by its name or by a no under half a name."""
+    is_half = fold(key) in HALF and (cells.answer(value) is False or isinstance(value, dict))
+    return is_half or permits(key)
+
+
+def _denied(texts: Iterable[str]) -> dict[str, bool]:
+    """Return a no for every purpose that words in some texts speak against."""
+    said = list(texts)
+    found = {purpose for text in said for purpose in against_showing(text)}
+    found |= {"train"} if any(map(against_training, said)) else set()
+    return {f"consent_{purpose}": False for purpose in found}
+
+
+def _of_text(path: Path, shown: str, picture: str) -> Row | None:
+    """Return what the words of a note say: captions are such notes, and say nothing mostly."""
+    try:
+        if path.stat().st_size > LARGEST:
+            return Row(shown, {}, picture, f"it has more than {LARGEST >> 20} MiB")
+        said = path.read_bytes().decode("utf-8-sig", "replace")
+    except OSError as error:
+        return Row(shown, {}, picture, f"it cannot be read: {error.strerror or error}")
+    words = _denied([said, *said.splitlines()])
+    for key, value in SETTING.findall(said):
+        if _answers(key, value):
+            reason = f"it speaks about permission ({key.strip()!r}): say it in a .json or a table"
+            return Row(shown, words, picture, reason)
+    return Row(shown, words, picture) if words else None
+
+
+READ = {".json": _of_json, ".xmp": _of_xmp} | dict.fromkeys(TEXTS, _of_text)
 
 
 def may_be_sidecar(path: Path) -> bool:

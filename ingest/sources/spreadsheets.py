@@ -21,8 +21,14 @@ MOST_UNPACKED_BYTES = 512 * 2**20
 AT_ONCE = BoundedSemaphore(1)  # it may take as much memory as it is allowed
 
 
-def read_sheets(path: Path, shown: str) -> list[tuple[str, Sequence[Sequence[Any]]]]:
-    """Return the sheets by name, each as rows of cells, an empty cell as ""; raises Unreadable."""
+Sheets = list[tuple[str, Sequence[Sequence[Any]]]]
+
+
+def read_sheets(path: Path, shown: str) -> tuple[Sheets, dict[int, list[str]]]:
+    """Return the sheets by name, and the comments on cells by the number of their row.
+
+    A sheet is rows of cells, an empty cell is "". Raises Unreadable.
+    """
     _check_size(path, shown)
     try:
         with AT_ONCE:
@@ -41,7 +47,8 @@ def read_sheets(path: Path, shown: str) -> list[tuple[str, Sequence[Sequence[Any
         ) from None
     if "error" in read:
         raise Unreadable(f"{shown} is not read as a spreadsheet: {read['error']}; save it as CSV")
-    return [(str(name), rows) for name, rows in read["sheets"]]
+    notes = {int(row): texts for row, texts in read["notes"].items()}
+    return [(str(name), rows) for name, rows in read["sheets"]], notes
 
 
 def _check_size(path: Path, shown: str) -> None:

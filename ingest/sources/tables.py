@@ -7,41 +7,41 @@ has `refused` set, with its line; the others stand.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import chain
 from pathlib import Path, PurePath
 from typing import Any
 
-from attribution.catalog.models import PURPOSES
 from ingest.sources import cells
 from ingest.sources.columns import (
     CONSENTS,
     FILE_COLUMNS,
-    PURPOSE,
+    KNOWN,
+    MOST_NAMED,
     fold,
-    permits,
     permits_in_name,
     understand,
-    words_of,
 )
 from ingest.sources.delimited import read_delimited
-from ingest.sources.pictures import is_picture
-from ingest.sources.raw import Raw, Unreadable
+from ingest.sources.pictures import NOTES, SIDECARS, is_picture
+from ingest.sources.raw import Raw, Unreadable, Unrelated
 from ingest.sources.records import (
     read_json,
     read_json_lines,
     read_parquet,
     read_spreadsheet,
 )
+from ingest.sources.showing import against_showing
 from ingest.sources.spreadsheets import SPREADSHEETS
 from ingest.sources.ties import is_encodable
 from ingest.sources.unforeseen import unforeseen
+from ingest.sources.unused import Unused
 
 METADATA = "metadata"
 TABLES = {".csv", ".tsv", ".jsonl", ".json", ".parquet", *SPREADSHEETS}
 MOST_BYTES = 256 * 2**20
-SPLITS = {"split", "subset", "partition", "fold", "set", "phase"}  # "train" is a part of a dataset
-USES = {*PURPOSE, "generation", "aitrain", *map(fold, CONSENTS)}  # folded, and without "-ing"
+NAMES = {"artist", "title", "text"}
 PATHS = {"pathseen"}  # of our own exports: names of folders are no words about their works
 
 
@@ -54,7 +54,7 @@ class Row:
     name: str = ""  # of the file that it is about, as it stands there
     refused: str | None = None  # why it cannot be understood
     spare: Sequence[str] = ()  # cells of a refused row: any of them may name a file
-    forbids: bool = False  # some cell holds words against training
+    forbids: frozenset[str] = frozenset()  # purposes that words in some cell speak against
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class Table:
     rows: Sequence[Row]
     unused: Sequence[str]  # headers that nobody reads
     columns: frozenset[str]  # the known ones
-    against: int = 0  # rows with words against training in them
+    words: Mapping[str, int] = field(default_factory=dict)  # rows with words against a purpose
 
 
 def is_table(path: PurePath) -> bool:
@@ -76,13 +76,17 @@ def is_table(path: PurePath) -> bool:
 def is_called_ours(path: PurePath) -> bool:
     """Tell whether a file may be meant as the table of its folder.
 
-    It is called metadata, whatever its format; or it is a table, perhaps a hidden one, that is
-    called so or by a word about permission.
+    It is called metadata, or by a word about permission, whatever its format, perhaps hidden. A
+    picture never is; nor is a note of people by such a word.
     """
     name = path.name.casefold()
     if name.startswith(METADATA):
         return not is_picture(path)
-    return is_table(path) and (name.startswith(f".{METADATA}") or permits_in_name(path.stem))
+    if is_table(path) and name.startswith(f".{METADATA}"):
+        return True
+    is_other = is_picture(path) or path.suffix.lower() in NOTES | SIDECARS
+    stem = path.name.lstrip(".").partition(".")[0]  # of "consents.csv.gz" as well
+    return not is_other and (permits_in_name(stem) or permits_in_name(path.stem))
 
 
 def read_table(path: Path, shown: str) -> Table:
@@ -100,45 +104,31 @@ def read_table(path: Path, shown: str) -> Table:
                 headers, raws = read_parquet(path, shown)
             case _:
                 headers, raws = read_spreadsheet(path, shown)
+        _check_known(headers, raws, shown)
         return table_of(shown, headers, raws)
     except OSError as error:
         raise Unreadable(f"{shown} cannot be read: {error.strerror or error}") from None
 
 
+def _check_known(headers: Sequence[str], raws: Iterable[Raw], shown: str) -> None:
+    known, unused = understand(headers, shown)
+    if unused and not known:
+        said = (text for raw in raws for _, cell in raw.cells for text in cells.texts_within(cell))
+        raise Unrelated(
+            f"{shown}: no column is known in {', '.join(unused[:MOST_NAMED])}; name them "
+            f"file_name, artist, title …",
+            chain(headers, said),
+        )
+
+
 def table_of(shown: str, headers: Sequence[str], raws: Iterable[Raw]) -> Table:
     """Understand rows as they stand there; raises Unreadable."""
     known, unused = understand(headers, shown)
-    purposes = _Purposes(header for header in headers if header not in known)
-    rows = [row for raw in purposes.seen(raws) if (row := _row(raw, known)) is not None]
-    if purposes.columns:
-        raise Unreadable(
-            f"{shown}: {purposes.columns[0]!r} names purposes, a row for each; this program reads "
-            f"one row for each picture, with the columns {', '.join(CONSENTS)}"
-        )
-    against = sum(row.forbids for row in rows)
-    return Table(shown, rows, unused, frozenset(known.values()), against)
-
-
-class _Purposes:
-    """Columns that hold names of purposes, most of them: a table with a row for each purpose."""
-
-    def __init__(self, headers: Iterable[str]) -> None:
-        self._headers = {one for one in headers if not SPLITS & set(words_of(one).split("_"))}
-        self._found = Counter[str]()  # names of purposes less other cells
-
-    def seen(self, raws: Iterable[Raw]) -> Iterator[Raw]:
-        """Pass rows on and look at them."""
-        for raw in raws:
-            for header, value in raw.cells if self._headers else ():
-                if header in self._headers and not cells.is_empty(value):
-                    is_purpose = isinstance(value, str) and fold(value).removesuffix("ing") in USES
-                    self._found[header] += 1 if is_purpose else -1
-            yield raw
-
-    @property
-    def columns(self) -> list[str]:
-        """The headers of these columns, of the rows so far."""
-        return [header for header, more in self._found.items() if more > 0]
+    passed = Unused(header for header in headers if header not in known)
+    rows = [row for raw in passed.seen(raws) if (row := _row(raw, known)) is not None]
+    passed.check(shown)
+    words = Counter(purpose for row in rows for purpose in row.forbids)
+    return Table(shown, rows, unused, frozenset(known.values()), words)
 
 
 def row_of(where: str, values: Mapping[str, Any]) -> Row:
@@ -164,32 +154,54 @@ def _row(raw: Raw, known: Mapping[str, str]) -> Row | None:
 
 def _understood(raw: Raw, known: Mapping[str, str]) -> Row | None:
     values: dict[str, Any] = {}
-    fault, forbids = raw.fault, False
+    fault, forbids = raw.fault, set[str]()
+    if _is_head(raw):
+        return None
     for header, value in raw.cells:
         column = known.get(header)
         forbids |= _speaks_against(header, column, value)
         if column is None:
-            _check_unused(raw, header, value)
-        elif column not in values or cells.is_empty(values[column]):
+            continue
+        if column not in values or cells.is_empty(values[column]):
             if value != "":
                 values[column] = value
         elif not cells.is_empty(value) and value != values[column]:
             fault = fault or f"its {column} is given twice: {values[column]!r}, {value!r}"
-    if fault is None and not any(not cells.is_empty(value) for value in values.values()):
+    if not (fault or forbids) and all(map(cells.is_empty, values.values())):
         return None
     if fault is None:
         fault = _moved(values)
-    if forbids:
-        values["consent_train"] = False
-    row = replace(_named(raw.where, values, fault), forbids=forbids)
+    values |= {f"consent_{purpose}": False for purpose in forbids}
+    row = replace(_named(raw.where, values, fault), forbids=frozenset(forbids))
     if row.refused is None:
         return row
     return replace(row, spare=[value for _, value in raw.cells if isinstance(value, str)])
 
 
-def _speaks_against(header: str, column: str | None, value: object) -> bool:
-    is_path = column in FILE_COLUMNS or fold(header) in PATHS
-    return not is_path and cells.forbids_training(value)
+def _is_head(raw: Raw) -> bool:
+    """Tell whether a row is the head once more; raises Unreadable where it is another one."""
+    heads = {header: fold(str(value)) for header, value in raw.cells if isinstance(value, str)}
+    named = [header for header, said in heads.items() if said in KNOWN]
+    if len(named) < 2 or not any(KNOWN[heads[one]] in FILE_COLUMNS for one in named):
+        return False
+    if all(KNOWN.get(fold(header)) == KNOWN[heads[header]] for header in named):
+        return True
+    raise Unreadable(
+        f"{raw.where}: another head stands within the rows; make it a table of its own"
+    )
+
+
+def _speaks_against(header: str, column: str | None, value: object) -> set[str]:
+    """Return the purposes that words in a cell speak against; a title may be any word."""
+    is_path = column in FILE_COLUMNS and bool(PurePath(str(value)).suffix)
+    if is_path or column in CONSENTS or fold(header) in PATHS:
+        return set()
+    found = {"train"} if cells.forbids_training(value) else set()
+    for text in cells.texts_within(value):
+        against = against_showing(text)
+        if "index" not in against or column not in NAMES:
+            found.update(against)
+    return found
 
 
 def _moved(values: Mapping[str, Any]) -> str | None:
@@ -202,26 +214,6 @@ def _moved(values: Mapping[str, Any]) -> str | None:
         ):
             return f"its {column} is {value!r}: have its cells moved?"
     return None
-
-
-def _check_unused(raw: Raw, header: str, value: object) -> None:
-    """Raise Unreadable for a yes or no in a column that this program does not read."""
-    folded = fold(header)
-    is_other = folded and folded not in PURPOSE
-    if isinstance(value, Mapping) and any(
-        fold(str(key)) in PURPOSE or permits(str(key)) for key in value
-    ):
-        raise Unreadable(
-            f"{raw.where}: {header[:60]!r} speaks about permission; use columns for it"
-        )
-    if is_other or raw.fault is not None or not isinstance(value, str | bool):
-        return
-    if cells.is_answer(value):
-        name = f"column {header.strip()!r}" if folded else "a column without a name"
-        raise Unreadable(
-            f"{raw.where}: {name} says {value!r}; this program reads "
-            f"{', '.join(f'consent_{purpose}' for purpose in PURPOSES)}: rename it, or remove it"
-        )
 
 
 def _named(where: str, values: dict[str, Any], fault: str | None) -> Row:

@@ -165,7 +165,7 @@ def test_a_work_is_added_and_withdrawn_over_http(stack: Stack, tmp_path: Path) -
         asked = {"files": {"image": path.read_bytes()}}
         assert client.post("/v1/attributions", **asked).json()["copy_of"]["id"] == sent.json()["id"]  # type: ignore[arg-type]
         gone = client.post("/v1/withdrawals", json={"what": "ann-example", "reason": "test"})
-        assert gone.json()["receipt"]["left"] == {"points": 0, "points of parts": 0, "files": 0}
+        assert not any(gone.json()["receipt"]["left"].values())
         assert client.post("/v1/attributions", **asked).json()["copy_of"] is None  # type: ignore[arg-type]
 
 

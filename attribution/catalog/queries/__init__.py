@@ -44,6 +44,7 @@ from attribution.catalog.queries.artworks import (
     record_claims,
     recount,
     searchable,
+    withdrawn_at,
 )
 from attribution.catalog.queries.batches import (
     LISTING,
@@ -83,6 +84,7 @@ from attribution.catalog.queries.calibrations import (
 from attribution.catalog.queries.changes import (
     Origin,
     already_undone,
+    artists_to_change,
     change_by_id,
     check_not_undone,
     check_open,
@@ -110,6 +112,16 @@ from attribution.catalog.queries.embeddings import (
     kept_part_vectors,
     kept_vectors,
     numbers_of_parts,
+)
+from attribution.catalog.queries.forgetting import (
+    CLOSED,
+    WITHDREW,
+    forget_upload,
+    prompts_naming,
+    wipe_jobs,
+    wipe_lines,
+    wipe_lines_under,
+    wipe_prompts,
 )
 from attribution.catalog.queries.generations import (
     add_generation,
@@ -162,6 +174,7 @@ from attribution.catalog.queries.lists import (
     list_artworks,
     next_artworks,
 )
+from attribution.catalog.queries.near_hashes import parts_near_hash
 from attribution.catalog.queries.pages import (
     Page,
 )
@@ -184,7 +197,7 @@ from attribution.catalog.queries.sketches import (
     keep_sketches,
     kept_sketches,
     non_copies,
-    parts_near_hash,
+    with_parts,
     without_sketch,
     works_without_sketch,
 )
@@ -225,6 +238,7 @@ from attribution.catalog.queries.withdrawals import (
     bury_works,
     close_artist,
     last_withdrawal,
+    left_of_works,
     list_withdrawals,
     reinstate,
     unfinished_withdrawals,
@@ -233,7 +247,9 @@ from attribution.catalog.queries.withdrawals import (
 )
 
 __all__ = [
+    "CLOSED",
     "LISTING",
+    "WITHDREW",
     "BatchKey",
     "Counts",
     "ItemOutcome",
@@ -265,6 +281,7 @@ __all__ = [
     "artist_by_slug",
     "artists_by_id",
     "artists_named",
+    "artists_to_change",
     "artists_with_works",
     "artwork_by_id",
     "artwork_row",
@@ -321,6 +338,7 @@ __all__ = [
     "forget_calibration",
     "forget_encoders",
     "forget_statistics",
+    "forget_upload",
     "forget_vectors",
     "generation_by_id",
     "get_or_create_artist",
@@ -354,6 +372,7 @@ __all__ = [
     "known_spellings",
     "last_seen",
     "last_withdrawal",
+    "left_of_works",
     "likely_aliases",
     "list_artists",
     "list_artworks",
@@ -386,6 +405,7 @@ __all__ = [
     "pending_items",
     "placed_by_hand",
     "portfolio_sizes",
+    "prompts_naming",
     "proposed_aliases",
     "ranked",
     "record_alias",
@@ -417,7 +437,13 @@ __all__ = [
     "unfinished_changes",
     "unfinished_jobs",
     "unfinished_withdrawals",
+    "wipe_jobs",
+    "wipe_lines",
+    "wipe_lines_under",
+    "wipe_prompts",
+    "with_parts",
     "withdrawal_by_id",
+    "withdrawn_at",
     "withdrawn_since",
     "without_sketch",
     "works_of",

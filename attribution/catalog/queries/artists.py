@@ -64,9 +64,11 @@ def add_alias(session: Session, artist_id: UUID, name: str) -> bool:
     exact = tidy(name)
     if check_name(session, artist_id, exact):
         return False
-    session.add(Alias(name=exact, folded=fold(exact), artist_id=artist_id))
-    session.flush()
-    return True
+    row = {"name": exact, "folded": fold(exact), "artist_id": artist_id}
+    if insert_new(session, Alias, [row], returning=Alias.name):
+        return True
+    check_name(session, artist_id, exact)  # another process took it between our look and our insert
+    return False
 
 
 def check_name(session: Session, artist_id: UUID, exact: str) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -106,6 +107,15 @@ def artworks_by_sha256(
     """Return the works with these bytes, with their artists."""
     wanted = _in_state(_with_artist().where(Artwork.sha256.in_(hashes)), status)
     return list(session.scalars(wanted.order_by(Artwork.id)))
+
+
+def withdrawn_at(session: Session, sha256: str) -> datetime | None:
+    """Return when the work with these bytes was withdrawn; None where none was."""
+    return session.scalar(
+        select(Artwork.withdrawn_at).where(
+            Artwork.sha256 == sha256, Artwork.status == ArtworkStatus.WITHDRAWN
+        )
+    )
 
 
 def artworks_by_pixel_sha256(

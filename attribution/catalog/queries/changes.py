@@ -63,10 +63,15 @@ def artists_to_change(session: Session, ids: Collection[UUID]) -> dict[UUID, Art
     rows = session.scalars(wanted.execution_options(populate_existing=True))
     found = {row.id: row for row in rows}
     if found.keys() != set(ids):
-        raise Conflict("the artist has just been merged into another; ask again")
+        raise just_merged()
     for artist in found.values():
         check_open(artist)
     return found
+
+
+def just_merged() -> Conflict:
+    """Return what is said of an artist that is gone since it was looked up."""
+    return Conflict("the artist has just been merged into another; ask again")
 
 
 def check_open(artist: Artist) -> None:

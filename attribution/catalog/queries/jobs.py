@@ -291,7 +291,11 @@ def blank_items(session: Session, job_id: UUID) -> set[int]:
     wanted = (
         select(IngestItem.position)
         .join(Artwork, Artwork.id == IngestItem.artwork_id)
-        .where(IngestItem.job_id == job_id, Artwork.status == ArtworkStatus.BLANK)
+        .where(
+            IngestItem.job_id == job_id,
+            IngestItem.outcome != Outcome.REFUSED,
+            Artwork.status == ArtworkStatus.BLANK,
+        )
     )
     return set(session.scalars(wanted))
 

@@ -13,8 +13,8 @@ from sqlalchemy.orm import Session, joinedload
 
 from attribution.catalog.licences import identify
 from attribution.catalog.models import Artwork, ArtworkStatus, IngestItem, IngestJob, Outcome
+from attribution.catalog.queries.forgetting import WIPED
 from attribution.catalog.queries.pages import Page, check_limit, cut, moment_key
-from attribution.catalog.queries.withdrawals import WIPED_PATH
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ def last_seen(session: Session, ids: Collection[UUID]) -> dict[UUID, Seen]:
     ranked = (
         select(IngestItem.artwork_id, IngestItem.path, IngestJob.source, place.label("place"))
         .join(IngestJob, IngestJob.id == IngestItem.job_id)
-        .where(IngestItem.artwork_id.in_(ids), IngestItem.path != WIPED_PATH)
+        .where(IngestItem.artwork_id.in_(ids), IngestItem.path != WIPED)
         .subquery()
     )
     wanted = select(ranked.c.artwork_id, ranked.c.path, ranked.c.source).where(ranked.c.place == 1)

@@ -18,16 +18,18 @@ from attribution.catalog.models import (
     CitedWork,
     Collection,
     RecordedAttribution,
+    Withdrawal,
 )
 from attribution.catalog.queries.pages import Page, check_limit, cut, moment_key
 from attribution.errors import NotFound
+from attribution.types import Removal
 
 
 def record_attribution(session: Session, answer: dict[str, Any]) -> None:
     """Keep an answer as it was given (`attribution.types.Attribution` as JSON values).
 
-    A work that was withdrawn since it was looked up stands in it without its title; locks the
-    others, so that a withdrawal that comes now finds the answer.
+    A work that was withdrawn since it was looked up stands in it without its title, with a mark;
+    locks the others, so that a withdrawal that comes now finds the answer.
     """
     named = {UUID(work["id"]) for work in works_named(answer)}
     indexed = set(
@@ -38,32 +40,57 @@ def record_attribution(session: Session, answer: dict[str, Any]) -> None:
             .with_for_update(read=True)
         )
     )
+    kept = dict(answer)
+    for removal, works in _removals(session, named - indexed).items():
+        kept = without_works(kept, works, removal)
     row = RecordedAttribution(
         id=UUID(answer["id"]),
         created_at=datetime.fromisoformat(answer["created_at"]),
         image_sha256=answer["image_sha256"],
         verdict=answer["verdict"],
         fingerprint=answer["searched"]["fingerprint"],
-        answer=without_titles(answer, named - indexed),
+        answer=kept,
     )
     session.add(row)
     session.flush()
     session.add_all(CitedWork(artwork_id=work, attribution_id=row.id) for work in indexed)
 
 
-def without_titles(answer: Mapping[str, Any], ids: Several[UUID]) -> dict[str, Any]:
-    """Return an answer without the titles of these works."""
+def without_works(
+    answer: Mapping[str, Any], ids: Several[UUID], removal: Removal
+) -> dict[str, Any]:
+    """Return an answer without what it says of these works, and with a mark that says so."""
     wiped, names = deepcopy(dict(answer)), {str(one) for one in ids}
     for work in works_named(wiped):
         if work["id"] in names:
             work["title"] = None
-    return wiped
+    mark = {"at": removal.at.isoformat(), "receipt": str(removal.receipt)}
+    earlier = [one for one in wiped.get("removed", []) if one["receipt"] != mark["receipt"]]
+    return wiped | {"removed": [*earlier, mark]}
+
+
+def _removals(session: Session, works: Several[UUID]) -> dict[Removal, set[UUID]]:
+    """Return under which receipts works were withdrawn; none for those that are gone otherwise."""
+    about_it = Withdrawal.artwork_id == Artwork.id
+    about_all = Withdrawal.artwork_id.is_(None) & (Withdrawal.artist_id == Artwork.artist_id)
+    wanted = (
+        select(Artwork.id, Withdrawal.requested_at, Withdrawal.id)
+        .join(Withdrawal, about_it | about_all)
+        .where(Artwork.id.in_(works), Artwork.status == ArtworkStatus.WITHDRAWN)
+        .order_by(Withdrawal.requested_at)  # the last one counts
+    )
+    last = {work: Removal(at, receipt) for work, at, receipt in session.execute(wanted)}
+    found: dict[Removal, set[UUID]] = {}
+    for work, removal in last.items():
+        found.setdefault(removal, set()).add(work)
+    return found
 
 
 def works_named(answer: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return every place of an answer that names a work."""
     evidence = [work for artist in answer["artists"] for work in artist["works"]]
-    return evidence + ([answer["copy_of"]] if answer["copy_of"] else [])
+    laid_on = (answer.get(name) for name in ("copy_of", "related_to"))
+    return evidence + [one for one in laid_on if one]
 
 
 def attribution_by_id(session: Session, attribution_id: UUID) -> RecordedAttribution:

@@ -103,11 +103,16 @@ def take_back(session: Session, done: Change, chosen: Sequence[UUID], origin: Or
 def merge_artists(session: Session, gone_id: UUID, into_id: UUID, origin: Origin) -> Change:
     """Make one artist of two: works, names, claims, receipts and statistics go to the second.
 
-    The first one's name becomes an alias, and its slug leads to the second from now on.
+    The first one's name becomes an alias, and its slug leads to the second from now on. Raises
+    Conflict when somebody has just given the first one works.
     """
-    _lock_all(session, select(Artwork.id).where(Artwork.artist_id == gone_id))
+    theirs = select(Artwork.id).where(Artwork.artist_id == gone_id)
+    locked = _lock_all(session, theirs)
     artists = artists_to_change(session, [gone_id, into_id])
     gone, into = artists[gone_id], artists[into_id]
+    if session.scalar(select(func.count()).select_from(theirs.subquery())) != locked:
+        # To lock those too would be out of order: whoever holds one may wait for the artist.
+        raise Conflict(f"works have just come to {gone.slug!r}; ask again")
     own = select(Alias.name).where(Alias.artist_id == gone.id).order_by(Alias.name)
     gained = {key: said for key, said in gone.identifiers.items() if key not in into.identifiers}
     change = new_change(
@@ -175,15 +180,18 @@ def part_artists(session: Session, merge: Change, chosen: Sequence[UUID], origin
 def join_again(session: Session, parted: Change, origin: Origin) -> Change:
     """Take an undone merge up again; raises Conflict when the artist has got more since."""
     gone, into = (_as_then(session, side["slug"]) for side in (parted.after, parted.before))
+    _check_none_comes(session, Artwork.artist_id == gone.id)
+    merge = merge_artists(session, gone.id, into.id, origin)
     returned = select(ChangeWork.artwork_id).where(ChangeWork.change_id == parted.id)
-    more = select(func.count()).where(Artwork.artist_id == gone.id, Artwork.id.not_in(returned))
+    more = select(func.count()).where(
+        ChangeWork.change_id == merge.id, ChangeWork.artwork_id.not_in(returned)
+    )
     if count := session.scalar(more):
         raise Conflict(
             f"{gone.slug!r} has {count} works that came since; `lawful merge {gone.slug} "
             f"{into.slug}` merges all of them"
         )
-    _check_none_comes(session, Artwork.artist_id == gone.id)
-    return merge_artists(session, gone.id, into.id, origin)
+    return merge
 
 
 def _begin(session: Session, kind: ChangeKind, old: Artist, new: Artist, origin: Origin) -> Change:
@@ -244,9 +252,10 @@ def _lock_those_left(session: Session, done: Change, owner: Artist) -> None:
     _check_none_comes(session, theirs)
 
 
-def _lock_all(session: Session, works: Select[UUID]) -> None:
+def _lock_all(session: Session, works: Select[UUID]) -> int:
+    """Lock works, and return how many there are."""
     locked = works.order_by(Artwork.id).with_for_update().subquery()
-    session.scalar(select(func.count()).select_from(locked))
+    return session.scalar(select(func.count()).select_from(locked)) or 0
 
 
 def _check_none_comes(session: Session, which: ColumnElement[bool]) -> None:

@@ -10,8 +10,8 @@ from collections.abc import Collection, Mapping
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete, select, tuple_, update
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, Text, cast, delete, func, or_, select, true, tuple_, update
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from attribution.catalog.columns import now
 from attribution.catalog.models import (
@@ -24,7 +24,11 @@ from attribution.catalog.models import (
     ChangeWork,
     CitedWork,
     Claim,
+    CopySketch,
+    Embedding,
     IngestItem,
+    NonCopy,
+    PartVectors,
     RecordedAttribution,
     Withdrawal,
 )
@@ -34,12 +38,16 @@ from attribution.catalog.queries.artworks import (
     artworks_by_sha256,
     count_along,
 )
+from attribution.catalog.queries.changes import just_merged
 from attribution.catalog.queries.embeddings import forget_part_vectors, forget_vectors
+from attribution.catalog.queries.forgetting import WIPED as WIPED_TEXT
+from attribution.catalog.queries.forgetting import wipe_items
 from attribution.catalog.queries.pages import Page, check_limit, cut, moment_key
-from attribution.catalog.queries.records import without_titles
+from attribution.catalog.queries.records import without_works
 from attribution.catalog.queries.sketches import forget_non_copies, forget_sketches
 from attribution.catalog.queries.statistics import count_vectors
 from attribution.errors import NotFound
+from attribution.types import Removal
 
 WIPED: Mapping[str, Any] = {
     "pixel_sha256": "",
@@ -56,7 +64,42 @@ WIPED: Mapping[str, Any] = {
     "rights": {},
     "thumbnail": None,
 }
-WIPED_PATH = "withdrawn"
+
+
+def _says(*columns: InstrumentedAttribute[Any]) -> ColumnElement[bool]:
+    """Return whether JSON columns say anything."""
+    return or_(*(cast(column, Text).not_in(("{}", "[]")) for column in columns))
+
+
+LOOKED_AT: Mapping[str, tuple[InstrumentedAttribute[Any], ColumnElement[bool]]] = {
+    "catalogue rows": (
+        Artwork.id,
+        or_(
+            *(getattr(Artwork, name).is_not(None) for name, to in WIPED.items() if to is None),
+            *(getattr(Artwork, name) != to for name, to in WIPED.items() if to == ""),
+            _says(Artwork.tags, Artwork.facts, Artwork.rights),
+        ),
+    ),
+    "kept vectors": (Embedding.artwork_id, true()),
+    "kept vectors of parts": (PartVectors.artwork_id, true()),
+    "copy sketches": (CopySketch.artwork_id, true()),
+    "declared non-copies": (NonCopy.artwork_id, true()),
+    "lines of ingest jobs": (IngestItem.artwork_id, IngestItem.path != WIPED_TEXT),
+    "claims": (Claim.artwork_id, Claim.path != WIPED_TEXT),
+    "earlier claims": (ChangeClaim.artwork_id, ChangeClaim.path != WIPED_TEXT),
+    "recorded answers": (CitedWork.artwork_id, true()),
+    "changes": (
+        Change.artwork_id,
+        Change.reason.is_not(None)
+        | (
+            Change.kind.in_((ChangeKind.CORRECT, ChangeKind.UNDO))
+            & Change.from_artist_id.is_(None)
+            & _says(Change.before, Change.after)
+        ),
+    ),
+}
+"""Where a row may say something of a work: its id there, and what is not to be. The other tables
+with ids of works, `withdrawals` and `change_works`, have ids alone."""
 IN_SQL = {"synchronize_session": False}  # of rows that nobody has in hand
 
 
@@ -72,8 +115,12 @@ def works_to_withdraw(
     return dict(session.execute(wanted.order_by(Artwork.id).with_for_update()).all())
 
 
-def bury_works(session: Session, ids: Collection[UUID], reason: str) -> dict[str, int]:
+def bury_works(
+    session: Session, ids: Collection[UUID], reason: str, removal: Removal
+) -> dict[str, int]:
     """Turn works into tombstones, wherever SQL speaks of them; returns what was wiped where."""
+    titled = select(Artwork.title).where(Artwork.id.in_(ids), Artwork.title.is_not(None))
+    titles = [str(title) for title in session.scalars(titled)]
     indexed = session.scalars(
         select(Artwork.artist_id)
         .where(Artwork.id.in_(ids), Artwork.status == ArtworkStatus.INDEXED)
@@ -84,16 +131,11 @@ def bury_works(session: Session, ids: Collection[UUID], reason: str) -> dict[str
     rows = session.execute(
         update(Artwork)
         .where(Artwork.id.in_(ids), Artwork.status != ArtworkStatus.WITHDRAWN)
-        .values(status=ArtworkStatus.WITHDRAWN, reason=reason, withdrawn_at=now(), **WIPED)
+        .values(status=ArtworkStatus.WITHDRAWN, reason=reason, withdrawn_at=removal.at, **WIPED)
         .returning(Artwork.id)
     ).all()
-    items = session.execute(
-        update(IngestItem)
-        .where(IngestItem.artwork_id.in_(ids))
-        .values(path=WIPED_PATH, details={}, reason=None)
-        .returning(IngestItem.position)
-    ).all()
-    session.execute(update(Claim).where(Claim.artwork_id.in_(ids)).values(path=WIPED_PATH))
+    lines = wipe_items(session, ids, titles)
+    session.execute(update(Claim).where(Claim.artwork_id.in_(ids)).values(path=WIPED_TEXT))
     _wipe_changes(session, ids)
     return {
         "catalogue rows": len(rows),
@@ -101,14 +143,28 @@ def bury_works(session: Session, ids: Collection[UUID], reason: str) -> dict[str
         "kept vectors of parts": forget_part_vectors(session, ids),
         "copy sketches": forget_sketches(session, ids),
         "declared non-copies": forget_non_copies(session, ids),
-        "lines of ingest jobs": len(items),
-        "recorded answers": _wipe_answers(session, ids),
+        "lines of ingest jobs": lines,
+        "recorded answers": _wipe_answers(session, ids, removal),
     }
 
 
+def left_of_works(session: Session, ids: Collection[UUID]) -> dict[str, int]:
+    """Count the rows that still say something of withdrawn works, table by table, by their ids."""
+    counted: dict[str, int] = {}
+    for name, (column, says) in LOOKED_AT.items():
+        wanted = select(func.count()).where(column.in_(ids), says)
+        counted[name] = session.scalar(wanted) or 0
+    return counted
+
+
 def close_artist(session: Session, artist_id: UUID) -> None:
-    """Take in no more works of an artist."""
-    session.execute(update(Artist).where(Artist.id == artist_id).values(withdrawn_at=now()))
+    """Take in no more works of an artist; raises Conflict when it is just gone.
+
+    From here on, until the transaction ends, nobody gives them any either.
+    """
+    closed = update(Artist).where(Artist.id == artist_id).values(withdrawn_at=now())
+    if session.scalar(closed.returning(Artist.id)) is None:
+        raise just_merged()
     own = Change.artist_id == artist_id
     undone = Change.id.in_(select(Change.undoes_id).where(own))  # such as the merge they left
     for about in (own, undone):
@@ -194,17 +250,17 @@ def _wipe_changes(session: Session, ids: Collection[UUID]) -> None:
     for about in (alone, of_some):
         session.execute(update(Change).where(about).values(reason=None), execution_options=IN_SQL)
     session.execute(
-        update(ChangeClaim).where(ChangeClaim.artwork_id.in_(ids)).values(path=WIPED_PATH)
+        update(ChangeClaim).where(ChangeClaim.artwork_id.in_(ids)).values(path=WIPED_TEXT)
     )
 
 
-def _wipe_answers(session: Session, ids: Collection[UUID]) -> int:
-    """Take the titles of these works out of the answers that cite them."""
+def _wipe_answers(session: Session, ids: Collection[UUID], removal: Removal) -> int:
+    """Take what is said of these works out of the answers that cite them, and mark that."""
     cited = select(CitedWork.attribution_id).where(CitedWork.artwork_id.in_(ids))
     answers = session.scalars(
         select(RecordedAttribution).where(RecordedAttribution.id.in_(cited))
     ).all()
     for row in answers:
-        row.answer = without_titles(row.answer, ids)
+        row.answer = without_works(row.answer, ids, removal)
     session.execute(delete(CitedWork).where(CitedWork.artwork_id.in_(ids)))
     return len(answers)

@@ -1,0 +1,78 @@
+"""The words against showing a work, and against having it at all, that people write into cells.
+
+"Not on display", "never shown" and "withdrawn from sale" are words of museums and of sellers about
+other things, and no title is a reason: a single word counts only where it is the whole cell.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+from attribution.catalog.models import PURPOSES
+from attribution.images import against_training
+
+SEPARATORS = re.compile(r"[\s_\-\u2010-\u2015]+")
+SHOW = r"(?:show|display|publish|exhibit online|post|upload|put online|use online|publici[sz]e)"
+SHOWN = r"(?:shown|displayed|published|posted|uploaded|put online|used online)"
+WEB = r"(?:(?:the )?(?:web|website|internet|online|display|public(?:ation)?)\b(?! domain))"
+SHOWING = re.compile(
+    r"(?<![^\W_])(?:"
+    rf"(?:do not|don'?t|please never|must not|may not|shall not|not to) (?:please )?{SHOW}\b"
+    rf"|(?:must|may|shall|should|can|could|is) ?not (?:to )?be {SHOWN}\b"
+    rf"|none (?:of \w+ )?(?:may|must|shall|should|can|is to|are to) be {SHOWN}\b"
+    rf"|not (?:to be )?(?:used )?(?:for|on) (?:use )?(?:on )?(?:the )?(?:web|website|internet)\b"
+    rf"|not for {WEB}|no (?:display|publication|web use|online use|showing)\b"
+    rf"|(?:display|show|publish|publication|web|online) ?[:=] ?(?:no|false|0|off|nein|non)\b"
+    r"|nicht (?:mehr )?(?:zeigen|anzeigen|veroffentlichen|ausstellen|publizieren|online)"
+    r"|(?:darf|durfen) nicht (?:\w+ )?(?:gezeigt|veroffentlicht|angezeigt)"
+    r"|nicht (?:furs|fur das|fur) (?:web|internet|veroffentlichung)"
+    r"|ne pas (?:montrer|afficher|publier|diffuser|exposer)|non publiable"
+    r"|no (?:se (?:puede|debe) )?(?:mostrar|publicar|exhibir|difundir)"
+    r"|nao (?:mostrar|publicar|exibir|divulgar)|non (?:mostrare|pubblicare|esporre)"
+    r"|niet (?:tonen|publiceren|weergeven|voor (?:web|internet|publicatie))"
+    r")"
+    r"|非公開|公開不可|公開禁止|掲載不可|掲載禁止|表示不可|不公开|不得公开|禁止公开|请勿公开|不得展示|请勿展示"
+    r"|비공개|공개 ?금지|не показывать|не публиковать|не для публикации"
+)
+GONE = re.compile(  # the whole cell, or said of the artist
+    r"\W*(?:(?:please )?(?:withdrawn|opt(?:ed)? ?out|consent (?:withdrawn|refused|denied|revoked)"
+    r"|no (?:consent|permission)|not consented|consent: ?no|without consent|do not use|refused"
+    r"|declined|revoked|withheld|embargo(?:ed)?|take ?down|taken down"
+    r"|zuruckgezogen|gesperrt|ohne (?:einwilligung|zustimmung)|retiree?|retirad[oa]|ritirat[oa]"
+    r"|ingetrokken|отозван[оа]?)(?: (?:by|on|since|am|le|il|el) .*)?"
+    r"|.*\b(?:artist|author|estate|kunstler(?:in)?|artiste) (?:has |have |hat )?"
+    r"(?:refused?|refuses|declined|withdrawn|withdrew|opted out|objects|objected|abgelehnt)\b.*)\W*"
+)
+PRIVATE = re.compile(r"private|confidential|secret|no ?index|excluded?|not for use", re.IGNORECASE)
+LONGEST = 400  # characters of a cell that as a whole says something
+
+
+def against_showing(text: str) -> tuple[str, ...]:
+    """Return the purposes that the words of a text forbid: none, showing, or finding as well."""
+    plain = _plain(text)
+    if len(plain) <= LONGEST and GONE.fullmatch(plain):
+        return ("index", "display")
+    return ("display",) if SHOWING.search(plain) else ()
+
+
+def against_all_in(folder: str) -> tuple[str, ...]:
+    """Return the purposes that the name of a folder forbids for all that lies in it.
+
+    A single word is the whole name: "Noai Island" is an artist.
+    """
+    name = re.sub(r"[\W_]+", " ", folder).strip()
+    if PRIVATE.fullmatch(name) or "index" in against_showing(name):
+        return PURPOSES
+    showing = against_showing(name)
+    words = against_training(name)
+    is_said = words is not None and (" " in words or len(words) == len(name))
+    return (*showing, *(("train", "generate") if is_said else ()))
+
+
+def _plain(text: str) -> str:
+    if not text.isascii():
+        text = unicodedata.normalize("NFKD", text)
+        text = "".join(char for char in text if not unicodedata.combining(char))
+        text = unicodedata.normalize("NFC", text).replace("\u2019", "'")
+    return SEPARATORS.sub(" ", text.casefold()).strip()

@@ -1,0 +1,242 @@
+"""What answers say, and the page for people: the words, the pictures, what is not shown."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import UUID, uuid4
+
+import pytest
+
+from api.answers import AnswerOut, FindingsOut
+from api.report import Exhibit, Page, make_page, render_report
+from api.wording import headline, how_copied, lanes, together
+from attribution.answers import ANSWER, read_answer
+from attribution.attributor import find_ours
+from attribution.catalog.nobody import NOBODYS_NAME
+from attribution.config import Settings
+from attribution.errors import BadInput
+from attribution.images import read_image_file, thumbnail
+from attribution.services import open_services
+from attribution.types import (
+    Attribution,
+    CalibrationState,
+    Candidate,
+    Confidence,
+    CopyKind,
+    CopyMatch,
+    Evidence,
+    Overlap,
+    Reason,
+    Searched,
+    Verdict,
+)
+from tests.portfolios import ingest, picture, portfolio
+
+FULL = ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0))
+PART = ((0.5, 0.25), (1.0, 0.25), (1.0, 0.75), (0.5, 0.75))
+LAID = Overlap(PART, FULL, is_mirrored=True, turned_degrees=-90.0, shown=1.0)
+ALTERED = CopyMatch(
+    uuid4(), "Boat", "ann", "Ann", "geometric", 30, (), CopyKind.ALTERED_COPY, LAID, 0.97
+)
+RELATED = replace(ALTERED, kind=CopyKind.NEAR_IDENTICAL)
+CALIBRATED = CalibrationState(datetime.now(UTC), 200, 20, 200)
+SURE = Confidence(0.57, 0.03, 1, CALIBRATED)
+WEBP = thumbnail(picture(1, side=100))
+SHOWN = Exhibit(WEBP, None, "CC0-1.0", datetime(2026, 1, 2, tzinfo=UTC), "c" * 64)
+HIDDEN = Exhibit(None, "may not be displayed")
+# Said of an image and a person, these claim what nobody can know from a likeness.
+FORBIDDEN = re.compile(
+    r"infring|(?:created|made) by (?!lawful)|trained on|is original|sources? of|\bare by\b",
+    re.IGNORECASE,
+)
+
+
+def artist(slug: str, *, is_likely: bool | None = None) -> Candidate:
+    """Return an artist of an answer, with one work."""
+    work = Evidence(uuid4(), "Sea", {"clip": 0.8})
+    sure = None if is_likely is None else 0.4
+    return Candidate(
+        slug, slug.title(), 0.5, {"clip": 0.5}, (work,), probability=sure, is_likely=is_likely
+    )
+
+
+def answer(verdict: Verdict, **values: object) -> Attribution:
+    """Return an answer of 200 works."""
+    known: dict[str, object] = {
+        "id": uuid4(),
+        "created_at": datetime.now(UTC),
+        "image_sha256": "ab" * 32,
+        "verdict": verdict,
+        "copy_of": None,
+        "artists": (),
+        "searched": Searched(200, 20, "stub", "f" * 64),
+        "notes": (),
+    }
+    return Attribution(**known | values)  # type: ignore[arg-type]
+
+
+ANSWERS = {
+    "copy": answer(Verdict.COPY, copy_of=ALTERED, artists=(artist("bob"),), confidence=SURE),
+    "same": answer(
+        Verdict.COPY, copy_of=replace(ALTERED, kind=CopyKind.SAME_IMAGE, match="pixels")
+    ),
+    "nobodys": answer(
+        Verdict.COPY, copy_of=replace(ALTERED, name=NOBODYS_NAME, slug="unknown-artist")
+    ),
+    "related": answer(Verdict.RELATED, related_to=RELATED, artists=(artist("bob"),)),
+    "attributed": answer(
+        Verdict.ATTRIBUTED, artists=(artist("ann", is_likely=True),), confidence=SURE
+    ),
+    "candidates": answer(
+        Verdict.CANDIDATES,
+        artists=tuple(artist(name, is_likely=name != "dora") for name in ("ann", "bob", "dora")),
+        confidence=SURE,
+    ),
+    "uncalibrated": answer(Verdict.CANDIDATES, artists=(artist("ann"), artist("bob"))),
+    "abstain": answer(Verdict.ABSTAIN, artists=(artist("ann"),), confidence=SURE),
+    "blank": answer(Verdict.ABSTAIN, reasons=(Reason.LOW_QUALITY,)),
+    "empty": answer(Verdict.ABSTAIN, searched=Searched(0, 0, "stub", "f" * 64)),
+}
+
+
+def page(one: Attribution, works: dict[UUID, Exhibit], picture: bytes | None = WEBP) -> Page:
+    """Return the page of an answer."""
+    return Page("found.png", picture, one, works, {})
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("copy", "Shows an altered copy of “Boat” by Ann (ann)."),
+        ("same", "Shows the same image as “Boat” by Ann (ann)."),
+        ("nobodys", "Shows an altered copy of “Boat”, by an unknown artist."),
+        (
+            "related",
+            "Shares much with “Boat” by Ann (ann), or with its series: a person must look.",
+        ),
+        ("attributed", "Resembles work by Ann (ann), in style only."),
+        ("candidates", "Resembles work by Ann (ann), Bob (bob), in style only."),
+        ("uncalibrated", "Resembles work by Ann (ann), in style only."),
+        ("abstain", "Nothing registered stands out, which is no proof of absence."),
+        ("blank", "Shows too little to be compared."),
+        ("empty", "Nothing is registered yet, so nothing was compared."),
+    ],
+)
+def test_the_first_line_says_what_is_known(name: str, says: str) -> None:
+    """One sentence, the same as data and on the page."""
+    one = ANSWERS[name]
+
+    assert headline(one) == AnswerOut.of(one).summary == says
+    assert says in render_report([page(one, {})])
+
+
+def test_style_stands_aside_where_a_work_is_shown() -> None:
+    """No answer says "copy of" and "none of the registered artists" at once."""
+    beside = lanes(ANSWERS["copy"])
+
+    assert beside["copy"].startswith("Shows an altered copy of")
+    assert "probability" not in beside["style"]
+    html = render_report([page(ANSWERS["copy"], {})])
+    assert "None of the registered artists" not in html
+    assert html.index("<details>") < html.index("1. Bob") < html.index("</details>")
+
+
+def test_no_word_claims_what_nobody_knows() -> None:
+    """Over every kind of answer, as data and as a page."""
+    findings = find_ours(list(ANSWERS.values()))
+    said = [str(AnswerOut.of(one)) for one in ANSWERS.values()]
+    said.append(str(FindingsOut.of(findings, ["broken.png"])))
+    said.append(render_report([page(one, {}) for one in ANSWERS.values()]))
+
+    assert [found for text in said for found in FORBIDDEN.findall(text)] == []
+
+
+def test_many_images_are_one_union() -> None:
+    """Copies and styles are counted once, what needs a person and what was not read apart."""
+    sure = [
+        answer(Verdict.ATTRIBUTED, confidence=replace(SURE, p_nobody=p)) for p in (0.001, 0.002)
+    ]
+    strange = answer(Verdict.ABSTAIN, confidence=replace(SURE, p_nobody=0.9))
+    findings = find_ours([*sure, strange, ANSWERS["copy"], ANSWERS["related"]])
+
+    assert together(findings, unreadable=1) == (
+        "3 of 5 images draw on registered works or artists' styles: 1 by copy, 2 by style at a "
+        "false discovery rate of 0.10; 1 related to registered works, for a person to look at; "
+        "1 more could not be read."
+    )
+    assert set(findings.style) == {one.id for one in sure}
+    assert (
+        together(find_ours([strange]))
+        == "0 of 1 images draw on registered works or artists' styles."
+    )
+
+
+def test_answers_of_before_are_said_in_todays_words() -> None:
+    """Near-identical was called a copy; the oldest answers had neither kind nor outline."""
+    values = ANSWER.dump_python(ANSWERS["copy"], mode="json")
+    del values["related_to"]
+    near = values | {"copy_of": values["copy_of"] | {"kind": "near_identical"}}
+    oldest = {
+        name: value
+        for name, value in values["copy_of"].items()
+        if name not in {"kind", "overlap", "agreement"}
+    }
+
+    related = read_answer(near)
+    assert (related.verdict, related.copy_of) == (Verdict.RELATED, None)
+    by_bytes = read_answer(values | {"copy_of": oldest | {"match": "bytes"}})
+    assert by_bytes.copy_of is not None
+    assert by_bytes.copy_of.kind is CopyKind.SAME_IMAGE
+    by_hash = read_answer(values | {"copy_of": oldest | {"match": "perceptual"}})
+    assert by_hash.related_to is not None
+    assert how_copied(by_hash.related_to) == "30 of 64 bits of the perceptual hash differ"
+    assert read_answer(values) == ANSWERS["copy"]
+
+
+def test_what_both_show_is_outlined_on_both() -> None:
+    """In pixels of each picture, with what is known of the work."""
+    html = render_report([page(ANSWERS["copy"], {ALTERED.id: SHOWN})])
+
+    assert html.count("<polygon") == 2
+    assert 'points="50.0,25.0 100.0,25.0 100.0,75.0 50.0,75.0 "' in html
+    assert "mirrored, turned by -90°, over 100% of the work; 97% of the strokes agree" in html
+    assert "Outlined on both" in html
+    assert "CC0-1.0 · registered 2026-01-02" in html
+    assert str(ALTERED.id) in html
+
+
+def test_a_work_that_may_not_be_shown_stays_unseen() -> None:
+    """Nothing is said to be outlined on a picture that is not there."""
+    html = render_report([page(ANSWERS["copy"], {ALTERED.id: HIDDEN})])
+
+    assert html.count("<polygon") == 1
+    assert "This work is not shown here: may not be displayed" in html
+    assert "Outlined on both" not in html
+
+
+def test_an_image_that_was_not_kept_is_no_picture() -> None:
+    """A report is made all the same; what could not be read is listed."""
+    html = render_report(
+        [page(ANSWERS["copy"], {ALTERED.id: SHOWN}, picture=None)], unreadable=["broken.png"]
+    )
+
+    assert "The image itself was not kept" in html
+    assert "broken.png" in html
+    assert "could not be read" in html
+
+
+def test_a_report_takes_only_its_own_image(tmp_path: Path) -> None:
+    """Another picture beside an answer would be false evidence."""
+    source = portfolio(tmp_path / "p", artists=3, works=2)
+    paths = sorted(source.rglob("*.png"))
+    with open_services(Settings(home=tmp_path / "home", profile="stub")) as services:
+        ingest(services, source)
+        image, other = (read_image_file(path) for path in paths[:2])
+        given = services.attributor.attribute(image)
+
+        assert make_page(services, "a.png", image, given).picture
+        with pytest.raises(BadInput, match="is not the image of answer"):
+            make_page(services, "b.png", other, given)
