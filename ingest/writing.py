@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from uuid import UUID
+
+from sqlalchemy.orm import Session
 
 from attribution.catalog import queries
 from attribution.catalog.models import Artist, Artwork, ArtworkStatus, IngestJob, artwork_id
@@ -19,115 +22,157 @@ from attribution.types import Matrix, Vector
 from attribution.withdrawal import withdraw_all
 from ingest.corrections import corrections
 from ingest.joining import has_joined, resembles
-from ingest.nobodys import give_nobodys
-from ingest.outcomes import outcomes_of, row_of
+from ingest.nobodys import Given, give_nobodys
+from ingest.outcomes import Changed, Outcomes, Rows, Standing
 from ingest.reading import SETTLED, Prepared, bytes_of
+
+
+@dataclass(frozen=True)
+class Few:
+    """Some files of a job that are written together, with what was encoded of them."""
+
+    job: IngestJob
+    files: Sequence[Prepared]
+    vectors: Mapping[str, dict[str, Vector]]  # of new works that show something, by hash
+    parts: Mapping[UUID, Matrix]  # of works that have any: strips, and transparent pictures
+
+    @property
+    def usable(self) -> list[Prepared]:
+        """The files that were not refused."""
+        return [done for done in self.files if done.refused is None]
 
 
 def write(
     services: Services,
     job: IngestJob,
-    few: Sequence[Prepared],
-    vectors: dict[str, dict[str, Vector]],
+    files: Sequence[Prepared],
+    vectors: Mapping[str, dict[str, Vector]],
 ) -> None:
-    """Catalogue rows as pending, then files and points, then the rows as indexed with outcomes.
+    """Write rows as pending, then files and points, then mark the rows and record the outcomes.
 
     Killed in between, the files are still pending: the next run does the same again. What is
     withdrawn in between is removed again.
     """
-    usable = [done for done in few if done.refused is None]
-    parts = _encode_parts(services, usable)
-    names = list(dict.fromkeys(done.work.item.artist for done in usable))
+    few = Few(job, files, vectors, _encode_parts(services, files))
     with services.sessions.begin() as session:
-        joined = queries.join_spellings(session, names, job.names, Origin.of_job(job.id))
-        artists = queries.get_or_create_artists(session, names)
-        fresh = {
-            done.image.facts.sha256: _new_artwork(done, done.image, artists[done.work.item.artist])
-            for done in reversed(usable)
-            if done.image
-        }
-        rows = queries.add_artworks(session, list(fresh.values()))
-        if job.reinstate:
-            rows |= queries.reinstate(session, list(fresh.values()))
-        queries.add_name_remarks(session, job.id, [has_joined(*one) for one in joined])
-    for done in usable:
-        if done.image:
-            _keep_files(services, done, rows[done.image.facts.sha256])
+        rows = _register(session, few)
+    _keep_files(services, few, rows)
     with services.sessions() as session:
-        own = {name: artist.id for name, artist in artists.items()}
-        likely = [(artists[name], one) for name, one in queries.likely_aliases(session, own)]
-    points = {rows[sha256].id: named for sha256, named in vectors.items()}
-    services.index.upsert([point_of(rows[sha256], vectors[sha256]) for sha256 in vectors])
-    services.index.parts.upsert(parts)
+        likely = _likely_aliases(session, rows)
+    _write_points(services, few, rows)
     with services.sessions.begin() as session:
-        added = queries.mark_indexed(session, list(points))
-        added |= queries.mark_blank(session, [artwork_id(one) for one in _blank(usable)])
-        ids = {row.id for row in rows.values()} | {done.known.id for done in few if done.known}
-        now = queries.artworks_by_id(session, ids)
-        gone = {row.sha256 for row in rows.values() if now[row.id].status not in SETTLED}
-        kept = {
-            work: named
-            for work, named in points.items()
-            if now[work].status is ArtworkStatus.INDEXED
-        }
-        queries.keep_vectors(session, services.collection.fingerprint, kept)
-        described = queries.artworks_by_id(session, parts, status=ArtworkStatus.INDEXED)
-        queries.keep_part_vectors(
-            session, services.collection.fingerprint, {work: parts[work] for work in described}
-        )
-        queries.keep_sketches(
-            session, {part: kept for done in usable for part, kept in done.sketches.items()}
-        )
-        given = give_nobodys(session, job.id, [(one, row_of(one, rows)) for one in usable], artists)
-        hers = {row.id: row.name for row in artists.values()}
-        owners = {work: hers[artist] for work, artist in given.artists.items()}
-        said = corrections(session, job, few, rows, owners)
-        changes = queries.correct_works(session, said.followed, Origin.of_job(job.id))
-        corrected = {change.artwork_id: change for change in changes if change.artwork_id}
-        outcomes, claims = outcomes_of(
-            job.id,
-            few,
-            rows,
-            artists,
-            said.asked,
-            given=given.artists,
-            added=added,
-            corrected=corrected,
-            gone=gone,
-            settled={work for work, row in now.items() if row.status in SETTLED},
-            brought=queries.spoken_for(session, job.id, ids),
-        )
-        queries.record_claims(session, claims)
-        queries.record_outcomes(session, job.id, outcomes)
-        queries.wipe_lines(session, job.id, _forgotten(few, gone))
+        standing = _settle(session, few, rows)
+        parts = _keep_encoded(session, services.collection.fingerprint, few, rows, standing)
+        given = _give_nobodys(session, few, rows)
+        changed = _correct(session, few, rows, given)
+        _record(session, few, rows, standing, changed)
         queries.add_name_remarks(session, job.id, [resembles(*pair) for pair in likely])
-    follow(services, services.index, [rows[sha256] for sha256 in vectors])
-    services.index.parts.delete(parts.keys() - described.keys())
-    for sha256 in gone:
+    follow(services, services.index, [rows.new[sha256] for sha256 in vectors])
+    services.index.parts.delete(few.parts.keys() - parts)
+    for sha256 in standing.gone:
         services.store.forget(sha256)
     finish(services, services.index, given.changes)
-    _follow_corrections(services, few)
-    _withdraw_denied(services, few)
+    _follow_corrections(services, files)
+    _withdraw_denied(services, files)
 
 
-def _encode_parts(services: Services, few: Sequence[Prepared]) -> dict[UUID, Matrix]:
-    """Encode the parts of the works that have any: strips, and transparent pictures."""
+def _encode_parts(services: Services, files: Sequence[Prepared]) -> dict[UUID, Matrix]:
     encoded = {
         artwork_id(done.parts.facts.sha256): encode_parts(services.encoders, done.parts)
-        for done in few
-        if done.parts
+        for done in files
+        if done.parts and done.refused is None
     }
     return {work: rows for work, rows in encoded.items() if rows is not None}
 
 
-def _forgotten(few: Sequence[Prepared], gone: Collection[str]) -> list[int]:
-    """Return the positions of files of withdrawn works, whose paths and words are not kept."""
-    return [one.work.position for one in few if one.is_forgotten or one.sha256 in gone]
+def _register(session: Session, few: Few) -> Rows:
+    """Find or make the rows of the artists, and those of new works, as pending."""
+    job = few.job
+    names = list(dict.fromkeys(done.work.item.artist for done in few.usable))
+    joined = queries.join_spellings(session, names, job.names, Origin.of_job(job.id))
+    artists = queries.get_or_create_artists(session, names)
+    fresh = {
+        done.image.facts.sha256: _new_artwork(done, done.image, artists[done.work.item.artist])
+        for done in reversed(few.usable)  # of the same bytes twice the first file counts
+        if done.image
+    }
+    works = queries.add_artworks(session, list(fresh.values()))
+    if job.reinstate:
+        works |= queries.reinstate(session, list(fresh.values()))
+    queries.add_name_remarks(session, job.id, [has_joined(*one) for one in joined])
+    return Rows(artists, works)
 
 
-def _blank(usable: Sequence[Prepared]) -> set[str]:
-    """Return the hashes of new works that show nothing."""
-    return {done.image.facts.sha256 for done in usable if done.image and done.is_blank}
+def _likely_aliases(session: Session, rows: Rows) -> list[tuple[Artist, Artist]]:
+    """Return the artists with others who may be the same person."""
+    own = {name: artist.id for name, artist in rows.artists.items()}
+    return [(rows.artists[name], one) for name, one in queries.likely_aliases(session, own)]
+
+
+def _write_points(services: Services, few: Few, rows: Rows) -> None:
+    services.index.upsert([point_of(rows.new[one], named) for one, named in few.vectors.items()])
+    services.index.parts.upsert(few.parts)
+
+
+def _settle(session: Session, few: Few, rows: Rows) -> Standing:
+    """Mark new works as indexed or blank, and look how all works of these files stand."""
+    blank = {done.image.facts.sha256 for done in few.usable if done.image and done.is_blank}
+    added = queries.mark_indexed(session, [rows.new[sha256].id for sha256 in few.vectors])
+    added |= queries.mark_blank(session, [artwork_id(sha256) for sha256 in blank])
+    new = {row.id: sha256 for sha256, row in rows.new.items()}
+    works = new.keys() | {done.known.id for done in few.files if done.known}
+    now = queries.artworks_by_id(session, works)
+    return Standing(
+        works,
+        added=added,
+        findable={work for work, row in now.items() if row.status is ArtworkStatus.INDEXED},
+        settled={work for work, row in now.items() if row.status in SETTLED},
+        gone={sha256 for work, sha256 in new.items() if now[work].status not in SETTLED},
+    )
+
+
+def _keep_encoded(
+    session: Session, fingerprint: str, few: Few, rows: Rows, standing: Standing
+) -> Collection[UUID]:
+    """Keep what was encoded of works that can be found; returns those whose parts are kept."""
+    vectors = {rows.new[sha256].id: named for sha256, named in few.vectors.items()}
+    found = {work: named for work, named in vectors.items() if work in standing.findable}
+    queries.keep_vectors(session, fingerprint, found)
+    parts = queries.artworks_by_id(session, few.parts, status=ArtworkStatus.INDEXED).keys()
+    queries.keep_part_vectors(session, fingerprint, {work: few.parts[work] for work in parts})
+    sketches = [done.sketches for done in few.usable]
+    queries.keep_sketches(session, {part: one for each in sketches for part, one in each.items()})
+    return parts
+
+
+def _give_nobodys(session: Session, few: Few, rows: Rows) -> Given:
+    brought = [(done, rows.work(done)) for done in few.usable]
+    return give_nobodys(session, few.job.id, brought, rows.artists)
+
+
+def _correct(session: Session, few: Few, rows: Rows, given: Given) -> Changed:
+    """Follow what is said otherwise of works that are known, and of those just given away."""
+    owners = {work: rows.names[artist] for work, artist in given.artists.items()}
+    said = corrections(session, few.job, few.files, rows.new, owners)
+    changes = queries.correct_works(session, said.followed, Origin.of_job(few.job.id))
+    corrected = {change.artwork_id: change for change in changes if change.artwork_id}
+    return Changed(given.artists, corrected, said.asked)
+
+
+def _record(session: Session, few: Few, rows: Rows, standing: Standing, changed: Changed) -> None:
+    """Write what became of every file; of withdrawn works neither paths nor words are kept."""
+    job_id = few.job.id
+    brought = queries.spoken_for(session, job_id, standing.works)
+    told = Outcomes(job_id, rows, standing, changed, brought)
+    outcomes = [told.of(done) for done in few.files]
+    queries.record_claims(session, told.claims)
+    queries.record_outcomes(session, job_id, outcomes)
+    forgotten = [
+        done.work.position
+        for done in few.files
+        if done.is_forgotten or done.sha256 in standing.gone
+    ]
+    queries.wipe_lines(session, job_id, forgotten)
 
 
 def _follow_corrections(services: Services, few: Sequence[Prepared]) -> None:
@@ -173,10 +218,16 @@ def _withdraw_denied(services: Services, few: Sequence[Prepared]) -> None:
     withdraw_all(services, services.index, taken_back, reason="its source says so")
 
 
-def _keep_files(stores: Stores, done: Prepared, row: Artwork) -> None:
-    """Keep what the settings and the work's consent allow."""
-    if done.image and row.consent_display:
-        stores.store.put_thumbnail(row.sha256, thumbnail(done.image.rgb))
+def _keep_files(stores: Stores, few: Few, rows: Rows) -> None:
+    """Keep what the settings and the consents of new works allow."""
+    for done in few.usable:
+        if done.image:
+            _keep_file(stores, done, done.image, rows.new[done.image.facts.sha256])
+
+
+def _keep_file(stores: Stores, done: Prepared, image: CheckedImage, row: Artwork) -> None:
+    if row.consent_display:
+        stores.store.put_thumbnail(row.sha256, thumbnail(image.rgb))
     if stores.settings.keep_originals:
         data = bytes_of(stores, done.work)
         if hashlib.sha256(data).hexdigest() == row.sha256:  # the file may be another by now
