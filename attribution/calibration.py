@@ -18,7 +18,6 @@ from uuid import UUID
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import minimize
 
 from attribution.types import Neighbour, Reason, Verdict
 
@@ -160,6 +159,8 @@ def fit(asked: Sequence[Asked], voices: Sequence[str], voters: int) -> Calibrati
     weight is not negative. None where fewer than FEWEST_WORKS works by FEWEST_ARTISTS artists could
     be asked for: then a number would be a guess.
     """
+    from scipy.optimize import minimize  # half a second, which no other command has to wait for
+
     known = [(one.known, one.artist) for one in asked if one.known is not None]
     if len(known) < FEWEST_WORKS or len({artist for _, artist in known}) < FEWEST_ARTISTS:
         return None

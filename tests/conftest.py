@@ -5,22 +5,25 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
-from hypothesis import settings
+from fastapi.testclient import TestClient
 from sqlalchemy import URL, make_url
 
+from api.app import create_app
 from api.local_servers import running_redis
 from attribution.catalog import schema
 from attribution.catalog.database import Database, connect
 from attribution.config import Settings
 from attribution.services import Services, open_services
+from tests.apis import LOCAL, settings
 from tests.homes import copy_ingested
 from tests.portfolios import ingest, portfolio
 from tests.postgres import fresh_database, temporary_postgres
 from tests.tables import KnownTables
 
-settings.register_profile("unhurried", deadline=None)  # speed is measured in benchmarks/
-settings.load_profile("unhurried")
+hypothesis.settings.register_profile("unhurried", deadline=None)  # speed is measured in benchmarks/
+hypothesis.settings.load_profile("unhurried")
 
 
 @pytest.fixture(scope="session")
@@ -39,8 +42,8 @@ def tables_at_once(monkeypatch: pytest.MonkeyPatch, known_tables: KnownTables) -
 def ingested_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Ingest three artists with four works each, from `p` into `home`; for copies only."""
     folder = tmp_path_factory.mktemp("ingested")
-    settings = Settings(home=folder / "home", profile="stub", keep_originals=True)
-    with open_services(settings) as opened:
+    home = Settings(home=folder / "home", profile="stub", keep_originals=True)
+    with open_services(home) as opened:
         ingest(opened, portfolio(folder / "p"))
     return folder
 
@@ -56,6 +59,14 @@ def ingested(ingested_once: Path, tmp_path: Path) -> Settings:
 def services(ingested: Settings) -> Iterator[Services]:
     """Open it."""
     with open_services(ingested) as opened:
+        yield opened
+
+
+@pytest.fixture
+def client(tmp_path: Path) -> Iterator[TestClient]:
+    """Open an application of its own, with low limits."""
+    app = create_app(settings(tmp_path / "home", max_image_mb=0.5, max_archive_mb=1))
+    with TestClient(app, base_url=LOCAL, raise_server_exceptions=False) as opened:
         yield opened
 
 

@@ -37,6 +37,22 @@ def portfolio(folder: Path, artists: int = 3, works: int = 4) -> Path:
     return folder
 
 
+def works(folder: Path, *seeds: int) -> Path:
+    """Write works into a folder that is called as their artist; returns the folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for seed in seeds:
+        picture(seed).save(folder / f"work-{seed}.png")
+    return folder
+
+
+def by_hand(artist: int, work: int) -> Image.Image:
+    """Return a work in an artist's colours: blocks, tinted."""
+    own = np.random.default_rng(artist).integers(0, 256, 3)
+    blocks = np.random.default_rng(1_000 * artist + work).integers(0, 256, (8, 8, 3))
+    tinted = Image.fromarray(((blocks + 2 * own) // 3).astype(np.uint8))
+    return tinted.resize((64, 64), Image.Resampling.NEAREST)
+
+
 def ingest(
     services: Services,
     source: Path,

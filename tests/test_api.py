@@ -6,67 +6,18 @@ import errno
 import io
 import tempfile
 import time
-import zipfile
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import numpy as np
 import pytest
 from fastapi.testclient import TestClient
 from PIL import Image
 
 from api.app import create_app
-from attribution.config import Settings
+from tests.apis import LOCAL, archive, is_problem, png, settings, upload
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
-
-LOCAL = "http://localhost"
-
-
-def png(seed: int, side: int = 64) -> bytes:
-    """Return a picture of coarse coloured squares."""
-    rng = np.random.default_rng(seed)
-    grid = Image.fromarray(rng.integers(0, 256, (8, 8, 3), dtype=np.uint8))
-    buffer = io.BytesIO()
-    grid.resize((side, side), Image.Resampling.NEAREST).save(buffer, "PNG")
-    return buffer.getvalue()
-
-
-def archive(members: dict[str, bytes]) -> bytes:
-    """Return a zip."""
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as file:
-        for name, data in members.items():
-            file.writestr(name, data)
-    return buffer.getvalue()
-
-
-def upload(client: TestClient, data: bytes, name: str = "a.png", **fields: str) -> dict[str, Any]:
-    """Upload, wait for the job, return it."""
-    response = client.post("/v1/ingest-jobs", files={"file": (name, data)}, data=fields)
-    assert response.status_code == 202, response.text
-    deadline = time.monotonic() + 20
-    while time.monotonic() < deadline:
-        job: dict[str, Any] = client.get(response.headers["location"]).json()
-        if job["status"] in ("done", "failed"):
-            return job
-        time.sleep(0.02)
-    raise AssertionError(f"still not done: {job}")
-
-
-def settings(home: Path, **values: Any) -> Settings:
-    """Return settings for a collection of its own."""
-    return Settings(home=home, profile="stub", generator="stub", **values)
-
-
-@pytest.fixture
-def client(tmp_path: Path) -> Iterator[TestClient]:
-    """Open an application of its own, with low limits."""
-    app = create_app(settings(tmp_path / "home", max_image_mb=0.5, max_archive_mb=1))
-    with TestClient(app, base_url=LOCAL, raise_server_exceptions=False) as opened:
-        yield opened
 
 
 @pytest.fixture
@@ -76,18 +27,6 @@ def filled(client: TestClient) -> TestClient:
     members = {f"{name}/{n}.png": png(10 * a + n) for a, name in enumerate(names) for n in range(4)}
     assert upload(client, archive(members), "all.zip")["outcomes"]["added"] == 12
     return client
-
-
-def is_problem(response: Any, status: int, kind: str) -> dict[str, Any]:
-    """State that a response is this problem; returns it."""
-    assert response.status_code == status, response.text
-    assert response.headers["content-type"] == "application/problem+json"
-    body: dict[str, Any] = response.json()
-    assert body["status"] == status
-    assert body["type"] == f"/problems/{kind}"
-    assert body["title"]
-    assert body["detail"]
-    return body
 
 
 def test_one_work_goes_in_and_is_recognised(client: TestClient) -> None:

@@ -7,9 +7,7 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from tests.test_api import client, is_problem, png, upload
-
-__all__ = ["client"]  # a fixture
+from tests.apis import is_problem, png, upload
 
 
 def refused(response: Any) -> dict[str, Any]:

@@ -19,8 +19,8 @@ import uvicorn
 from fastapi.testclient import TestClient
 
 from api.app import create_app
+from tests.apis import LOCAL, archive, png, settings, upload
 from tests.portfolios import wait_until
-from tests.test_api import LOCAL, archive, png, settings, upload
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta, timezone
 from hashlib import sha256
 from pathlib import Path
-from threading import Barrier
 from typing import Any, TypeVar
 from uuid import UUID, uuid4
 
@@ -18,7 +15,7 @@ from sqlalchemy.exc import IntegrityError, InvalidRequestError, StatementError
 from sqlalchemy.orm import Session
 
 from attribution.catalog import queries
-from attribution.catalog.database import Database, connect
+from attribution.catalog.database import Database
 from attribution.catalog.models import (
     Artist,
     Artwork,
@@ -32,6 +29,7 @@ from attribution.catalog.models import (
 from attribution.catalog.queries import ItemOutcome, NewArtwork, NewClaim, NewItem, Page
 from attribution.errors import BadInput, Conflict, NotFound
 from attribution.types import Removal
+from tests.databases import at_once, planned
 
 Row = TypeVar("Row")
 
@@ -117,16 +115,13 @@ def test_a_batch_may_be_all_new_artists(database: Database) -> None:
 def test_two_at_the_same_time_get_one_artist(database: Database) -> None:
     """Whoever comes second finds what the first has made, in whatever order names come."""
     names = [f"Artist {number}" for number in range(20)] + ["Ärtist 1", "ARTIST 1"]
-    start = Barrier(4)
 
     def ingest(order: int) -> dict[str, UUID]:
-        start.wait()
         with database.sessions.begin() as session:
             found = queries.get_or_create_artists(session, names[::order])
         return {name: artist.id for name, artist in found.items()}
 
-    with ThreadPoolExecutor(4) as threads:
-        answers = list(threads.map(ingest, [1, -1, 1, -1]))
+    answers = at_once(ingest, [1, -1, 1, -1])
 
     assert all(answer == answers[0] for answer in answers)
     with database.sessions() as session:
@@ -187,15 +182,12 @@ def test_two_at_the_same_time_add_one_work(database: Database) -> None:
     with database.sessions.begin() as session:
         artist = queries.get_or_create_artist(session, "Alan Horkan")
     works = [work(artist, f"work {number}") for number in range(50)]
-    start = Barrier(4)
 
     def ingest(order: int) -> int:
-        start.wait()
         with database.sessions.begin() as session:
             return len(queries.add_artworks(session, works[::order]))
 
-    with ThreadPoolExecutor(4) as threads:
-        assert list(threads.map(ingest, [1, -1, 1, -1])) == [50] * 4
+    assert at_once(ingest, [1, -1, 1, -1]) == [50] * 4
     with database.sessions() as session:
         assert queries.counts(session).pending == 50
 
@@ -544,23 +536,7 @@ def test_lists_and_batches_take_few_statements(database: Database) -> None:
 
 def test_lookups_use_their_index(tmp_path: Path) -> None:
     """SQLite, which plans without statistics, finds works by id and pages by time, not by state."""
-    database = connect(f"sqlite:///{tmp_path / 'lawful.db'}")
-    database.upgrade()
-    plans: list[str] = []
-
-    def explain(
-        _connection: object,
-        cursor: sqlite3.Cursor,
-        statement: str,
-        values: tuple[object],
-        *_: object,
-    ) -> None:
-        if statement.startswith("SELECT"):
-            rows = cursor.connection.execute(f"EXPLAIN QUERY PLAN {statement}", values).fetchall()
-            plans.append(" / ".join(row[3] for row in rows))
-
-    event.listen(database.engine, "after_cursor_execute", explain)
-    with database.sessions() as session:
+    with planned(tmp_path) as (session, plans):
         queries.artworks_by_id(session, [uuid4()], status=ArtworkStatus.INDEXED)
         queries.artworks_by_sha256(session, ["0"], status=ArtworkStatus.INDEXED)
         queries.artworks_by_pixel_sha256(session, ["0"], status=ArtworkStatus.INDEXED)
@@ -569,7 +545,6 @@ def test_lookups_use_their_index(tmp_path: Path) -> None:
         queries.miscounted(session)
         queries.counts(session)
         queries.pending_items(session, uuid4(), first=0, stop=9, limit=1)
-    database.dispose()
 
     for plan, wanted in zip(
         plans,
@@ -588,4 +563,4 @@ def test_lookups_use_their_index(tmp_path: Path) -> None:
         ),
         strict=True,
     ):
-        assert wanted in plan
+        assert wanted in " / ".join(plan)

@@ -18,8 +18,8 @@ from attribution import correction
 from attribution.attributor import SearchQuery
 from attribution.audit import audit
 from attribution.catalog import queries
-from attribution.catalog.models import Artwork, ArtworkStatus, Change, artwork_id
-from attribution.catalog.queries import NewArtwork, NewClaim, Origin
+from attribution.catalog.models import Artwork, ArtworkStatus, artwork_id
+from attribution.catalog.queries import NewArtwork, NewClaim
 from attribution.config import Settings
 from attribution.errors import BackendUnavailable, BadInput, Conflict, NotAllowed, NotFound
 from attribution.images import file_sha256, read_image_file
@@ -30,47 +30,15 @@ from attribution.withdrawal import withdraw
 from ingest.options import Options
 from ingest.preview import preview
 from ingest.sources import read_source
+from tests.asking import a_work, agree, sizes, words
+from tests.corrections import US, changes
 from tests.portfolios import ingest, picture, portfolio
-
-US = Origin("test", "a mistake")
-
-
-def a_work(services: Services, slug: str = "artist-1", title: str = "work-0") -> Artwork:
-    """Return a work of an artist."""
-    with services.sessions() as session:
-        artist = queries.artist_by_slug(session, slug)
-        works = queries.list_artworks(session, artist_id=artist.id).items
-    return next(work for work in works if work.title == title)
 
 
 def licensed(services: Services, *licences: str) -> set[UUID]:
     """Return the works that a search finds under some licences."""
     query = SearchQuery(text="work", licences=licences)
     return {hit.id for hit in services.attributor.search(query, limit=50).hits}
-
-
-def sizes(services: Services) -> dict[str, int]:
-    """Return how many works each artist has."""
-    with services.sessions() as session:
-        return {artist.slug: works for artist, works in queries.all_artists(session)}
-
-
-def words(services: Services, text: str) -> set[UUID]:
-    """Return the works that the letters of some words find."""
-    hits = services.attributor.search(SearchQuery(text=text)).hits
-    return {hit.id for hit in hits if "text" in hit.legs}
-
-
-def agree(services: Services) -> None:
-    """State that catalogue, index and classifier say the same."""
-    report = reconcile(services, services.index, repair=False)
-    assert report.is_clean, report
-
-
-def changes(services: Services) -> list[Change]:
-    """Return the record, the newest first."""
-    with services.sessions() as session:
-        return list(queries.list_changes(session).items)
 
 
 # ---- works --------------------------------------------------------------------------------------

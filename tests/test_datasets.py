@@ -23,7 +23,7 @@ from ingest.datasets import (
 )
 from ingest.sources import read_source
 from tests.commands import lawful
-from tests.test_training import hand
+from tests.portfolios import by_hand
 
 ARTISTS = ["Unknown Artist", "vincent-van-gogh", "claude-monet", "edgar-degas"]
 EACH = 6
@@ -55,7 +55,7 @@ def rows() -> datasets.Dataset:
 
 def _png(artist: int, work: int) -> dict[str, bytes | None]:
     file = BytesIO()
-    hand(artist, work).save(file, "png")
+    by_hand(artist, work).save(file, "png")
     return {"bytes": file.getvalue(), "path": None}
 
 

@@ -31,20 +31,12 @@ from attribution.index import open_index
 from attribution.types import Point, Probe
 from ingest.sources import read_source
 from tests.commands import lawful
-from tests.portfolios import picture
+from tests.portfolios import by_hand, picture
 
 ARTISTS = 12
 WORKS = 8
 
 Json = dict[str, Any]
-
-
-def hand(artist: int, work: int) -> Image.Image:
-    """Return a work in an artist's colours: blocks, tinted."""
-    own = np.random.default_rng(artist).integers(0, 256, 3)
-    blocks = np.random.default_rng(1_000 * artist + work).integers(0, 256, (8, 8, 3))
-    tinted = Image.fromarray(((blocks + 2 * own) // 3).astype(np.uint8))
-    return tinted.resize((64, 64), Image.Resampling.NEAREST)
 
 
 @pytest.fixture(scope="module")
@@ -55,9 +47,9 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
         own = folder / f"artist-{artist}"
         own.mkdir()
         for work in range(WORKS):
-            hand(artist, work).save(own / f"{work}.png")
-        hand(artist, 0).save(own / "again.jpg", quality=90)
-    hand(3, 1).save(folder / "artist-4" / "borrowed.png")
+            by_hand(artist, work).save(own / f"{work}.png")
+        by_hand(artist, 0).save(own / "again.jpg", quality=90)
+    by_hand(3, 1).save(folder / "artist-4" / "borrowed.png")
     (folder / "artist-0" / "broken.png").write_text("no image")
     return folder
 
@@ -96,12 +88,12 @@ def test_lineages_join_through_a_third() -> None:
 
 def test_a_turned_and_a_mirrored_work_are_of_its_lineage(tmp_path: Path) -> None:
     """Whichever way a drawing is put, it is one lineage."""
-    work = hand(1, 1)
+    work = by_hand(1, 1)
     for name, image in (
         ("a", work),
         ("b", work.transpose(Image.Transpose.ROTATE_90)),
         ("c", work.transpose(Image.Transpose.TRANSVERSE)),
-        ("d", hand(2, 2)),
+        ("d", by_hand(2, 2)),
     ):
         image.save(tmp_path / f"{name}.png")
     items = [Labelled(tmp_path / f"{name}.png", "ann") for name in "abcd"]
@@ -269,7 +261,7 @@ def test_seed_is_tuned(works: Works) -> None:
 @pytest.mark.parametrize("size", [(256, 200), (9, 300), (2, 2)])
 def test_attacks_repeat_and_change(size: tuple[int, int]) -> None:
     """Every attack gives an RGB picture, the same for the same random numbers."""
-    image = hand(1, 1).resize(size)
+    image = by_hand(1, 1).resize(size)
     for name, attack in attacks().items():
         once, again = (attack(image, Random(name)) for _ in range(2))  # noqa: S311  repeatable
         assert once.mode == "RGB", name

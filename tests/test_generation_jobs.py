@@ -28,14 +28,10 @@ from attribution.storage import Store
 from attribution.types import ImageRequest
 from ingest.generations import ask, run_generation
 from ingest.jobs import BrokerQueue, job_queue
+from tests.apis import settings
 from tests.portfolios import wait_until
 
 BOAT = ImageRequest("a red boat", count=2, seed=7)
-
-
-def settings(home: Path, **values: Any) -> Settings:
-    """Return settings for a collection of its own."""
-    return Settings(home=home, profile="stub", generator="stub", **values)
 
 
 @pytest.fixture

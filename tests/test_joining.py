@@ -6,21 +6,18 @@ import json
 import os
 import pty
 import re
-import sqlite3
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from threading import Barrier
 
 import pytest
 from fastapi.testclient import TestClient
-from sqlalchemy import event, func, select, text
+from sqlalchemy import func, select, text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from api.app import create_app
 from attribution.catalog import queries
-from attribution.catalog.database import Database, connect
+from attribution.catalog.database import Database
 from attribution.catalog.models import Alias, Artist, Change, Claim, NameRule, Outcome
 from attribution.catalog.names import fold, turned
 from attribution.catalog.queries import Origin
@@ -35,9 +32,10 @@ from ingest.options import Options
 from ingest.preview import preview
 from ingest.sources import read_source
 from ingest.summary import Summary
+from tests.apis import LOCAL, png, settings, upload
 from tests.commands import lawful
-from tests.portfolios import ingest, picture
-from tests.test_api import LOCAL, png, settings, upload
+from tests.databases import at_once, planned
+from tests.portfolios import ingest, works
 
 JOB = Origin("ingest job 1")
 RULE = NameRule.JOIN
@@ -48,14 +46,6 @@ def services(tmp_path: Path) -> Iterator[Services]:
     """Open an empty collection."""
     with open_services(Settings(home=tmp_path / "home", profile="stub")) as opened:
         yield opened
-
-
-def works(folder: Path, *seeds: int) -> Path:
-    """Write works into a folder that is called as their artist."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for seed in seeds:
-        picture(seed).save(folder / f"work-{seed}.png")
-    return folder
 
 
 def artists(services: Services) -> dict[str, int]:
@@ -162,17 +152,14 @@ def test_two_at_the_same_time_found_one_artist(database: Database) -> None:
     """Spellings that several processes bring at once end in one artist, in any order."""
     spellings = ["Linda Kim", "linda kim", "LINDA KIM", "Kim, Linda"]
     others = ["Ann Örn", "Ann Orn", "ann orn", "ORN, Ann"]
-    start = Barrier(4)
 
     def bring(number: int) -> list[str]:
         names = [spellings[number], others[-number]]
-        start.wait()
         with database.sessions.begin() as session:
             found = joined(session, *(names if number % 2 else reversed(names)))
         return [found[name] for name in names]
 
-    with ThreadPoolExecutor(4) as threads:
-        answers = list(threads.map(bring, range(4)))
+    answers = at_once(bring, range(4))
 
     assert all(answer == answers[0] for answer in answers)
     with database.sessions() as session:
@@ -212,30 +199,14 @@ def test_names_that_are_near_are_found(database: Database) -> None:
 
 def test_near_names_are_looked_up_by_index(tmp_path: Path) -> None:
     """What is compared is bounded, and no statement reads through all artists."""
-    database = connect(f"sqlite:///{tmp_path / 'lawful.db'}")
-    database.upgrade()
-    plans: list[str] = []
-
-    def explain(
-        _connection: object,
-        cursor: sqlite3.Cursor,
-        statement: str,
-        values: tuple[object],
-        *_: object,
-    ) -> None:
-        if statement.startswith("SELECT"):
-            rows = cursor.connection.execute(f"EXPLAIN QUERY PLAN {statement}", values)
-            plans.extend(row[3] for row in rows)
-
-    event.listen(database.engine, "after_cursor_execute", explain)
-    with database.sessions() as session:
+    with planned(tmp_path) as (session, plans):
         queries.likely_aliases(session, {"Ann Example": None})
         queries.known_spellings(session, ["Ann Example"])
-    database.dispose()
 
-    assert any("ix_artists_turned" in plan for plan in plans)
-    assert any("ix_aliases_folded" in plan for plan in plans)
-    assert not [plan for plan in plans if plan in {"SCAN artists", "SCAN aliases"}]
+    steps = [step for plan in plans for step in plan]
+    assert any("ix_artists_turned" in step for step in steps)
+    assert any("ix_aliases_folded" in step for step in steps)
+    assert not {"SCAN artists", "SCAN aliases"} & set(steps)
 
 
 def test_remarks_on_names_come_once_and_end(database: Database) -> None:

@@ -38,7 +38,8 @@ from ingest.examples import NOBODYS, gather
 from ingest.nobodys import GIVEN
 from ingest.preview import preview
 from ingest.sources import read_source
-from tests.portfolios import ingest, picture, portfolio
+from tests.asking import ids_of
+from tests.portfolios import ingest, picture, portfolio, works
 
 US = Origin("test", "a mistake")
 
@@ -143,10 +144,7 @@ def test_somebody(name: str) -> None:
 
 def works_of(folder: Path, name: str, *seeds: int) -> Path:
     """Write a folder of an artist with these pictures; returns what it lies in."""
-    own = folder / name
-    own.mkdir(parents=True)
-    for seed in seeds:
-        picture(seed).save(own / f"work-{seed}.png")
+    works(folder / name, *seeds)
     return folder
 
 
@@ -325,19 +323,13 @@ def test_a_work_moved_from_nobody_counts(services: Services, tmp_path: Path) -> 
     moved = digest(services)
     undo(services, services.index, made.id, US)
     back = digest(services)
-    split(services, services.index, "artist-0", ids_of(services, "artist-0")[:2], "anonymous", US)
+    two = sorted(ids_of(services, "artist-0"))[:2]
+    split(services, services.index, "artist-0", two, "anonymous", US)
 
     assert moved != sums == back
     assert digest(services) not in {sums, moved}
     assert reconcile(services, services.index, repair=False).is_clean
     assert len(ids_of(services, "unknown-artist")) == 4
-
-
-def ids_of(services: Services, slug: str) -> list[UUID]:
-    """Return the works of an artist."""
-    with services.sessions() as session:
-        artist = queries.artist_by_slug(session, slug)
-        return [row.id for row in queries.list_artworks(session, artist_id=artist.id).items]
 
 
 def test_an_index_that_lags_names_nobody(services: Services, tmp_path: Path) -> None:
@@ -469,7 +461,7 @@ def test_artists_of_an_earlier_version_become_nobody(services: Services, tmp_pat
     with services.sessions.begin() as session:
         artist = queries.artist_by_slug(session, "artist-0")
         artist.name = "Anonymous"
-        claimed = ids_of(services, "artist-1")[0]
+        claimed = min(ids_of(services, "artist-1"))
         session.add(Claim(artwork_id=claimed, artist_id=artist.id, path="x.png"))
 
     found = reconcile(services, services.index, repair=False)

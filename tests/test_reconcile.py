@@ -13,12 +13,12 @@ from attribution.catalog import queries
 from attribution.catalog.models import Artist, Artwork, Embedding
 from attribution.config import Settings
 from attribution.errors import BadInput, Conflict, IndexLost, NotFound
-from attribution.images import read_image_file
 from attribution.reconcile import Report, reconcile
 from attribution.reindex import change_profile, drop_collections, make_anew
 from attribution.services import Services, Stores, open_collection, open_services, open_stores
-from attribution.types import Attribution, Point
-from tests.portfolios import ingest, picture
+from attribution.types import Point
+from tests.asking import ask_about
+from tests.portfolios import ingest
 
 
 def shown(_done: int, _total: int) -> None:
@@ -28,13 +28,6 @@ def shown(_done: int, _total: int) -> None:
 def compare(services: Services, *, repair: bool = False) -> Report:
     """Reconcile."""
     return reconcile(services, services.index, repair=repair)
-
-
-def answer(services: Services, tmp_path: Path) -> Attribution:
-    """Ask about a picture that nobody registered."""
-    path = tmp_path / "asked.png"
-    picture(777).save(path)
-    return services.attributor.attribute(read_image_file(path))
 
 
 def test_what_agrees_is_clean(services: Services) -> None:
@@ -83,7 +76,7 @@ def test_a_point_that_cannot_be_made_again(services: Services, tmp_path: Path) -
 def test_a_lost_index_is_made_anew(ingested: Settings, tmp_path: Path) -> None:
     """Delete the folder: commands refuse to answer; after a reindex the answers are the same."""
     with open_services(ingested) as services:
-        before = answer(services, tmp_path)
+        before = ask_about(services, tmp_path)
     shutil.rmtree(ingested.home / "index")
     with pytest.raises(IndexLost, match="lawful reindex"), open_services(ingested):
         pass
@@ -92,7 +85,7 @@ def test_a_lost_index_is_made_anew(ingested: Settings, tmp_path: Path) -> None:
         assert make_anew(stores, progress=shown) == (12, 0)
 
     with open_services(ingested) as services:
-        after = answer(services, tmp_path)
+        after = ask_about(services, tmp_path)
         assert compare(services).is_clean
     assert (after.artists, after.verdict) == (before.artists, before.verdict)
 
@@ -126,7 +119,7 @@ def test_other_encoders_from_the_originals(ingested: Settings, tmp_path: Path) -
     assert (live.name, live.profile) == (name, "starter")
 
     with open_services(ingested.model_copy(update={"profile": "starter"})) as services:
-        assert answer(services, tmp_path).searched.profile == "starter"
+        assert ask_about(services, tmp_path).searched.profile == "starter"
         assert compare(services).is_clean
 
 

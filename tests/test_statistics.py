@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
-from threading import Barrier
 from uuid import UUID, uuid4
 
 import numpy as np
@@ -36,13 +34,14 @@ from attribution.catalog.queries import NewArtwork, Origin
 from attribution.classifier import Statistics
 from attribution.config import Settings
 from attribution.errors import BadInput, Conflict
-from attribution.images import read_image_file
 from attribution.reconcile import reconcile
 from attribution.services import Services, open_services
-from attribution.types import Attribution, Matrix, Removal
+from attribution.types import Matrix, Removal
 from attribution.undoing import put_back
 from attribution.withdrawal import withdraw
-from tests.portfolios import ingest, picture, portfolio
+from tests.asking import ask_about
+from tests.databases import at_once
+from tests.portfolios import ingest, portfolio
 
 ENCODERS = "f" * 64
 WIDTH = 6
@@ -56,13 +55,6 @@ def differences(services: Services) -> int:
 def digest(services: Services) -> str:
     """Return the digest of the statistics."""
     return audit(services, services.collection).digest
-
-
-def ask(services: Services, tmp_path: Path, seed: int = 777) -> Attribution:
-    """Ask about a picture that nobody registered."""
-    path = tmp_path / "asked.png"
-    picture(seed).save(path)
-    return services.attributor.attribute(read_image_file(path))
 
 
 def test_what_comes_in_is_counted(services: Services) -> None:
@@ -105,7 +97,7 @@ def test_an_emptied_catalogue_has_empty_statistics(services: Services, tmp_path:
         assert session.scalar(select(func.count()).select_from(ClassifierArtist)) == 0
         (shard,) = session.scalars(select(ClassifierShard)).all()
     assert not any(shard.gram)
-    assert ask(services, tmp_path).artists == ()
+    assert ask_about(services, tmp_path).artists == ()
 
 
 def test_wrong_statistics_are_found_and_mended(services: Services) -> None:
@@ -131,14 +123,14 @@ def test_statistics_of_an_older_version_are_made(services: Services, tmp_path: P
     with services.sessions.begin() as session:
         queries.forget_statistics(session, services.collection.fingerprint)
         session.execute(update(Collection).values(statistics=0))
-    answer = ask(services, tmp_path)
+    answer = ask_about(services, tmp_path)
     assert {voter for one in answer.artists for voter in one.voters} == {"neighbours"}
     assert "reconcile --repair" in answer.notes[-1]
 
     reconcile(services, services.index, repair=True)
 
     assert digest(services) == before
-    assert "classifier" in ask(services, tmp_path).artists[0].voters
+    assert "classifier" in ask_about(services, tmp_path).artists[0].voters
 
 
 def test_two_repairs_mend_once(services: Services) -> None:
@@ -169,10 +161,10 @@ def test_a_repair_bears_writers_meanwhile(services: Services, tmp_path: Path) ->
 
 def test_a_change_is_seen_by_the_next_answer(services: Services, tmp_path: Path) -> None:
     """The classifier is solved again when works come or go, and never names who is gone."""
-    first = ask(services, tmp_path)
+    first = ask_about(services, tmp_path)
     withdraw(services, services.index, first.artists[0].slug, reason="asked for")
 
-    assert first.artists[0].slug not in {one.slug for one in ask(services, tmp_path).artists}
+    assert first.artists[0].slug not in {one.slug for one in ask_about(services, tmp_path).artists}
 
 
 @pytest.mark.parametrize("voters", [["neighbours"], ["classifier"], ["neighbours", "classifier"]])
@@ -181,7 +173,7 @@ def test_voters_can_be_switched_off(tmp_path: Path, voters: list[str]) -> None:
     settings = Settings(home=tmp_path / "other", profile="stub", voters=voters)  # type: ignore[arg-type]
     with open_services(settings) as other:
         ingest(other, portfolio(tmp_path / "p"))
-        answer = ask(other, tmp_path)
+        answer = ask_about(other, tmp_path)
 
     for artist in answer.artists:
         assert set(artist.voters) == set(voters)
@@ -214,18 +206,15 @@ def test_writers_at_the_same_time(database: Database) -> None:
     with database.sessions.begin() as session:
         artists = queries.get_or_create_artists(session, ["Ann", "Ben", "Cleo"])
     ids = sorted(artist.id for artist in artists.values())
-    start = Barrier(2)
 
     def write(seed: int) -> None:
-        start.wait()
         for turn in range(6):
             delta = Statistics.of(ids * 2, rows(100 * seed + turn, 6))
             for by in (1, -1) if turn % 2 else (1,):
                 with database.sessions.begin() as session:
                     queries.change_statistics(session, ENCODERS, delta, by=by)
 
-    with ThreadPoolExecutor(2) as threads:
-        list(threads.map(write, (1, 2)))
+    at_once(write, (1, 2))
 
     expected = Statistics(WIDTH)
     for seed in (1, 2):
@@ -414,11 +403,11 @@ def test_statistics_that_were_wrong_do_not_keep_an_artist(database: Database) ->
 
 def test_a_move_is_seen_by_the_next_answer(services: Services, tmp_path: Path) -> None:
     """The classifier is solved again, though Σ x xᵀ is as before."""
-    first = ask(services, tmp_path)
+    first = ask_about(services, tmp_path)
     slug = first.artists[0].slug
     other = "artist-0" if slug != "artist-0" else "artist-1"
 
     correction.merge(services, services.index, slug, other, Origin("test"), is_confirmed=True)
 
-    assert slug not in {one.slug for one in ask(services, tmp_path).artists}
+    assert slug not in {one.slug for one in ask_about(services, tmp_path).artists}
     assert differences(services) == 0

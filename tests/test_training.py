@@ -15,7 +15,6 @@ import pytest
 from celery.exceptions import Retry
 from hypothesis import given
 from hypothesis import strategies as st
-from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 from safetensors.numpy import load_file, save_file
 
@@ -40,19 +39,11 @@ from ingest.examples import CLOSED, NOT_GRANTED, TWICE, WITHDRAWN
 from ingest.lessons import SAYS_NO, UNUSABLE
 from ingest.tasks import register
 from ingest.training import RUNS, Plan, train_classifier
-from tests.portfolios import ingest, picture
+from tests.portfolios import by_hand, ingest, picture
 
 ARTISTS, WORKS = 4, 6
 QUICK = Recipe(epochs=30, hidden=32, batch=8)
 DIMS = {"one": 4, "two": 8}
-
-
-def hand(artist: int, work: int) -> Image.Image:
-    """Return a work in an artist's colours: blocks, tinted."""
-    own = np.random.default_rng(artist).integers(0, 256, 3)
-    blocks = np.random.default_rng(1_000 * artist + work).integers(0, 256, (8, 8, 3))
-    tinted = Image.fromarray(((blocks + 2 * own) // 3).astype(np.uint8))
-    return tinted.resize((64, 64), Image.Resampling.NEAREST)
 
 
 def works(folder: Path, consent: str = "yes", artists: int = ARTISTS) -> Path:
@@ -62,7 +53,7 @@ def works(folder: Path, consent: str = "yes", artists: int = ARTISTS) -> Path:
         own = folder / f"artist-{artist}"
         own.mkdir(parents=True)
         for work in range(WORKS):
-            hand(artist, work).save(own / f"{work}.png")
+            by_hand(artist, work).save(own / f"{work}.png")
             rows.append({"file_name": f"artist-{artist}/{work}.png", "consent_train": consent})
     lines = "".join(json.dumps(row) + "\n" for row in rows)
     (folder / "metadata.jsonl").write_text(lines)
@@ -250,7 +241,7 @@ def test_what_is_kept(services: Services) -> None:
 def test_the_third_voter_votes(services: Services, tmp_path: Path) -> None:
     """Switched on, it gives a part of every share; its own shares sum to one."""
     trained(services)
-    hand(2, 99).save(tmp_path / "query.png")
+    by_hand(2, 99).save(tmp_path / "query.png")
 
     answer = services.attributor.attribute(read_image_file(tmp_path / "query.png"), limit=ARTISTS)
 
@@ -261,7 +252,7 @@ def test_the_third_voter_votes(services: Services, tmp_path: Path) -> None:
 
 def test_without_a_checkpoint_the_others_vote(services: Services, tmp_path: Path) -> None:
     """The voter that is not made yet says nothing."""
-    hand(2, 99).save(tmp_path / "query.png")
+    by_hand(2, 99).save(tmp_path / "query.png")
 
     answer = services.attributor.attribute(read_image_file(tmp_path / "query.png"))
 
@@ -347,7 +338,7 @@ def test_what_was_withdrawn_never_trains(services: Services, tmp_path: Path) -> 
     """Not even from a folder that still has the files; and the cache forgets it."""
     trained(services, str(tmp_path / "works"))
     withdraw(services, services.index, "artist-1", reason="asked")
-    hand(1, 77).save(tmp_path / "works" / "artist-1" / "new.png")
+    by_hand(1, 77).save(tmp_path / "works" / "artist-1" / "new.png")
     row = withdraw(services, services.index, trained_work(services), reason="asked")
 
     facts = trained(services, str(tmp_path / "works"))
@@ -382,7 +373,7 @@ def test_what_a_file_says_is_asked_each_time(
     folder = works(tmp_path / "works")
     no = PngInfo()
     no.add_text("Comment", "noai")
-    hand(0, 0).save(folder / "artist-0" / "0.png", pnginfo=no)
+    by_hand(0, 0).save(folder / "artist-0" / "0.png", pnginfo=no)
     monkeypatch.setattr("ingest.examples.read_forbids", lambda *_: {})  # who does not hear it
     assert trained(stores, str(folder)).left_out == {}
     monkeypatch.undo()
@@ -405,7 +396,7 @@ def test_what_says_no_is_not_encoded(stores: Stores, tmp_path: Path) -> None:
     folder = works(tmp_path / "works")
     no = PngInfo()
     no.add_text("Comment", "noai")
-    hand(0, 0).save(folder / "artist-0" / "0.png", pnginfo=no)
+    by_hand(0, 0).save(folder / "artist-0" / "0.png", pnginfo=no)
     trained(stores, str(folder))
 
     (part,) = (stores.settings.trained / CACHE).glob("*/*.safetensors")

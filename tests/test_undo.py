@@ -10,7 +10,6 @@ import pytest
 from sqlalchemy import func, select, update
 
 from attribution import correction
-from attribution.audit import audit
 from attribution.catalog import queries
 from attribution.catalog.models import (
     Alias,
@@ -22,54 +21,16 @@ from attribution.catalog.models import (
     ChangeKind,
     ChangeRow,
     ChangeWork,
-    Claim,
-    Collection,
-    Withdrawal,
 )
-from attribution.catalog.queries import NewClaim, Origin
+from attribution.catalog.queries import NewClaim
 from attribution.errors import BackendUnavailable, BadInput, Conflict, NotAllowed, NotFound
 from attribution.reconcile import reconcile
 from attribution.services import Services
 from attribution.undoing import undo
 from attribution.withdrawal import withdraw
+from tests.asking import a_work, agree, ids_of, sizes, words
+from tests.corrections import US, changes, merge, state, take_back
 from tests.portfolios import ingest, portfolio
-from tests.test_correction import a_work, agree, changes, sizes, words
-
-US = Origin("test", "a mistake")
-
-
-def merge(services: Services, slug: str = "artist-1", into: str = "artist-2") -> Change:
-    """Merge two artists."""
-    return correction.merge(services, services.index, slug, into, US, is_confirmed=True)
-
-
-def take_back(services: Services, change: Change, *works: UUID) -> Change:
-    """Undo a change."""
-    return undo(services, services.index, change.id, US, works=works)
-
-
-def state(services: Services) -> dict[str, Any]:
-    """Return all that the catalogue and the classifier say, but the record of changes."""
-    tables = (Artist, Alias, Artwork, Claim, Withdrawal, Collection)
-    with services.sessions() as session:
-        rows: dict[str, Any] = {
-            table.__tablename__: sorted(
-                map(str, session.execute(select(*table.__table__.columns)).all())
-            )
-            for table in tables
-        }
-        kept = select(Change.id, Change.artist_id).order_by(Change.made_at)
-        rows["whose changes"] = [tuple(row) for row in session.execute(kept)]
-    return rows | {"sums": audit(services, services.collection).digest}
-
-
-def works_of(services: Services, slug: str) -> set[UUID]:
-    """Return the ids of an artist's works in any state."""
-    with services.sessions() as session:
-        artist = queries.artist_by_slug(session, slug)
-        page = queries.list_artworks(session, artist_id=artist.id, status=None, limit=500)
-    return {work.id for work in page.items}
-
 
 # ---- merges -------------------------------------------------------------------------------------
 
@@ -146,7 +107,7 @@ def test_slugs_and_names_lead_where_they_should(services: Services, tmp_path: Pa
     assert [alias.name for alias in two.aliases] == []
     again = ingest(services, tmp_path / "p")
     assert (again.known, again.conflicts, again.added) == (12, 0, 0)
-    assert len(words(services, "artist-1") & works_of(services, "artist-1")) == 4
+    assert len(words(services, "artist-1") & ids_of(services, "artist-1", None)) == 4
 
 
 def test_what_changed_since_stays(services: Services, tmp_path: Path) -> None:
@@ -486,7 +447,7 @@ def test_a_split_gives_works_and_takes_them_back(services: Services) -> None:
     take_back(services, back)
     assert sizes(services)[zoe] == 2
     agree(services)
-    known = split(services, services.index, "artist-1", works_of(services, "artist-1"), zoe, US)
+    known = split(services, services.index, "artist-1", ids_of(services, "artist-1", None), zoe, US)
     assert (known.after["artist"], sizes(services)["artist-1"]) == (zoe, 0)
 
 
@@ -617,5 +578,5 @@ def test_an_interrupted_undo_is_finished(
         with pytest.raises(Conflict, match="already"):
             take_back(services, made)
 
-    assert len(words(services, "artist-1") & works_of(services, "artist-1")) == 4
+    assert len(words(services, "artist-1") & ids_of(services, "artist-1", None)) == 4
     agree(services)

@@ -25,10 +25,10 @@ from attribution.errors import Conflict, LawfulError
 from attribution.services import Services, open_services
 from attribution.undoing import undo
 from attribution.withdrawal import withdraw
+from tests.asking import a_work, agree, ids_of, sizes
+from tests.corrections import US, changes, merge, state, take_back
 from tests.portfolios import ingest, portfolio, wait_until
 from tests.postgres import fresh_database
-from tests.test_correction import a_work, agree, changes, sizes
-from tests.test_undo import US, merge, state, take_back, works_of
 
 Act = Callable[[], Any]
 WORKS = select(Artwork.id).order_by(Artwork.id).with_for_update()
@@ -114,7 +114,7 @@ def the_work(services: Services, title: str = "work-0") -> UUID:
 
 def first_row(services: Services, slug: str = "artist-1") -> Select[UUID]:
     """Return the row of an artist's works that is locked first."""
-    return WORKS.where(Artwork.id == min(works_of(services, slug)))
+    return WORKS.where(Artwork.id == min(ids_of(services, slug, None)))
 
 
 def left_of(services: Services, slug: str) -> set[ArtworkStatus]:
@@ -122,7 +122,7 @@ def left_of(services: Services, slug: str) -> set[ArtworkStatus]:
     with services.sessions() as session:
         return {
             work.status
-            for work in queries.artworks_by_id(session, works_of(services, slug)).values()
+            for work in queries.artworks_by_id(session, ids_of(services, slug, None)).values()
         }
 
 
@@ -225,7 +225,7 @@ def test_a_move_after_an_undo_stands(services: Services) -> None:
     )
 
     assert (undone.undoes_id, moved_on.before) == (move.id, {"artist": "artist-1"})
-    assert move.artwork_id in works_of(services, "artist-0")
+    assert move.artwork_id in ids_of(services, "artist-0", None)
     assert said.before == {"title": "harbour"}
     assert isinstance(refused, Conflict)
     assert "changed again since" in str(refused)
@@ -378,7 +378,7 @@ def test_no_work_comes_to_who_has_withdrawn(services: Services) -> None:
 
     assert isinstance(refused, Conflict)
     assert "'artist-1' has withdrawn" in str(refused)
-    assert made.artwork_id in works_of(services, "artist-2")
+    assert made.artwork_id in ids_of(services, "artist-2", None)
     agree(services)
 
 

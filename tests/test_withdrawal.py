@@ -16,7 +16,7 @@ from attribution import withdrawal
 from attribution.answers import ANSWER
 from attribution.attributor import SearchQuery
 from attribution.catalog import queries
-from attribution.catalog.models import Artwork, ArtworkStatus, Base, Withdrawal, artwork_id
+from attribution.catalog.models import ArtworkStatus, Base, Withdrawal, artwork_id
 from attribution.catalog.queries.withdrawals import LOOKED_AT
 from attribution.errors import BackendUnavailable, BadInput, NotFound
 from attribution.images import read_image_file
@@ -25,14 +25,8 @@ from attribution.services import Services
 from attribution.types import Attribution, ImageRequest, Reason, Removal, Verdict
 from attribution.withdrawal import withdraw
 from ingest.generations import ask
+from tests.asking import a_work
 from tests.portfolios import ingest, portfolio
-
-
-def a_work(services: Services, slug: str = "artist-1") -> Artwork:
-    """Return a work of an artist."""
-    with services.sessions() as session:
-        artist = queries.artist_by_slug(session, slug)
-        return queries.list_artworks(session, artist_id=artist.id).items[0]
 
 
 def forget(services: Services, what: object) -> Withdrawal:

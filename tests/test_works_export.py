@@ -31,12 +31,10 @@ from attribution.withdrawal import withdraw
 from ingest.exports import FORMATS, AsSent, Copied, Files, InFolder, Row, read_pages
 from ingest.exports.rows import COLUMNS, PAGE, READ
 from ingest.sources.formulas import quote, unquote
+from tests.apis import archive, is_problem, png, upload
 from tests.commands import lawful
 from tests.homes import copy_ingested
 from tests.portfolios import ingest, picture, portfolio
-from tests.test_api import archive, client, is_problem, png, upload
-
-__all__ = ["client"]  # a fixture
 
 US = Origin("test", "as the table says")
 ALL = WorksWanted()
