@@ -13,7 +13,7 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from attribution.catalog import queries
-from attribution.catalog.models import NameRule, artwork_id
+from attribution.catalog.models import ArtworkStatus, NameRule, artwork_id
 from attribution.services import Services, Stores
 from ingest.joining import Spellings
 from ingest.lease import Lease
@@ -71,10 +71,18 @@ def _pending(services: Stores, job_id: UUID, *, first: int, stop: int, limit: in
     return [Work(row.position, source_item(row), job_id, row.sha256) for row in rows]
 
 
-def _refuse_unread(services: Stores, job_id: UUID, position: int) -> None:
-    """Have a file refused that was alone in hand when its process ended, here and in other jobs."""
+def _refuse_unread(services: Services, job_id: UUID, position: int) -> None:
+    """Have a file refused that was alone in hand when its process ended, here and in other jobs.
+
+    That process may have written its point already.
+    """
     for work in _pending(services, job_id, first=position, stop=position + 1, limit=1):
         if sha256 := hash_of(work, services.limits):
             with services.sessions.begin() as session:
                 queries.add_deadly_file(session, sha256)
                 queries.mark_failed(session, [artwork_id(sha256)], DEADLY)
+                indexed = queries.artworks_by_sha256(
+                    session, [sha256], status=ArtworkStatus.INDEXED
+                )
+            if not indexed:
+                services.index.delete([artwork_id(sha256)])

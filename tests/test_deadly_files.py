@@ -7,13 +7,14 @@ import sys
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select, update
 
 from attribution.catalog import queries
 from attribution.catalog.database import Database
-from attribution.catalog.models import JobStatus
+from attribution.catalog.models import Artwork, ArtworkStatus, IngestItem, JobStatus, Outcome
 from attribution.config import Settings
 from attribution.services import Services, open_services
-from ingest import pipeline
+from ingest import in_hand, pipeline
 from ingest.listing import plan
 from ingest.sources import read_source
 from ingest.summary import Summary, summarise
@@ -160,3 +161,20 @@ def dies_behind_a_few(services: Services, job_id: object) -> None:
 
     with pytest.raises(Gone):
         pipeline.run_batch(services, (job_id, 1), stopping=gone)  # type: ignore[arg-type]
+
+
+def test_a_point_that_was_written_already_goes(tmp_path: Path) -> None:
+    """A process may end between the index and the catalogue: the two agree all the same."""
+    with open_services(Settings(home=tmp_path / "home", profile="stub")) as services:
+        ingest(services, portfolio(tmp_path / "p", artists=1, works=1))
+        with services.sessions.begin() as session:  # as the process left them
+            session.execute(update(Artwork).values(status=ArtworkStatus.PENDING))
+            session.execute(update(IngestItem).values(outcome=Outcome.PENDING))
+            item = session.scalars(select(IngestItem)).one()
+        assert services.index.count() == 1
+
+        in_hand._refuse_unread(services, item.job_id, item.position)
+
+        assert services.index.count() == 0
+        with services.sessions() as session:
+            assert session.scalars(select(Artwork.status)).one() is ArtworkStatus.FAILED

@@ -54,6 +54,13 @@ def gif(*extensions: bytes) -> bytes:
     return encoded(picture(1), "GIF")[:-1] + b"".join(extensions) + b";"
 
 
+def webp(kind: bytes, body: bytes) -> bytes:
+    """Return a WebP with one more chunk at its end."""
+    plain = encoded(picture(1), "WEBP")[12:]
+    whole = b"WEBP" + plain + kind + struct.pack("<I", len(body)) + body + b"\0" * (len(body) % 2)
+    return b"RIFF" + struct.pack("<I", len(whole)) + whole
+
+
 def extension(part: bytes, at: int, length: int) -> tuple[int, bytes]:
     """Return a segment of XMP that did not fit into one."""
     head = b"http://ns.adobe.com/xmp/extension/\0" + b"A" * 32 + struct.pack(">II", length, at)
@@ -134,6 +141,10 @@ def said_no() -> Iterator[tuple[str, bytes]]:
             extension(NO[300:], 300, len(NO)),
         ),
     )
+    yield "behind the pixels", JPEG[:-2] + b"\xff\xfe\0\x06noai\xff\xd9"
+    yield "in a WebP that does not announce it", webp(b"XMP ", NO)
+    yield "in the data of an application", gif(b"!\xff\x0bANYTHING1.0\x04noai\0")
+    yield "in numbers of a TIFF", tiff(50_123, (0x6F6E0400, 0x00006961), 4)
     yield "in a damaged block", jpeg((0xE2, b"ICC_PROFILE\0"), (0xFE, b"noai"))
     yield "in a description of a TIFF", tiff(270, "a boat, noai", 2)
     yield "in IPTC of a TIFF", tiff(33_723, b"\x1c\x02\x19\0\x04noai")

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import io
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pytest
 from PIL import Image, MpoImagePlugin
 
+from attribution.errors import BadImage
 from attribution.images import Limits, read_image
 from tests.portfolios import picture
 from tests.test_images import encoded, refusal
@@ -275,3 +276,22 @@ def test_a_damaged_later_frame_leaves_the_first() -> None:
         "frame 2 of 3: those before it are blank",
         "first of 3 frames",
     }
+
+
+def misread() -> Iterator[tuple[str, bytes, str]]:
+    """Yield TIFFs that Pillow takes for another picture, and what is said of each."""
+    grey, whole = (encoded(Image.new(mode, (64, 64), 40_000), "TIFF") for mode in ("I;16", "I"))
+    white, black = (struct.pack("<HHIHH", 262, 3, 1, value, 0) for value in (0, 1))
+    yield "negative", grey.replace(black, white), "greys of 16 bits whose zero is white"
+    signed, unsigned = (struct.pack("<HHIHH", 339, 3, 1, value, 0) for value in (2, 1))
+    yield "unsigned", whole.replace(signed, unsigned), "unsigned numbers of 32 bits"
+    below = encoded(Image.new("L", (64, 64)), "TIFF", tiffinfo={339: 2})
+    yield "signed", below, "signed numbers of 8 bits"
+    yield "a raw file of Canon", grey[:8] + b"CR\2\0" + grey[12:], "camera raw"
+
+
+@pytest.mark.parametrize(("data", "says"), [pytest.param(*one[1:], id=one[0]) for one in misread()])
+def test_what_would_be_misread_is_refused(data: bytes, says: str) -> None:
+    """By name, with what to do."""
+    with pytest.raises(BadImage, match=f"{says}.*export"):
+        read_image(data)

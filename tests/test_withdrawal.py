@@ -119,7 +119,7 @@ def test_an_answer_says_what_was_removed(services: Services, tmp_path: Path) -> 
     assert replace(earlier, removed=()) != before
     said = wording.removed(earlier.removed[0])
     assert f"receipt {request.id}" in said
-    assert f"changed on {request.requested_at:%Y-%m-%d}" in said
+    assert f"Changed on {request.requested_at:%Y-%m-%d}" in said
     assert said in printed(earlier)
     page = make_page(services, "x", image, earlier)
     assert f"receipt {request.id}" in render_report([page])
@@ -159,7 +159,7 @@ def test_the_bytes_of_a_withdrawn_work(services: Services, tmp_path: Path) -> No
     assert services.attributor.recall(answer.id) == answer
     said = f"registered once, withdrawn on {request.requested_at:%Y-%m-%d}"
     assert said in printed(answer)
-    assert said.capitalize() in render_report([make_page(services, "x", image, answer)])
+    assert said in render_report([make_page(services, "x", image, answer)])
     member = services.attributor.member(image)
     assert (member.copy_of, member.withdrawn_at) == (None, request.requested_at)
     together = services.attributor.attribute_set([image, other])

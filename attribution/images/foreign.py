@@ -30,7 +30,10 @@ BROKEN = (
     (rb"RIFF.{4}WEBP", "WebP"),
     (rb"BM.{4}\0\0\0\0", "BMP"),
 )
-CAMERA_RAW = rb"FUJIFILMCCD-RAW|IIU\0|IIR[OS]|MMOR|II\x1a\0\0\0HEAP|FOVb|\0MRM|II\*\0.{4}CR\x02"
+CAMERA_RAW = (
+    rb"FUJIFILMCCD-RAW|IIU\0|IIR[OS]|MMOR|II\x1a\0\0\0HEAP|FOVb|\0MRM"
+    rb"|(?:II\*\0|MM\0\*).{4}(?:CR\x02|IIII|MMMM)"
+)
 # Beginning, keyword, what it is, what to do; the first that fits counts.
 FOREIGN = (
     (rb"\xff\x0a|\0\0\0\x0cJXL ", "jpeg_xl", "JPEG XL is not read", AS_PNG),
@@ -85,7 +88,7 @@ VIDEO_BRANDS = re.compile(rb"iso[m2-9]|mp4.|M4V.|qt  |avc1|3g..|dash|MSNV|f4v ",
 def refusal(data: bytes) -> BadImage:
     """Say why bytes that no parser takes are refused."""
     head, brands = data[:HEAD], brands_of(data)
-    if CANON_BRAND in brands or re.match(CAMERA_RAW, head, re.DOTALL):
+    if CANON_BRAND in brands or is_camera_raw(data):
         return raw()
     for start, reason, what, way_out in FOREIGN:
         if re.match(start, head, re.DOTALL | re.IGNORECASE):
@@ -99,6 +102,11 @@ def refusal(data: bytes) -> BadImage:
             f"or open it in an image editor and export it as PNG",
         )
     return _of_text(data)
+
+
+def is_camera_raw(data: bytes) -> bool:
+    """Tell whether the first bytes are those of a camera's raw file, which may begin as a TIFF."""
+    return re.match(CAMERA_RAW, data[:HEAD], re.DOTALL) is not None
 
 
 def brands_of(data: bytes) -> set[bytes]:

@@ -41,10 +41,13 @@ PNG_XMP = b"XML:com.adobe.xmp"
 JPEG_START = b"\xff\xd8"
 JPEG_SCAN = 0xDA
 JPEG_METADATA = {*range(0xE1, 0xEE), 0xEF, 0xFE}
+JPEG_LATE = re.compile(rb"\xff[\xe1-\xed\xef\xfe](..)", re.DOTALL)
 # JFIF and Adobe's segment tell how colours are stored; shorter ones stop the parser.
 JPEG_SHORTEST = {0xE0: 16, 0xEE: 14}
 
 GIF_XMP = b"\x0bXMP DataXMP"
+GIF_COMMENT = 0xFE
+GIF_TEXTS = {0x01, GIF_COMMENT, 0xFF}  # plain text, comments, what applications keep
 GIF_XMP_END = b"\x01\xff\xfe\xfd"
 AVIF_ITEMS = re.compile(rb"(infe.{8})(?:Exif|mime)", re.DOTALL)
 
@@ -66,6 +69,10 @@ def metadata_of(data: bytes) -> Metadata:
         return _of_png(data)
     if data.startswith(b"GIF8"):
         return _of_gif(data)
+    if data.startswith(JPEG_START):
+        return Metadata(data, texts=list(_behind_the_scan(data)))
+    if data.startswith(b"RIFF"):
+        return _of_webp(data)
     return Metadata(data)
 
 
@@ -223,9 +230,35 @@ def _of_gif(data: bytes) -> Metadata:
             start = at + len(GIF_XMP)
             stop = data.find(GIF_XMP_END, start)
             found.xmp.append(data[start : stop if stop >= 0 else end])
-        elif kind == 0xFE:
-            found.texts.append(_joined(data, at))
+        elif kind in GIF_TEXTS:
+            named = kind != GIF_COMMENT  # the first block says by whom or where
+            found.texts.append(_joined(data, at + 1 + data[at] if named else at))
     return found
+
+
+def _of_webp(data: bytes) -> Metadata:
+    """Collect EXIF and XMP, also where the header does not announce them."""
+    found, at = Metadata(data), 12
+    while at + 8 <= len(data):
+        kind, length = struct.unpack_from("<4sI", data, at)
+        body = data[at + 8 : at + 8 + length]
+        if kind == b"XMP ":
+            found.xmp.append(body)
+        elif kind == b"EXIF":
+            found.texts.append(body)
+        at += 8 + length + length % 2
+    return found
+
+
+def _behind_the_scan(data: bytes) -> Iterator[bytes]:
+    """Yield the metadata of a JPEG that its parser does not reach: behind pixels, between scans.
+
+    Among pixels a marker cannot stand: there 0xFF is followed by 0 or a restart.
+    """
+    start = data.find(bytes([0xFF, JPEG_SCAN]))
+    for marker in JPEG_LATE.finditer(data, start) if start >= 0 else ():
+        at, length = marker.end(), int.from_bytes(marker[1])
+        yield data[at : at + length - 2]
 
 
 def _joined(data: bytes, at: int) -> bytes:

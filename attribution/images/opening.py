@@ -7,14 +7,24 @@ from __future__ import annotations
 
 import io
 
-from PIL import Image, ImageFile, JpegImagePlugin
+from PIL import Image, ImageFile, JpegImagePlugin, TiffImagePlugin
 
 from attribution.errors import BadImage
 from attribution.images.damage import DAMAGED
-from attribution.images.foreign import is_heic, refusal
+from attribution.images.foreign import is_camera_raw, is_heic, refusal
 from attribution.images.metadata import Metadata, without_metadata
-from attribution.images.tiff import EXPORT, Tiff, is_tiff, picture_of
+from attribution.images.tiff import (
+    COMPRESSION,
+    EXPORT,
+    PHOTOMETRIC,
+    Tiff,
+    is_tiff,
+    picture_of,
+    raw,
+)
 
+BITS, PLANES, SAMPLE_FORMAT = 258, 284, 339  # tags of a TIFF
+WHITE_IS_ZERO, APART, UNCOMPRESSED, UNSIGNED, SIGNED = 0, 2, 1, 1, 2  # values of tags
 FORMATS = ("PNG", "WEBP", "GIF", "AVIF", "BMP")  # JPEG, TIFF and HEIC are opened by themselves
 
 
@@ -45,10 +55,13 @@ def _images(data: bytes) -> list[ImageFile.ImageFile]:
 
 
 def _tiff(data: bytes) -> list[ImageFile.ImageFile]:
+    if is_camera_raw(data):
+        raise raw()
     tiff = Tiff(data)
     main = picture_of(tiff)
     first = Image.open(io.BytesIO(data), formats=("TIFF",))
     if main is None:
+        _check_kind(first)
         return [first]
     try:
         image = Image.open(io.BytesIO(tiff.beginning_with(main)), formats=("TIFF",))
@@ -59,9 +72,26 @@ def _tiff(data: bytes) -> list[ImageFile.ImageFile]:
             f"only a preview of {first.width} × {first.height} can be read, not the picture of "
             f"{width} × {height}; {EXPORT}",
         ) from None
+    _check_kind(image)
     if profile := first.info.get("icc_profile"):
         image.info.setdefault("icc_profile", profile)
     return [first, image]
+
+
+def _check_kind(image: ImageFile.ImageFile) -> None:
+    """Raise BadImage for pixels that the parser would take for others, without a word."""
+    assert isinstance(image, TiffImagePlugin.TiffImageFile)  # noqa: S101  as it is opened
+    tags = image.tag_v2
+    bits, formats = max(tags.get(BITS, (1,))), set(tags.get(SAMPLE_FORMAT, (UNSIGNED,)))
+    if tags.get(PHOTOMETRIC) == WHITE_IS_ZERO and bits > 8:
+        what = f"greys of {bits} bits whose zero is white"
+    elif tags.get(PLANES) == APART and bits > 8 and tags.get(COMPRESSION) == UNCOMPRESSED:
+        what = f"uncompressed channels of {bits} bits, one after the other"
+    elif (bits == 8 and SIGNED in formats) or (bits == 32 and formats == {UNSIGNED}):
+        what = f"{'signed' if SIGNED in formats else 'unsigned'} numbers of {bits} bits"
+    else:
+        return
+    raise BadImage("unsupported_tiff", f"TIFFs with {what} are not read; {EXPORT}")
 
 
 def _heif() -> tuple[str, ...]:

@@ -28,7 +28,6 @@ PERMITTING = ("DMI-UNSPECIFIED", "DMI-ALLOWED")
 EXIF_START = b"Exif\0\0"
 RAW_PROFILE = "Raw profile type "  # of ImageMagick: anything as hexadecimal digits in a PNG's text
 NO_WORDS = {34_675, 37_724}  # tags of a TIFF: the colour profile, the layers of Photoshop
-TEXTUAL = {1, 2, 7}  # kinds of a TIFF's tags in which words stand: bytes, text, undefined
 
 XMP = {
     "creator": ("creator",),
@@ -174,7 +173,14 @@ def _raw(image: ImageFile) -> Iterator[bytes]:
     if isinstance(image, JpegImagePlugin.JpegImageFile):
         yield from (data for _, data in image.applist)
     if isinstance(image, TiffImagePlugin.TiffImageFile):
-        tags = image.tag_v2
-        for tag, value in tags._tagdata.items():  # noqa: SLF001  as it stands in the file
-            if tag not in NO_WORDS and tags.tagtype.get(tag) in TEXTUAL:
-                yield value
+        yield from _in_tags(image)
+
+
+def _in_tags(image: TiffImagePlugin.TiffImageFile) -> Iterator[bytes]:
+    """Yield the tags of a TIFF as they stand in the file, those of EXIF too."""
+    for tag, value in image.tag_v2._tagdata.items():  # noqa: SLF001  as it stands in the file
+        if tag not in NO_WORDS:  # of any kind: IPTC may stand there as numbers
+            yield value
+    for value in image.getexif().get_ifd(ExifTags.IFD.Exif).values():
+        if isinstance(value, str | bytes):
+            yield value.encode("utf-8", "replace") if isinstance(value, str) else value

@@ -19,7 +19,7 @@ from attribution.errors import BadImage
 MOST_DIRECTORIES = 100  # looked at to find the picture: real files have a few
 MOST_ENTRIES = 4_096  # of one directory: real ones have less than 200
 MOST_VALUES = 32  # sub-directories of one directory
-THUMBNAIL_PX = 512  # no longer: a first picture that may be a preview though it does not say so
+THUMBNAIL_PX = 512  # no longer: a first picture that is soon taken for a preview
 SAME_ASPECT = 0.02  # part by which the sides of a preview and its picture may differ in proportion
 EXPORT = "export it as TIFF or JPEG from a raw developer or an image editor"
 
@@ -82,12 +82,17 @@ class Directory:
         )
 
     def looks_like_preview_of(self, other: Directory) -> bool:
-        """Whether it is small and another picture has its shape and at least twice its sides."""
-        (width, height), (their_width, their_height) = self.size, other.size
+        """Whether another picture has its shape, perhaps turned, and is much larger.
+
+        At least twice its sides where it is small, else thrice.
+        """
+        (width, height), (theirs, their_height) = self.size, other.size
+        times = 4 if max(width, height) <= THUMBNAIL_PX else 9
+        upright = width * their_height / (height * theirs or 1)
+        turned = width * theirs / (height * their_height or 1)
         return (
-            0 < max(width, height) <= THUMBNAIL_PX
-            and other.pixels >= 4 * self.pixels
-            and abs(width * their_height / (height * their_width or 1) - 1) <= SAME_ASPECT
+            0 < times * self.pixels <= other.pixels
+            and min(abs(upright - 1), abs(turned - 1)) <= SAME_ASPECT
         )
 
     def _first(self, tag: int) -> int:
