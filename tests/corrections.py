@@ -1,0 +1,57 @@
+"""Corrections as tests make and undo them, and what they leave."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import select
+
+from attribution import correction
+from attribution.audit import audit
+from attribution.catalog import queries
+from attribution.catalog.models import (
+    Alias,
+    Artist,
+    Artwork,
+    Change,
+    Claim,
+    Collection,
+    Withdrawal,
+)
+from attribution.catalog.queries import Origin
+from attribution.services import Services
+from attribution.undoing import undo
+
+US = Origin("test", "a mistake")
+
+
+def merge(services: Services, slug: str = "artist-1", into: str = "artist-2") -> Change:
+    """Merge two artists."""
+    return correction.merge(services, services.index, slug, into, US, is_confirmed=True)
+
+
+def take_back(services: Services, change: Change, *works: UUID) -> Change:
+    """Undo a change."""
+    return undo(services, services.index, change.id, US, works=works)
+
+
+def changes(services: Services) -> list[Change]:
+    """Return the record, the newest first."""
+    with services.sessions() as session:
+        return list(queries.list_changes(session).items)
+
+
+def state(services: Services) -> dict[str, Any]:
+    """Return all that the catalogue and the classifier say, but the record of changes."""
+    tables = (Artist, Alias, Artwork, Claim, Withdrawal, Collection)
+    with services.sessions() as session:
+        rows: dict[str, Any] = {
+            table.__tablename__: sorted(
+                map(str, session.execute(select(*table.__table__.columns)).all())
+            )
+            for table in tables
+        }
+        kept = select(Change.id, Change.artist_id).order_by(Change.made_at)
+        rows["whose changes"] = [tuple(row) for row in session.execute(kept)]
+    return rows | {"sums": audit(services, services.collection).digest}
