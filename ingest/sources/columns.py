@@ -53,7 +53,7 @@ LISTS = (  # of files whose works are not to be taken
 )
 PURPOSE = {"index", "display", "train", "generate"}  # numbers there are row numbers or splits
 SHORT = {"file", "files", "path", "text", "tag", "date", "dated"}  # many words are near them
-CARRY_OVER = "carry each no in it over and remove it"  # or a reader's tidying loses them
+CARRY_OVER = "copy each no in it to a column that is read, and take it out"
 MOST_COLUMNS = 1_000
 MOST_NAMED = 8  # columns in one sentence
 FURTHEST = 2  # letters that are wrong, missing or exchanged in a longer name

@@ -162,7 +162,8 @@ class FolderTables:
                 if not said.is_blamed:
                     yield said.shown, said.unreadable
             elif said.loose:
-                more = f"; and {len(said.loose) - 1} rows more" if len(said.loose) > 1 else ""
+                others = len(said.loose) - 1
+                more = f"; {others} more like it" if others else ""
                 yield said.shown, said.loose[0] + more
             for picture, rows in said.rows.items():
                 for reason in contradictions(rows):
