@@ -107,7 +107,9 @@ def _correct_back(session: Session, change: Change, origin: Origin) -> Change:
 
 
 def _rename_back(session: Session, change: Change, origin: Origin) -> Change:
-    artist, name = _locked(session, change), change.before["name"]
+    name = change.before["name"]
+    queries.lock_names(session, [name])
+    artist = _locked(session, change)
     if artist.name != change.after["name"]:
         raise Conflict(
             f"{artist.slug!r} is called {artist.name!r} by now; undo what came later first: "
@@ -121,7 +123,9 @@ def _rename_back(session: Session, change: Change, origin: Origin) -> Change:
 def _alias_back(session: Session, change: Change, origin: Origin) -> Change:
     if "alias" in change.after:
         return queries.remove_alias(session, change.artist_id, change.after["alias"], origin)
-    artist, name = _locked(session, change), change.before["alias"]
+    name = change.before["alias"]
+    queries.lock_names(session, [name])
+    artist = _locked(session, change)
     if not queries.add_alias(session, change.artist_id, name):
         raise Conflict(f"{name!r} is a name of {artist.slug!r} again; nothing to undo")
     return queries.record_alias(session, change.artist_id, name, origin)

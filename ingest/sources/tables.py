@@ -222,7 +222,10 @@ def _named(where: str, values: dict[str, Any], fault: str | None) -> Row:
     if name is None:
         found = ", ".join(values) or "nothing"
         return Row(
-            where, values, "", fault or f"it names no file (file_name, path); found: {found}"
+            where,
+            values,
+            "",
+            fault or f"it names no file in a column file_name or path; found: {found}",
         )
     if isinstance(name, bytes):
         name = name.decode("utf-8", "surrogateescape")

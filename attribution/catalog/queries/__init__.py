@@ -17,6 +17,7 @@ from attribution.catalog.queries.artists import (
     get_or_create_nobody,
     kept_names,
     list_artists,
+    lock_names,
     portfolio_sizes,
     proposed_aliases,
 )
@@ -390,6 +391,7 @@ __all__ = [
     "list_non_copies",
     "list_withdrawals",
     "live_collection",
+    "lock_names",
     "mark_blank",
     "mark_failed",
     "mark_generations_sent",
