@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import UUID, uuid4
@@ -33,6 +35,7 @@ from tests.apis import LOCAL, is_problem, png
 from tests.asking import a_work
 from tests.commands import lawful
 from tests.corrections import changes
+from tests.databases import at_once
 from tests.homes import copy_home
 from tests.portfolios import ingest
 from tests.test_copies import ARTIST, cropped, drawing
@@ -235,6 +238,27 @@ def test_bad_declarations_are_refused(
     revoke(services, row.id, CARLA)
     with pytest.raises(Conflict, match=f"was revoked on .* by {CARLA.by}"):
         revoke(services, row.id, CARLA)
+
+
+def test_a_pair_is_declared_and_revoked_once(
+    services: Services, work: UUID, disputed: CheckedImage
+) -> None:
+    """However many people do so at once: the others are told who was faster."""
+
+    def declared(name: str) -> UUID | None:
+        with suppress(Conflict):
+            return declare(services, disputed.facts, work, replace(BOB, by=name)).id
+        return None
+
+    def revoked(name: str) -> UUID | None:
+        with suppress(Conflict):
+            return revoke(services, row, replace(CARLA, by=name)).id
+        return None
+
+    (row,) = filter(None, at_once(declared, "abcd"))
+
+    assert list(filter(None, at_once(revoked, "abcd"))) == [row]
+    assert len(changes(services)) == 2
 
 
 def test_a_withdrawal_takes_declarations_along(
