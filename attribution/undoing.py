@@ -73,8 +73,19 @@ def put_back(session: Session, change: Change, works: Sequence[UUID], origin: Or
             return queries.join_again(session, change, origin)
         case ChangeKind.RENAME:
             return _rename_back(session, change, origin)
+        case ChangeKind.DECLARE:
+            raise _of_declarations(change)
         case _:
             return _alias_back(session, change, origin)
+
+
+def _of_declarations(change: Change) -> BadInput:
+    """Return what is said of a declared non-copy, which needs a name and a reason to be revoked."""
+    if change.kind is ChangeKind.DECLARE:
+        way = f"revoke it: `lawful non-copies revoke {change.id} --by NAME --reason WHY`"
+    else:
+        way = "declare it again: `lawful non-copies declare IMAGE WORK --by NAME --reason WHY`"
+    return BadInput(f"change {change.id} is about a declared non-copy; to undo it, {way}")
 
 
 def _correct_back(session: Session, change: Change, origin: Origin) -> Change:

@@ -144,5 +144,5 @@ def test_another_artist_than_the_folder_is_said_by_both(services: Services, tmp_
 
     assert list(shown.remarks) == list(done.remarks)
     assert list(done.remarks) == [
-        "1 work is by another artist than its folder says: Ann/30.png by Zed"
+        "1 work has another artist than its folder says: Ann/30.png by Zed"
     ]
