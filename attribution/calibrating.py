@@ -123,7 +123,7 @@ def calibrate_if_due(
         if collection is None or not is_due(session, collection, stores.settings.voters):
             return None
     with stores.sessions() as holder:
-        if not queries.begin_calibration(holder, collection.fingerprint):
+        if not queries.take_turn(holder, f"calibration {collection.fingerprint}"):
             return None
         return calibrate(stores, index, collection, stopping=stopping)
 

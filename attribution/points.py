@@ -29,6 +29,15 @@ def write_points(stores: Stores, index: VectorIndex, ids: Several[UUID]) -> int:
     )
 
 
+def write_again(stores: Stores, index: VectorIndex, ids: Several[UUID]) -> None:
+    """Write the points of works whose points were just written, and are not there.
+
+    Another collection may have taken the place of the one that got them, before the catalogue said
+    that these works are to be found.
+    """
+    write_points(stores, index, set(ids) - index.held(list(ids)))
+
+
 def follow(stores: Stores, index: VectorIndex, written: Sequence[Artwork]) -> None:
     """Look whether works are still as their points were written, and mend those that are not.
 

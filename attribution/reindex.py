@@ -3,23 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
 from uuid import UUID
 
 from attribution.audit import audit, mend
 from attribution.catalog import queries
+from attribution.catalog.columns import now
 from attribution.catalog.models import Collection
+from attribution.comparison import compare, follow_catalogue, indexed_pages
 from attribution.copies.description import encode_parts
+from attribution.correction import finish as finish_changes
 from attribution.encoders.profiles import fingerprint, load_encoders
 from attribution.errors import BadImage, BadInput, Conflict, NotFound
 from attribution.images import CheckedImage, read_image
 from attribution.index.vector_index import VectorIndex
 from attribution.points import write_points
 from attribution.ports import Encoder
-from attribution.reconcile import indexed_pages
-from attribution.services import Stores, dims_of, open_collection
+from attribution.services import (
+    Stores,
+    dims_of,
+    live_collection,
+    open_collection,
+    open_next_to,
+)
 from attribution.types import Matrix, Vector
 
 PAGE = 1_000
+CLOCKS = timedelta(minutes=5)  # by which those of several machines may differ
 ALIAS = "artworks"  # what other programs call the live collection
 
 Progress = Callable[[int, int], None]
@@ -27,19 +37,29 @@ Progress = Callable[[int, int], None]
 
 
 def make_anew(stores: Stores, *, progress: Progress) -> tuple[int, int]:
-    """Make the live collection anew from the kept vectors.
+    """Make the live collection anew from the kept vectors, next to it, then put it in its place.
 
-    Returns how many points it has, and how many works have to be ingested again. Raises NotFound
-    before anything was ingested.
+    Until then every process finds the old one, which need not be readable; from then on the new
+    one, by itself. What comes, goes or changes meanwhile is followed. Killed before, nothing has
+    changed, and the next run deletes what was begun. Returns how many points it has, and how many
+    works have to be ingested again. Raises NotFound before anything was ingested, Conflict while
+    another process is at it.
     """
-    with open_collection(stores) as index:
-        index.drop()
-    with stores.sessions() as session:
-        collection = queries.live_collection(session)
-    assert collection is not None  # noqa: S101  it was opened above
-    with open_collection(stores, collection) as index:
-        lost = rebuild(stores, index, collection, progress=progress)
-        return index.count(), lost
+    collection, began = live_collection(stores), now()
+    with stores.sessions() as holder:
+        if not queries.take_turn(holder, f"reindex {collection.name}"):
+            raise Conflict(f"another process makes {collection.name} anew; wait for it")
+        with open_next_to(stores, collection) as index:
+            lost = rebuild(stores, index, collection, progress=progress)
+            lost += follow_catalogue(stores, index, compare(stores, index))
+            index.take_over()
+            # Who asked just before has written to the old one, and into the catalogue by now.
+            lost += follow_catalogue(stores, index, compare(stores, index))
+            with stores.sessions() as session:
+                changes = queries.changes_since(session, began - CLOCKS)
+            finish_changes(stores, index, changes)
+            index.flush()
+            return index.count(), lost
 
 
 def rebuild(

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 from sqlalchemy.orm import Session, sessionmaker
 
@@ -27,6 +28,7 @@ from attribution.generation.seal import load_seal
 from attribution.generation.studio import Studio
 from attribution.images import Limits
 from attribution.index import ServerOptions, open_index
+from attribution.index import open_next_to as open_empty_index
 from attribution.index.vector_index import VectorIndex
 from attribution.ports import Encoder
 from attribution.provenance import load_trust_anchors
@@ -144,20 +146,34 @@ def open_collection(stores: Stores, collection: Collection | None = None) -> Ite
     Raises NotFound before anything was ingested, IndexLocked, BackendUnavailable.
     """
     if collection is None:
-        with stores.sessions() as session:
-            collection = queries.live_collection(session)
+        collection = live_collection(stores)
+    with closing(open_index(**_place(stores, collection))) as index:
+        yield index
+
+
+@contextmanager
+def open_next_to(stores: Stores, collection: Collection) -> Iterator[VectorIndex]:
+    """Begin an empty index that is to take the place of a collection's; raises IndexLocked."""
+    with closing(open_empty_index(**_place(stores, collection))) as index:
+        yield index
+
+
+def live_collection(stores: Stores) -> Collection:
+    """Return the collection that is searched; raises NotFound before anything was ingested."""
+    with stores.sessions() as session:
+        collection = queries.live_collection(session)
     if collection is None:
         raise NotFound("there is no collection yet; begin with `lawful ingest FOLDER`")
-    index = open_index(
-        stores.settings.qdrant_url,
-        dims=collection.dims,
-        collection=collection.name,
-        server=server_options(stores.settings),
-    )
-    try:
-        yield index
-    finally:
-        index.close()
+    return collection
+
+
+def _place(stores: Stores, collection: Collection) -> dict[str, Any]:
+    return {
+        "url": stores.settings.qdrant_url,
+        "dims": collection.dims,
+        "collection": collection.name,
+        "server": server_options(stores.settings),
+    }
 
 
 def server_options(settings: Settings) -> ServerOptions:

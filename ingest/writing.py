@@ -15,7 +15,7 @@ from attribution.catalog.queries import NewArtwork, Origin
 from attribution.copies.description import encode_parts
 from attribution.correction import finish
 from attribution.images import CheckedImage, read_image, thumbnail
-from attribution.points import follow
+from attribution.points import follow, write_again
 from attribution.projection import point_of
 from attribution.services import Services, Stores
 from attribution.types import Matrix, Vector
@@ -67,7 +67,9 @@ def write(
         changed = _correct(session, few, rows, given)
         _record(session, few, rows, standing, changed)
         queries.add_name_remarks(session, job.id, [resembles(*pair) for pair in likely])
-    follow(services, services.index, [rows.new[sha256] for sha256 in vectors])
+    written = [rows.new[sha256] for sha256 in vectors]
+    write_again(services, services.index, [row.id for row in written])
+    follow(services, services.index, written)
     services.index.parts.delete(few.parts.keys() - parts)
     for sha256 in standing.gone:
         services.store.forget(sha256)

@@ -92,8 +92,10 @@ class EdgeClient:
 
     def delete_collection(self, collection_name: str) -> None:
         """Delete a collection and its aliases; whoever looks sees all of it or nothing."""
-        self._shard(collection_name)  # another process that has it is in the way
-        self._call(self._shards.pop(collection_name).close)
+        if collection_name not in self.collections():
+            raise self._missing(collection_name)
+        if collection_name in self._shards:  # else it need not even be readable
+            self._call(self._shards.pop(collection_name).close)
         aliases = {a: name for a, name in self._aliases().items() if name != collection_name}
         self._write(ALIASES, aliases)
         dropped = self._folder / DROPPED
@@ -267,8 +269,7 @@ class EdgeClient:
             self._lock.release()
 
     def _shard(self, name: str) -> Any:
-        if name not in self._shards:
-            name = self._aliases().get(name, name)
+        name = self._aliases().get(name, name)
         if name not in self._shards:
             if name not in self.collections():
                 raise self._missing(name)

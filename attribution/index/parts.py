@@ -37,7 +37,7 @@ class PartIndex:
     def upsert(self, vectors: Mapping[UUID, Matrix]) -> None:
         """Write the parts of works, a row each, from part 1 on; raises BadInput as for works."""
         if vectors and not self._is_writable:
-            self._make()
+            self.make()
         rows = (
             models.PointStruct(
                 id=str(_point(Part(work, number))),
@@ -103,13 +103,8 @@ class PartIndex:
         parts = (_point(Part(work, number)) for work in works for number in numbers)
         return int(engine.scrub(self._name, Markers.of([*works, *parts]), rewrite=rewrite))
 
-    def drop(self) -> None:
-        """Delete the collection, where it was ever made."""
-        if self._exists():
-            self._client.delete_collection(self._name)
-            self._is_known = self._is_writable = False
-
-    def _make(self) -> None:
+    def make(self) -> None:
+        """Make the collection, where that was not done yet."""
         if not self._exists():
             self._client.create_collection(
                 self._name, vectors_config=schema.dense(self._dims), sparse_vectors_config={}

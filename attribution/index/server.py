@@ -187,8 +187,8 @@ class ServerClient:
             )
         if status == 404:
             return BackendUnavailable(
-                f"the Qdrant server at {self._url} has no such collection any more ({said}); it "
-                f"was dropped or replaced: restart to open the one that is there now"
+                f"the Qdrant server at {self._url} has no such collection now ({said}); try again "
+                f"if `lawful reindex` runs, or restart with the LAWFUL_PROFILE that it was given"
             )
         if status in (408, 429) or status >= 500:
             return self._busy(f"{status} {said}")

@@ -73,7 +73,6 @@ from attribution.catalog.queries.batches import (
     trouble_of,
 )
 from attribution.catalog.queries.calibrations import (
-    begin_calibration,
     calibration_of,
     forget_calibration,
     hands_and_hashes,
@@ -86,6 +85,7 @@ from attribution.catalog.queries.changes import (
     already_undone,
     artists_to_change,
     change_by_id,
+    changes_since,
     check_not_undone,
     check_open,
     complete_changes,
@@ -233,6 +233,7 @@ from attribution.catalog.queries.transfers import (
     part_artists,
     take_back,
 )
+from attribution.catalog.queries.turns import take_turn
 from attribution.catalog.queries.withdrawals import (
     buried_works,
     bury_works,
@@ -291,7 +292,6 @@ __all__ = [
     "attribution_by_id",
     "batch_by_key",
     "batch_counts",
-    "begin_calibration",
     "blank_items",
     "buried_works",
     "bury_batch",
@@ -302,6 +302,7 @@ __all__ = [
     "cancel_job",
     "change_by_id",
     "change_statistics",
+    "changes_since",
     "check_name",
     "check_not_undone",
     "check_open",
@@ -431,6 +432,7 @@ __all__ = [
     "sweep",
     "sweep_generations",
     "take_back",
+    "take_turn",
     "times_mended",
     "training_works",
     "trouble_of",
