@@ -174,9 +174,9 @@ def _retrieve(edge: EdgeClient, name: str, body: Any) -> Any:
 
 
 def _count(edge: EdgeClient, name: str, body: Any) -> Any:
-    chosen = models.CountRequest.model_validate(body).filter
-    _check_filter(edge, name, chosen)
-    return _plain(edge.count(name, chosen))
+    asked = models.CountRequest.model_validate(body)
+    _check_filter(edge, name, asked.filter)
+    return _plain(edge.count(name, asked.filter, exact=asked.exact is not False))
 
 
 def _scroll(edge: EdgeClient, name: str, body: Any) -> Any:

@@ -149,11 +149,15 @@ class ServerClient:
         return rows, str(following) if following else None
 
     def count(
-        self, collection_name: str, count_filter: models.Filter | None = None
+        self,
+        collection_name: str,
+        count_filter: models.Filter | None = None,
+        *,
+        exact: bool = True,
     ) -> models.CountResult:
-        """Count points exactly."""
+        """Count points, exactly or by what the segments say of themselves."""
         with self._in_our_words():
-            return self._client.count(collection_name, count_filter, exact=True)
+            return self._client.count(collection_name, count_filter, exact=exact)
 
     def close(self) -> None:
         """Close the connections."""

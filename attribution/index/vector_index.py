@@ -73,7 +73,7 @@ class VectorIndex:
         if isinstance(client, Embedded) and not beside:  # nobody else has this folder
             replacement.forget_unfinished(client, collection)
         self.parts = PartIndex(client, collection=replacement.parts_of(self._at), dims=dims)
-        if not self.count():  # asked in any case: a lock is reported at once
+        if not self.points():  # asked in any case: a lock is reported at once
             self._create_payload_indexes()
 
     @classmethod
@@ -220,6 +220,13 @@ class VectorIndex:
     def count(self, where: Where = ANYWHERE) -> int:
         """Count artworks exactly."""
         return int(self._client.count(self._at, count_filter=schema.condition(where)).count)
+
+    def points(self) -> int:
+        """Return how many artworks there are by the engine's own books: at once, whatever the size.
+
+        A server may count some twice while it moves them, and leaves none out.
+        """
+        return int(self._client.count(self._at, exact=False).count)
 
     def publish(self, alias: str) -> None:
         """Have the name `alias` mean this collection from now on, whatever it meant before.
