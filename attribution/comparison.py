@@ -59,15 +59,15 @@ def compare(stores: Stores, index: VectorIndex) -> Differences:
     return replace(_looked_at_again(stores, index, found), wrong_parts=wrong_parts(stores, index))
 
 
-def follow_catalogue(stores: Stores, index: VectorIndex, found: Differences) -> int:
-    """Have the index say what the catalogue says; returns of how many works the vectors are lost.
+def follow_catalogue(stores: Stores, index: VectorIndex, found: Differences) -> list[UUID]:
+    """Have the index say what the catalogue says, from the kept vectors.
 
-    Points are written from the kept vectors; works that have none are marked as failed.
+    Returns the works that have none of this collection's encoders.
     """
     rewrite_parts(stores, index, found.wrong_parts)
-    lost = write_points(stores, index, [*found.missing, *found.stale])
+    without = write_points(stores, index, [*found.missing, *found.stale])
     index.delete(found.orphaned)
-    return lost
+    return without
 
 
 def indexed_pages(stores: Stores, size: int) -> Iterator[list[Artwork]]:

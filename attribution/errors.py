@@ -15,6 +15,7 @@ LawfulError 500
 ├── KeyRefused 503          a server wants another key; waiting does not help
 ├── ModelUnavailable 503    weights that cannot be reached
 └── BackendUnavailable 503  database, index or broker does not answer; worth a retry
+    └── ProfileChanged      the collection has other encoders than this process; another has them
 
 A message names the value and the way out. Nothing here knows HTTP beyond a number.
 """
@@ -103,3 +104,7 @@ class BackendUnavailable(LawfulError):
     """Database, index or broker does not answer; worth a retry."""
 
     status = 503
+
+
+class ProfileChanged(BackendUnavailable):
+    """The collection was given other encoders than this process has; another one may go on."""

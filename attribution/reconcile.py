@@ -22,6 +22,7 @@ from attribution.correction import finish as finish_changes
 from attribution.errors import BadImage, Conflict, NotFound
 from attribution.images import read_image
 from attribution.index.vector_index import VectorIndex
+from attribution.recovery import Recovered, recover
 from attribution.services import Stores
 from attribution.types import Part
 from attribution.withdrawal import finish
@@ -46,7 +47,9 @@ class Report:
     unfinished_changes: int  # corrections that the index does not follow yet
     called_as_nobody: int  # artists of an earlier version whose names mean nobody
     statistics: int  # artists of whom the classifier does not know what the catalogue does
-    lost: int  # missing points whose vectors were not kept: to be ingested again
+    encoded: int  # of the missing: whose vectors were made from their originals
+    unencoded: int  # of the missing: left alone; ingest them again to have them encoded
+    lost: int  # of the missing: no vectors are left at all; ingest them again
     unsketched: int  # works whose altered copies are not recognised
     untiled: int  # strips of an earlier version, whose panels are not recognised: ingest them again
     repaired: bool
@@ -77,8 +80,9 @@ def reconcile(stores: Stores, index: VectorIndex, *, repair: bool) -> Report:
 
     Missing and stale points are written from the kept vectors, and so are those of parts; orphaned
     ones are deleted, counts set right, the classifier's statistics mended, interrupted withdrawals
-    and corrections finished, sketches for the copy lane drawn from kept pictures. A work whose
-    vectors were not kept is marked as failed. Artists of an earlier version whose names mean nobody
+    and corrections finished, sketches for the copy lane drawn from kept pictures. A work without
+    vectors of this collection's encoders is encoded from its original, or left alone (`recovery`).
+    Artists of an earlier version whose names mean nobody
     become one, which can be undone. Works without a sketch, and strips without tiles, are told and
     are no difference: they may have no picture to draw from, until they are ingested again.
     """
@@ -88,9 +92,9 @@ def reconcile(stores: Stores, index: VectorIndex, *, repair: bool) -> Report:
         changes = queries.unfinished_changes(session)
         unsketched = queries.count_without_sketch(session)
         nameless = queries.called_as_nobody(session)
-    found, lost = compare(stores, index), 0
+    found, recovered = compare(stores, index), Recovered()
     if repair:
-        lost = follow_catalogue(stores, index, found)
+        recovered = recover(stores, index, follow_catalogue(stores, index, found))
         with stores.sessions.begin() as session:
             queries.recount(session, queries.miscounted(session))
     statistics = audit_all(stores, repair=repair)
@@ -112,7 +116,7 @@ def reconcile(stores: Stores, index: VectorIndex, *, repair: bool) -> Report:
         unfinished_changes=len(changes),
         called_as_nobody=len(nameless),
         statistics=statistics,
-        lost=lost,
+        **asdict(recovered),
         unsketched=unsketched,
         untiled=found.untiled,
         repaired=repair,

@@ -22,7 +22,7 @@ from attribution.catalog.database import Database, connect
 from attribution.catalog.models import Collection
 from attribution.config import Settings
 from attribution.encoders.profiles import fingerprint, load_encoders
-from attribution.errors import BadInput, IndexLost, NotFound, ProfileMismatch
+from attribution.errors import BadInput, IndexLost, NotFound, ProfileChanged, ProfileMismatch
 from attribution.generation.generators import load_generator
 from attribution.generation.seal import load_seal
 from attribution.generation.studio import Studio
@@ -176,6 +176,18 @@ def _place(stores: Stores, collection: Collection) -> dict[str, Any]:
     }
 
 
+def check_encoders(session: Session, collection: Collection) -> None:
+    """Raise ProfileChanged unless this collection is live; it stays so until the session ends."""
+    if queries.hold_live(session) == collection.fingerprint:
+        return
+    live = queries.live_collection(session)
+    now = f"profile {live.profile!r}" if live else "another profile"
+    raise ProfileChanged(
+        f"the collection has {now} now, this process encodes with {collection.profile!r}: restart "
+        f"it with the LAWFUL_PROFILE that `lawful reindex` was given; what it had in hand waits"
+    )
+
+
 def server_options(settings: Settings) -> ServerOptions:
     """Return what the settings say about a Qdrant server."""
     key = settings.qdrant_api_key
@@ -229,7 +241,7 @@ def _check_index(stores: Stores, index: VectorIndex) -> None:
     """Refuse to answer from an index that was lost; warn about one that has gaps."""
     with stores.sessions() as session:
         _, works = queries.searchable(session)
-    points = index.count()
+    points = index.points()
     if works and not points:
         raise IndexLost(
             f"the index {stores.settings.qdrant_url} is empty, the catalogue has {works} works; "

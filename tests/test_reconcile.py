@@ -50,11 +50,12 @@ def test_differences_are_found_and_mended(services: Services) -> None:
 
 
 def test_a_point_that_cannot_be_made_again(services: Services, tmp_path: Path) -> None:
-    """Without kept vectors a missing work is marked, and can be ingested again."""
+    """Without vectors and original a missing work is marked, and can be ingested again."""
     with services.sessions.begin() as session:
         work = queries.list_artworks(session).items[0]
         session.execute(delete(Embedding).where(Embedding.artwork_id == work.id))
     services.index.delete([work.id])
+    services.store.forget(work.sha256)
 
     assert compare(services, repair=True).lost == 1
     assert compare(services).is_clean

@@ -119,6 +119,16 @@ def live_collection(session: Session) -> Collection | None:
     return session.scalar(select(Collection).where(Collection.live))
 
 
+def hold_live(session: Session) -> str | None:
+    """Return the fingerprint of the live collection, which stays live until the session ends.
+
+    None where another one takes its place at this very moment.
+    """
+    return session.scalar(
+        select(Collection.fingerprint).where(Collection.live).with_for_update(read=True)
+    )
+
+
 def collections(session: Session) -> list[Collection]:
     """Return every collection, by name."""
     return list(session.scalars(select(Collection).order_by(Collection.name)))
