@@ -12,6 +12,7 @@ LawfulError 500
 │   ├── IndexLost           the index is gone, the catalogue is not
 │   └── SchemaMismatch      the database belongs to another version
 ├── DatabaseDamaged 500     the database's file cannot be read; waiting does not help
+├── IndexDamaged 500        the files of the index are damaged; `lawful reindex` makes it anew
 ├── KeyRefused 503          a server wants another key; waiting does not help
 ├── ModelUnavailable 503    weights that cannot be reached
 └── BackendUnavailable 503  database, index or broker does not answer; worth a retry
@@ -86,6 +87,10 @@ class SchemaMismatch(Conflict):
 
 class DatabaseDamaged(LawfulError):
     """The file of the database cannot be read as one. Waiting does not help."""
+
+
+class IndexDamaged(LawfulError):
+    """The files of the index are damaged. Waiting does not help."""
 
 
 class KeyRefused(LawfulError):

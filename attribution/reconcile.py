@@ -22,7 +22,9 @@ from attribution.correction import finish as finish_changes
 from attribution.errors import BadImage, Conflict, NotFound
 from attribution.images import read_image
 from attribution.index.vector_index import VectorIndex
+from attribution.points import write_points
 from attribution.recovery import Recovered, recover
+from attribution.rolling import differing_vectors
 from attribution.services import Stores
 from attribution.types import Part
 from attribution.withdrawal import finish
@@ -41,6 +43,7 @@ class Report:
     missing: int  # works without a point
     orphaned: int  # points without a work
     stale: int  # points that say something else than the catalogue
+    different: int  # of a sample of works: whose vectors are stored otherwise than they are kept
     wrong_parts: int  # works of whose parts the index has too few points, or too many
     miscounted: int  # artists whose number of works was wrong
     unfinished_withdrawals: int
@@ -62,6 +65,7 @@ class Report:
             self.missing
             + self.orphaned
             + self.stale
+            + self.different
             + self.wrong_parts
             + self.miscounted
             + self.unfinished_withdrawals
@@ -78,7 +82,8 @@ class Report:
 def reconcile(stores: Stores, index: VectorIndex, *, repair: bool) -> Report:
     """Compare every indexed work with its point, and mend what differs where `repair` is true.
 
-    Missing and stale points are written from the kept vectors, and so are those of parts; orphaned
+    Missing and stale points are written from the kept vectors, and so are those of parts, and those
+    whose stored vectors differ (a sample, see `rolling`); orphaned
     ones are deleted, counts set right, the classifier's statistics mended, interrupted withdrawals
     and corrections finished, sketches for the copy lane drawn from kept pictures. A work without
     vectors of this collection's encoders is encoded from its original, or left alone (`recovery`).
@@ -93,7 +98,9 @@ def reconcile(stores: Stores, index: VectorIndex, *, repair: bool) -> Report:
         unsketched = queries.count_without_sketch(session)
         nameless = queries.called_as_nobody(session)
     found, recovered = compare(stores, index), Recovered()
+    different = differing_vectors(stores, index, repair=repair)
     if repair:
+        write_points(stores, index, different)
         recovered = recover(stores, index, follow_catalogue(stores, index, found))
         with stores.sessions.begin() as session:
             queries.recount(session, queries.miscounted(session))
@@ -110,6 +117,7 @@ def reconcile(stores: Stores, index: VectorIndex, *, repair: bool) -> Report:
         missing=len(found.missing),
         orphaned=len(found.orphaned),
         stale=len(found.stale),
+        different=len(different),
         wrong_parts=len(found.wrong_parts),
         miscounted=len(wrong_counts),
         unfinished_withdrawals=len(withdrawals),
@@ -126,6 +134,7 @@ def reconcile(stores: Stores, index: VectorIndex, *, repair: bool) -> Report:
                 ("missing", found.missing),
                 ("orphaned", found.orphaned),
                 ("stale", found.stale),
+                ("different", different),
                 ("wrong_parts", found.wrong_parts),
             )
         },

@@ -7,11 +7,12 @@ acknowledged outlives a kill.
 from __future__ import annotations
 
 import json
+import logging
 import os
 import shutil
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -22,16 +23,20 @@ from filelock import FileLock, Timeout
 from qdrant_client import models
 from qdrant_client.http.models import QueryResponse
 
-from attribution.errors import BackendUnavailable, Conflict, IndexLocked, LawfulError
+from attribution.errors import BackendUnavailable, Conflict, IndexDamaged, IndexLocked, LawfulError
 from attribution.index import translation
 from attribution.index.markers import Markers
+from attribution.index.soundness import damaged
 from attribution.outages import FULL, MAKE_ROOM, disk_outages
+
+log = logging.getLogger(__name__)
 
 OWNER = "owner.json"
 LOCK = "owner.lock"
 ALIASES = "aliases.json"
 CONFIG = "edge_config.json"  # what the engine writes into the folder of a shard
 DROPPED = ".dropped"
+PANIC = "PanicException"  # of pyo3, which gives it no module that can be imported
 NO_SPACE = "os error 28"  # how the engine spells that a disk is full
 ROOM = 200 * 2**20  # bytes that stay free on the disk
 LOG_BYTES = 32 * 2**20  # of one file of the log
@@ -55,6 +60,7 @@ class EdgeClient:
                 self._lock.acquire(blocking=False)
         except Timeout:
             raise IndexLocked(self._locked()) from None
+        self._tell_of_a_sudden_end()
         owner = {
             "pid": os.getpid(),
             "command": " ".join([Path(sys.argv[0]).name, *sys.argv[1:]]),
@@ -266,7 +272,8 @@ class EdgeClient:
     def close(self) -> None:
         """Flush, close, and give the folder free."""
         for shard in self._shards.values():
-            self._call(shard.close)
+            with suppress(IndexDamaged):  # whoever asked has been told
+                self._call(shard.close)
         self._shards.clear()
         if self._lock.is_locked:
             (self._folder / OWNER).unlink(missing_ok=True)
@@ -308,17 +315,36 @@ class EdgeClient:
 
     def _opened(self, opening: Callable[[], Any]) -> Any:
         try:
-            return opening()
+            with _panics_caught():
+                return opening()
+        except LawfulError:
+            raise
         except Exception as error:  # the engine raises nothing narrower
             raise BackendUnavailable(
-                f"cannot open the index in {self._folder}: {error}; if it is damaged, delete this "
-                f"folder and run `lawful reindex`: the catalogue has all that it needs"
+                f"cannot open the index in {self._folder}: {error}; if it is damaged, run `lawful "
+                f"reindex`, which makes it anew from the catalogue"
             ) from error
 
-    def _locked(self) -> str:
+    def _tell_of_a_sudden_end(self) -> None:
+        """Warn where the last owner did not close the folder: damaged files can end a process."""
+        if (self._folder / OWNER).exists():
+            owner = self._owner()
+            log.warning(
+                "process %s (%s), which had the index in %s, ended without closing it; if nobody "
+                "killed it and it happens again, run `lawful reindex`, which does not open it",
+                owner["pid"],
+                owner["command"],
+                self._folder,
+            )
+
+    def _owner(self) -> dict[str, Any]:
         owner = {"pid": "unknown", "command": "another program", "since": "unknown"}
         with suppress(OSError, ValueError):
             owner |= json.loads((self._folder / OWNER).read_text(encoding="utf-8"))
+        return owner
+
+    def _locked(self) -> str:
+        owner = self._owner()
         return (
             f"the index in {self._folder} is in use by process {owner['pid']} "
             f"({owner['command']}, since {owner['since']}); wait for it or stop it, ask its HTTP "
@@ -339,15 +365,30 @@ class EdgeClient:
 
     def _call(self, action: Any) -> Any:
         try:
-            return action()
+            with _panics_caught():
+                return action()
         except LawfulError:
             raise
         except Exception as error:  # the engine raises nothing narrower
             if NO_SPACE in str(error):
                 said = f"{FULL} (the index in {self._folder}); {MAKE_ROOM}"
             else:
-                said = f"the index in {self._folder} failed: {error}"
+                said = (
+                    f"the index in {self._folder} failed: {error}; if it goes on, run `lawful "
+                    f"reindex`, which makes it anew from the catalogue"
+                )
             raise BackendUnavailable(said) from error
+
+
+@contextmanager
+def _panics_caught() -> Iterator[None]:
+    """Raise IndexDamaged where the engine gives up: its panics are no `Exception`."""
+    try:
+        yield
+    except BaseException as error:
+        if type(error).__name__ != PANIC:
+            raise
+        raise damaged(f"the engine gave up ({error})") from error
 
 
 def _loaded(path: Path) -> Any:

@@ -15,7 +15,7 @@ from qdrant_client import models
 
 from attribution.images.grounds import GROUNDS
 from attribution.images.views import MOST_TILES
-from attribution.index import schema
+from attribution.index import schema, soundness
 from attribution.index.markers import Markers
 from attribution.types import PART_SPACE, Matrix, NearPart, Part, Vector
 
@@ -71,6 +71,8 @@ class PartIndex:
             for vector in vectors.values()
         ]
         answers = self._client.query_batch_points(self._name, requests=requests)
+        for one in answers:
+            soundness.check_scores(one.points, at_most=soundness.LARGEST)
         return {leg: _ranked(one.points) for leg, one in zip(vectors, answers, strict=True)}
 
     def count(self, works: Collection[UUID] | None = None) -> int:

@@ -203,7 +203,8 @@ class ServerClient:
 
     def _foreign(self) -> LawfulError:
         return LawfulError(
-            f"what answers at {self._url} is not a Qdrant server; check LAWFUL_QDRANT_URL"
+            f"what answers at {self._url} is not a Qdrant server, or one whose index is damaged; "
+            f"check LAWFUL_QDRANT_URL, or run `lawful reindex`"
         )
 
 

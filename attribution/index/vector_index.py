@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol, Self, runtime_checkable
@@ -11,7 +12,7 @@ import numpy as np
 from qdrant_client import models
 
 from attribution.errors import BadInput
-from attribution.index import replacement, schema, text
+from attribution.index import replacement, schema, soundness, text
 from attribution.index.markers import Markers
 from attribution.index.parts import RESCORED, PartIndex
 from attribution.index.schema import TEXT
@@ -146,9 +147,12 @@ class VectorIndex:
             for using, query in queries.values()
         ]
         answers = self._client.query_batch_points(self._at, requests=requests)
-        return {
-            leg: _ranked(answer.points, limit) for leg, answer in zip(queries, answers, strict=True)
-        }
+        found = {leg: answer.points for leg, answer in zip(queries, answers, strict=True)}
+        for leg, (using, _) in queries.items():
+            soundness.check_scores(
+                found[leg], at_most=math.inf if using == TEXT else soundness.LARGEST
+            )
+        return {leg: _ranked(points, limit) for leg, points in found.items()}
 
     def search(
         self,
@@ -191,13 +195,33 @@ class VectorIndex:
         return [(artist, hits[:per_artist]) for artist, hits in list(groups.items())[:limit]]
 
     def vectors(self, ids: Sequence[UUID]) -> dict[UUID, dict[str, Vector]]:
-        """Return the dense vectors of the artworks that exist."""
+        """Return the dense vectors of the artworks that exist; raises IndexDamaged."""
+        stored = self._stored(ids)
+        for work, vectors in stored.items():
+            for name in self._dims:
+                length = float(np.linalg.norm(vectors.get(name, np.zeros(1))))
+                if not abs(length - 1) < schema.UNIT_TOLERANCE:  # also true of NaN
+                    raise soundness.damaged(f"vector {name!r} of {work} has length {length}")
+        return stored
+
+    def differing(self, kept: Mapping[UUID, Mapping[str, Vector]]) -> list[UUID]:
+        """Return those of these artworks whose dense vectors are stored otherwise than given."""
+        stored = self._stored(list(kept))
+        return [
+            work
+            for work, vectors in kept.items()
+            if work in stored and not _are_same(vectors, stored[work])
+        ]
+
+    def _stored(self, ids: Sequence[UUID]) -> dict[UUID, dict[str, Vector]]:
         if not ids:
             return {}
         rows = self._client.retrieve(self._at, ids=[str(point) for point in ids], with_vectors=True)
         return {
             UUID(str(row.id)): {
-                name: np.asarray(row.vector[name], dtype=np.float32) for name in self._dims
+                name: np.asarray(row.vector[name], dtype=np.float32)
+                for name in self._dims
+                if name in (row.vector or {})  # a damaged index may have lost it
             }
             for row in rows
         }
@@ -280,6 +304,12 @@ class VectorIndex:
         if indices:
             queries[TEXT] = (TEXT, models.SparseVector(indices=indices, values=values))
         return queries
+
+
+def _are_same(one: Mapping[str, Vector], other: Mapping[str, Vector]) -> bool:
+    return one.keys() == other.keys() and all(
+        np.allclose(one[name], other[name], atol=schema.UNIT_TOLERANCE) for name in one
+    )
 
 
 def _ranked(points: Sequence[models.ScoredPoint], limit: int) -> list[Neighbour]:

@@ -192,6 +192,7 @@ from attribution.catalog.queries.records import (
     hold_live,
     list_attributions,
     live_collection,
+    note_compared,
     record_attribution,
 )
 from attribution.catalog.queries.sketches import (
@@ -403,6 +404,7 @@ __all__ = [
     "next_artworks",
     "nobodys_works",
     "non_copies",
+    "note_compared",
     "note_progress",
     "numbers_of_parts",
     "open_batches",

@@ -167,6 +167,11 @@ def go_live(session: Session, name: str) -> None:
     session.execute(update(Collection).values(live=Collection.name == name))
 
 
+def note_compared(session: Session, name: str, work: UUID | None) -> None:
+    """Note up to which work the stored vectors of a collection were compared; None: to the last."""
+    session.execute(update(Collection).where(Collection.name == name).values(compared_to=work))
+
+
 def drop_collection(session: Session, name: str) -> None:
     """Forget a collection that is not searched any more."""
     session.execute(delete(Collection).where(Collection.name == name, ~Collection.live))
