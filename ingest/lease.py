@@ -17,7 +17,7 @@ from attribution.catalog import queries
 from attribution.catalog.database import empty_log
 from attribution.catalog.models import JobStatus
 from attribution.catalog.queries import LISTING, BatchKey
-from attribution.errors import BackendUnavailable, LawfulError, ProfileMismatch
+from attribution.errors import BackendUnavailable, LawfulError
 from attribution.outages import disk_outages
 from attribution.services import Stores
 
@@ -135,15 +135,11 @@ def leased(stores: Stores, key: BatchKey) -> Iterator[Lease | None]:
 
 
 def could_not_begin(stores: Stores, key: BatchKey, error: Exception) -> None:
-    """Note on a batch why this process cannot run it.
-
-    Anything counts as a try but an outage, and other encoders than the collection's: another
-    process has the right ones.
-    """
+    """Note on a batch why this process cannot run it; anything but an outage counts as a try."""
     with leased(stores, key) as lease:
         if lease is None:
             return
-        if isinstance(error, BackendUnavailable | ProfileMismatch):
+        if isinstance(error, BackendUnavailable):
             lease.give_back(str(error))
         else:
             lease.fail(said_by(error))
