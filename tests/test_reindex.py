@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,19 @@ import pytest
 
 from attribution import correction
 from attribution.catalog import queries
+from attribution.catalog.database import Database
 from attribution.catalog.queries import Origin
 from attribution.config import Settings
 from attribution.errors import BackendUnavailable, BadInput, Conflict, IndexLost, NotFound
-from attribution.reindex import change_profile, drop_collections, make_anew
-from attribution.services import Services, Stores, open_collection, open_services, open_stores
+from attribution.reindex import _go_live, change_profile, drop_collections, make_anew
+from attribution.services import (
+    Services,
+    Stores,
+    live_collection,
+    open_collection,
+    open_services,
+    open_stores,
+)
 from attribution.withdrawal import withdraw
 from ingest import writing
 from ingest.outcomes import Standing
@@ -235,3 +244,49 @@ def test_the_same_encoders_are_no_change(ingested: Settings) -> None:
     """Asking for what is there is an error, not a day of work."""
     with open_stores(ingested) as stores, pytest.raises(BadInput, match="already"):
         change(stores, "stub")
+
+
+def test_works_that_came_in_meanwhile_stop_a_change(services: Services) -> None:
+    """The new encoders have not seen them: the old collection stays live."""
+    with services.sessions.begin() as session:
+        new = queries.add_collection(
+            session, profile="starter", fingerprint="f" * 64, dims={"clip": 8}, live=False
+        )
+    with (
+        pytest.raises(Conflict, match="12 works came in meanwhile"),
+        services.sessions.begin() as session,
+    ):
+        _go_live(session, new)
+    assert live_collection(services).name == services.collection.name
+
+
+def test_only_one_process_makes_a_collection_anew(database: Database) -> None:
+    """On a server the second is refused; a file belongs to one process anyway."""
+    with database.sessions() as one, database.sessions() as other:
+        assert queries.take_turn(one, "reindex a")
+        assert queries.take_turn(other, "reindex a") is database.is_file
+        assert queries.take_turn(other, "reindex b")
+
+
+def test_the_encoders_stay_while_somebody_writes_with_them(database: Database) -> None:
+    """A change of the live collection waits for who has looked at it, and is seen by the next."""
+    with database.sessions.begin() as session:
+        assert queries.hold_live(session) is None
+        for letter in "ab":
+            queries.add_collection(
+                session, profile=letter, fingerprint=letter * 64, dims={}, live=letter == "a"
+            )
+
+    def change() -> None:
+        with database.sessions.begin() as session:
+            queries.go_live(session, queries.collection_name("b" * 64))
+
+    with ThreadPoolExecutor(1) as other:
+        with database.sessions.begin() as session:
+            assert queries.hold_live(session) == "a" * 64
+            changing = other.submit(change)
+            with pytest.raises(TimeoutError):
+                changing.result(timeout=0.3)
+        changing.result(timeout=10)
+    with database.sessions.begin() as session:
+        assert queries.hold_live(session) == "b" * 64
