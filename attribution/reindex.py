@@ -105,8 +105,7 @@ def change_profile(
     with open_collection(stores, new) as index:
         rebuild(stores, index, new, progress=progress)
         with stores.sessions.begin() as session:
-            queries.mark_lost(session, without, f"{LEFT_OUT} {profile}; ingest it again")
-            _go_live(session, new)
+            _go_live(session, new, without)
         index.publish(ALIAS)
         _follow_up(stores, index, began)
     if not keep_old:
@@ -114,9 +113,13 @@ def change_profile(
     return new
 
 
-def _go_live(session: Session, new: Collection) -> None:
-    """Have a collection searched from now on; raises Conflict where works came in meanwhile."""
+def _go_live(session: Session, new: Collection, left_out: Sequence[UUID] = ()) -> None:
+    """Have a collection searched from now on, without the works that are left out.
+
+    Raises Conflict where works came in meanwhile.
+    """
     queries.go_live(session, new.name)  # waits for those who write with the old encoders
+    queries.mark_lost(session, left_out, f"{LEFT_OUT} {new.profile!r}; ingest it again")
     if late := queries.count_without_vectors(session, new.fingerprint):
         raise Conflict(
             f"{late} works came in meanwhile that the new encoders have not seen; run the same "

@@ -76,6 +76,7 @@ def test_a_collection_is_made_with_everything_that_a_server_has(server: Server) 
     assert server.sent() == [
         ("GET", f"{base}/exists", None),
         ("GET", f"{base}-a/exists", None),  # what a killed `reindex` would have left
+        ("GET", f"{base}-b/exists", None),
         (
             "PUT",
             base,
@@ -123,7 +124,7 @@ def test_shards_and_replicas_are_asked_for(server: Server) -> None:
     client = server.client(ServerOptions(shards=12, replicas=2))
     with pytest.raises(LawfulError, match=r"400 one process has one shard and no replicas"):
         VectorIndex(client, dims=DIMS, collection="artworks")
-    asked = server.sent()[2][2]
+    asked = server.sent()[3][2]
     assert (asked["shard_number"], asked["replication_factor"]) == (12, 2)
 
 

@@ -7,32 +7,24 @@ acknowledged outlives a kill.
 from __future__ import annotations
 
 import json
-import logging
-import os
 import shutil
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
 import qdrant_edge as edge
-from filelock import FileLock, Timeout
 from qdrant_client import models
 from qdrant_client.http.models import QueryResponse
 
-from attribution.errors import BackendUnavailable, Conflict, IndexDamaged, IndexLocked, LawfulError
+from attribution.errors import BackendUnavailable, Conflict, IndexDamaged, LawfulError
 from attribution.index import translation
 from attribution.index.markers import Markers
+from attribution.index.ownership import Ownership, write_note
 from attribution.index.soundness import damaged
-from attribution.outages import FULL, MAKE_ROOM, disk_outages
+from attribution.outages import FULL, MAKE_ROOM
 
-log = logging.getLogger(__name__)
-
-OWNER = "owner.json"
-LOCK = "owner.lock"
 ALIASES = "aliases.json"
 CONFIG = "edge_config.json"  # what the engine writes into the folder of a shard
 DROPPED = ".dropped"
@@ -52,21 +44,7 @@ class EdgeClient:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._shards: dict[str, Any] = {}
-        # Ours beside the engine's, which begins only when a shard has all of its files.
-        self._lock = FileLock(folder / LOCK, thread_local=False)
-        try:
-            with disk_outages(f"the index in {folder}"):
-                folder.mkdir(parents=True, exist_ok=True)
-                self._lock.acquire(blocking=False)
-        except Timeout:
-            raise IndexLocked(self._locked()) from None
-        self._tell_of_a_sudden_end()
-        owner = {
-            "pid": os.getpid(),
-            "command": " ".join([Path(sys.argv[0]).name, *sys.argv[1:]]),
-            "since": datetime.now(UTC).isoformat(timespec="seconds"),
-        }
-        self._write(OWNER, owner)
+        self._ownership = Ownership(folder)
 
     def collection_exists(self, collection_name: str) -> bool:
         """Whether a collection was made before that has this name or alias."""
@@ -103,7 +81,7 @@ class EdgeClient:
         if collection_name in self._shards:  # else it need not even be readable
             self._call(self._shards.pop(collection_name).close)
         aliases = {a: name for a, name in self._aliases().items() if name != collection_name}
-        self._write(ALIASES, aliases)
+        write_note(self._folder, ALIASES, aliases)
         dropped = self._folder / DROPPED
         shutil.rmtree(dropped, ignore_errors=True)  # of a process that was killed meanwhile
         dropped.mkdir()
@@ -137,7 +115,7 @@ class EdgeClient:
             if name not in self.collections():
                 raise self._missing(name)
             aliases[alias] = name
-        self._write(ALIASES, aliases)
+        write_note(self._folder, ALIASES, aliases)
 
     def collections(self) -> list[str]:
         """Return the names of the collections."""
@@ -275,9 +253,7 @@ class EdgeClient:
             with suppress(IndexDamaged):  # whoever asked has been told
                 self._call(shard.close)
         self._shards.clear()
-        if self._lock.is_locked:
-            (self._folder / OWNER).unlink(missing_ok=True)
-            self._lock.release()
+        self._ownership.release()
 
     def _shard(self, name: str) -> Any:
         name = self._aliases().get(name, name)
@@ -300,18 +276,11 @@ class EdgeClient:
         except FileNotFoundError:
             return {}
         except ValueError as error:
-            raise BackendUnavailable(f"{self._folder / ALIASES} is damaged: {error}") from error
+            raise BackendUnavailable(
+                f"{self._folder / ALIASES} is damaged: {error}; delete it, collections are found "
+                f"without it"
+            ) from error
         return found
-
-    def _write(self, name: str, content: object) -> None:
-        """Replace a small file whole: a kill leaves the old one or the new one."""
-        new = self._folder / f"{name}.new"
-        with disk_outages(f"the index in {self._folder}"):
-            with new.open("w", encoding="utf-8") as file:
-                json.dump(content, file)
-                file.flush()
-                os.fsync(file.fileno())
-            new.replace(self._folder / name)
 
     def _opened(self, opening: Callable[[], Any]) -> Any:
         try:
@@ -324,32 +293,6 @@ class EdgeClient:
                 f"cannot open the index in {self._folder}: {error}; if it is damaged, run `lawful "
                 f"reindex`, which makes it anew from the catalogue"
             ) from error
-
-    def _tell_of_a_sudden_end(self) -> None:
-        """Warn where the last owner did not close the folder: damaged files can end a process."""
-        if (self._folder / OWNER).exists():
-            owner = self._owner()
-            log.warning(
-                "process %s (%s), which had the index in %s, ended without closing it; if nobody "
-                "killed it and it happens again, run `lawful reindex`, which does not open it",
-                owner["pid"],
-                owner["command"],
-                self._folder,
-            )
-
-    def _owner(self) -> dict[str, Any]:
-        owner = {"pid": "unknown", "command": "another program", "since": "unknown"}
-        with suppress(OSError, ValueError):
-            owner |= json.loads((self._folder / OWNER).read_text(encoding="utf-8"))
-        return owner
-
-    def _locked(self) -> str:
-        owner = self._owner()
-        return (
-            f"the index in {self._folder} is in use by process {owner['pid']} "
-            f"({owner['command']}, since {owner['since']}); wait for it or stop it, ask its HTTP "
-            f"API if it is `lawful serve`, or set LAWFUL_QDRANT_URL to a Qdrant server"
-        )
 
     def _check_room(self) -> None:
         """Refuse to write where the disk is nearly full: the engine's mapped files would crash."""

@@ -52,13 +52,13 @@ def put_in_place(client: Any, collection: str, new: str) -> None:
 
 
 def adopt(client: Any, collection: str) -> bool:
-    """Finish what a process began that was killed between two steps of `put_in_place`.
+    """Have a name that means nothing mean the collection next to it; whether there is one.
 
-    Returns whether there was such a collection: under this name there is nothing, next to it there
-    is one.
+    A process was killed between two steps of `put_in_place`, or the aliases were lost.
     """
-    new = collection + SLOTS[0]
-    if not client.collection_exists(new):
+    slots = (collection + slot for slot in SLOTS)
+    new = next(filter(client.collection_exists, slots), None)
+    if new is None:
         return False
     put_in_place(client, collection, new)
     return True
