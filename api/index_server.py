@@ -15,7 +15,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from attribution.index.owner import BODY_LIMIT, Owner
+from attribution.index.owner import BODY_LIMIT, Owner, unsound
 
 
 def create_index_app(owner: Owner) -> Starlette:
@@ -36,7 +36,11 @@ def create_index_app(owner: Owner) -> Starlette:
         )
         # Closed, or the server would go on reading what nobody wants.
         headers = {"connection": "close"} if len(body) > BODY_LIMIT else None
-        return JSONResponse(content, status, headers)
+        try:
+            return JSONResponse(content, status, headers)
+        except ValueError:  # NaN
+            status, content = unsound()
+            return JSONResponse(content, status)
 
     def ready(_: Request) -> Response:
         """Answer health checks, which have no key."""

@@ -22,6 +22,7 @@ from attribution.types import (
     Overlap,
     Reason,
     Removal,
+    Searched,
     SetAttribution,
     Verdict,
 )
@@ -38,6 +39,7 @@ REASONS: Mapping[Reason, str] = {
     Reason.SEVERAL_ARTISTS: "more than one artist is likely",
     Reason.SPACES_DISAGREE: "the voters name different artists, none is likely",
     Reason.TOO_FEW_WORKS: "few works by the first artist are registered",
+    Reason.INCOMPLETE_INDEX: "the index lacks registered works: nothing is calibrated",
     Reason.TOO_FEW_ARTISTS: "too few artists are registered",
     Reason.LOW_QUALITY: "the image is blank, of nearly one colour, or tiny",
     Reason.NOT_CALIBRATED: "not calibrated: shares of the vote, no probabilities",
@@ -83,11 +85,11 @@ def headline(answer: Attribution) -> str:
     if answer.withdrawn_at:
         return _registered_once(answer.withdrawn_at)
     says = f"{_claim(answer.laid_on)}." if answer.laid_on else _by_style(answer)
-    if not answer.declared:
-        return says
-    few = len(answer.declared)
-    silenced = "a finding was declared" if few == 1 else f"{few} findings were declared"
-    return f"{says.removesuffix('.')}; {silenced} no copy."
+    if answer.declared:
+        few = len(answer.declared)
+        silenced = "a finding was declared" if few == 1 else f"{few} findings were declared"
+        says = f"{says.removesuffix('.')}; {silenced} no copy."
+    return _limited(says, answer.searched)
 
 
 def lanes(answer: Attribution) -> dict[str, str]:
@@ -105,10 +107,24 @@ def membership(answer: Member) -> str:
         return "The image is blank, so nothing can be said."
     if answer.withdrawn_at:
         return _registered_once(answer.withdrawn_at)
-    if laid_on := answer.copy_of or answer.related_to:
-        return f"{_claim(laid_on)}. {not_said(answer.declared)}".rstrip()
-    absent = f"Not found among {answer.searched.works:,} works, {NO_PROOF}."
-    return f"{absent} {not_said(answer.declared)}".rstrip()
+    laid_on = answer.copy_of or answer.related_to
+    absent = f"Not found among {compared(answer.searched)}, {NO_PROOF}."
+    says = _limited(f"{_claim(laid_on)}." if laid_on else absent, answer.searched)
+    return f"{says} {not_said(answer.declared)}".rstrip()
+
+
+def compared(searched: Searched) -> str:
+    """Say how many works an image was compared with: "450 works", "420 of 450 works"."""
+    if searched.points is None:
+        return f"{searched.works:,} works"
+    return f"{searched.points:,} of {searched.works:,} works"
+
+
+def incomplete(searched: Searched) -> str:
+    """Say that the index lacked works and what to do; nothing where it had all."""
+    if searched.points is None:
+        return ""
+    return f"The index had only {compared(searched)}: run `lawful reconcile --repair`, ask again."
 
 
 def together(findings: Findings, *, unreadable: int = 0) -> str:
@@ -127,11 +143,19 @@ def together(findings: Findings, *, unreadable: int = 0) -> str:
         said += f"; {len(findings.declared)} with a finding that was declared no copy"
     if unreadable:
         said += f"; {unreadable} more could not be read"
+    if findings.incomplete:
+        said += f"; {findings.incomplete} were compared with an index that lacks registered works"
     return f"{said}."
 
 
 def by_one_hand(answer: SetAttribution) -> str:
     """Return the first line of an answer about images that are said to be by one hand."""
+    limits = (one.searched for one in answer.answers if one.searched.points is not None)
+    searched = next(limits, None)
+    return _limited(_together(answer), searched) if searched else _together(answer)
+
+
+def _together(answer: SetAttribution) -> str:
     pictures = f"{answer.pictures} different picture{'' if answer.pictures == 1 else 's'}"
     match answer.verdict:
         case Verdict.ATTRIBUTED:
@@ -183,6 +207,13 @@ def _by_style(answer: Attribution) -> str:
             return "Shows too little to be compared."
         case _:
             return f"Nothing registered stands out, {NO_PROOF}."
+
+
+def _limited(says: str, searched: Searched) -> str:
+    """Add to a first line that the index lacked works."""
+    if searched.points is None:
+        return says
+    return f"{says.removesuffix('.')}; the index had only {compared(searched)}."
 
 
 def _registered_once(withdrawn_at: datetime) -> str:

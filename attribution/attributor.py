@@ -35,6 +35,7 @@ from attribution.copies.matches import claimed, laid_on, silenced
 from attribution.copies.membership import membership
 from attribution.errors import BadInput
 from attribution.exhibits import SOMEBODYS, candidates, ids_of, known
+from attribution.gaps import Gap, Gaps
 from attribution.images import CheckedImage, lineages
 from attribution.index.vector_index import ANYWHERE, VectorIndex
 from attribution.panel import Opinion, Panel
@@ -91,6 +92,7 @@ class _Seen:
     works: Collection[UUID]  # the neighbours
     finding: Finding
     opinion: Opinion
+    gap: Gap | None = None  # of the index that was asked
 
 
 _NOTHING = _Seen({}, (), Finding(None, ()), Opinion((), None, None, ()))
@@ -114,6 +116,7 @@ class Attributor:
         self._encoders = encoders
         self._index = index
         self._copies = CopyFinder(sessions, encoders, index)
+        self._gaps = Gaps(sessions, index)
         self._profile = profile
         self._fingerprint = fingerprint
         dims = {name: width for one in encoders for name, width in one.info.vectors.items()}
@@ -150,7 +153,8 @@ class Attributor:
         differing = len(set(pictures))
         odds = [one for n in shown if (one := found[n][1].odds) is not None]
         if len(odds) < len(shown):
-            why = (Reason.NOT_CALIBRATED,)
+            gaps = (Reason.INCOMPLETE_INDEX,) if any(map(_is_incomplete, answers)) else ()
+            why = gaps or (Reason.NOT_CALIBRATED,)
             return SetAttribution(answers, differing, Verdict.ABSTAIN, why, None, None, ())
         joint = together(odds, pictures)
         with self._sessions() as session:
@@ -178,14 +182,16 @@ class Attributor:
             if withdrawn_at := queries.withdrawn_at(session, image.facts.sha256):
                 searched = self._searched(session)
                 return Member(None, None, None, searched, notes=notes, withdrawn_at=withdrawn_at)
-        found = membership(self._copies, image)
+        gap, found = self._gaps.last(), membership(self._copies, image)
         with self._sessions() as session:
             match = laid_on(session, found.finding.copied)
             declared = silenced(session, found.finding.silenced, image.facts.sha256)
-            searched = self._searched(session)
-        wrong = found.wrong
-        rate = WrongFindings(wrong.asked, wrong.found, wrong.upper) if match and wrong else None
-        return Member(*claimed(match), rate, searched, notes=notes, declared=declared)
+            searched = self._searched(session, gap)
+        why, wrong = (Reason.INCOMPLETE_INDEX,) if gap else (), found.wrong
+        rate = None
+        if match and wrong and not gap:
+            rate = WrongFindings(wrong.asked, wrong.found, wrong.upper)
+        return Member(*claimed(match), rate, searched, notes=notes, declared=declared, reasons=why)
 
     def recall(self, attribution_id: UUID) -> Attribution:
         """Return an earlier answer; raises NotFound."""
@@ -211,26 +217,30 @@ class Attributor:
                 year_from=query.year_from,
                 year_to=query.year_to,
             )
+            gap = self._gaps.last() if probe else None
             hits = self._index.search(probe, limit=limit, where=where) if probe else []
             rows = queries.artworks_by_id(
                 session, [hit.id for hit in hits], status=ArtworkStatus.INDEXED
             )
             found = [_found(rows[hit.id], hit) for hit in hits if hit.id in rows]
-            return SearchResult(tuple(found), self._searched(session), notes)
+            return SearchResult(tuple(found), self._searched(session, gap), notes)
 
     def _attribute(self, image: CheckedImage, limit: int) -> tuple[Attribution, Opinion]:
         with self._sessions() as session:
             withdrawn_at = queries.withdrawn_at(session, image.facts.sha256)
         seen = _NOTHING if image.is_blank or withdrawn_at else self._look(image)
-        opinion = seen.opinion
+        opinion, gap = seen.opinion, seen.gap
         with self._sessions.begin() as session:
             rows = queries.artworks_by_id(session, seen.works, status=ArtworkStatus.INDEXED)
             match = laid_on(session, seen.finding.copied)
             copy_of, related_to = claimed(match)
-            searched = self._searched(session)
+            searched = self._searched(session, gap)
             verdict, reasons = self._verdict(session, image, match, opinion, searched)
             if withdrawn_at:  # whoever comes near it now is not who made it
                 verdict, reasons = Verdict.ABSTAIN, (Reason.WITHDRAWN,)
+            if gap:
+                others = (one for one in reasons if one is not Reason.NOT_CALIBRATED)
+                reasons = (Reason.INCOMPLETE_INDEX, *others)
             answer = Attribution(
                 id=uuid4(),
                 created_at=datetime.now(UTC),
@@ -257,6 +267,7 @@ class Attributor:
 
     def _look(self, image: CheckedImage) -> _Seen:
         """Ask the index, the copy lane and the voters about an image that shows something."""
+        gap = self._gaps.last()
         vectors = self._encode(image)
         with self._sessions() as session:
             has_nobodys = bool(queries.portfolio_sizes(session, [NOBODY]))
@@ -269,10 +280,11 @@ class Attributor:
             rows = queries.artworks_by_id(session, works, status=ArtworkStatus.INDEXED)
         sizes = {row.artist.id: row.artist.works for row in rows.values()}
         # Outside of any transaction: the voters read the catalogue on connections of their own.
-        opinion = self._panel.ask(vectors, known(neighbours, rows), sizes)
+        hands = known(neighbours, rows)
+        opinion = self._panel.ask(vectors, hands, sizes, is_whole=gap is None)
         if image.is_plain:  # whatever it is near, no number says anything
             opinion = replace(opinion, odds=None)
-        return _Seen(vectors, works, finding, opinion)
+        return _Seen(vectors, works, finding, opinion, gap)
 
     def _encode(self, image: CheckedImage) -> dict[str, Vector]:
         vectors: dict[str, Vector] = {}
@@ -318,9 +330,10 @@ class Attributor:
         works = queries.portfolio_sizes(session, [first]).get(first, 0)
         return judge(opinion.odds, known_works=works)
 
-    def _searched(self, session: Session) -> Searched:
+    def _searched(self, session: Session, gap: Gap | None = None) -> Searched:
         artists, works = queries.searchable(session)
-        return Searched(works, artists, self._profile, self._fingerprint)
+        searched = Searched(works, artists, self._profile, self._fingerprint)
+        return replace(searched, works=gap.works, points=gap.points) if gap else searched
 
 
 def find_ours(answers: Sequence[Attribution], *, level: float = 0.1) -> Findings:
@@ -339,7 +352,12 @@ def find_ours(answers: Sequence[Attribution], *, level: float = 0.1) -> Findings
     ]
     refused = benjamini_hochberg(np.array([value for _, value in given]), level)
     style = tuple(one for (one, _), is_ours in zip(given, refused, strict=True) if is_ours)
-    return Findings(level, len(answers), len(given), copies, related, style, declared)
+    incomplete = sum(map(_is_incomplete, answers))
+    return Findings(level, len(answers), len(given), copies, related, style, declared, incomplete)
+
+
+def _is_incomplete(answer: Attribution) -> bool:
+    return Reason.INCOMPLETE_INDEX in answer.reasons
 
 
 def _uncalibrated(votes: Sequence[Vote], artists: int) -> tuple[Verdict, tuple[Reason, ...]]:
@@ -364,7 +382,8 @@ def _notes(searched: Searched, opinion: Opinion) -> Iterator[str]:
         yield f"only {searched.artists} artists are registered: nobody can stand out among so few"
     if searched.artists:
         yield from opinion.silent
-    if searched.artists and opinion.calibrated is None and not opinion.silent:
+    is_whole = searched.points is None
+    if searched.artists and opinion.calibrated is None and not opinion.silent and is_whole:
         yield (
             f"not calibrated: probabilities need {FEWEST_WORKS} works by {FEWEST_ARTISTS} "
             f"artists with several pictures each (`lawful calibrate`)"

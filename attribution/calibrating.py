@@ -26,6 +26,7 @@ from attribution.catalog.models import KeptCalibration
 from attribution.catalog.nobody import NOBODY
 from attribution.classifier import fit as solve
 from attribution.exhibits import SOMEBODYS
+from attribution.gaps import Gaps
 from attribution.images import NEAR_BITS, hamming
 from attribution.index.vector_index import VectorIndex
 from attribution.panel import Absent, Neighbours, ask_absent, calibrated, voices_of
@@ -116,14 +117,17 @@ def calibrate_if_due(
 ) -> KeptCalibration | None:
     """Calibrate the live collection where that is due; returns what was made.
 
-    Nothing happens while another process is at it.
+    Nothing happens while another process is at it, or while the index lacks works: what is found
+    in it then means something else later.
     """
+    if Gaps(stores.sessions, index).last():
+        return None
     with stores.sessions() as session:
         collection = queries.live_collection(session)
         if collection is None or not is_due(session, collection, stores.settings.voters):
             return None
     with stores.sessions() as holder:
-        if not queries.begin_calibration(holder, collection.fingerprint):
+        if not queries.take_turn(holder, f"calibration {collection.fingerprint}"):
             return None
         return calibrate(stores, index, collection, stopping=stopping)
 

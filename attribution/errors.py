@@ -12,9 +12,11 @@ LawfulError 500
 │   ├── IndexLost           the index is gone, the catalogue is not
 │   └── SchemaMismatch      the database belongs to another version
 ├── DatabaseDamaged 500     the database's file cannot be read; waiting does not help
+├── IndexDamaged 500        the files of the index are damaged; `lawful reindex` makes it anew
 ├── KeyRefused 503          a server wants another key; waiting does not help
 ├── ModelUnavailable 503    weights that cannot be reached
 └── BackendUnavailable 503  database, index or broker does not answer; worth a retry
+    └── ProfileChanged      the collection has other encoders than this process; another has them
 
 A message names the value and the way out. Nothing here knows HTTP beyond a number.
 """
@@ -87,6 +89,10 @@ class DatabaseDamaged(LawfulError):
     """The file of the database cannot be read as one. Waiting does not help."""
 
 
+class IndexDamaged(LawfulError):
+    """The files of the index are damaged. Waiting does not help."""
+
+
 class KeyRefused(LawfulError):
     """A server wants an API key, or another one. Waiting does not help."""
 
@@ -103,3 +109,7 @@ class BackendUnavailable(LawfulError):
     """Database, index or broker does not answer; worth a retry."""
 
     status = 503
+
+
+class ProfileChanged(BackendUnavailable):
+    """The collection was given other encoders than this process has; another one may go on."""

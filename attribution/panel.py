@@ -62,8 +62,13 @@ class Panel:
         vectors: Mapping[str, Vector],
         neighbours: Neighbours,
         sizes: Mapping[UUID, int],
+        *,
+        is_whole: bool = True,
     ) -> Opinion:
-        """Return the opinion on an image with these vectors, neighbours, and portfolio sizes."""
+        """Return the opinion on an image with these vectors, neighbours, and portfolio sizes.
+
+        Where the index that gave the neighbours is not whole no calibration speaks of them.
+        """
         classifier = self._fitted.current() if voting.CLASSIFIER in self._voters else None
         votes, case = hear(self._voters, vectors, neighbours, sizes, classifier)
         trained = self._trained.current() if self._trained else None
@@ -80,7 +85,7 @@ class Panel:
         if voting.CLASSIFIER in self._voters and classifier is None:
             silent.append("the classifier is not made yet (`lawful reconcile --repair`)")
             return Opinion(tuple(votes), None, None, tuple(silent))
-        kept = self._calibration()
+        kept = self._calibration() if is_whole else None
         if not self._voters:
             silent.append("LAWFUL_VOTERS names no voter that can be calibrated")
         if kept is None:

@@ -14,19 +14,23 @@ from attribution.projection import point_of
 from attribution.services import Stores
 
 PAGE = 1_000
-LOST = "its vectors are lost; ingest it again"
 
 
-def write_points(stores: Stores, index: VectorIndex, ids: Several[UUID]) -> int:
-    """Write the points of these works from their kept vectors; returns how many have none.
+def write_points(stores: Stores, index: VectorIndex, ids: Several[UUID]) -> list[UUID]:
+    """Write the points of these works from their kept vectors; returns the works that have none."""
+    ordered, without = sorted(ids), []
+    for start in range(0, len(ordered), PAGE):
+        without += _write(stores, index, ordered[start : start + PAGE])
+    return without
 
-    Those are marked as failed: they can be ingested again.
+
+def write_again(stores: Stores, index: VectorIndex, ids: Several[UUID]) -> None:
+    """Write the points of works whose points were just written, and are not there.
+
+    Another collection may have taken the place of the one that got them, before the catalogue said
+    that these works are to be found.
     """
-    ordered = sorted(ids)
-    return sum(
-        _write(stores, index, ordered[start : start + PAGE])
-        for start in range(0, len(ordered), PAGE)
-    )
+    write_points(stores, index, set(ids) - index.held(list(ids)))
 
 
 def follow(stores: Stores, index: VectorIndex, written: Sequence[Artwork]) -> None:
@@ -48,7 +52,7 @@ def follow(stores: Stores, index: VectorIndex, written: Sequence[Artwork]) -> No
     write_points(stores, index, changed)
 
 
-def _write(stores: Stores, index: VectorIndex, few: Sequence[UUID]) -> int:
+def _write(stores: Stores, index: VectorIndex, few: Sequence[UUID]) -> list[UUID]:
     with stores.sessions() as session:
         collection = queries.collection_by_name(session, index.name)
         rows = queries.artworks_by_id(session, few, status=ArtworkStatus.INDEXED)
@@ -56,9 +60,5 @@ def _write(stores: Stores, index: VectorIndex, few: Sequence[UUID]) -> int:
     written = [row for row in rows.values() if row.id in kept]
     index.upsert([point_of(row, kept[row.id]) for row in written])
     write_parts(stores, index, [row.id for row in written])
-    without = [one for one in rows if one not in kept]
-    if without:
-        with stores.sessions.begin() as session:
-            queries.mark_lost(session, without, LOST)
     follow(stores, index, written)
-    return len(without)
+    return [one for one in rows if one not in kept]

@@ -1,35 +1,34 @@
 """Compare catalogue, index and classifier, and repair: SQL is the truth, the rest is derived.
 
-Both are read in the order of their ids, a page at a time, like two sorted lists. What differs is
-looked at a second time before it counts: works come and go meanwhile.
+What differs between the works and their points is found by `comparison`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from typing import Any
-from uuid import UUID
 
 from attribution.audit import audit_all
 from attribution.catalog import queries
 from attribution.catalog.models import Artist, Artwork, ArtworkStatus
 from attribution.catalog.nobody import NOBODY
 from attribution.catalog.queries import KeptSketch, Origin
-from attribution.copies.description import describe, untiled
+from attribution.comparison import compare, follow_catalogue
+from attribution.copies.description import describe
 from attribution.correction import check_nothing_comes
 from attribution.correction import finish as finish_changes
 from attribution.errors import BadImage, Conflict, NotFound
 from attribution.images import read_image
 from attribution.index.vector_index import VectorIndex
-from attribution.parts import rewrite_parts, wrong_parts
 from attribution.points import write_points
+from attribution.recovery import Recovered, recover
+from attribution.rolling import differing_vectors
 from attribution.services import Stores
-from attribution.types import IndexEntry, Part
+from attribution.types import Part
 from attribution.withdrawal import finish
 
-PAGE = 1_000
 SKETCHES_AT_ONCE = 100
 SHOWN = 20  # ids of each kind in a report
 BY_NAME = Origin("reconcile", "the name means nobody")
@@ -44,13 +43,16 @@ class Report:
     missing: int  # works without a point
     orphaned: int  # points without a work
     stale: int  # points that say something else than the catalogue
+    different: int  # of a sample of works: whose vectors are stored otherwise than they are kept
     wrong_parts: int  # works of whose parts the index has too few points, or too many
     miscounted: int  # artists whose number of works was wrong
     unfinished_withdrawals: int
     unfinished_changes: int  # corrections that the index does not follow yet
     called_as_nobody: int  # artists of an earlier version whose names mean nobody
     statistics: int  # artists of whom the classifier does not know what the catalogue does
-    lost: int  # missing points whose vectors were not kept: to be ingested again
+    encoded: int  # of the missing: whose vectors were made from their originals
+    unencoded: int  # of the missing: left alone; ingest them again to have them encoded
+    lost: int  # of the missing: no vectors are left at all; ingest them again
     unsketched: int  # works whose altered copies are not recognised
     untiled: int  # strips of an earlier version, whose panels are not recognised: ingest them again
     repaired: bool
@@ -63,6 +65,7 @@ class Report:
             self.missing
             + self.orphaned
             + self.stale
+            + self.different
             + self.wrong_parts
             + self.miscounted
             + self.unfinished_withdrawals
@@ -76,26 +79,17 @@ class Report:
         return asdict(self) | {"clean": self.is_clean}
 
 
-@dataclass
-class _Differences:
-    works: int
-    points: int
-    missing: list[UUID]
-    orphaned: list[UUID]
-    stale: list[UUID]
-    untiled: int = 0
-
-
 def reconcile(stores: Stores, index: VectorIndex, *, repair: bool) -> Report:
     """Compare every indexed work with its point, and mend what differs where `repair` is true.
 
-    Missing and stale points are written from the kept vectors, and so are those of parts; orphaned
+    Missing and stale points are written from the kept vectors, and so are those of parts, and those
+    whose stored vectors differ (a sample, see `rolling`); orphaned
     ones are deleted, counts set right, the classifier's statistics mended, interrupted withdrawals
-    and corrections finished, sketches for the copy lane drawn from kept pictures. A work whose
-    vectors were not kept is marked as failed. Artists of an earlier version whose names mean nobody
+    and corrections finished, sketches for the copy lane drawn from kept pictures. A work without
+    vectors of this collection's encoders is encoded from its original, or left alone (`recovery`).
+    Artists of an earlier version whose names mean nobody
     become one, which can be undone. Works without a sketch, and strips without tiles, are told and
     are no difference: they may have no picture to draw from, until they are ingested again.
-    Memory: a page of each side, and sixteen bytes for every difference.
     """
     with stores.sessions() as session:
         wrong_counts = queries.miscounted(session)
@@ -103,12 +97,11 @@ def reconcile(stores: Stores, index: VectorIndex, *, repair: bool) -> Report:
         changes = queries.unfinished_changes(session)
         unsketched = queries.count_without_sketch(session)
         nameless = queries.called_as_nobody(session)
-    found = _compare(stores, index)
-    lost, parts = 0, wrong_parts(stores, index)
+    found, recovered = compare(stores, index), Recovered()
+    different = differing_vectors(stores, index, repair=repair)
     if repair:
-        rewrite_parts(stores, index, parts)
-        lost = write_points(stores, index, [*found.missing, *found.stale])
-        index.delete(found.orphaned)
+        write_points(stores, index, different)
+        recovered = recover(stores, index, follow_catalogue(stores, index, found))
         with stores.sessions.begin() as session:
             queries.recount(session, queries.miscounted(session))
     statistics = audit_all(stores, repair=repair)
@@ -124,13 +117,14 @@ def reconcile(stores: Stores, index: VectorIndex, *, repair: bool) -> Report:
         missing=len(found.missing),
         orphaned=len(found.orphaned),
         stale=len(found.stale),
-        wrong_parts=len(parts),
+        different=len(different),
+        wrong_parts=len(found.wrong_parts),
         miscounted=len(wrong_counts),
         unfinished_withdrawals=len(withdrawals),
         unfinished_changes=len(changes),
         called_as_nobody=len(nameless),
         statistics=statistics,
-        lost=lost,
+        **asdict(recovered),
         unsketched=unsketched,
         untiled=found.untiled,
         repaired=repair,
@@ -140,7 +134,8 @@ def reconcile(stores: Stores, index: VectorIndex, *, repair: bool) -> Report:
                 ("missing", found.missing),
                 ("orphaned", found.orphaned),
                 ("stale", found.stale),
-                ("wrong_parts", parts),
+                ("different", different),
+                ("wrong_parts", found.wrong_parts),
             )
         },
     )
@@ -186,79 +181,3 @@ def _drawn(stores: Stores, row: Artwork) -> dict[Part, KeptSketch]:
         whole = Part(row.id, 0)
         return drawn | {whole: replace(drawn[whole], phash=row.phash)}
     return {}
-
-
-def indexed_pages(stores: Stores, size: int) -> Iterator[list[Artwork]]:
-    """Yield all works that are to be found, a page at a time, in the order of their ids."""
-    after: UUID | None = None
-    while True:
-        with stores.sessions() as session:
-            page = queries.indexed_artworks(session, after=after, limit=size)
-        if not page:
-            return
-        yield page
-        after = page[-1].id
-
-
-def _compare(stores: Stores, index: VectorIndex) -> _Differences:
-    found = _Differences(0, 0, [], [], [])
-    rows, entries = _rows(stores, found), _entries(index)
-    row, entry = next(rows, None), next(entries, None)
-    while row or entry:
-        if entry is None or (row and row.id < entry.id):
-            assert row is not None  # noqa: S101  the loop's condition
-            found.missing.append(row.id)
-            found.works += 1
-            row = next(rows, None)
-        elif row is None or entry.id < row.id:
-            found.orphaned.append(entry.id)
-            found.points += 1
-            entry = next(entries, None)
-        else:
-            if entry != _entry_of(row):
-                found.stale.append(row.id)
-            found.works, found.points = found.works + 1, found.points + 1
-            row, entry = next(rows, None), next(entries, None)
-    return _looked_at_again(stores, index, found)
-
-
-def _looked_at_again(stores: Stores, index: VectorIndex, found: _Differences) -> _Differences:
-    """Leave out what has come right by itself, and points of works that are just coming in."""
-    with stores.sessions() as session:
-        coming = queries.unfinished_jobs(session) > 0
-    missing = []
-    for few in _few(found.missing):
-        with stores.sessions() as session:
-            rows = queries.artworks_by_id(session, few, status=ArtworkStatus.INDEXED)
-        there = index.vectors(list(rows))
-        missing += [one for one in few if one in rows and one not in there]
-    orphaned = []
-    for few in _few(found.orphaned):
-        with stores.sessions() as session:
-            rows = queries.artworks_by_id(session, few)
-        fine = {ArtworkStatus.INDEXED} | ({ArtworkStatus.PENDING} if coming else set())
-        orphaned += [one for one in few if one not in rows or rows[one].status not in fine]
-    return replace(found, missing=missing, orphaned=orphaned)
-
-
-def _rows(stores: Stores, found: _Differences) -> Iterator[Artwork]:
-    """Yield all works that are to be found, and count the strips without tiles on the way."""
-    for page in indexed_pages(stores, PAGE):
-        with stores.sessions() as session:
-            found.untiled += len(untiled(session, page))
-        yield from page
-
-
-def _entries(index: VectorIndex) -> Iterator[IndexEntry]:
-    after: UUID | None = None
-    while page := index.entries(after=after, limit=PAGE):
-        yield from page
-        after = page[-1].id
-
-
-def _entry_of(row: Artwork) -> IndexEntry:
-    return IndexEntry(row.id, row.artist_id, row.licence_key, row.year, row.consent)
-
-
-def _few(ids: list[UUID]) -> list[list[UUID]]:
-    return [ids[start : start + PAGE] for start in range(0, len(ids), PAGE)]

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 from sqlalchemy.orm import Session, sessionmaker
 
@@ -22,12 +23,13 @@ from attribution.catalog.models import Collection
 from attribution.config import Settings
 from attribution.encoders.memory import keep_memory
 from attribution.encoders.profiles import fingerprint, load_encoders
-from attribution.errors import BadInput, IndexLost, NotFound, ProfileMismatch
+from attribution.errors import BadInput, IndexLost, NotFound, ProfileChanged, ProfileMismatch
 from attribution.generation.generators import load_generator
 from attribution.generation.seal import load_seal
 from attribution.generation.studio import Studio
 from attribution.images import Limits
 from attribution.index import ServerOptions, open_index
+from attribution.index import open_next_to as open_empty_index
 from attribution.index.vector_index import VectorIndex
 from attribution.ports import Encoder
 from attribution.provenance import load_trust_anchors
@@ -147,20 +149,46 @@ def open_collection(stores: Stores, collection: Collection | None = None) -> Ite
     Raises NotFound before anything was ingested, IndexLocked, BackendUnavailable.
     """
     if collection is None:
-        with stores.sessions() as session:
-            collection = queries.live_collection(session)
+        collection = live_collection(stores)
+    with closing(open_index(**_place(stores, collection))) as index:
+        yield index
+
+
+@contextmanager
+def open_next_to(stores: Stores, collection: Collection) -> Iterator[VectorIndex]:
+    """Begin an empty index that is to take the place of a collection's; raises IndexLocked."""
+    with closing(open_empty_index(**_place(stores, collection))) as index:
+        yield index
+
+
+def live_collection(stores: Stores) -> Collection:
+    """Return the collection that is searched; raises NotFound before anything was ingested."""
+    with stores.sessions() as session:
+        collection = queries.live_collection(session)
     if collection is None:
         raise NotFound("there is no collection yet; begin with `lawful ingest FOLDER`")
-    index = open_index(
-        stores.settings.qdrant_url,
-        dims=collection.dims,
-        collection=collection.name,
-        server=server_options(stores.settings),
+    return collection
+
+
+def _place(stores: Stores, collection: Collection) -> dict[str, Any]:
+    return {
+        "url": stores.settings.qdrant_url,
+        "dims": collection.dims,
+        "collection": collection.name,
+        "server": server_options(stores.settings),
+    }
+
+
+def check_encoders(session: Session, collection: Collection) -> None:
+    """Raise ProfileChanged unless this collection is live; it stays so until the session ends."""
+    if queries.hold_live(session) == collection.fingerprint:
+        return
+    live = queries.live_collection(session)
+    now = f"profile {live.profile!r}" if live else "another profile"
+    raise ProfileChanged(
+        f"the collection has {now} now, this process encodes with {collection.profile!r}: restart "
+        f"it with the LAWFUL_PROFILE that `lawful reindex` was given; what it had in hand waits"
     )
-    try:
-        yield index
-    finally:
-        index.close()
 
 
 def server_options(settings: Settings) -> ServerOptions:
@@ -216,7 +244,7 @@ def _check_index(stores: Stores, index: VectorIndex) -> None:
     """Refuse to answer from an index that was lost; warn about one that has gaps."""
     with stores.sessions() as session:
         _, works = queries.searchable(session)
-    points = index.count()
+    points = index.points()
     if works and not points:
         raise IndexLost(
             f"the index {stores.settings.qdrant_url} is empty, the catalogue has {works} works; "

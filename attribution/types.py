@@ -173,6 +173,7 @@ class Reason(StrEnum):
     SEVERAL_ARTISTS = "several_artists"  # more than one artist is likely
     SPACES_DISAGREE = "spaces_disagree"  # the voters name different artists, none is likely
     TOO_FEW_WORKS = "too_few_works"  # by the first artist
+    INCOMPLETE_INDEX = "incomplete_index"  # works are registered that the index does not have
     TOO_FEW_ARTISTS = "too_few_artists"  # are registered: nobody can stand out
     LOW_QUALITY = "low_quality"  # the image is blank, of nearly one colour, or tiny
     NOT_CALIBRATED = "not_calibrated"  # too few works are registered to know what a share means
@@ -285,6 +286,7 @@ class Searched:
     artists: int
     profile: str
     fingerprint: str
+    points: int | None = None  # of these works that the index had, where it did not have all
 
 
 @dataclass(frozen=True)
@@ -365,6 +367,7 @@ class Member:
     notes: tuple[str, ...] = ()  # what was done to the image, and why nothing can be said
     withdrawn_at: datetime | None = None  # the image's bytes were registered until then
     declared: tuple[DeclaredNonCopy, ...] = ()  # what is not said of it
+    reasons: tuple[Reason, ...] = ()  # why it says no more
 
 
 @dataclass(frozen=True)
@@ -378,6 +381,7 @@ class Findings:
     related: tuple[UUID, ...]  # a person has to look; some may stand in `style` as well
     style: tuple[UUID, ...]
     declared: tuple[UUID, ...] = ()  # what they show was declared to be no copy
+    incomplete: int = 0  # answers from an index that did not have all registered works
 
 
 @dataclass(frozen=True)

@@ -85,7 +85,7 @@ def _remove(stores: Stores, index: VectorIndex, request_id: UUID) -> dict[str, i
     counts: Counter[str] = Counter()
     for few in _few(list(works.items())):
         ids = [work for work, _ in few]
-        counts["points"] += len(index.vectors(ids))
+        counts["points"] += len(index.held(ids))
         counts["points of parts"] += index.parts.count(ids)
         index.delete(ids)
         for _, sha256 in few:
@@ -161,7 +161,7 @@ def _left(
             rows["prompts"] = queries.prompts_naming(session, request.artist_id)
     return {
         **rows,
-        "points": sum(len(index.vectors(few)) for few in _few(ids)),
+        "points": sum(len(index.held(few)) for few in _few(ids)),
         "points of parts": sum(index.parts.count(few) for few in _few(ids)),
         "files": sum(
             stores.store.has_original(one) + stores.store.has_thumbnail(one)

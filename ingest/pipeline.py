@@ -97,9 +97,8 @@ def _refuse(services: Services, job: IngestJob, failed: Sequence[tuple[Prepared,
 
 def encode(services: Services, few: Sequence[Prepared]) -> dict[str, dict[str, Vector]]:
     """Encode the images that show something, each picture once: sha256 -> named vectors."""
-    images = {
-        done.image.facts.sha256: done.image.rgb for done in few if done.image and not done.is_blank
-    }
+    shown = [done.image or done.again for done in few if not done.is_blank]
+    images = {image.facts.sha256: image.rgb for image in shown if image}
     if not images:
         return {}
     vectors: dict[str, dict[str, Vector]] = {sha256: {} for sha256 in images}

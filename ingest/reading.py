@@ -64,6 +64,7 @@ class Prepared:
     # For the copy lane: of a new work, and of a known one of which nothing is kept.
     sketches: Mapping[Part, KeptSketch] = field(default_factory=dict)
     parts: CheckedImage | None = None  # whose parts are to be encoded, where it has any
+    again: CheckedImage | None = None  # of a known work that has no vectors of these encoders
     refused: str | None = None
     sha256: str | None = None
     registered: UUID | None = None  # the work of these bytes, in whatever state
@@ -109,8 +110,11 @@ def prepare(
     hashes = list(decoders.map(lambda work: hash_of(work, stores.limits), works))
     with stores.sessions() as session:
         rows = queries.artworks_by_sha256(session, [one for one in hashes if one])
+        ids = [row.id for row in rows]
         found = spellings.of(session, [work.item.artist for work in works])
-        bare = queries.without_sketch(session, [row.id for row in rows]) | untiled(session, rows)
+        bare = queries.without_sketch(session, ids) | untiled(session, rows)
+        live = queries.live_collection(session)
+        unencoded = queries.without_vectors(session, live.fingerprint, ids) if live else set()
         deadly = queries.deadly_files(session, [one for one in hashes if one])
         denied = denied_of(session, [one for one in hashes if one])
     works = [
@@ -124,7 +128,7 @@ def prepare(
         artist = theirs.of_work(row.artist.name) if row is not None else theirs.artist
         is_known = row is not None and row.status in SETTLED
         refused = _refusal(work, row, theirs, reinstate=reinstate)
-        if refused is not None or (row is not None and is_known and row.id not in bare):
+        if refused is not None or (row is not None and is_known and row.id not in bare | unencoded):
             return Prepared(
                 work,
                 artist,
@@ -137,8 +141,11 @@ def prepare(
             image = _read(stores, work, is_deadly=sha256 in deadly)
             sketches = describe(artwork_id(image.facts.sha256), image)
             parts = image if len(sketches) > 1 else None
-            if is_known:
-                return Prepared(work, artist, known=row, sketches=sketches, parts=parts)
+            if row is not None and is_known:
+                again = image if row.id in unencoded else None
+                return Prepared(
+                    work, artist, known=row, sketches=sketches, parts=parts, again=again
+                )
             if refused := _policy(stores, image):
                 return Prepared(work, artist, refused=refused)
             return Prepared(work, artist, image=image, sketches=sketches, parts=parts)

@@ -14,7 +14,7 @@ from celery.worker.control import inspect_command
 
 from attribution.config import Settings
 from attribution.errors import LawfulError
-from attribution.services import Services, Stores, open_services, open_stores
+from attribution.services import Services, Stores, check_encoders, open_services, open_stores
 from ingest.application import make_app
 from ingest.dispatch import READYZ, send, send_generations
 from ingest.lease import said_by
@@ -37,7 +37,7 @@ class Lazily:
 
     @property
     def trouble(self) -> str:
-        """What last kept a process of this worker from opening its models; empty: nothing."""
+        """What last kept a process of this worker from using its models; empty: nothing."""
         return bytes(self._trouble.value).decode(errors="ignore")
 
     def stores(self) -> Stores:
@@ -48,15 +48,17 @@ class Lazily:
             return self._stores
 
     def services(self) -> Services:
-        """Return everything, models included."""
+        """Return everything, models included; raises ProfileChanged once these are others'."""
         with self._lock:
-            if self._services is None:
-                try:
+            try:
+                if self._services is None:
                     self._services = self._opened.enter_context(open_services(self._settings))
-                except Exception as error:
-                    self._trouble.value = said_by(error).encode()[: LONGEST_TROUBLE - 1]
-                    raise
-                self._trouble.value = b""
+                with self._services.sessions() as session:
+                    check_encoders(session, self._services.collection)
+            except Exception as error:
+                self._trouble.value = said_by(error).encode()[: LONGEST_TROUBLE - 1]
+                raise
+            self._trouble.value = b""
             return self._services
 
     def close(self) -> None:

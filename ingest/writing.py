@@ -15,9 +15,9 @@ from attribution.catalog.queries import NewArtwork, Origin
 from attribution.copies.description import encode_parts
 from attribution.correction import finish
 from attribution.images import CheckedImage, read_image, thumbnail
-from attribution.points import follow
+from attribution.points import follow, write_again, write_points
 from attribution.projection import point_of
-from attribution.services import Services, Stores
+from attribution.services import Services, Stores, check_encoders
 from attribution.types import Matrix, Vector
 from attribution.withdrawal import withdraw_all
 from ingest.corrections import corrections
@@ -53,21 +53,30 @@ def write(
     Killed in between, the files are still pending: the next run does the same again. What is
     withdrawn in between is removed again.
     """
+    again = {one.known.id: vectors[one.known.sha256] for one in files if one.known and one.again}
+    new = {done.image.facts.sha256 for done in files if done.image}
+    vectors = {sha256: named for sha256, named in vectors.items() if sha256 in new}
     few = Few(job, files, vectors, _encode_parts(services, files))
     with services.sessions.begin() as session:
+        check_encoders(session, services.collection)
         rows = _register(session, few)
     _keep_files(services, few, rows)
     with services.sessions() as session:
         likely = _likely_aliases(session, rows)
     _write_points(services, few, rows)
     with services.sessions.begin() as session:
+        check_encoders(session, services.collection)
         standing = _settle(session, few, rows)
         parts = _keep_encoded(session, services.collection.fingerprint, few, rows, standing)
+        queries.keep_vectors(session, services.collection.fingerprint, again)
         given = _give_nobodys(session, few, rows)
         changed = _correct(session, few, rows, given)
         _record(session, few, rows, standing, changed)
         queries.add_name_remarks(session, job.id, [resembles(*pair) for pair in likely])
-    follow(services, services.index, [rows.new[sha256] for sha256 in vectors])
+    written = [rows.new[sha256] for sha256 in vectors]
+    write_again(services, services.index, [row.id for row in written])
+    follow(services, services.index, written)
+    write_points(services, services.index, again)
     services.index.parts.delete(few.parts.keys() - parts)
     for sha256 in standing.gone:
         services.store.forget(sha256)

@@ -294,6 +294,31 @@ def test_an_answer_has_probabilities_once_calibrated(services: Services, tmp_pat
     assert services.attributor.recall(after.id) == after
 
 
+def test_nothing_is_calibrated_on_an_index_that_lacks_works(
+    services: Services, tmp_path: Path
+) -> None:
+    """Its answers have shares and the numbers, no probability; nor is a calibration made."""
+    calibrate_if_due(services, services.index)
+    with services.sessions() as session:
+        work = queries.list_artworks(session).items[0]
+    services.index.delete([work.id])
+    path = tmp_path / "asked" / "artist-3.png"
+
+    answer = ask(services, path)
+    both = services.attributor.attribute_set([read_image_file(path)])
+    assert services.attributor.recall(answer.id) == answer
+    withdraw(services, services.index, "artist-7", reason="asked for")
+
+    assert answer.reasons[0] is Reason.INCOMPLETE_INDEX
+    assert (answer.searched.points, answer.searched.works) == (55, 56)
+    assert answer.confidence is None
+    assert {artist.probability for artist in answer.artists} == {None}
+    assert both.reasons == (Reason.INCOMPLETE_INDEX,)
+    assert find_ours([answer]).incomplete == 1
+    assert due(services)
+    assert calibrate_if_due(services, services.index) is None
+
+
 def test_a_calibration_is_made_anew_when_the_catalogue_changes(
     services: Services, tmp_path: Path
 ) -> None:

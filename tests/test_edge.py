@@ -224,6 +224,24 @@ def test_aliases_outlive_the_process(tmp_path: Path) -> None:
         open_index(str(tmp_path), dims=DIMS, collection="artworks")
 
 
+def test_collections_are_found_without_their_aliases(tmp_path: Path) -> None:
+    """The file that has them is damaged or gone: deleted, the next who opens it makes it again."""
+    index = open_index(str(tmp_path), dims=DIMS, collection="artworks")
+    for n in (1, 2):
+        new = VectorIndex.next_to(index._client, dims=DIMS, collection="artworks")
+        new.upsert([point(n)])
+        new.take_over()
+    index.close()
+    (tmp_path / "aliases.json").write_text("{")
+    with pytest.raises(BackendUnavailable, match="delete it"):
+        open_index(str(tmp_path), dims=DIMS, collection="artworks")
+    (tmp_path / "aliases.json").unlink()
+
+    again = open_index(str(tmp_path), dims=DIMS, collection="artworks")
+    assert [one.id.int for one in again.entries()] == [2]
+    again.close()
+
+
 def test_a_collection_is_not_renamed_by_an_alias(tmp_path: Path) -> None:
     """An alias neither hides a collection nor means one that is not there."""
     client = EdgeClient(tmp_path)

@@ -46,7 +46,8 @@ def real(_: Path) -> ServerClient:
     assert REAL_SERVER
     key = os.environ.get("LAWFUL_TEST_QDRANT_API_KEY")
     client = connect(REAL_SERVER, ServerOptions(api_key=key))
-    for name in (NAME, OTHER, f"{NAME}-parts"):
+    slots = [f"{NAME}{slot}{parts}" for slot in ("", "-a", "-b") for parts in ("", "-parts")]
+    for name in (*slots, OTHER):
         if client.collection_exists(name):
             client.delete_collection(name)
     return client
@@ -126,7 +127,7 @@ def test_parts_are_found_apart_from_the_works(index: VectorIndex) -> None:
         Part(other, 1)
     ]
     index.drop()
-    assert index.parts.count() == 0
+    assert not index._client.collection_exists(f"{NAME}-parts")
 
 
 def test_a_new_work_is_findable_at_once(index: VectorIndex) -> None:
@@ -167,7 +168,7 @@ def test_an_alias_is_opened_like_a_collection(client: Any) -> None:
 
 
 def test_an_alias_is_swapped_and_the_old_collection_dropped(client: Any) -> None:
-    """Who opens the alias afterwards finds the new works; who had it open keeps the old ones."""
+    """Who asks by the alias finds the new works from then on, whenever it was opened."""
     old = VectorIndex(client, dims=DIMS, collection=NAME)
     old.upsert([point(1)])
     old.publish(ALIAS)
@@ -179,11 +180,59 @@ def test_an_alias_is_swapped_and_the_old_collection_dropped(client: Any) -> None
 
     opened_after = VectorIndex(client, dims={"clip": 3}, collection=ALIAS)
     assert [one.id.int for one in opened_after.entries()] == [2]
-    assert [one.id.int for one in opened_before.entries()] == [1]
+    assert [one.id.int for one in opened_before.entries()] == [2]
     old.drop()
     assert not client.collection_exists(NAME)
     assert client.collection_exists(ALIAS)
     assert opened_after.count() == 1
+
+
+def test_a_collection_takes_the_place_of_another(client: Any) -> None:
+    """All who have it open follow, with its parts and aliases; the old one is deleted."""
+    index = VectorIndex(client, dims=DIMS, collection=NAME)
+    index.upsert([point(1)])
+    index.parts.upsert({UUID(int=1): np.stack([noise(1)])})
+    index.publish(ALIAS)
+    for n in (2, 3, 4):  # from one free name to the other, and back
+        new = VectorIndex.next_to(client, dims=DIMS, collection=NAME)
+        new.upsert([point(n)])
+        new.parts.upsert({UUID(int=n): np.stack([noise(n)])})
+        assert [one.id.int for one in index.entries()] == [n - 1]
+
+        new.take_over()
+        new.take_over()  # twice is once
+
+        assert [one.id.int for one in index.entries()] == [n]
+        assert [part.work.int for part in index.parts.entries()] == [n]
+        assert client.count(ALIAS).count == 1
+        meant = {one.collection_name for one in client.get_aliases().aliases}
+        here = [f"{NAME}{slot}{more}" for slot in ("-a", "-b") for more in ("", "-parts")]
+        assert {name for name in here if client.collection_exists(name)} == meant
+    index.drop()
+    assert client.get_aliases().aliases == []
+    assert not any(map(client.collection_exists, here))
+
+
+def test_a_replacement_that_a_kill_stopped_halfway_is_finished(client: Any) -> None:
+    """The old one was deleted, and nothing was called so yet: who opens it next sees to that."""
+    VectorIndex(client, dims=DIMS, collection=NAME)
+    VectorIndex.next_to(client, dims=DIMS, collection=NAME).upsert([point(1)])
+    client.delete_collection(NAME)
+
+    again = VectorIndex(client, dims=DIMS, collection=NAME)
+    assert again.count() == 1
+    again.drop()
+
+
+def test_what_was_begun_next_to_a_collection_is_begun_again(client: Any) -> None:
+    """Points of a run that was killed are not those of the next."""
+    index = VectorIndex(client, dims=DIMS, collection=NAME)
+    index.upsert([point(1)])
+    VectorIndex.next_to(client, dims=DIMS, collection=NAME).upsert([point(2)])
+    new = VectorIndex.next_to(client, dims=DIMS, collection=NAME)
+    assert (new.count(), index.count()) == (0, 1)
+    new.take_over()
+    index.drop()
 
 
 def test_a_dropped_collection_takes_its_aliases_along(client: Any) -> None:

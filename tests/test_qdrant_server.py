@@ -17,8 +17,6 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
-from http.client import HTTPConnection
 from pathlib import Path
 from uuid import UUID, uuid5
 
@@ -38,6 +36,7 @@ from attribution.services import Services, open_services, server_options
 from attribution.types import Part, Point, Probe, Where
 from attribution.withdrawal import withdraw
 from tests import qdrant_doubles as doubles
+from tests.index_servers import INDEX_SERVER, free_port, index_server
 from tests.portfolios import ingest
 from tests.qdrant_doubles import Server
 from tests.test_grounds import BLACK, logo, on
@@ -46,7 +45,6 @@ from tests.test_strips import ask, portfolio, webtoon, work_called
 
 KEY = "0123456789abcdef"
 EVERYWHERE = "0.0.0.0"  # noqa: S104  what is refused without a key
-INDEX_SERVER = "import sys; from api.cli import main; sys.argv[0] = 'lawful'; main()"
 
 
 @pytest.fixture
@@ -65,12 +63,6 @@ def index(server: Server) -> VectorIndex:
     return index
 
 
-def free_port() -> int:
-    """Return a port that nobody listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        return int(listening.getsockname()[1])
-
-
 # What a server gets
 
 
@@ -83,6 +75,8 @@ def test_a_collection_is_made_with_everything_that_a_server_has(server: Server) 
     base = "/collections/artworks"
     assert server.sent() == [
         ("GET", f"{base}/exists", None),
+        ("GET", f"{base}-a/exists", None),  # what a killed `reindex` would have left
+        ("GET", f"{base}-b/exists", None),
         (
             "PUT",
             base,
@@ -108,8 +102,7 @@ def test_a_collection_is_made_with_everything_that_a_server_has(server: Server) 
                 "replication_factor": 1,
             },
         ),
-        ("GET", "/aliases", None),
-        ("POST", f"{base}/points/count", {"exact": True}),
+        ("POST", f"{base}/points/count", {"exact": False}),
         *(
             (
                 "PUT",
@@ -131,7 +124,7 @@ def test_shards_and_replicas_are_asked_for(server: Server) -> None:
     client = server.client(ServerOptions(shards=12, replicas=2))
     with pytest.raises(LawfulError, match=r"400 one process has one shard and no replicas"):
         VectorIndex(client, dims=DIMS, collection="artworks")
-    asked = server.sent()[1][2]
+    asked = server.sent()[3][2]
     assert (asked["shard_number"], asked["replication_factor"]) == (12, 2)
 
 
@@ -237,7 +230,9 @@ def test_everything_else_on_the_wire(server: Server, index: VectorIndex) -> None
                 ]
             },
         ),
+        ("GET", "/aliases", None),  # a server deletes collections by their own names only
         are_there_parts,
+        ("GET", f"{base}/exists", None),
         ("DELETE", base, None),
     ]
 
@@ -294,7 +289,10 @@ def test_parts_on_the_wire(server: Server, index: VectorIndex) -> None:
         ),
         ("POST", f"{base}/points/delete?wait=true", {"filter": of_work}),
         ("POST", f"{works}/points/delete?wait=true", {"points": [str(one)]}),
+        ("GET", "/aliases", None),
+        ("GET", f"{base}/exists", None),
         ("DELETE", base, None),
+        ("GET", f"{works}/exists", None),
         ("DELETE", works, None),
     ]
 
@@ -363,7 +361,11 @@ def test_nothing_is_written_when_one_of_many_is_bad(
         (doubles.raw(502, b"<html>Bad Gateway"), BackendUnavailable, r"\(502 <html>Bad Gate"),
         (doubles.answering(401, "no key"), KeyRefused, r"401 no key.*LAWFUL_QDRANT_API_KEY"),
         (doubles.answering(403, "read only"), KeyRefused, "403 read only.*read and write"),
-        (doubles.answering(404, "no artworks"), BackendUnavailable, "collection any more.*restart"),
+        (
+            doubles.answering(404, "no artworks"),
+            BackendUnavailable,
+            "collection now.*try again.*restart",
+        ),
         (doubles.answering(400, "expected dim: 8"), LawfulError, r"refuses \(400 expected dim: 8"),
         (doubles.raw(200, b"<html>Hello"), LawfulError, "is not a Qdrant server"),
         (doubles.raw(200, b'{"detail": "Hello"}'), LawfulError, "is not a Qdrant server"),
@@ -704,7 +706,9 @@ def served(
             services.index.drop()
 
 
-@pytest.mark.filterwarnings("ignore:Payload indexes have no effect")  # in local mode
+@pytest.mark.filterwarnings(  # in local mode
+    "ignore:Payload indexes have no effect", "ignore:Local mode performs exact"
+)
 def test_parts_are_found_and_withdrawn_over_a_server(served: Services, tmp_path: Path) -> None:
     """A panel and a logo on a dark ground lead to their works; withdrawn, they leave nothing.
 
@@ -737,37 +741,6 @@ def test_parts_are_found_and_withdrawn_over_a_server(served: Services, tmp_path:
 
 
 # `lawful index-server`, over a real socket
-
-
-@contextmanager
-def index_server(home: Path, *, key: str = "") -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """Run it on a free port, until its time is up or somebody ends it."""
-    port = free_port()
-    with subprocess.Popen(
-        [sys.executable, "-c", INDEX_SERVER, "index-server", "--port", str(port)],
-        env={**os.environ, "LAWFUL_HOME": str(home), "LAWFUL_QDRANT_API_KEY": key},
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
-        try:
-            while not is_ready(port):
-                assert process.poll() is None, process.communicate()[1]
-                time.sleep(0.05)
-            yield process, f"http://127.0.0.1:{port}"
-        finally:
-            process.kill()
-
-
-def is_ready(port: int) -> bool:
-    """Ask as a health check does."""
-    connection = HTTPConnection("127.0.0.1", port, timeout=5)
-    try:
-        connection.request("GET", "/readyz")
-        return connection.getresponse().status == 200
-    except ConnectionRefusedError:
-        return False
-    finally:
-        connection.close()
 
 
 def test_processes_share_the_index_of_an_owner(tmp_path: Path) -> None:

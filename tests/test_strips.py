@@ -225,7 +225,7 @@ def test_strips_of_an_earlier_version_get_tiles_when_ingested_again(
     with services.sessions.begin() as session:
         session.connection().exec_driver_sql("DELETE FROM copy_sketches WHERE part > 0")
         session.connection().exec_driver_sql("DELETE FROM part_vectors")
-    services.index.parts.drop()
+    services.index.parts.delete({part.work for part in services.index.parts.entries()})
     before = reconcile(services, services.index, repair=True)
     assert (before.untiled, before.unsketched, before.is_clean) == (2, 0, True)
     assert ask(services, panel, tmp_path) is None

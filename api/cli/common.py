@@ -58,7 +58,7 @@ def print_json(value: object) -> None:
 
     Odd bytes in the name of a file come out as escapes of JSON, from which Python makes them again.
     """
-    text = json.dumps(value, ensure_ascii=False)
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False)
     print(text.encode("utf-8", "backslashreplace").decode("utf-8"))  # noqa: T201  scripts read it
 
 

@@ -140,7 +140,7 @@ def _write(out: Path, report: Report) -> None:
 
     try:
         out.mkdir(parents=True, exist_ok=True)
-        text = json.dumps(to_json(report), indent=1, ensure_ascii=False)
+        text = json.dumps(to_json(report), indent=1, ensure_ascii=False, allow_nan=False)
         (out / "evaluation.json").write_text(text + "\n", encoding="utf-8")
         (out / "evaluation.csv").write_text(as_csv(report), encoding="utf-8", newline="")
         (out / "evaluation.html").write_text(as_html(report), encoding="utf-8")

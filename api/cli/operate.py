@@ -264,10 +264,12 @@ def reindex(
 ) -> None:
     """Rebuild the index from the kept vectors, or with other encoders from the kept originals.
 
-    Without --profile: for a lost or damaged index; answers stay the same. With --profile: the new
-    collection is built next to the old one, counted, and then replaces it. Running processes use
-    the old one as long as it exists: give --keep-old, restart them with the new LAWFUL_PROFILE,
-    then run --drop-old.
+    Without --profile: for a lost or damaged index. The new one is built next to it and then
+    replaces it: on a server all running processes answer from the old one until then, from the
+    new one afterwards; a folder belongs to this command meanwhile. With --profile: the new
+    collection is counted before it replaces the old one. Running processes use the old one as
+    long as it exists: give --keep-old, restart them with the new LAWFUL_PROFILE, then run
+    --drop-old.
 
     Example: [bold]lawful reindex --profile standard[/]
     """

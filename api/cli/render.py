@@ -16,7 +16,9 @@ from api.wording import (
     WEIGHTS,
     Weight,
     by_one_hand,
+    compared,
     headline,
+    incomplete,
     lanes,
     membership,
     removed,
@@ -58,7 +60,7 @@ def show_attribution(console: Console, image: str, answer: Attribution) -> None:
     searched = answer.searched
     console.print(
         plain(
-            f"  searched {searched.works} works by {searched.artists} artists, profile "
+            f"  searched {compared(searched)} by {searched.artists} artists, profile "
             f"{searched.profile} ({searched.fingerprint[:8]}); recorded as {answer.id}"
         ),
         style="dim",
@@ -86,9 +88,10 @@ def show_member(console: Console, image: str, answer: Member) -> None:
             f"{wrong.at_most:.1%} (95 % confidence; docs/benchmarks.md)"
         )
     console.print(
-        f"  searched {answer.searched.works} works; not being found is no proof of absence",
+        f"  searched {compared(answer.searched)}; not being found is no proof of absence",
         style="dim",
     )
+    _why(console, answer.reasons)
     _show_notes(console, answer.notes)
 
 
@@ -148,9 +151,11 @@ def show_search(console: Console, result: SearchResult) -> None:
     for number, hit in enumerate(result.hits, 1):  # whole, as other commands ask for them
         console.print(f"{number:>3}  {hit.id}", style="dim", highlight=False)
     console.print(
-        f"[dim]searched {result.searched.works} works; "
+        f"[dim]searched {compared(result.searched)}; "
         f"each component shows its part (own score, rank)[/]"
     )
+    if lacking := incomplete(result.searched):
+        _say(console, lacking)
     _show_notes(console, result.notes)
 
 

@@ -38,7 +38,7 @@ def readyz(services: ServicesDep, jobs: JobsDep, response: Response) -> Readines
 
     checks: dict[str, Callable[[], object]] = {
         "database": database,
-        "index": services.index.count,
+        "index": services.index.points,
         "storage": services.store.check,
         "jobs": jobs.check,
         "models": lambda: [encoder.info for encoder in services.encoders],

@@ -7,6 +7,7 @@ without waiting. A database that does not answer becomes `BackendUnavailable` in
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -140,7 +141,9 @@ def connect(url: str, *, pool: int = 5) -> Database:
     """
     parsed = _parse(url)
     if parsed.get_backend_name() == "sqlite":
-        engine = create_engine(parsed, poolclass=Pool if parsed.database else None)
+        engine = create_engine(
+            parsed, poolclass=Pool if parsed.database else None, json_serializer=_json
+        )
         file = _File(parsed)
         event.listen(engine, "do_connect", file.check)
         event.listen(engine, "connect", file.prepare)
@@ -149,6 +152,7 @@ def connect(url: str, *, pool: int = 5) -> Database:
         engine = create_engine(
             parsed,
             poolclass=Pool,
+            json_serializer=_json,
             pool_pre_ping=True,  # a server may have been restarted since
             pool_size=pool,
             max_overflow=pool,
@@ -160,6 +164,11 @@ def connect(url: str, *, pool: int = 5) -> Database:
         )
     event.listen(engine, "handle_error", translate)
     return Database(engine, Sessions(engine))
+
+
+def _json(value: Any) -> str:
+    """Return a value as it is kept; what is no number is kept nowhere."""
+    return json.dumps(value, allow_nan=False)
 
 
 def _parse(url: str) -> URL:

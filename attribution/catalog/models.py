@@ -624,4 +624,6 @@ class Collection(Base):
     dims: Mapped[dict[str, int]]  # vector -> width
     # How often the classifier's statistics were made or mended; 0: they never were complete.
     statistics: Mapped[int] = mapped_column(default=1)  # of no work yet they are
+    # The work up to which `reconcile` has compared stored vectors with the kept ones; none: begin.
+    compared_to: Mapped[UUID | None]
     created_at: Mapped[datetime] = mapped_column(default=now)

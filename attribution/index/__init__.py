@@ -1,15 +1,17 @@
 """The vector index: our checks, fusion and grouping (`vector_index`) over one of two clients.
 
 A folder is opened with Qdrant Edge, in process (`edge`); an address with qdrant-client (`server`).
-`schema` says what a collection holds, for both; `owner` lets several processes share a folder.
+`schema` says what a collection holds, for both; `owner` lets several processes share a folder;
+`replacement` puts one collection in the place of another.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from attribution.errors import BadInput
 
@@ -42,9 +44,27 @@ def open_index(
     """
     from attribution.index.vector_index import VectorIndex
 
-    client = _client(url, server)
-    try:
+    with _closed_on_failure(_client(url, server)) as client:
         return VectorIndex(client, dims=dims, collection=collection)
+
+
+def open_next_to(
+    url: str, *, dims: Mapping[str, int], collection: str, server: ServerOptions = DEFAULTS
+) -> VectorIndex:
+    """Begin an empty collection that is to take the place of another, which is left as it is.
+
+    Raises like `open_index`, but for nothing that is wrong with the other one.
+    """
+    from attribution.index.vector_index import VectorIndex
+
+    with _closed_on_failure(_client(url, server)) as client:
+        return VectorIndex.next_to(client, dims=dims, collection=collection)
+
+
+@contextmanager
+def _closed_on_failure(client: Any) -> Iterator[Any]:
+    try:
+        yield client
     except BaseException:
         client.close()
         raise

@@ -7,31 +7,28 @@ acknowledged outlives a kill.
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
-from datetime import UTC, datetime
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
 import qdrant_edge as edge
-from filelock import FileLock, Timeout
 from qdrant_client import models
 from qdrant_client.http.models import QueryResponse
 
-from attribution.errors import BackendUnavailable, Conflict, IndexLocked, LawfulError
+from attribution.errors import BackendUnavailable, Conflict, IndexDamaged, LawfulError
 from attribution.index import translation
 from attribution.index.markers import Markers
-from attribution.outages import FULL, MAKE_ROOM, disk_outages
+from attribution.index.ownership import Ownership, write_note
+from attribution.index.soundness import damaged
+from attribution.outages import FULL, MAKE_ROOM
 
-OWNER = "owner.json"
-LOCK = "owner.lock"
 ALIASES = "aliases.json"
 CONFIG = "edge_config.json"  # what the engine writes into the folder of a shard
 DROPPED = ".dropped"
+PANIC = "PanicException"  # of pyo3, which gives it no module that can be imported
 NO_SPACE = "os error 28"  # how the engine spells that a disk is full
 ROOM = 200 * 2**20  # bytes that stay free on the disk
 LOG_BYTES = 32 * 2**20  # of one file of the log
@@ -47,20 +44,7 @@ class EdgeClient:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._shards: dict[str, Any] = {}
-        # Ours beside the engine's, which begins only when a shard has all of its files.
-        self._lock = FileLock(folder / LOCK, thread_local=False)
-        try:
-            with disk_outages(f"the index in {folder}"):
-                folder.mkdir(parents=True, exist_ok=True)
-                self._lock.acquire(blocking=False)
-        except Timeout:
-            raise IndexLocked(self._locked()) from None
-        owner = {
-            "pid": os.getpid(),
-            "command": " ".join([Path(sys.argv[0]).name, *sys.argv[1:]]),
-            "since": datetime.now(UTC).isoformat(timespec="seconds"),
-        }
-        self._write(OWNER, owner)
+        self._ownership = Ownership(folder)
 
     def collection_exists(self, collection_name: str) -> bool:
         """Whether a collection was made before that has this name or alias."""
@@ -92,10 +76,12 @@ class EdgeClient:
 
     def delete_collection(self, collection_name: str) -> None:
         """Delete a collection and its aliases; whoever looks sees all of it or nothing."""
-        self._shard(collection_name)  # another process that has it is in the way
-        self._call(self._shards.pop(collection_name).close)
+        if collection_name not in self.collections():
+            raise self._missing(collection_name)
+        if collection_name in self._shards:  # else it need not even be readable
+            self._call(self._shards.pop(collection_name).close)
         aliases = {a: name for a, name in self._aliases().items() if name != collection_name}
-        self._write(ALIASES, aliases)
+        write_note(self._folder, ALIASES, aliases)
         dropped = self._folder / DROPPED
         shutil.rmtree(dropped, ignore_errors=True)  # of a process that was killed meanwhile
         dropped.mkdir()
@@ -129,7 +115,7 @@ class EdgeClient:
             if name not in self.collections():
                 raise self._missing(name)
             aliases[alias] = name
-        self._write(ALIASES, aliases)
+        write_note(self._folder, ALIASES, aliases)
 
     def collections(self) -> list[str]:
         """Return the names of the collections."""
@@ -205,13 +191,17 @@ class EdgeClient:
         return records, str(following) if following else None
 
     def count(
-        self, collection_name: str, count_filter: models.Filter | None = None
+        self,
+        collection_name: str,
+        count_filter: models.Filter | None = None,
+        *,
+        exact: bool = True,
     ) -> models.CountResult:
-        """Count points exactly."""
+        """Count points, exactly or by what the segments say of themselves."""
         chosen = translation.condition(count_filter) if count_filter else None
         shard = self._shard(collection_name)
         return models.CountResult(
-            count=self._call(lambda: shard.count(edge.CountRequest(filter=chosen)))
+            count=self._call(lambda: shard.count(edge.CountRequest(exact=exact, filter=chosen)))
         )
 
     def flush(self) -> None:
@@ -260,15 +250,13 @@ class EdgeClient:
     def close(self) -> None:
         """Flush, close, and give the folder free."""
         for shard in self._shards.values():
-            self._call(shard.close)
+            with suppress(IndexDamaged):  # whoever asked has been told
+                self._call(shard.close)
         self._shards.clear()
-        if self._lock.is_locked:
-            (self._folder / OWNER).unlink(missing_ok=True)
-            self._lock.release()
+        self._ownership.release()
 
     def _shard(self, name: str) -> Any:
-        if name not in self._shards:
-            name = self._aliases().get(name, name)
+        name = self._aliases().get(name, name)
         if name not in self._shards:
             if name not in self.collections():
                 raise self._missing(name)
@@ -288,37 +276,23 @@ class EdgeClient:
         except FileNotFoundError:
             return {}
         except ValueError as error:
-            raise BackendUnavailable(f"{self._folder / ALIASES} is damaged: {error}") from error
+            raise BackendUnavailable(
+                f"{self._folder / ALIASES} is damaged: {error}; delete it, collections are found "
+                f"without it"
+            ) from error
         return found
-
-    def _write(self, name: str, content: object) -> None:
-        """Replace a small file whole: a kill leaves the old one or the new one."""
-        new = self._folder / f"{name}.new"
-        with disk_outages(f"the index in {self._folder}"):
-            with new.open("w", encoding="utf-8") as file:
-                json.dump(content, file)
-                file.flush()
-                os.fsync(file.fileno())
-            new.replace(self._folder / name)
 
     def _opened(self, opening: Callable[[], Any]) -> Any:
         try:
-            return opening()
+            with _panics_caught():
+                return opening()
+        except LawfulError:
+            raise
         except Exception as error:  # the engine raises nothing narrower
             raise BackendUnavailable(
-                f"cannot open the index in {self._folder}: {error}; if it is damaged, delete this "
-                f"folder and run `lawful reindex`: the catalogue has all that it needs"
+                f"cannot open the index in {self._folder}: {error}; if it is damaged, run `lawful "
+                f"reindex`, which makes it anew from the catalogue"
             ) from error
-
-    def _locked(self) -> str:
-        owner = {"pid": "unknown", "command": "another program", "since": "unknown"}
-        with suppress(OSError, ValueError):
-            owner |= json.loads((self._folder / OWNER).read_text(encoding="utf-8"))
-        return (
-            f"the index in {self._folder} is in use by process {owner['pid']} "
-            f"({owner['command']}, since {owner['since']}); wait for it or stop it, ask its HTTP "
-            f"API if it is `lawful serve`, or set LAWFUL_QDRANT_URL to a Qdrant server"
-        )
 
     def _check_room(self) -> None:
         """Refuse to write where the disk is nearly full: the engine's mapped files would crash."""
@@ -334,15 +308,30 @@ class EdgeClient:
 
     def _call(self, action: Any) -> Any:
         try:
-            return action()
+            with _panics_caught():
+                return action()
         except LawfulError:
             raise
         except Exception as error:  # the engine raises nothing narrower
             if NO_SPACE in str(error):
                 said = f"{FULL} (the index in {self._folder}); {MAKE_ROOM}"
             else:
-                said = f"the index in {self._folder} failed: {error}"
+                said = (
+                    f"the index in {self._folder} failed: {error}; if it goes on, run `lawful "
+                    f"reindex`, which makes it anew from the catalogue"
+                )
             raise BackendUnavailable(said) from error
+
+
+@contextmanager
+def _panics_caught() -> Iterator[None]:
+    """Raise IndexDamaged where the engine gives up: its panics are no `Exception`."""
+    try:
+        yield
+    except BaseException as error:
+        if type(error).__name__ != PANIC:
+            raise
+        raise damaged(f"the engine gave up ({error})") from error
 
 
 def _loaded(path: Path) -> Any:

@@ -20,8 +20,9 @@ from typing import Any
 from pydantic import BaseModel, TypeAdapter
 from qdrant_client import models
 
-from attribution.errors import BackendUnavailable, Conflict, LawfulError
+from attribution.errors import BackendUnavailable, Conflict, IndexDamaged, LawfulError
 from attribution.index.edge import EdgeClient
+from attribution.index.soundness import damaged
 
 BODY_LIMIT = 32 * 2**20
 PATH = re.compile(r"/collections/(?P<name>[\w-][\w.-]*)(?:/(?P<rest>.+))?")  # a name is a folder's
@@ -70,7 +71,7 @@ class Owner:
             return _error(HTTPStatus.BAD_REQUEST, f"Format error in JSON body: {error}")
         except Conflict as error:
             return _error(HTTPStatus.CONFLICT, error)
-        except BackendUnavailable as error:
+        except (BackendUnavailable, IndexDamaged) as error:
             return _error(HTTPStatus.INTERNAL_SERVER_ERROR, error)
         except LawfulError as error:
             return _error(HTTPStatus.BAD_REQUEST, error)
@@ -174,9 +175,9 @@ def _retrieve(edge: EdgeClient, name: str, body: Any) -> Any:
 
 
 def _count(edge: EdgeClient, name: str, body: Any) -> Any:
-    chosen = models.CountRequest.model_validate(body).filter
-    _check_filter(edge, name, chosen)
-    return _plain(edge.count(name, chosen))
+    asked = models.CountRequest.model_validate(body)
+    _check_filter(edge, name, asked.filter)
+    return _plain(edge.count(name, asked.filter, exact=asked.exact is not False))
 
 
 def _scroll(edge: EdgeClient, name: str, body: Any) -> Any:
@@ -211,6 +212,11 @@ def _missing(name: str) -> Refused:
 
 def _plain(model: BaseModel) -> Any:
     return model.model_dump(mode="json")
+
+
+def unsound() -> tuple[int, dict[str, Any]]:
+    """Return the answer in the place of one that JSON has no words for."""
+    return _error(HTTPStatus.INTERNAL_SERVER_ERROR, damaged("it holds what is no number"))
 
 
 def _error(status: HTTPStatus, message: object) -> tuple[int, dict[str, Any]]:

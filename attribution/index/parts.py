@@ -15,7 +15,7 @@ from qdrant_client import models
 
 from attribution.images.grounds import GROUNDS
 from attribution.images.views import MOST_TILES
-from attribution.index import schema
+from attribution.index import schema, soundness
 from attribution.index.markers import Markers
 from attribution.types import PART_SPACE, Matrix, NearPart, Part, Vector
 
@@ -37,7 +37,7 @@ class PartIndex:
     def upsert(self, vectors: Mapping[UUID, Matrix]) -> None:
         """Write the parts of works, a row each, from part 1 on; raises BadInput as for works."""
         if vectors and not self._is_writable:
-            self._make()
+            self.make()
         rows = (
             models.PointStruct(
                 id=str(_point(Part(work, number))),
@@ -71,6 +71,8 @@ class PartIndex:
             for vector in vectors.values()
         ]
         answers = self._client.query_batch_points(self._name, requests=requests)
+        for one in answers:
+            soundness.check_scores(one.points, at_most=soundness.LARGEST)
         return {leg: _ranked(one.points) for leg, one in zip(vectors, answers, strict=True)}
 
     def count(self, works: Collection[UUID] | None = None) -> int:
@@ -103,13 +105,8 @@ class PartIndex:
         parts = (_point(Part(work, number)) for work in works for number in numbers)
         return int(engine.scrub(self._name, Markers.of([*works, *parts]), rewrite=rewrite))
 
-    def drop(self) -> None:
-        """Delete the collection, where it was ever made."""
-        if self._exists():
-            self._client.delete_collection(self._name)
-            self._is_known = self._is_writable = False
-
-    def _make(self) -> None:
+    def make(self) -> None:
+        """Make the collection, where that was not done yet."""
         if not self._exists():
             self._client.create_collection(
                 self._name, vectors_config=schema.dense(self._dims), sparse_vectors_config={}

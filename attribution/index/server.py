@@ -149,11 +149,15 @@ class ServerClient:
         return rows, str(following) if following else None
 
     def count(
-        self, collection_name: str, count_filter: models.Filter | None = None
+        self,
+        collection_name: str,
+        count_filter: models.Filter | None = None,
+        *,
+        exact: bool = True,
     ) -> models.CountResult:
-        """Count points exactly."""
+        """Count points, exactly or by what the segments say of themselves."""
         with self._in_our_words():
-            return self._client.count(collection_name, count_filter, exact=True)
+            return self._client.count(collection_name, count_filter, exact=exact)
 
     def close(self) -> None:
         """Close the connections."""
@@ -187,8 +191,8 @@ class ServerClient:
             )
         if status == 404:
             return BackendUnavailable(
-                f"the Qdrant server at {self._url} has no such collection any more ({said}); it "
-                f"was dropped or replaced: restart to open the one that is there now"
+                f"the Qdrant server at {self._url} has no such collection now ({said}); try again "
+                f"if `lawful reindex` runs, or restart with the LAWFUL_PROFILE that it was given"
             )
         if status in (408, 429) or status >= 500:
             return self._busy(f"{status} {said}")
@@ -199,7 +203,8 @@ class ServerClient:
 
     def _foreign(self) -> LawfulError:
         return LawfulError(
-            f"what answers at {self._url} is not a Qdrant server; check LAWFUL_QDRANT_URL"
+            f"what answers at {self._url} is not a Qdrant server, or one whose index is damaged; "
+            f"check LAWFUL_QDRANT_URL, or run `lawful reindex`"
         )
 
 

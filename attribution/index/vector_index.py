@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, Self, runtime_checkable
 from uuid import UUID
 
 import numpy as np
 from qdrant_client import models
 
 from attribution.errors import BadInput
-from attribution.index import schema, text
+from attribution.index import replacement, schema, soundness, text
 from attribution.index.markers import Markers
 from attribution.index.parts import RESCORED, PartIndex
 from attribution.index.schema import TEXT
@@ -53,30 +54,45 @@ class VectorIndex:
 
     What only the copy lane asks for, the parts of works, is in `parts`.
 
-    A name that is an alias is looked up once: a process that has opened a collection stays with it,
-    so that it never compares its vectors with those of another model.
+    A name may be an alias: every request goes to what it means at that moment, so that all
+    processes follow when another collection takes its place (`replacement`).
     """
 
-    def __init__(self, client: Any, *, dims: Mapping[str, int], collection: str) -> None:
+    def __init__(
+        self, client: Any, *, dims: Mapping[str, int], collection: str, beside: str | None = None
+    ) -> None:
         self._client = client
         self._dims = dict(dims)
-        if not client.collection_exists(collection):
+        self.name = collection
+        self._at = beside or collection  # where it is while it is filled next to another
+        if not (client.collection_exists(self._at) or replacement.adopt(client, self._at)):
             client.create_collection(
-                collection,
+                self._at,
                 vectors_config=schema.dense(dims),
                 sparse_vectors_config=schema.sparse(),
             )
-        known = client.get_aliases().aliases
-        aliases = {one.alias_name: one.collection_name for one in known}
-        self._name: str = aliases.get(collection, collection)
-        self.parts = PartIndex(client, collection=f"{self._name}-parts", dims=dims)
-        if not self.count():  # asked in any case: a lock is reported at once
+        if isinstance(client, Embedded) and not beside:  # nobody else has this folder
+            replacement.forget_unfinished(client, collection)
+        self.parts = PartIndex(client, collection=replacement.parts_of(self._at), dims=dims)
+        if not self.points():  # asked in any case: a lock is reported at once
             self._create_payload_indexes()
 
-    @property
-    def name(self) -> str:
-        """What the collection is called, no alias."""
-        return self._name
+    @classmethod
+    def next_to(cls, client: Any, *, dims: Mapping[str, int], collection: str) -> Self:
+        """Begin an empty collection that is to take the place of this one: see `take_over`.
+
+        The other one is not even opened: it may be damaged.
+        """
+        index = cls(
+            client, dims=dims, collection=collection, beside=replacement.begin(client, collection)
+        )
+        if client.collection_exists(replacement.parts_of(collection)):
+            index.parts.make()  # who knows that there are parts goes on asking for them
+        return index
+
+    def take_over(self) -> None:
+        """Be what everybody finds under this name from now on; the one before is deleted."""
+        replacement.put_in_place(self._client, self.name, self._at)
 
     def upsert(self, points: Sequence[Point]) -> None:
         """Write artworks with all their vectors; the same id again replaces it.
@@ -87,20 +103,20 @@ class VectorIndex:
         """
         rows = [schema.row(point, self._dims) for point in points]
         for part in schema.requests(rows):
-            self._client.upsert(self._name, points=part)
+            self._client.upsert(self._at, points=part)
 
     def delete(self, ids: Sequence[UUID]) -> None:
         """Delete artworks with their parts; unknown ids are no error."""
         if ids:
             self.parts.delete(ids)
             selector = models.PointIdsList(points=[str(point) for point in ids])
-            self._client.delete(self._name, points_selector=selector)
+            self._client.delete(self._at, points_selector=selector)
 
     def delete_artist(self, artist_id: UUID) -> None:
         """Delete every artwork of an artist."""
         chosen = schema.condition(Where(artist_ids=(artist_id,)))
         if chosen:
-            self._client.delete(self._name, points_selector=models.FilterSelector(filter=chosen))
+            self._client.delete(self._at, points_selector=models.FilterSelector(filter=chosen))
 
     def neighbours(
         self,
@@ -130,10 +146,13 @@ class VectorIndex:
             )
             for using, query in queries.values()
         ]
-        answers = self._client.query_batch_points(self._name, requests=requests)
-        return {
-            leg: _ranked(answer.points, limit) for leg, answer in zip(queries, answers, strict=True)
-        }
+        answers = self._client.query_batch_points(self._at, requests=requests)
+        found = {leg: answer.points for leg, answer in zip(queries, answers, strict=True)}
+        for leg, (using, _) in queries.items():
+            soundness.check_scores(
+                found[leg], at_most=math.inf if using == TEXT else soundness.LARGEST
+            )
+        return {leg: _ranked(points, limit) for leg, points in found.items()}
 
     def search(
         self,
@@ -176,30 +195,62 @@ class VectorIndex:
         return [(artist, hits[:per_artist]) for artist, hits in list(groups.items())[:limit]]
 
     def vectors(self, ids: Sequence[UUID]) -> dict[UUID, dict[str, Vector]]:
-        """Return the dense vectors of the artworks that exist."""
+        """Return the dense vectors of the artworks that exist; raises IndexDamaged."""
+        stored = self._stored(ids)
+        for work, vectors in stored.items():
+            for name in self._dims:
+                length = float(np.linalg.norm(vectors.get(name, np.zeros(1))))
+                if not abs(length - 1) < schema.UNIT_TOLERANCE:  # also true of NaN
+                    raise soundness.damaged(f"vector {name!r} of {work} has length {length}")
+        return stored
+
+    def differing(self, kept: Mapping[UUID, Mapping[str, Vector]]) -> list[UUID]:
+        """Return those of these artworks whose dense vectors are stored otherwise than given."""
+        stored = self._stored(list(kept))
+        return [
+            work
+            for work, vectors in kept.items()
+            if work in stored and not _are_same(vectors, stored[work])
+        ]
+
+    def _stored(self, ids: Sequence[UUID]) -> dict[UUID, dict[str, Vector]]:
         if not ids:
             return {}
-        rows = self._client.retrieve(
-            self._name, ids=[str(point) for point in ids], with_vectors=True
-        )
+        rows = self._client.retrieve(self._at, ids=[str(point) for point in ids], with_vectors=True)
         return {
             UUID(str(row.id)): {
-                name: np.asarray(row.vector[name], dtype=np.float32) for name in self._dims
+                name: np.asarray(row.vector[name], dtype=np.float32)
+                for name in self._dims
+                if name in (row.vector or {})  # a damaged index may have lost it
             }
             for row in rows
         }
 
+    def held(self, ids: Sequence[UUID]) -> set[UUID]:
+        """Return those of these artworks that are there."""
+        if not ids:
+            return set()
+        rows = self._client.retrieve(self._at, ids=[str(point) for point in ids])
+        return {UUID(str(row.id)) for row in rows}
+
     def entries(self, *, after: UUID | None = None, limit: int = 1_000) -> list[IndexEntry]:
         """Return what is held, in ascending order of ids, those after `after`, `limit` at most."""
         rows, _ = self._client.scroll(
-            self._name, limit=limit + 1, offset=str(after) if after else None
+            self._at, limit=limit + 1, offset=str(after) if after else None
         )
         found = [schema.entry(row) for row in rows]
         return [entry for entry in found if entry.id != after][:limit]
 
     def count(self, where: Where = ANYWHERE) -> int:
         """Count artworks exactly."""
-        return int(self._client.count(self._name, count_filter=schema.condition(where)).count)
+        return int(self._client.count(self._at, count_filter=schema.condition(where)).count)
+
+    def points(self) -> int:
+        """Return how many artworks there are by the engine's own books: at once, whatever the size.
+
+        A server may count some twice while it moves them, and leaves none out.
+        """
+        return int(self._client.count(self._at, exact=False).count)
 
     def publish(self, alias: str) -> None:
         """Have the name `alias` mean this collection from now on, whatever it meant before.
@@ -207,19 +258,11 @@ class VectorIndex:
         One step: whoever asks in between finds the one or the other. A collection that is itself
         called so is in the way and stays.
         """
-        self._client.update_collection_aliases(
-            [
-                models.DeleteAliasOperation(delete_alias=models.DeleteAlias(alias_name=alias)),
-                models.CreateAliasOperation(
-                    create_alias=models.CreateAlias(collection_name=self._name, alias_name=alias)
-                ),
-            ]
-        )
+        replacement.point_to(self._client, {alias: self._at})
 
     def drop(self) -> None:
         """Delete the collection with everything in it, and the aliases that mean it."""
-        self.parts.drop()
-        self._client.delete_collection(self._name)
+        replacement.drop(self._client, self._at)
 
     def flush(self) -> None:
         """Have an engine in process write everything to disk."""
@@ -239,7 +282,7 @@ class VectorIndex:
         """
         if not isinstance(self._client, Embedded):
             return None
-        left = self._client.scrub(self._name, Markers.of(ids), rewrite=rewrite)
+        left = self._client.scrub(self._at, Markers.of(ids), rewrite=rewrite)
         return left + self.parts.scrub(self._client, ids, rewrite=rewrite)
 
     def close(self) -> None:
@@ -249,7 +292,7 @@ class VectorIndex:
     def _create_payload_indexes(self) -> None:
         """Index what filters ask for; whoever made the collection may have been killed before."""
         for field, params in schema.INDEXES.items():
-            self._client.create_payload_index(self._name, field, params)
+            self._client.create_payload_index(self._at, field, params)
 
     def _queries(self, probe: Probe) -> dict[str, tuple[str, Any]]:
         """Return leg -> (named vector, query)."""
@@ -261,6 +304,12 @@ class VectorIndex:
         if indices:
             queries[TEXT] = (TEXT, models.SparseVector(indices=indices, values=values))
         return queries
+
+
+def _are_same(one: Mapping[str, Vector], other: Mapping[str, Vector]) -> bool:
+    return one.keys() == other.keys() and all(
+        np.allclose(one[name], other[name], atol=schema.UNIT_TOLERANCE) for name in one
+    )
 
 
 def _ranked(points: Sequence[models.ScoredPoint], limit: int) -> list[Neighbour]:

@@ -56,7 +56,7 @@ def _cell(value: object) -> str:
 
 
 def _json(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False)
+    return json.dumps(value, ensure_ascii=False, allow_nan=False)
 
 
 def _json_lines(pages: Iterable[list[Row]]) -> Iterator[bytes]:

@@ -42,7 +42,8 @@ GONE = re.compile(  # the whole cell
     r"|abgelehnt|retiree?|retirad[oa]|ritirat[oa]|ingetrokken|отозван[оа]?"
     rf"|(?:without|ohne|sans|sin|sem|senza|zonder) {PERMISSION})"
     r"(?: (?:by|on|since|until|am|seit|bis|le|depuis|jusqu'|il|el|desde|hasta) ?.*)?"
-    r"|(?:rights )?not (?:yet )?(?:clear(?:ed)|approved|released)|(?:for )?internal(?: use)?(?: only)?"
+    r"|(?:rights )?not (?:yet )?(?:clear(?:ed)|approved|released)"
+    r"|(?:for )?internal(?: use)?(?: only)?"
     r"|(?:nur )?intern(?:er gebrauch)?|nicht freigegeben)\W*"
 )
 PRIVATE = re.compile(

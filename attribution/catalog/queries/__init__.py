@@ -74,7 +74,6 @@ from attribution.catalog.queries.batches import (
     trouble_of,
 )
 from attribution.catalog.queries.calibrations import (
-    begin_calibration,
     calibration_of,
     forget_calibration,
     hands_and_hashes,
@@ -87,6 +86,7 @@ from attribution.catalog.queries.changes import (
     already_undone,
     artists_to_change,
     change_by_id,
+    changes_since,
     check_not_undone,
     check_open,
     complete_changes,
@@ -106,6 +106,7 @@ from attribution.catalog.queries.changes import (
     works_to_follow,
 )
 from attribution.catalog.queries.embeddings import (
+    count_without_vectors,
     forget_encoders,
     forget_vectors,
     keep_part_vectors,
@@ -113,6 +114,8 @@ from attribution.catalog.queries.embeddings import (
     kept_part_vectors,
     kept_vectors,
     numbers_of_parts,
+    with_any_vectors,
+    without_vectors,
 )
 from attribution.catalog.queries.forgetting import (
     CLOSED,
@@ -195,8 +198,10 @@ from attribution.catalog.queries.records import (
     collections,
     drop_collection,
     go_live,
+    hold_live,
     list_attributions,
     live_collection,
+    note_compared,
     record_attribution,
 )
 from attribution.catalog.queries.sketches import (
@@ -240,6 +245,7 @@ from attribution.catalog.queries.transfers import (
     part_artists,
     take_back,
 )
+from attribution.catalog.queries.turns import take_turn
 from attribution.catalog.queries.withdrawals import (
     buried_works,
     bury_works,
@@ -298,7 +304,6 @@ __all__ = [
     "attribution_by_id",
     "batch_by_key",
     "batch_counts",
-    "begin_calibration",
     "blank_items",
     "buried_works",
     "bury_batch",
@@ -309,6 +314,7 @@ __all__ = [
     "cancel_job",
     "change_by_id",
     "change_statistics",
+    "changes_since",
     "check_name",
     "check_not_undone",
     "check_open",
@@ -330,6 +336,7 @@ __all__ = [
     "count_artworks",
     "count_vectors",
     "count_without_sketch",
+    "count_without_vectors",
     "counts",
     "create_job",
     "deadly_files",
@@ -358,6 +365,7 @@ __all__ = [
     "go_live",
     "hands_and_hashes",
     "hold_files",
+    "hold_live",
     "indexed_artworks",
     "interrupt_generation",
     "interrupt_job",
@@ -407,6 +415,7 @@ __all__ = [
     "non_copies_by_id",
     "non_copies_in_force",
     "non_copy_by_id",
+    "note_compared",
     "note_progress",
     "numbers_of_parts",
     "open_batches",
@@ -443,6 +452,7 @@ __all__ = [
     "sweep",
     "sweep_generations",
     "take_back",
+    "take_turn",
     "times_mended",
     "training_works",
     "trouble_of",
@@ -453,11 +463,13 @@ __all__ = [
     "wipe_lines",
     "wipe_lines_under",
     "wipe_prompts",
+    "with_any_vectors",
     "with_parts",
     "withdrawal_by_id",
     "withdrawn_at",
     "withdrawn_since",
     "without_sketch",
+    "without_vectors",
     "works_of",
     "works_of_change",
     "works_to_ask_for",

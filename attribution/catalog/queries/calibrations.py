@@ -6,7 +6,7 @@ from collections.abc import Collection
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import delete, exists, func, or_, select, update
+from sqlalchemy import delete, exists, or_, select, update
 from sqlalchemy.orm import Session
 
 from attribution.catalog.models import (
@@ -51,17 +51,6 @@ def hands_and_hashes(session: Session, ids: Collection[UUID]) -> dict[UUID, tupl
 def calibration_of(session: Session, fingerprint: str) -> KeptCalibration | None:
     """Return the last calibration of these encoders."""
     return session.get(KeptCalibration, fingerprint)
-
-
-def begin_calibration(session: Session, fingerprint: str) -> bool:
-    """Take the right to calibrate until the session ends; false when another process has it.
-
-    A SQLite file belongs to one process, which calibrates in one thread.
-    """
-    if session.get_bind().dialect.name != "postgresql":
-        return True
-    lock = func.pg_try_advisory_xact_lock(func.hashtext(f"calibration {fingerprint}"))
-    return bool(session.scalar(select(lock)))
 
 
 def keep_calibration(session: Session, made: KeptCalibration) -> None:

@@ -244,6 +244,12 @@ def unfinished_changes(
     return list(session.scalars(wanted))
 
 
+def changes_since(session: Session, moment: datetime) -> list[Change]:
+    """Return the changes that were made since then, the oldest first."""
+    wanted = select(Change).where(Change.made_at >= moment).order_by(Change.made_at)
+    return list(session.scalars(wanted))
+
+
 def works_to_follow(
     session: Session, change: Change, *, after: UUID | None, limit: int
 ) -> list[UUID]:

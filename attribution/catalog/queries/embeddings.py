@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from uuid import UUID
 
 import numpy as np
-from sqlalchemy import delete, select
+from sqlalchemy import Select, delete, exists, func, select
 from sqlalchemy.orm import Session
 
 from attribution.catalog.models import Artwork, ArtworkStatus, Embedding, PartVectors
@@ -41,6 +41,28 @@ def kept_vectors(
         Embedding.artwork_id.in_(ids), Embedding.fingerprint == fingerprint
     )
     return {work: _unpacked(data, dims) for work, data in session.execute(wanted)}
+
+
+def without_vectors(session: Session, fingerprint: str, ids: Collection[UUID]) -> set[UUID]:
+    """Return those of these works that are to be found and have no vectors of these encoders."""
+    return set(session.scalars(_unencoded(fingerprint).where(Artwork.id.in_(ids))))
+
+
+def count_without_vectors(session: Session, fingerprint: str) -> int:
+    """Count the works that are to be found and have no vectors of these encoders."""
+    return session.scalar(select(func.count()).select_from(_unencoded(fingerprint).subquery())) or 0
+
+
+def with_any_vectors(session: Session, ids: Collection[UUID]) -> set[UUID]:
+    """Return those of these works that have vectors of any encoders."""
+    return set(session.scalars(select(Embedding.artwork_id).where(Embedding.artwork_id.in_(ids))))
+
+
+def _unencoded(fingerprint: str) -> Select[UUID]:
+    has_any = exists().where(
+        Embedding.artwork_id == Artwork.id, Embedding.fingerprint == fingerprint
+    )
+    return select(Artwork.id).where(Artwork.status == ArtworkStatus.INDEXED, ~has_any)
 
 
 def forget_vectors(session: Session, ids: Collection[UUID]) -> int:

@@ -123,6 +123,16 @@ def live_collection(session: Session) -> Collection | None:
     return session.scalar(select(Collection).where(Collection.live))
 
 
+def hold_live(session: Session) -> str | None:
+    """Return the fingerprint of the live collection, which stays live until the session ends.
+
+    None where another one takes its place at this very moment.
+    """
+    return session.scalar(
+        select(Collection.fingerprint).where(Collection.live).with_for_update(read=True)
+    )
+
+
 def collections(session: Session) -> list[Collection]:
     """Return every collection, by name."""
     return list(session.scalars(select(Collection).order_by(Collection.name)))
@@ -159,6 +169,11 @@ def add_collection(
 def go_live(session: Session, name: str) -> None:
     """Have another collection searched from now on."""
     session.execute(update(Collection).values(live=Collection.name == name))
+
+
+def note_compared(session: Session, name: str, work: UUID | None) -> None:
+    """Note up to which work the stored vectors of a collection were compared; None: to the last."""
+    session.execute(update(Collection).where(Collection.name == name).values(compared_to=work))
 
 
 def drop_collection(session: Session, name: str) -> None:
