@@ -396,6 +396,7 @@ def _laid_on(session: Session, found: FoundCopy | None) -> CopyMatch | None:
         overlap=found.overlap,
         kind=found.kind,
         agreement=found.agreement,
+        content=found.content,
     )
 
 
