@@ -70,6 +70,7 @@ class ChangeOut(BaseModel):
     artwork_id: UUID | None
     works: int = Field(description="Works that were corrected, or came to the artist.")
     origin: str = Field(description="api, command line with its user, or an ingest job.")
+    by: str | None = Field(description="Who, as they call themselves; named by declarations.")
     reason: str | None
     made_at: datetime
     completed_at: datetime | None = Field(description="Null: the index does not follow yet.")
@@ -92,6 +93,7 @@ class ChangeOut(BaseModel):
             artwork_id=row.artwork_id,
             works=row.works,
             origin=row.origin,
+            by=row.by,
             reason=row.reason,
             made_at=row.made_at,
             completed_at=row.completed_at,

@@ -16,6 +16,7 @@ from attribution.types import (
     Candidate,
     CopyKind,
     CopyMatch,
+    DeclaredNonCopy,
     Findings,
     Member,
     Overlap,
@@ -81,15 +82,18 @@ def headline(answer: Attribution) -> str:
     """Return the first line of every answer: one sentence of what is known."""
     if answer.withdrawn_at:
         return _registered_once(answer.withdrawn_at)
-    if answer.laid_on:
-        return f"{_claim(answer.laid_on)}."
-    return _by_style(answer)
+    says = f"{_claim(answer.laid_on)}." if answer.laid_on else _by_style(answer)
+    if not answer.declared:
+        return says
+    few = len(answer.declared)
+    silenced = "a finding was declared" if few == 1 else f"{few} findings were declared"
+    return f"{says.removesuffix('.')}; {silenced} no copy."
 
 
 def lanes(answer: Attribution) -> dict[str, str]:
     """Return what each lane says: copy, style, provenance."""
     return {
-        "copy": _copy_lane(answer.laid_on),
+        "copy": _copy_lane(answer.laid_on, not_said(answer.declared)),
         "style": _style_lane(answer),
         "provenance": f"{_capital(CREDENTIALS[answer.credentials])}.",
     }
@@ -102,8 +106,9 @@ def membership(answer: Member) -> str:
     if answer.withdrawn_at:
         return _registered_once(answer.withdrawn_at)
     if laid_on := answer.copy_of or answer.related_to:
-        return f"{_claim(laid_on)}."
-    return f"Not found among {answer.searched.works:,} works, {NO_PROOF}."
+        return f"{_claim(laid_on)}. {not_said(answer.declared)}".rstrip()
+    absent = f"Not found among {answer.searched.works:,} works, {NO_PROOF}."
+    return f"{absent} {not_said(answer.declared)}".rstrip()
 
 
 def together(findings: Findings, *, unreadable: int = 0) -> str:
@@ -118,6 +123,8 @@ def together(findings: Findings, *, unreadable: int = 0) -> str:
     said = f"{asked} draw on registered works or artists' styles{how}"
     if findings.related:
         said += f"; {len(findings.related)} related to registered works, for a person to look at"
+    if findings.declared:
+        said += f"; {len(findings.declared)} with a finding that was declared no copy"
     if unreadable:
         said += f"; {unreadable} more could not be read"
     return f"{said}."
@@ -135,6 +142,11 @@ def by_one_hand(answer: SetAttribution) -> str:
             return f"Together they resemble work by {_several(names)}, in style only."
         case _:
             return f"Nothing registered stands out for {pictures} together, {NO_PROOF}."
+
+
+def not_said(declared: Iterable[DeclaredNonCopy]) -> str:
+    """Say what declarations silence, by whom they are, and what the answer is without them."""
+    return " ".join(_declared(one) for one in declared)
 
 
 def removed(removal: Removal) -> str:
@@ -193,12 +205,26 @@ def _claim(work: CopyMatch) -> str:
             return f"Shares much with {title}, or with its series: a person must look"
 
 
-def _copy_lane(work: CopyMatch | None) -> str:
+def _copy_lane(work: CopyMatch | None, silenced: str) -> str:
     if work is None:
-        return f"No registered work was found in it, {NO_PROOF}."
+        return f"No registered work was found in it, {NO_PROOF}. {silenced}".rstrip()
     others = ", ".join(work.also_claimed_by)
     claims = f" The same file is claimed by {others} as well." if others else ""
-    return f"{_claim(work)}: {how_copied(work)}.{claims}"
+    return f"{_claim(work)}: {how_copied(work)}.{claims} {silenced}".rstrip()
+
+
+def _declared(one: DeclaredNonCopy) -> str:
+    """Say which declaration silences what: it may be about an image that is nearly the same."""
+    like = f"A pair with an image nearly like this one (SHA-256 {one.image_sha256[:12]}…)"
+    pair = "A pair" if one.is_this_image else like
+    until = f" until {one.until:%Y-%m-%d %H:%M UTC}" if one.until else ""
+    why = f": {one.reason}" if one.reason else ""
+    claim = _claim(one.would_be)
+    return (
+        f"{pair} was declared no copy on {one.declared_at:%Y-%m-%d} by {one.by}{until}{why}; "
+        f"without that: {claim[:1].lower()}{claim[1:]} ({how_copied(one.would_be)}). "
+        f"Declaration {one.id}."
+    )
 
 
 def _style_lane(answer: Attribution) -> str:

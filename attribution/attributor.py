@@ -29,8 +29,9 @@ from attribution.catalog import queries
 from attribution.catalog.licences import identify
 from attribution.catalog.models import Artwork, ArtworkStatus
 from attribution.catalog.nobody import NOBODY
-from attribution.copies.finder import CopyFinder, FoundCopy
+from attribution.copies.finder import CopyFinder, Finding
 from attribution.copies.hashes import hashes
+from attribution.copies.matches import claimed, laid_on, silenced
 from attribution.copies.membership import membership
 from attribution.errors import BadInput
 from attribution.exhibits import SOMEBODYS, candidates, ids_of, known
@@ -88,11 +89,11 @@ class _Seen:
 
     vectors: Mapping[str, Vector]
     works: Collection[UUID]  # the neighbours
-    copied: FoundCopy | None
+    finding: Finding
     opinion: Opinion
 
 
-_NOTHING = _Seen({}, (), None, Opinion((), None, None, ()))
+_NOTHING = _Seen({}, (), Finding(None, ()), Opinion((), None, None, ()))
 
 
 class Attributor:
@@ -179,12 +180,12 @@ class Attributor:
                 return Member(None, None, None, searched, notes=notes, withdrawn_at=withdrawn_at)
         found = membership(self._copies, image)
         with self._sessions() as session:
-            laid_on, searched = _laid_on(session, found.found), self._searched(session)
+            match = laid_on(session, found.finding.copied)
+            declared = silenced(session, found.finding.silenced, image.facts.sha256)
+            searched = self._searched(session)
         wrong = found.wrong
-        if laid_on is None or wrong is None:
-            return Member(None, None, None, searched, notes=notes)
-        rate = WrongFindings(wrong.asked, wrong.found, wrong.upper)
-        return Member(*_claimed(laid_on), rate, searched, notes=notes)
+        rate = WrongFindings(wrong.asked, wrong.found, wrong.upper) if match and wrong else None
+        return Member(*claimed(match), rate, searched, notes=notes, declared=declared)
 
     def recall(self, attribution_id: UUID) -> Attribution:
         """Return an earlier answer; raises NotFound."""
@@ -224,10 +225,10 @@ class Attributor:
         opinion = seen.opinion
         with self._sessions.begin() as session:
             rows = queries.artworks_by_id(session, seen.works, status=ArtworkStatus.INDEXED)
-            laid_on = _laid_on(session, seen.copied)
-            copy_of, related_to = _claimed(laid_on)
+            match = laid_on(session, seen.finding.copied)
+            copy_of, related_to = claimed(match)
             searched = self._searched(session)
-            verdict, reasons = self._verdict(session, image, laid_on, opinion, searched)
+            verdict, reasons = self._verdict(session, image, match, opinion, searched)
             if withdrawn_at:  # whoever comes near it now is not who made it
                 verdict, reasons = Verdict.ABSTAIN, (Reason.WITHDRAWN,)
             answer = Attribution(
@@ -249,6 +250,7 @@ class Attributor:
                 confidence=_confidence(opinion),
                 credentials=image.facts.credentials.state,
                 withdrawn_at=withdrawn_at,
+                declared=silenced(session, seen.finding.silenced, image.facts.sha256),
             )
             queries.record_attribution(session, ANSWER.dump_python(answer, mode="json"))
         return answer, opinion
@@ -261,7 +263,7 @@ class Attributor:
         where = SOMEBODYS if has_nobodys else ANYWHERE
         neighbours = self._index.neighbours(Probe(vectors), limit=voting.NEAREST, where=where)
         # Works by nobody have no vote, and are found as copies all the same.
-        copied = self._copies.find(image, vectors, None if has_nobodys else neighbours)
+        finding = self._copies.find(image, vectors, None if has_nobodys else neighbours)
         works = ids_of(neighbours)
         with self._sessions() as session:
             rows = queries.artworks_by_id(session, works, status=ArtworkStatus.INDEXED)
@@ -270,7 +272,7 @@ class Attributor:
         opinion = self._panel.ask(vectors, known(neighbours, rows), sizes)
         if image.is_plain:  # whatever it is near, no number says anything
             opinion = replace(opinion, odds=None)
-        return _Seen(vectors, works, copied, opinion)
+        return _Seen(vectors, works, finding, opinion)
 
     def _encode(self, image: CheckedImage) -> dict[str, Vector]:
         vectors: dict[str, Vector] = {}
@@ -300,13 +302,13 @@ class Attributor:
         self,
         session: Session,
         image: CheckedImage,
-        laid_on: CopyMatch | None,
+        match: CopyMatch | None,
         opinion: Opinion,
         searched: Searched,
     ) -> tuple[Verdict, tuple[Reason, ...]]:
         """Say what an answer amounts to, and why it is not more."""
-        if laid_on:
-            is_related = laid_on.kind is CopyKind.NEAR_IDENTICAL
+        if match:
+            is_related = match.kind is CopyKind.NEAR_IDENTICAL
             return Verdict.RELATED if is_related else Verdict.COPY, ()
         if image.is_blank or image.is_plain:
             return Verdict.ABSTAIN, (Reason.LOW_QUALITY,)
@@ -329,6 +331,7 @@ def find_ours(answers: Sequence[Attribution], *, level: float = 0.1) -> Findings
     """
     copies = tuple(answer.id for answer in answers if answer.copy_of)
     related = tuple(answer.id for answer in answers if answer.related_to)
+    declared = tuple(answer.id for answer in answers if answer.declared)
     given = [
         (answer.id, answer.confidence.p_nobody)
         for answer in answers
@@ -336,7 +339,7 @@ def find_ours(answers: Sequence[Attribution], *, level: float = 0.1) -> Findings
     ]
     refused = benjamini_hochberg(np.array([value for _, value in given]), level)
     style = tuple(one for (one, _), is_ours in zip(given, refused, strict=True) if is_ours)
-    return Findings(level, len(answers), len(given), copies, related, style)
+    return Findings(level, len(answers), len(given), copies, related, style, declared)
 
 
 def _uncalibrated(votes: Sequence[Vote], artists: int) -> tuple[Verdict, tuple[Reason, ...]]:
@@ -366,38 +369,6 @@ def _notes(searched: Searched, opinion: Opinion) -> Iterator[str]:
             f"not calibrated: probabilities need {FEWEST_WORKS} works by {FEWEST_ARTISTS} "
             f"artists with several pictures each (`lawful calibrate`)"
         )
-
-
-def _claimed(laid_on: CopyMatch | None) -> tuple[CopyMatch | None, CopyMatch | None]:
-    """Return the work that an image is a copy of, and the one that it is related to."""
-    if laid_on is not None and laid_on.kind is CopyKind.NEAR_IDENTICAL:
-        return None, laid_on
-    return laid_on, None
-
-
-def _laid_on(session: Session, found: FoundCopy | None) -> CopyMatch | None:
-    """Say what is known of the work that an image lies on; None if it was withdrawn meanwhile."""
-    if found is None or found.kind is None:
-        return None
-    work = queries.artworks_by_id(session, [found.work], status=ArtworkStatus.INDEXED).get(
-        found.work
-    )
-    if work is None:
-        return None
-    claims = queries.claims_for(session, [work.id]).get(work.id, [])
-    return CopyMatch(
-        id=work.id,
-        title=work.title,
-        slug=work.artist.slug,
-        name=work.artist.name,
-        match=found.match,
-        distance=found.distance,
-        also_claimed_by=tuple(claim.artist.slug for claim in claims),
-        overlap=found.overlap,
-        kind=found.kind,
-        agreement=found.agreement,
-        content=found.content,
-    )
 
 
 def _filter(licences: tuple[str, ...]) -> tuple[str, ...]:

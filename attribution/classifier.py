@@ -69,7 +69,7 @@ class Statistics:
         if rows.shape != (len(artists), self.width):
             raise BadInput(
                 f"vectors of shape {rows.shape} do not fit statistics of {len(artists)} works "
-                f"and {self.width} dimensions; they were made by other encoders"
+                f"and {self.width} dimensions; they come from other encoders"
             )
         if not bool(np.all(np.abs(rows) <= LENGTH)):  # false for NaN as well
             raise BadInput("a vector is not finite or not of length 1; the model is at fault")

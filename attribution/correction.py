@@ -163,6 +163,7 @@ def rename(stores: Stores, index: VectorIndex, slug: str, name: str, origin: Ori
     """
     exact = _name_of_somebody(name)
     with stores.sessions.begin() as session:
+        queries.lock_names(session, [exact])
         artist = _somebody(session, slug)
         queries.artists_to_change(session, [artist.id])  # nobody renames them meanwhile
         is_new = artist.name != exact
@@ -184,6 +185,7 @@ def confirm_alias(stores: Stores, slug: str, name: str, origin: Origin) -> Chang
     """
     exact = _name_of_somebody(name)
     with stores.sessions.begin() as session:
+        queries.lock_names(session, [exact])
         artist = _somebody(session, slug)
         queries.artists_to_change(session, [artist.id])
         if not queries.add_alias(session, artist.id, exact):

@@ -20,6 +20,7 @@ from attribution.catalog import queries
 from attribution.catalog.database import Database, connect
 from attribution.catalog.models import Collection
 from attribution.config import Settings
+from attribution.encoders.memory import keep_memory
 from attribution.encoders.profiles import fingerprint, load_encoders
 from attribution.errors import BadInput, IndexLost, NotFound, ProfileMismatch
 from attribution.generation.generators import load_generator
@@ -90,6 +91,8 @@ def open_stores(settings: Settings) -> Iterator[Stores]:
     A database file is upgraded on the way; a server's, which others use too, only by
     `lawful migrate`.
     """
+    if settings.keep_memory:
+        keep_memory()  # here, as whoever opens them may run models next
     with open_database(settings) as database:
         if database.is_file:
             database.upgrade()

@@ -264,6 +264,20 @@ class CopyMatch:
 
 
 @dataclass(frozen=True)
+class DeclaredNonCopy:
+    """A finding that a person has declared to be none: it is not said, but that it is not is."""
+
+    id: UUID  # of the declaration
+    declared_at: datetime
+    by: str
+    reason: str | None  # None: it went with a work that was withdrawn
+    until: datetime | None  # None: without an end
+    image_sha256: str  # of the image that was looked at
+    is_this_image: bool  # False: one that is nearly the same
+    would_be: CopyMatch  # what the answer says without the declaration
+
+
+@dataclass(frozen=True)
 class Searched:
     """What an answer rests on."""
 
@@ -299,6 +313,7 @@ class Attribution:
     related_to: CopyMatch | None = None  # near-identical: verdict `related`
     withdrawn_at: datetime | None = None  # the image's bytes were registered until then
     removed: tuple[Removal, ...] = ()  # since the answer was given
+    declared: tuple[DeclaredNonCopy, ...] = ()  # what is not said of it
 
     @property
     def laid_on(self) -> CopyMatch | None:
@@ -349,6 +364,7 @@ class Member:
     is_blank: bool = False  # the image shows nothing, so nothing can be said
     notes: tuple[str, ...] = ()  # what was done to the image, and why nothing can be said
     withdrawn_at: datetime | None = None  # the image's bytes were registered until then
+    declared: tuple[DeclaredNonCopy, ...] = ()  # what is not said of it
 
 
 @dataclass(frozen=True)
@@ -361,6 +377,7 @@ class Findings:
     copies: tuple[UUID, ...]
     related: tuple[UUID, ...]  # a person has to look; some may stand in `style` as well
     style: tuple[UUID, ...]
+    declared: tuple[UUID, ...] = ()  # what they show was declared to be no copy
 
 
 @dataclass(frozen=True)

@@ -73,8 +73,19 @@ def put_back(session: Session, change: Change, works: Sequence[UUID], origin: Or
             return queries.join_again(session, change, origin)
         case ChangeKind.RENAME:
             return _rename_back(session, change, origin)
+        case ChangeKind.DECLARE:
+            raise _of_declarations(change)
         case _:
             return _alias_back(session, change, origin)
+
+
+def _of_declarations(change: Change) -> BadInput:
+    """Return what is said of a declared non-copy, which needs a name and a reason to be revoked."""
+    if change.kind is ChangeKind.DECLARE:
+        way = f"revoke it: `lawful non-copies revoke {change.id} --by NAME --reason WHY`"
+    else:
+        way = "declare it again: `lawful non-copies declare IMAGE WORK --by NAME --reason WHY`"
+    return BadInput(f"change {change.id} is about a declared non-copy; to undo it, {way}")
 
 
 def _correct_back(session: Session, change: Change, origin: Origin) -> Change:
@@ -96,7 +107,9 @@ def _correct_back(session: Session, change: Change, origin: Origin) -> Change:
 
 
 def _rename_back(session: Session, change: Change, origin: Origin) -> Change:
-    artist, name = _locked(session, change), change.before["name"]
+    name = change.before["name"]
+    queries.lock_names(session, [name])
+    artist = _locked(session, change)
     if artist.name != change.after["name"]:
         raise Conflict(
             f"{artist.slug!r} is called {artist.name!r} by now; undo what came later first: "
@@ -110,7 +123,9 @@ def _rename_back(session: Session, change: Change, origin: Origin) -> Change:
 def _alias_back(session: Session, change: Change, origin: Origin) -> Change:
     if "alias" in change.after:
         return queries.remove_alias(session, change.artist_id, change.after["alias"], origin)
-    artist, name = _locked(session, change), change.before["alias"]
+    name = change.before["alias"]
+    queries.lock_names(session, [name])
+    artist = _locked(session, change)
     if not queries.add_alias(session, change.artist_id, name):
         raise Conflict(f"{name!r} is a name of {artist.slug!r} again; nothing to undo")
     return queries.record_alias(session, change.artist_id, name, origin)

@@ -30,7 +30,8 @@ DEADLY = (
     "it ended the process that read it, twice (a crash, or too little memory); save it again from "
     "an image editor, or bring it again after a day"
 )
-FORBIDS = "its consent forbids the index"
+FORBIDS = "its source says no to finding it (consent_index, or words such as “withdrawn”)"
+ELSEWHERE = "a file with the same bytes elsewhere in its source says no to finding it"
 BLANK = "it is blank: registered, and never found"
 SETTLED = (ArtworkStatus.INDEXED, ArtworkStatus.BLANK)
 DECODERS = 2  # threads; Pillow releases the GIL while it decodes
@@ -44,6 +45,12 @@ class Work:
     item: SourceItem
     job_id: UUID | None = None  # of bytes in the store
     sha256: str | None = None  # of bytes in the store
+    is_denied_elsewhere: bool = False  # by a file of its source with the same bytes, and not here
+
+    def heeding(self, denied: Collection[str]) -> Work:
+        """Return it as if its own row denied what another one denies of the same bytes."""
+        elsewhere = "index" in denied and "index" in self.item.consent
+        return replace(self, item=self.item.without(denied), is_denied_elsewhere=elsewhere)
 
 
 @dataclass(frozen=True)
@@ -107,7 +114,7 @@ def prepare(
         deadly = queries.deadly_files(session, [one for one in hashes if one])
         denied = denied_of(session, [one for one in hashes if one])
     works = [
-        replace(work, item=work.item.without(denied.get(sha256 or "", ())))
+        work.heeding(denied.get(sha256 or "", ()))
         for work, sha256 in zip(works, hashes, strict=True)
     ]
     known = {row.sha256: row for row in rows}
@@ -116,7 +123,7 @@ def prepare(
         row, theirs = known.get(sha256 or ""), found[work.item.artist]
         artist = theirs.of_work(row.artist.name) if row is not None else theirs.artist
         is_known = row is not None and row.status in SETTLED
-        refused = _refusal(work.item, row, theirs, reinstate=reinstate)
+        refused = _refusal(work, row, theirs, reinstate=reinstate)
         if refused is not None or (row is not None and is_known and row.id not in bare):
             return Prepared(
                 work,
@@ -154,18 +161,16 @@ def _read(stores: Stores, work: Work, *, is_deadly: bool) -> CheckedImage:
         return read_image(bytes_of(stores, work), stores.limits)
 
 
-def _refusal(
-    item: SourceItem, row: Artwork | None, theirs: Whose, *, reinstate: bool
-) -> str | None:
+def _refusal(work: Work, row: Artwork | None, theirs: Whose, *, reinstate: bool) -> str | None:
     """Return why a file may not come in, whatever is in it."""
     if not reinstate and row is not None and row.status is ArtworkStatus.WITHDRAWN:
         return f"it was withdrawn ({row.reason}); {REINSTATE}"
     if not reinstate and theirs.is_closed:
         return f"{queries.CLOSED}; {REINSTATE}"
-    if item.refused is not None:
-        return item.refused
-    if "index" not in item.consent:
-        return FORBIDS
+    if work.item.refused is not None:
+        return work.item.refused
+    if "index" not in work.item.consent:
+        return ELSEWHERE if work.is_denied_elsewhere else FORBIDS
     return theirs.refused
 
 

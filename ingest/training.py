@@ -173,7 +173,7 @@ def _seen(gathered: Gathered, before: Facts | None) -> Ints:
 def _split(works: Indexed, seen_before: Ints, seed: int) -> _Parts:
     """Hold out lineages twice; raises BadInput where there is too little to learn from."""
     if len(np.unique(works.artist)) < 2:
-        raise BadInput("the works are by one artist only: a classifier needs two or more")
+        raise BadInput("all works belong to one artist: a classifier needs two or more")
     _, held = hold_out(works.artist, works.group, seed)
     known = np.isin(works.group[held], works.group[seen_before])
     held = held[~known]

@@ -112,6 +112,8 @@ def test_the_examples_of_the_document_run(tmp_path: Path) -> None:
             wait_until(lambda: all_ended(client))
             changes = client.get("/v1/changes").json()["items"]
             known["CHANGE"] = next((one["id"] for one in changes if one["kind"] != "undo"), "")
+            declared = (one["id"] for one in changes if one["kind"] == "declare")
+            known["DECLARATION"] = next(declared, "")
             response = run(client, shlex.split(Template(command).substitute(known)), tmp_path)
             assert response.status_code < 300, f"{command}: {response.text}"
             if "items?outcome=added" in command or "v1/search" in command:

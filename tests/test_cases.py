@@ -43,7 +43,7 @@ class Expected:
     remarks: tuple[str, ...] = ()
 
 
-NOT_GRANTED = "its consent forbids the index"
+NOT_GRANTED = "its source says no to finding it"
 TABLES = [
     Expected("m01-semicolon/in", {"boat.png": "Ann Example"}, {"secret.png": NOT_GRANTED}),
     Expected("m04-headers/in/capitals", {}, {"boat.png": NOT_GRANTED}),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import re
 from collections.abc import Iterator
 from itertools import pairwise
@@ -15,8 +14,9 @@ from typer.testing import CliRunner
 
 from api import cli, wording
 from api.cli import _unwrap_help, app
+from tests.said import in_code, in_help
 
-# What no reader should have to guess, and what may not be said of people and their images.
+# What no reader should have to guess; what may not be said of people is in `test_said.py`.
 WORDS = {
     r"anew": "again",
     r"beside": "next to, with",
@@ -34,8 +34,6 @@ WORDS = {
     r"what is (not )?to be": "what to",
     r"(a|one) \w+ a (line|work|query|file)": "one … per …",
     r"of (learning|the random numbers|a dataset)": "the noun first: learning rate",
-    r"infringes?|guilty|stolen|cleared": "resembles, is consistent with",
-    r"(created|made|is|are) by|trained on|source of|is original": "supported match, registered",
 }
 
 
@@ -95,37 +93,13 @@ def test_an_example_keeps_its_lines() -> None:
     )
 
 
-def said_in_help() -> Iterator[str]:
-    """Yield the help of every command and group, and of every argument and option."""
-
-    def below(command: Any) -> Iterator[str]:
-        yield from (one.help or "" for one in (command, *command.params))
-        for one in getattr(command, "commands", {}).values():
-            yield from below(one)
-
-    return below(typer.main.get_command(app))
-
-
-def said_in_messages() -> Iterator[str]:
-    """Yield the texts in the modules of the command line that are not docstrings."""
-    for path in (*Path(cli.__file__).parent.glob("*.py"), Path(wording.__file__)):
-        tree = ast.parse(path.read_text("utf-8"))
-        documented = ast.Module | ast.ClassDef | ast.FunctionDef
-        docstrings = {
-            ast.get_docstring(node, clean=False)
-            for node in ast.walk(tree)
-            if isinstance(node, documented)
-        }
-        for node in ast.walk(tree):
-            text = node.value if isinstance(node, ast.Constant) else None
-            if isinstance(text, str) and text not in docstrings:
-                yield text
+MESSAGES = (*Path(cli.__file__).parent.glob("*.py"), Path(wording.__file__))
 
 
 @pytest.mark.parametrize("word", WORDS)
 def test_plain_words_are_used(word: str) -> None:
-    """Neither help nor messages have words that only their author understands, or that accuse."""
+    """Neither help nor messages have words that only their author understands."""
     pattern = re.compile(rf"\b({word})\b", re.IGNORECASE)
-    found = [text for text in (*said_in_help(), *said_in_messages()) if pattern.search(text)]
+    found = [text for text in (*in_help(), *in_code(MESSAGES)) if pattern.search(text)]
 
     assert not found, f"say: {WORDS[word]}"

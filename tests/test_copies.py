@@ -15,13 +15,12 @@ from attribution.catalog import queries
 from attribution.catalog.queries import KeptSketch
 from attribution.config import Settings
 from attribution.copies import finder
-from attribution.copies.finder import CopyFinder, declare_non_copy
+from attribution.copies.finder import CopyFinder
 from attribution.copies.hashes import POSITIONS, hashes
 from attribution.copies.membership import membership
 from attribution.copies.observed import Observed
 from attribution.copies.sketch import Sketch, draw_question, draw_work
 from attribution.copies.verification import NEAR_HASH_BITS, Candidate, Match, verify
-from attribution.errors import Conflict, NotFound
 from attribution.images import CheckedImage, hamming, read_image_file
 from attribution.images.facts import perceptual_hash
 from attribution.reconcile import reconcile
@@ -256,34 +255,6 @@ def test_one_work_alone(tmp_path: Path) -> None:
         assert ask(services, drawing(2), tmp_path) is None
 
 
-def test_declared_non_copies_stay_silent(tmp_path: Path) -> None:
-    """The pair, and the same image saved anew, are not found again; real copies still are."""
-    own = tmp_path / "p" / ARTIST
-    own.mkdir(parents=True)
-    drawing(1).save(own / "only.png")
-    disputed = cropped(drawing(1))
-    with open_services(Settings(home=tmp_path / "home", profile="stub")) as services:
-        ingest(services, tmp_path / "p")
-        found = ask(services, disputed, tmp_path)
-        assert found is not None
-        with services.sessions.begin() as session:
-            declare_non_copy(session, checked(disputed, tmp_path).facts, found.id)
-
-        assert ask(services, disputed, tmp_path) is None
-        assert ask(services, disputed.resize((220, 165)), tmp_path) is None
-        assert ask(services, drawing(1).resize((160, 120)), tmp_path) is not None
-        exact = checked(drawing(1), tmp_path).facts
-        with pytest.raises(Conflict, match="very pixels"), services.sessions.begin() as session:
-            declare_non_copy(session, exact, found.id)
-
-        receipt = withdraw(services, services.index, ARTIST, reason="asked for").receipt
-        assert receipt["removed"]["copy sketches"] == 1
-        assert receipt["removed"]["declared non-copies"] == 1
-        with pytest.raises(NotFound, match="withdrawn"), services.sessions.begin() as session:
-            declare_non_copy(session, checked(disputed, tmp_path).facts, found.id)
-        assert ask(services, drawing(1).resize((160, 120)), tmp_path) is None
-
-
 def test_missing_sketches_are_drawn_from_thumbnails(tmp_path: Path) -> None:
     """A catalogue from before the copy lane is mended by reconcile."""
     with open_services(Settings(home=tmp_path / "home", profile="stub")) as services:
@@ -317,11 +288,11 @@ def test_membership_is_answered_with_counts(services: Services, tmp_path: Path) 
     there = membership(copies, checked(cropped(drawing(5)), tmp_path))
     absent = membership(copies, checked(drawing(77), tmp_path))
 
-    assert there.found is not None
-    assert there.found.kind is CopyKind.ALTERED_COPY
+    assert there.finding.copied is not None
+    assert there.finding.copied.kind is CopyKind.ALTERED_COPY
     assert there.wrong is not None
     assert there.wrong.rate < there.wrong.upper < 1
-    assert (absent.found, absent.wrong) == (None, None)
+    assert (absent.finding.copied, absent.wrong) == (None, None)
 
 
 def test_the_upper_bound_is_of_clopper_and_pearson() -> None:

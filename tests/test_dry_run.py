@@ -16,7 +16,7 @@ from attribution.config import Settings
 from attribution.services import Services, open_services
 from ingest.options import AS_IT_IS, BY_RULE
 from ingest.preview import preview
-from ingest.reading import FORBIDS
+from ingest.reading import ELSEWHERE, FORBIDS
 from ingest.sources import read_source
 from ingest.summary import Summary
 from ingest.uploads import accept_archive, preview_archive
@@ -98,9 +98,9 @@ def test_a_no_to_be_found_is_foreseen_under_another_artist(
     assert (shown.refused, shown.withdrawn, shown.added) == (13, 3, 16)
     assert reasons(shown, 1) == [queries.WITHDREW, FORBIDS]
     assert reasons(shown, 2) == [FORBIDS, queries.WITHDREW]
-    assert reasons(shown, 3) == [FORBIDS, FORBIDS]  # it may be Ann's, and she has not said so
+    assert reasons(shown, 3) == [ELSEWHERE, FORBIDS]  # it may be Ann's, and she has not said so
     assert reasons(shown, 6) == [queries.WITHDREW, FORBIDS]
-    assert reasons(shown, 20) == reasons(shown, 21) == [FORBIDS, FORBIDS]
+    assert (reasons(shown, 20), reasons(shown, 21)) == ([ELSEWHERE, FORBIDS], [FORBIDS, ELSEWHERE])
     assert not {"1", "2", "6", "20", "21"} & works(services).keys()
     assert "3" in works(services)
 
@@ -144,5 +144,5 @@ def test_another_artist_than_the_folder_is_said_by_both(services: Services, tmp_
 
     assert list(shown.remarks) == list(done.remarks)
     assert list(done.remarks) == [
-        "1 work is by another artist than its folder says: Ann/30.png by Zed"
+        "1 work has another artist than its folder says: Ann/30.png by Zed"
     ]

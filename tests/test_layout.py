@@ -69,6 +69,8 @@ def test_an_index_of_letters_is_passed_over() -> None:
     """A folder a letter, or a few of them."""
     assert artists("A/Ann/1.png", "B - F/Bob/1.png") == ["Ann", "Bob"]
     assert artists("A/1.png", "B/1.png") == ["A", "B"]
+    assert artists("A/Ann/1.png", "A/Abe/1.png", "Zoe King/1.png") == ["Ann", "Abe", "Zoe King"]
+    assert artists("A/Sea/1.png", "A/Hills/1.png", "Zoe King/1.png") == ["A", "A", "Zoe King"]
 
 
 def test_a_wrapper_is_nobodys_name() -> None:

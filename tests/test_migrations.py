@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID
 
@@ -214,6 +215,44 @@ def test_hashes_that_are_there_get_their_thirds(empty_database: Database) -> Non
         command.downgrade(schema.configuration(connection), "20261202_joined_names")
         wanted = text("SELECT band_0, band_1, band_2, band_3 FROM copy_sketches ORDER BY part")
         assert [list(found) for found in connection.execute(wanted)] == bands
+    empty_database.upgrade()
+    empty_database.check_schema()
+
+
+def test_declared_non_copies_of_an_earlier_version_hold_on(empty_database: Database) -> None:
+    """Nobody knows who made them: they are listed, in the history, and can be revoked."""
+    row = (
+        "INSERT INTO non_copies (artwork_id, image_sha256, image_phash, created_at) VALUES "
+        "('33333333333333333333333333333333', :sha256, '0f0f0f0f0f0f0f0f', '2026-01-02 00:00:00')"
+    )
+    with empty_database.migrating() as connection:
+        command.upgrade(schema.configuration(connection), "20261202_nobody")
+        for statement in (ONE_ARTIST, ONE_WORK):
+            connection.execute(text(statement))
+        command.upgrade(schema.configuration(connection), "20261203_certain_hashes")
+        connection.execute(text(row), [{"sha256": "d" * 64}, {"sha256": "e" * 64}])
+
+    empty_database.upgrade()
+
+    with empty_database.sessions.begin() as session:
+        first, second = queries.list_non_copies(session, artwork_id=WORK, in_force=True).items
+        assert {one.declared.by for one in (first, second)} == {
+            "unknown: declared before this was asked for"
+        }
+        assert first.declared.made_at == datetime(2026, 1, 2, tzinfo=UTC)
+        queries.revoke_non_copy(session, first, Origin("test", "why", "Bob"))
+    with empty_database.sessions() as session:
+        assert queries.non_copies_in_force(session, [WORK])[WORK][0].id == second.id
+        assert queries.list_non_copies(session, in_force=True).items[0].id == second.id
+        (revoked,) = queries.list_non_copies(session, in_force=False).items
+        assert (revoked.id, revoked.revoked and revoked.revoked.by) == (first.id, "Bob")
+        kinds = [one.kind for one in queries.list_changes(session, artwork_id=WORK).items]
+        assert kinds == ["revoke", "declare", "declare"]
+    with empty_database.migrating() as connection:
+        command.downgrade(schema.configuration(connection), "20261203_certain_hashes")
+        left = connection.execute(text("SELECT image_sha256 FROM non_copies")).scalars().all()
+        assert left == [second.image_sha256]
+        assert connection.execute(text("SELECT count(*) FROM changes")).scalar_one() == 0
     empty_database.upgrade()
     empty_database.check_schema()
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from attribution import correction
+from attribution import correction, non_copies
 from attribution.catalog import queries
 from attribution.catalog.database import connect
 from attribution.catalog.queries import Origin
@@ -28,7 +28,7 @@ ARTIST = "Zephyrine Quillfeather"
 SLUG = "zephyrine-quillfeather"
 FOLDER = ("ndltitle", "ndlcaption", "ndltag", "ndldate", "ndllicence", "ndlsource", "ndlfile")
 UPLOAD = ("ndluptitle", "ndlupcaption", "ndluptag", "ndluplicence", "ndlupfile")
-LATER = ("ndlcorrected", "ndlreason", "ndlclaim", "ndlprompt")
+LATER = ("ndlcorrected", "ndlreason", "ndlclaim", "ndlprompt", "ndldeclared")
 WORDS = (*FOLDER, *UPLOAD, *LATER)
 
 
@@ -96,6 +96,12 @@ def speak_of_them(services: Services, folder: Path) -> None:
     assert ingest(services, folder / "claim").conflicts == 1
     for path in sorted((folder / "hers" / ARTIST).iterdir()):
         services.attributor.attribute(read_image_file(path))
+    picture(9_100, side=96).save(folder / "larger.png")  # the same work
+    larger = read_image_file(folder / "larger.png")
+    non_copies.declare(
+        services, larger.facts, work.id, Origin("api", "ndldeclared by a person", "Bob")
+    )
+    assert services.attributor.attribute(larger).declared
     prompt = "an ndlprompt boat by ZEPHYRINE  Quillfeather, oil on canvas"
     wanted = ask(services, ImageRequest(prompt, negative_prompt="ndlprompt haze"))
     with job_queue(services) as queue:

@@ -377,11 +377,11 @@ def test_another_artist_than_the_folder_is_said(tmp_path: Path) -> None:
     (several,) = others_said(tmp_path / "p", rows)
 
     assert several == (
-        "4 works are by another artist than their folder says: "
+        "4 works have another artist than their folder says: "
         "Ann/0.png by Bob, Ann/1.png by Bob, Ann/2.png by Bob, …"
     )
     assert others_said(tmp_path / "q", {"Ann/a.png": "Bob", "Zoe/a.png": "Zoe"}) == [
-        "1 work is by another artist than its folder says: Ann/a.png by Bob"
+        "1 work has another artist than its folder says: Ann/a.png by Bob"
     ]
 
 
@@ -410,10 +410,10 @@ def test_a_person_says_which_folders_are_the_artists(tmp_path: Path) -> None:
     rows = {"Gallery/Ann/a.png": "Bob"}
 
     assert others_said(tmp_path, rows, level=Level.WRAPPED) == [
-        "1 work is by another artist than its folder says: Gallery/Ann/a.png by Bob"
+        "1 work has another artist than its folder says: Gallery/Ann/a.png by Bob"
     ]
     assert others_said(tmp_path, rows | {"Gallery/Bob/b.png": "Bob"}, level=Level.WRAPPED) == [
-        "1 work is by another artist than its folder says: Gallery/Ann/a.png by Bob"
+        "1 work has another artist than its folder says: Gallery/Ann/a.png by Bob"
     ]
 
 

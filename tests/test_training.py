@@ -487,7 +487,7 @@ def test_two_trainings_at_once(stores: Stores, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("artists", "each", "said"),
-    [(1, 4, "by one artist only"), (3, 1, "no artist has enough different works")],
+    [(1, 4, "belong to one artist"), (3, 1, "no artist has enough different works")],
 )
 def test_too_little_to_learn_from(
     stores: Stores, tmp_path: Path, artists: int, each: int, said: str

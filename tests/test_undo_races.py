@@ -416,3 +416,25 @@ def test_who_is_merged_meanwhile_does_not_withdraw(services: Services) -> None:
     assert "just been merged" in str(refused)
     assert sizes(services) == {"artist-0": 2, "artist-2": 4}
     agree(services)
+
+
+@pytest.mark.parametrize("is_alias_first", [True, False])
+def test_a_name_goes_to_one_of_two(services: Services, *, is_alias_first: bool) -> None:
+    """One artist is renamed to it while another gets it as an alias: the second is told."""
+    acts = [
+        lambda: correction.confirm_alias(services, "artist-2", "Mila Test", US),
+        lambda: correction.rename(services, services.index, "artist-1", "Mila Test", US),
+    ]
+
+    first, second = one_after_the_other(
+        services, ARTISTS, *(acts if is_alias_first else reversed(acts))
+    )
+
+    owner = "artist-2" if is_alias_first else "artist-1"
+    assert isinstance(first, Change)
+    assert isinstance(second, Conflict)
+    assert f"already the name of '{owner}'" in str(second)
+    with services.sessions() as session:
+        named = session.scalars(select(Artist.slug).where(Artist.name == "Mila Test")).all()
+        aliased = session.scalars(select(Alias.name).where(Alias.name == "Mila Test")).all()
+    assert len(named) + len(aliased) == 1

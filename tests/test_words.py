@@ -7,7 +7,7 @@ import time
 import pytest
 
 from attribution.images import against_training
-from ingest.sources.showing import against_showing
+from ingest.sources.showing import against_all_in, against_showing
 
 AGAINST_TRAINING = """
 noai | NoImageAI, sea | no AI | #no-ai | AI training: not allowed | AI use prohibited | AI opt-out
@@ -37,11 +37,32 @@ none of these may be shown | darf nicht gezeigt werden | ne pas publier | no pub
 """
 GONE = """
 withdrawn | Opted out | opt-out | Withdrawn by the artist | No consent | the artist has refused
+The artist did not agree | Artist doesn't agree | artist said no | The family does not want this
+Consent not given | consent pending | Permission denied | Lent 2021; permission refused
+The estate has withdrawn its permission | heirs object | famille: refusée | please remove
+rights not cleared | internal use only | embargo until 2027 | Freigabe fehlt | kein Einverständnis
+Der Künstler hat die Zustimmung verweigert | Künstlerin ist nicht einverstanden | keine Zustimmung
+L'artiste a refusé | L'artiste n'a pas donné son accord | pas d'autorisation | sans autorisation
+sin permiso | el autor no da su permiso | L’artista ha rifiutato | geen toestemming
 """
 NOT_AGAINST_SHOWING = """
 not on display | never shown | withdrawn from sale | a man withdrawn from the world | public domain
 Private collection | (not shown) | not for sale | Show: Paris 1990 | unpublished
-No publications known
+No publications known | No permission needed | Keine Genehmigung erforderlich | no licence
+Do not reproduce without permission | toute reproduction sans autorisation est interdite
+All rights reserved, no part may be used without written permission of the artist
+by permission of the artist | Permission granted, no attribution required | not for sale
+The artist refused to sell it | The artist's family did not agree on a date | Salon des Refusés
+The painter declined in old age | The artist is not allowed to leave (novel) | No Man's Land
+Not approved by the academy | Intern am Fenster | no agreement among scholars | author unknown
+"""
+FOLDERS_OF_NO = """
+Privat | privé | Private Works | Withdrawn 2023 | No Consent Yet | abgelehnt | not approved | hidden
+kein Einverständnis | nopublish | internal | opted_out | Do Not Publish | NO AI | 2023 withdrawn
+"""
+FOLDERS = """
+Private Collection | Salon des Refusés | No Man's Land | Noai Island | Unpublished | Hidden Lake
+Secret Garden | Intern Jane | 2019 | Privatus Maximus
 """
 
 
@@ -73,6 +94,12 @@ def test_words_against_showing(text: str) -> None:
 def test_words_against_having_it(text: str) -> None:
     """As a whole cell."""
     assert against_showing(text) == ("index", "display")
+
+
+def test_folders_that_are_called_by_a_no() -> None:
+    """A word, alone or with a number, or a phrase; a name that merely has one is a name."""
+    assert [name for name in parts(FOLDERS_OF_NO) if not against_all_in(name)] == []
+    assert [name for name in parts(FOLDERS) if against_all_in(name)] == []
 
 
 @pytest.mark.parametrize("text", parts(NOT_AGAINST_SHOWING))

@@ -25,6 +25,7 @@ from api.cli import (
     ingest,
     jobs,
     models,
+    non_copies,
     operate,
     serve,
     train,
@@ -69,6 +70,7 @@ app.command()(corrections.rename)
 app.command()(corrections.alias)
 app.command()(changes.changes)
 app.command()(changes.undo)
+app.add_typer(non_copies.app, name="non-copies")
 app.command()(catalog.info)
 app.command()(catalog.artists)
 app.command()(works.works)

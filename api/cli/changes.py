@@ -47,6 +47,8 @@ def changes(
 ) -> None:
     """List corrections, moves, merges, splits, renames, aliases and undos, newest first.
 
+    Declared non-copies and their revocations are listed as well.
+
     Example: [bold]lawful changes --artist ann-example --since 2026-11-01[/]
     """
     from attribution.catalog import queries
@@ -90,14 +92,14 @@ def undo(
     )
 
 
-def origin(reason: str | None) -> Origin:
+def origin(reason: str | None, by: str | None = None) -> Origin:
     """Return where a change from the command line comes from: the user of the system, and why."""
     from attribution.catalog.queries import Origin
 
     try:
-        return Origin(f"{DOOR} ({getpass.getuser()})", reason)
+        return Origin(f"{DOOR} ({getpass.getuser()})", reason, by)
     except (KeyError, OSError):  # a container may run as a user without a name
-        return Origin(DOOR, reason)
+        return Origin(DOOR, reason, by)
 
 
 def perform(action: Callable[[Stores, VectorIndex], Change | None], *, as_json: bool) -> None:
@@ -138,7 +140,8 @@ def _lines(change: Change) -> list[str]:
     names = sorted((before.keys() | after.keys()) - {*ARTIST_ROW, *COUNTS})
     lines += [f"{name}: {before.get(name, '—')} → {after.get(name, '—')}" for name in names]
     lines += [f"{said}: {after[name]}" for name, said in COUNTS.items() if after.get(name)]
-    lines.append(f"by {change.origin}" + (f": {change.reason}" if change.reason else ""))
+    who = f"{change.by}, {change.origin}" if change.by else change.origin
+    lines.append(f"by {who}" + (f": {change.reason}" if change.reason else ""))
     if change.undoes_id:
         lines.append(f"undoes {change.undoes_id}")
     if change.undone_by:
@@ -155,6 +158,7 @@ def _as_json(change: Change) -> dict[str, Any]:
         "artwork_id": change.artwork_id and str(change.artwork_id),
         "works": change.works,
         "origin": change.origin,
+        "by": change.by,
         "reason": change.reason,
         "made_at": change.made_at.isoformat(),
         "undoes": change.undoes_id and str(change.undoes_id),

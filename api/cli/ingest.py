@@ -88,7 +88,7 @@ def ingest(
     Run it again after an interruption or with new works: nothing is done twice. With
     LAWFUL_BROKER_URL set, workers run the job; otherwise this command does.
 
-    Exit code 0: every file is registered; 3: some were refused; 1: nothing could be done.
+    Exit code 0: nothing was refused; 3: something was; 1: nothing could be done.
 
     Example: [bold]lawful ingest ~/portfolios[/]
     """

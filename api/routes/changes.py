@@ -2,29 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Query
-from pydantic import AfterValidator, Field
+from pydantic import Field
 
 from api.changes import ChangeOut, Reasoned
-from api.dependencies import Cursor, PageSize, ServicesDep
+from api.dependencies import Cursor, Moment, PageSize, ServicesDep
 from api.schemas import ArtworkOut, PageOut
 from attribution.catalog import queries
 from attribution.undoing import undo
 
 router = APIRouter(prefix="/changes", tags=["changes"])
-
-
-def _in_utc(moment: datetime | None) -> datetime | None:
-    if moment is None or moment.tzinfo is None:
-        return moment and moment.replace(tzinfo=UTC)
-    try:
-        return moment.astimezone(UTC)
-    except OverflowError:
-        raise ValueError("no such moment in UTC") from None
 
 
 class Undone(Reasoned):
@@ -43,8 +33,7 @@ def list_changes(
     artist: Annotated[str | None, Query(description="Slug of an artist.")] = None,
     work: Annotated[UUID | None, Query(description="Id of an artwork.")] = None,
     since: Annotated[
-        datetime | None,
-        AfterValidator(_in_utc),
+        Moment | None,
         Query(description="Made then or later; UTC where no zone is said."),
     ] = None,
     cursor: Cursor = None,

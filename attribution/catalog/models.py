@@ -101,6 +101,16 @@ class ChangeKind(StrEnum):
     RENAME = "rename"
     ALIAS = "alias"
     UNDO = "undo"  # an earlier change, which may be an undo itself
+    DECLARE = "declare"  # that an image is no copy of a work
+    REVOKE = "revoke"  # such a declaration
+
+
+class NonCopyState(StrEnum):
+    """Whether a declared non-copy silences anything; only `IN_FORCE` ones do."""
+
+    IN_FORCE = "in_force"
+    OVER = "over"  # its end has come
+    REVOKED = "revoked"
 
 
 class Base(DeclarativeBase):
@@ -298,14 +308,34 @@ class PartVectors(Base):
 
 
 class NonCopy(Base):
-    """An image that a person has declared not to be a copy of a work."""
+    """An image that a person has declared not to be a copy of a work.
+
+    Who, when and why stands in the record of changes, where a revoking stands as well.
+    """
 
     __tablename__ = "non_copies"
 
-    artwork_id: Mapped[UUID] = mapped_column(ForeignKey("artworks.id"), primary_key=True)
-    image_sha256: Mapped[str] = mapped_column(String(64), primary_key=True)
+    id: Mapped[UUID] = mapped_column(ForeignKey("changes.id"), primary_key=True)
+    artwork_id: Mapped[UUID] = mapped_column(ForeignKey("artworks.id"), index=True)
+    image_sha256: Mapped[str] = mapped_column(String(64))
     image_phash: Mapped[str] = mapped_column(String(16))
-    created_at: Mapped[datetime] = mapped_column(default=now)
+    until: Mapped[datetime | None]  # none: it has no end
+
+    declared: Mapped[Change] = relationship(lazy="raise")
+    artwork: Mapped[Artwork] = relationship(lazy="raise")
+
+    @property
+    def revoked(self) -> Change | None:
+        """The change that has revoked it."""
+        return self.declared.undone_by
+
+    @property
+    def state(self) -> NonCopyState:
+        """Where it stands now."""
+        if self.revoked:
+            return NonCopyState.REVOKED
+        is_over = self.until is not None and self.until <= now()
+        return NonCopyState.OVER if is_over else NonCopyState.IN_FORCE
 
 
 class KeptCalibration(Base):
@@ -520,6 +550,7 @@ class Change(Base):
     artwork_id: Mapped[UUID | None] = mapped_column(ForeignKey("artworks.id"), index=True)
     works: Mapped[int] = mapped_column(default=0)  # that were corrected, or came to the artist
     origin: Mapped[str]  # "api", "command line (USER)", or the ingest job
+    by: Mapped[str | None]  # who, as they call themselves; asked for by declarations
     reason: Mapped[str | None]
     made_at: Mapped[datetime] = mapped_column(default=now)
     completed_at: Mapped[datetime | None]  # none: the index does not follow yet

@@ -82,6 +82,6 @@ def _refusal(name: str, candidates: Sequence[Spelling], rule: NameRule) -> str:
         return f"{name} may be {listed}: say --names join or --names new"
     slugs = [one.slug for one in candidates if one.slug]
     return (
-        f"{name} may be {listed}: say whose name it is by `lawful alias "
+        f"{name} may be {listed}: say whose name it is with `lawful alias "
         f"{slugs[0] if slugs else 'SLUG'} {name!r}`, or --names new"
     )

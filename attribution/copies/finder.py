@@ -9,7 +9,7 @@ compared, so that a lookup stays fast. Nearness alone is no finding.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 from uuid import UUID
 
@@ -23,7 +23,6 @@ from attribution.copies.hashes import Position, hashes
 from attribution.copies.overlap import IDENTITY, of_the_whole, overlap
 from attribution.copies.sketch import Sketch, draw_question
 from attribution.copies.verification import Candidate, Match, verify
-from attribution.errors import Conflict, NotFound
 from attribution.images import CheckedImage, ImageFacts, View, hamming
 from attribution.ports import Encoder
 from attribution.types import (
@@ -84,6 +83,20 @@ class FoundCopy:
     distance: int = 0
     overlap: Overlap = IDENTITY
     content: float | None = None  # part of the work's strokes that it shows; of findings
+    declared: UUID | None = None  # the declared non-copy that silences it
+
+    @property
+    def is_finding(self) -> bool:
+        """Whether it may be said: it claims something, and nobody has declared that it is none."""
+        return self.kind is not None and self.declared is None
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What an image was found to show, and what would have been said if nobody had objected."""
+
+    copied: FoundCopy | None
+    silenced: tuple[FoundCopy, ...]  # each by a declared non-copy
 
 
 class CopyFinder:
@@ -105,14 +118,15 @@ class CopyFinder:
         image: CheckedImage,
         vectors: Mapping[str, Vector] | None = None,
         neighbours: Mapping[str, Sequence[Neighbour]] | None = None,
-    ) -> FoundCopy | None:
-        """Return the work that an image copies, or None.
+    ) -> Finding:
+        """Return the work that an image copies, or none, and what declarations silence.
 
         `vectors` are its own by space, `neighbours` the works nearest to it by space, where they
         are known already.
         """
         found = self.ranked(image, vectors, neighbours)
-        return found[0] if found and found[0].kind else None
+        silenced = [one for one in found if one.kind and one.declared]
+        return Finding(found[0] if _has_finding(found) else None, tuple(silenced))
 
     def ranked(
         self,
@@ -126,7 +140,7 @@ class CopyFinder:
                 return [exact]
         whole, *others = image.views
         found = self._of_the_whole(_Asked.of(image.facts, whole), vectors, neighbours)
-        if not _is_finding(found):
+        if not _has_finding(found):
             found += self._of_others(image.facts, others)
         return _surest(found)
 
@@ -141,7 +155,7 @@ class CopyFinder:
             hashed = set(asked.positions.values())
             near = queries.parts_near_hash(session, hashed, limit=NEAR_HASH)
         found = self._verified(asked, near)
-        if found and found[0].kind is CopyKind.ALTERED_COPY:
+        if _has_finding(found) and found[0].kind is CopyKind.ALTERED_COPY:
             return found
         if vectors is None:
             vectors = self._encoded(asked.view.rgb)
@@ -153,7 +167,7 @@ class CopyFinder:
         parts = _parts_by_rank(self._index.parts.nearest(own, limit=NEAREST_PARTS))
         second_parts = [part for part in parts if part not in near]
         found = _ordered(found + self._verified(asked, second + second_parts))
-        if _is_finding(found):
+        if _has_finding(found):
             return found
         seen = {*near, *second, *second_parts}
         works, parts = self._nearest_to(_windows(asked.view.rgb))
@@ -219,16 +233,18 @@ class CopyFinder:
     def _verified(self, asked: _Asked, parts: Collection[Part]) -> list[FoundCopy]:
         with self._sessions() as session:
             kept = queries.kept_sketches(session, parts)
-            silent = queries.non_copies(session, {part.work for part in kept})
+            declared = queries.non_copies_in_force(session, {part.work for part in kept})
         candidates = {
             part: Candidate(sketch, one.phash, is_cut=(one.box, asked.view.box) != (WHOLE, WHOLE))
             for part, one in sorted(kept.items())
             if (sketch := Sketch.from_bytes(one.data))
-            and not _is_declared(asked.facts, one.phash, silent.get(part.work, []))
         }
         matches = verify(asked.sketch, asked.positions, list(candidates.values()))
         found = [
-            _found(part, match, asked, candidates[part].sketch, kept[part].box)
+            replace(
+                _found(part, match, asked, candidates[part].sketch, kept[part].box),
+                declared=_silencing(asked.facts, kept[part].phash, declared.get(part.work, [])),
+            )
             for part, match in zip(candidates, matches, strict=True)
             if match
         ]
@@ -250,25 +266,12 @@ class _Asked:
         return cls(facts, view, draw_question(view.rgb), hashes(view.rgb))
 
 
-def declare_non_copy(session: Session, facts: ImageFacts, work: UUID) -> None:
-    """Note that an image is no copy of a work: it stays silent about it from now on.
-
-    Raises NotFound, and Conflict when bytes or pixels are the same: that is no matter of judgement.
-    """
-    row = queries.artwork_by_id(session, work)
-    if row.status is not ArtworkStatus.INDEXED:
-        raise NotFound(f"artwork {work} is {row.status.value}: no image is called a copy of it")
-    if facts.sha256 == row.sha256 or facts.pixel_sha256 == row.pixel_sha256:
-        raise Conflict(
-            f"the image has the very pixels of artwork {work}; if the work should not be found, "
-            f"withdraw it: `lawful withdraw {work} --reason …`"
-        )
-    queries.declare_non_copy(session, work, sha256=facts.sha256, phash=facts.phash)
-
-
 def _ordered(found: Sequence[FoundCopy]) -> list[FoundCopy]:
     kinds = [*CopyKind, None]
-    return sorted(found, key=lambda one: (kinds.index(one.kind), -one.agreement, one.work))
+    return sorted(
+        found,
+        key=lambda one: (not one.is_finding, kinds.index(one.kind), -one.agreement, one.work),
+    )
 
 
 def _surest(found: Sequence[FoundCopy]) -> list[FoundCopy]:
@@ -279,8 +282,8 @@ def _surest(found: Sequence[FoundCopy]) -> list[FoundCopy]:
     return list(surest.values())
 
 
-def _is_finding(ordered: Sequence[FoundCopy]) -> bool:
-    return bool(ordered) and ordered[0].kind is not None
+def _has_finding(ordered: Sequence[FoundCopy]) -> bool:
+    return bool(ordered) and ordered[0].is_finding
 
 
 def _by_rank(legs: Mapping[str, Sequence[Neighbour]]) -> list[Part]:
@@ -306,16 +309,18 @@ def _exact(session: Session, facts: ImageFacts) -> FoundCopy | None:
     return None
 
 
-def _is_declared(facts: ImageFacts, phash: str, declared: Sequence[NonCopy]) -> bool:
-    """Whether this very image was declared, or one that is nearer to it than the work is."""
-    return any(
-        one.image_sha256 == facts.sha256
-        or (
-            hamming(one.image_phash, facts.phash) <= SAME_IMAGE_BITS
-            and hamming(one.image_phash, facts.phash) < hamming(phash, facts.phash)
-        )
-        for one in declared
-    )
+def _silencing(facts: ImageFacts, phash: str, declared: Sequence[NonCopy]) -> UUID | None:
+    """Return the declaration about this very image, or else about the one that is nearest to it.
+
+    One about another image holds only where that is nearer to this one than the work is.
+    """
+    for one in declared:
+        if one.image_sha256 == facts.sha256:
+            return one.id
+    bits = {one.id: hamming(one.image_phash, facts.phash) for one in declared}
+    reach = min(SAME_IMAGE_BITS, hamming(phash, facts.phash) - 1)
+    nearest = min(bits, key=lambda one: (bits[one], one), default=None)
+    return nearest if nearest and bits[nearest] <= reach else None
 
 
 def _windows(image: Image) -> list[Image]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from attribution.copies.finder import CopyFinder, FoundCopy
+from attribution.copies.finder import CopyFinder, Finding
 from attribution.copies.observed import Observed, observed
 from attribution.images import CheckedImage
 
@@ -13,7 +13,7 @@ from attribution.images import CheckedImage
 class Membership:
     """What was found, and how often works that were absent had such a finding, or a surer one."""
 
-    found: FoundCopy | None
+    finding: Finding
     wrong: Observed | None  # None where nothing was found
 
 
@@ -23,5 +23,6 @@ def membership(finder: CopyFinder, image: CheckedImage) -> Membership:
     Nothing found is no proof of absence: how often copies are missed depends on what was done to
     them (docs/benchmarks.md).
     """
-    found = finder.find(image)
-    return Membership(found, observed(found.kind) if found and found.kind else None)
+    finding = finder.find(image)
+    found = finding.copied
+    return Membership(finding, observed(found.kind) if found and found.kind else None)

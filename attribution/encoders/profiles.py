@@ -47,7 +47,7 @@ VIT_L = ClipSpec("ViT-L-14", "laion2b_s32b_b82k", license="MIT")
 
 PROFILES = {
     "starter": Profile(
-        "bundled, no download; trained on a thousand clip-art works: for trying out",
+        "bundled models, trained on a thousand clip-art works; no download: for trying out",
         ClipSpec(f"local-dir:{STARTER / 'clip'}", license="Apache-2.0"),
         VaeSpec(str(STARTER / "vae"), size_px=STARTER_VAE_SIZE_PX, license="Apache-2.0"),
     ),

@@ -46,7 +46,7 @@ class CatalogueLane:
     def find_encoded(self, image: CheckedImage, vectors: Mapping[str, Vector]) -> FoundCopy | None:
         """Return the finding of an image whose vectors are known, as in `lawful attribute`."""
         neighbours = self._index.neighbours(Probe(vectors), limit=NEAREST)
-        return self._finder.find(image, vectors, neighbours)
+        return self._finder.find(image, vectors, neighbours).copied
 
     def row(self, found: FoundCopy) -> int:
         """Return the row of a found work among all works."""

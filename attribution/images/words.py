@@ -30,7 +30,7 @@ PHRASES = re.compile(
     r"|(?:do|must|may|shall|should|can) ?not (?:be )?trained(?: on)?"
     r"|training (?:is |are )?(?:strictly )?"
     r"(?:prohibited|forbidden|not allowed|not permitted|denied|disallowed)"
-    r"|dmi prohibited|pas d ?'? ?ia|keine? ki|ohne ki|(?:sin|sem|sans|senza) ia"
+    r"|dmi prohibited|pas d ?'? ?ia|keine? (?:ki|training)|ohne ki|(?:sin|sem|sans|senza) ia"
     r")(?![^\W\d_])"
 )
 NO_VALUE = (

@@ -27,7 +27,7 @@ Three heads of artist codes on one hidden layer, over the vectors of profile `{f
 - **For**: one voter of `lawful attribute` next to others (`LAWFUL_VOTERS`), and baseline B0 of
   `lawful evaluate`. It names one of its {len(facts.artists)} artists for any image, also for images
   by nobody among them: its shares are not probabilities of authorship.
-- **Trained on**: {len(facts.works)} works by {len(facts.artists)} artists;
+- **Training works**: {len(facts.works)} works by {len(facts.artists)} artists;
   {_plain(facts.data)}{reasons}. `classifier.json` lists the works' ids.
 - **How**: {recipe}; {len(facts.epochs)} epochs tried, {facts.works_per_s:,.0f} works/s;
   temperature {facts.temperature:.3g}.

@@ -53,6 +53,7 @@ LISTS = (  # of files whose works are not to be taken
 )
 PURPOSE = {"index", "display", "train", "generate"}  # numbers there are row numbers or splits
 SHORT = {"file", "files", "path", "text", "tag", "date", "dated"}  # many words are near them
+CARRY_OVER = "copy each no in it to a column that is read, and take it out"
 MOST_COLUMNS = 1_000
 MOST_NAMED = 8  # columns in one sentence
 FURTHEST = 2  # letters that are wrong, missing or exchanged in a longer name
@@ -105,8 +106,8 @@ def understand(headers: Sequence[str], shown: str) -> tuple[dict[str, str], list
         else:
             unused.append(visible(header)[:60])
     if dangers:
-        what = "rename it, or remove it" if len(dangers) == 1 else "rename them, or remove them"
-        raise Unreadable(f"{'; '.join(dangers[:MOST_NAMED])}; {what}")
+        what = "it" if len(dangers) == 1 else "each"
+        raise Unreadable(f"{'; '.join(dangers[:MOST_NAMED])}; rename {what}, or {CARRY_OVER}")
     return known, unused
 
 

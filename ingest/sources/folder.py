@@ -15,7 +15,7 @@ from pathlib import Path, PurePath, PurePosixPath
 
 from attribution.errors import BadInput
 from ingest.sources import cells
-from ingest.sources.columns import CONSENTS, words_of
+from ingest.sources.columns import CARRY_OVER, CONSENTS, words_of
 from ingest.sources.concerning import concerning
 from ingest.sources.item import SourceItem
 from ingest.sources.layout import Level, layout_of
@@ -162,7 +162,8 @@ class FolderTables:
                 if not said.is_blamed:
                     yield said.shown, said.unreadable
             elif said.loose:
-                more = f"; and {len(said.loose) - 1} rows more" if len(said.loose) > 1 else ""
+                others = len(said.loose) - 1
+                more = f"; {others} more like it" if others else ""
                 yield said.shown, said.loose[0] + more
             for picture, rows in said.rows.items():
                 for reason in contradictions(rows):
@@ -236,7 +237,7 @@ class FolderTables:
             if not is_ours and spoken is None:
                 return "no column is known"
             more = f"; it speaks about pictures or permission ({spoken[:60]!r})" if spoken else ""
-            said.unreadable = f"{error}{more}: mend it, or remove it" if more else str(error)
+            said.unreadable = f"{error}{more}: mend it, or {CARRY_OVER}" if more else str(error)
         except Unreadable as error:
             said.unreadable = str(error)
         else:
@@ -248,7 +249,7 @@ class FolderTables:
             else:
                 said.unreadable = (
                     f"{path} speaks about these pictures: call it metadata{entry.path.suffix}, or "
-                    f"ingest it as a manifest, or remove it"
+                    f"ingest it as a manifest, or {CARRY_OVER}"
                 )
         return None
 
@@ -339,7 +340,7 @@ def _check_called(entry: Entry) -> None:
     if is_called_ours(entry.path) and not is_read:
         raise Unreadable(
             f"{entry.path.as_posix()} may be the table of this folder: call it metadata.csv (or "
-            f".tsv, .jsonl, .json, .parquet, .xlsx, .ods), or remove it"
+            f".tsv, .jsonl, .json, .parquet, .xlsx, .ods), or {CARRY_OVER}"
         )
 
 

@@ -166,10 +166,20 @@ def _layout(level: Mapping[str, _Folder]) -> Layout:
         LETTERS.fullmatch(name) and one.holds_folders for name, one in level.items()
     ):
         return _passing(folders)
-    artists = [one for one in folders if not is_generic(one.path.name)]
+    wrappers = [one for one in folders if is_generic(one.path.name) or _is_index(one)]
+    artists = [one for one in folders if one not in wrappers]
     _check(artists, is_alone=len(folders) == 1)
     numbers = frozenset(one.path for one in artists if _is_number(one.path.name))
-    return _passing([one for one in folders if is_generic(one.path.name)]) | Layout(numbers=numbers)
+    return _passing(wrappers) | Layout(numbers=numbers)
+
+
+def _is_index(folder: _Folder) -> bool:
+    """Tell whether a folder is a letter, or several, and those in it begin with it."""
+    if not LETTERS.fullmatch(folder.path.name) or not folder.holds_folders:
+        return False
+    name = folder.path.name.casefold()
+    first, last = name[0], name[-1]
+    return all(first <= inner[:1].casefold() <= last for inner in folder.folders)
 
 
 def _check(artists: list[_Folder], *, is_alone: bool) -> None:

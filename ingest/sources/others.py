@@ -36,10 +36,10 @@ def by_others(
         if (folder := layout.artist(path)) and are_two(artist, folder)
     ]
     if others:
-        works = "1 work is" if len(others) == 1 else f"{len(others):,} works are"
+        works = "1 work has" if len(others) == 1 else f"{len(others):,} works have"
         their = "its folder says" if len(others) == 1 else "their folder says"
         more = ", …" if len(others) > NAMED else ""
-        yield f"{works} by another artist than {their}: {', '.join(others[:NAMED])}{more}"
+        yield f"{works} another artist than {their}: {', '.join(others[:NAMED])}{more}"
 
 
 def _are_two(artist: str, folder: str) -> bool:

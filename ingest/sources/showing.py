@@ -11,6 +11,7 @@ import unicodedata
 
 from attribution.catalog.models import PURPOSES
 from attribution.images import against_training
+from ingest.sources.permission import PERMISSION, denies_permission
 
 SEPARATORS = re.compile(r"[\s_\-\u2010-\u2015]+")
 SHOW = r"(?:show|display|publish|exhibit online|post|upload|put online|use online|publici[sz]e)"
@@ -26,7 +27,7 @@ SHOWING = re.compile(
     rf"|(?:display|show|publish|publication|web|online) ?[:=] ?(?:no|false|0|off|nein|non)\b"
     r"|nicht (?:mehr )?(?:zeigen|anzeigen|veroffentlichen|ausstellen|publizieren|online)"
     r"|(?:darf|durfen) nicht (?:\w+ )?(?:gezeigt|veroffentlicht|angezeigt)"
-    r"|nicht (?:furs|fur das|fur) (?:web|internet|veroffentlichung)"
+    r"|nicht (?:furs|fur das|fur die|fur) (?:web|internet|veroffentlichung|webs[ei]ite|webseite)"
     r"|ne pas (?:montrer|afficher|publier|diffuser|exposer)|non publiable"
     r"|no (?:se (?:puede|debe) )?(?:mostrar|publicar|exhibir|difundir)"
     r"|nao (?:mostrar|publicar|exibir|divulgar)|non (?:mostrare|pubblicare|esporre)"
@@ -35,23 +36,28 @@ SHOWING = re.compile(
     r"|非公開|公開不可|公開禁止|掲載不可|掲載禁止|表示不可|不公开|不得公开|禁止公开|请勿公开|不得展示|请勿展示"
     r"|비공개|공개 ?금지|не показывать|не публиковать|не для публикации"
 )
-GONE = re.compile(  # the whole cell, or said of the artist
-    r"\W*(?:(?:please )?(?:withdrawn|opt(?:ed)? ?out|consent (?:withdrawn|refused|denied|revoked)"
-    r"|no (?:consent|permission)|not consented|consent: ?no|without consent|do not use|refused"
-    r"|declined|revoked|withheld|embargo(?:ed)?|take ?down|taken down"
-    r"|zuruckgezogen|gesperrt|ohne (?:einwilligung|zustimmung)|retiree?|retirad[oa]|ritirat[oa]"
-    r"|ingetrokken|отозван[оа]?)(?: (?:by|on|since|am|le|il|el) .*)?"
-    r"|.*\b(?:artist|author|estate|kunstler(?:in)?|artiste) (?:has |have |hat )?"
-    r"(?:refused?|refuses|declined|withdrawn|withdrew|opted out|objects|objected|abgelehnt)\b.*)\W*"
+GONE = re.compile(  # the whole cell
+    r"\W*(?:please )?(?:(?:withdrawn|opt(?:ed)? ?out|not consented|consent: ?no|do not use|refused"
+    r"|declined|revoked|withheld|embargo(?:ed)?|take ?down|taken down|remove|zuruckgezogen|gesperrt"
+    r"|abgelehnt|retiree?|retirad[oa]|ritirat[oa]|ingetrokken|отозван[оа]?"
+    rf"|(?:without|ohne|sans|sin|sem|senza|zonder) {PERMISSION})"
+    r"(?: (?:by|on|since|until|am|seit|bis|le|depuis|jusqu'|il|el|desde|hasta) ?.*)?"
+    r"|(?:rights )?not (?:yet )?(?:clear(?:ed)|approved|released)|(?:for )?internal(?: use)?(?: only)?"
+    r"|(?:nur )?intern(?:er gebrauch)?|nicht freigegeben)\W*"
 )
-PRIVATE = re.compile(r"private|confidential|secret|no ?index|excluded?|not for use", re.IGNORECASE)
+PRIVATE = re.compile(
+    r"(?:private?|privee?|privad[oa]s?|privat[oa]|privater?|confidential|vertraulich|confidentiel"
+    r"|secret|geheim|hidden|no ?index|no ?publish|excluded?|not for use)"
+    r"(?: (?:works?|pictures?|images?|photos?|files?|only|use(?: only)?|bilder|fotos|werke|arbeiten"
+    r"|dateien|oeuvres|obras|opere))?"
+)
 LONGEST = 400  # characters of a cell that as a whole says something
 
 
 def against_showing(text: str) -> tuple[str, ...]:
     """Return the purposes that the words of a text forbid: none, showing, or finding as well."""
     plain = _plain(text)
-    if len(plain) <= LONGEST and GONE.fullmatch(plain):
+    if len(plain) <= LONGEST and (GONE.fullmatch(plain) or denies_permission(plain)):
         return ("index", "display")
     return ("display",) if SHOWING.search(plain) else ()
 
@@ -59,9 +65,9 @@ def against_showing(text: str) -> tuple[str, ...]:
 def against_all_in(folder: str) -> tuple[str, ...]:
     """Return the purposes that the name of a folder forbids for all that lies in it.
 
-    A single word is the whole name: "Noai Island" is an artist.
+    A single word is the whole name but for numbers: "Noai Island" is an artist.
     """
-    name = re.sub(r"[\W_]+", " ", folder).strip()
+    name = _plain(re.sub(r"[\W\d_]+", " ", folder))
     if PRIVATE.fullmatch(name) or "index" in against_showing(name):
         return PURPOSES
     showing = against_showing(name)

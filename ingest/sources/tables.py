@@ -13,6 +13,7 @@ from itertools import chain
 from pathlib import Path, PurePath
 from typing import Any
 
+from attribution.catalog.names import visible
 from ingest.sources import cells
 from ingest.sources.columns import (
     CONSENTS,
@@ -172,7 +173,7 @@ def _understood(raw: Raw, known: Mapping[str, str]) -> Row | None:
     if fault is None:
         fault = _moved(values)
     values |= {f"consent_{purpose}": False for purpose in forbids}
-    row = replace(_named(raw.where, values, fault), forbids=frozenset(forbids))
+    row = replace(_named(raw, known, values, fault), forbids=frozenset(forbids))
     if row.refused is None:
         return row
     return replace(row, spare=[value for _, value in raw.cells if isinstance(value, str)])
@@ -216,14 +217,21 @@ def _moved(values: Mapping[str, Any]) -> str | None:
     return None
 
 
-def _named(where: str, values: dict[str, Any], fault: str | None) -> Row:
+def _nameless(raw: Raw, known: Mapping[str, str], values: Mapping[str, Any]) -> str:
+    """Say that a row names no file, and which of its columns may be meant."""
+    says = "it names no file in a column file_name or path"
+    for header, value in raw.cells:
+        if header not in known and isinstance(value, str) and is_picture(PurePath(value)):
+            return f"{says}; if {visible(header)[:60]!r} names it, call that column file_name"
+    return f"{says}; found: {', '.join(values) or 'nothing'}"
+
+
+def _named(raw: Raw, known: Mapping[str, str], values: dict[str, Any], fault: str | None) -> Row:
     """Make a row of its cells and the file that it names."""
+    where = raw.where
     name = next((values[one] for one in FILE_COLUMNS if not cells.is_empty(values.get(one))), None)
     if name is None:
-        found = ", ".join(values) or "nothing"
-        return Row(
-            where, values, "", fault or f"it names no file (file_name, path); found: {found}"
-        )
+        return Row(where, values, "", fault or _nameless(raw, known, values))
     if isinstance(name, bytes):
         name = name.decode("utf-8", "surrogateescape")
     if isinstance(name, float) and name.is_integer():

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from ingest.sources import cells
-from ingest.sources.columns import CONSENTS, PURPOSE, fold, permits, words_of
+from ingest.sources.columns import CARRY_OVER, CONSENTS, PURPOSE, fold, permits, words_of
 from ingest.sources.raw import Raw, Unreadable
 
 SPLITS = {"split", "subset", "partition", "fold", "set", "phase"}  # "train" is a part of a dataset
@@ -105,7 +105,7 @@ def _look(column: _Column, raw: Raw, value: object) -> None:
 
 
 def _answers(where: str, says: str) -> Unreadable:
-    return Unreadable(f"{where}: {says}; {READS}: rename it, or remove it")
+    return Unreadable(f"{where}: {says}; {READS}: rename it, or {CARRY_OVER}")
 
 
 def _number(value: object) -> float | None:

@@ -17,6 +17,7 @@ from attribution.catalog.queries.artists import (
     get_or_create_nobody,
     kept_names,
     list_artists,
+    lock_names,
     portfolio_sizes,
     proposed_aliases,
 )
@@ -175,6 +176,14 @@ from attribution.catalog.queries.lists import (
     next_artworks,
 )
 from attribution.catalog.queries.near_hashes import parts_near_hash
+from attribution.catalog.queries.non_copies import (
+    declare_non_copy,
+    list_non_copies,
+    non_copies_by_id,
+    non_copies_in_force,
+    non_copy_by_id,
+    revoke_non_copy,
+)
 from attribution.catalog.queries.pages import (
     Page,
 )
@@ -193,10 +202,8 @@ from attribution.catalog.queries.records import (
 from attribution.catalog.queries.sketches import (
     KeptSketch,
     count_without_sketch,
-    declare_non_copy,
     keep_sketches,
     kept_sketches,
-    non_copies,
     with_parts,
     without_sketch,
     works_without_sketch,
@@ -381,8 +388,10 @@ __all__ = [
     "list_generations",
     "list_items",
     "list_jobs",
+    "list_non_copies",
     "list_withdrawals",
     "live_collection",
+    "lock_names",
     "mark_blank",
     "mark_failed",
     "mark_generations_sent",
@@ -395,7 +404,9 @@ __all__ = [
     "move_work",
     "next_artworks",
     "nobodys_works",
-    "non_copies",
+    "non_copies_by_id",
+    "non_copies_in_force",
+    "non_copy_by_id",
     "note_progress",
     "numbers_of_parts",
     "open_batches",
@@ -422,6 +433,7 @@ __all__ = [
     "renew_generation",
     "renew_lease",
     "retry_job",
+    "revoke_non_copy",
     "root_kind",
     "searchable",
     "settle_job",

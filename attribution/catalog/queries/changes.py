@@ -39,10 +39,11 @@ JOB = "ingest job"  # the door of a source; its id follows
 
 @dataclass(frozen=True)
 class Origin:
-    """Through which door a change came, and why."""
+    """Through which door a change came, why, and who says so."""
 
     door: str  # "api", "command line (USER)", or the ingest job
     reason: str | None = None
+    by: str | None = None  # as they call themselves
 
     @classmethod
     def of_job(cls, job_id: UUID) -> Origin:
@@ -329,6 +330,7 @@ def new_change(
         kind=kind,
         artist_id=artist_id,
         origin=origin.door,
+        by=origin.by,
         reason=origin.reason,
         before=dict(before),
         after=dict(after),

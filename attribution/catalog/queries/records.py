@@ -64,6 +64,9 @@ def without_works(
     for work in works_named(wiped):
         if work["id"] in names:
             work["title"] = None
+    for one in wiped.get("declared", []):
+        if one["would_be"]["id"] in names:
+            one["reason"] = None
     mark = {"at": removal.at.isoformat(), "receipt": str(removal.receipt)}
     earlier = [one for one in wiped.get("removed", []) if one["receipt"] != mark["receipt"]]
     return wiped | {"removed": [*earlier, mark]}
@@ -90,7 +93,8 @@ def works_named(answer: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return every place of an answer that names a work."""
     evidence = [work for artist in answer["artists"] for work in artist["works"]]
     laid_on = (answer.get(name) for name in ("copy_of", "related_to"))
-    return evidence + [one for one in laid_on if one]
+    silenced = [one["would_be"] for one in answer.get("declared", [])]
+    return evidence + [one for one in laid_on if one] + silenced
 
 
 def attribution_by_id(session: Session, attribution_id: UUID) -> RecordedAttribution:

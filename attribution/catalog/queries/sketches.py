@@ -1,8 +1,8 @@
-"""Statements about what is kept of works to recognise their copies, and of declared non-copies."""
+"""Statements about what is kept of works to recognise their copies."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy import Select, and_, delete, func, select, tuple_
 from sqlalchemy.orm import Session
 
-from attribution.catalog.models import Artwork, ArtworkStatus, CopySketch, NonCopy
+from attribution.catalog.models import Artwork, ArtworkStatus, CopySketch
 from attribution.catalog.queries.insert import insert_new
 from attribution.catalog.queries.near_hashes import hash_columns
 from attribution.types import WHOLE, Box, Part
@@ -101,30 +101,6 @@ def with_parts(session: Session, ids: Collection[UUID]) -> set[UUID]:
 def count_without_sketch(session: Session) -> int:
     """Count the works that are to be found and of which no sketch is kept."""
     return session.scalar(_without_sketch(select(func.count()).select_from(Artwork))) or 0
-
-
-def declare_non_copy(session: Session, work: UUID, *, sha256: str, phash: str) -> None:
-    """Note that a person has looked: this image is no copy of this work."""
-    row = {"artwork_id": work, "image_sha256": sha256, "image_phash": phash}
-    insert_new(session, NonCopy, [row])
-
-
-def non_copies(session: Session, works: Iterable[UUID]) -> dict[UUID, list[NonCopy]]:
-    """Return the images that were declared no copies of these works."""
-    found: dict[UUID, list[NonCopy]] = {}
-    for row in session.scalars(select(NonCopy).where(NonCopy.artwork_id.in_(list(works)))):
-        found.setdefault(row.artwork_id, []).append(row)
-    return found
-
-
-def forget_non_copies(session: Session, ids: Collection[UUID]) -> int:
-    """Delete what was declared about these works, and of their files; returns how many there were.
-
-    A declaration about another work has the likeness of the file that is no copy of it.
-    """
-    files = select(Artwork.sha256).where(Artwork.id.in_(ids))
-    about = NonCopy.artwork_id.in_(ids) | NonCopy.image_sha256.in_(files)
-    return len(session.execute(delete(NonCopy).where(about).returning(NonCopy.artwork_id)).all())
 
 
 def _without_sketch(wanted: Select[Any]) -> Select[Any]:

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from hashlib import sha256
 from uuid import UUID
 
-from sqlalchemy import Select, func, select, union_all
+from sqlalchemy import Select, select, union_all
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from attribution.catalog.models import Alias, Artist, Change, ChangeKind, NameRule
 from attribution.catalog.names import NEIGHBOURS, fold, may_be_one, tidy, turned
 from attribution.catalog.nobody import is_nobody
-from attribution.catalog.queries.artists import get_or_create_artists
+from attribution.catalog.queries.artists import get_or_create_artists, lock_names
 from attribution.catalog.queries.changes import Origin, record_alias
 from attribution.catalog.queries.insert import insert_new
 from attribution.catalog.spellings import Spelling, whose
@@ -65,7 +64,7 @@ def join_spellings(
     known = known_spellings(session, waiting)
     if rule is NameRule.NEW or _all_known(waiting, known):
         return joined
-    _lock_folds(session, waiting)
+    lock_names(session, waiting)
     while waiting:
         known = known_spellings(session, waiting)
         first = {fold(name): name for name in reversed(waiting)}  # the others look again
@@ -124,15 +123,6 @@ def _parted(session: Session, artists: Collection[UUID]) -> dict[UUID, set[str]]
         if before.keys() == {"alias"}:
             parted[artist_id].add(before["alias"])
     return parted
-
-
-def _lock_folds(session: Session, names: Iterable[str]) -> None:
-    """Have one transaction at a time decide on a fold; SQLite has one writer anyway."""
-    if session.get_bind().dialect.name != "postgresql":
-        return
-    digests = {sha256(fold(name).encode("utf-8", "backslashreplace")).digest() for name in names}
-    for key in sorted(int.from_bytes(digest[:8], signed=True) for digest in digests):
-        session.execute(select(func.pg_advisory_xact_lock(key)))
 
 
 def _become_alias(session: Session, name: str, hers: Spelling, origin: Origin) -> bool:

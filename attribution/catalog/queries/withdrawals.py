@@ -42,9 +42,10 @@ from attribution.catalog.queries.changes import just_merged
 from attribution.catalog.queries.embeddings import forget_part_vectors, forget_vectors
 from attribution.catalog.queries.forgetting import WIPED as WIPED_TEXT
 from attribution.catalog.queries.forgetting import wipe_items
+from attribution.catalog.queries.non_copies import forget_non_copies
 from attribution.catalog.queries.pages import Page, check_limit, cut, moment_key
 from attribution.catalog.queries.records import without_works
-from attribution.catalog.queries.sketches import forget_non_copies, forget_sketches
+from attribution.catalog.queries.sketches import forget_sketches
 from attribution.catalog.queries.statistics import count_vectors
 from attribution.errors import NotFound
 from attribution.types import Removal
@@ -64,6 +65,10 @@ WIPED: Mapping[str, Any] = {
     "rights": {},
     "thumbnail": None,
 }
+
+
+SPOKEN = (ChangeKind.CORRECT, ChangeKind.UNDO, ChangeKind.DECLARE, ChangeKind.REVOKE)
+"""Changes that say something of a work, before and after."""
 
 
 def _says(*columns: InstrumentedAttribute[Any]) -> ColumnElement[bool]:
@@ -92,7 +97,7 @@ LOOKED_AT: Mapping[str, tuple[InstrumentedAttribute[Any], ColumnElement[bool]]] 
         Change.artwork_id,
         Change.reason.is_not(None)
         | (
-            Change.kind.in_((ChangeKind.CORRECT, ChangeKind.UNDO))
+            Change.kind.in_(SPOKEN)
             & Change.from_artist_id.is_(None)
             & _says(Change.before, Change.after)
         ),
@@ -241,7 +246,7 @@ def _wipe_changes(session: Session, ids: Collection[UUID]) -> None:
     The reason of a merge is about artists and stays; that of a split, or of an undo, may be about
     the works. Whose a work was before and after a move, or the undo of one, stays as well.
     """
-    spoken = Change.kind.in_((ChangeKind.CORRECT, ChangeKind.UNDO))
+    spoken = Change.kind.in_(SPOKEN)
     alone = Change.artwork_id.in_(ids)
     of_words = alone & spoken & Change.from_artist_id.is_(None)
     session.execute(update(Change).where(of_words).values(before={}, after={}))
