@@ -211,6 +211,7 @@ def _copies(copies: Copies) -> dict[str, Any]:
     return {
         "pooled_recall1": _number(copies.pooled_recall1),
         "attacks": {name: _number(value) for name, value in copies.attacks.items()},
+        "called_copies": {name: _number(value) for name, value in copies.called_copies.items()},
         "ranked_first": {name: _number(value) for name, value in copies.ranked_first.items()},
         "pooled_ranked_first": _number(copies.pooled_ranked_first),
         "micro_ap": _number(copies.micro_ap),

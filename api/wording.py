@@ -187,12 +187,14 @@ def by_whom(work: CopyMatch) -> str:
 
 
 def how_copied(work: CopyMatch) -> str:
-    """Say what speaks for it: "mirrored, over 49% of the work; 97% of the strokes agree"."""
+    """Say what speaks for it: "mirrored, shows 49% of the work's content; 97% of …"."""
     if work.kind is CopyKind.SAME_IMAGE or work.overlap is None or work.agreement is None:
         if work.match == "perceptual":  # an answer of before
             return f"{work.distance} of 64 bits of the perceptual hash differ"
         return f"the same {work.match}"
-    return f"{_changes(work.overlap)}; {work.agreement:.0%} of the strokes agree"
+    changes = ", ".join([*_changes(work.overlap), *_content(work)])
+    agree = f"{work.agreement:.0%} of the strokes agree"
+    return f"{changes}; {agree}" if changes else agree
 
 
 def _by_style(answer: Attribution) -> str:
@@ -283,14 +285,18 @@ def _several(names: Sequence[str]) -> str:
     return f"{few}{more}"
 
 
-def _changes(overlap: Overlap) -> str:
-    turned = overlap.turned_degrees
-    parts: Iterable[str] = (
-        "mirrored" if overlap.is_mirrored else "",
-        f"turned by {turned:.0f}°" if abs(turned) > UPRIGHT_DEGREES else "",
-        f"over {overlap.shown:.0%} of the work",
-    )
-    return ", ".join(part for part in parts if part)
+def _changes(overlap: Overlap) -> Iterable[str]:
+    if overlap.is_mirrored:
+        yield "mirrored"
+    if abs(overlap.turned_degrees) > UPRIGHT_DEGREES:
+        yield f"turned by {overlap.turned_degrees:.0f}°"
+
+
+def _content(work: CopyMatch) -> Iterable[str]:
+    """Say how much of the work is there, where it was measured; of a sibling it is only shared."""
+    if work.content is not None:
+        verb = "shares" if work.kind is CopyKind.NEAR_IDENTICAL else "shows"
+        yield f"{verb} {work.content:.0%} of the work's content"
 
 
 def _capital(text: str) -> str:

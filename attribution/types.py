@@ -236,7 +236,6 @@ class Overlap:
     work: tuple[Corner, ...]  # the same outline on the work, corner by corner
     is_mirrored: bool
     turned_degrees: float  # counter-clockwise, after mirroring; -180 to 180
-    shown: float  # part of the work's area that the image shows, 0 to 1
 
 
 class CopyKind(StrEnum):
@@ -262,6 +261,7 @@ class CopyMatch:
     # None in answers that were given before these existed:
     overlap: Overlap | None = None
     agreement: float | None = None  # part of the strokes of what both show that is the same
+    content: float | None = None  # part of all of the work's strokes; None where not measured
 
 
 @dataclass(frozen=True)

@@ -113,9 +113,10 @@ def print_absent(works: Works, answers: Sequence[Absent], registered: int) -> No
 
 def print_attacks(found: Copies) -> None:
     """Print recall by attack and over all."""
-    print("| attack | recall@1 | first |\n|---|---|---|")
+    print("| attack | recall@1 | called copy | first |\n|---|---|---|---|")
     for name, recall in found.attacks.items():
-        print(f"| {name} | {recall:.3f} | {found.ranked_first[name]:.3f} |")
+        copies, first = found.called_copies[name], found.ranked_first[name]
+        print(f"| {name} | {recall:.3f} | {copies:.3f} | {first:.3f} |")
     print(
         f"pooled recall@1 {found.pooled_recall1:.3f}, first {found.pooled_ranked_first:.3f}, "
         f"µAP {found.micro_ap:.3f}, recall at 90 % precision {found.recall_at_p90:.3f}"

@@ -291,6 +291,8 @@ def test_copies(works: Works) -> None:
     assert found.attacks["jpeg-95"] > 0.9
     assert found.attacks["grey"] > 0.9
     assert all(found.attacks[name] <= found.ranked_first[name] for name in found.attacks)
+    assert all(found.called_copies[name] <= found.attacks[name] for name in found.attacks)
+    assert found.called_copies["flip"] > 0
     assert 0 < found.micro_ap <= found.pooled_ranked_first <= 1
     assert found.distractors_claimed < 0.2
 
@@ -305,6 +307,7 @@ def test_lane_knows_bytes_and_pixels(works: Works, tmp_path: Path) -> None:
         same, pixels = lane.find([read_image_file(works.paths[row]), read_image_file(other)])
 
     assert (same[0].work, same[0].score, same[0].is_claimed) == (row, 3, True)
+    assert same[0].is_copy
     assert (pixels[0].work, pixels[0].is_claimed) == (row, True)
 
 

@@ -224,8 +224,8 @@ def test_a_logo_is_found_on_light_and_dark(
 
     assert found is not None
     assert found.title == "logo"
-    assert found.overlap is not None
-    assert found.overlap.shown > 0.9
+    assert found.content is not None
+    assert found.content > 0.8
 
 
 def test_a_transparent_picture_is_found_by_its_look_on_another_ground(tmp_path: Path) -> None:

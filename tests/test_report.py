@@ -37,9 +37,9 @@ from tests.said import claims
 
 FULL = ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0))
 PART = ((0.5, 0.25), (1.0, 0.25), (1.0, 0.75), (0.5, 0.75))
-LAID = Overlap(PART, FULL, is_mirrored=True, turned_degrees=-90.0, shown=1.0)
+LAID = Overlap(PART, FULL, is_mirrored=True, turned_degrees=-90.0)
 ALTERED = CopyMatch(
-    uuid4(), "Boat", "ann", "Ann", "geometric", 30, (), CopyKind.ALTERED_COPY, LAID, 0.97
+    uuid4(), "Boat", "ann", "Ann", "geometric", 30, (), CopyKind.ALTERED_COPY, LAID, 0.97, 0.49
 )
 RELATED = replace(ALTERED, kind=CopyKind.NEAR_IDENTICAL)
 CALIBRATED = CalibrationState(datetime.now(UTC), 200, 20, 200)
@@ -177,7 +177,7 @@ def test_answers_of_before_are_said_in_todays_words() -> None:
     oldest = {
         name: value
         for name, value in values["copy_of"].items()
-        if name not in {"kind", "overlap", "agreement"}
+        if name not in {"kind", "overlap", "agreement", "content"}
     }
 
     related = read_answer(near)
@@ -191,13 +191,30 @@ def test_answers_of_before_are_said_in_todays_words() -> None:
     assert read_answer(values) == ANSWERS["copy"]
 
 
+def test_how_much_of_a_work_is_shown_is_said_where_it_was_measured() -> None:
+    """Of a sibling it is shared; where nobody measured it, and in answers of before, no word."""
+    assert "shows 49% of the work's content" in how_copied(ALTERED)
+    assert "shares 49% of the work's content" in how_copied(RELATED)
+    assert "of the work" not in how_copied(replace(ALTERED, content=None))
+
+    recorded = ANSWER.dump_python(ANSWERS["copy"], mode="json")
+    del recorded["copy_of"]["content"]
+    recorded["copy_of"]["overlap"]["shown"] = 1.0  # the area of the outline
+    earlier = read_answer(recorded).copy_of
+    assert earlier is not None
+    assert how_copied(earlier) == "mirrored, turned by -90°; 97% of the strokes agree"
+
+
 def test_what_both_show_is_outlined_on_both() -> None:
     """In pixels of each picture, with what is known of the work."""
     html = render_report([page(ANSWERS["copy"], {ALTERED.id: SHOWN})])
 
     assert html.count("<polygon") == 2
     assert 'points="50.0,25.0 100.0,25.0 100.0,75.0 50.0,75.0 "' in html
-    assert "mirrored, turned by -90°, over 100% of the work; 97% of the strokes agree" in html
+    assert (
+        "mirrored, turned by -90°, shows 49% of the work&#39;s content; 97% of the strokes agree"
+        in html
+    )
     assert "Outlined on both" in html
     assert "CC0-1.0 · registered 2026-01-02" in html
     assert str(ALTERED.id) in html

@@ -20,13 +20,14 @@ from attribution.catalog import queries
 from attribution.catalog.models import ArtworkStatus, NonCopy
 from attribution.copies.description import encode_pictures
 from attribution.copies.hashes import Position, hashes
-from attribution.copies.overlap import WHOLE, of_the_whole, overlap
+from attribution.copies.overlap import IDENTITY, of_the_whole, overlap
 from attribution.copies.sketch import Sketch, draw_question
 from attribution.copies.verification import Candidate, Match, verify
 from attribution.images import CheckedImage, ImageFacts, View, hamming
 from attribution.ports import Encoder
 from attribution.types import (
     PART_SPACE,
+    WHOLE,
     Box,
     CopyKind,
     NearPart,
@@ -80,7 +81,8 @@ class FoundCopy:
     kind: CopyKind | None  # None: it can be laid on the work, which is no finding
     agreement: float = 1.0
     distance: int = 0
-    overlap: Overlap = WHOLE
+    overlap: Overlap = IDENTITY
+    content: float | None = None  # part of the work's strokes that it shows; of findings
     declared: UUID | None = None  # the declared non-copy that silences it
 
     @property
@@ -233,7 +235,7 @@ class CopyFinder:
             kept = queries.kept_sketches(session, parts)
             declared = queries.non_copies_in_force(session, {part.work for part in kept})
         candidates = {
-            part: Candidate(sketch, one.phash)
+            part: Candidate(sketch, one.phash, is_cut=(one.box, asked.view.box) != (WHOLE, WHOLE))
             for part, one in sorted(kept.items())
             if (sketch := Sketch.from_bytes(one.data))
         }
@@ -301,9 +303,9 @@ def _parts_by_rank(legs: Mapping[str, Sequence[NearPart]]) -> list[Part]:
 def _exact(session: Session, facts: ImageFacts) -> FoundCopy | None:
     indexed = ArtworkStatus.INDEXED
     if rows := queries.artworks_by_sha256(session, [facts.sha256], status=indexed):
-        return FoundCopy(rows[0].id, "bytes", CopyKind.SAME_IMAGE)
+        return FoundCopy(rows[0].id, "bytes", CopyKind.SAME_IMAGE, content=1.0)
     if rows := queries.artworks_by_pixel_sha256(session, [facts.pixel_sha256], status=indexed):
-        return FoundCopy(rows[0].id, "pixels", CopyKind.SAME_IMAGE)
+        return FoundCopy(rows[0].id, "pixels", CopyKind.SAME_IMAGE, content=1.0)
     return None
 
 
@@ -339,4 +341,6 @@ def _found(part: Part, match: Match, asked: _Asked, sketch: Sketch, box: Box) ->
         agreement=round(match.likeness.agreement, 4),
         distance=match.distance,
         overlap=of_the_whole(laid, image=asked.view.box, work=box),
+        # Of a strip only the tile was compared.
+        content=round(match.evidence.of_work, 4) if match.evidence and box == WHOLE else None,
     )

@@ -33,6 +33,7 @@ def laid_on(session: Session, found: FoundCopy | None) -> CopyMatch | None:
         overlap=found.overlap,
         kind=found.kind,
         agreement=found.agreement,
+        content=found.content,
     )
 
 

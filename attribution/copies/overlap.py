@@ -12,7 +12,7 @@ from attribution.copies.geometry import CORNERS, Homography, project
 from attribution.types import Box, Corner, Overlap
 
 FULL: tuple[Corner, ...] = ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0))
-WHOLE = Overlap(FULL, FULL, is_mirrored=False, turned_degrees=0.0, shown=1.0)
+IDENTITY = Overlap(FULL, FULL, is_mirrored=False, turned_degrees=0.0)  # the whole on the whole
 
 
 def overlap(
@@ -27,7 +27,7 @@ def overlap(
 
     laid = project(matrix, CORNERS * size)
     frame = CORNERS * work
-    area, outline = cv2.intersectConvexConvex(laid.astype(np.float32), frame.astype(np.float32))
+    _, outline = cv2.intersectConvexConvex(laid.astype(np.float32), frame.astype(np.float32))
     on_work = np.asarray(outline, np.float64).reshape(-1, 2)
     on_image = project(np.asarray(np.linalg.inv(matrix), np.float64), on_work) / size
     if is_mirrored:
@@ -40,7 +40,6 @@ def overlap(
         work=_corners(on_work / work),
         is_mirrored=is_mirrored,
         turned_degrees=round(float(np.degrees(np.arctan2(across[1], across[0]))), 1),
-        shown=round(min(1.0, float(area) / (work[0] * work[1])), 4),
     )
 
 
@@ -49,13 +48,7 @@ def of_the_whole(one: Overlap, *, image: Box, work: Box) -> Overlap:
 
     The boxes say where the parts lie in the wholes.
     """
-    left, top, right, bottom = work
-    return replace(
-        one,
-        image=_placed(one.image, image),
-        work=_placed(one.work, work),
-        shown=round(one.shown * (right - left) * (bottom - top), 4),
-    )
+    return replace(one, image=_placed(one.image, image), work=_placed(one.work, work))
 
 
 def _placed(corners: Sequence[Corner], box: Box) -> tuple[Corner, ...]:

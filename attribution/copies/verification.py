@@ -7,10 +7,14 @@ What they let through on the other half is in `observed`; no limit stands for a 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+import numpy as np
+
+from attribution.copies.evidence import GRID, Cells, Evidence, examine
 from attribution.copies.geometry import Alignment, align
 from attribution.copies.hashes import Position
+from attribution.copies.laying import Laid, lay
 from attribution.copies.photometry import Likeness, compare, refine
 from attribution.copies.sketch import Sketch
 from attribution.images import hamming
@@ -29,6 +33,15 @@ SAME_DRAWING, FEATURES = 0.9, 8  # agreement and features of a drawing in other 
 MOSTLY, MANY_FEATURES = 0.6, 20  # of a drawing that was written over, or of which a part differs
 HASHED, WHOLLY = 0.55, 0.95  # agreement that bears a near hash out: with plenty to see, with little
 
+# What a sibling does not have in common with the work, and an altered copy has.
+MOST_DISPUTE = 0.5  # windows of one patch in which the strokes differ
+SAME_HUES = 0.85
+RECURRING = 0.1  # of the features: fine lines agree window by window, and never in their crossings
+CONTAINED = 0.9  # of the strokes of the image, or of those of the work: one has all of the other
+ALL_SHARED = 0.99  # of a shared part, from which another work has it, too
+SHARED_BY = 2  # other works with the shared part, which is an element of many then
+SAME_WORK_BITS = 2  # hashes this near are one work, registered twice
+
 
 @dataclass(frozen=True)
 class Candidate:
@@ -36,6 +49,7 @@ class Candidate:
 
     sketch: Sketch
     phash: str
+    is_cut: bool = False  # it, or the image, is a tile of a strip: what they show goes on outside
 
 
 @dataclass(frozen=True)
@@ -48,6 +62,14 @@ class Match:
     is_whole: bool  # the whole image on the whole work, as the perceptual hashes propose
     distance: int  # of the perceptual hashes in the position where they are nearest
     kind: CopyKind | None = None  # None: no finding
+    evidence: Evidence | None = None  # of findings
+
+    def shared(self) -> Cells:
+        """Return where the image, as it was asked for, shows strokes of the work."""
+        if self.evidence is None:
+            return np.zeros((GRID, GRID), bool)
+        cells = self.evidence.cells
+        return cells[:, ::-1] if self.is_mirrored else cells
 
 
 def verify(
@@ -55,7 +77,8 @@ def verify(
 ) -> list[Match | None]:
     """Compare an image with every candidate; None for one that it cannot be laid on."""
     mirrored = query.mirrored()
-    return [_best(_ways(query, mirrored, hashes, work)) for work in works]
+    matches = [_best(_ways(query, mirrored, hashes, work)) for work in works]
+    return [_without_common(n, matches, works) for n in range(len(works))]
 
 
 def _best(matches: Iterator[Match]) -> Match | None:
@@ -84,6 +107,36 @@ def judge(like: Likeness, agreeing: int, distance: int, *, is_whole: bool) -> Co
     return None
 
 
+def is_sibling(evidence: Evidence, *, is_cut: bool) -> bool:
+    """Tell whether what agrees in strokes and colours may be another work of the series."""
+    is_contained = is_cut or max(evidence.of_work, evidence.of_image) >= CONTAINED
+    return (
+        evidence.dispute > MOST_DISPUTE
+        or evidence.hues < SAME_HUES
+        or evidence.features < RECURRING
+        or not is_contained
+    )
+
+
+def _without_common(
+    number: int, matches: Sequence[Match | None], works: Sequence[Candidate]
+) -> Match | None:
+    """Return a match; where it rests on an element of several works, it is no altered copy."""
+    match = matches[number]
+    if match is None or match.kind is not CopyKind.ALTERED_COPY or match.evidence is None:
+        return match
+    if min(match.evidence.of_work, match.evidence.of_image) >= CONTAINED:
+        return match  # either is the whole of the other
+    shared = match.shared()
+    others = [
+        works[at].phash
+        for at, other in enumerate(matches)
+        if other and (shared & other.shared()).sum() >= ALL_SHARED * shared.sum()
+    ]
+    unlike = [one for one in others if hamming(one, works[number].phash) > SAME_WORK_BITS]
+    return match if len(unlike) < SHARED_BY else replace(match, kind=CopyKind.NEAR_IDENTICAL)
+
+
 def _ways(
     query: Sketch, mirrored: Sketch, hashes: Mapping[Position, str], work: Candidate
 ) -> Iterator[Match]:
@@ -98,21 +151,27 @@ def _ways(
             whole = nearest.matrix(sketch.size, work.sketch.size)
             proposals.append((Alignment(whole, agreeing), True))
         for proposal, is_whole in proposals:
-            for alignment, like in _likenesses(sketch, work.sketch, proposal):
+            for alignment, laid, like in _likenesses(sketch, work.sketch, proposal):
                 kind = judge(like, alignment.agreeing, distance, is_whole=is_whole)
-                yield Match(alignment, like, is_mirrored, is_whole, distance, kind)
+                evidence = examine(sketch, work.sketch, alignment, laid) if kind else None
+                if evidence and is_sibling(evidence, is_cut=work.is_cut):
+                    kind = CopyKind.NEAR_IDENTICAL
+                yield Match(alignment, like, is_mirrored, is_whole, distance, kind, evidence)
 
 
 def _likenesses(
     query: Sketch, work: Sketch, alignment: Alignment
-) -> Iterator[tuple[Alignment, Likeness]]:
+) -> Iterator[tuple[Alignment, Laid, Likeness]]:
     """Yield the alignment with its likeness, and where it is promising the refined one with its."""
-    like = compare(query, work, alignment)
-    if like is None:
+    laid = lay(query, work, alignment.matrix)
+    like = compare(laid) if laid else None
+    if laid is None or like is None:
         return
-    yield alignment, like
+    yield alignment, laid, like
+    refined = None
     if REFINED[0] < like.agreement < REFINED[1]:
         refined = refine(query, work, alignment)
-        closer = compare(query, work, refined) if refined else None
-        if refined and closer:
-            yield refined, closer
+    laid = lay(query, work, refined.matrix) if refined else None
+    closer = compare(laid) if laid else None
+    if refined and laid and closer:
+        yield refined, laid, closer

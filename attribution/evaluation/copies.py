@@ -30,7 +30,8 @@ class Match:
 
     work: int  # row among all works
     score: float  # higher is nearer
-    is_claimed: bool  # whether the lane says "copy"
+    is_claimed: bool  # whether the lane names it: "copy", or "related"
+    is_copy: bool  # whether it says "copy"
 
 
 class CopyLane(Protocol):
@@ -49,6 +50,7 @@ class Copies:
     registered: int
     distractors: int
     attacks: Mapping[str, float]  # the share claimed to be a copy of the right lineage, first
+    called_copies: Mapping[str, float]  # the share that is called "copy", too
     ranked_first: Mapping[str, float]  # the share whose right lineage comes first, claimed or not
     pooled_recall1: float
     pooled_ranked_first: float
@@ -107,6 +109,7 @@ def _summary(
 ) -> Copies:
     group, matching = works.group, len(plan) - len(registry.distractors)
     claimed: dict[str, list[bool]] = {}
+    copies: dict[str, list[bool]] = {}
     first: dict[str, list[bool]] = {}
     scores, rights, wrong_claims, best_right = [], [], 0, []
     for query, ((name, row), matches) in enumerate(zip(plan, answers, strict=True)):
@@ -119,6 +122,7 @@ def _summary(
         is_first = bool(right) and bool(right[0])
         first.setdefault(name, []).append(is_first)
         claimed.setdefault(name, []).append(is_first and matches[0].is_claimed)
+        copies.setdefault(name, []).append(is_first and matches[0].is_copy)
         found = [match.score for match, is_right in zip(matches, right, strict=True) if is_right]
         best_right.append(max(found, default=-np.inf))
     strangers = [bool(matches) and matches[0].is_claimed for matches in answers[matching:]]
@@ -130,6 +134,7 @@ def _summary(
         registered=len(registry.registered),
         distractors=len(registry.distractors),
         attacks={name: float(np.mean(values)) for name, values in claimed.items()},
+        called_copies={name: float(np.mean(values)) for name, values in copies.items()},
         ranked_first={name: float(np.mean(values)) for name, values in first.items()},
         pooled_recall1=float(np.mean([one for values in claimed.values() for one in values])),
         pooled_ranked_first=float(np.mean([one for values in first.values() for one in values])),

@@ -54,8 +54,10 @@ class CatalogueLane:
 
     def _match(self, found: FoundCopy) -> Match:
         if found.kind is None:
-            return Match(self.row(found), found.agreement - 1, is_claimed=False)
-        return Match(self.row(found), found.agreement + CERTAINTY[found.kind], is_claimed=True)
+            return Match(self.row(found), found.agreement - 1, is_claimed=False, is_copy=False)
+        is_copy = found.kind is not CopyKind.NEAR_IDENTICAL
+        score = found.agreement + CERTAINTY[found.kind]
+        return Match(self.row(found), score, is_claimed=True, is_copy=is_copy)
 
 
 class ExactIndex:
