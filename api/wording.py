@@ -94,9 +94,10 @@ def headline(answer: Attribution) -> str:
 
 def lanes(answer: Attribution) -> dict[str, str]:
     """Return what each lane says: copy, style, provenance."""
+    unasked = _unasked(answer)
     return {
-        "copy": _copy_lane(answer.laid_on, not_said(answer.declared)),
-        "style": _style_lane(answer),
+        "copy": unasked or _copy_lane(answer.laid_on, not_said(answer.declared)),
+        "style": unasked or _style_lane(answer),
         "provenance": f"{_capital(CREDENTIALS[answer.credentials])}.",
     }
 
@@ -209,6 +210,15 @@ def _by_style(answer: Attribution) -> str:
             return "Shows too little to be compared."
         case _:
             return f"Nothing registered stands out, {NO_PROOF}."
+
+
+def _unasked(answer: Attribution) -> str:
+    """Say why nothing was compared with the image; nothing where it was."""
+    if answer.withdrawn_at:
+        return f"Not asked: {REASONS[Reason.WITHDRAWN]}."
+    if answer.reasons == (Reason.LOW_QUALITY,) and not answer.artists:
+        return "Not asked: the image shows too little."
+    return ""
 
 
 def _limited(says: str, searched: Searched) -> str:

@@ -12,6 +12,7 @@ from rich.console import Console
 from api import wording
 from api.cli.render import show_attribution
 from api.report import make_page, render_report
+from api.wording import lanes
 from attribution import withdrawal
 from attribution.answers import ANSWER
 from attribution.attributor import SearchQuery
@@ -160,6 +161,9 @@ def test_the_bytes_of_a_withdrawn_work(services: Services, tmp_path: Path) -> No
     said = f"registered once, withdrawn on {request.requested_at:%Y-%m-%d}"
     assert said in printed(answer)
     assert said in render_report([make_page(services, "x", image, answer)])
+    said_by_lane = lanes(answer)
+    assert said_by_lane["copy"] == said_by_lane["style"]
+    assert said_by_lane["copy"].startswith("Not asked: nobody is named")
     member = services.attributor.member(image)
     assert (member.copy_of, member.withdrawn_at) == (None, request.requested_at)
     together = services.attributor.attribute_set([image, other])
