@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import io
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from importlib.metadata import version
 from uuid import UUID
@@ -40,6 +40,8 @@ class Exhibit:
     licence: str | None = None
     registered: datetime | None = None
     sha256: str | None = None
+    artist: str | None = None  # slug, as it is now: the work may have been moved or merged since
+    name: str | None = None
 
 
 UNKNOWN = Exhibit(None, "no longer registered")
@@ -118,16 +120,17 @@ def render_report(
 
 
 def _exhibit(stores: Stores, row: Artwork) -> Exhibit:
-    known = row.licence_id or row.licence, row.created_at, row.sha256
+    known = Exhibit(None, None, row.licence_id or row.licence, row.created_at, row.sha256)
     if row.status is not ArtworkStatus.INDEXED:
         when = f" on {row.withdrawn_at:%Y-%m-%d}" if row.withdrawn_at else ""
-        return Exhibit(None, f"{row.status.value}{when}", *known)
+        return replace(known, unseen=f"{row.status.value}{when}")
+    known = replace(known, artist=row.artist.slug, name=row.artist.name)
     if not row.consent_display:
-        return Exhibit(None, "may not be displayed", *known)
+        return replace(known, unseen="may not be displayed")
     try:
-        return Exhibit(stores.store.thumbnail(row.sha256), None, *known)
+        return replace(known, picture=stores.store.thumbnail(row.sha256))
     except NotFound:
-        return Exhibit(None, "no picture kept", *known)
+        return replace(known, unseen="no picture kept")
 
 
 def _data_uri(webp: bytes) -> str:

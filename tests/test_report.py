@@ -16,6 +16,7 @@ from attribution.answers import ANSWER, read_answer
 from attribution.attributor import find_ours
 from attribution.catalog.nobody import NOBODYS_NAME
 from attribution.config import Settings
+from attribution.correction import move
 from attribution.errors import BadInput
 from attribution.images import read_image_file, thumbnail
 from attribution.services import open_services
@@ -32,6 +33,7 @@ from attribution.types import (
     Searched,
     Verdict,
 )
+from tests.corrections import US, merge
 from tests.portfolios import ingest, picture, portfolio
 from tests.said import claims
 
@@ -252,3 +254,40 @@ def test_a_report_takes_only_its_own_image(tmp_path: Path) -> None:
         assert make_page(services, "a.png", image, given).picture
         with pytest.raises(BadInput, match="is not the image of answer"):
             make_page(services, "b.png", other, given)
+
+
+@pytest.mark.parametrize("how", ["moved", "merged"])
+def test_a_work_that_changed_hands_since_says_whose_it_is(tmp_path: Path, how: str) -> None:
+    """The answer stays as it was given; the facts of the work are those of now."""
+    source = portfolio(tmp_path / "p", artists=2, works=1)
+    with open_services(Settings(home=tmp_path / "home", profile="stub")) as services:
+        ingest(services, source)
+        image = read_image_file(source / "artist-0" / "work-0.png")
+        given = services.attributor.attribute(image)
+        assert given.copy_of
+        now = "Now registered under artist-1 (artist-1)."
+        assert now not in render_report([make_page(services, "a", image, given)])
+
+        if how == "moved":
+            move(services, services.index, given.copy_of.id, "artist-1", US)
+        else:
+            merge(services, "artist-0", "artist-1")
+
+        again = services.attributor.recall(given.id)
+        assert again.copy_of
+        assert again.copy_of.slug == "artist-0"
+        assert now in render_report([make_page(services, "a", image, again)])
+
+
+def test_a_batch_of_a_thousand_is_one_sentence() -> None:
+    """With everything in it, and what could not be read."""
+    kinds = [*ANSWERS.values()]
+    answers = [replace(kinds[n % len(kinds)], id=uuid4()) for n in range(997)]
+
+    findings = find_ours(answers)
+    says = together(findings, unreadable=3)
+
+    ours = len({*findings.copies, *findings.style})
+    assert says.startswith(f"{ours} of 997 images draw on registered works")
+    assert says.endswith("3 more could not be read.")
+    assert claims(says) == []

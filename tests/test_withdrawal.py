@@ -12,7 +12,6 @@ from rich.console import Console
 from api import wording
 from api.cli.render import show_attribution
 from api.report import make_page, render_report
-from api.wording import lanes
 from attribution import withdrawal
 from attribution.answers import ANSWER
 from attribution.attributor import SearchQuery
@@ -161,7 +160,7 @@ def test_the_bytes_of_a_withdrawn_work(services: Services, tmp_path: Path) -> No
     said = f"registered once, withdrawn on {request.requested_at:%Y-%m-%d}"
     assert said in printed(answer)
     assert said in render_report([make_page(services, "x", image, answer)])
-    said_by_lane = lanes(answer)
+    said_by_lane = wording.lanes(answer)
     assert said_by_lane["copy"] == said_by_lane["style"]
     assert said_by_lane["copy"].startswith("Not asked: nobody is named")
     member = services.attributor.member(image)
