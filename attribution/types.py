@@ -113,7 +113,6 @@ class Probe:
     vectors: Mapping[str, Vector] = field(default_factory=dict)  # by leg
     using: Mapping[str, str] = field(default_factory=dict)  # leg -> named vector; default: the leg
     text: str | None = None
-    weights: Mapping[str, float] = field(default_factory=dict)  # by leg; 1 without an entry
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ import hashlib
 import tempfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
 
@@ -159,7 +159,7 @@ def _ask(
         probe = Probe(works.row(query))
         votes = voting.cast_votes(index.neighbours(probe, limit=voting.NEAREST), sizes)
         shares = classifier.shares(probe.vectors)
-        hits = index.search(replace(probe, weights=voting.SPACE_WEIGHTS), limit=10)
+        hits = index.search(probe, limit=10)
         yield Asked(
             {
                 "neighbours alone": votes,

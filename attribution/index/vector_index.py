@@ -112,12 +112,6 @@ class VectorIndex:
             selector = models.PointIdsList(points=[str(point) for point in ids])
             self._client.delete(self._at, points_selector=selector)
 
-    def delete_artist(self, artist_id: UUID) -> None:
-        """Delete every artwork of an artist."""
-        chosen = schema.condition(Where(artist_ids=(artist_id,)))
-        if chosen:
-            self._client.delete(self._at, points_selector=models.FilterSelector(filter=chosen))
-
     def neighbours(
         self,
         probe: Probe,
@@ -161,17 +155,16 @@ class VectorIndex:
         limit: int,
         where: Where = ANYWHERE,
     ) -> list[Hit]:
-        """Fuse the legs by weighted reciprocal rank; best first, equal scores by id.
+        """Fuse the legs by reciprocal rank; best first, equal scores by id.
 
-        A leg of weight w gives w / (RRF_K + rank). Every hit keeps what each leg gave.
+        A leg gives 1 / (RRF_K + rank). Every hit keeps what each leg gave.
         """
         legs = self.neighbours(probe, limit=max(limit * 2, 50), where=where)
         given: dict[UUID, dict[str, Contribution]] = defaultdict(dict)
         artists: dict[UUID, UUID] = {}
         for leg, hits in legs.items():
-            weight = probe.weights.get(leg, 1.0)
             for hit in hits:
-                part = weight / (RRF_K + hit.rank)
+                part = 1 / (RRF_K + hit.rank)
                 given[hit.id][leg] = Contribution(hit.score, hit.rank, part)
                 artists[hit.id] = hit.artist_id
         fused = [
@@ -179,20 +172,6 @@ class VectorIndex:
             for work, parts in given.items()
         ]
         return sorted(fused, key=lambda hit: (-hit.score, hit.id))[:limit]
-
-    def search_artists(
-        self,
-        probe: Probe,
-        *,
-        limit: int,
-        per_artist: int = 3,
-        where: Where = ANYWHERE,
-    ) -> list[tuple[UUID, list[Hit]]]:
-        """Group the fused hits by artist: the artist of the best hit first, its best works each."""
-        groups: dict[UUID, list[Hit]] = defaultdict(list)
-        for hit in self.search(probe, limit=limit * per_artist * 4, where=where):
-            groups[hit.artist_id].append(hit)
-        return [(artist, hits[:per_artist]) for artist, hits in list(groups.items())[:limit]]
 
     def vectors(self, ids: Sequence[UUID]) -> dict[UUID, dict[str, Vector]]:
         """Return the dense vectors of the artworks that exist; raises IndexDamaged."""
