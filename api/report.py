@@ -22,10 +22,10 @@ from api.overlay import draw_overlay
 from attribution.attributor import find_ours
 from attribution.catalog import queries
 from attribution.catalog.models import Artwork, ArtworkStatus
+from attribution.collection import Stores
 from attribution.errors import BadInput, NotFound
 from attribution.images import CheckedImage, thumbnail
 from attribution.regions import Regions
-from attribution.services import Stores
 from attribution.types import Attribution
 
 EXHIBIT_PX = 640  # the longer side of the image in question

@@ -12,7 +12,7 @@ from attribution.catalog import queries
 from attribution.catalog.database import snapshot
 from attribution.catalog.models import Collection
 from attribution.classifier import Statistics
-from attribution.services import Stores
+from attribution.collection import Stores
 
 PAGE = 5_000  # works read at once: 14 MiB with 718 numbers each
 

@@ -25,12 +25,12 @@ from attribution.catalog.models import Collection as CollectionRow
 from attribution.catalog.models import KeptCalibration
 from attribution.catalog.nobody import NOBODY
 from attribution.classifier import fit as solve
+from attribution.collection import Stores
 from attribution.exhibits import SOMEBODYS
 from attribution.gaps import Gaps
 from attribution.images import NEAR_BITS, hamming
 from attribution.index.vector_index import VectorIndex
 from attribution.panel import Absent, Neighbours, ask_absent, calibrated, voices_of
-from attribution.services import Stores
 from attribution.types import Probe, Vector, Where
 
 log = logging.getLogger(__name__)

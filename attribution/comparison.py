@@ -13,11 +13,11 @@ from uuid import UUID
 
 from attribution.catalog import queries
 from attribution.catalog.models import Artwork, ArtworkStatus
+from attribution.collection import Stores
 from attribution.copies.description import untiled
 from attribution.index.vector_index import VectorIndex
 from attribution.parts import rewrite_parts, wrong_parts
 from attribution.points import write_points
-from attribution.services import Stores
 from attribution.types import IndexEntry
 
 PAGE = 1_000

@@ -20,11 +20,11 @@ from attribution.catalog.models import Artist, Artwork, ArtworkStatus, Change
 from attribution.catalog.names import resemble, tidy
 from attribution.catalog.nobody import is_nobody
 from attribution.catalog.queries import Origin
+from attribution.collection import Stores
 from attribution.errors import BadInput, Conflict, NotAllowed, NotFound
 from attribution.images import forbidden_by, read_image, thumbnail
 from attribution.index.vector_index import VectorIndex
 from attribution.points import write_points
-from attribution.services import Stores
 
 AT_ONCE = 1_000  # changes, or works of one, that the index follows together
 

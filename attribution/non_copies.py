@@ -18,9 +18,9 @@ from attribution.catalog.columns import now
 from attribution.catalog.models import Artwork, ArtworkStatus, NonCopy, NonCopyState
 from attribution.catalog.names import visible
 from attribution.catalog.queries import Origin
+from attribution.collection import Stores
 from attribution.errors import BadInput, Conflict, NotFound
 from attribution.images import ImageFacts
-from attribution.services import Stores
 
 LONGEST_NAME = 200  # characters
 LONGEST_REASON = 2_000

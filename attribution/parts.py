@@ -10,8 +10,8 @@ from uuid import UUID
 
 from attribution.catalog import queries
 from attribution.catalog.models import ArtworkStatus
+from attribution.collection import Stores
 from attribution.index.vector_index import VectorIndex
-from attribution.services import Stores
 from attribution.types import Part
 
 PAGE = 1_000  # works, or points

@@ -8,10 +8,10 @@ from uuid import UUID
 
 from attribution.catalog import queries
 from attribution.catalog.models import Artwork, ArtworkStatus
+from attribution.collection import Stores
 from attribution.index.vector_index import VectorIndex
 from attribution.parts import write_parts
 from attribution.projection import point_of
-from attribution.services import Stores
 
 PAGE = 1_000
 

@@ -15,6 +15,7 @@ from attribution.catalog import queries
 from attribution.catalog.models import Artist, Artwork, ArtworkStatus
 from attribution.catalog.nobody import NOBODY
 from attribution.catalog.queries import KeptSketch, Origin
+from attribution.collection import Stores
 from attribution.comparison import compare, follow_catalogue
 from attribution.copies.description import describe
 from attribution.correction import check_nothing_comes
@@ -25,7 +26,6 @@ from attribution.index.vector_index import VectorIndex
 from attribution.points import write_points
 from attribution.recovery import Recovered, recover
 from attribution.rolling import differing_vectors
-from attribution.services import Stores
 from attribution.types import Part
 from attribution.withdrawal import finish
 

@@ -14,6 +14,7 @@ from uuid import UUID
 
 from attribution.catalog import queries
 from attribution.catalog.models import ArtworkStatus, Collection
+from attribution.collection import Stores
 from attribution.copies.description import encode_parts
 from attribution.encoders.profiles import fingerprint, load_encoders
 from attribution.errors import BadImage, BadInput, ModelUnavailable, NotFound
@@ -21,7 +22,6 @@ from attribution.images import CheckedImage, read_image
 from attribution.index.vector_index import VectorIndex
 from attribution.points import write_points
 from attribution.ports import Encoder
-from attribution.services import Stores
 from attribution.types import Matrix, Vector
 
 log = logging.getLogger(__name__)

@@ -20,10 +20,10 @@ from pydantic import TypeAdapter
 from attribution import patches
 from attribution.catalog import queries
 from attribution.catalog.models import ArtworkStatus
+from attribution.collection import Stores
 from attribution.errors import BadImage, BadInput, NotFound
 from attribution.images import CheckedImage, read_thumbnail, thumbnail
-from attribution.ports import PATCHES, PatchEncoder
-from attribution.services import Services
+from attribution.ports import PATCHES, Encoder, PatchEncoder
 from attribution.types import Attribution, Matrix
 
 log = getLogger(__name__)
@@ -60,7 +60,9 @@ REGIONS = TypeAdapter(Regions)
 """Regions to JSON."""
 
 
-def find_regions(services: Services, image: CheckedImage, answer: Attribution) -> Regions:
+def find_regions(
+    stores: Stores, encoders: Sequence[Encoder], image: CheckedImage, answer: Attribution
+) -> Regions:
     """Compare the parts of an image with the works that its answer shows.
 
     At least two artists need a work with a picture. Raises BadInput for another image than the
@@ -71,14 +73,14 @@ def find_regions(services: Services, image: CheckedImage, answer: Attribution) -
             f"answer {answer.id} is about another image, SHA-256 {answer.image_sha256[:12]}…, not "
             f"{image.facts.sha256[:12]}…; send the file that was attributed"
         )
-    encoder = next((one for one in services.encoders if isinstance(one, PatchEncoder)), None)
+    encoder = next((one for one in encoders if isinstance(one, PatchEncoder)), None)
     if encoder is None:
         profile = answer.searched.profile
         return Regions((), (f"no model of profile {profile} tells the parts of an image apart",))
     query = read_thumbnail(thumbnail(image.rgb))  # as sharp as what it is compared with
     if not patches.drawn(query).any():
         return Regions((), ("nothing is drawn on the image: no part of it supports an artist",))
-    pictures, notes = _pictures(services, answer)
+    pictures, notes = _pictures(stores, answer)
     if len(pictures) < 2:
         why = "regions need works with pictures by two artists or more; ask for more artists"
         return Regions((), (*notes, why))
@@ -92,16 +94,16 @@ def find_regions(services: Services, image: CheckedImage, answer: Attribution) -
 
 
 def _pictures(
-    services: Services, answer: Attribution
+    stores: Stores, answer: Attribution
 ) -> tuple[dict[str, list[Image]], tuple[str, ...]]:
     """Return the pictures to compare with by slug, and a note about works that have none."""
     shown = {work.id: artist.slug for artist in answer.artists for work in artist.works}
-    with services.sessions() as session:
+    with stores.sessions() as session:
         rows = queries.artworks_by_id(session, list(shown), status=ArtworkStatus.INDEXED)
         kept = {row.id: row.sha256 for row in rows.values() if row.consent_display}
     pictures: dict[str, list[Image]] = {}
     for work, slug in shown.items():
-        picture = _picture(services, kept, work)
+        picture = _picture(stores, kept, work)
         if picture and patches.drawn(picture).any():
             pictures.setdefault(slug, []).append(picture)
     missing = len(shown) - sum(map(len, pictures.values()))
@@ -109,9 +111,9 @@ def _pictures(
     return pictures, (note + "without a kept picture, or blank",) if missing else ()
 
 
-def _picture(services: Services, kept: Mapping[UUID, str], work: UUID) -> Image | None:
+def _picture(stores: Stores, kept: Mapping[UUID, str], work: UUID) -> Image | None:
     try:
-        return read_thumbnail(services.store.thumbnail(kept[work])) if work in kept else None
+        return read_thumbnail(stores.store.thumbnail(kept[work])) if work in kept else None
     except (BadImage, NotFound):
         return None
 

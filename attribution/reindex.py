@@ -12,6 +12,7 @@ from attribution.audit import audit, mend
 from attribution.catalog import queries
 from attribution.catalog.columns import now
 from attribution.catalog.models import Collection
+from attribution.collection import Stores, dims_of, live_collection, open_collection, open_next_to
 from attribution.comparison import compare, follow_catalogue, indexed_pages
 from attribution.correction import finish as finish_changes
 from attribution.encoders.profiles import fingerprint, load_encoders
@@ -20,13 +21,6 @@ from attribution.index.vector_index import VectorIndex
 from attribution.points import write_points
 from attribution.ports import Encoder
 from attribution.recovery import Recovered, encode_originals, recover
-from attribution.services import (
-    Stores,
-    dims_of,
-    live_collection,
-    open_collection,
-    open_next_to,
-)
 
 PAGE = 1_000
 CLOCKS = timedelta(minutes=5)  # by which those of several machines may differ

@@ -5,8 +5,8 @@ from __future__ import annotations
 from uuid import UUID
 
 from attribution.catalog import queries
+from attribution.collection import Stores
 from attribution.index.vector_index import VectorIndex
-from attribution.services import Stores
 
 SAMPLE = 2_000  # works compared in one run
 AT_ONCE = 500

@@ -14,10 +14,10 @@ from sqlalchemy.orm import Session
 from attribution.catalog import queries
 from attribution.catalog.models import Artist, Change, ChangeKind
 from attribution.catalog.queries import Origin
+from attribution.collection import Stores
 from attribution.correction import check_file, finish, work_to_change
 from attribution.errors import BadInput, Conflict
 from attribution.index.vector_index import VectorIndex
-from attribution.services import Stores
 
 
 def undo(

@@ -20,9 +20,9 @@ from attribution.catalog import queries
 from attribution.catalog.columns import now
 from attribution.catalog.database import empty_log
 from attribution.catalog.models import ArtworkStatus, Withdrawal
+from attribution.collection import Stores
 from attribution.errors import BadInput, Conflict
 from attribution.index.vector_index import VectorIndex
-from attribution.services import Stores
 from attribution.training.cache import CACHE, forget
 from attribution.training.checkpoint import read_facts
 from attribution.types import Removal, Where

@@ -19,9 +19,10 @@ from uuid import UUID, uuid4
 
 from attribution.catalog import queries
 from attribution.catalog.models import JobStatus
+from attribution.collection import Stores
 from attribution.errors import BackendUnavailable, LawfulError
 from attribution.generation.studio import Generation, check_request
-from attribution.services import Services, Stores
+from attribution.services import Services
 from attribution.types import ImageRequest
 
 log = logging.getLogger(__name__)

@@ -14,7 +14,8 @@ from sqlalchemy.orm import Session
 
 from attribution.catalog import queries
 from attribution.catalog.models import ArtworkStatus, NameRule, artwork_id
-from attribution.services import Services, Stores
+from attribution.collection import Stores
+from attribution.services import Services
 from ingest.joining import Spellings
 from ingest.lease import Lease
 from ingest.listing import source_item

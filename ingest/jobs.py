@@ -19,9 +19,10 @@ from kombu.exceptions import OperationalError
 from attribution.calibrating import calibrate_if_due
 from attribution.catalog import queries
 from attribution.catalog.queries.batches import MOST_ATTEMPTS
+from attribution.collection import Stores, open_stores
 from attribution.config import Settings
 from attribution.errors import BackendUnavailable, IndexLocked, LawfulError
-from attribution.services import Services, Stores, open_services, open_stores
+from attribution.services import Services, open_services
 from ingest.application import make_app
 from ingest.dispatch import DRAW, LIST_UPLOAD, RUN_BATCH, send, send_generations
 from ingest.lease import give_back_own, said_by

@@ -15,7 +15,7 @@ from attribution.catalog.names import fold, near
 from attribution.catalog.nobody import is_nobody
 from attribution.catalog.queries import Origin
 from attribution.catalog.spellings import Spelling, Whose, whose
-from attribution.services import Stores
+from attribution.collection import Stores
 
 COMPARED = 1_000  # names of a dry run that are compared with others
 

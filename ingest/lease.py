@@ -17,9 +17,9 @@ from attribution.catalog import queries
 from attribution.catalog.database import empty_log
 from attribution.catalog.models import JobStatus
 from attribution.catalog.queries import LISTING, BatchKey
+from attribution.collection import Stores
 from attribution.errors import BackendUnavailable, LawfulError
 from attribution.outages import disk_outages
-from attribution.services import Stores
 
 RENEWALS = 3  # of a lease before it would run out
 

@@ -25,9 +25,9 @@ from sqlalchemy.orm import Session
 from attribution.catalog import queries
 from attribution.catalog.models import IngestItem, Outcome
 from attribution.catalog.queries import ItemOutcome, NewItem
+from attribution.collection import Stores
 from attribution.errors import BackendUnavailable, BadImage, LawfulError, NotFound
 from attribution.images import read_file
-from attribution.services import Stores
 from ingest.denials import Denials
 from ingest.options import BY_RULE, Options
 from ingest.patience import Patience

@@ -11,7 +11,7 @@ from uuid import UUID
 from attribution.catalog import queries
 from attribution.catalog.models import Outcome
 from attribution.catalog.nobody import NOBODYS_NAME, is_nobody
-from attribution.services import Stores
+from attribution.collection import Stores
 from ingest.corrections import ASKED, FREER, divided, shown
 from ingest.denials import Denials
 from ingest.joining import Spellings, foreseen

@@ -14,11 +14,11 @@ from attribution.catalog import queries
 from attribution.catalog.models import Artwork, ArtworkStatus, artwork_id
 from attribution.catalog.queries import KeptSketch
 from attribution.catalog.spellings import Whose
+from attribution.collection import Stores
 from attribution.copies.description import describe, untiled
 from attribution.errors import BackendUnavailable, BadImage, NotFound
 from attribution.images import CheckedImage, Limits, file_sha256, read_file, read_image
 from attribution.outages import disk_outages
-from attribution.services import Stores
 from attribution.types import Part
 from ingest.joining import Spellings
 from ingest.sources import SourceItem

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from attribution.catalog import queries
 from attribution.catalog.models import Outcome
-from attribution.services import Stores
+from attribution.collection import Stores
 from ingest.corrections import ASKED
 
 

@@ -19,9 +19,10 @@ from celery import Celery, Task
 from attribution.calibrating import calibrate_if_due
 from attribution.catalog import queries
 from attribution.catalog.queries import BatchKey
+from attribution.collection import Stores, open_collection
 from attribution.errors import BackendUnavailable, LawfulError, NotFound
 from attribution.reconcile import reconcile
-from attribution.services import Services, Stores, open_collection
+from attribution.services import Services
 from ingest import pipeline
 from ingest.dispatch import DRAW, LIST_UPLOAD, PROGRESS, RUN_BATCH, TRAIN
 from ingest.generations import run_generation

@@ -19,12 +19,12 @@ import numpy as np
 from filelock import FileLock, Timeout
 
 from attribution.catalog.columns import now
+from attribution.collection import Stores
 from attribution.errors import BadInput, Conflict
 from attribution.evaluation.splits import hold_out
 from attribution.evaluation.systems import Indexed
 from attribution.evaluation.voters import artist_id, compare
 from attribution.evaluation.works import Ints, Progress
-from attribution.services import Stores
 from attribution.trained import Trained
 from attribution.training.card import card
 from attribution.training.checkpoint import Facts, load, save

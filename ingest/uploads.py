@@ -18,8 +18,8 @@ from attribution.catalog.encodings import check_encoding
 from attribution.catalog.models import Outcome
 from attribution.catalog.names import tidy, visible
 from attribution.catalog.queries import LISTING, ItemOutcome, NewItem
+from attribution.collection import Stores
 from attribution.errors import BadInput, TooLarge
-from attribution.services import Stores
 from ingest.archives import LeftOut, UnpackLimits, is_archive, unpack
 from ingest.denials import Denials
 from ingest.lease import leased

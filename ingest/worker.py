@@ -12,9 +12,10 @@ from celery import Celery
 from celery.signals import worker_process_shutdown, worker_shutdown
 from celery.worker.control import inspect_command
 
+from attribution.collection import Stores, check_encoders, open_stores
 from attribution.config import Settings
 from attribution.errors import LawfulError
-from attribution.services import Services, Stores, check_encoders, open_services, open_stores
+from attribution.services import Services, open_services
 from ingest.application import make_app
 from ingest.dispatch import READYZ, send, send_generations
 from ingest.lease import said_by

@@ -12,12 +12,13 @@ from sqlalchemy.orm import Session
 from attribution.catalog import queries
 from attribution.catalog.models import Artist, Artwork, ArtworkStatus, IngestJob, artwork_id
 from attribution.catalog.queries import NewArtwork, Origin
+from attribution.collection import Stores, check_encoders
 from attribution.copies.description import encode_parts
 from attribution.correction import finish
 from attribution.images import CheckedImage, read_image, thumbnail
 from attribution.points import follow, write_again, write_points
 from attribution.projection import point_of
-from attribution.services import Services, Stores, check_encoders
+from attribution.services import Services
 from attribution.types import Matrix, Vector
 from attribution.withdrawal import withdraw_all
 from ingest.corrections import corrections

@@ -12,7 +12,8 @@ from PIL import Image
 
 from attribution.catalog import queries
 from attribution.catalog.models import NameRule
-from attribution.services import Services, Stores
+from attribution.collection import Stores
+from attribution.services import Services
 from ingest.jobs import job_queue
 from ingest.listing import plan
 from ingest.options import Options

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from attribution.catalog import queries
+from attribution.collection import open_stores
 from attribution.config import Settings
-from attribution.services import open_stores
 from ingest.listing import plan
 from ingest.sources import read_source
 from tests.commands import lawful

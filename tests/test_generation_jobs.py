@@ -19,11 +19,12 @@ from redis import Redis
 from api.app import create_app
 from attribution.catalog import queries
 from attribution.catalog.database import Database
+from attribution.collection import Stores, open_stores
 from attribution.config import Settings
 from attribution.errors import BackendUnavailable, BadInput, Conflict
 from attribution.generation.stub import StubGenerator
 from attribution.ports import Drawing
-from attribution.services import Services, Stores, open_services, open_stores
+from attribution.services import Services, open_services
 from attribution.storage import Store
 from attribution.types import ImageRequest
 from ingest.generations import ask, run_generation

@@ -20,12 +20,13 @@ from attribution.attributor import SearchQuery
 from attribution.catalog import queries
 from attribution.catalog.models import Outcome
 from attribution.catalog.queries import Origin
+from attribution.collection import Stores, open_collection, open_stores
 from attribution.config import Settings
 from attribution.errors import Conflict
 from attribution.index.vector_index import VectorIndex
 from attribution.reconcile import reconcile
 from attribution.reindex import change_profile, make_anew
-from attribution.services import Services, Stores, open_collection, open_services, open_stores
+from attribution.services import Services, open_services
 from attribution.storage import Store
 from attribution.undoing import undo
 from attribution.withdrawal import withdraw

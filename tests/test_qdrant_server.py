@@ -25,6 +25,7 @@ import numpy as np
 import pytest
 from pydantic import SecretStr
 
+from attribution.collection import server_options
 from attribution.config import Settings
 from attribution.errors import BackendUnavailable, BadInput, IndexLocked, KeyRefused, LawfulError
 from attribution.index import ServerOptions, open_index, schema
@@ -32,7 +33,7 @@ from attribution.index.owner import BODY_LIMIT, Owner
 from attribution.index.server import connect
 from attribution.index.vector_index import VectorIndex
 from attribution.reconcile import reconcile
-from attribution.services import Services, open_services, server_options
+from attribution.services import Services, open_services
 from attribution.types import Part, Point, Probe, Where
 from attribution.withdrawal import withdraw
 from tests import qdrant_doubles as doubles

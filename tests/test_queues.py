@@ -11,8 +11,8 @@ import pytest
 from redis import Redis
 
 from attribution.catalog import queries
+from attribution.collection import Stores, open_stores
 from attribution.config import Settings
-from attribution.services import Stores, open_stores
 from ingest.application import QUEUES, make_app
 from ingest.dispatch import send
 from ingest.jobs import BrokerQueue

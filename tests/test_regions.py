@@ -80,7 +80,7 @@ def services(home: Path) -> Iterator[Services]:
 def test_each_part_speaks_for_its_artist(services: Services) -> None:
     """The left half speaks for Ann alone, the right half for Bob alone, the paper for nobody."""
     image = checked(ann_and_bob())
-    found = find_regions(services, image, services.attributor.attribute(image))
+    found = find_regions(services, services.encoders, image, services.attributor.attribute(image))
 
     by_slug = {one.slug: np.array(one.cells, dtype=float) for one in found.artists}
     half = PATCHES // 2
@@ -106,8 +106,9 @@ def test_only_works_that_may_be_seen_are_compared(tmp_path: Path, services: Serv
     image = checked(stripes(("green", "white"), (200, 100)))
 
     answer = services.attributor.attribute(image)
-    found = find_regions(services, image, answer)
-    alone = find_regions(services, image, replace(answer, artists=answer.artists[:1]))
+    found = find_regions(services, services.encoders, image, answer)
+    first = replace(answer, artists=answer.artists[:1])
+    alone = find_regions(services, services.encoders, image, first)
 
     assert answer.artists[0].slug == "cy"
     assert {one.slug for one in found.artists} == {"ann", "bob"}
@@ -125,7 +126,7 @@ def test_a_damaged_thumbnail_is_left_out(services: Services) -> None:
         sha256 = queries.artwork_by_id(session, work).sha256
     services.store.put_thumbnail(sha256, b"RIFF....WEBP")
 
-    found = find_regions(services, image, answer)
+    found = find_regions(services, services.encoders, image, answer)
 
     assert sum(one.works for one in found.artists) == 3
     assert any("1 of 4 works" in note for note in found.notes)
@@ -137,7 +138,7 @@ def test_regions_belong_to_one_image(services: Services) -> None:
     other = checked(stripes(("red", "black")))
 
     with pytest.raises(BadInput, match="is about another image") as refused:
-        find_regions(services, other, answer)
+        find_regions(services, services.encoders, other, answer)
     assert other.facts.sha256[:12] in str(refused.value)
 
 
@@ -145,7 +146,7 @@ def test_a_blank_image_speaks_for_nobody(services: Services) -> None:
     """Where nothing is drawn there is nothing to compare, and the note says so."""
     image = checked(Image.new("RGB", (90, 40), "white"))
 
-    found = find_regions(services, image, services.attributor.attribute(image))
+    found = find_regions(services, services.encoders, image, services.attributor.attribute(image))
 
     assert found.artists == ()
     assert "nothing is drawn" in found.notes[0]
@@ -162,8 +163,8 @@ def test_profiles_without_a_map_say_so(services: Services) -> None:
     answer = services.attributor.attribute(image)
     _, vae = load_encoders("starter", device="cpu")
 
-    blind = find_regions(replace(services, encoders=(vae,)), image, answer)
-    mapless = find_regions(replace(services, encoders=(Mapless(),)), image, answer)
+    blind = find_regions(services, (vae,), image, answer)
+    mapless = find_regions(services, (Mapless(),), image, answer)
 
     assert blind.artists == mapless.artists == ()
     assert "tells the parts of an image apart" in blind.notes[0]

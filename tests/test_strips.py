@@ -15,13 +15,14 @@ from attribution.attributor import SearchQuery
 from attribution.catalog import queries
 from attribution.catalog.models import Artwork
 from attribution.catalog.queries import Origin
+from attribution.collection import open_stores
 from attribution.config import Settings
 from attribution.correction import merge, move
 from attribution.images import read_image_file
 from attribution.images.views import MOST_TILES, TILED_PIXELS, cut_tiles, tiled_size
 from attribution.reconcile import reconcile
 from attribution.reindex import change_profile, make_anew
-from attribution.services import Services, open_services, open_stores
+from attribution.services import Services, open_services
 from attribution.types import CopyKind, CopyMatch, Part
 from attribution.withdrawal import withdraw
 from tests.portfolios import ingest

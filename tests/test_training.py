@@ -19,10 +19,11 @@ from PIL.PngImagePlugin import PngInfo
 from safetensors.numpy import load_file, save_file
 
 from attribution.catalog.models import artwork_id
+from attribution.collection import Stores, open_stores
 from attribution.config import Settings
 from attribution.errors import BadInput, Conflict, NotFound, ProfileMismatch
 from attribution.images import read_image_file
-from attribution.services import Services, Stores, open_services, open_stores
+from attribution.services import Services, open_services
 from attribution.trained import TrainedVoter
 from attribution.training.cache import CACHE
 from attribution.training.checkpoint import CARD, FACTS, Facts, load, read_facts

@@ -21,13 +21,14 @@ from attribution import gaps, rolling
 from attribution.answers import ANSWER
 from attribution.attributor import SearchQuery
 from attribution.catalog import queries
+from attribution.collection import open_stores
 from attribution.config import Settings
 from attribution.errors import BackendUnavailable, IndexDamaged
 from attribution.images import read_image_file
 from attribution.projection import point_of
 from attribution.reconcile import reconcile
 from attribution.reindex import make_anew
-from attribution.services import Services, open_services, open_stores
+from attribution.services import Services, open_services
 from attribution.types import Reason
 from tests.apis import LOCAL, is_problem
 from tests.asking import a_work, agree, ask_about

@@ -13,9 +13,10 @@ from api.programs import Program, running
 from attribution.catalog import queries
 from attribution.catalog.models import BatchStatus, JobStatus
 from attribution.catalog.queries.batches import MOST_ATTEMPTS
+from attribution.collection import Stores, open_stores
 from attribution.config import Settings
 from attribution.errors import BackendUnavailable, LawfulError, ProfileMismatch
-from attribution.services import Services, Stores, open_services, open_stores
+from attribution.services import Services, open_services
 from ingest.application import make_app
 from ingest.dispatch import RUN_BATCH, send
 from ingest.jobs import open_queue

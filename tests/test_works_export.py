@@ -25,8 +25,9 @@ from attribution.catalog import queries
 from attribution.catalog.database import Database
 from attribution.catalog.models import Artist, Artwork, ArtworkStatus
 from attribution.catalog.queries import NewArtwork, Origin, WorksWanted
+from attribution.collection import Stores, open_stores
 from attribution.config import Settings
-from attribution.services import Services, Stores, open_services, open_stores
+from attribution.services import Services, open_services
 from attribution.withdrawal import withdraw
 from ingest.exports import FORMATS, AsSent, Copied, Files, InFolder, Row, read_pages
 from ingest.exports.rows import COLUMNS, PAGE, READ

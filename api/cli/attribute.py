@@ -63,7 +63,7 @@ def attribute(
     from api.cli import render
     from api.report import make_page, render_report
     from attribution.attributor import find_ours
-    from attribution.services import image_limits
+    from attribution.collection import image_limits
 
     if report:
         check_writable(report, "--report")
@@ -168,7 +168,7 @@ def _regions(
 
     if target is None:
         return None
-    found = find_regions(services, image, answer)
+    found = find_regions(services, services.encoders, image, answer)
     first = [artist.slug for artist in answer.artists[:1]]
     says = "no regions to draw for the first artist"
     for one in found.artists:
@@ -207,7 +207,7 @@ def member(
     """
     from api.answers import MemberOut
     from api.cli import render
-    from attribution.services import image_limits
+    from attribution.collection import image_limits
 
     refused: list[Path] = []
     settings = settings_from_environment()
@@ -249,7 +249,7 @@ def show(
     from api.report import Page, make_page, render_report
     from attribution.answers import read_answer
     from attribution.catalog import queries
-    from attribution.services import open_stores
+    from attribution.collection import open_stores
 
     if report:
         check_writable(report, "--report")
@@ -311,8 +311,8 @@ def search(
 
     from api.cli.render import show_search
     from attribution.attributor import SearchQuery, check_query
+    from attribution.collection import image_limits
     from attribution.images import read_image_file
-    from attribution.services import image_limits
     from attribution.types import SearchResult
 
     settings = settings_from_environment()

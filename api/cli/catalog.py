@@ -45,7 +45,7 @@ def artists(
     Example: [bold]lawful artists[/]
     """
     from attribution.catalog import queries
-    from attribution.services import open_stores
+    from attribution.collection import open_stores
 
     with open_stores(settings_from_environment()) as stores, stores.sessions() as session:
         rows = queries.all_artists(session)
@@ -70,7 +70,7 @@ def artists(
 
 def _facts(settings: Settings) -> dict[str, dict[str, Any]]:
     from attribution.catalog import queries
-    from attribution.services import open_database, open_stores
+    from attribution.collection import open_database, open_stores
 
     with open_stores(settings) as stores, stores.sessions() as session:
         counts = queries.counts(session)

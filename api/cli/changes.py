@@ -18,8 +18,8 @@ from api.cli.common import plain, print_json, settings_from_environment
 if TYPE_CHECKING:
     from attribution.catalog.models import Change
     from attribution.catalog.queries import Origin
+    from attribution.collection import Stores
     from attribution.index.vector_index import VectorIndex
-    from attribution.services import Stores
 
 DOOR = "command line"
 ARTIST_ROW = ("aliases", "identifiers", "created_at")  # kept for an undo, not for reading
@@ -52,7 +52,7 @@ def changes(
     Example: [bold]lawful changes --artist ann-example --since 2026-11-01[/]
     """
     from attribution.catalog import queries
-    from attribution.services import open_stores
+    from attribution.collection import open_stores
 
     with open_stores(settings_from_environment()) as stores, stores.sessions() as session:
         page = queries.list_changes(
@@ -105,7 +105,7 @@ def origin(reason: str | None, by: str | None = None) -> Origin:
 def perform(action: Callable[[Stores, VectorIndex], Change | None], *, as_json: bool) -> None:
     """Make a change in the collection of the settings, and show it."""
     from attribution.catalog import queries
-    from attribution.services import open_collection, open_stores
+    from attribution.collection import open_collection, open_stores
 
     with open_stores(settings_from_environment()) as stores:
         with open_collection(stores) as index:

@@ -125,9 +125,9 @@ def merge(
 
     Example: [bold]lawful merge ann-exampel ann-example[/]
     """
+    from attribution.collection import open_stores
     from attribution.correction import merge as merge_in
     from attribution.correction import plan_merge
-    from attribution.services import open_stores
 
     with open_stores(settings_from_environment()) as stores:
         planned = plan_merge(stores, artist, into)

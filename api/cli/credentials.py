@@ -75,9 +75,9 @@ def show(
 
     Example: [bold]lawful credentials show generated.png[/]
     """
+    from attribution.collection import image_limits
     from attribution.images import Credentials, read_file
     from attribution.images.manifests import active_manifest, read_manifests
-    from attribution.services import image_limits
 
     limits = image_limits(settings_from_environment())
     data = read_file(existing_file(file), limits)

@@ -30,8 +30,8 @@ from api.cli.whose import Names, ask_whose, may_ask
 from attribution.errors import BackendUnavailable, BadInput, LawfulError
 
 if TYPE_CHECKING:
+    from attribution.collection import Stores
     from attribution.config import Settings
-    from attribution.services import Stores
     from ingest.jobs import JobQueue
     from ingest.options import Options, Reading
     from ingest.sources import Source
@@ -114,7 +114,7 @@ def ingest(
 
 def _preview(settings: Settings, source: Path, reading: Reading, options: Options) -> Summary:
     """Say what a job would do."""
-    from attribution.services import open_stores
+    from attribution.collection import open_stores
     from ingest.archives import is_archive_file
     from ingest.preview import preview
     from ingest.uploads import preview_archive

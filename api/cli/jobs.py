@@ -18,7 +18,7 @@ from attribution.errors import BackendUnavailable
 
 if TYPE_CHECKING:
     from attribution.catalog.models import IngestJob
-    from attribution.services import Stores
+    from attribution.collection import Stores
 
 app = typer.Typer(help="Ingest jobs: list, show, cancel, retry.", no_args_is_help=True)
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
@@ -38,7 +38,7 @@ def list_jobs(
     """
     from attribution.catalog import queries
     from attribution.catalog.models import JobStatus
-    from attribution.services import open_stores
+    from attribution.collection import open_stores
 
     status = JobStatus.FAILED if failed else None
     with open_stores(settings_from_environment()) as stores, stores.sessions() as session:
@@ -69,7 +69,7 @@ def show(job_id: JobId, *, as_json: Json = False) -> None:
     Example: [bold]lawful jobs show ID[/]
     """
     from attribution.catalog import queries
-    from attribution.services import open_stores
+    from attribution.collection import open_stores
     from ingest.summary import summarise
 
     with open_stores(settings_from_environment()) as stores:
@@ -103,7 +103,7 @@ def cancel(job_id: JobId) -> None:
     Example: [bold]lawful jobs cancel ID[/]
     """
     from attribution.catalog import queries
-    from attribution.services import open_stores
+    from attribution.collection import open_stores
 
     with open_stores(settings_from_environment()) as stores, stores.sessions.begin() as session:
         queries.cancel_job(session, job_id)

@@ -50,9 +50,9 @@ def declare(
 
     Example: [bold]lawful non-copies declare found.png ID --by "Ann B." --reason "two photos"[/]
     """
+    from attribution.collection import image_limits, open_stores
     from attribution.images import read_image_file
     from attribution.non_copies import declare as declare_in
-    from attribution.services import image_limits, open_stores
 
     settings = settings_from_environment()
     facts = read_image_file(existing_file(image), image_limits(settings)).facts
@@ -76,7 +76,7 @@ def list_non_copies(
     Example: [bold]lawful non-copies list --in-force[/]
     """
     from attribution.catalog import queries
-    from attribution.services import open_stores
+    from attribution.collection import open_stores
 
     with open_stores(settings_from_environment()) as stores, stores.sessions() as session:
         about = queries.artwork_by_id(session, work).id if work else None
@@ -103,8 +103,8 @@ def revoke(
 
     Example: [bold]lawful non-copies revoke ID --by "Ann Example" --reason "cropped from it"[/]
     """
+    from attribution.collection import open_stores
     from attribution.non_copies import revoke as revoke_in
-    from attribution.services import open_stores
 
     with open_stores(settings_from_environment()) as stores:
         _show(revoke_in(stores, declaration, origin(reason, by)), as_json=as_json)

@@ -30,7 +30,7 @@ def migrate() -> None:
 
     Example: [bold]lawful migrate[/]
     """
-    from attribution.services import open_database
+    from attribution.collection import open_database
 
     with open_database(settings_from_environment()) as database:
         before = database.current_revision()
@@ -120,7 +120,7 @@ def withdraw(
     Example: [bold]lawful withdraw ann-example --reason "asked for by the artist"[/]
     """
     from attribution.calibrating import calibrate_if_due
-    from attribution.services import open_collection, open_stores
+    from attribution.collection import open_collection, open_stores
     from attribution.withdrawal import withdraw as withdraw_from
 
     settings = settings_from_environment()
@@ -183,8 +183,8 @@ def reconcile(
 
     Example: [bold]lawful reconcile --repair[/]
     """
+    from attribution.collection import open_collection, open_stores
     from attribution.reconcile import reconcile as reconcile_stores
-    from attribution.services import open_collection, open_stores
 
     with open_stores(settings_from_environment()) as stores, open_collection(stores) as index:
         report = reconcile_stores(stores, index, repair=repair)
@@ -210,7 +210,7 @@ def calibrate(*, as_json: Json = False) -> None:
     from attribution.calibrating import calibrate as calibrate_collection
     from attribution.calibration import FEWEST_ARTISTS, FEWEST_WORKS
     from attribution.catalog import queries
-    from attribution.services import open_collection, open_stores
+    from attribution.collection import open_collection, open_stores
 
     with (
         open_stores(settings_from_environment()) as stores,
@@ -274,8 +274,8 @@ def reindex(
     Example: [bold]lawful reindex --profile standard[/]
     """
     from attribution.calibrating import calibrate_if_due
+    from attribution.collection import open_collection, open_stores
     from attribution.reindex import change_profile, drop_collections, make_anew
-    from attribution.services import open_collection, open_stores
 
     with (
         open_stores(settings_from_environment()) as stores,

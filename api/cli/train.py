@@ -127,7 +127,7 @@ def export_dataset(
     """
     from itertools import islice
 
-    from attribution.services import image_limits
+    from attribution.collection import image_limits
     from ingest.datasets import DatasetOptions, export, is_dataset, read_dataset
 
     if not is_dataset(data):
@@ -153,7 +153,7 @@ def export_dataset(
 
 
 def _here(settings: Settings, plan: Plan, progress: Progress) -> Facts:
-    from attribution.services import open_stores
+    from attribution.collection import open_stores
     from ingest.training import train_classifier
 
     with open_stores(settings) as stores:

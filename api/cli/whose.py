@@ -13,8 +13,8 @@ from api.cli.common import plain
 
 if TYPE_CHECKING:
     from attribution.catalog.spellings import Spelling
+    from attribution.collection import Stores
     from attribution.config import Settings
-    from attribution.services import Stores
     from ingest.options import Options
 
 Names = Annotated[
@@ -33,7 +33,7 @@ def may_ask(options: Options) -> bool:
 
 def ask_whose(settings: Settings, names: Callable[[Stores], Iterable[str]]) -> None:
     """Ask once for every spelling that may be another artist's; the answers are kept."""
-    from attribution.services import open_stores
+    from attribution.collection import open_stores
     from ingest.joining import ask
 
     with open_stores(settings) as stores:

@@ -26,7 +26,7 @@ from attribution.errors import BadInput
 
 if TYPE_CHECKING:
     from attribution.catalog.models import ArtworkStatus
-    from attribution.services import Stores
+    from attribution.collection import Stores
     from ingest.exports import Files, Row
 
 SHOWN = 100  # works on the terminal, unless --limit says otherwise
@@ -78,7 +78,7 @@ def works(
     Example: [bold]lawful works --artist ann-example --out portfolio/works.csv[/]
     """
     from attribution.catalog import queries
-    from attribution.services import open_stores
+    from attribution.collection import open_stores
     from ingest.exports import read_pages
 
     state = _state(status) if status else None

@@ -154,4 +154,5 @@ def find_attribution_regions(
     Works without display consent are not compared.
     """
     answer = services.attributor.recall(attribution_id)
-    return find_regions(services, read_upload(image.file, services.limits), answer)
+    asked = read_upload(image.file, services.limits)
+    return find_regions(services, services.encoders, asked, answer)

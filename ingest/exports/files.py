@@ -10,9 +10,9 @@ from typing import Protocol
 
 from attribution.catalog.models import Artwork
 from attribution.catalog.queries import Seen
+from attribution.collection import Stores
 from attribution.errors import BadImage, BadInput, NotFound
 from attribution.images import read_file
-from attribution.services import Stores
 from ingest.listing import path_of
 
 UPLOAD = "upload:"  # how the source of a job from an upload begins

@@ -8,7 +8,7 @@ from typing import Any
 from attribution.catalog import queries
 from attribution.catalog.models import PURPOSES, Artwork, ArtworkStatus
 from attribution.catalog.queries import Seen, WorksWanted
-from attribution.services import Stores
+from attribution.collection import Stores
 from ingest.exports.files import Files
 
 PAGE = 1_000  # works in memory at a time

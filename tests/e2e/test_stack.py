@@ -24,9 +24,9 @@ import pytest
 from api.stack import Stack
 from attribution.catalog import queries
 from attribution.catalog.database import connect
+from attribution.collection import open_collection, open_stores
 from attribution.config import Settings
 from attribution.reconcile import reconcile
-from attribution.services import open_collection, open_stores
 from tests.portfolios import wait_until
 
 ROOT = Path(__file__).parents[2]

@@ -1,0 +1,192 @@
+"""What a collection is kept in: catalogue, files, limits, and the index beside them.
+
+`Stores` is what is known and kept, enough to hand in work or to look at jobs; `open_collection`
+adds the index. The models come with `services`.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy.orm import Session, sessionmaker
+
+from attribution.catalog import queries
+from attribution.catalog.database import Database, connect
+from attribution.catalog.models import Collection
+from attribution.config import Settings
+from attribution.encoders.memory import keep_memory
+from attribution.encoders.profiles import fingerprint
+from attribution.errors import BadInput, IndexLost, NotFound, ProfileChanged, ProfileMismatch
+from attribution.images import Limits
+from attribution.index import ServerOptions, open_index
+from attribution.index import open_next_to as open_empty_index
+from attribution.index.vector_index import VectorIndex
+from attribution.ports import Encoder
+from attribution.provenance import load_trust_anchors
+from attribution.storage import Store
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Stores:
+    """The catalogue, the files, and the limits on what comes in."""
+
+    settings: Settings
+    sessions: sessionmaker[Session]
+    store: Store
+    limits: Limits
+
+
+def image_limits(settings: Settings) -> Limits:
+    """Return what one image may cost, and whose signature on it counts; raises BadInput."""
+    return Limits(
+        max_bytes=int(settings.max_image_mb * 2**20),
+        max_pixels=int(settings.max_image_megapixels * 1_000_000),
+        trust_anchors=load_trust_anchors(settings.trust_anchors),
+    )
+
+
+@contextmanager
+def open_database(settings: Settings) -> Iterator[Database]:
+    """Open the database as it is; raises BadInput for a home that cannot be."""
+    try:
+        settings.home.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise BadInput(
+            f"LAWFUL_HOME={settings.home} cannot be used: {error.strerror}; give a folder that "
+            f"this user may write to"
+        ) from None
+    database = connect(settings.database_url, pool=settings.database_pool)
+    try:
+        yield database
+    finally:
+        database.dispose()
+
+
+@contextmanager
+def open_stores(settings: Settings) -> Iterator[Stores]:
+    """Open what is known and kept; nothing heavy is loaded. Raises SchemaMismatch.
+
+    A database file is upgraded on the way; a server's, which others use too, only by
+    `lawful migrate`.
+    """
+    if settings.keep_memory:
+        keep_memory()  # here, as whoever opens them may run models next
+    with open_database(settings) as database:
+        if database.is_file:
+            database.upgrade()
+        else:
+            database.check_schema()
+        yield Stores(
+            settings, database.sessions, Store(settings.storage_url), image_limits(settings)
+        )
+
+
+@contextmanager
+def open_collection(stores: Stores, collection: Collection | None = None) -> Iterator[VectorIndex]:
+    """Open the index of a collection, of the live one by default, without its encoders.
+
+    Raises NotFound before anything was ingested, IndexLocked, BackendUnavailable.
+    """
+    if collection is None:
+        collection = live_collection(stores)
+    with closing(open_index(**_place(stores, collection))) as index:
+        yield index
+
+
+@contextmanager
+def open_next_to(stores: Stores, collection: Collection) -> Iterator[VectorIndex]:
+    """Begin an empty index that is to take the place of a collection's; raises IndexLocked."""
+    with closing(open_empty_index(**_place(stores, collection))) as index:
+        yield index
+
+
+def live_collection(stores: Stores) -> Collection:
+    """Return the collection that is searched; raises NotFound before anything was ingested."""
+    with stores.sessions() as session:
+        collection = queries.live_collection(session)
+    if collection is None:
+        raise NotFound("there is no collection yet; begin with `lawful ingest FOLDER`")
+    return collection
+
+
+def _place(stores: Stores, collection: Collection) -> dict[str, Any]:
+    return {
+        "url": stores.settings.qdrant_url,
+        "dims": collection.dims,
+        "collection": collection.name,
+        "server": server_options(stores.settings),
+    }
+
+
+def check_encoders(session: Session, collection: Collection) -> None:
+    """Raise ProfileChanged unless this collection is live; it stays so until the session ends."""
+    if queries.hold_live(session) == collection.fingerprint:
+        return
+    live = queries.live_collection(session)
+    now = f"profile {live.profile!r}" if live else "another profile"
+    raise ProfileChanged(
+        f"the collection has {now} now, this process encodes with {collection.profile!r}: restart "
+        f"it with the LAWFUL_PROFILE that `lawful reindex` was given; what it had in hand waits"
+    )
+
+
+def server_options(settings: Settings) -> ServerOptions:
+    """Return what the settings say about a Qdrant server."""
+    key = settings.qdrant_api_key
+    return ServerOptions(
+        api_key=key.get_secret_value() if key else None,
+        timeout_s=settings.qdrant_timeout_s,
+        shards=settings.qdrant_shards,
+        replicas=settings.qdrant_replicas,
+    )
+
+
+def dims_of(encoders: tuple[Encoder, ...]) -> dict[str, int]:
+    """Return the width of every named vector."""
+    return {name: width for one in encoders for name, width in one.info.vectors.items()}
+
+
+def collection_of(stores: Stores, encoders: tuple[Encoder, ...]) -> Collection:
+    """Remember the collection's encoders, or refuse others: their vectors cannot be compared."""
+    settings, print_of = stores.settings, fingerprint(encoders)
+    with stores.sessions.begin() as session:
+        known = queries.live_collection(session)
+        if known is not None and known.fingerprint == print_of:
+            return known
+        _, works = queries.searchable(session)
+        if known is None or works == 0:  # an empty collection is nobody's yet
+            new = queries.add_collection(
+                session,
+                profile=settings.profile,
+                fingerprint=print_of,
+                dims=dims_of(encoders),
+                live=True,
+            )
+            queries.go_live(session, new.name)
+            return new
+    raise ProfileMismatch(
+        f"the collection was made with profile {known.profile!r} "
+        f"({known.fingerprint[:12]}), the settings ask for {settings.profile!r} "
+        f"({print_of[:12]}); set LAWFUL_PROFILE={known.profile}, rebuild the collection "
+        f"with `lawful reindex --profile {settings.profile}`, or use another LAWFUL_HOME"
+    )
+
+
+def check_index(stores: Stores, index: VectorIndex) -> None:
+    """Refuse to answer from an index that was lost; warn about one that has gaps."""
+    with stores.sessions() as session:
+        _, works = queries.searchable(session)
+    points = index.points()
+    if works and not points:
+        raise IndexLost(
+            f"the index {stores.settings.qdrant_url} is empty, the catalogue has {works} works; "
+            f"run `lawful reindex` to rebuild it"
+        )
+    if points < works:
+        log.warning("the index has %d of %d works; run `lawful reconcile --repair`", points, works)
