@@ -8,9 +8,9 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from attribution.catalog.models import Change, ChangeKind
-from attribution.catalog.names import visible
-from attribution.catalog.queries import Origin
+from attribution.catalogue.models import Change, ChangeKind
+from attribution.catalogue.names import visible
+from attribution.catalogue.queries import Origin
 
 
 class Reasoned(BaseModel):

@@ -9,7 +9,7 @@ from uuid import UUID
 from pydantic import BaseModel, Field
 
 from api.schemas import ArtistName
-from attribution.catalog.models import Change, NonCopy, NonCopyState
+from attribution.catalogue.models import Change, NonCopy, NonCopyState
 
 
 class RevokedOut(BaseModel):

@@ -12,7 +12,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from attribution.catalog.models import (
+from attribution.catalogue.models import (
     Artist,
     Artwork,
     ArtworkStatus,
@@ -23,7 +23,7 @@ from attribution.catalog.models import (
     Outcome,
     RecordedAttribution,
 )
-from attribution.catalog.queries import JobSummary, Page, Seen
+from attribution.catalogue.queries import JobSummary, Page, Seen
 from attribution.types import Verdict
 
 Row = TypeVar("Row")

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
 
-from attribution.catalog.nobody import is_nobody
+from attribution.catalogue.nobody import is_nobody
 from attribution.types import (
     Attribution,
     Candidate,

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from uuid import UUID
 
-from attribution.catalog import queries
-from attribution.catalog.models import ArtworkStatus
+from attribution.catalogue import queries
+from attribution.catalogue.models import ArtworkStatus
 from attribution.collection import Stores
 from attribution.index.vector_index import VectorIndex
 from attribution.types import Part

@@ -6,8 +6,8 @@ from collections.abc import Collection as Several
 from collections.abc import Sequence
 from uuid import UUID
 
-from attribution.catalog import queries
-from attribution.catalog.models import Artwork, ArtworkStatus
+from attribution.catalogue import queries
+from attribution.catalogue.models import Artwork, ArtworkStatus
 from attribution.collection import Stores
 from attribution.index.vector_index import VectorIndex
 from attribution.parts import write_parts

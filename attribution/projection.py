@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from attribution.catalog.models import Artwork
+from attribution.catalogue.models import Artwork
 from attribution.types import Point, Vector
 
 

@@ -7,9 +7,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 
-from attribution import voting
-from attribution.attributor import Attributor
-from attribution.catalog.models import Collection
+from attribution.arithmetic import voting
+from attribution.catalogue.models import Collection
 from attribution.collection import (
     Stores,
     check_index,
@@ -23,8 +22,9 @@ from attribution.generation.generators import load_generator
 from attribution.generation.seal import load_seal
 from attribution.generation.studio import Studio
 from attribution.index.vector_index import VectorIndex
+from attribution.lookup.attributor import Attributor
 from attribution.ports import Encoder
-from attribution.trained import TrainedVoter
+from attribution.voters.trained import TrainedVoter
 
 
 @dataclass(frozen=True)

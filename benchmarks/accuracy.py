@@ -19,8 +19,8 @@ from uuid import UUID
 
 import numpy as np
 
-from attribution import voting
-from attribution.classifier import Statistics, fit
+from attribution.arithmetic import voting
+from attribution.arithmetic.classifier import Statistics, fit
 from attribution.encoders.profiles import fingerprint, load_encoders
 from attribution.images import hamming, read_image_file
 from attribution.index import open_index

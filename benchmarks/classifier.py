@@ -14,10 +14,10 @@ from uuid import UUID
 
 import numpy as np
 
-from attribution.catalog import queries
-from attribution.catalog.database import connect
-from attribution.catalog.models import Artist
-from attribution.classifier import Statistics, fit
+from attribution.arithmetic.classifier import Statistics, fit
+from attribution.catalogue import queries
+from attribution.catalogue.database import connect
+from attribution.catalogue.models import Artist
 
 SPACES = {718: {"clip": 384, "vae_layout": 256, "vae_style": 78}, 1024: {"clip": 768, "vae": 256}}
 ARTISTS = (60, 1_000, 10_000)

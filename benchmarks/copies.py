@@ -17,10 +17,10 @@ from PIL import Image, ImageDraw, ImageOps
 
 from attribution.copies.observed import Observed
 from attribution.encoders.profiles import load_encoders
-from attribution.evaluation.copies import Copies, choose, measure
-from attribution.evaluation.lane import CatalogueLane, open_lane
-from attribution.evaluation.works import Ints, Labelled, Works, embed
 from attribution.images import read_image_file
+from attribution.laboratory.copies import Copies, choose, measure
+from attribution.laboratory.lane import CatalogueLane, open_lane
+from attribution.laboratory.works import Ints, Labelled, Works, embed
 from attribution.ports import Encoder
 from attribution.types import CopyKind
 from ingest.lessons import read_starter_works

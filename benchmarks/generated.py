@@ -32,10 +32,10 @@ from attribution.images import read_image
 from attribution.ports import Generator
 from attribution.services import Services, open_services
 from attribution.types import ImageRequest
-from ingest.jobs import job_queue
 from ingest.lessons import read_lessons
 from ingest.options import BY_RULE
 from ingest.sources import read_source
+from ingest.work.jobs import job_queue
 
 MOST_WORKS = 10  # of a new artist
 EVERYBODY = 100

@@ -18,10 +18,10 @@ import numpy as np
 import numpy.typing as npt
 from sqlalchemy import Connection, text
 
-from api.local_servers import running_postgres
-from attribution.catalog.database import Database, connect
-from attribution.catalog.models import CopySketch
-from attribution.catalog.queries.near_hashes import CERTAIN_BITS, THIRDS, parts_near_hash
+from api.servers.local_servers import running_postgres
+from attribution.catalogue.database import Database, connect
+from attribution.catalogue.models import CopySketch
+from attribution.catalogue.queries.near_hashes import CERTAIN_BITS, THIRDS, parts_near_hash
 
 Hashes = npt.NDArray[np.uint64]
 

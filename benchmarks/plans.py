@@ -18,10 +18,10 @@ from uuid import UUID
 from sqlalchemy import event, text
 from sqlalchemy.orm import Session
 
-from api.local_servers import running_postgres
-from attribution.catalog import queries
-from attribution.catalog.database import Database, connect
-from attribution.catalog.models import ArtworkStatus
+from api.servers.local_servers import running_postgres
+from attribution.catalogue import queries
+from attribution.catalogue.database import Database, connect
+from attribution.catalogue.models import ArtworkStatus
 
 ARTISTS = 10_000
 FILL = """

@@ -20,12 +20,12 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageOps
 
-from attribution import patches
+from attribution.arithmetic import patches
 from attribution.encoders.clip import ClipEncoder
 from attribution.encoders.profiles import find_profile
-from attribution.evaluation.metrics import auroc
-from attribution.evaluation.works import Labelled, Works, choose_half, embed
 from attribution.images import read_image_file, read_thumbnail, thumbnail
+from attribution.laboratory.metrics import auroc
+from attribution.laboratory.works import Labelled, Works, choose_half, embed
 from attribution.ports import PATCHES
 from attribution.types import Matrix
 from ingest.sources import read_source

@@ -24,17 +24,18 @@ from uuid import UUID
 import numpy as np
 import psutil
 
-from attribution import panel, voting
-from attribution.calibrating import SAMPLE
-from attribution.calibration import Calibration
-from attribution.catalog import queries
-from attribution.classifier import Statistics, fit
+from attribution.arithmetic import voting
+from attribution.arithmetic.calibration import Calibration
+from attribution.arithmetic.classifier import Statistics, fit
+from attribution.catalogue import queries
 from attribution.config import Settings
 from attribution.encoders.profiles import load_encoders
 from attribution.images import read_image_file
 from attribution.index import open_index
 from attribution.services import open_services
 from attribution.types import Point, Probe
+from attribution.upkeep.calibrating import SAMPLE
+from attribution.voters import panel
 from ingest import pipeline
 from ingest.listing import plan
 from ingest.sources import SourceItem, read_source

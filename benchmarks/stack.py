@@ -1,8 +1,9 @@
 """The service as deployed, on this machine: `python benchmarks/stack.py DATA`.
 
-PostgreSQL, Redis, index owner, workers and API as real processes (`api.stack`). Ingest with one and
-two workers beside the same works in one process; what the queue costs a work; from add to findable
-and from withdrawal to silent; how long until a killed worker's batch goes on; a worker's memory.
+PostgreSQL, Redis, index owner, workers and API as real processes (`api.servers.stack`). Ingest with
+one and two workers beside the same works in one process; what the queue costs a work; from add to
+findable and from withdrawal to silent; how long until a killed worker's batch goes on; a worker's
+memory.
 """
 
 from __future__ import annotations
@@ -24,9 +25,9 @@ import psutil
 from PIL import Image
 from service import copies, distinct
 
-from api.stack import Stack
-from attribution.catalog import queries
-from attribution.catalog.database import connect
+from api.servers.stack import Stack
+from attribution.catalogue import queries
+from attribution.catalogue.database import connect
 from attribution.config import Settings
 from attribution.services import open_services
 from ingest import pipeline

@@ -14,9 +14,9 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from attribution.catalog import queries
-from attribution.catalog.freedoms import is_freer
-from attribution.catalog.models import Artwork, Change, IngestJob
+from attribution.catalogue import queries
+from attribution.catalogue.freedoms import is_freer
+from attribution.catalogue.models import Artwork, Change, IngestJob
 from attribution.images import forbidden_by
 from ingest.reading import Prepared
 

@@ -18,8 +18,8 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from attribution.catalog.names import slugify, visible
-from attribution.catalog.nobody import is_nobody
+from attribution.catalogue.names import slugify, visible
+from attribution.catalogue.nobody import is_nobody
 from attribution.errors import BackendUnavailable, BadImage, BadInput
 from attribution.images import Limits, read_image
 from ingest.sources import cells

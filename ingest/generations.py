@@ -17,8 +17,8 @@ from threading import Event, Thread
 from typing import Any
 from uuid import UUID, uuid4
 
-from attribution.catalog import queries
-from attribution.catalog.models import JobStatus
+from attribution.catalogue import queries
+from attribution.catalogue.models import JobStatus
 from attribution.collection import Stores
 from attribution.errors import BackendUnavailable, LawfulError
 from attribution.generation.studio import Generation, check_request

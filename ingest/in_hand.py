@@ -12,8 +12,8 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from attribution.catalog import queries
-from attribution.catalog.models import ArtworkStatus, NameRule, artwork_id
+from attribution.catalogue import queries
+from attribution.catalogue.models import ArtworkStatus, NameRule, artwork_id
 from attribution.collection import Stores
 from attribution.services import Services
 from ingest.joining import Spellings

@@ -9,12 +9,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from sqlalchemy.orm import Session
 
-from attribution.catalog import queries
-from attribution.catalog.models import Artist, NameRule
-from attribution.catalog.names import fold, near
-from attribution.catalog.nobody import is_nobody
-from attribution.catalog.queries import Origin
-from attribution.catalog.spellings import Spelling, Whose, whose
+from attribution.catalogue import queries
+from attribution.catalogue.models import Artist, NameRule
+from attribution.catalogue.names import fold, near
+from attribution.catalogue.nobody import is_nobody
+from attribution.catalogue.queries import Origin
+from attribution.catalogue.spellings import Spelling, Whose, whose
 from attribution.collection import Stores
 
 COMPARED = 1_000  # names of a dry run that are compared with others

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from threading import Event, Thread
 from uuid import UUID, uuid4
 
-from attribution.catalog import queries
-from attribution.catalog.database import empty_log
-from attribution.catalog.models import JobStatus
-from attribution.catalog.queries import LISTING, BatchKey
+from attribution.catalogue import queries
+from attribution.catalogue.database import empty_log
+from attribution.catalogue.models import JobStatus
+from attribution.catalogue.queries import LISTING, BatchKey
 from attribution.collection import Stores
 from attribution.errors import BackendUnavailable, LawfulError
 from attribution.outages import disk_outages

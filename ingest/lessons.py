@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-from attribution.catalog.licences import identify
+from attribution.catalogue.licences import identify
 from attribution.encoders.starter.works import Work, partition
 from attribution.errors import BadImage, BadInput, NotAllowed, NotFound
 from attribution.generation.starter.works import Lesson

@@ -22,9 +22,9 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from attribution.catalog import queries
-from attribution.catalog.models import IngestItem, Outcome
-from attribution.catalog.queries import ItemOutcome, NewItem
+from attribution.catalogue import queries
+from attribution.catalogue.models import IngestItem, Outcome
+from attribution.catalogue.queries import ItemOutcome, NewItem
 from attribution.collection import Stores
 from attribution.errors import BackendUnavailable, BadImage, LawfulError, NotFound
 from attribution.images import read_file

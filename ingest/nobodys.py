@@ -12,9 +12,9 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from attribution.catalog import queries
-from attribution.catalog.models import Artist, Artwork, Change
-from attribution.catalog.queries import Origin
+from attribution.catalogue import queries
+from attribution.catalogue.models import Artist, Artwork, Change
+from attribution.catalogue.queries import Origin
 from ingest.reading import SETTLED, Prepared
 
 GIVEN = "it was registered under a name that means nobody, and is this artist's now"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from attribution.catalog.models import NameRule
+from attribution.catalogue.models import NameRule
 from attribution.config import Settings
 from ingest.sources import Level
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from attribution.catalog import queries
-from attribution.catalog.models import Artist, Artwork, Change, Outcome
-from attribution.catalog.queries import ItemOutcome, NewClaim
+from attribution.catalogue import queries
+from attribution.catalogue.models import Artist, Artwork, Change, Outcome
+from attribution.catalogue.queries import ItemOutcome, NewClaim
 from ingest.corrections import ASKED, FREER, shown, told
 from ingest.nobodys import GIVEN
 from ingest.reading import BLANK, Prepared

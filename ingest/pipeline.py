@@ -12,9 +12,9 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 
-from attribution.catalog import queries
-from attribution.catalog.models import IngestJob, Outcome, artwork_id
-from attribution.catalog.queries import BatchKey, ItemOutcome
+from attribution.catalogue import queries
+from attribution.catalogue.models import IngestJob, Outcome, artwork_id
+from attribution.catalogue.queries import BatchKey, ItemOutcome
 from attribution.errors import BackendUnavailable, Conflict
 from attribution.outages import disk_outages
 from attribution.services import Services

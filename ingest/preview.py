@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from itertools import islice
 from uuid import UUID
 
-from attribution.catalog import queries
-from attribution.catalog.models import Outcome
-from attribution.catalog.nobody import NOBODYS_NAME, is_nobody
+from attribution.catalogue import queries
+from attribution.catalogue.models import Outcome
+from attribution.catalogue.nobody import NOBODYS_NAME, is_nobody
 from attribution.collection import Stores
 from ingest.corrections import ASKED, FREER, divided, shown
 from ingest.denials import Denials

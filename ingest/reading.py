@@ -10,10 +10,10 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from attribution.catalog import queries
-from attribution.catalog.models import Artwork, ArtworkStatus, artwork_id
-from attribution.catalog.queries import KeptSketch
-from attribution.catalog.spellings import Whose
+from attribution.catalogue import queries
+from attribution.catalogue.models import Artwork, ArtworkStatus, artwork_id
+from attribution.catalogue.queries import KeptSketch
+from attribution.catalogue.spellings import Whose
 from attribution.collection import Stores
 from attribution.copies.description import describe, untiled
 from attribution.errors import BackendUnavailable, BadImage, NotFound

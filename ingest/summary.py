@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from attribution.catalog import queries
-from attribution.catalog.models import Outcome
+from attribution.catalogue import queries
+from attribution.catalogue.models import Outcome
 from attribution.collection import Stores
 from ingest.corrections import ASKED
 

@@ -18,20 +18,20 @@ from typing import Any, Self
 import numpy as np
 from filelock import FileLock, Timeout
 
-from attribution.catalog.columns import now
+from attribution.catalogue.columns import now
 from attribution.collection import Stores
 from attribution.errors import BadInput, Conflict
-from attribution.evaluation.splits import hold_out
-from attribution.evaluation.systems import Indexed
-from attribution.evaluation.voters import artist_id, compare
-from attribution.evaluation.works import Ints, Progress
-from attribution.trained import Trained
+from attribution.laboratory.splits import hold_out
+from attribution.laboratory.systems import Indexed
+from attribution.laboratory.voters import artist_id, compare
+from attribution.laboratory.works import Ints, Progress
 from attribution.training.card import card
 from attribution.training.checkpoint import Facts, load, save
 from attribution.training.network import Network, joined, log_softmax, start
 from attribution.training.recipe import Recipe
 from attribution.training.run import Epoch, Run, State
 from attribution.training.trainer import Examples, train
+from attribution.voters.trained import Trained
 from ingest.datasets import DatasetOptions
 from ingest.examples import CATALOGUE, Gathered, gather
 

@@ -12,15 +12,14 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from attribution.catalog import queries
-from attribution.catalog.columns import now
-from attribution.catalog.encodings import check_encoding
-from attribution.catalog.models import Outcome
-from attribution.catalog.names import tidy, visible
-from attribution.catalog.queries import LISTING, ItemOutcome, NewItem
+from attribution.catalogue import queries
+from attribution.catalogue.columns import now
+from attribution.catalogue.encodings import check_encoding
+from attribution.catalogue.models import Outcome
+from attribution.catalogue.names import tidy, visible
+from attribution.catalogue.queries import LISTING, ItemOutcome, NewItem
 from attribution.collection import Stores
 from attribution.errors import BadInput, TooLarge
-from ingest.archives import LeftOut, UnpackLimits, is_archive, unpack
 from ingest.denials import Denials
 from ingest.lease import leased
 from ingest.listing import conclude, listed, record
@@ -28,6 +27,7 @@ from ingest.options import AS_IT_IS, BY_RULE, Options, Reading
 from ingest.patience import Patience
 from ingest.preview import preview
 from ingest.sources import GRANTED_BY_DEFAULT, Level, NoArtist, Source, SourceItem, read_source
+from ingest.sources.archives import LeftOut, UnpackLimits, is_archive, unpack
 from ingest.summary import FileOutcome, Summary
 
 LIMIT = "LAWFUL_MAX_ARCHIVE_MB"

@@ -9,18 +9,18 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from attribution.catalog import queries
-from attribution.catalog.models import Artist, Artwork, ArtworkStatus, IngestJob, artwork_id
-from attribution.catalog.queries import NewArtwork, Origin
+from attribution.catalogue import queries
+from attribution.catalogue.models import Artist, Artwork, ArtworkStatus, IngestJob, artwork_id
+from attribution.catalogue.queries import NewArtwork, Origin
 from attribution.collection import Stores, check_encoders
 from attribution.copies.description import encode_parts
-from attribution.correction import finish
 from attribution.images import CheckedImage, read_image, thumbnail
 from attribution.points import follow, write_again, write_points
 from attribution.projection import point_of
 from attribution.services import Services
 from attribution.types import Matrix, Vector
-from attribution.withdrawal import withdraw_all
+from attribution.upkeep.correction import finish
+from attribution.upkeep.withdrawal import withdraw_all
 from ingest.corrections import corrections
 from ingest.joining import has_joined, resembles
 from ingest.nobodys import Given, give_nobodys

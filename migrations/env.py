@@ -8,8 +8,8 @@ from __future__ import annotations
 from alembic import context
 from sqlalchemy import Connection
 
-from attribution.catalog.database import connect
-from attribution.catalog.models import Base
+from attribution.catalogue.database import connect
+from attribution.catalogue.models import Base
 from attribution.config import Settings
 
 

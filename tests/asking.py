@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from uuid import UUID
 
-from attribution.attributor import SearchQuery
-from attribution.catalog import queries
-from attribution.catalog.models import Artwork, ArtworkStatus
+from attribution.catalogue import queries
+from attribution.catalogue.models import Artwork, ArtworkStatus
 from attribution.images import read_image_file
-from attribution.reconcile import reconcile
+from attribution.lookup.attributor import SearchQuery
 from attribution.services import Services
 from attribution.types import Attribution
+from attribution.upkeep.reconcile import reconcile
 from tests.portfolios import picture
 
 

@@ -10,10 +10,10 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import URL, make_url
 
-from api.app import create_app
-from api.local_servers import running_redis
-from attribution.catalog import schema
-from attribution.catalog.database import Database, connect
+from api.http.app import create_app
+from api.servers.local_servers import running_redis
+from attribution.catalogue import schema
+from attribution.catalogue.database import Database, connect
 from attribution.config import Settings
 from attribution.services import Services, open_services
 from tests.apis import LOCAL, settings

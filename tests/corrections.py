@@ -7,10 +7,8 @@ from uuid import UUID
 
 from sqlalchemy import select
 
-from attribution import correction
-from attribution.audit import audit
-from attribution.catalog import queries
-from attribution.catalog.models import (
+from attribution.catalogue import queries
+from attribution.catalogue.models import (
     Alias,
     Artist,
     Artwork,
@@ -19,9 +17,11 @@ from attribution.catalog.models import (
     Collection,
     Withdrawal,
 )
-from attribution.catalog.queries import Origin
+from attribution.catalogue.queries import Origin
 from attribution.services import Services
-from attribution.undoing import undo
+from attribution.upkeep import correction
+from attribution.upkeep.audit import audit
+from attribution.upkeep.undoing import undo
 
 US = Origin("test", "a mistake")
 

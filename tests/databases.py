@@ -13,7 +13,7 @@ from typing import TypeVar
 from sqlalchemy import event
 from sqlalchemy.orm import Session
 
-from attribution.catalog.database import connect
+from attribution.catalogue.database import connect
 
 Value = TypeVar("Value")
 Answer = TypeVar("Answer")

@@ -9,8 +9,8 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from attribution.catalog import queries
-from attribution.catalog.models import Artwork, Base
+from attribution.catalogue import queries
+from attribution.catalogue.models import Artwork, Base
 from attribution.services import Services
 from attribution.types import Part
 

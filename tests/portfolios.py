@@ -10,16 +10,16 @@ from uuid import UUID
 import numpy as np
 from PIL import Image
 
-from attribution.catalog import queries
-from attribution.catalog.models import NameRule
+from attribution.catalogue import queries
+from attribution.catalogue.models import NameRule
 from attribution.collection import Stores
 from attribution.services import Services
-from ingest.jobs import job_queue
 from ingest.listing import plan
 from ingest.options import Options
 from ingest.pipeline import run_batch
 from ingest.sources import read_source
 from ingest.summary import Summary, summarise
+from ingest.work.jobs import job_queue
 
 
 def picture(seed: int, *, side: int = 64) -> Image.Image:

@@ -10,8 +10,8 @@ from uuid import uuid4
 
 from sqlalchemy import URL, create_engine, make_url, text
 
-from api.local_servers import running_postgres
-from api.programs import Program
+from api.servers.local_servers import running_postgres
+from api.servers.programs import Program
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import Connection, event
 
-from attribution.catalog import schema
+from attribution.catalogue import schema
 
 migrate = schema.upgrade
 

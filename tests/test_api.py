@@ -13,7 +13,7 @@ import pytest
 from fastapi.testclient import TestClient
 from PIL import Image
 
-from api.app import create_app
+from api.http.app import create_app
 from tests.apis import LOCAL, archive, is_problem, png, settings, upload
 
 if TYPE_CHECKING:
@@ -481,7 +481,7 @@ def test_a_defect_shows_nothing_of_the_inside(
     def broken(*_: object) -> None:
         raise RuntimeError("secret path /home/ann")
 
-    monkeypatch.setattr("attribution.catalog.queries.likely_aliases", broken)
+    monkeypatch.setattr("attribution.catalogue.queries.likely_aliases", broken)
     upload(client, png(1), artist="Ann")
     body = is_problem(client.get("/v1/artists/ann"), 500, "internal-error")
     assert "secret" not in str(body)
@@ -509,7 +509,7 @@ def test_readiness_names_what_is_down(client: TestClient, monkeypatch: pytest.Mo
     def down(_: object) -> None:
         raise BackendUnavailable("the database is away")
 
-    monkeypatch.setattr("attribution.catalog.queries.counts", down)
+    monkeypatch.setattr("attribution.catalogue.queries.counts", down)
     response = client.get("/readyz")
     assert response.status_code == 503
     assert response.json()["checks"]["database"] == "the database is away"
@@ -518,7 +518,7 @@ def test_readiness_names_what_is_down(client: TestClient, monkeypatch: pytest.Mo
 
 def test_a_full_disk_is_said(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
     """Wherever there is no room, for an upload or a form, the answer is 503 with the cause."""
-    from attribution.storage import Store
+    from attribution.files import Store
 
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")

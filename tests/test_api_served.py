@@ -18,7 +18,7 @@ import pytest
 import uvicorn
 from fastapi.testclient import TestClient
 
-from api.app import create_app
+from api.http.app import create_app
 from tests.apis import LOCAL, archive, png, settings, upload
 from tests.portfolios import wait_until
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from attribution.errors import BadInput, TooLarge
-from ingest.archives import UnpackLimits, is_archive, unpack
+from ingest.sources.archives import UnpackLimits, is_archive, unpack
 
 if TYPE_CHECKING:
     from pathlib import Path

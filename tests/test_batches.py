@@ -9,12 +9,12 @@ import pytest
 from sqlalchemy import update
 from sqlalchemy.orm import Session
 
-from attribution.catalog import queries
-from attribution.catalog.columns import now
-from attribution.catalog.database import Database
-from attribution.catalog.models import BatchStatus, IngestBatch, JobStatus
-from attribution.catalog.queries import NewItem
-from attribution.catalog.queries.batches import FILES_PER_BATCH, MOST_ATTEMPTS, STALLED
+from attribution.catalogue import queries
+from attribution.catalogue.columns import now
+from attribution.catalogue.database import Database
+from attribution.catalogue.models import BatchStatus, IngestBatch, JobStatus
+from attribution.catalogue.queries import NewItem
+from attribution.catalogue.queries.batches import FILES_PER_BATCH, MOST_ATTEMPTS, STALLED
 from attribution.errors import Conflict, NotFound
 
 LONG = 60.0  # seconds of a lease

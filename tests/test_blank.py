@@ -12,17 +12,17 @@ import pytest
 from PIL import Image, ImageDraw
 from sqlalchemy import update
 
-from attribution.attributor import BLANK, SearchQuery
-from attribution.catalog import queries
-from attribution.catalog.models import Artwork, ArtworkStatus
+from attribution.catalogue import queries
+from attribution.catalogue.models import Artwork, ArtworkStatus
 from attribution.config import Settings
-from attribution.correction import correct
 from attribution.images import CheckedImage, read_image, read_image_file
 from attribution.images.blank import is_blank
-from attribution.reconcile import reconcile
+from attribution.lookup.attributor import BLANK, SearchQuery
 from attribution.services import Services, open_services
 from attribution.types import Reason, Verdict
-from attribution.withdrawal import withdraw
+from attribution.upkeep.correction import correct
+from attribution.upkeep.reconcile import reconcile
+from attribution.upkeep.withdrawal import withdraw
 from ingest.preview import preview
 from ingest.sources import read_source
 from tests.portfolios import ingest, picture, portfolio

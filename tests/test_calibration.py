@@ -15,9 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from attribution.attributor import find_ours
-from attribution.calibrating import calibrate, calibrate_if_due, is_due
-from attribution.calibration import (
+from attribution.arithmetic.calibration import (
     FEWEST_WORKS,
     Asked,
     Calibration,
@@ -29,15 +27,17 @@ from attribution.calibration import (
     together,
     voice_names,
 )
-from attribution.catalog import queries
-from attribution.catalog.models import KeptCalibration
-from attribution.classifier import Statistics
-from attribution.classifier import fit as solve
+from attribution.arithmetic.classifier import Statistics
+from attribution.arithmetic.classifier import fit as solve
+from attribution.catalogue import queries
+from attribution.catalogue.models import KeptCalibration
 from attribution.config import Settings
 from attribution.images import read_image_file
+from attribution.lookup.attributor import find_ours
 from attribution.services import Services, open_services
 from attribution.types import Attribution, Neighbour, Reason, Verdict
-from attribution.withdrawal import withdraw
+from attribution.upkeep.calibrating import calibrate, calibrate_if_due, is_due
+from attribution.upkeep.withdrawal import withdraw
 from tests.homes import copy_ingested
 from tests.portfolios import ingest, portfolio
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from PIL import Image, ImageDraw
 
-from attribution.catalog import queries
-from attribution.catalog.models import ArtworkStatus
+from attribution.catalogue import queries
+from attribution.catalogue.models import ArtworkStatus
 from attribution.config import Settings
 from attribution.errors import BadInput
 from attribution.images import read_image_file

@@ -14,9 +14,9 @@ from sqlalchemy import event, text
 from sqlalchemy.exc import IntegrityError, InvalidRequestError, StatementError
 from sqlalchemy.orm import Session
 
-from attribution.catalog import queries
-from attribution.catalog.database import Database
-from attribution.catalog.models import (
+from attribution.catalogue import queries
+from attribution.catalogue.database import Database
+from attribution.catalogue.models import (
     Artist,
     Artwork,
     ArtworkStatus,
@@ -26,7 +26,7 @@ from attribution.catalog.models import (
     RecordedAttribution,
     artwork_id,
 )
-from attribution.catalog.queries import ItemOutcome, NewArtwork, NewClaim, NewItem, Page
+from attribution.catalogue.queries import ItemOutcome, NewArtwork, NewClaim, NewItem, Page
 from attribution.errors import BadInput, Conflict, NotFound
 from attribution.types import Removal
 from tests.databases import at_once, planned

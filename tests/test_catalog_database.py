@@ -11,10 +11,10 @@ from sqlalchemy import URL, text
 from sqlalchemy.exc import OperationalError, ProgrammingError
 from sqlalchemy.orm import Session
 
-from attribution.catalog import database as database_module
-from attribution.catalog import queries
-from attribution.catalog.database import Database, connect, empty_log
-from attribution.catalog.models import IngestJob
+from attribution.catalogue import database as database_module
+from attribution.catalogue import queries
+from attribution.catalogue.database import Database, connect, empty_log
+from attribution.catalogue.models import IngestJob
 from attribution.errors import BackendUnavailable, BadInput, DatabaseDamaged
 from tests.postgres import fresh_database, temporary_postgres
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from attribution.catalog.names import (
+from attribution.catalogue.names import (
     LONGEST_SLUG,
     fold,
     readable,

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from attribution.classifier import LARGEST, ONE, Classifier, Statistics, fit
+from attribution.arithmetic.classifier import LARGEST, ONE, Classifier, Statistics, fit
 from attribution.errors import BadInput
 from attribution.types import Vector
 

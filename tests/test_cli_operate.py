@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from attribution.catalog import queries
+from attribution.catalogue import queries
 from attribution.collection import open_stores
 from attribution.config import Settings
 from ingest.listing import plan

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageOps
 
-from attribution.catalog import queries
-from attribution.catalog.queries import KeptSketch
+from attribution.catalogue import queries
+from attribution.catalogue.queries import KeptSketch
 from attribution.config import Settings
 from attribution.copies import finder
 from attribution.copies.finder import CopyFinder
@@ -23,10 +23,10 @@ from attribution.copies.sketch import Sketch, draw_question, draw_work
 from attribution.copies.verification import NEAR_HASH_BITS, Candidate, Match, verify
 from attribution.images import CheckedImage, hamming, read_image_file
 from attribution.images.facts import perceptual_hash
-from attribution.reconcile import reconcile
 from attribution.services import Services, open_services
 from attribution.types import CopyKind, CopyMatch, Part
-from attribution.withdrawal import withdraw
+from attribution.upkeep.reconcile import reconcile
+from attribution.upkeep.withdrawal import withdraw
 from tests.portfolios import ingest
 
 ARTIST = "ann"

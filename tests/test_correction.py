@@ -14,19 +14,19 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from sqlalchemy import update
 
-from attribution import correction
-from attribution.attributor import SearchQuery
-from attribution.audit import audit
-from attribution.catalog import queries
-from attribution.catalog.models import Artwork, ArtworkStatus, artwork_id
-from attribution.catalog.queries import NewArtwork, NewClaim
+from attribution.catalogue import queries
+from attribution.catalogue.models import Artwork, ArtworkStatus, artwork_id
+from attribution.catalogue.queries import NewArtwork, NewClaim
 from attribution.config import Settings
 from attribution.errors import BackendUnavailable, BadInput, Conflict, NotAllowed, NotFound
 from attribution.images import file_sha256, read_image_file
+from attribution.lookup.attributor import SearchQuery
 from attribution.projection import point_of
-from attribution.reconcile import reconcile
 from attribution.services import Services, open_services
-from attribution.withdrawal import withdraw
+from attribution.upkeep import correction
+from attribution.upkeep.audit import audit
+from attribution.upkeep.reconcile import reconcile
+from attribution.upkeep.withdrawal import withdraw
 from ingest.options import Options
 from ingest.preview import preview
 from ingest.sources import read_source

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from attribution.catalog import queries
+from attribution.catalogue import queries
 from attribution.config import Settings
 from attribution.errors import BadInput
 from attribution.images import (

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select, update
 
-from attribution.catalog import queries
-from attribution.catalog.database import Database
-from attribution.catalog.models import Artwork, ArtworkStatus, IngestItem, JobStatus, Outcome
+from attribution.catalogue import queries
+from attribution.catalogue.database import Database
+from attribution.catalogue.models import Artwork, ArtworkStatus, IngestItem, JobStatus, Outcome
 from attribution.config import Settings
 from attribution.services import Services, open_services
 from ingest import in_hand, pipeline
@@ -64,7 +64,7 @@ with open_services(settings) as services:
 """
 AS_WORKER = """
 from uuid import UUID
-from attribution.catalog import queries
+from attribution.catalogue import queries
 with open_services(settings) as services:
     object.__setattr__(services, "encoders", (Encoder(services.encoders[0]),))
     pipeline.run_batch(services, (UUID(sys.argv[4]), 1), stopping=lambda: False)

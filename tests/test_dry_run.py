@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from attribution.catalog import queries
-from attribution.catalog.models import ArtworkStatus
-from attribution.catalog.queries.forgetting import WIPED
+from attribution.catalogue import queries
+from attribution.catalogue.models import ArtworkStatus
+from attribution.catalogue.queries.forgetting import WIPED
 from attribution.config import Settings
 from attribution.services import Services, open_services
 from ingest.options import AS_IT_IS, BY_RULE

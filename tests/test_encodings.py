@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from attribution.catalog.encodings import certain, check_encoding, choices, readings
+from attribution.catalogue.encodings import certain, check_encoding, choices, readings
 from attribution.errors import BadInput
 
 

@@ -13,22 +13,23 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from attribution import panel, voting
-from attribution.classifier import Statistics, fit
+from attribution.arithmetic import voting
+from attribution.arithmetic.classifier import Statistics, fit
 from attribution.encoders.starter.works import partition
 from attribution.encoders.stub import StubEncoder
 from attribution.errors import BadInput
-from attribution.evaluation.attacks import attacks
-from attribution.evaluation.baselines import Logistic, Seed
-from attribution.evaluation.copies import choose, measure
-from attribution.evaluation.lane import open_lane
-from attribution.evaluation.protocol import SYSTEMS, prepare
-from attribution.evaluation.splits import at_most, hold_out, split
-from attribution.evaluation.systems import Lawful, Nearest, System
-from attribution.evaluation.works import Labelled, Works, choose_half, embed
 from attribution.images import NEAR_BITS, lineages, read_image_file
 from attribution.index import open_index
+from attribution.laboratory.attacks import attacks
+from attribution.laboratory.baselines import Logistic, Seed
+from attribution.laboratory.copies import choose, measure
+from attribution.laboratory.lane import open_lane
+from attribution.laboratory.protocol import SYSTEMS, prepare
+from attribution.laboratory.splits import at_most, hold_out, split
+from attribution.laboratory.systems import Lawful, Nearest, System
+from attribution.laboratory.works import Labelled, Works, choose_half, embed
 from attribution.types import Point, Probe
+from attribution.voters import panel
 from ingest.sources import read_source
 from tests.commands import lawful
 from tests.portfolios import by_hand, picture

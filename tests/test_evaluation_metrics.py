@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from attribution.calibration import benjamini_hochberg
-from attribution.evaluation import metrics, scaling
-from attribution.evaluation.systems import Answer
+from attribution.arithmetic.calibration import benjamini_hochberg
+from attribution.laboratory import metrics, scaling
+from attribution.laboratory.systems import Answer
 
 KNOWN = np.array([0.9, 0.8, 0.4, 0.3])
 UNKNOWN = np.array([0.7, 0.4, 0.1, 0.1])

@@ -19,7 +19,7 @@ from diffusers import AutoencoderKL
 from PIL import Image
 from transformers import CLIPImageProcessor
 
-from attribution.catalog import queries
+from attribution.catalogue import queries
 from attribution.config import Settings
 from attribution.encoders.descriptors import layout, unit
 from attribution.encoders.profiles import STARTER, load_encoders

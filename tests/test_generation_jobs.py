@@ -16,19 +16,19 @@ from fastapi.testclient import TestClient
 from PIL import Image
 from redis import Redis
 
-from api.app import create_app
-from attribution.catalog import queries
-from attribution.catalog.database import Database
+from api.http.app import create_app
+from attribution.catalogue import queries
+from attribution.catalogue.database import Database
 from attribution.collection import Stores, open_stores
 from attribution.config import Settings
 from attribution.errors import BackendUnavailable, BadInput, Conflict
+from attribution.files import Store
 from attribution.generation.stub import StubGenerator
 from attribution.ports import Drawing
 from attribution.services import Services, open_services
-from attribution.storage import Store
 from attribution.types import ImageRequest
 from ingest.generations import ask, run_generation
-from ingest.jobs import BrokerQueue, job_queue
+from ingest.work.jobs import BrokerQueue, job_queue
 from tests.apis import settings
 from tests.portfolios import wait_until
 

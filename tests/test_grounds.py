@@ -12,13 +12,13 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from attribution.catalog import queries
+from attribution.catalogue import queries
 from attribution.config import Settings
 from attribution.images import CheckedImage, read_image, read_image_file
 from attribution.images.facts import pixel_sha256
 from attribution.services import Services, open_services
 from attribution.types import CopyMatch
-from attribution.withdrawal import withdraw
+from attribution.upkeep.withdrawal import withdraw
 from tests.portfolios import ingest
 
 WHITE, BLACK, BLUE = (255, 255, 255), (0, 0, 0), (20, 60, 160)

@@ -24,6 +24,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageCms, ImageOps, PngImagePlugin, TiffImagePlugin
 
 from attribution.errors import BadImage, NotFound
+from attribution.files import Store
 from attribution.images import (
     Limits,
     decode,
@@ -34,7 +35,6 @@ from attribution.images import (
     thumbnail,
 )
 from attribution.images.facts import pixel_sha256
-from attribution.storage import Store
 from tests.portfolios import picture
 
 RAW = Path(__file__).parents[2] / "shared" / "data" / "raw"

@@ -13,18 +13,18 @@ from uuid import UUID
 import pytest
 from PIL import Image
 
-from attribution.catalog import queries
+from attribution.catalogue import queries
 from attribution.config import Settings
 from attribution.errors import BackendUnavailable, IndexLocked, NotFound, ProfileMismatch
 from attribution.images import read_image_file
 from attribution.services import Services, open_services
 from attribution.types import Matrix
 from ingest import pipeline
-from ingest.jobs import LocalQueue
 from ingest.listing import plan
 from ingest.preview import preview
 from ingest.sources import read_source
 from ingest.summary import summarise
+from ingest.work.jobs import LocalQueue
 from tests.portfolios import finish, has_ended, ingest, picture, portfolio, wait_until
 
 

@@ -15,19 +15,19 @@ from sqlalchemy import func, select, text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from api.app import create_app
-from attribution.catalog import queries
-from attribution.catalog.database import Database
-from attribution.catalog.models import Alias, Artist, Change, Claim, NameRule, Outcome
-from attribution.catalog.names import fold, turned
-from attribution.catalog.queries import Origin
-from attribution.catalog.queries.jobs import MORE_NAMES, MOST_REMARKS
+from api.http.app import create_app
+from attribution.catalogue import queries
+from attribution.catalogue.database import Database
+from attribution.catalogue.models import Alias, Artist, Change, Claim, NameRule, Outcome
+from attribution.catalogue.names import fold, turned
+from attribution.catalogue.queries import Origin
+from attribution.catalogue.queries.jobs import MORE_NAMES, MOST_REMARKS
 from attribution.config import Settings
-from attribution.correction import confirm_alias, merge, rename
 from attribution.errors import Conflict
 from attribution.services import Services, open_services
-from attribution.undoing import undo
-from attribution.withdrawal import withdraw
+from attribution.upkeep.correction import confirm_alias, merge, rename
+from attribution.upkeep.undoing import undo
+from attribution.upkeep.withdrawal import withdraw
 from ingest.options import Options
 from ingest.preview import preview
 from ingest.sources import read_source

@@ -15,21 +15,21 @@ from uuid import UUID
 
 import pytest
 
-from attribution import correction
-from attribution.attributor import SearchQuery
-from attribution.catalog import queries
-from attribution.catalog.models import Outcome
-from attribution.catalog.queries import Origin
+from attribution.catalogue import queries
+from attribution.catalogue.models import Outcome
+from attribution.catalogue.queries import Origin
 from attribution.collection import Stores, open_collection, open_stores
 from attribution.config import Settings
 from attribution.errors import Conflict
+from attribution.files import Store
 from attribution.index.vector_index import VectorIndex
-from attribution.reconcile import reconcile
-from attribution.reindex import change_profile, make_anew
+from attribution.lookup.attributor import SearchQuery
 from attribution.services import Services, open_services
-from attribution.storage import Store
-from attribution.undoing import undo
-from attribution.withdrawal import withdraw
+from attribution.upkeep import correction
+from attribution.upkeep.reconcile import reconcile
+from attribution.upkeep.reindex import change_profile, make_anew
+from attribution.upkeep.undoing import undo
+from attribution.upkeep.withdrawal import withdraw
 from ingest import pipeline
 from ingest.listing import plan
 from ingest.sources import read_source
@@ -70,7 +70,7 @@ class Death:
 @contextmanager
 def dying(patch: pytest.MonkeyPatch, death: Death) -> Iterator[None]:
     """Make everything that changes a store a step."""
-    from attribution.catalog.database import Sessions
+    from attribution.catalogue.database import Sessions
 
     begin = Sessions.begin
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from license_expression import get_spdx_licensing
 
-from attribution.catalog.licences import LONGEST, STATEMENTS, identify
+from attribution.catalogue.licences import LONGEST, STATEMENTS, identify
 
 NAMED = {
     "CC-BY-4.0": "CC-BY-4.0",

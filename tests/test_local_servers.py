@@ -21,10 +21,10 @@ import psycopg
 import pytest
 from redis import AuthenticationError, Redis
 
-from api import local_servers, programs
-from api.local_servers import running_redis
-from api.programs import LOOPBACK, CalledOff, Program, answers, running
-from api.stack import Stack
+from api.servers import local_servers, programs
+from api.servers.local_servers import running_redis
+from api.servers.programs import LOOPBACK, CalledOff, Program, answers, running
+from api.servers.stack import Stack
 from attribution.errors import BackendUnavailable, LawfulError
 from tests.postgres import temporary_postgres
 

@@ -15,14 +15,14 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import URL, Connection, inspect, text
 
-from attribution.catalog import database as database_module
-from attribution.catalog import queries, schema
-from attribution.catalog.database import Database, connect
-from attribution.catalog.models import Base
-from attribution.catalog.queries import Origin
+from attribution.catalogue import database as database_module
+from attribution.catalogue import queries, schema
+from attribution.catalogue.database import Database, connect
+from attribution.catalogue.models import Base
+from attribution.catalogue.queries import Origin
 from attribution.errors import BackendUnavailable, SchemaMismatch
 from attribution.types import Part
-from attribution.undoing import put_back
+from attribution.upkeep.undoing import put_back
 from tests.postgres import fresh_database
 
 

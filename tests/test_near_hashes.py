@@ -13,18 +13,18 @@ import pytest
 from sqlalchemy import Engine, create_engine, event, text
 from sqlalchemy.orm import Session
 
-from attribution.catalog import queries
-from attribution.catalog.database import Database
-from attribution.catalog.models import CopySketch
-from attribution.catalog.queries import KeptSketch, NewArtwork
-from attribution.catalog.queries.near_hashes import (
+from attribution.catalogue import queries
+from attribution.catalogue.database import Database
+from attribution.catalogue.models import CopySketch
+from attribution.catalogue.queries import KeptSketch, NewArtwork
+from attribution.catalogue.queries.near_hashes import (
     CERTAIN_BITS,
     NEAR_BITS,
     THIRDS,
     hash_columns,
     parts_near_hash,
 )
-from attribution.catalog.queries.sketches import forget_sketches
+from attribution.catalogue.queries.sketches import forget_sketches
 from attribution.types import Part
 
 Hashes = npt.NDArray[np.uint64]

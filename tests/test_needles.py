@@ -9,18 +9,18 @@ from pathlib import Path
 
 import pytest
 
-from attribution import correction, non_copies
-from attribution.catalog import queries
-from attribution.catalog.database import connect
-from attribution.catalog.queries import Origin
+from attribution.catalogue import queries
+from attribution.catalogue.database import connect
+from attribution.catalogue.queries import Origin
 from attribution.config import Settings
 from attribution.images import read_image_file
 from attribution.services import Services, open_services
 from attribution.types import ImageRequest
-from attribution.withdrawal import withdraw
+from attribution.upkeep import correction, non_copies
+from attribution.upkeep.withdrawal import withdraw
 from ingest.generations import ask
-from ingest.jobs import job_queue
 from ingest.uploads import Described, accept
+from ingest.work.jobs import job_queue
 from tests import needles
 from tests.portfolios import finish, ingest, picture, portfolio
 

@@ -13,26 +13,26 @@ from fastapi.testclient import TestClient
 from PIL import Image
 from sqlalchemy import Uuid, bindparam, text, update
 
-from api.app import create_app
+from api.http.app import create_app
 from api.wording import by_whom
-from attribution.attributor import SearchQuery
-from attribution.audit import audit
-from attribution.calibrating import calibrate
-from attribution.catalog import queries, schema
-from attribution.catalog.database import Database
-from attribution.catalog.models import Artwork, ArtworkStatus, Claim, artwork_id
-from attribution.catalog.nobody import NOBODY, is_nobody
-from attribution.catalog.queries import Origin
+from attribution.catalogue import queries, schema
+from attribution.catalogue.database import Database
+from attribution.catalogue.models import Artwork, ArtworkStatus, Claim, artwork_id
+from attribution.catalogue.nobody import NOBODY, is_nobody
+from attribution.catalogue.queries import Origin
 from attribution.config import Settings
-from attribution.correction import confirm_alias, merge, move, rename, split
 from attribution.errors import BadInput, Conflict
 from attribution.generation.studio import references_of
 from attribution.images import CheckedImage, read_image_file
-from attribution.reconcile import reconcile
+from attribution.lookup.attributor import SearchQuery
 from attribution.services import Services, open_services
 from attribution.types import Verdict
-from attribution.undoing import undo
-from attribution.withdrawal import withdraw
+from attribution.upkeep.audit import audit
+from attribution.upkeep.calibrating import calibrate
+from attribution.upkeep.correction import confirm_alias, merge, move, rename, split
+from attribution.upkeep.reconcile import reconcile
+from attribution.upkeep.undoing import undo
+from attribution.upkeep.withdrawal import withdraw
 from ingest.datasets import DatasetOptions
 from ingest.examples import NOBODYS, gather
 from ingest.nobodys import GIVEN

@@ -16,21 +16,21 @@ from PIL import Image
 from sqlalchemy import update
 
 from api.answers import AnswerOut, FindingsOut, MemberOut
-from api.app import create_app
-from api.report import make_page, render_report
+from api.http.app import create_app
+from api.reports.report import make_page, render_report
 from api.wording import headline, lanes
-from attribution.attributor import find_ours
-from attribution.catalog import queries
-from attribution.catalog.models import ChangeKind, NonCopy, NonCopyState
-from attribution.catalog.queries import Origin
+from attribution.catalogue import queries
+from attribution.catalogue.models import ChangeKind, NonCopy, NonCopyState
+from attribution.catalogue.queries import Origin
 from attribution.config import Settings
 from attribution.errors import BadInput, Conflict, NotFound
 from attribution.images import CheckedImage, read_image_file
-from attribution.non_copies import LONGEST_NAME, LONGEST_REASON, declare, revoke
+from attribution.lookup.attributor import find_ours
 from attribution.services import Services, open_services
 from attribution.types import Attribution, CopyKind, DeclaredNonCopy, Verdict
-from attribution.undoing import undo
-from attribution.withdrawal import withdraw
+from attribution.upkeep.non_copies import LONGEST_NAME, LONGEST_REASON, declare, revoke
+from attribution.upkeep.undoing import undo
+from attribution.upkeep.withdrawal import withdraw
 from tests.apis import LOCAL, is_problem, png
 from tests.asking import a_work
 from tests.commands import lawful

@@ -12,15 +12,15 @@ import pytest
 from PIL import PngImagePlugin
 
 from api.cli import evaluate
-from attribution.catalog import queries
-from attribution.catalog.models import ArtworkStatus, artwork_id
+from attribution.catalogue import queries
+from attribution.catalogue.models import ArtworkStatus, artwork_id
 from attribution.collection import open_stores
 from attribution.config import Settings
 from attribution.encoders.starter.works import partition
 from attribution.encoders.stub import StubEncoder
 from attribution.errors import LawfulError
-from attribution.evaluation.works import Labelled, embed
 from attribution.images import file_sha256
+from attribution.laboratory.works import Labelled, embed
 from attribution.services import Services, open_services
 from ingest.datasets import DatasetOptions
 from ingest.examples import gather

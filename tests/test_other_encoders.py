@@ -7,19 +7,19 @@ from pathlib import Path
 import pytest
 from sqlalchemy import delete, update
 
-from attribution.catalog import queries
-from attribution.catalog.models import Artwork, ArtworkStatus, Embedding, JobStatus, Outcome
+from attribution.catalogue import queries
+from attribution.catalogue.models import Artwork, ArtworkStatus, Embedding, JobStatus, Outcome
 from attribution.config import Settings
 from attribution.errors import ProfileChanged
-from attribution.reconcile import reconcile
 from attribution.services import Services, open_services
+from attribution.upkeep.reconcile import reconcile
 from ingest import writing
 from ingest.listing import plan
 from ingest.outcomes import Rows
 from ingest.pipeline import run_batch
 from ingest.sources import read_source
 from ingest.summary import summarise
-from ingest.worker import Lazily
+from ingest.work.worker import Lazily
 from tests.asking import a_work, agree
 from tests.portfolios import finish, ingest, works
 
@@ -129,7 +129,7 @@ def test_without_the_encoders_nothing_is_encoded_nor_lost(
             queries.count_vectors(session, [work.id], by=-1)
             session.execute(delete(Embedding).where(Embedding.artwork_id == work.id))
         services.index.delete([work.id])
-        monkeypatch.setattr("attribution.recovery.fingerprint", lambda _: "another")
+        monkeypatch.setattr("attribution.upkeep.recovery.fingerprint", lambda _: "another")
 
         report = reconcile(services, services.index, repair=True)
 

@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 from sqlalchemy import URL
 
-from attribution.catalog.database import connect
+from attribution.catalogue.database import connect
 from attribution.collection import open_stores
 from attribution.config import Settings
 from attribution.errors import BackendUnavailable, BadInput, LawfulError, SchemaMismatch
 from attribution.services import open_services
-from ingest.application import make_app
-from ingest.jobs import BrokerQueue
+from ingest.work.application import make_app
+from ingest.work.jobs import BrokerQueue
 from tests.postgres import fresh_database
 
 SECRET = "pass" + "word-of-mine"

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
-from attribution.catalog.queries.pages import moment_key, number_key, text_key
+from attribution.catalogue.queries.pages import moment_key, number_key, text_key
 from attribution.errors import BadInput
 
 ID = "00000000-0000-0000-0000-000000000000"

@@ -32,10 +32,10 @@ from attribution.index import ServerOptions, open_index, schema
 from attribution.index.owner import BODY_LIMIT, Owner
 from attribution.index.server import connect
 from attribution.index.vector_index import VectorIndex
-from attribution.reconcile import reconcile
 from attribution.services import Services, open_services
 from attribution.types import Part, Point, Probe, Where
-from attribution.withdrawal import withdraw
+from attribution.upkeep.reconcile import reconcile
+from attribution.upkeep.withdrawal import withdraw
 from tests import qdrant_doubles as doubles
 from tests.index_servers import INDEX_SERVER, free_port, index_server
 from tests.portfolios import ingest

@@ -10,16 +10,16 @@ from typing import Any
 import pytest
 from redis import Redis
 
-from attribution.catalog import queries
+from attribution.catalogue import queries
 from attribution.collection import Stores, open_stores
 from attribution.config import Settings
-from ingest.application import QUEUES, make_app
-from ingest.dispatch import send
-from ingest.jobs import BrokerQueue
 from ingest.listing import plan
 from ingest.sources import read_source
-from ingest.tasks import RECONCILE, SWEEP
 from ingest.uploads import Described, accept
+from ingest.work.application import QUEUES, make_app
+from ingest.work.dispatch import send
+from ingest.work.jobs import BrokerQueue
+from ingest.work.tasks import RECONCILE, SWEEP
 from tests.portfolios import portfolio
 
 

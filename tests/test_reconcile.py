@@ -7,11 +7,11 @@ from uuid import uuid4
 
 from sqlalchemy import delete, update
 
-from attribution.catalog import queries
-from attribution.catalog.models import Artist, Artwork, Embedding
-from attribution.reconcile import Report, reconcile
+from attribution.catalogue import queries
+from attribution.catalogue.models import Artist, Artwork, Embedding
 from attribution.services import Services
 from attribution.types import Point
+from attribution.upkeep.reconcile import Report, reconcile
 from tests.portfolios import ingest
 
 

@@ -14,19 +14,19 @@ from fastapi.testclient import TestClient
 from PIL import Image
 from typer.testing import CliRunner
 
-from api.app import create_app
 from api.cli import app
-from api.overlay import CELL_PX, draw_overlay
-from attribution import patches
-from attribution.catalog import queries
+from api.http.app import create_app
+from api.reports.overlay import CELL_PX, draw_overlay
+from attribution.arithmetic import patches
+from attribution.catalogue import queries
 from attribution.config import Settings
 from attribution.encoders.clip import ClipEncoder
 from attribution.encoders.profiles import load_encoders
 from attribution.encoders.stub import StubEncoder
 from attribution.errors import BadInput
 from attribution.images import CheckedImage, read_image
+from attribution.lookup.regions import ArtistRegions, find_regions
 from attribution.ports import PATCHES
-from attribution.regions import ArtistRegions, find_regions
 from attribution.services import Services, open_services
 from attribution.types import Patches
 from tests.portfolios import ingest

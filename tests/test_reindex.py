@@ -10,16 +10,16 @@ from typing import Any
 
 import pytest
 
-from attribution import correction
-from attribution.catalog import queries
-from attribution.catalog.database import Database
-from attribution.catalog.queries import Origin
+from attribution.catalogue import queries
+from attribution.catalogue.database import Database
+from attribution.catalogue.queries import Origin
 from attribution.collection import Stores, live_collection, open_collection, open_stores
 from attribution.config import Settings
 from attribution.errors import BackendUnavailable, BadInput, Conflict, IndexLost, NotFound
-from attribution.reindex import _go_live, change_profile, drop_collections, make_anew
 from attribution.services import Services, open_services
-from attribution.withdrawal import withdraw
+from attribution.upkeep import correction
+from attribution.upkeep.reindex import _go_live, change_profile, drop_collections, make_anew
+from attribution.upkeep.withdrawal import withdraw
 from ingest import writing
 from ingest.outcomes import Standing
 from tests.asking import a_work, agree, ask_about, words

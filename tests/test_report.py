@@ -10,15 +10,14 @@ from uuid import UUID, uuid4
 import pytest
 
 from api.answers import AnswerOut, FindingsOut
-from api.report import Exhibit, Page, make_page, render_report
+from api.reports.report import Exhibit, Page, make_page, render_report
 from api.wording import headline, how_copied, lanes, together
 from attribution.answers import ANSWER, read_answer
-from attribution.attributor import find_ours
-from attribution.catalog.nobody import NOBODYS_NAME
+from attribution.catalogue.nobody import NOBODYS_NAME
 from attribution.config import Settings
-from attribution.correction import move
 from attribution.errors import BadInput
 from attribution.images import read_image_file, thumbnail
+from attribution.lookup.attributor import find_ours
 from attribution.services import open_services
 from attribution.types import (
     Attribution,
@@ -33,6 +32,7 @@ from attribution.types import (
     Searched,
     Verdict,
 )
+from attribution.upkeep.correction import move
 from tests.corrections import US, merge
 from tests.portfolios import ingest, picture, portfolio
 from tests.said import claims

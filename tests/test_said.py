@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from api.app import create_app
+from api.http.app import create_app
 from attribution.config import Settings
 from tests.said import claims, in_code, in_help
 
@@ -40,7 +40,7 @@ def test_help() -> None:
 
 def test_templates() -> None:
     """What stands around the answers in reports."""
-    texts = [path.read_text("utf-8") for path in ROOT.glob("api/templates/*.html")]
+    texts = [path.read_text("utf-8") for path in ROOT.glob("api/reports/templates/*.html")]
 
     assert texts
     assert [one for text in texts for one in claims(text)] == []

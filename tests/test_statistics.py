@@ -15,12 +15,11 @@ from hypothesis import strategies as st
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
-from attribution import correction, withdrawal
-from attribution.audit import audit, mend
-from attribution.catalog import queries
-from attribution.catalog.columns import now
-from attribution.catalog.database import Database
-from attribution.catalog.models import (
+from attribution.arithmetic.classifier import Statistics
+from attribution.catalogue import queries
+from attribution.catalogue.columns import now
+from attribution.catalogue.database import Database
+from attribution.catalogue.models import (
     Alias,
     Artist,
     Artwork,
@@ -30,15 +29,16 @@ from attribution.catalog.models import (
     Collection,
     artwork_id,
 )
-from attribution.catalog.queries import NewArtwork, Origin
-from attribution.classifier import Statistics
+from attribution.catalogue.queries import NewArtwork, Origin
 from attribution.config import Settings
 from attribution.errors import BadInput, Conflict
-from attribution.reconcile import reconcile
 from attribution.services import Services, open_services
 from attribution.types import Matrix, Removal
-from attribution.undoing import put_back
-from attribution.withdrawal import withdraw
+from attribution.upkeep import correction, withdrawal
+from attribution.upkeep.audit import audit, mend
+from attribution.upkeep.reconcile import reconcile
+from attribution.upkeep.undoing import put_back
+from attribution.upkeep.withdrawal import withdraw
 from tests.asking import ask_about
 from tests.databases import at_once
 from tests.portfolios import ingest, portfolio

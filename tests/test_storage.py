@@ -11,7 +11,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from attribution.errors import BackendUnavailable, BadInput, NotFound
-from attribution.storage import Store
+from attribution.files import Store
 from tests.buckets import running_s3
 
 A, B = "aa" * 32, "bb" * 32

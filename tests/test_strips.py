@@ -11,20 +11,20 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from attribution.attributor import SearchQuery
-from attribution.catalog import queries
-from attribution.catalog.models import Artwork
-from attribution.catalog.queries import Origin
+from attribution.catalogue import queries
+from attribution.catalogue.models import Artwork
+from attribution.catalogue.queries import Origin
 from attribution.collection import open_stores
 from attribution.config import Settings
-from attribution.correction import merge, move
 from attribution.images import read_image_file
 from attribution.images.views import MOST_TILES, TILED_PIXELS, cut_tiles, tiled_size
-from attribution.reconcile import reconcile
-from attribution.reindex import change_profile, make_anew
+from attribution.lookup.attributor import SearchQuery
 from attribution.services import Services, open_services
 from attribution.types import CopyKind, CopyMatch, Part
-from attribution.withdrawal import withdraw
+from attribution.upkeep.correction import merge, move
+from attribution.upkeep.reconcile import reconcile
+from attribution.upkeep.reindex import change_profile, make_anew
+from attribution.upkeep.withdrawal import withdraw
 from tests.portfolios import ingest
 from tests.test_copies import drawing
 

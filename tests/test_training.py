@@ -18,13 +18,12 @@ from hypothesis import strategies as st
 from PIL.PngImagePlugin import PngInfo
 from safetensors.numpy import load_file, save_file
 
-from attribution.catalog.models import artwork_id
+from attribution.catalogue.models import artwork_id
 from attribution.collection import Stores, open_stores
 from attribution.config import Settings
 from attribution.errors import BadInput, Conflict, NotFound, ProfileMismatch
 from attribution.images import read_image_file
 from attribution.services import Services, open_services
-from attribution.trained import TrainedVoter
 from attribution.training.cache import CACHE
 from attribution.training.checkpoint import CARD, FACTS, Facts, load, read_facts
 from attribution.training.coding import HEADS, base, codes
@@ -33,13 +32,14 @@ from attribution.training.recipe import Recipe
 from attribution.training.run import Epoch, State
 from attribution.training.trainer import Examples, train
 from attribution.types import Matrix
-from attribution.withdrawal import withdraw
-from ingest.application import make_app
-from ingest.dispatch import TRAIN
+from attribution.upkeep.withdrawal import withdraw
+from attribution.voters.trained import TrainedVoter
 from ingest.examples import CLOSED, NOT_GRANTED, TWICE, WITHDRAWN
 from ingest.lessons import SAYS_NO, UNUSABLE
-from ingest.tasks import register
 from ingest.training import RUNS, Plan, train_classifier
+from ingest.work.application import make_app
+from ingest.work.dispatch import TRAIN
+from ingest.work.tasks import register
 from tests.portfolios import by_hand, ingest, picture
 
 ARTISTS, WORKS = 4, 6

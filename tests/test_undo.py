@@ -9,9 +9,8 @@ from uuid import UUID, uuid4
 import pytest
 from sqlalchemy import func, select, update
 
-from attribution import correction
-from attribution.catalog import queries
-from attribution.catalog.models import (
+from attribution.catalogue import queries
+from attribution.catalogue.models import (
     Alias,
     Artist,
     Artwork,
@@ -22,12 +21,13 @@ from attribution.catalog.models import (
     ChangeRow,
     ChangeWork,
 )
-from attribution.catalog.queries import NewClaim
+from attribution.catalogue.queries import NewClaim
 from attribution.errors import BackendUnavailable, BadInput, Conflict, NotAllowed, NotFound
-from attribution.reconcile import reconcile
 from attribution.services import Services
-from attribution.undoing import undo
-from attribution.withdrawal import withdraw
+from attribution.upkeep import correction
+from attribution.upkeep.reconcile import reconcile
+from attribution.upkeep.undoing import undo
+from attribution.upkeep.withdrawal import withdraw
 from tests.asking import a_work, agree, ids_of, sizes, words
 from tests.corrections import US, changes, merge, state, take_back
 from tests.portfolios import ingest, portfolio

@@ -16,15 +16,15 @@ from uuid import UUID
 import pytest
 from sqlalchemy import URL, Executable, Select, insert, select, text
 
-from attribution import correction
-from attribution.catalog import queries
-from attribution.catalog.database import connect
-from attribution.catalog.models import Alias, Artist, Artwork, ArtworkStatus, Change
+from attribution.catalogue import queries
+from attribution.catalogue.database import connect
+from attribution.catalogue.models import Alias, Artist, Artwork, ArtworkStatus, Change
 from attribution.config import Settings
 from attribution.errors import Conflict, LawfulError
 from attribution.services import Services, open_services
-from attribution.undoing import undo
-from attribution.withdrawal import withdraw
+from attribution.upkeep import correction
+from attribution.upkeep.undoing import undo
+from attribution.upkeep.withdrawal import withdraw
 from tests.asking import a_work, agree, ids_of, sizes
 from tests.corrections import US, changes, merge, state, take_back
 from tests.portfolios import ingest, portfolio, wait_until

@@ -8,9 +8,9 @@ from uuid import UUID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from attribution import voting
+from attribution.arithmetic import voting
+from attribution.arithmetic.voting import cast_votes
 from attribution.types import Neighbour
-from attribution.voting import cast_votes
 
 ANNA, BORIS, CLARA = (UUID(int=i) for i in (1, 2, 3))
 

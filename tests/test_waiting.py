@@ -12,19 +12,19 @@ from threading import Event
 import pytest
 from PIL import Image
 
-from attribution.catalog import database as database_module
-from attribution.catalog import queries
-from attribution.catalog.models import BatchStatus, JobStatus
+from attribution.catalogue import database as database_module
+from attribution.catalogue import queries
+from attribution.catalogue.models import BatchStatus, JobStatus
 from attribution.config import Settings
 from attribution.errors import BackendUnavailable, NotFound
 from attribution.services import Services, open_services
 from attribution.types import Matrix
 from ingest import patience
-from ingest.jobs import LocalQueue
 from ingest.listing import plan
 from ingest.patience import Patience
 from ingest.sources import read_source
 from ingest.summary import Summary, summarise
+from ingest.work.jobs import LocalQueue
 from tests.portfolios import has_ended, portfolio, wait_until
 
 WORKS = 6

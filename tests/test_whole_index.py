@@ -14,22 +14,23 @@ from rich.console import Console
 from sqlalchemy.exc import StatementError
 
 from api import wording
-from api.app import create_app
 from api.cli.common import print_json
 from api.cli.render import show_attribution, show_member, show_search
-from attribution import gaps, rolling
+from api.http.app import create_app
 from attribution.answers import ANSWER
-from attribution.attributor import SearchQuery
-from attribution.catalog import queries
+from attribution.catalogue import queries
 from attribution.collection import open_stores
 from attribution.config import Settings
 from attribution.errors import BackendUnavailable, IndexDamaged
 from attribution.images import read_image_file
+from attribution.lookup import gaps
+from attribution.lookup.attributor import SearchQuery
 from attribution.projection import point_of
-from attribution.reconcile import reconcile
-from attribution.reindex import make_anew
 from attribution.services import Services, open_services
 from attribution.types import Reason
+from attribution.upkeep import rolling
+from attribution.upkeep.reconcile import reconcile
+from attribution.upkeep.reindex import make_anew
 from tests.apis import LOCAL, is_problem
 from tests.asking import a_work, agree, ask_about
 from tests.commands import lawful

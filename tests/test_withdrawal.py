@@ -11,19 +11,19 @@ from rich.console import Console
 
 from api import wording
 from api.cli.render import show_attribution
-from api.report import make_page, render_report
-from attribution import withdrawal
+from api.reports.report import make_page, render_report
 from attribution.answers import ANSWER
-from attribution.attributor import SearchQuery
-from attribution.catalog import queries
-from attribution.catalog.models import ArtworkStatus, Base, Withdrawal, artwork_id
-from attribution.catalog.queries.withdrawals import LOOKED_AT
+from attribution.catalogue import queries
+from attribution.catalogue.models import ArtworkStatus, Base, Withdrawal, artwork_id
+from attribution.catalogue.queries.withdrawals import LOOKED_AT
 from attribution.errors import BackendUnavailable, BadInput, NotFound
 from attribution.images import read_image_file
-from attribution.reconcile import reconcile
+from attribution.lookup.attributor import SearchQuery
 from attribution.services import Services
 from attribution.types import Attribution, ImageRequest, Reason, Removal, Verdict
-from attribution.withdrawal import withdraw
+from attribution.upkeep import withdrawal
+from attribution.upkeep.reconcile import reconcile
+from attribution.upkeep.withdrawal import withdraw
 from ingest.generations import ask
 from tests.asking import a_work
 from tests.portfolios import ingest, portfolio

@@ -9,20 +9,20 @@ from uuid import UUID
 
 import pytest
 
-from api.programs import Program, running
-from attribution.catalog import queries
-from attribution.catalog.models import BatchStatus, JobStatus
-from attribution.catalog.queries.batches import MOST_ATTEMPTS
+from api.servers.programs import Program, running
+from attribution.catalogue import queries
+from attribution.catalogue.models import BatchStatus, JobStatus
+from attribution.catalogue.queries.batches import MOST_ATTEMPTS
 from attribution.collection import Stores, open_stores
 from attribution.config import Settings
 from attribution.errors import BackendUnavailable, LawfulError, ProfileMismatch
 from attribution.services import Services, open_services
-from ingest.application import make_app
-from ingest.dispatch import RUN_BATCH, send
-from ingest.jobs import open_queue
 from ingest.listing import plan
 from ingest.sources import read_source
-from ingest.tasks import register
+from ingest.work.application import make_app
+from ingest.work.dispatch import RUN_BATCH, send
+from ingest.work.jobs import open_queue
+from ingest.work.tasks import register
 from tests.commands import lawful
 from tests.portfolios import portfolio, wait_until
 

@@ -20,15 +20,15 @@ from hypothesis import strategies as st
 from pyarrow import parquet
 from sqlalchemy import insert, text
 
-from attribution import correction
-from attribution.catalog import queries
-from attribution.catalog.database import Database
-from attribution.catalog.models import Artist, Artwork, ArtworkStatus
-from attribution.catalog.queries import NewArtwork, Origin, WorksWanted
+from attribution.catalogue import queries
+from attribution.catalogue.database import Database
+from attribution.catalogue.models import Artist, Artwork, ArtworkStatus
+from attribution.catalogue.queries import NewArtwork, Origin, WorksWanted
 from attribution.collection import Stores, open_stores
 from attribution.config import Settings
 from attribution.services import Services, open_services
-from attribution.withdrawal import withdraw
+from attribution.upkeep import correction
+from attribution.upkeep.withdrawal import withdraw
 from ingest.exports import FORMATS, AsSent, Copied, Files, InFolder, Row, read_pages
 from ingest.exports.rows import COLUMNS, PAGE, READ
 from ingest.sources.formulas import quote, unquote

@@ -25,7 +25,7 @@ from attribution.errors import BadInput, LawfulError
 
 if TYPE_CHECKING:
     from attribution.images import CheckedImage, Limits
-    from attribution.regions import Regions
+    from attribution.lookup.regions import Regions
     from attribution.services import Services
     from attribution.types import Attribution, Findings, SetAttribution
 
@@ -61,9 +61,9 @@ def attribute(
     Example: [bold]lawful attribute found.png --report report.html --regions regions.png[/]
     """
     from api.cli import render
-    from api.report import make_page, render_report
-    from attribution.attributor import find_ours
+    from api.reports.report import make_page, render_report
     from attribution.collection import image_limits
+    from attribution.lookup.attributor import find_ours
 
     if report:
         check_writable(report, "--report")
@@ -163,8 +163,8 @@ def _regions(
     target: Path | None, services: Services, image: CheckedImage, answer: Attribution
 ) -> Regions | None:
     """Find the regions, if asked for, and draw those of the first artist or say why not."""
-    from api.overlay import draw_overlay
-    from attribution.regions import find_regions
+    from api.reports.overlay import draw_overlay
+    from attribution.lookup.regions import find_regions
 
     if target is None:
         return None
@@ -183,7 +183,7 @@ def _regions(
 def _values(answer: Attribution, regions: Regions | None) -> dict[str, Any]:
     """Return an answer, and its regions where there are any, as JSON values."""
     from api.answers import AnswerOut
-    from attribution.regions import REGIONS
+    from attribution.lookup.regions import REGIONS
 
     values = AnswerOut.of(answer).as_json()
     return values | ({"regions": REGIONS.dump_python(regions, mode="json")} if regions else {})
@@ -246,9 +246,9 @@ def show(
     """
     from api.answers import AnswerOut
     from api.cli import render
-    from api.report import Page, make_page, render_report
+    from api.reports.report import Page, make_page, render_report
     from attribution.answers import read_answer
-    from attribution.catalog import queries
+    from attribution.catalogue import queries
     from attribution.collection import open_stores
 
     if report:
@@ -310,9 +310,9 @@ def search(
     from pydantic import TypeAdapter
 
     from api.cli.render import show_search
-    from attribution.attributor import SearchQuery, check_query
     from attribution.collection import image_limits
     from attribution.images import read_image_file
+    from attribution.lookup.attributor import SearchQuery, check_query
     from attribution.types import SearchResult
 
     settings = settings_from_environment()

@@ -44,7 +44,7 @@ def artists(
 
     Example: [bold]lawful artists[/]
     """
-    from attribution.catalog import queries
+    from attribution.catalogue import queries
     from attribution.collection import open_stores
 
     with open_stores(settings_from_environment()) as stores, stores.sessions() as session:
@@ -69,7 +69,7 @@ def artists(
 
 
 def _facts(settings: Settings) -> dict[str, dict[str, Any]]:
-    from attribution.catalog import queries
+    from attribution.catalogue import queries
     from attribution.collection import open_database, open_stores
 
     with open_stores(settings) as stores, stores.sessions() as session:

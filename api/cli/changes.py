@@ -16,8 +16,8 @@ from rich.text import Text
 from api.cli.common import plain, print_json, settings_from_environment
 
 if TYPE_CHECKING:
-    from attribution.catalog.models import Change
-    from attribution.catalog.queries import Origin
+    from attribution.catalogue.models import Change
+    from attribution.catalogue.queries import Origin
     from attribution.collection import Stores
     from attribution.index.vector_index import VectorIndex
 
@@ -51,7 +51,7 @@ def changes(
 
     Example: [bold]lawful changes --artist ann-example --since 2026-11-01[/]
     """
-    from attribution.catalog import queries
+    from attribution.catalogue import queries
     from attribution.collection import open_stores
 
     with open_stores(settings_from_environment()) as stores, stores.sessions() as session:
@@ -84,7 +84,7 @@ def undo(
 
     Example: [bold]lawful undo CHANGE --reason "two artists after all"[/]
     """
-    from attribution.undoing import undo as undo_in
+    from attribution.upkeep.undoing import undo as undo_in
 
     perform(
         lambda stores, index: undo_in(stores, index, change, origin(reason), works=work or ()),
@@ -94,7 +94,7 @@ def undo(
 
 def origin(reason: str | None, by: str | None = None) -> Origin:
     """Return where a change from the command line comes from: the user of the system, and why."""
-    from attribution.catalog.queries import Origin
+    from attribution.catalogue.queries import Origin
 
     try:
         return Origin(f"{DOOR} ({getpass.getuser()})", reason, by)
@@ -104,7 +104,7 @@ def origin(reason: str | None, by: str | None = None) -> Origin:
 
 def perform(action: Callable[[Stores, VectorIndex], Change | None], *, as_json: bool) -> None:
     """Make a change in the collection of the settings, and show it."""
-    from attribution.catalog import queries
+    from attribution.catalogue import queries
     from attribution.collection import open_collection, open_stores
 
     with open_stores(settings_from_environment()) as stores:

@@ -69,8 +69,8 @@ def correct(
 
     Example: [bold]lawful correct ID --title "Red boat" --tag boat --tag sea --grant train[/]
     """
-    from attribution.catalog.names import visible
-    from attribution.correction import correct as correct_in
+    from attribution.catalogue.names import visible
+    from attribution.upkeep.correction import correct as correct_in
 
     texts = {
         "title": title,
@@ -100,7 +100,7 @@ def move(work: WorkId, artist: Slug, reason: Reason = None, *, as_json: Json = F
 
     Example: [bold]lawful move ID ann-example[/]
     """
-    from attribution.correction import move as move_in
+    from attribution.upkeep.correction import move as move_in
 
     perform(
         lambda stores, index: move_in(stores, index, work, artist, origin(reason)),
@@ -126,8 +126,8 @@ def merge(
     Example: [bold]lawful merge ann-exampel ann-example[/]
     """
     from attribution.collection import open_stores
-    from attribution.correction import merge as merge_in
-    from attribution.correction import plan_merge
+    from attribution.upkeep.correction import merge as merge_in
+    from attribution.upkeep.correction import plan_merge
 
     with open_stores(settings_from_environment()) as stores:
         planned = plan_merge(stores, artist, into)
@@ -161,7 +161,7 @@ def split(
 
     Example: [bold]lawful split linda-kim --into "Linda Kim (b. 1980)" ID ID[/]
     """
-    from attribution.correction import split as split_in
+    from attribution.upkeep.correction import split as split_in
 
     chosen = [*(works or ()), *(_ids(works_from) if works_from else ())]
     perform(
@@ -181,7 +181,7 @@ def rename(
 
     Example: [bold]lawful rename ann-example "Ann B. Example"[/]
     """
-    from attribution.correction import rename as rename_in
+    from attribution.upkeep.correction import rename as rename_in
 
     perform(
         lambda stores, index: rename_in(stores, index, artist, name, origin(reason)),
@@ -200,7 +200,7 @@ def alias(
 
     Example: [bold]lawful alias ann-example "A. Example"[/]
     """
-    from attribution.correction import confirm_alias
+    from attribution.upkeep.correction import confirm_alias
 
     perform(
         lambda stores, _: confirm_alias(stores, artist, name, origin(reason)),

@@ -53,12 +53,12 @@ def demo(
     Example: [bold]lawful demo[/]
     """
     from api.cli import generate, ingest, render
-    from api.report import make_page, render_report
+    from api.reports.report import make_page, render_report
     from attribution.images import read_image_file
     from attribution.types import ImageRequest
-    from ingest.jobs import job_queue
     from ingest.options import BY_RULE
     from ingest.sources import read_source
+    from ingest.work.jobs import job_queue
 
     home = (home or settings_from_environment().home / "demo").resolve()
     settings = own_settings(home)

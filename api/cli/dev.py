@@ -13,8 +13,8 @@ from rich.markup import escape
 from api.cli.common import settings_from_environment
 
 if TYPE_CHECKING:
-    from api.programs import Program
-    from api.stack import Stack
+    from api.servers.programs import Program
+    from api.servers.stack import Stack
 
 
 def dev(
@@ -30,8 +30,8 @@ def dev(
 
     Example: [bold]lawful dev --workers 2[/]
     """
-    from api.programs import CalledOff
-    from api.stack import Stack
+    from api.servers.programs import CalledOff
+    from api.servers.stack import Stack
 
     console = Console(soft_wrap=True, highlight=False)
     stack = Stack(settings_from_environment().home / "dev", workers=workers, port=port)

@@ -19,9 +19,9 @@ from api.cli.common import (
 from attribution.errors import BadInput
 
 if TYPE_CHECKING:
-    from api.evaluation_report import Report
-    from attribution.evaluation.copies import Copies
-    from attribution.evaluation.works import Labelled, Progress
+    from api.reports.evaluation_report import Report
+    from attribution.laboratory.copies import Copies
+    from attribution.laboratory.works import Labelled, Progress
 
 
 TWO_DIGITS = 10
@@ -52,7 +52,7 @@ def evaluate(
 
     Example: [bold]lawful evaluate ~/portfolios --out evaluation[/]
     """
-    from attribution.catalog.nobody import is_nobody
+    from attribution.catalogue.nobody import is_nobody
     from ingest.lessons import judged
     from ingest.sources import GRANTED_BY_DEFAULT, read_source
 
@@ -70,7 +70,7 @@ def evaluate(
         def progress(what: str, done: int, total: int) -> None:
             bar.update(task, description=what, completed=done, total=total)
 
-        from attribution.evaluation.works import Labelled
+        from attribution.laboratory.works import Labelled
 
         labelled = [Labelled(item.path, item.artist) for item in usable]
         altered = originals if copies else 0
@@ -81,7 +81,7 @@ def evaluate(
     if out is not None:
         _write(out, report)
     if as_json:
-        from api.evaluation_report import as_json as to_json
+        from api.reports.evaluation_report import as_json as to_json
 
         print_json(to_json(report))
     else:
@@ -98,12 +98,12 @@ def _run(
     originals: int,
     progress: Progress,
 ) -> Report:
-    from api.evaluation_report import Report
+    from api.reports.evaluation_report import Report
     from attribution.encoders.profiles import fingerprint, load_encoders
-    from attribution.evaluation import copies as protocol
-    from attribution.evaluation.lane import open_lane
-    from attribution.evaluation.protocol import evaluate as run
-    from attribution.evaluation.works import choose_half, embed
+    from attribution.laboratory import copies as protocol
+    from attribution.laboratory.lane import open_lane
+    from attribution.laboratory.protocol import evaluate as run
+    from attribution.laboratory.works import choose_half, embed
 
     settings = settings_from_environment()
     chosen, said = choose_half(items, data, half)
@@ -135,8 +135,8 @@ def _run(
 def _write(out: Path, report: Report) -> None:
     import json
 
-    from api.evaluation_report import as_csv, as_html
-    from api.evaluation_report import as_json as to_json
+    from api.reports.evaluation_report import as_csv, as_html
+    from api.reports.evaluation_report import as_json as to_json
 
     try:
         out.mkdir(parents=True, exist_ok=True)
@@ -149,7 +149,7 @@ def _write(out: Path, report: Report) -> None:
 
 
 def _show(console: Console, report: Report, out: Path | None) -> None:
-    from api.evaluation_report import TITLES, best, shown
+    from api.reports.evaluation_report import TITLES, best, shown
 
     data = report.data
     console.print(
@@ -186,7 +186,7 @@ def _show(console: Console, report: Report, out: Path | None) -> None:
 
 
 def _show_copies(console: Console, copies: Copies) -> None:
-    from api.evaluation_report import shown
+    from api.reports.evaluation_report import shown
 
     table = Table("altered copy", "recall@1", "ranked first", box=None, pad_edge=False)
     for name, recall in copies.attacks.items():

@@ -22,7 +22,7 @@ from api.cli.loading import open_services
 from attribution.errors import BadInput
 
 if TYPE_CHECKING:
-    from api.report import Page
+    from api.reports.report import Page
     from attribution.generation.studio import Generation, Picture, Studio
     from attribution.services import Services
     from attribution.types import ImageRequest
@@ -58,7 +58,7 @@ def generate(
 
     Example: [bold]lawful generate "croissant by franck doucet" -o out/ --seed 7[/]
     """
-    from api.report import render_report
+    from api.reports.report import render_report
     from attribution.generation.generators import check_generator
     from attribution.generation.studio import check_request
     from attribution.types import ImageRequest
@@ -114,7 +114,7 @@ def pages(services: Services, generation: Generation) -> list[Page]:
     """Return the pictures that are handed out for a report, with their warnings among the notes."""
     from dataclasses import replace
 
-    from api.report import make_page
+    from api.reports.report import make_page
     from attribution.images import read_image
 
     return [

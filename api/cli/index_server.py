@@ -32,7 +32,7 @@ def index_server(
 
     import uvicorn
 
-    from api.index_server import create_index_app
+    from api.servers.index_server import create_index_app
     from attribution.index.owner import Owner
 
     folder = settings.home / "index"

@@ -32,10 +32,10 @@ from attribution.errors import BackendUnavailable, BadInput, LawfulError
 if TYPE_CHECKING:
     from attribution.collection import Stores
     from attribution.config import Settings
-    from ingest.jobs import JobQueue
     from ingest.options import Options, Reading
     from ingest.sources import Source
     from ingest.summary import Summary
+    from ingest.work.jobs import JobQueue
 
 UNFINISHED = ("listing", "queued", "running")
 POLL_S = 0.2
@@ -92,7 +92,7 @@ def ingest(
 
     Example: [bold]lawful ingest ~/portfolios[/]
     """
-    from attribution.catalog.models import NameRule
+    from attribution.catalogue.models import NameRule
     from ingest.options import Options, Reading
     from ingest.sources import Level
 
@@ -115,8 +115,8 @@ def ingest(
 def _preview(settings: Settings, source: Path, reading: Reading, options: Options) -> Summary:
     """Say what a job would do."""
     from attribution.collection import open_stores
-    from ingest.archives import is_archive_file
     from ingest.preview import preview
+    from ingest.sources.archives import is_archive_file
     from ingest.uploads import preview_archive
 
     with open_stores(settings) as stores:
@@ -129,7 +129,7 @@ def _ingest(
     settings: Settings, source: Path, reading: Reading, options: Options, *, as_json: bool
 ) -> Summary:
     """Run a job to its end."""
-    from ingest.archives import is_archive_file
+    from ingest.sources.archives import is_archive_file
     from ingest.uploads import accept_archive
 
     is_archive = is_archive_file(source)
@@ -145,7 +145,7 @@ def _ingest(
 
 def _names(stores: Stores, source: Path, reading: Reading) -> list[str]:
     """Return the artists of a source as it spells them, in order."""
-    from ingest.archives import is_archive_file
+    from ingest.sources.archives import is_archive_file
     from ingest.uploads import names_in_archive
 
     if is_archive_file(source):
@@ -184,8 +184,8 @@ def add(
 
     Example: [bold]lawful add boat.png --artist "Ann Example" --title "Red boat"[/]
     """
-    from attribution.catalog.models import NameRule
-    from attribution.catalog.names import tidy, visible
+    from attribution.catalogue.models import NameRule
+    from attribution.catalogue.names import tidy, visible
     from ingest.options import Options
     from ingest.sources import Source, SourceItem
 
@@ -242,8 +242,8 @@ def _run_job(queue: JobQueue, job_id: UUID) -> Summary:
 
 def watch(queue: JobQueue, job_id: UUID) -> Summary:
     """Show the progress of a job until it ends; raises LawfulError when it fails."""
-    from attribution.catalog import queries
-    from attribution.catalog.models import JobStatus
+    from attribution.catalogue import queries
+    from attribution.catalogue.models import JobStatus
     from ingest.patience import brief
     from ingest.summary import summarise
 

@@ -17,7 +17,7 @@ from api.cli.loading import open_queue
 from attribution.errors import BackendUnavailable
 
 if TYPE_CHECKING:
-    from attribution.catalog.models import IngestJob
+    from attribution.catalogue.models import IngestJob
     from attribution.collection import Stores
 
 app = typer.Typer(help="Ingest jobs: list, show, cancel, retry.", no_args_is_help=True)
@@ -36,8 +36,8 @@ def list_jobs(
 
     Example: [bold]lawful jobs list --failed[/]
     """
-    from attribution.catalog import queries
-    from attribution.catalog.models import JobStatus
+    from attribution.catalogue import queries
+    from attribution.catalogue.models import JobStatus
     from attribution.collection import open_stores
 
     status = JobStatus.FAILED if failed else None
@@ -68,7 +68,7 @@ def show(job_id: JobId, *, as_json: Json = False) -> None:
 
     Example: [bold]lawful jobs show ID[/]
     """
-    from attribution.catalog import queries
+    from attribution.catalogue import queries
     from attribution.collection import open_stores
     from ingest.summary import summarise
 
@@ -102,7 +102,7 @@ def cancel(job_id: JobId) -> None:
 
     Example: [bold]lawful jobs cancel ID[/]
     """
-    from attribution.catalog import queries
+    from attribution.catalogue import queries
     from attribution.collection import open_stores
 
     with open_stores(settings_from_environment()) as stores, stores.sessions.begin() as session:
@@ -116,7 +116,7 @@ def retry(job_id: JobId) -> None:
 
     Example: [bold]lawful jobs retry ID[/]
     """
-    from attribution.catalog import queries
+    from attribution.catalogue import queries
 
     end_on_sigterm()
     with open_queue(settings_from_environment()) as queue:

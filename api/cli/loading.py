@@ -14,7 +14,7 @@ from api.cli.common import plain, status_console
 if TYPE_CHECKING:
     from attribution.config import Settings
     from attribution.services import Services
-    from ingest.jobs import JobQueue
+    from ingest.work.jobs import JobQueue
 
 Opened = TypeVar("Opened")
 
@@ -28,8 +28,8 @@ def open_services(settings: Settings, *, as_json: bool = False) -> AbstractConte
 
 
 def open_queue(settings: Settings, *, as_json: bool = False) -> AbstractContextManager[JobQueue]:
-    """Open the queue of jobs; see `ingest.jobs.open_queue`. With a broker it loads no models."""
-    from ingest import jobs
+    """Open the queue of jobs, see `ingest.work.jobs`; with a broker it loads no models."""
+    from ingest.work import jobs
 
     opening = jobs.open_queue(settings)
     return opening if as_json or settings.broker_url else _told(opening, settings)

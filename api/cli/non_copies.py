@@ -18,7 +18,7 @@ from api.cli.common import existing_file, plain, print_json, settings_from_envir
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from attribution.catalog.models import NonCopy
+    from attribution.catalogue.models import NonCopy
 
 app = typer.Typer(
     help="Images declared not to be a copy of a work: declare, list, revoke.", no_args_is_help=True
@@ -52,7 +52,7 @@ def declare(
     """
     from attribution.collection import image_limits, open_stores
     from attribution.images import read_image_file
-    from attribution.non_copies import declare as declare_in
+    from attribution.upkeep.non_copies import declare as declare_in
 
     settings = settings_from_environment()
     facts = read_image_file(existing_file(image), image_limits(settings)).facts
@@ -75,7 +75,7 @@ def list_non_copies(
 
     Example: [bold]lawful non-copies list --in-force[/]
     """
-    from attribution.catalog import queries
+    from attribution.catalogue import queries
     from attribution.collection import open_stores
 
     with open_stores(settings_from_environment()) as stores, stores.sessions() as session:
@@ -104,7 +104,7 @@ def revoke(
     Example: [bold]lawful non-copies revoke ID --by "Ann Example" --reason "cropped from it"[/]
     """
     from attribution.collection import open_stores
-    from attribution.non_copies import revoke as revoke_in
+    from attribution.upkeep.non_copies import revoke as revoke_in
 
     with open_stores(settings_from_environment()) as stores:
         _show(revoke_in(stores, declaration, origin(reason, by)), as_json=as_json)

@@ -13,7 +13,7 @@ from api.cli.common import print_json, progress_bar, settings_from_environment, 
 from attribution.errors import BadInput, Conflict
 
 if TYPE_CHECKING:
-    from attribution.catalog.models import Withdrawal
+    from attribution.catalogue.models import Withdrawal
     from attribution.config import Settings
 
 DIFFERED = 4  # exit code of reconcile: something differs and was not repaired
@@ -61,7 +61,7 @@ def worker(
 
     Example: [bold]lawful worker --queues encode --pool solo[/]
     """
-    from ingest.application import QUEUES
+    from ingest.work.application import QUEUES
 
     _with_broker()
     if check:
@@ -69,7 +69,7 @@ def worker(
         return
     if unknown := set(queues.split(",")) - set(QUEUES):
         raise BadInput(f"--queues {queues}: no queue {min(unknown)!r}; known: {', '.join(QUEUES)}")
-    from ingest.worker import app
+    from ingest.work.worker import app
 
     app.worker_main(
         [
@@ -81,8 +81,8 @@ def worker(
 
 
 def _check_worker() -> None:
-    from ingest.application import make_app
-    from ingest.dispatch import worker_readiness
+    from ingest.work.application import make_app
+    from ingest.work.dispatch import worker_readiness
 
     app = make_app(settings_from_environment())
     checks = worker_readiness(app, f"celery@{socket.gethostname()}")
@@ -100,7 +100,7 @@ def beat() -> None:
     Example: [bold]lawful beat[/]
     """
     _with_broker()
-    from ingest.worker import app
+    from ingest.work.worker import app
 
     # In memory: all periods are short, nothing is lost with them.
     app.start(["beat", "--loglevel", "INFO", "--scheduler", "celery.beat:Scheduler"])
@@ -119,9 +119,9 @@ def withdraw(
 
     Example: [bold]lawful withdraw ann-example --reason "asked for by the artist"[/]
     """
-    from attribution.calibrating import calibrate_if_due
     from attribution.collection import open_collection, open_stores
-    from attribution.withdrawal import withdraw as withdraw_from
+    from attribution.upkeep.calibrating import calibrate_if_due
+    from attribution.upkeep.withdrawal import withdraw as withdraw_from
 
     settings = settings_from_environment()
     with open_stores(settings) as stores, open_collection(stores) as index:
@@ -184,7 +184,7 @@ def reconcile(
     Example: [bold]lawful reconcile --repair[/]
     """
     from attribution.collection import open_collection, open_stores
-    from attribution.reconcile import reconcile as reconcile_stores
+    from attribution.upkeep.reconcile import reconcile as reconcile_stores
 
     with open_stores(settings_from_environment()) as stores, open_collection(stores) as index:
         report = reconcile_stores(stores, index, repair=repair)
@@ -207,10 +207,10 @@ def calibrate(*, as_json: Json = False) -> None:
 
     Example: [bold]lawful calibrate[/]
     """
-    from attribution.calibrating import calibrate as calibrate_collection
-    from attribution.calibration import FEWEST_ARTISTS, FEWEST_WORKS
-    from attribution.catalog import queries
+    from attribution.arithmetic.calibration import FEWEST_ARTISTS, FEWEST_WORKS
+    from attribution.catalogue import queries
     from attribution.collection import open_collection, open_stores
+    from attribution.upkeep.calibrating import calibrate as calibrate_collection
 
     with (
         open_stores(settings_from_environment()) as stores,
@@ -273,9 +273,9 @@ def reindex(
 
     Example: [bold]lawful reindex --profile standard[/]
     """
-    from attribution.calibrating import calibrate_if_due
     from attribution.collection import open_collection, open_stores
-    from attribution.reindex import change_profile, drop_collections, make_anew
+    from attribution.upkeep.calibrating import calibrate_if_due
+    from attribution.upkeep.reindex import change_profile, drop_collections, make_anew
 
     with (
         open_stores(settings_from_environment()) as stores,

@@ -27,7 +27,7 @@ def serve(
     """
     import uvicorn
 
-    from api.app import create_app
+    from api.http.app import create_app
 
     settings = settings_from_environment()
     host, port = host or settings.host, port or settings.port

@@ -22,7 +22,7 @@ from attribution.errors import BackendUnavailable, BadInput
 
 if TYPE_CHECKING:
     from attribution.config import Settings
-    from attribution.evaluation.works import Progress
+    from attribution.laboratory.works import Progress
     from attribution.training.checkpoint import Facts
     from ingest.training import Plan
 
@@ -165,8 +165,8 @@ def _by_worker(settings: Settings, plan: Plan, progress: Progress) -> Facts:
     from kombu.exceptions import OperationalError
 
     from attribution.training.checkpoint import Facts
-    from ingest.application import make_app
-    from ingest.dispatch import PROGRESS, PUBLISHING, TRAIN
+    from ingest.work.application import make_app
+    from ingest.work.dispatch import PROGRESS, PUBLISHING, TRAIN
 
     try:
         sent = make_app(settings).send_task(TRAIN, (asdict(plan),), retry_policy=PUBLISHING)

@@ -12,7 +12,7 @@ from api.cli.changes import origin
 from api.cli.common import plain
 
 if TYPE_CHECKING:
-    from attribution.catalog.spellings import Spelling
+    from attribution.catalogue.spellings import Spelling
     from attribution.collection import Stores
     from attribution.config import Settings
     from ingest.options import Options

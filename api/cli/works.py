@@ -25,7 +25,7 @@ from api.cli.common import (
 from attribution.errors import BadInput
 
 if TYPE_CHECKING:
-    from attribution.catalog.models import ArtworkStatus
+    from attribution.catalogue.models import ArtworkStatus
     from attribution.collection import Stores
     from ingest.exports import Files, Row
 
@@ -77,7 +77,7 @@ def works(
 
     Example: [bold]lawful works --artist ann-example --out portfolio/works.csv[/]
     """
-    from attribution.catalog import queries
+    from attribution.catalogue import queries
     from attribution.collection import open_stores
     from ingest.exports import read_pages
 
@@ -110,7 +110,7 @@ def works(
 
 
 def _state(status: str) -> ArtworkStatus:
-    from attribution.catalog.models import ArtworkStatus
+    from attribution.catalogue.models import ArtworkStatus
 
     if status not in set(ArtworkStatus):
         raise BadInput(f"--status {status} is not one of {', '.join(ArtworkStatus)}")

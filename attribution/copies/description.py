@@ -12,9 +12,9 @@ from uuid import UUID
 from PIL.Image import Image
 from sqlalchemy.orm import Session
 
-from attribution.catalog import queries
-from attribution.catalog.models import Artwork, ArtworkStatus
-from attribution.catalog.queries import KeptSketch
+from attribution.catalogue import queries
+from attribution.catalogue.models import Artwork, ArtworkStatus
+from attribution.catalogue.queries import KeptSketch
 from attribution.copies.sketch import draw_work
 from attribution.images import CheckedImage
 from attribution.images.facts import perceptual_hash

@@ -16,8 +16,8 @@ from uuid import UUID
 from PIL.Image import Image
 from sqlalchemy.orm import Session, sessionmaker
 
-from attribution.catalog import queries
-from attribution.catalog.models import ArtworkStatus, NonCopy
+from attribution.catalogue import queries
+from attribution.catalogue.models import ArtworkStatus, NonCopy
 from attribution.copies.description import encode_pictures
 from attribution.copies.hashes import Position, hashes
 from attribution.copies.overlap import IDENTITY, of_the_whole, overlap

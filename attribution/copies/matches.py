@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from sqlalchemy.orm import Session
 
-from attribution.catalog import queries
-from attribution.catalog.models import ArtworkStatus
+from attribution.catalogue import queries
+from attribution.catalogue.models import ArtworkStatus
 from attribution.copies.finder import FoundCopy
 from attribution.types import CopyKind, CopyMatch, DeclaredNonCopy
 

@@ -15,12 +15,12 @@ from enum import StrEnum
 from PIL import Image
 from sqlalchemy.orm import Session, sessionmaker
 
-from attribution.attributor import Attributor
-from attribution.catalog import queries
-from attribution.catalog.nobody import is_nobody
+from attribution.catalogue import queries
+from attribution.catalogue.nobody import is_nobody
 from attribution.errors import BadInput
 from attribution.generation.seal import Seal
 from attribution.images import Limits, read_image
+from attribution.lookup.attributor import Attributor
 from attribution.ports import Drawn, Generator
 from attribution.types import Attribution, GeneratorInfo, ImageRequest, Verdict
 

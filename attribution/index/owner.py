@@ -1,9 +1,9 @@
 """The owner process: one process has the Edge folder, others ask it as they would ask a server.
 
 What lives here are the endpoints of Qdrant's REST API that `VectorIndex` uses, without a framework
-(`api.index_server` serves them). It is as strict as a server: filters need a payload index, bodies
-stay under 32 MiB, and a write has to be waited for. It is not a server: one machine, one request
-at a time, no replicas.
+(`api.servers.index_server` serves them). It is as strict as a server: filters need a payload index,
+bodies stay under 32 MiB, and a write has to be waited for. It is not a server: one machine, one
+request at a time, no replicas.
 """
 
 from __future__ import annotations

@@ -5,5 +5,6 @@
 - `checkpoint`, `card`: what is kept of a training; `cache`: vectors that were encoded before.
 
 It is baseline B0 of `lawful evaluate` and, where switched on, a third voter
-(`attribution.trained`). Unlike `attribution.classifier` it does not forget exactly.
+(`attribution.voters.trained`). Unlike the classifier of `attribution.arithmetic` it does not
+forget exactly.
 """

@@ -8,8 +8,8 @@ import stat
 from pathlib import Path, PurePosixPath
 from typing import Protocol
 
-from attribution.catalog.models import Artwork
-from attribution.catalog.queries import Seen
+from attribution.catalogue.models import Artwork
+from attribution.catalogue.queries import Seen
 from attribution.collection import Stores
 from attribution.errors import BadImage, BadInput, NotFound
 from attribution.images import read_file

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from attribution.catalog import queries
-from attribution.catalog.models import PURPOSES, Artwork, ArtworkStatus
-from attribution.catalog.queries import Seen, WorksWanted
+from attribution.catalogue import queries
+from attribution.catalogue.models import PURPOSES, Artwork, ArtworkStatus
+from attribution.catalogue.queries import Seen, WorksWanted
 from attribution.collection import Stores
 from ingest.exports.files import Files
 

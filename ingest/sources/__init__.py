@@ -22,8 +22,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from pathlib import Path
 
-from attribution.catalog.names import tidy
-from attribution.catalog.nobody import is_nobody
+from attribution.catalogue.names import tidy
+from attribution.catalogue.nobody import is_nobody
 from attribution.errors import BadInput, NotFound
 from ingest.sources.company import Company, counted
 from ingest.sources.folder import FolderTables, folder_items

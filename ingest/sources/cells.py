@@ -16,8 +16,8 @@ from datetime import date, datetime
 from numbers import Number
 from typing import Any, cast
 
-from attribution.catalog.models import PURPOSES
-from attribution.catalog.names import visible
+from attribution.catalogue.models import PURPOSES
+from attribution.catalogue.names import visible
 from attribution.errors import BadInput
 from attribution.images import against_training
 from ingest.sources.item import GRANTED_BY_DEFAULT

@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from difflib import get_close_matches
 from functools import lru_cache
 
-from attribution.catalog.models import PURPOSES
-from attribution.catalog.names import visible
+from attribution.catalogue.models import PURPOSES
+from attribution.catalogue.names import visible
 from ingest.sources.pictures import NAMES_PICTURE
 from ingest.sources.raw import Unreadable
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from attribution.catalog.models import PURPOSES
+from attribution.catalogue.models import PURPOSES
 
 GRANTED_BY_DEFAULT = ("index", "display")  # who brings a work to be found wants it found
 

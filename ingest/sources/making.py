@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from attribution.catalog.models import PURPOSES
-from attribution.catalog.names import tidy, visible
+from attribution.catalogue.models import PURPOSES
+from attribution.catalogue.names import tidy, visible
 from attribution.errors import BadInput
 from ingest.sources import cells
 from ingest.sources.item import SourceItem

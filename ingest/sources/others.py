@@ -9,9 +9,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 
-from attribution.catalog.encodings import shown_bytes
-from attribution.catalog.names import fold, tidy
-from attribution.catalog.nobody import is_nobody
+from attribution.catalogue.encodings import shown_bytes
+from attribution.catalogue.names import fold, tidy
+from attribution.catalogue.nobody import is_nobody
 from attribution.errors import BadInput
 from ingest.sources.layout import Level, layout_of
 

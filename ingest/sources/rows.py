@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
-from attribution.catalog.models import PURPOSES
+from attribution.catalogue.models import PURPOSES
 from ingest.sources import cells
 from ingest.sources.columns import FILE_COLUMNS
 from ingest.sources.tables import Row

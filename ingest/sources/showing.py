@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from attribution.catalog.models import PURPOSES
+from attribution.catalogue.models import PURPOSES
 from attribution.images import against_training
 from ingest.sources.permission import PERMISSION, denies_permission
 

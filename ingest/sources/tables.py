@@ -13,7 +13,7 @@ from itertools import chain
 from pathlib import Path, PurePath
 from typing import Any
 
-from attribution.catalog.names import visible
+from attribution.catalogue.names import visible
 from ingest.sources import cells
 from ingest.sources.columns import (
     CONSENTS,

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from ingest.archives import ARCHIVES
+from ingest.sources.archives import ARCHIVES
 from ingest.sources.company import Company, company
 
 LIBRARIES = {

@@ -8,7 +8,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-from attribution.catalog.names import fold
+from attribution.catalogue.names import fold
 
 revision = "20261130_folded_names"
 down_revision = "20261201_freer_jobs"

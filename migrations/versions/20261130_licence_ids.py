@@ -11,7 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import op
 
-from attribution.catalog.licences import identify
+from attribution.catalogue.licences import identify
 
 revision = "20261130_licence_ids"
 down_revision = "20261129_generations"

@@ -10,7 +10,7 @@ from collections.abc import Callable
 import sqlalchemy as sa
 from alembic import op
 
-from attribution.catalog.names import fold, turned
+from attribution.catalogue.names import fold, turned
 
 revision = "20261202_joined_names"
 down_revision = "20261202_nobody"

@@ -21,12 +21,12 @@ from typing import Any
 import httpx
 import pytest
 
-from api.stack import Stack
-from attribution.catalog import queries
-from attribution.catalog.database import connect
+from api.servers.stack import Stack
+from attribution.catalogue import queries
+from attribution.catalogue.database import connect
 from attribution.collection import open_collection, open_stores
 from attribution.config import Settings
-from attribution.reconcile import reconcile
+from attribution.upkeep.reconcile import reconcile
 from tests.portfolios import wait_until
 
 ROOT = Path(__file__).parents[2]
@@ -200,8 +200,8 @@ def test_what_is_accepted_while_the_broker_is_away_is_done_later(
 
 def test_a_poison_message_is_dropped(stack: Stack) -> None:
     """A message that names no batch, or nonsense, ends a task and no worker."""
-    from ingest.application import make_app
-    from ingest.dispatch import RUN_BATCH
+    from ingest.work.application import make_app
+    from ingest.work.dispatch import RUN_BATCH
 
     app = make_app(settings_of(stack))
     app.send_task(RUN_BATCH, ("no uuid", 1))

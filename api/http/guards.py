@@ -1,0 +1,146 @@
+"""What every request passes before a route sees it: who may call, how much may be sent.
+
+There are no accounts, so a web page in the user's browser is the nearest stranger: requests under
+a foreign host name (DNS rebinding) and posts that come from another site are refused.
+"""
+
+from __future__ import annotations
+
+from ipaddress import ip_address
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.formparsers import MultiPartException
+
+from api.http.problems import problem
+
+if TYPE_CHECKING:
+    from fastapi.responses import JSONResponse
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+    from attribution.config import Settings
+
+FORM_BYTES = 1 << 20  # of a request: text fields and the seams between parts
+READS = ("GET", "HEAD", "OPTIONS")
+
+
+class Guard:
+    """ASGI middleware: host, origin, size of the body, security headers."""
+
+    def __init__(self, app: ASGIApp, *, settings: Settings) -> None:
+        self._app = app
+        self._names = {"localhost", settings.host.lower(), *map(str.lower, settings.allowed_hosts)}
+        self._foreign_origins = frozenset(map(str.lower, settings.allowed_hosts))
+        self._image_bytes = int(settings.max_image_mb * 2**20)
+        self._archive_bytes = int(max(settings.max_archive_mb, settings.max_image_mb) * 2**20)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer with a problem, or pass the request on within its limits."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        headers, limit = Headers(scope=scope), self._limit(scope)
+        refusal = self._refusal(scope["method"], headers, limit)
+        if refusal is not None:
+            await refusal(scope, receive, send)
+        else:
+            bounded = _Bounded(receive, _with_headers(send), limit)
+            await self._app(scope, bounded.receive, bounded.send)
+            if bounded.is_exceeded:
+                await _too_large(limit)(scope, receive, send)
+
+    def _limit(self, scope: Scope) -> int:
+        """Return how many bytes a body may have; what an image itself may have is its reader's."""
+        largest = self._archive_bytes if "ingest-jobs" in scope["path"] else self._image_bytes
+        return largest + FORM_BYTES
+
+    def _refusal(self, method: str, headers: Headers, limit: int) -> JSONResponse | None:
+        host = headers.get("host", "")
+        if not self._may_be_called(host):
+            return problem(
+                421,
+                "misdirected request",
+                f"the API is not called {host!r}; use its address or localhost, "
+                f"or add the name to LAWFUL_ALLOWED_HOSTS",
+            )
+        origin = headers.get("origin")
+        if method not in READS and origin is not None and not self._is_ours(origin, host):
+            return problem(
+                403, "cross site request", f"a page of {origin} may not change anything here"
+            )
+        length = headers.get("content-length", "")
+        if length.isascii() and length.isdigit() and int(length[:20]) > limit:
+            return _too_large(limit)
+        return None
+
+    def _may_be_called(self, host: str) -> bool:
+        try:
+            name = urlsplit(f"//{host}").hostname or ""
+        except ValueError:
+            return False
+        return name in self._names or _is_address(name)
+
+    def _is_ours(self, origin: str, host: str) -> bool:
+        try:
+            parts = urlsplit(origin)
+        except ValueError:
+            return False
+        return parts.netloc == host or parts.hostname in self._foreign_origins
+
+
+def _is_address(name: str) -> bool:
+    """Tell whether a host is an address: a page cannot rebind that, only a name."""
+    try:
+        ip_address(name)
+    except ValueError:
+        return False
+    return True
+
+
+class _Bounded:
+    """Counts what arrives, whatever the headers promised, and has the last word when it is more."""
+
+    def __init__(self, receive: Receive, send: Send, limit: int) -> None:
+        self._receive, self._send, self._left = receive, send, limit
+
+    @property
+    def is_exceeded(self) -> bool:
+        """Whether more has arrived than may."""
+        return self._left < 0
+
+    async def receive(self) -> Message:
+        """Pass a piece of the body on; raises once it is too much."""
+        message = await self._receive()
+        self._left -= len(message.get("body", b""))
+        if self.is_exceeded:
+            # The form parser closes its temporary files for this error alone.
+            raise MultiPartException("too large")
+        return message
+
+    async def send(self, message: Message) -> None:
+        """Pass an answer on, unless it is only the echo of the error above."""
+        if not self.is_exceeded:
+            await self._send(message)
+
+
+def _with_headers(send: Send) -> Send:
+    async def sending(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = MutableHeaders(scope=message)
+            headers.setdefault("x-content-type-options", "nosniff")
+            headers.setdefault("cache-control", "no-store")
+            headers.setdefault("referrer-policy", "no-referrer")
+            headers.setdefault("x-frame-options", "DENY")
+        await send(message)
+
+    return sending
+
+
+def _too_large(limit: int) -> JSONResponse:
+    detail = (
+        f"the request has more than {limit / 2**20:.1f} MiB; send less, or raise "
+        f"LAWFUL_MAX_IMAGE_MB or LAWFUL_MAX_ARCHIVE_MB"
+    )
+    # Closed, or the server would go on reading what nobody wants.
+    return problem(413, "too large", detail, headers={"connection": "close"})

@@ -1,0 +1,102 @@
+"""Artists: who is in the catalogue."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from fastapi import APIRouter
+from pydantic import Field
+
+from api.changes import ChangeOut, Reasoned
+from api.http.dependencies import Cursor, PageSize, ServicesDep
+from api.schemas import ArtistDetail, ArtistName, ArtistOut, PageOut
+from attribution.catalogue import queries
+from attribution.services import Services
+from attribution.upkeep.correction import confirm_alias, merge, rename, split
+
+router = APIRouter(prefix="/artists", tags=["artists"])
+
+
+class Renamed(Reasoned):
+    """A name of an artist."""
+
+    name: str = Field(min_length=1, max_length=500, examples=["Ann Example"])
+
+
+class Merged(Reasoned):
+    """The artist who remains."""
+
+    into: str = Field(max_length=200, description="Slug.", examples=["ann-example"])
+    confirm: bool = Field(
+        default=False, description="They are one artist, though their names do not resemble."
+    )
+
+
+class Split(Reasoned):
+    """The works that another artist gets."""
+
+    works: list[UUID] = Field(min_length=1, max_length=10_000, description="Ids of artworks.")
+    into: str = Field(
+        min_length=1, max_length=500, description="Name or slug.", examples=["Ann Example"]
+    )
+
+
+@router.get("", summary="List artists")
+def list_artists(
+    services: ServicesDep, cursor: Cursor = None, limit: PageSize = 100
+) -> PageOut[ArtistOut]:
+    """Every artist by slug, with the number of works that can be found."""
+    with services.sessions() as session:
+        page = queries.list_artists(session, cursor=cursor, limit=limit)
+        return PageOut[ArtistOut].of(page, ArtistOut.of_row)
+
+
+@router.get("/{slug}", summary="Get one artist")
+def get_artist(slug: str, services: ServicesDep) -> ArtistDetail:
+    """Names, number of works, and artists of nearly the same name."""
+    return _detail(services, slug)
+
+
+@router.patch("/{slug}", summary="Rename an artist")
+def rename_artist(slug: str, asked: Renamed, services: ServicesDep) -> ArtistDetail:
+    """Call an artist by another name; the slug stays, the old name becomes an alias."""
+    rename(services, services.index, slug, asked.name, asked.origin)
+    return _detail(services, slug)
+
+
+@router.post("/{slug}/aliases", summary="Confirm an alias", status_code=201)
+def create_alias(slug: str, asked: Renamed, services: ServicesDep) -> ArtistDetail:
+    """Note another name of an artist: works that come under it are theirs from now on."""
+    confirm_alias(services, slug, asked.name, asked.origin)
+    return _detail(services, slug)
+
+
+@router.post("/{slug}/merge", summary="Merge an artist into another")
+def merge_artist(slug: str, asked: Merged, services: ServicesDep) -> ArtistDetail:
+    """Make one artist of two; the first slug leads to the second artist.
+
+    Where the names do not resemble each other, 409 says how many works it is about, until `confirm`
+    is true. `POST /v1/changes/{id}/undo` takes it back.
+    """
+    merge(services, services.index, slug, asked.into, asked.origin, is_confirmed=asked.confirm)
+    return _detail(services, asked.into)
+
+
+@router.post("/{slug}/split", summary="Give some works of an artist to another")
+def split_artist(slug: str, asked: Split, services: ServicesDep) -> ChangeOut:
+    """Give works to an artist of another name, known or new; returns the change."""
+    made = split(services, services.index, slug, asked.works, asked.into, asked.origin)
+    with services.sessions() as session:
+        return ChangeOut.of(queries.change_by_id(session, made.id))
+
+
+def _detail(services: Services, slug: str) -> ArtistDetail:
+    with services.sessions() as session:
+        artist = queries.artist_by_slug(session, slug)
+        alike = queries.likely_aliases(session, {artist.name: artist.id})
+        return ArtistDetail(
+            **vars(ArtistOut.of_row((artist, artist.works))),
+            identifiers=artist.identifiers,
+            likely_aliases=[ArtistName.of(other) for _, other in alike],
+            created_at=artist.created_at,
+        )

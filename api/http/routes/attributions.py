@@ -1,0 +1,158 @@
+"""Attributions: whose work an image draws on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, File, Query, Request, Response, UploadFile
+from fastapi.responses import HTMLResponse
+from pydantic import BaseModel, Field
+
+from api.answers import AnswerOut, FindingsOut, MemberOut, SetOut
+from api.http.dependencies import Cursor, PageSize, ServicesDep
+from api.http.uploads import read_upload
+from api.reports.report import make_page, render_report
+from api.schemas import AttributionBrief, PageOut
+from attribution.catalogue import queries
+from attribution.catalogue.names import visible
+from attribution.errors import BadImage
+from attribution.lookup.attributor import find_ours
+from attribution.lookup.regions import Regions, find_regions
+from attribution.services import Services
+from attribution.types import Attribution
+
+router = APIRouter(prefix="/attributions", tags=["attributions"])
+
+MOST_IMAGES = 50  # of a set: an answer is waited for
+
+
+class Together(BaseModel):
+    """Earlier answers to be looked at together."""
+
+    attributions: list[UUID] = Field(min_length=1, max_length=1_000)
+    level: float = Field(default=0.1, gt=0, lt=1, description="False discovery rate.")
+
+
+@router.post("", summary="Attribute an image", status_code=201)
+def create_attribution(
+    image: Annotated[UploadFile, File(description="The image.")],
+    services: ServicesDep,
+    request: Request,
+    response: Response,
+    limit: Annotated[int, Query(ge=1, le=50, description="Artists at most.")] = 5,
+) -> AnswerOut:
+    """Rank the artists an image most resembles, with the works that speak for each.
+
+    `score` is a share of the vote, `probability` what that was found to mean (null: not
+    calibrated). The answer is recorded and can be read again.
+    """
+    answer = services.attributor.attribute(read_upload(image.file, services.limits), limit=limit)
+    where = request.app.url_path_for("get_attribution", attribution_id=answer.id)
+    response.headers["location"] = str(where)
+    return AnswerOut.of(answer)
+
+
+@router.post("/sets", summary="Attribute images by one hand", status_code=201)
+def create_set_attribution(
+    images: Annotated[list[UploadFile], File(description="The images.", max_length=MOST_IMAGES)],
+    services: ServicesDep,
+    limit: Annotated[int, Query(ge=1, le=50, description="Artists at most.")] = 5,
+) -> SetOut:
+    """Give one answer for images that one hand made, beside an answer for each.
+
+    Near-duplicates among them count once. The answers to the single images are recorded.
+    """
+    checked = []
+    for number, image in enumerate(images, 1):
+        try:
+            checked.append(read_upload(image.file, services.limits))
+        except BadImage as error:
+            raise BadImage(error.reason, f"image {number} of {len(images)}: {error}") from error
+    return SetOut.of(services.attributor.attribute_set(checked, limit=limit))
+
+
+@router.post("/members", summary="Is an image registered?")
+def find_member(
+    image: Annotated[UploadFile, File(description="The image.")], services: ServicesDep
+) -> MemberOut:
+    """Say whether the image, or a near copy of it, is registered, and how often that errs.
+
+    Nothing found is no proof of absence. The answer is not recorded.
+    """
+    return MemberOut.of(services.attributor.member(read_upload(image.file, services.limits)))
+
+
+@router.post("/findings", summary="Which of many images draw on ours")
+def find_among(asked: Together, services: ServicesDep) -> FindingsOut:
+    """Name the answers whose images are copies, and those that resemble a registered hand.
+
+    The latter at a false discovery rate.
+    """
+    answers = [services.attributor.recall(one) for one in dict.fromkeys(asked.attributions)]
+    return FindingsOut.of(find_ours(answers, level=asked.level))
+
+
+@router.get("", summary="List earlier attributions")
+def list_attributions(
+    services: ServicesDep, cursor: Cursor = None, limit: PageSize = 100
+) -> PageOut[AttributionBrief]:
+    """Earlier answers in short, the newest first."""
+    with services.sessions() as session:
+        page = queries.list_attributions(session, cursor=cursor, limit=limit)
+        return PageOut[AttributionBrief].of(page, AttributionBrief.of)
+
+
+@router.get("/{attribution_id}", summary="Get an earlier attribution")
+def get_attribution(attribution_id: UUID, services: ServicesDep) -> AnswerOut:
+    """Return an earlier answer."""
+    return AnswerOut.of(services.attributor.recall(attribution_id))
+
+
+@router.get("/{attribution_id}/report", summary="Get the report of an attribution")
+def get_report(attribution_id: UUID, services: ServicesDep) -> HTMLResponse:
+    """Return a page for people; the image itself was not kept, so it is not shown."""
+    return _report(services, [services.attributor.recall(attribution_id)])
+
+
+@router.post("/{attribution_id}/report", summary="Get the report, with the image")
+def make_report(
+    attribution_id: UUID,
+    image: Annotated[UploadFile, File(description="The same file again: it was not kept.")],
+    services: ServicesDep,
+) -> HTMLResponse:
+    """Return a page for people that shows the image; nothing is kept."""
+    answer = services.attributor.recall(attribution_id)
+    checked = read_upload(image.file, services.limits)
+    page = make_page(services, visible(image.filename or "") or "the image", checked, answer)
+    return HTMLResponse(render_report([page]))
+
+
+@router.post("/report", summary="Get one report of several attributions")
+def make_joint_report(asked: Together, services: ServicesDep) -> HTMLResponse:
+    """Return a page for people: what several earlier answers say together, then each."""
+    answers = [services.attributor.recall(one) for one in dict.fromkeys(asked.attributions)]
+    return _report(services, answers)
+
+
+def _report(services: Services, answers: Sequence[Attribution]) -> HTMLResponse:
+    pages = [
+        make_page(services, f"Image {answer.image_sha256[:12]}", None, answer) for answer in answers
+    ]
+    return HTMLResponse(render_report(pages))
+
+
+@router.post("/{attribution_id}/regions", summary="See which parts of the image speak for whom")
+def find_attribution_regions(
+    attribution_id: UUID,
+    image: Annotated[UploadFile, File(description="The same file again: it was not kept.")],
+    services: ServicesDep,
+) -> Regions:
+    """Compare the parts of the image with the works that the answer shows; nothing is kept.
+
+    Works without display consent are not compared.
+    """
+    answer = services.attributor.recall(attribution_id)
+    asked = read_upload(image.file, services.limits)
+    return find_regions(services, services.encoders, asked, answer)

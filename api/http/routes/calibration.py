@@ -1,0 +1,46 @@
+"""The calibration: what the votes were found to mean, and when."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from fastapi import APIRouter
+from pydantic import BaseModel, Field
+
+from api.http.dependencies import ServicesDep
+from attribution.catalogue import queries
+from attribution.upkeep.calibrating import is_due
+
+router = APIRouter(prefix="/calibration", tags=["operation"])
+
+
+class CalibrationOut(BaseModel):
+    """The state of the calibration; null where there is none."""
+
+    calibrated: bool = Field(description="Whether answers have probabilities.")
+    due: bool = Field(description="Whether enough has changed for it to be made anew.")
+    made_at: datetime | None = None
+    works: int | None = Field(default=None, description="Works that could be found then.")
+    artists: int | None = None
+    asked: int | None = Field(default=None, description="Works asked for.")
+    weights: dict[str, float] | None = Field(default=None, description="By voice.")
+
+
+@router.get("", summary="Get the state of the calibration")
+def get_calibration(services: ServicesDep) -> CalibrationOut:
+    """Say when the votes were last held against known works, and whether that is due again."""
+    collection = services.collection
+    with services.sessions() as session:
+        kept = queries.calibration_of(session, collection.fingerprint)
+        due = is_due(session, collection, services.settings.voters)
+    if kept is None or not kept.numbers:
+        return CalibrationOut(calibrated=False, due=due)
+    return CalibrationOut(
+        calibrated=True,
+        due=due,
+        made_at=kept.made_at,
+        works=kept.works,
+        artists=kept.artists,
+        asked=kept.asked,
+        weights=dict(zip(kept.voices, kept.numbers["weights"], strict=True)),
+    )

@@ -1,0 +1,86 @@
+"""Changes: what was corrected, when, by which door and why; and how it is taken back."""
+
+from __future__ import annotations
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Query
+from pydantic import Field
+
+from api.changes import ChangeOut, Reasoned
+from api.http.dependencies import Cursor, Moment, PageSize, ServicesDep
+from api.schemas import ArtworkOut, PageOut
+from attribution.catalogue import queries
+from attribution.upkeep.undoing import undo
+
+router = APIRouter(prefix="/changes", tags=["changes"])
+
+
+class Undone(Reasoned):
+    """What of a change is taken back, and why."""
+
+    works: list[UUID] = Field(
+        default=[],
+        max_length=10_000,
+        description="Of a merge or split, these works only; left out: all that still can be.",
+    )
+
+
+@router.get("", summary="List corrections")
+def list_changes(
+    services: ServicesDep,
+    artist: Annotated[str | None, Query(description="Slug of an artist.")] = None,
+    work: Annotated[UUID | None, Query(description="Id of an artwork.")] = None,
+    since: Annotated[
+        Moment | None,
+        Query(description="Made then or later; UTC where no zone is said."),
+    ] = None,
+    cursor: Cursor = None,
+    limit: PageSize = 100,
+) -> PageOut[ChangeOut]:
+    """List corrections of works and artists, and undos, the newest first."""
+    with services.sessions() as session:
+        page = queries.list_changes(
+            session,
+            artist_id=queries.artist_by_slug(session, artist).id if artist else None,
+            artwork_id=queries.artwork_by_id(session, work).id if work else None,
+            since=since,
+            cursor=cursor,
+            limit=limit,
+        )
+        return PageOut[ChangeOut].of(page, ChangeOut.of)
+
+
+@router.get("/{change_id}", summary="Get one correction")
+def get_change(change_id: UUID, services: ServicesDep) -> ChangeOut:
+    """Return what was changed, by whom and why, and what undid it."""
+    return _shown(services, change_id)
+
+
+@router.get("/{change_id}/works", summary="List the works of a correction")
+def list_works_of_change(
+    change_id: UUID, services: ServicesDep, cursor: Cursor = None, limit: PageSize = 100
+) -> PageOut[ArtworkOut]:
+    """List the works that it corrected or gave to its artist, as they are now, by id."""
+    with services.sessions() as session:
+        change = queries.change_by_id(session, change_id)
+        page = queries.works_of_change(session, change, cursor=cursor, limit=limit)
+        seen = queries.last_seen(session, [row.id for row in page.items])
+        return PageOut[ArtworkOut].of(page, lambda row: ArtworkOut.of(row, seen.get(row.id)))
+
+
+@router.post("/{change_id}/undo", summary="Undo a correction")
+def undo_change(change_id: UUID, services: ServicesDep, asked: Undone | None = None) -> ChangeOut:
+    """Take a change back by another one, which is returned and can be undone itself.
+
+    409 where something has changed since, or it was undone already; then nothing is done.
+    """
+    asked = asked or Undone(reason=None)
+    made = undo(services, services.index, change_id, asked.origin, works=asked.works)
+    return _shown(services, made.id)
+
+
+def _shown(services: ServicesDep, change_id: UUID) -> ChangeOut:
+    with services.sessions() as session:
+        return ChangeOut.of(queries.change_by_id(session, change_id))

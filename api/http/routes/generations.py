@@ -1,0 +1,178 @@
+"""Generations: pictures from words, each with the artists whose work it resembles."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import datetime
+from typing import Any, Self
+from uuid import UUID
+
+from fastapi import APIRouter, Request, Response
+from pydantic import BaseModel, ConfigDict, Field
+
+from api.answers import AnswerOut
+from api.http.dependencies import Cursor, JobsDep, PageSize, ServicesDep
+from api.schemas import PageOut
+from attribution.catalogue import queries
+from attribution.catalogue.models import ArtworkStatus, Generation, JobStatus
+from attribution.errors import NotAllowed, NotFound
+from attribution.generation.studio import Reference, Withheld, references_of
+from attribution.services import Services
+from attribution.types import GeneratorInfo, ImageRequest
+from ingest.generations import ask
+
+router = APIRouter(prefix="/generations", tags=["generations"])
+
+
+class Wanted(BaseModel):
+    """What is to be drawn; what is left out is as the model's authors have set it."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    prompt: str = Field(examples=["croissant by franck doucet"])
+    negative_prompt: str = ""
+    count: int = Field(1, description="Pictures.")
+    seed: int | None = Field(None, description="Of the first picture; the next has the next one.")
+    steps: int | None = None
+    guidance: float | None = Field(None, description="How much the prompt counts.")
+    width: int | None = Field(None, description="Pixels, a multiple of 16.")
+    height: int | None = Field(None, description="Pixels, a multiple of 16.")
+
+    def request(self) -> ImageRequest:
+        """Return it for the generator, with a seed."""
+        seed = secrets.randbelow(2**31) if self.seed is None else self.seed
+        return ImageRequest(**self.model_dump() | {"seed": seed})
+
+
+class PictureOut(BaseModel):
+    """One picture with whom it resembles."""
+
+    seed: int = Field(description="With which it comes again.")
+    sha256: str | None
+    withheld: Withheld | None = Field(description="Why there is no image; null: there is one.")
+    attribution: AnswerOut | None = Field(
+        description="`copy_of` and `related_to` warn of near copies."
+    )
+    references: list[Reference] = Field(
+        description="The artists that the answer names, with what they say of generation now. Only "
+        "one who is resembled and says `yes` may be named beside the picture; the others are named "
+        "to you alone."
+    )
+
+
+class GenerationOut(BaseModel):
+    """A request for pictures, and how far it is."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    id: UUID
+    status: JobStatus
+    request: dict[str, Any]
+    done: int = Field(description="Steps done, over all pictures.")
+    steps: int = Field(description="Steps; 0 until they are known.")
+    error: str | None
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+
+
+class GenerationDetail(GenerationOut):
+    """A request for pictures with what came of it."""
+
+    generator: GeneratorInfo | None
+    notes: list[str]
+    images: list[PictureOut]
+
+    @classmethod
+    def of(cls, row: Generation, services: Services) -> Self:
+        """Shape a row; answers are those recorded, consent is that of now."""
+        return cls(
+            **vars(GenerationOut.model_validate(row)),
+            generator=row.result.get("generator"),
+            notes=row.result.get("notes", []),
+            images=[_picture(one, services) for one in row.result.get("images", [])],
+        )
+
+
+@router.post("", summary="Draw pictures", status_code=202)
+def create_generation(
+    wanted: Wanted,
+    services: ServicesDep,
+    jobs: JobsDep,
+    request: Request,
+    response: Response,
+) -> GenerationDetail:
+    """Have pictures drawn by the generator of this service; each is attributed like any image."""
+    generation_id = ask(services, wanted.request())
+    jobs.draw(generation_id)
+    where = request.app.url_path_for("get_generation", generation_id=generation_id)
+    response.headers["location"] = str(where)
+    return get_generation(generation_id, services)
+
+
+@router.get("", summary="List generations")
+def list_generations(
+    services: ServicesDep, cursor: Cursor = None, limit: PageSize = 100
+) -> PageOut[GenerationOut]:
+    """List requests in short, the newest first."""
+    with services.sessions() as session:
+        page = queries.list_generations(session, cursor=cursor, limit=limit)
+        return PageOut[GenerationOut].of(page, GenerationOut.model_validate)
+
+
+@router.get("/{generation_id}", summary="Get one generation")
+def get_generation(generation_id: UUID, services: ServicesDep) -> GenerationDetail:
+    """How far a request is, and whose work each picture resembles."""
+    with services.sessions() as session:
+        row = queries.generation_by_id(session, generation_id)
+    return GenerationDetail.of(row, services)
+
+
+@router.post("/{generation_id}/cancel", summary="Cancel a generation", status_code=202)
+def cancel_generation(generation_id: UUID, services: ServicesDep) -> GenerationDetail:
+    """Have a request end after the step in hand. 409 when it has ended."""
+    with services.sessions.begin() as session:
+        row = queries.cancel_generation(session, generation_id)
+    return GenerationDetail.of(row, services)
+
+
+@router.get(
+    "/{generation_id}/images/{number}",
+    summary="Get a generated picture",
+    response_class=Response,
+    responses={200: {"description": "PNG", "content": {"image/png": {}}}},
+)
+def get_generated_image(generation_id: UUID, number: int, services: ServicesDep) -> Response:
+    """Return a picture, counted from 0; 403 for one that is withheld."""
+    with services.sessions() as session:
+        images = queries.generation_by_id(session, generation_id).result.get("images", [])
+    if not 0 <= number < len(images):
+        raise NotFound(f"generation {generation_id} has {len(images)} pictures, no number {number}")
+    if withheld := images[number]["withheld"]:
+        raise NotAllowed(f"picture {number} of {generation_id} is withheld: {withheld}")
+    if (said := images[number]["attribution"]) and _is_of_withdrawn(services, UUID(said)):
+        raise NotAllowed(f"picture {number} of {generation_id} is a near copy of a withdrawn work")
+    headers = {"cache-control": "private, no-cache"}
+    png = services.store.generated(generation_id, number)
+    return Response(png, media_type="image/png", headers=headers)
+
+
+def _is_of_withdrawn(services: Services, attribution_id: UUID) -> bool:
+    work = services.attributor.recall(attribution_id).laid_on
+    if work is None:
+        return False
+    with services.sessions() as session:
+        return not queries.artworks_by_id(session, [work.id], status=ArtworkStatus.INDEXED)
+
+
+def _picture(recorded: dict[str, Any], services: Services) -> PictureOut:
+    said = recorded["attribution"]
+    answer = services.attributor.recall(UUID(said)) if said else None
+    references = references_of(services.sessions, answer) if answer else ()
+    return PictureOut(
+        seed=recorded["seed"],
+        sha256=recorded["sha256"],
+        withheld=recorded["withheld"],
+        attribution=AnswerOut.of(answer) if answer else None,
+        references=list(references),
+    )

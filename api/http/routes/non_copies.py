@@ -1,0 +1,114 @@
+"""Non-copies: what a person has looked at and declared to be no copy."""
+
+from __future__ import annotations
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Form, Query, Request, Response, UploadFile
+from pydantic import BaseModel, ConfigDict, Field
+
+from api.http.dependencies import Cursor, Moment, PageSize, ServicesDep
+from api.http.uploads import read_upload
+from api.non_copies import NonCopyOut
+from api.schemas import PageOut
+from attribution.catalogue import queries
+from attribution.catalogue.queries import Origin
+from attribution.upkeep import non_copies
+from attribution.upkeep.non_copies import LONGEST_NAME, LONGEST_REASON
+
+router = APIRouter(prefix="/non-copies", tags=["attributions"])
+
+DOOR = "api"
+
+
+Name = Annotated[
+    str,
+    Field(
+        min_length=1,
+        max_length=LONGEST_NAME,
+        description="Who says so, in their own words.",
+        examples=["Ann Example, rights desk"],
+    ),
+]
+Reason = Annotated[str, Field(min_length=1, max_length=LONGEST_REASON)]
+
+
+class Declared(BaseModel):
+    """Which pair is no copy, who says so, and why."""
+
+    image: UploadFile
+    artwork_id: UUID = Field(description="The work that the image is no copy of.")
+    by: Name
+    reason: Reason = Field(examples=["two photographs of one tower"])
+    until: Moment | None = Field(
+        None, description="When it ends; UTC where no zone is said. Left out: without an end."
+    )
+
+
+class Revoked(BaseModel):
+    """Who revokes a declaration, and why."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    by: Name
+    reason: Reason = Field(examples=["it is a crop of the work"])
+
+
+@router.post("", summary="Declare that an image is no copy of a work", status_code=201)
+def create_non_copy(
+    asked: Annotated[Declared, Form(media_type="multipart/form-data")],
+    services: ServicesDep,
+    request: Request,
+    response: Response,
+) -> NonCopyOut:
+    """Keep the copy lane silent about this pair, and have every answer that this changes say so.
+
+    409 when the image has the very pixels of the work, and for a pair that is declared already.
+    """
+    facts = read_upload(asked.image.file, services.limits).facts
+    origin = Origin(DOOR, asked.reason, asked.by)
+    row = non_copies.declare(services, facts, asked.artwork_id, origin, until=asked.until)
+    where = request.app.url_path_for("get_non_copy", non_copy_id=row.id)
+    response.headers["location"] = str(where)
+    return NonCopyOut.of(row)
+
+
+@router.get("", summary="List declared non-copies")
+def list_non_copies(
+    services: ServicesDep,
+    work: Annotated[UUID | None, Query(description="Id of an artwork.")] = None,
+    in_force: Annotated[
+        bool | None,
+        Query(description="Only those that silence something (true), or that do not any more."),
+    ] = None,
+    cursor: Cursor = None,
+    limit: PageSize = 100,
+) -> PageOut[NonCopyOut]:
+    """List declarations, also those that are over or revoked, the newest first."""
+    with services.sessions() as session:
+        page = queries.list_non_copies(
+            session,
+            artwork_id=queries.artwork_by_id(session, work).id if work else None,
+            in_force=in_force,
+            cursor=cursor,
+            limit=limit,
+        )
+        return PageOut[NonCopyOut].of(page, NonCopyOut.of)
+
+
+@router.get("/{non_copy_id}", summary="Get a declared non-copy")
+def get_non_copy(non_copy_id: UUID, services: ServicesDep) -> NonCopyOut:
+    """Return who declared what, when, why and until when, and who revoked it."""
+    with services.sessions() as session:
+        return NonCopyOut.of(queries.non_copy_by_id(session, non_copy_id))
+
+
+@router.post("/{non_copy_id}/revoke", summary="Revoke a declared non-copy")
+def revoke_non_copy(non_copy_id: UUID, asked: Revoked, services: ServicesDep) -> NonCopyOut:
+    """Have the pair found again; the declaration stays in the list, with who revoked it.
+
+    409 for one that was revoked already, or is over.
+    """
+    origin = Origin(DOOR, asked.reason, asked.by)
+    return NonCopyOut.of(non_copies.revoke(services, non_copy_id, origin))

@@ -1,0 +1,61 @@
+"""Search: works by words, by a picture, or by both."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, File, Form, Query, UploadFile
+from pydantic import BaseModel, Field
+
+from api.http.dependencies import ServicesDep
+from api.http.uploads import read_upload
+from attribution.lookup.attributor import SearchQuery
+from attribution.types import SearchResult
+
+router = APIRouter(prefix="/search", tags=["search"])
+
+
+class Asked(BaseModel):
+    """Words and filters of a search; values of one filter are joined by OR, filters by AND."""
+
+    q: str | None = Field(None, max_length=1000, examples=["red sailing boat"])
+    artist: list[str] = Field([], description="Slugs.")
+    licence: list[str] = Field(
+        [], description="In any spelling; what names no known licence, by its exact text."
+    )
+    year_from: int | None = Field(None, ge=-10_000, le=10_000)
+    year_to: int | None = Field(None, ge=-10_000, le=10_000)
+    limit: int = Field(20, ge=1, le=200, description="Works at most.")
+
+
+class AskedWithImage(Asked):
+    """The same with a picture; empty when there is none."""
+
+    image: Annotated[UploadFile | None, File(description="A picture to look for.")] = None
+
+
+@router.get("", summary="Search by words")
+def search(asked: Annotated[Asked, Query()], services: ServicesDep) -> SearchResult:
+    """Find works by words: by their meaning (CLIP) and by their letters (BM25)."""
+    return _search(services, asked, None)
+
+
+@router.post("", summary="Search by words and a picture")
+def search_with_image(
+    asked: Annotated[AskedWithImage, Form(media_type="multipart/form-data")],
+    services: ServicesDep,
+) -> SearchResult:
+    """Find works by a picture, by words, or by both; each hit says what every leg gave."""
+    return _search(services, asked, asked.image)
+
+
+def _search(services: ServicesDep, asked: Asked, image: UploadFile | None) -> SearchResult:
+    query = SearchQuery(
+        text=asked.q,
+        image=read_upload(image.file, services.limits) if image else None,
+        artists=tuple(asked.artist),
+        licences=tuple(asked.licence),
+        year_from=asked.year_from,
+        year_to=asked.year_to,
+    )
+    return services.attributor.search(query, limit=asked.limit)

@@ -1,0 +1,146 @@
+"""Answers as one self-contained HTML page: what they say first, then the evidence, image by image.
+
+Made from recorded answers at any time. The image in question is not kept by this program, so it is
+shown only where it is given again.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from importlib.metadata import version
+from uuid import UUID
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from PIL import Image
+
+from api import wording
+from api.reports.overlay import draw_overlay
+from attribution.catalogue import queries
+from attribution.catalogue.models import Artwork, ArtworkStatus
+from attribution.collection import Stores
+from attribution.errors import BadInput, NotFound
+from attribution.images import CheckedImage, thumbnail
+from attribution.lookup.attributor import find_ours
+from attribution.lookup.regions import Regions
+from attribution.types import Attribution
+
+EXHIBIT_PX = 640  # the longer side of the image in question
+
+
+@dataclass(frozen=True)
+class Exhibit:
+    """What is known now of a work that an answer names."""
+
+    picture: bytes | None  # WebP
+    unseen: str | None  # why there is no picture
+    licence: str | None = None
+    registered: datetime | None = None
+    sha256: str | None = None
+    artist: str | None = None  # slug, as it is now: the work may have been moved or merged since
+    name: str | None = None
+
+
+UNKNOWN = Exhibit(None, "no longer registered")
+
+
+@dataclass(frozen=True)
+class Page:
+    """One answer with the pictures that it shows."""
+
+    name: str  # how the user calls the image
+    picture: bytes | None  # WebP; None: it was not kept, and not given again
+    answer: Attribution
+    works: Mapping[UUID, Exhibit]
+    overlays: Mapping[str, bytes]  # by slug: the image, with what speaks for the artist
+
+    @property
+    def laid_on(self) -> Exhibit:
+        """What is known of the work that the image lies on."""
+        work = self.answer.laid_on
+        return self.works.get(work.id, UNKNOWN) if work else UNKNOWN
+
+
+def make_page(
+    stores: Stores,
+    name: str,
+    image: CheckedImage | None,
+    answer: Attribution,
+    regions: Regions | None = None,
+) -> Page:
+    """Collect the pictures of one answer; works without display consent stay unseen.
+
+    Raises BadInput for an image that the answer is not about.
+    """
+    if image is not None and image.facts.sha256 != answer.image_sha256:
+        raise BadInput(
+            f"{name} is not the image of answer {answer.id}: its SHA-256 is "
+            f"{image.facts.sha256}, that of the answer {answer.image_sha256}"
+        )
+    works = [work.id for artist in answer.artists for work in artist.works]
+    works += [answer.laid_on.id] if answer.laid_on else []
+    with stores.sessions() as session:
+        rows = queries.artworks_by_id(session, works)
+    exhibits = {row.id: _exhibit(stores, row) for row in rows.values()}
+    if image is None:
+        return Page(name, None, answer, exhibits, {})
+    overlays = {
+        one.slug: thumbnail(draw_overlay(image.rgb, one))
+        for one in (regions.artists if regions else ())
+    }
+    return Page(name, thumbnail(image.rgb, max_px=EXHIBIT_PX), answer, exhibits, overlays)
+
+
+def render_report(
+    pages: Sequence[Page], *, title: str = "Attribution report", unreadable: Sequence[str] = ()
+) -> str:
+    """Return the report as HTML; it loads nothing from anywhere."""
+    environment = Environment(
+        loader=PackageLoader("api.reports"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"data_uri": _data_uri, "size": _size, "percent": _percent}
+    findings = find_ours([page.answer for page in pages])
+    return environment.get_template("report.html").render(
+        pages=pages,
+        title=title,
+        unreadable=unreadable,
+        findings=findings,
+        together=wording.together(findings, unreadable=len(unreadable)),
+        version=version("lawful-diffusion"),
+        words=wording,
+        unknown=UNKNOWN,
+    )
+
+
+def _exhibit(stores: Stores, row: Artwork) -> Exhibit:
+    known = Exhibit(None, None, row.licence_id or row.licence, row.created_at, row.sha256)
+    if row.status is not ArtworkStatus.INDEXED:
+        when = f" on {row.withdrawn_at:%Y-%m-%d}" if row.withdrawn_at else ""
+        return replace(known, unseen=f"{row.status.value}{when}")
+    known = replace(known, artist=row.artist.slug, name=row.artist.name)
+    if not row.consent_display:
+        return replace(known, unseen="may not be displayed")
+    try:
+        return replace(known, picture=stores.store.thumbnail(row.sha256))
+    except NotFound:
+        return replace(known, unseen="no picture kept")
+
+
+def _data_uri(webp: bytes) -> str:
+    return "data:image/webp;base64," + base64.b64encode(webp).decode("ascii")
+
+
+def _size(webp: bytes) -> tuple[int, int]:
+    with Image.open(io.BytesIO(webp), formats=("WEBP",)) as opened:
+        return opened.size
+
+
+def _percent(part: float) -> str:
+    return f"{part:.0%}"

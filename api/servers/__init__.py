@@ -1,0 +1,1 @@
+"""The servers that a machine runs for itself."""

@@ -1,0 +1,1 @@
+"""Numbers alone: no engine, no table, no model."""

@@ -1,0 +1,302 @@
+"""Statements about works, and about who else claims them."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Select, func, literal, select, update
+from sqlalchemy.orm import Session, joinedload
+
+from attribution.catalogue.columns import now
+from attribution.catalogue.licences import identify
+from attribution.catalogue.models import (
+    PURPOSES,
+    Artist,
+    Artwork,
+    ArtworkStatus,
+    Claim,
+    artwork_id,
+)
+from attribution.catalogue.nobody import NOBODY
+from attribution.catalogue.queries.insert import insert_new
+from attribution.catalogue.queries.statistics import count_vectors
+from attribution.errors import NotFound
+
+
+@dataclass(frozen=True)
+class NewArtwork:
+    """A work that is about to be added; its id follows from `sha256`."""
+
+    artist_id: UUID
+    sha256: str
+    pixel_sha256: str
+    phash: str  # 16 hexadecimal digits
+    title: str | None = None
+    caption: str | None = None
+    tags: Sequence[str] = ()
+    year: int | None = None
+    dated: str | None = None
+    licence: str | None = None
+    source: str | None = None
+    consent: Collection[str] = ("index", "display")
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    rights: Mapping[str, Any] = field(default_factory=dict)
+    thumbnail: str | None = None
+
+
+@dataclass(frozen=True)
+class NewClaim:
+    """The same bytes, brought by another artist."""
+
+    artwork_id: UUID
+    artist_id: UUID
+    path: str
+    job_id: UUID | None = None
+
+
+@dataclass(frozen=True)
+class Counts:
+    """How much the catalogue holds."""
+
+    artists: int  # with at least one indexed work
+    indexed: int
+    nobodys: int  # of these by nobody in particular
+    blank: int
+    pending: int
+    failed: int
+    withdrawn: int
+    claims: int
+
+
+def add_artworks(session: Session, works: Sequence[NewArtwork]) -> dict[str, Artwork]:
+    """Add works as pending; returns the row of every hash, old or new, with its artist.
+
+    A row that was there stays as it is. Where its artist is another one than the caller's, the
+    caller records a claim.
+    """
+    ordered = sorted(works, key=lambda work: work.sha256)  # one order of waiting for all processes
+    insert_new(session, Artwork, [artwork_row(work) for work in ordered])
+    rows = artworks_by_sha256(session, [work.sha256 for work in works])
+    return {artwork.sha256: artwork for artwork in rows}
+
+
+def artwork_by_id(session: Session, artwork_id: UUID) -> Artwork:
+    """Return a work with its artist, in any state; raises NotFound."""
+    artwork = session.scalar(_with_artist().where(Artwork.id == artwork_id))
+    if artwork is None:
+        raise NotFound(f"no artwork {artwork_id}; `lawful search` and /v1/artworks show ids")
+    return artwork
+
+
+def artworks_by_id(
+    session: Session, ids: Collection[UUID], *, status: ArtworkStatus | None = None
+) -> dict[UUID, Artwork]:
+    """Return works with their artists, in one state or any, without those that do not exist."""
+    wanted = _in_state(_with_artist().where(Artwork.id.in_(ids)), status)
+    return {artwork.id: artwork for artwork in session.scalars(wanted)}
+
+
+def artworks_by_sha256(
+    session: Session, hashes: Collection[str], *, status: ArtworkStatus | None = None
+) -> list[Artwork]:
+    """Return the works with these bytes, with their artists."""
+    wanted = _in_state(_with_artist().where(Artwork.sha256.in_(hashes)), status)
+    return list(session.scalars(wanted.order_by(Artwork.id)))
+
+
+def withdrawn_at(session: Session, sha256: str) -> datetime | None:
+    """Return when the work with these bytes was withdrawn; None where none was."""
+    return session.scalar(
+        select(Artwork.withdrawn_at).where(
+            Artwork.sha256 == sha256, Artwork.status == ArtworkStatus.WITHDRAWN
+        )
+    )
+
+
+def artworks_by_pixel_sha256(
+    session: Session, hashes: Collection[str], *, status: ArtworkStatus | None = None
+) -> list[Artwork]:
+    """Return the works with these pixels, the oldest first, with their artists."""
+    wanted = _in_state(_with_artist().where(Artwork.pixel_sha256.in_(hashes)), status)
+    return list(session.scalars(wanted.order_by(Artwork.created_at, Artwork.id)))
+
+
+def indexed_artworks(session: Session, *, after: UUID | None, limit: int) -> list[Artwork]:
+    """Return works that are to be found, with their artists, in the order of their ids."""
+    wanted = _in_state(_with_artist(), ArtworkStatus.INDEXED).order_by(Artwork.id).limit(limit)
+    if after is not None:
+        wanted = wanted.where(Artwork.id > after)
+    return list(session.scalars(wanted))
+
+
+def mark_indexed(session: Session, ids: Collection[UUID]) -> set[UUID]:
+    """Note that works can be found now; returns those that could not be found before.
+
+    Withdrawn ones stay withdrawn.
+    """
+    states = (ArtworkStatus.PENDING, ArtworkStatus.FAILED)
+    fresh = session.execute(
+        update(Artwork)
+        .where(Artwork.id.in_(ids), Artwork.status.in_(states))
+        .values(status=ArtworkStatus.INDEXED, reason=None, indexed_at=now())
+        .returning(Artwork.id, Artwork.artist_id)
+    ).all()
+    count_along(session, [artist for _, artist in fresh], 1)
+    works = {work for work, _ in fresh}
+    count_vectors(session, works, by=1)
+    return works
+
+
+def mark_blank(session: Session, ids: Collection[UUID]) -> set[UUID]:
+    """Note that works show nothing and are never found; returns those that are new.
+
+    Withdrawn ones stay withdrawn.
+    """
+    states = (ArtworkStatus.PENDING, ArtworkStatus.FAILED)
+    fresh = session.scalars(
+        update(Artwork)
+        .where(Artwork.id.in_(ids), Artwork.status.in_(states))
+        .values(status=ArtworkStatus.BLANK, reason=None)
+        .returning(Artwork.id)
+    )
+    return set(fresh)
+
+
+def count_along(session: Session, artist_ids: Collection[UUID], by: int) -> None:
+    """Add to the number of works of artists, once for each time that one is listed."""
+    for artist, times in sorted(Counter(artist_ids).items()):  # one order of locks for all
+        session.execute(
+            update(Artist).where(Artist.id == artist).values(works=Artist.works + by * times)
+        )
+
+
+def mark_failed(session: Session, ids: Collection[UUID], reason: str) -> None:
+    """Note why works that were pending cannot be found."""
+    session.execute(
+        update(Artwork)
+        .where(Artwork.id.in_(ids), Artwork.status == ArtworkStatus.PENDING)
+        .values(status=ArtworkStatus.FAILED, reason=reason)
+    )
+
+
+def consenting_works(
+    session: Session, slugs: Collection[str], *, purpose: str
+) -> dict[str, tuple[int, int]]:
+    """Return how many of an artist's indexed works grant a purpose, and how many there are."""
+    granted = func.count().filter(getattr(Artwork, f"consent_{purpose}"))
+    wanted = (
+        select(Artist.slug, granted, func.count())
+        .join(Artwork, Artwork.artist_id == Artist.id)
+        .where(Artist.slug.in_(slugs), Artwork.status == ArtworkStatus.INDEXED)
+        .group_by(Artist.slug)
+    )
+    return {slug: (some, every) for slug, some, every in session.execute(wanted)}
+
+
+def mark_lost(session: Session, ids: Collection[UUID], reason: str) -> None:
+    """Note why works that could be found cannot be any more."""
+    count_vectors(session, ids, by=-1)
+    gone = session.scalars(
+        update(Artwork)
+        .where(Artwork.id.in_(ids), Artwork.status == ArtworkStatus.INDEXED)
+        .values(status=ArtworkStatus.FAILED, reason=reason, indexed_at=None)
+        .returning(Artwork.artist_id)
+    ).all()
+    count_along(session, gone, -1)
+
+
+def record_claims(session: Session, claims: Sequence[NewClaim]) -> None:
+    """Note who else brought the same bytes; a claim that is known stays as it was."""
+    ordered = sorted(claims, key=lambda claim: (claim.artwork_id, claim.artist_id))
+    insert_new(session, Claim, [vars(claim) for claim in ordered])
+
+
+def claims_for(session: Session, ids: Collection[UUID]) -> dict[UUID, list[Claim]]:
+    """Return the claims on these works with their artists, the oldest first."""
+    wanted = (
+        select(Claim)
+        .where(Claim.artwork_id.in_(ids))
+        .options(joinedload(Claim.artist))
+        .order_by(Claim.created_at, Claim.artist_id)
+    )
+    claims: dict[UUID, list[Claim]] = defaultdict(list)
+    for claim in session.scalars(wanted):
+        claims[claim.artwork_id].append(claim)
+    return dict(claims)
+
+
+def counts(session: Session) -> Counts:
+    """Count artists, works by state, and claims."""
+    artists, indexed = searchable(session)
+    # Spelt out in the statement, or the planner could not know that the partial index serves it.
+    indexed_state = literal(ArtworkStatus.INDEXED, Artwork.status.type, literal_execute=True)
+    rest = select(Artwork.status, func.count()).where(Artwork.status != indexed_state)
+    works = dict(session.execute(rest.group_by(Artwork.status)).all())
+    return Counts(
+        artists=artists,
+        indexed=indexed,
+        nobodys=session.scalar(select(Artist.works).where(Artist.id == NOBODY)) or 0,
+        blank=works.get(ArtworkStatus.BLANK, 0),
+        pending=works.get(ArtworkStatus.PENDING, 0),
+        failed=works.get(ArtworkStatus.FAILED, 0),
+        withdrawn=works.get(ArtworkStatus.WITHDRAWN, 0),
+        claims=session.scalar(select(func.count()).select_from(Claim)) or 0,
+    )
+
+
+def searchable(session: Session) -> tuple[int, int]:
+    """Return how many artists have works that can be found, and how many can be with nobody's."""
+    somebody = func.count().filter(Artist.id != NOBODY)
+    wanted = select(somebody, func.coalesce(func.sum(Artist.works), 0)).where(Artist.works > 0)
+    artists, works = session.execute(wanted).one()
+    return artists, int(works)
+
+
+def ranked(session: Session) -> tuple[int, int]:
+    """Return how many artists can be ranked, and how many works they have that can be found."""
+    wanted = select(func.count(), func.coalesce(func.sum(Artist.works), 0))
+    artists, works = session.execute(wanted.where(Artist.works > 0, Artist.id != NOBODY)).one()
+    return artists, int(works)
+
+
+def miscounted(session: Session) -> dict[UUID, int]:
+    """Return the artists whose number of works is wrong, with the right one."""
+    counted = (
+        select(Artwork.artist_id, func.count().label("works"))
+        .where(Artwork.status == ArtworkStatus.INDEXED)
+        .group_by(Artwork.artist_id)
+        .subquery()
+    )
+    right = func.coalesce(counted.c.works, 0)
+    wanted = select(Artist.id, right).outerjoin(counted, counted.c.artist_id == Artist.id)
+    return dict(session.execute(wanted.where(Artist.works != right)).all())
+
+
+def recount(session: Session, sizes: Mapping[UUID, int]) -> None:
+    """Set the number of works of artists."""
+    for artist, works in sorted(sizes.items()):
+        session.execute(update(Artist).where(Artist.id == artist).values(works=works))
+
+
+def _with_artist() -> Select[Artwork]:
+    return select(Artwork).options(joinedload(Artwork.artist, innerjoin=True))
+
+
+def _in_state(wanted: Select[Artwork], status: ArtworkStatus | None) -> Select[Artwork]:
+    return wanted if status is None else wanted.where(Artwork.status == status)
+
+
+def artwork_row(work: NewArtwork) -> dict[str, Any]:
+    """Return the columns of a new work."""
+    row = vars(work) | {
+        "id": artwork_id(work.sha256),
+        "tags": list(work.tags),
+        "licence_id": identify(work.licence),
+    }
+    granted = row.pop("consent")
+    return row | {f"consent_{purpose}": purpose in granted for purpose in PURPOSES}

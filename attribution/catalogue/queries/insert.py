@@ -1,0 +1,37 @@
+"""The one statement that SQLite and PostgreSQL spell alike and SQLAlchemy keeps apart."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar
+
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import InstrumentedAttribute, Session
+
+from attribution.catalogue.models import Base
+
+T = TypeVar("T")
+
+
+def insert_new(
+    session: Session,
+    table: type[Base],
+    rows: Sequence[Mapping[str, Any]],
+    *,
+    returning: InstrumentedAttribute[T] | None = None,
+) -> list[T]:
+    """Insert rows; leave out those that a unique constraint already has.
+
+    A row that another transaction is just inserting is waited for, so that two processes may
+    bring the same work at the same time. Returns a column of the rows that are new, if asked to.
+    """
+    if not rows:
+        return []
+    is_sqlite = session.get_bind().dialect.name == "sqlite"
+    insert = sqlite.insert if is_sqlite else postgresql.insert
+    new = insert(table).on_conflict_do_nothing()
+    values = [dict(row) for row in rows]
+    if returning is None:
+        session.execute(new, values)
+        return []
+    return list(session.scalars(new.returning(returning), values))

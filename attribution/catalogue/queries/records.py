@@ -1,0 +1,181 @@
+"""Statements about answers that were given, and about what a collection was made with."""
+
+from __future__ import annotations
+
+from collections.abc import Collection as Several
+from collections.abc import Mapping
+from copy import deepcopy
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import delete, select, tuple_, update
+from sqlalchemy.orm import Session
+
+from attribution.catalogue.models import (
+    Artwork,
+    ArtworkStatus,
+    CitedWork,
+    Collection,
+    RecordedAttribution,
+    Withdrawal,
+)
+from attribution.catalogue.queries.pages import Page, check_limit, cut, moment_key
+from attribution.errors import NotFound
+from attribution.types import Removal
+
+
+def record_attribution(session: Session, answer: dict[str, Any]) -> None:
+    """Keep an answer as it was given (`attribution.types.Attribution` as JSON values).
+
+    A work that was withdrawn since it was looked up stands in it without its title, with a mark;
+    locks the others, so that a withdrawal that comes now finds the answer.
+    """
+    named = {UUID(work["id"]) for work in works_named(answer)}
+    indexed = set(
+        session.scalars(
+            select(Artwork.id)
+            .where(Artwork.id.in_(named), Artwork.status == ArtworkStatus.INDEXED)
+            .order_by(Artwork.id)
+            .with_for_update(read=True)
+        )
+    )
+    kept = dict(answer)
+    for removal, works in _removals(session, named - indexed).items():
+        kept = without_works(kept, works, removal)
+    row = RecordedAttribution(
+        id=UUID(answer["id"]),
+        created_at=datetime.fromisoformat(answer["created_at"]),
+        image_sha256=answer["image_sha256"],
+        verdict=answer["verdict"],
+        fingerprint=answer["searched"]["fingerprint"],
+        answer=kept,
+    )
+    session.add(row)
+    session.flush()
+    session.add_all(CitedWork(artwork_id=work, attribution_id=row.id) for work in indexed)
+
+
+def without_works(
+    answer: Mapping[str, Any], ids: Several[UUID], removal: Removal
+) -> dict[str, Any]:
+    """Return an answer without what it says of these works, and with a mark that says so."""
+    wiped, names = deepcopy(dict(answer)), {str(one) for one in ids}
+    for work in works_named(wiped):
+        if work["id"] in names:
+            work["title"] = None
+    for one in wiped.get("declared", []):
+        if one["would_be"]["id"] in names:
+            one["reason"] = None
+    mark = {"at": removal.at.isoformat(), "receipt": str(removal.receipt)}
+    earlier = [one for one in wiped.get("removed", []) if one["receipt"] != mark["receipt"]]
+    return wiped | {"removed": [*earlier, mark]}
+
+
+def _removals(session: Session, works: Several[UUID]) -> dict[Removal, set[UUID]]:
+    """Return under which receipts works were withdrawn; none for those that are gone otherwise."""
+    about_it = Withdrawal.artwork_id == Artwork.id
+    about_all = Withdrawal.artwork_id.is_(None) & (Withdrawal.artist_id == Artwork.artist_id)
+    wanted = (
+        select(Artwork.id, Withdrawal.requested_at, Withdrawal.id)
+        .join(Withdrawal, about_it | about_all)
+        .where(Artwork.id.in_(works), Artwork.status == ArtworkStatus.WITHDRAWN)
+        .order_by(Withdrawal.requested_at)  # the last one counts
+    )
+    last = {work: Removal(at, receipt) for work, at, receipt in session.execute(wanted)}
+    found: dict[Removal, set[UUID]] = {}
+    for work, removal in last.items():
+        found.setdefault(removal, set()).add(work)
+    return found
+
+
+def works_named(answer: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return every place of an answer that names a work."""
+    evidence = [work for artist in answer["artists"] for work in artist["works"]]
+    laid_on = (answer.get(name) for name in ("copy_of", "related_to"))
+    silenced = [one["would_be"] for one in answer.get("declared", [])]
+    return evidence + [one for one in laid_on if one] + silenced
+
+
+def attribution_by_id(session: Session, attribution_id: UUID) -> RecordedAttribution:
+    """Return an earlier answer; raises NotFound."""
+    row = session.get(RecordedAttribution, attribution_id)
+    if row is None:
+        raise NotFound(f"no attribution {attribution_id}; GET /v1/attributions lists them")
+    return row
+
+
+def list_attributions(
+    session: Session, *, cursor: str | None = None, limit: int = 100
+) -> Page[RecordedAttribution]:
+    """Return a page of earlier answers, the newest first."""
+    key = tuple_(RecordedAttribution.created_at, RecordedAttribution.id)
+    wanted = select(RecordedAttribution)
+    if cursor is not None:
+        wanted = wanted.where(key < moment_key(cursor))
+    wanted = wanted.order_by(RecordedAttribution.created_at.desc(), RecordedAttribution.id.desc())
+    rows = session.scalars(wanted.limit(check_limit(limit))).all()
+    return cut(rows, limit, lambda row: (row.created_at, row.id))
+
+
+def live_collection(session: Session) -> Collection | None:
+    """Return the collection that is searched; None before the first use."""
+    return session.scalar(select(Collection).where(Collection.live))
+
+
+def hold_live(session: Session) -> str | None:
+    """Return the fingerprint of the live collection, which stays live until the session ends.
+
+    None where another one takes its place at this very moment.
+    """
+    return session.scalar(
+        select(Collection.fingerprint).where(Collection.live).with_for_update(read=True)
+    )
+
+
+def collections(session: Session) -> list[Collection]:
+    """Return every collection, by name."""
+    return list(session.scalars(select(Collection).order_by(Collection.name)))
+
+
+def collection_by_name(session: Session, name: str) -> Collection:
+    """Return a collection; raises NotFound."""
+    row = session.get(Collection, name)
+    if row is None:
+        raise NotFound(f"no collection {name!r}; `lawful info` lists them")
+    return row
+
+
+def collection_name(fingerprint: str) -> str:
+    """Return what the collection of these encoders is called."""
+    return f"artworks-{fingerprint[:12]}"
+
+
+def add_collection(
+    session: Session, *, profile: str, fingerprint: str, dims: Mapping[str, int], live: bool
+) -> Collection:
+    """Remember which encoders make the vectors of a collection; one that is known stays."""
+    name = collection_name(fingerprint)
+    row = session.get(Collection, name)
+    if row is None:
+        row = Collection(
+            name=name, profile=profile, fingerprint=fingerprint, dims=dict(dims), live=live
+        )
+        session.add(row)
+        session.flush()
+    return row
+
+
+def go_live(session: Session, name: str) -> None:
+    """Have another collection searched from now on."""
+    session.execute(update(Collection).values(live=Collection.name == name))
+
+
+def note_compared(session: Session, name: str, work: UUID | None) -> None:
+    """Note up to which work the stored vectors of a collection were compared; None: to the last."""
+    session.execute(update(Collection).where(Collection.name == name).values(compared_to=work))
+
+
+def drop_collection(session: Session, name: str) -> None:
+    """Forget a collection that is not searched any more."""
+    session.execute(delete(Collection).where(Collection.name == name, ~Collection.live))

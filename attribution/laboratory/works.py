@@ -1,0 +1,170 @@
+"""Labelled files become works: vectors of every space, hashes, lineage groups, and a digest."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from attribution.catalogue.names import slugify
+from attribution.copies.hashes import hashes
+from attribution.encoders.starter.works import partition
+from attribution.errors import BadImage
+from attribution.images import CheckedImage, lineages, read_image_file
+from attribution.ports import Encoder
+from attribution.types import Matrix
+
+BATCH = 32
+PART_OF_TRAINING = 0.2  # of the training half's folders; with fewer a folder is other data
+
+Ints = npt.NDArray[np.int64]
+Progress = Callable[[str, int, int], None]
+"""Called with (what is done, steps done, steps in all)."""
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """One file and who made it."""
+
+    path: Path
+    artist: str
+
+
+@dataclass(frozen=True)
+class Works:
+    """What is known of the readable works, in the order of their files."""
+
+    paths: tuple[Path, ...]
+    names: tuple[str, ...]  # of the artists, by number
+    artist: Ints  # number of each work's artist
+    group: Ints  # number of each work's lineage
+    vectors: Mapping[str, Matrix]  # by space, shape (works, dim)
+    hashes: npt.NDArray[np.uint64]  # perceptual, upright, turned and mirrored: shape (works, 8)
+    sha256: tuple[str, ...]  # of the bytes
+    pixel_sha256: tuple[str, ...]
+    unreadable: int
+    refusing: int  # left out: files that say no to training, which the baselines are
+    shared: int  # left out: near-duplicates of a work by another artist
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 over the sorted lines "hash of the bytes, artist": the data's identity."""
+        pairs = zip(self.sha256, (self.names[one] for one in self.artist), strict=True)
+        lines = sorted(f"{sha256} {name}\n" for sha256, name in pairs)
+        return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+def choose_half(items: Iterable[Labelled], data: Path, half: str) -> tuple[list[Labelled], str]:
+    """Leave out what the starter models were trained on; returns the rest and what was done.
+
+    `half` is "evaluation", "train" or "all". It counts only for the data that the starter models
+    come from: a folder that has a fifth of the training half's artists.
+    """
+    items = list(items)
+    seen, unseen = (set(partition()[part]) for part in ("train", "evaluation"))
+    folders = [_folder(item, data) for item in items]
+    if half == "all" or len(seen & set(folders)) < PART_OF_TRAINING * len(seen):
+        return items, "all works"
+    if half == "train":
+        kept = [item for item, folder in zip(items, folders, strict=True) if folder in seen]
+        return kept, "the half of the artists that the starter models were trained on"
+    kept = [
+        item
+        for item, folder in zip(items, folders, strict=True)
+        if folder in unseen or (folder not in seen and slugify(item.artist) not in seen)
+    ]
+    return kept, "only the artists that the starter models never saw"
+
+
+def embed(items: Sequence[Labelled], encoders: Sequence[Encoder], progress: Progress) -> Works:
+    """Read and encode files; what is no image, or says no to training, is counted and left out."""
+    kept: list[Labelled] = []
+    refusing = 0
+    facts, turned = [], []
+    parts: dict[str, list[Matrix]] = {}
+    for start in range(0, len(items), BATCH):
+        read = [
+            (item, image)
+            for item in items[start : start + BATCH]
+            if (image := _read(item.path)) is not None
+        ]
+        batch = [pair for pair in read if "train" not in pair[1].facts.forbids]
+        refusing += len(read) - len(batch)
+        kept += [item for item, _ in batch]
+        facts += [image.facts for _, image in batch]
+        turned += [_positions(image) for _, image in batch]
+        if batch:
+            for space, rows in encode(encoders, [image for _, image in batch]).items():
+                parts.setdefault(space, []).append(rows)
+        progress("encoding", min(start + BATCH, len(items)), len(items))
+    names, artist = np.unique([item.artist for item in kept], return_inverse=True)
+    positions = np.array(turned, dtype=np.uint64)
+    works = Works(
+        paths=tuple(item.path for item in kept),
+        names=tuple(names.tolist()),
+        artist=artist.astype(np.int64),
+        group=lineages(positions),
+        vectors={space: np.concatenate(rows) for space, rows in parts.items()},
+        hashes=positions,
+        sha256=tuple(one.sha256 for one in facts),
+        pixel_sha256=tuple(one.pixel_sha256 for one in facts),
+        unreadable=len(items) - len(kept) - refusing,
+        refusing=refusing,
+        shared=0,
+    )
+    return _one_artist_a_lineage(works)
+
+
+def encode(encoders: Sequence[Encoder], images: Sequence[CheckedImage]) -> dict[str, Matrix]:
+    """Return the vectors of every space, one row an image."""
+    return {
+        space: np.asarray(rows)
+        for encoder in encoders
+        for space, rows in encoder.encode([image.rgb for image in images]).items()
+    }
+
+
+def _one_artist_a_lineage(works: Works) -> Works:
+    """Leave each lineage to the artist with the most works in it: a twin cannot be told apart."""
+    keep = np.ones(len(works.artist), dtype=bool)
+    for group in np.unique(works.group):
+        members = np.flatnonzero(works.group == group)
+        owner = np.bincount(works.artist[members]).argmax()
+        keep[members[works.artist[members] != owner]] = False
+    rows = np.flatnonzero(keep)
+    numbers, artist = np.unique(works.artist[rows], return_inverse=True)
+    return Works(
+        paths=tuple(works.paths[row] for row in rows),
+        names=tuple(works.names[number] for number in numbers),
+        artist=artist.astype(np.int64),
+        group=works.group[rows],
+        vectors={space: matrix[rows] for space, matrix in works.vectors.items()},
+        hashes=works.hashes[rows],
+        sha256=tuple(works.sha256[row] for row in rows),
+        pixel_sha256=tuple(works.pixel_sha256[row] for row in rows),
+        unreadable=works.unreadable,
+        refusing=works.refusing,
+        shared=len(keep) - len(rows),
+    )
+
+
+def _folder(item: Labelled, data: Path) -> str:
+    """Return the folder of an artist as the partition names it."""
+    root = data if data.is_dir() else data.parent
+    below = item.path.relative_to(root) if item.path.is_relative_to(root) else item.path
+    return below.parts[0]
+
+
+def _positions(image: CheckedImage) -> list[int]:
+    return [int(one, 16) for one in hashes(image.rgb).values()]
+
+
+def _read(path: Path) -> CheckedImage | None:
+    try:
+        return read_image_file(path)
+    except BadImage:
+        return None

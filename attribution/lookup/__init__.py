@@ -1,0 +1,1 @@
+"""Use cases that answer: an image, a set, a search, a region."""

@@ -1,0 +1,409 @@
+"""The use cases: whose work an image draws on, and which works match a search.
+
+Reads from top to bottom like the README. What is *known* comes from the catalogue, what is
+*near* from the index, what that *means* from `voting`, with the classifier beside it; nothing here
+computes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from heapq import nlargest
+from uuid import UUID, uuid4
+
+import numpy as np
+from sqlalchemy.orm import Session, sessionmaker
+
+from attribution.answers import ANSWER, read_answer
+from attribution.arithmetic import voting
+from attribution.arithmetic.calibration import (
+    FEWEST_ARTISTS,
+    FEWEST_WORKS,
+    benjamini_hochberg,
+    judge,
+    together,
+)
+from attribution.catalogue import queries
+from attribution.catalogue.licences import identify
+from attribution.catalogue.models import Artwork, ArtworkStatus
+from attribution.catalogue.nobody import NOBODY
+from attribution.copies.finder import CopyFinder, Finding
+from attribution.copies.hashes import hashes
+from attribution.copies.matches import claimed, laid_on, silenced
+from attribution.copies.membership import membership
+from attribution.errors import BadInput
+from attribution.images import CheckedImage, lineages
+from attribution.index.vector_index import ANYWHERE, VectorIndex
+from attribution.lookup.exhibits import SOMEBODYS, candidates, ids_of, known
+from attribution.lookup.gaps import Gap, Gaps
+from attribution.ports import Encoder, TextEncoder
+from attribution.types import (
+    Attribution,
+    Confidence,
+    CopyKind,
+    CopyMatch,
+    Findings,
+    FoundWork,
+    Hit,
+    Member,
+    Probe,
+    Reason,
+    Searched,
+    SearchResult,
+    SetArtist,
+    SetAttribution,
+    Vector,
+    Verdict,
+    Vote,
+    Where,
+    WrongFindings,
+)
+from attribution.voters.panel import Opinion, Panel
+from attribution.voters.trained import TrainedVoter
+
+BLANK = "the image is blank: it shows nothing that could be recognised"
+
+
+@dataclass(frozen=True)
+class SearchQuery:
+    """What a person asks for: words, a picture, or both, within a filter."""
+
+    text: str | None = None
+    image: CheckedImage | None = None
+    artists: tuple[str, ...] = ()  # slugs
+    licences: tuple[str, ...] = ()  # in any spelling; what names none, by its exact text
+    year_from: int | None = None
+    year_to: int | None = None
+
+
+def check_query(query: SearchQuery) -> None:
+    """Raise BadInput for a query with neither words nor a picture."""
+    if query.image is None and not (query.text or "").strip():
+        raise BadInput("nothing to search for: give words, an image or both")
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """What is near an image, before the catalogue says whose it is."""
+
+    vectors: Mapping[str, Vector]
+    works: Collection[UUID]  # the neighbours
+    finding: Finding
+    opinion: Opinion
+    gap: Gap | None = None  # of the index that was asked
+
+
+_NOTHING = _Seen({}, (), Finding(None, ()), Opinion((), None, None, ()))
+
+
+class Attributor:
+    """Answers questions about images from one collection."""
+
+    def __init__(  # noqa: PLR0913  what it is put together from
+        self,
+        sessions: sessionmaker[Session],
+        encoders: Sequence[Encoder],
+        index: VectorIndex,
+        *,
+        profile: str,
+        fingerprint: str,
+        voters: Collection[str] = (voting.NEIGHBOURS, voting.CLASSIFIER),
+        trained: TrainedVoter | None = None,
+    ) -> None:
+        self._sessions = sessions
+        self._encoders = encoders
+        self._index = index
+        self._copies = CopyFinder(sessions, encoders, index)
+        self._gaps = Gaps(sessions, index)
+        self._profile = profile
+        self._fingerprint = fingerprint
+        dims = {name: width for one in encoders for name, width in one.info.vectors.items()}
+        self._panel = Panel(sessions, fingerprint, dims, voters, trained)
+
+    def attribute(self, image: CheckedImage, *, limit: int = 5) -> Attribution:
+        """Rank the artists an image most resembles, with the works that speak for each.
+
+        `limit` artists at most, three works each. The answer is recorded and can be read again
+        by its id.
+        """
+        return self._attribute(image, limit)[0]
+
+    def attribute_set(self, images: Sequence[CheckedImage], *, limit: int = 5) -> SetAttribution:
+        """Rank the artists of images that are by one hand, as one answer beside each image's own.
+
+        Near-duplicates among the images count as one picture; blank ones are answered and left
+        out of the common answer. Raises BadInput without an image.
+        """
+        if not images:
+            raise BadInput("a set needs at least one image")
+        found = [self._attribute(image, limit) for image in images]
+        answers = tuple(answer for answer, _ in found)
+        shown = [
+            number
+            for number, image in enumerate(images)
+            if not image.is_blank and answers[number].withdrawn_at is None
+        ]
+        if not shown:
+            why = tuple(dict.fromkeys(reason for one in answers for reason in one.reasons))
+            return SetAttribution(answers, 0, Verdict.ABSTAIN, why, None, None, ())
+        turned = [[int(one, 16) for one in hashes(images[n].rgb).values()] for n in shown]
+        pictures = lineages(np.array(turned, np.uint64)).tolist()
+        differing = len(set(pictures))
+        odds = [one for n in shown if (one := found[n][1].odds) is not None]
+        if len(odds) < len(shown):
+            gaps = (Reason.INCOMPLETE_INDEX,) if any(map(_is_incomplete, answers)) else ()
+            why = gaps or (Reason.NOT_CALIBRATED,)
+            return SetAttribution(answers, differing, Verdict.ABSTAIN, why, None, None, ())
+        joint = together(odds, pictures)
+        with self._sessions() as session:
+            present = queries.portfolio_sizes(session, joint.artists)
+            joint = joint.among(present)  # one may have been withdrawn or merged meanwhile
+            best = nlargest(limit, joint.artists, key=lambda one: (joint.artists[one], one))
+            rows = queries.artists_by_id(session, best)
+        verdict, reasons = judge(joint, known_works=rows[best[0]].works if best else 0)
+        artists = [
+            SetArtist(rows[one].slug, rows[one].name, joint.artists[one], joint.p_values[one])
+            for one in best
+        ]
+        return SetAttribution(
+            answers, differing, verdict, reasons, joint.nobody, joint.p_nobody, tuple(artists)
+        )
+
+    def member(self, image: CheckedImage) -> Member:
+        """Say whether an image, or a near copy of it, is registered; nothing is recorded."""
+        notes = image.facts.notes
+        if image.is_blank:
+            with self._sessions() as session:
+                searched = self._searched(session)
+            return Member(None, None, None, searched, is_blank=True, notes=(*notes, BLANK))
+        with self._sessions() as session:
+            if withdrawn_at := queries.withdrawn_at(session, image.facts.sha256):
+                searched = self._searched(session)
+                return Member(None, None, None, searched, notes=notes, withdrawn_at=withdrawn_at)
+        gap, found = self._gaps.last(), membership(self._copies, image)
+        with self._sessions() as session:
+            match = laid_on(session, found.finding.copied)
+            declared = silenced(session, found.finding.silenced, image.facts.sha256)
+            searched = self._searched(session, gap)
+        why, wrong = (Reason.INCOMPLETE_INDEX,) if gap else (), found.wrong
+        rate = None
+        if match and wrong and not gap:
+            rate = WrongFindings(wrong.asked, wrong.found, wrong.upper)
+        return Member(*claimed(match), rate, searched, notes=notes, declared=declared, reasons=why)
+
+    def recall(self, attribution_id: UUID) -> Attribution:
+        """Return an earlier answer; raises NotFound."""
+        with self._sessions() as session:
+            return read_answer(queries.attribution_by_id(session, attribution_id).answer)
+
+    def search(self, query: SearchQuery, *, limit: int = 20) -> SearchResult:
+        """Find works by words, by a picture or by both; each hit says what every leg gave.
+
+        Legs: `text` (BM25 over title, tags, artist), `clip_text` (the words in CLIP's space),
+        `clip_image` (the picture in CLIP's space). Raises BadInput without words and picture,
+        NotFound for an unknown artist.
+        """
+        notes: tuple[str, ...] = ()
+        if query.image is not None and query.image.is_blank:
+            query, notes = replace(query, image=None), (BLANK,)
+        probe = None if notes and not query.text else self._probe(query)
+        with self._sessions() as session:
+            artists = [queries.artist_by_slug(session, slug) for slug in query.artists]
+            where = Where(
+                artist_ids=tuple(artist.id for artist in artists),
+                licences=_filter(query.licences),
+                year_from=query.year_from,
+                year_to=query.year_to,
+            )
+            gap = self._gaps.last() if probe else None
+            hits = self._index.search(probe, limit=limit, where=where) if probe else []
+            rows = queries.artworks_by_id(
+                session, [hit.id for hit in hits], status=ArtworkStatus.INDEXED
+            )
+            found = [_found(rows[hit.id], hit) for hit in hits if hit.id in rows]
+            return SearchResult(tuple(found), self._searched(session, gap), notes)
+
+    def _attribute(self, image: CheckedImage, limit: int) -> tuple[Attribution, Opinion]:
+        with self._sessions() as session:
+            withdrawn_at = queries.withdrawn_at(session, image.facts.sha256)
+        seen = _NOTHING if image.is_blank or withdrawn_at else self._look(image)
+        opinion, gap = seen.opinion, seen.gap
+        with self._sessions.begin() as session:
+            rows = queries.artworks_by_id(session, seen.works, status=ArtworkStatus.INDEXED)
+            match = laid_on(session, seen.finding.copied)
+            copy_of, related_to = claimed(match)
+            searched = self._searched(session, gap)
+            verdict, reasons = self._verdict(session, image, match, opinion, searched)
+            if withdrawn_at:  # whoever comes near it now is not who made it
+                verdict, reasons = Verdict.ABSTAIN, (Reason.WITHDRAWN,)
+            if gap:
+                others = (one for one in reasons if one is not Reason.NOT_CALIBRATED)
+                reasons = (Reason.INCOMPLETE_INDEX, *others)
+            answer = Attribution(
+                id=uuid4(),
+                created_at=datetime.now(UTC),
+                image_sha256=image.facts.sha256,
+                verdict=verdict,
+                copy_of=copy_of,
+                related_to=related_to,
+                artists=candidates(session, self._index, opinion, limit, rows, seen.vectors),
+                searched=searched,
+                notes=(
+                    *image.facts.notes,
+                    *image.facts.credentials.notes,
+                    *([BLANK] if image.is_blank else ()),
+                    *(() if image.is_blank or withdrawn_at else _notes(searched, opinion)),
+                ),
+                reasons=reasons,
+                confidence=_confidence(opinion),
+                credentials=image.facts.credentials.state,
+                withdrawn_at=withdrawn_at,
+                declared=silenced(session, seen.finding.silenced, image.facts.sha256),
+            )
+            queries.record_attribution(session, ANSWER.dump_python(answer, mode="json"))
+        return answer, opinion
+
+    def _look(self, image: CheckedImage) -> _Seen:
+        """Ask the index, the copy lane and the voters about an image that shows something."""
+        gap = self._gaps.last()
+        vectors = self._encode(image)
+        with self._sessions() as session:
+            has_nobodys = bool(queries.portfolio_sizes(session, [NOBODY]))
+        where = SOMEBODYS if has_nobodys else ANYWHERE
+        neighbours = self._index.neighbours(Probe(vectors), limit=voting.NEAREST, where=where)
+        # Works by nobody have no vote, and are found as copies all the same.
+        finding = self._copies.find(image, vectors, None if has_nobodys else neighbours)
+        works = ids_of(neighbours)
+        with self._sessions() as session:
+            rows = queries.artworks_by_id(session, works, status=ArtworkStatus.INDEXED)
+        sizes = {row.artist.id: row.artist.works for row in rows.values()}
+        # Outside of any transaction: the voters read the catalogue on connections of their own.
+        hands = known(neighbours, rows)
+        opinion = self._panel.ask(vectors, hands, sizes, is_whole=gap is None)
+        if image.is_plain:  # whatever it is near, no number says anything
+            opinion = replace(opinion, odds=None)
+        return _Seen(vectors, works, finding, opinion, gap)
+
+    def _encode(self, image: CheckedImage) -> dict[str, Vector]:
+        vectors: dict[str, Vector] = {}
+        for encoder in self._encoders:
+            for name, rows in encoder.encode([image.rgb]).items():
+                vectors[name] = rows[0]
+        return vectors
+
+    def _probe(self, query: SearchQuery) -> Probe:
+        check_query(query)
+        text = query.text.strip() if query.text else None
+        vectors: dict[str, Vector] = {}
+        using: dict[str, str] = {}
+        for encoder in self._encoders:
+            if not isinstance(encoder, TextEncoder):
+                continue
+            space = encoder.text_vector
+            if text:
+                vectors[f"{space}_text"] = encoder.encode_text([text])[0]
+                using[f"{space}_text"] = space
+            if query.image is not None:
+                vectors[f"{space}_image"] = encoder.encode([query.image.rgb])[space][0]
+                using[f"{space}_image"] = space
+        return Probe(vectors, text=text, using=using)
+
+    def _verdict(
+        self,
+        session: Session,
+        image: CheckedImage,
+        match: CopyMatch | None,
+        opinion: Opinion,
+        searched: Searched,
+    ) -> tuple[Verdict, tuple[Reason, ...]]:
+        """Say what an answer amounts to, and why it is not more."""
+        if match:
+            is_related = match.kind is CopyKind.NEAR_IDENTICAL
+            return Verdict.RELATED if is_related else Verdict.COPY, ()
+        if image.is_blank or image.is_plain:
+            return Verdict.ABSTAIN, (Reason.LOW_QUALITY,)
+        if opinion.odds is None or not opinion.votes:
+            return _uncalibrated(opinion.votes, searched.artists)
+        first = opinion.votes[0].artist_id
+        works = queries.portfolio_sizes(session, [first]).get(first, 0)
+        return judge(opinion.odds, known_works=works)
+
+    def _searched(self, session: Session, gap: Gap | None = None) -> Searched:
+        artists, works = queries.searchable(session)
+        searched = Searched(works, artists, self._profile, self._fingerprint)
+        return replace(searched, works=gap.works, points=gap.points) if gap else searched
+
+
+def find_ours(answers: Sequence[Attribution], *, level: float = 0.1) -> Findings:
+    """Return which of many images draw on registered works, or on hands at a false discovery rate.
+
+    Of those that are no copies: Benjamini & Hochberg over the p-values of "nobody of ours"; answers
+    without one are left out.
+    """
+    copies = tuple(answer.id for answer in answers if answer.copy_of)
+    related = tuple(answer.id for answer in answers if answer.related_to)
+    declared = tuple(answer.id for answer in answers if answer.declared)
+    given = [
+        (answer.id, answer.confidence.p_nobody)
+        for answer in answers
+        if answer.confidence and not answer.copy_of
+    ]
+    refused = benjamini_hochberg(np.array([value for _, value in given]), level)
+    style = tuple(one for (one, _), is_ours in zip(given, refused, strict=True) if is_ours)
+    incomplete = sum(map(_is_incomplete, answers))
+    return Findings(level, len(answers), len(given), copies, related, style, declared, incomplete)
+
+
+def _is_incomplete(answer: Attribution) -> bool:
+    return Reason.INCOMPLETE_INDEX in answer.reasons
+
+
+def _uncalibrated(votes: Sequence[Vote], artists: int) -> tuple[Verdict, tuple[Reason, ...]]:
+    """Go by the share of the vote where nobody knows yet what it means."""
+    if artists < voting.FEWEST_ARTISTS:
+        return Verdict.ABSTAIN, (Reason.TOO_FEW_ARTISTS, Reason.NOT_CALIBRATED)
+    stands_out = bool(votes) and votes[0].share >= voting.stands_out(artists)
+    return Verdict.CANDIDATES if stands_out else Verdict.ABSTAIN, (Reason.NOT_CALIBRATED,)
+
+
+def _confidence(opinion: Opinion) -> Confidence | None:
+    if opinion.odds is None or opinion.calibrated is None:
+        return None
+    odds = opinion.odds
+    return Confidence(odds.nobody, odds.p_nobody, len(odds.likely), opinion.calibrated)
+
+
+def _notes(searched: Searched, opinion: Opinion) -> Iterator[str]:
+    if not searched.works:
+        yield "nothing is registered yet; begin with `lawful ingest FOLDER`"
+    elif searched.artists < voting.FEWEST_ARTISTS:
+        yield f"only {searched.artists} artists are registered: nobody can stand out among so few"
+    if searched.artists:
+        yield from opinion.silent
+    is_whole = searched.points is None
+    if searched.artists and opinion.calibrated is None and not opinion.silent and is_whole:
+        yield (
+            f"not calibrated: probabilities need {FEWEST_WORKS} works by {FEWEST_ARTISTS} "
+            f"artists with several pictures each (`lawful calibrate`)"
+        )
+
+
+def _filter(licences: tuple[str, ...]) -> tuple[str, ...]:
+    """Return what the index may hold of works under these licences: identifiers and exact texts."""
+    return (*licences, *(found for one in licences if (found := identify(one))))
+
+
+def _found(work: Artwork, hit: Hit) -> FoundWork:
+    return FoundWork(
+        id=work.id,
+        title=work.title,
+        slug=work.artist.slug,
+        name=work.artist.name,
+        licence=work.licence,
+        licence_id=work.licence_id,
+        year=work.year,
+        score=hit.score,
+        legs=hit.legs,
+    )

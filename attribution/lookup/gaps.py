@@ -1,0 +1,61 @@
+"""Whether the index has a point for every registered work, looked at now and then.
+
+An answer costs nothing for it. A gap is seen within EVERY_S seconds, and so is its end. Points of
+works that are just coming in may hide missing ones until their jobs end: `reconcile` compares work
+by work.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from threading import Lock
+
+from sqlalchemy.orm import Session, sessionmaker
+
+from attribution.catalogue import queries
+from attribution.index.vector_index import VectorIndex
+
+EVERY_S = 10.0
+
+
+@dataclass(frozen=True)
+class Gap:
+    """An index that lacks works."""
+
+    points: int
+    works: int
+
+
+class Gaps:
+    """The gap of one index, as it was seen last."""
+
+    def __init__(self, sessions: sessionmaker[Session], index: VectorIndex) -> None:
+        self._sessions = sessions
+        self._index = index
+        self._lock = Lock()
+        self._seen: Gap | None = None
+        self._due = time.monotonic()
+
+    def last(self) -> Gap | None:
+        """Return the gap; None where the index has all works."""
+        with self._lock:
+            if time.monotonic() >= self._due:
+                self._seen = self._look()
+                self._due = time.monotonic() + EVERY_S
+            return self._seen
+
+    def _look(self) -> Gap | None:
+        """Compare points and works, whatever comes or goes in between.
+
+        A work has its point before it is registered, and has it no longer only after it was
+        withdrawn: so one of both numbers of works, before or after, is not above that of points.
+        """
+        before = self._works()
+        points = self._index.points()
+        works = min(before, self._works())
+        return Gap(points, works) if points < works else None
+
+    def _works(self) -> int:
+        with self._sessions() as session:
+            return queries.searchable(session)[1]

@@ -1,0 +1,1 @@
+"""Use cases that keep a collection right: correct, withdraw, undo, compare, make anew."""

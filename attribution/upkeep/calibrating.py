@@ -1,0 +1,197 @@
+"""Asking the catalogue for its own works, to find out what the votes mean.
+
+Each of a sample of works is asked for twice: as if it, with whatever is nearly the same picture,
+were not there, and as if nothing by its artist were. `calibration` does the arithmetic. Needs no
+model: the vectors are kept.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import time
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
+from datetime import timedelta
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from attribution.arithmetic import voting
+from attribution.arithmetic.calibration import Asked, fit
+from attribution.arithmetic.classifier import fit as solve
+from attribution.catalogue import queries
+from attribution.catalogue.columns import now
+from attribution.catalogue.models import Collection as CollectionRow
+from attribution.catalogue.models import KeptCalibration
+from attribution.catalogue.nobody import NOBODY
+from attribution.collection import Stores
+from attribution.images import NEAR_BITS, hamming
+from attribution.index.vector_index import VectorIndex
+from attribution.lookup.exhibits import SOMEBODYS
+from attribution.lookup.gaps import Gaps
+from attribution.types import Probe, Vector, Where
+from attribution.voters.panel import Absent, Neighbours, ask_absent, calibrated, voices_of
+
+log = logging.getLogger(__name__)
+
+SAMPLE = 2_000  # works asked for at most: the numbers are good to a few thousandths
+SPARE = 10  # neighbours beyond those that vote, in the place of twins
+CHANGED = 0.05  # part of the works that come or go before it is made anew
+OLD = timedelta(days=1)  # after which any change is enough
+
+
+def calibrate(
+    stores: Stores,
+    index: VectorIndex,
+    collection: CollectionRow,
+    *,
+    progress: Callable[[int, int], None] = lambda _done, _all: None,
+    stopping: Callable[[], bool] = lambda: False,
+) -> KeptCalibration | None:
+    """Calibrate the votes of a collection anew, and keep what was found.
+
+    None where too little is registered to say anything: that is kept too. None as well once
+    `stopping()` is true; then nothing has changed.
+    """
+    encoders, dims = collection.fingerprint, collection.dims
+    voters, started = calibrated(stores.settings.voters), time.monotonic()
+    began = now()  # whatever changes from here on counts as a change behind it
+    with stores.sessions() as session:
+        stamp = stamp_of(session, encoders)
+        artists, works = queries.ranked(session)
+        sample = queries.works_to_ask_for(session, encoders, SAMPLE)
+        statistics = queries.statistics_of(session, encoders, sum(dims.values()))
+        sizes = queries.portfolio_sizes(session)
+    classifier = solve(statistics, dims) if stamp and sample and voters else None
+    asked: list[Asked] = []
+    if classifier is not None:
+        asker = _Asker(stores, index, collection)
+        for done, (work, artist) in enumerate(sample, 1):
+            absent = asker.absent(work, artist)
+            if absent is not None and artist in sizes and artist in classifier.positions:
+                asked.append(ask_absent(absent, voters, classifier, sizes))
+            if stopping():
+                return None
+            progress(done, len(sample))
+    voices = voices_of(voters, dims)
+    found = fit(asked, voices, len(voters))
+    made = KeptCalibration(
+        fingerprint=encoders,
+        made_at=began,
+        stamp=stamp or "",
+        works=works,
+        artists=artists,
+        asked=len(asked),
+        voices=list(voices),
+        numbers=found.as_json() if found else {},
+    )
+    with stores.sessions.begin() as session:
+        queries.keep_calibration(session, made)
+    log.info("calibrated on %d works in %.1f s", len(asked), time.monotonic() - started)
+    return made if found else None
+
+
+def is_due(session: Session, collection: CollectionRow, voters: Collection[str]) -> bool:
+    """Return whether the votes should be calibrated anew.
+
+    When a part of CHANGED came or went, when anything was withdrawn, when other voters are
+    switched on; and for any change once a calibration is OLD.
+    """
+    kept = queries.calibration_of(session, collection.fingerprint)
+    stamp = stamp_of(session, collection.fingerprint)
+    if kept is None or tuple(kept.voices) != voices_of(voters, collection.dims):
+        return stamp is not None and queries.ranked(session)[1] > 0
+    if (stamp or "") == kept.stamp:
+        return False
+    _, works = queries.ranked(session)
+    return (
+        abs(works - kept.works) > CHANGED * kept.works
+        or queries.withdrawn_since(session, kept.made_at)
+        or now() - kept.made_at > OLD
+    )
+
+
+def calibrate_if_due(
+    stores: Stores, index: VectorIndex, *, stopping: Callable[[], bool] = lambda: False
+) -> KeptCalibration | None:
+    """Calibrate the live collection where that is due; returns what was made.
+
+    Nothing happens while another process is at it, or while the index lacks works: what is found
+    in it then means something else later.
+    """
+    if Gaps(stores.sessions, index).last():
+        return None
+    with stores.sessions() as session:
+        collection = queries.live_collection(session)
+        if collection is None or not is_due(session, collection, stores.settings.voters):
+            return None
+    with stores.sessions() as holder:
+        if not queries.take_turn(holder, f"calibration {collection.fingerprint}"):
+            return None
+        return calibrate(stores, index, collection, stopping=stopping)
+
+
+def stamp_of(session: Session, fingerprint: str) -> str | None:
+    """Return a digest that changes with the classifier's statistics; None where there are none."""
+    stamp = queries.statistics_stamp(session, fingerprint)
+    return None if stamp is None else hashlib.sha256(repr(stamp).encode()).hexdigest()
+
+
+class _Asker:
+    """Looks for works of one collection as if they were not there."""
+
+    def __init__(self, stores: Stores, index: VectorIndex, collection: CollectionRow) -> None:
+        self._stores = stores
+        self._index = index
+        self._collection = collection
+
+    def absent(self, work: UUID, artist: UUID) -> Absent | None:
+        """Return what is found in the absence of a work; None when it has just gone."""
+        with self._stores.sessions() as session:
+            own = self._vectors(session, {work})
+            if work not in own:
+                return None
+            without_work = self._near(own[work], replace(SOMEBODYS, exclude_ids=(work,)))
+            without_artist = self._near(own[work], Where(exclude_artist_ids=(NOBODY, artist)))
+            near = {
+                hit.id
+                for hits in (*without_work.values(), *without_artist.values())
+                for hit in hits
+            }
+            hands = queries.hands_and_hashes(session, {work, *near})
+            if work not in hands:
+                return None
+            twins = {
+                one
+                for one, (_, phash) in hands.items()
+                if one != work and hamming(phash, hands[work][1]) <= NEAR_BITS
+            }
+            gone = self._vectors(session, {one for one in twins if hands[one][0] == artist})
+        by = {one: hand for one, (hand, _) in hands.items() if one not in twins}
+        others = {one: hand for one, hand in by.items() if hand != artist}
+        return Absent(
+            artist,
+            own[work],
+            [own[work], *gone.values()],
+            _first(without_work, by),
+            _first(without_artist, others),
+        )
+
+    def _near(self, vectors: Mapping[str, Vector], where: Where) -> Neighbours:
+        limit = voting.NEAREST + SPARE
+        return self._index.neighbours(Probe(vectors), limit=limit, where=where)
+
+    def _vectors(self, session: Session, ids: Collection[UUID]) -> dict[UUID, dict[str, Vector]]:
+        encoders, dims = self._collection.fingerprint, self._collection.dims
+        return queries.kept_vectors(session, encoders, ids, dims)
+
+
+def _first(neighbours: Neighbours, by: Mapping[UUID, UUID]) -> Neighbours:
+    """Return the first neighbours that are among these works (work -> artist)."""
+    return {
+        space: [replace(hit, artist_id=by[hit.id]) for hit in hits if hit.id in by][
+            : voting.NEAREST
+        ]
+        for space, hits in neighbours.items()
+    }

@@ -1,0 +1,183 @@
+"""Compare catalogue, index and classifier, and repair: SQL is the truth, the rest is derived.
+
+What differs between the works and their points is found by `comparison`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from attribution.catalogue import queries
+from attribution.catalogue.models import Artist, Artwork, ArtworkStatus
+from attribution.catalogue.nobody import NOBODY
+from attribution.catalogue.queries import KeptSketch, Origin
+from attribution.collection import Stores
+from attribution.copies.description import describe
+from attribution.errors import BadImage, Conflict, NotFound
+from attribution.images import read_image
+from attribution.index.vector_index import VectorIndex
+from attribution.points import write_points
+from attribution.types import Part
+from attribution.upkeep.audit import audit_all
+from attribution.upkeep.comparison import compare, follow_catalogue
+from attribution.upkeep.correction import check_nothing_comes
+from attribution.upkeep.correction import finish as finish_changes
+from attribution.upkeep.recovery import Recovered, recover
+from attribution.upkeep.rolling import differing_vectors
+from attribution.upkeep.withdrawal import finish
+
+SKETCHES_AT_ONCE = 100
+SHOWN = 20  # ids of each kind in a report
+BY_NAME = Origin("reconcile", "the name means nobody")
+
+
+@dataclass(frozen=True)
+class Report:
+    """What was compared and what differed; ids are the first few of each kind."""
+
+    works: int
+    points: int
+    missing: int  # works without a point
+    orphaned: int  # points without a work
+    stale: int  # points that say something else than the catalogue
+    different: int  # of a sample of works: whose vectors are stored otherwise than they are kept
+    wrong_parts: int  # works of whose parts the index has too few points, or too many
+    miscounted: int  # artists whose number of works was wrong
+    unfinished_withdrawals: int
+    unfinished_changes: int  # corrections that the index does not follow yet
+    called_as_nobody: int  # artists of an earlier version whose names mean nobody
+    statistics: int  # artists of whom the classifier does not know what the catalogue does
+    encoded: int  # of the missing: whose vectors were made from their originals
+    unencoded: int  # of the missing: left alone; ingest them again to have them encoded
+    lost: int  # of the missing: no vectors are left at all; ingest them again
+    unsketched: int  # works whose altered copies are not recognised
+    untiled: int  # strips of an earlier version, whose panels are not recognised: ingest them again
+    repaired: bool
+    examples: dict[str, list[str]]
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether nothing differed."""
+        return not (
+            self.missing
+            + self.orphaned
+            + self.stale
+            + self.different
+            + self.wrong_parts
+            + self.miscounted
+            + self.unfinished_withdrawals
+            + self.unfinished_changes
+            + self.called_as_nobody
+            + self.statistics
+        )
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the object that `lawful reconcile --json` prints."""
+        return asdict(self) | {"clean": self.is_clean}
+
+
+def reconcile(stores: Stores, index: VectorIndex, *, repair: bool) -> Report:
+    """Compare every indexed work with its point, and mend what differs where `repair` is true.
+
+    Missing and stale points are written from the kept vectors, and so are those of parts, and those
+    whose stored vectors differ (a sample, see `rolling`); orphaned
+    ones are deleted, counts set right, the classifier's statistics mended, interrupted withdrawals
+    and corrections finished, sketches for the copy lane drawn from kept pictures. A work without
+    vectors of this collection's encoders is encoded from its original, or left alone (`recovery`).
+    Artists of an earlier version whose names mean nobody
+    become one, which can be undone. Works without a sketch, and strips without tiles, are told and
+    are no difference: they may have no picture to draw from, until they are ingested again.
+    """
+    with stores.sessions() as session:
+        wrong_counts = queries.miscounted(session)
+        withdrawals = queries.unfinished_withdrawals(session)
+        changes = queries.unfinished_changes(session)
+        unsketched = queries.count_without_sketch(session)
+        nameless = queries.called_as_nobody(session)
+    found, recovered = compare(stores, index), Recovered()
+    different = differing_vectors(stores, index, repair=repair)
+    if repair:
+        write_points(stores, index, different)
+        recovered = recover(stores, index, follow_catalogue(stores, index, found))
+        with stores.sessions.begin() as session:
+            queries.recount(session, queries.miscounted(session))
+    statistics = audit_all(stores, repair=repair)
+    if repair:
+        finish(stores, index, withdrawals, has_time=True)
+        finish_changes(stores, index, changes)
+        join_nobody(stores, index, nameless)
+        unsketched -= draw_sketches(stores)
+        index.flush()
+    return Report(
+        works=found.works,
+        points=found.points,
+        missing=len(found.missing),
+        orphaned=len(found.orphaned),
+        stale=len(found.stale),
+        different=len(different),
+        wrong_parts=len(found.wrong_parts),
+        miscounted=len(wrong_counts),
+        unfinished_withdrawals=len(withdrawals),
+        unfinished_changes=len(changes),
+        called_as_nobody=len(nameless),
+        statistics=statistics,
+        **asdict(recovered),
+        unsketched=unsketched,
+        untiled=found.untiled,
+        repaired=repair,
+        examples={
+            name: [str(one) for one in ids[:SHOWN]]
+            for name, ids in (
+                ("missing", found.missing),
+                ("orphaned", found.orphaned),
+                ("stale", found.stale),
+                ("different", different),
+                ("wrong_parts", found.wrong_parts),
+            )
+        },
+    )
+
+
+def join_nobody(stores: Stores, index: VectorIndex, artists: Sequence[Artist]) -> None:
+    """Merge artists whose names mean nobody into the row that stands for it.
+
+    One whose works are on their way in waits for the next time.
+    """
+    for artist in artists:
+        with suppress(Conflict), stores.sessions.begin() as session:
+            check_nothing_comes(session, artist)
+            nobody = queries.get_or_create_nobody(session)
+            queries.merge_artists(session, artist.id, nobody.id, BY_NAME)
+    with stores.sessions() as session:
+        finish_changes(stores, index, queries.unfinished_changes(session, artist_id=NOBODY))
+
+
+def draw_sketches(stores: Stores) -> int:
+    """Draw the missing sketches of works from their originals or thumbnails; returns how many."""
+    after, drawn = None, 0
+    while True:
+        with stores.sessions() as session:
+            rows = queries.works_without_sketch(session, after=after, limit=SKETCHES_AT_ONCE)
+        if not rows:
+            return drawn
+        made = {part: kept for row in rows for part, kept in _drawn(stores, row).items()}
+        with stores.sessions.begin() as session:
+            works = {part.work for part in made}
+            found = queries.artworks_by_id(session, works, status=ArtworkStatus.INDEXED)
+            queries.keep_sketches(session, made)
+        after, drawn = rows[-1].id, drawn + len(found)
+
+
+def _drawn(stores: Stores, row: Artwork) -> dict[Part, KeptSketch]:
+    """Describe a work by what is kept of it; a thumbnail may show no parts."""
+    for picture in (stores.store.original, stores.store.thumbnail):
+        try:
+            drawn = describe(row.id, read_image(picture(row.sha256), stores.limits))
+        except (BadImage, NotFound):
+            continue
+        whole = Part(row.id, 0)
+        return drawn | {whole: replace(drawn[whole], phash=row.phash)}
+    return {}

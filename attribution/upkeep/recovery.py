@@ -1,0 +1,124 @@
+"""Vectors that a collection lacks: encoded from kept originals, or told apart.
+
+*Not encoded*: the work has vectors of other encoders, or an original that cannot be encoded here.
+It stays registered, and an ingest of its file encodes it. *Lost*: nothing is left of its vectors.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection as Several
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from attribution.catalogue import queries
+from attribution.catalogue.models import ArtworkStatus, Collection
+from attribution.collection import Stores
+from attribution.copies.description import encode_parts
+from attribution.encoders.profiles import fingerprint, load_encoders
+from attribution.errors import BadImage, BadInput, ModelUnavailable, NotFound
+from attribution.images import CheckedImage, read_image
+from attribution.index.vector_index import VectorIndex
+from attribution.points import write_points
+from attribution.ports import Encoder
+from attribution.types import Matrix, Vector
+
+log = logging.getLogger(__name__)
+
+LOST = "its vectors are lost; ingest it again"
+
+
+@dataclass(frozen=True)
+class Recovered:
+    """What became of works that had no vectors."""
+
+    encoded: int = 0
+    unencoded: int = 0  # left alone, to be ingested again
+    lost: int = 0  # marked as failed, to be ingested again
+
+
+def recover(stores: Stores, index: VectorIndex, works: Sequence[UUID]) -> Recovered:
+    """Encode those of these works whose originals are kept, and write their points.
+
+    The others are left alone, but for those of which no vectors are left at all: they are marked as
+    failed. Where this machine cannot load the collection's encoders nothing is encoded.
+    """
+    if not works:
+        return Recovered()
+    with stores.sessions() as session:
+        collection = queries.collection_by_name(session, index.name)
+    encoders = _encoders_of(stores, collection)
+    without: list[UUID] = []
+    size = stores.settings.batch_size
+    for start in range(0, len(works), size):
+        few = works[start : start + size]
+        lacking = encode_originals(stores, encoders, collection, few) if encoders else few
+        without += lacking
+        write_points(stores, index, set(few) - set(lacking))
+    with stores.sessions.begin() as session:
+        others = queries.with_any_vectors(session, without)
+        rows = queries.artworks_by_id(session, without, status=ArtworkStatus.INDEXED)
+        kept = {work for work, row in rows.items() if stores.store.has_original(row.sha256)}
+        lost = rows.keys() - others - (kept if encoders is None else set())
+        queries.mark_lost(session, lost, LOST)
+    return Recovered(len(works) - len(without), len(rows) - len(lost), len(lost))
+
+
+def encode_originals(
+    stores: Stores, encoders: Sequence[Encoder], collection: Collection, works: Several[UUID]
+) -> list[UUID]:
+    """Encode the kept originals of works, and keep the vectors.
+
+    Those that have the collection's vectors already cost nothing. Returns the works whose original
+    was not kept or cannot be read.
+    """
+    without: list[UUID] = []
+    images: dict[UUID, CheckedImage] = {}
+    with stores.sessions() as session:
+        known = queries.kept_vectors(session, collection.fingerprint, works, collection.dims)
+        rows = queries.artworks_by_id(session, works, status=ArtworkStatus.INDEXED)
+    for row in rows.values():
+        if row.id not in known:
+            try:
+                original = stores.store.original(row.sha256)
+                images[row.id] = read_image(original, stores.limits)
+            except (BadImage, NotFound):
+                without.append(row.id)
+    if images:
+        vectors, parts = _encode(encoders, images), _encode_parts(encoders, images)
+        with stores.sessions.begin() as session:
+            queries.keep_vectors(session, collection.fingerprint, vectors)
+            queries.keep_part_vectors(session, collection.fingerprint, parts)
+    return without
+
+
+def _encoders_of(stores: Stores, collection: Collection) -> tuple[Encoder, ...] | None:
+    """Return the encoders that made a collection; None where this machine has them not."""
+    try:
+        encoders = load_encoders(collection.profile, device=stores.settings.device)
+        if fingerprint(encoders) == collection.fingerprint:
+            return encoders
+        said = "it means other encoders here"
+    except (BadInput, ModelUnavailable) as error:
+        said = str(error)
+    log.warning("works cannot be encoded with profile %r: %s", collection.profile, said)
+    return None
+
+
+def _encode(
+    encoders: Sequence[Encoder], images: Mapping[UUID, CheckedImage]
+) -> dict[UUID, dict[str, Vector]]:
+    vectors: dict[UUID, dict[str, Vector]] = {one: {} for one in images}
+    for encoder in encoders:
+        for name, rows in encoder.encode([image.rgb for image in images.values()]).items():
+            for one, row in zip(images, rows, strict=True):
+                vectors[one][name] = row
+    return vectors
+
+
+def _encode_parts(
+    encoders: Sequence[Encoder], images: Mapping[UUID, CheckedImage]
+) -> dict[UUID, Matrix]:
+    encoded = {one: encode_parts(encoders, image) for one, image in images.items()}
+    return {one: rows for one, rows in encoded.items() if rows is not None}

@@ -1,0 +1,163 @@
+"""Make a collection anew: from the kept vectors, or with other encoders from the kept originals."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from attribution.catalogue import queries
+from attribution.catalogue.columns import now
+from attribution.catalogue.models import Collection
+from attribution.collection import Stores, dims_of, live_collection, open_collection, open_next_to
+from attribution.encoders.profiles import fingerprint, load_encoders
+from attribution.errors import BadInput, Conflict
+from attribution.index.vector_index import VectorIndex
+from attribution.points import write_points
+from attribution.ports import Encoder
+from attribution.upkeep.audit import audit, mend
+from attribution.upkeep.comparison import compare, follow_catalogue, indexed_pages
+from attribution.upkeep.correction import finish as finish_changes
+from attribution.upkeep.recovery import Recovered, encode_originals, recover
+
+PAGE = 1_000
+CLOCKS = timedelta(minutes=5)  # by which those of several machines may differ
+LEFT_OUT = "its original was not kept when the collection was encoded anew with profile"
+ALIAS = "artworks"  # what other programs call the live collection
+
+Progress = Callable[[int, int], None]
+"""Called with (works done, works in all)."""
+
+
+def make_anew(stores: Stores, *, progress: Progress) -> tuple[int, int]:
+    """Make the live collection anew from the kept vectors, next to it, then put it in its place.
+
+    Until then every process finds the old one, which need not be readable; from then on the new
+    one, by itself. What comes, goes or changes meanwhile is followed. Killed before, nothing has
+    changed, and the next run deletes what was begun. Returns how many points it has, and how many
+    works have to be ingested again. Raises NotFound before anything was ingested, Conflict while
+    another process is at it.
+    """
+    collection, began = live_collection(stores), now()
+    with stores.sessions() as holder:
+        if not queries.take_turn(holder, f"reindex {collection.name}"):
+            raise Conflict(f"another process makes {collection.name} anew; wait for it")
+        with open_next_to(stores, collection) as index:
+            rebuild(stores, index, collection, progress=progress)
+            follow_catalogue(stores, index, compare(stores, index))
+            index.take_over()
+            recovered = _follow_up(stores, index, began)
+            return index.count(), recovered.unencoded + recovered.lost
+
+
+def rebuild(
+    stores: Stores, index: VectorIndex, collection: Collection, *, progress: Progress
+) -> None:
+    """Write a point for every indexed work that has kept vectors of the collection's encoders.
+
+    The classifier's statistics are compared with the same vectors, and mended.
+    """
+    done, total = 0, _total(stores)
+    for page in indexed_pages(stores, PAGE):
+        write_points(stores, index, [row.id for row in page])
+        done += len(page)
+        progress(done, total)
+    index.flush()
+    mend(stores, audit(stores, collection))
+
+
+def change_profile(
+    stores: Stores, profile: str, *, partial: bool, keep_old: bool, progress: Progress
+) -> Collection:
+    """Build the collection of other encoders next to the live one, then put it in its place.
+
+    Works that have vectors of these encoders already cost nothing, so an interrupted run goes on.
+    The old one is dropped at the end unless `keep_old`. Raises Conflict when works have no kept
+    original, unless `partial` leaves these out, or when works came in meanwhile, and BadInput when
+    nothing would change.
+    """
+    encoders, began = load_encoders(profile, device=stores.settings.device), now()
+    with stores.sessions.begin() as session:
+        old = queries.live_collection(session)
+        new = queries.add_collection(
+            session,
+            profile=profile,
+            fingerprint=fingerprint(encoders),
+            dims=dims_of(encoders),
+            live=False,
+        )
+    if old is None or new.name == old.name:
+        raise BadInput(f"the collection has the encoders of profile {profile!r} already")
+    without = _embed(stores, encoders, new, progress=progress)
+    if without and not partial:
+        raise Conflict(
+            f"{len(without)} works have no kept original to encode, such as {without[0]}; ingest "
+            f"them again with LAWFUL_KEEP_ORIGINALS=true, or leave them out with --partial"
+        )
+    with open_collection(stores, new) as index:
+        rebuild(stores, index, new, progress=progress)
+        with stores.sessions.begin() as session:
+            _go_live(session, new, without)
+        index.publish(ALIAS)
+        _follow_up(stores, index, began)
+    if not keep_old:
+        drop_collections(stores)
+    return new
+
+
+def _go_live(session: Session, new: Collection, left_out: Sequence[UUID] = ()) -> None:
+    """Have a collection searched from now on, without the works that are left out.
+
+    Raises Conflict where works came in meanwhile.
+    """
+    queries.go_live(session, new.name)  # waits for those who write with the old encoders
+    queries.mark_lost(session, left_out, f"{LEFT_OUT} {new.profile!r}; ingest it again")
+    if late := queries.count_without_vectors(session, new.fingerprint):
+        raise Conflict(
+            f"{late} works came in meanwhile that the new encoders have not seen; run the same "
+            f"command again, what is done costs nothing"
+        )
+
+
+def _follow_up(stores: Stores, index: VectorIndex, began: datetime) -> Recovered:
+    """Have a collection that is live now follow what was written into the one before until then."""
+    recovered = recover(stores, index, follow_catalogue(stores, index, compare(stores, index)))
+    with stores.sessions() as session:
+        changes = queries.changes_since(session, began - CLOCKS)
+    finish_changes(stores, index, changes)
+    index.flush()
+    return recovered
+
+
+def _embed(
+    stores: Stores, encoders: Sequence[Encoder], collection: Collection, *, progress: Progress
+) -> list[UUID]:
+    """Encode the kept originals of all indexed works; returns those that have none to be read."""
+    without: list[UUID] = []
+    done, total = 0, _total(stores)
+    for page in indexed_pages(stores, stores.settings.batch_size):
+        ids = [row.id for row in page]
+        without += encode_originals(stores, encoders, collection, ids)
+        done += len(page)
+        progress(done, total)
+    return without
+
+
+def drop_collections(stores: Stores) -> int:
+    """Delete every collection that is not live, and its vectors; returns how many."""
+    with stores.sessions() as session:
+        old = [one for one in queries.collections(session) if not one.live]
+    for collection in old:
+        with open_collection(stores, collection) as index:
+            index.drop()
+        with stores.sessions.begin() as session:
+            queries.forget_encoders(session, collection.fingerprint)
+            queries.drop_collection(session, collection.name)
+    return len(old)
+
+
+def _total(stores: Stores) -> int:
+    with stores.sessions() as session:
+        return queries.searchable(session)[1]

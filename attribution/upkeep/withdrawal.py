@@ -1,0 +1,282 @@
+"""Withdrawal: a work, or all works of an artist, is forgotten everywhere, with a receipt.
+
+SQL first, in one transaction: from then on nothing shows the work. Then what lies elsewhere:
+points, thumbnails, originals. Then the index's files and the database's log are written anew, which
+hold what was deleted until then. Every step may be repeated; a request that was interrupted is
+finished by asking again, or by `reconcile`.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, TypeVar
+from uuid import UUID, uuid4
+
+from sqlalchemy.orm import Session
+
+from attribution.catalogue import queries
+from attribution.catalogue.columns import now
+from attribution.catalogue.database import empty_log
+from attribution.catalogue.models import ArtworkStatus, Withdrawal
+from attribution.collection import Stores
+from attribution.errors import BadInput, Conflict
+from attribution.index.vector_index import VectorIndex
+from attribution.training.cache import CACHE, forget
+from attribution.training.checkpoint import read_facts
+from attribution.types import Removal, Where
+from attribution.upkeep.audit import audit
+
+AT_ONCE = 1_000  # works in one statement
+REWRITTEN = 20_000  # points up to which the index's files are written anew at once: seconds
+REBUILT = 10_000  # works up to which a receipt compares the classifier with a rebuild: a second
+
+T = TypeVar("T")
+
+
+def withdraw(stores: Stores, index: VectorIndex, what: str, *, reason: str) -> Withdrawal:
+    """Forget an artwork (by id) or an artist (by slug) with all works; returns the receipt.
+
+    Asked again, it finishes what is left and returns the receipt of the first time. Raises NotFound
+    for what does not exist, Conflict for all works of nobody, BadInput without a reason.
+    """
+    if not reason.strip():
+        raise BadInput("a withdrawal needs a reason, for the receipt: say why")
+    (request,) = withdraw_all(stores, index, [what], reason=reason.strip())
+    return request
+
+
+def withdraw_all(
+    stores: Stores, index: VectorIndex, whats: Sequence[str], *, reason: str
+) -> list[Withdrawal]:
+    """Forget several at once, each with a receipt of its own."""
+    requests = []
+    for what in whats:
+        with stores.sessions.begin() as session:
+            artist_id, artwork_id = _target(session, what)
+            requests.append(_request(session, index, artist_id, artwork_id, reason).id)
+    return finish(stores, index, requests)
+
+
+def finish(
+    stores: Stores, index: VectorIndex, requests: Sequence[UUID], *, has_time: bool = False
+) -> list[Withdrawal]:
+    """Remove what lies outside SQL, check that nothing is left, and complete the receipts.
+
+    The files of a large index are written anew only where the caller `has_time`: until then a
+    receipt is not complete. They are written once for all requests.
+    """
+    rewrite = has_time or index.count() <= REWRITTEN
+    removed = {one: found for one in requests if (found := _remove(stores, index, one)) is not None}
+    index.flush()
+    for one, counts in removed.items():
+        _complete(stores, index, one, counts, rewrite=rewrite)
+    with stores.sessions() as session:
+        return [queries.withdrawal_by_id(session, one) for one in requests]
+
+
+def _remove(stores: Stores, index: VectorIndex, request_id: UUID) -> dict[str, int] | None:
+    """Remove what a request is about; returns how much of what. None where that was done."""
+    with stores.sessions() as session:
+        request = queries.withdrawal_by_id(session, request_id)
+        works = queries.buried_works(session, request)
+    if request.completed_at is not None:
+        return None
+    counts: Counter[str] = Counter()
+    for few in _few(list(works.items())):
+        ids = [work for work, _ in few]
+        counts["points"] += len(index.held(ids))
+        counts["points of parts"] += index.parts.count(ids)
+        index.delete(ids)
+        for _, sha256 in few:
+            originals, thumbnails = stores.store.forget(sha256)
+            counts["originals"] += originals
+            counts["thumbnails"] += thumbnails
+    counts["files of failed jobs"] += _forget_incoming(stores, works.values())
+    counts["cached vectors"] += forget(stores.settings.trained / CACHE, set(works.values()))
+    if request.artwork_id is None:
+        with stores.sessions.begin() as session:
+            counts["other lines of ingest jobs"] += queries.wipe_lines_under(
+                session, request.artist_id
+            )
+            counts["prompts"] += queries.wipe_prompts(session, request.artist_id)
+    return dict(counts)
+
+
+def _forget_incoming(stores: Stores, hashes: Collection[str]) -> int:
+    """Delete files that wait for jobs that failed or were cancelled; others do it themselves."""
+    jobs = stores.store.jobs_with_incoming()
+    with stores.sessions() as session:
+        ended = queries.jobs_given_up(session, jobs, now()) if jobs else []
+    return sum(stores.store.forget_incoming(job, one) for job in ended for one in hashes)
+
+
+def _complete(
+    stores: Stores,
+    index: VectorIndex,
+    request_id: UUID,
+    counts: Mapping[str, int],
+    *,
+    rewrite: bool,
+) -> None:
+    """Check what is left of a request's works and write it into the receipt."""
+    with stores.sessions() as session:
+        request = queries.withdrawal_by_id(session, request_id)
+        works = queries.buried_works(session, request)
+    left, proof = _left(stores, index, request, works, rewrite=rewrite), _proof(stores)
+    with stores.sessions.begin() as session:
+        request = queries.withdrawal_by_id(session, request_id)
+        removed: dict[str, int] = dict(request.receipt["removed"])
+        for name, count in counts.items():
+            removed[name] = removed.get(name, 0) + count
+        request.receipt = request.receipt | {
+            "removed": removed,
+            "after": _counts(session, index, request.artist_id),
+            "left": left,
+            "statistics": request.receipt.get("statistics", {}) | proof,
+            "trained": _seen(stores, works),
+        }
+        if not any(left.values()):
+            request.completed_at = now()
+
+
+def _left(
+    stores: Stores,
+    index: VectorIndex,
+    request: Withdrawal,
+    works: Mapping[UUID, str],
+    *,
+    rewrite: bool,
+) -> dict[str, int | None]:
+    """Write anew the files that keep what was deleted; return what there still is, and where.
+
+    None for files that cannot be looked at: those of a Qdrant server.
+    """
+    ids = list(works)
+    rows: Counter[str] = Counter()
+    with stores.sessions() as session:
+        for few in _few(ids):
+            rows.update(queries.left_of_works(session, few))
+        if request.artwork_id is None:
+            rows["prompts"] = queries.prompts_naming(session, request.artist_id)
+    return {
+        **rows,
+        "points": sum(len(index.held(few)) for few in _few(ids)),
+        "points of parts": sum(index.parts.count(few) for few in _few(ids)),
+        "files": sum(
+            stores.store.has_original(one) + stores.store.has_thumbnail(one)
+            for one in works.values()
+        ),
+        "files of the index": index.scrub(ids, rewrite=rewrite),
+        "log of the database": int(not empty_log(stores.sessions)),
+    }
+
+
+def _target(session: Session, what: str) -> tuple[UUID, UUID | None]:
+    try:
+        artwork_id = UUID(what)
+    except ValueError:
+        artist = queries.artist_by_slug(session, what)
+        if artist.is_nobody:
+            raise Conflict(
+                f"{artist.slug!r} stands for works by nobody in particular: nobody can withdraw "
+                f"for all of them; withdraw the works by their ids, which `lawful works --artist "
+                f"{artist.slug}` lists"
+            ) from None
+        return artist.id, None
+    queries.artwork_by_id(session, artwork_id)
+    work = queries.works_to_change(session, [artwork_id])[artwork_id]  # nobody moves it meanwhile
+    return work.artist_id, artwork_id
+
+
+def _request(
+    session: Session, index: VectorIndex, artist_id: UUID, artwork_id: UUID | None, reason: str
+) -> Withdrawal:
+    """Turn the works into tombstones and open a receipt; an earlier one when nothing is left."""
+    states = queries.works_to_withdraw(session, artist_id, artwork_id)
+    earlier = queries.last_withdrawal(session, artist_id, artwork_id)
+    if not states and earlier is not None:
+        return earlier
+    before, statistics = _counts(session, index, artist_id), _digest(session)
+    removal = Removal(now(), uuid4())
+    removed = _bury(session, states, reason, removal)
+    if artwork_id is None:
+        queries.close_artist(session, artist_id)
+        late = queries.works_to_withdraw(session, artist_id, None)  # that somebody gave them since
+        removed.update(_bury(session, late, reason, removal))
+        states |= late
+    request = Withdrawal(
+        id=removal.receipt,
+        requested_at=removal.at,
+        kind="artist" if artwork_id is None else "artwork",
+        artist_id=artist_id,
+        artwork_id=artwork_id,
+        reason=reason,
+        receipt={
+            "works": [str(work) for work in states],
+            "indexed": sum(status is ArtworkStatus.INDEXED for status in states.values()),
+            "before": before,
+            "removed": dict(removed),
+            "statistics": {"before": statistics},
+        },
+    )
+    session.add(request)
+    session.flush()
+    return request
+
+
+def _bury(session: Session, works: Collection[UUID], reason: str, removal: Removal) -> Counter[str]:
+    """Turn works into tombstones; returns what was wiped where."""
+    removed = Counter[str]()
+    for few in _few(list(works)):
+        removed.update(queries.bury_works(session, few, reason, removal))
+    return removed
+
+
+def _counts(session: Session, index: VectorIndex, artist_id: UUID) -> dict[str, Any]:
+    """Count works and points, of all artists and of this one."""
+    _, works = queries.searchable(session)
+    return {
+        "works": works,
+        "works of the artist": queries.portfolio_sizes(session, [artist_id]).get(artist_id, 0),
+        "points": index.count(),
+        "points of the artist": index.count(Where(artist_ids=(artist_id,))),
+    }
+
+
+def _digest(session: Session) -> str | None:
+    """Return the digest of the classifier's statistics; None where there are none."""
+    live = queries.live_collection(session)
+    if live is None or not queries.times_mended(session, live.fingerprint):
+        return None
+    return queries.statistics_of(session, live.fingerprint, sum(live.dims.values())).digest()
+
+
+def _proof(stores: Stores) -> dict[str, Any]:
+    """Return what the receipt says of the classifier: its sums, and whether a rebuild has the same.
+
+    A rebuild adds up the vectors of all works that are left. Among very many works that takes
+    too long to wait for: there it is done by the next `reconcile`, and None stands here.
+    """
+    with stores.sessions() as session:
+        live = queries.live_collection(session)
+        works = queries.searchable(session)[1]
+        if live is None or works > REBUILT:
+            return {"after": _digest(session), "equals a rebuild": None}
+    found = audit(stores, live)
+    return {"after": found.digest, "works": found.works, "equals a rebuild": not found.differences}
+
+
+def _seen(stores: Stores, works: Collection[UUID]) -> dict[str, Any] | None:
+    """Return how many of the works the trained classifier has seen, which it cannot forget."""
+    try:
+        facts = read_facts(stores.settings.trained)
+    except BadInput as error:
+        return {"unreadable": str(error)}
+    if facts is None:
+        return None
+    return {"weights": facts.weights, "works seen": facts.has_seen(works)}
+
+
+def _few(rows: Sequence[T]) -> list[Sequence[T]]:
+    return [rows[start : start + AT_ONCE] for start in range(0, len(rows), AT_ONCE)]

@@ -1,0 +1,1 @@
+"""Who says whose work an image resembles."""

@@ -1,0 +1,1 @@
+"""Jobs on their way: handed in, queued, taken by workers."""

@@ -1,0 +1,72 @@
+"""The Celery application, as workers and those who send to them share it.
+
+What is set here is what a bulk ingest needs to survive: a message is acknowledged after its work, a
+worker takes one at a time, and only ids travel, as JSON. The truth about jobs is in SQL.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from celery import Celery
+from kombu import Queue
+
+from attribution.config import Settings
+from attribution.errors import BadInput
+from ingest.work.tasks import CALIBRATE, RECONCILE, SWEEP
+
+REDIS = ("redis://", "rediss://", "redis+socket://")
+QUEUES = ("ingest", "encode", "generate", "maintenance")
+SWEEP_EVERY_S = 10
+CALIBRATE_EVERY_S = 60  # looked at; done where enough has changed
+RECONCILE_EVERY_S = 3600
+
+
+def make_app(settings: Settings) -> Celery:
+    """Return the application without its tasks, with the broker of the settings.
+
+    Without one, tasks run where they are sent: `memory://` and eager. Raises BadInput for a broker
+    that is no Redis: others give the messages of dead workers back in their own ways, or never.
+    """
+    in_process = not settings.broker_url
+    if not in_process and not settings.broker_url.startswith(REDIS):
+        # The text itself may hold a password, so it is not repeated.
+        raise BadInput("LAWFUL_BROKER_URL cannot be used; give redis://:PASSWORD@HOST:6379/0")
+    app = Celery("lawful", broker=settings.broker_url or "memory://localhost", set_as_current=False)
+    app.conf.update(
+        task_always_eager=in_process,
+        task_eager_propagates=True,
+        result_backend=None if in_process else settings.broker_url,
+        result_expires=timedelta(hours=1),
+        task_queues=[Queue(name) for name in QUEUES],
+        task_routes={f"{name}.*": {"queue": name} for name in QUEUES},
+        task_acks_late=True,
+        task_reject_on_worker_lost=True,
+        worker_prefetch_multiplier=1,
+        task_serializer="json",
+        accept_content=["json"],
+        task_time_limit=settings.batch_time_limit_s,
+        # A message of a dead worker comes back after this; long before, the sweep has sent another.
+        broker_transport_options={"visibility_timeout": settings.batch_time_limit_s + 60},
+        broker_connection_retry_on_startup=True,
+        broker_connection_max_retries=None,
+        worker_hijack_root_logger=False,
+        beat_schedule={
+            "sweep": {
+                "task": SWEEP,
+                "schedule": SWEEP_EVERY_S,
+                "options": {"expires": SWEEP_EVERY_S},
+            },
+            "calibrate": {
+                "task": CALIBRATE,
+                "schedule": CALIBRATE_EVERY_S,
+                "options": {"expires": CALIBRATE_EVERY_S},
+            },
+            "reconcile": {
+                "task": RECONCILE,
+                "schedule": RECONCILE_EVERY_S,
+                "options": {"expires": RECONCILE_EVERY_S},
+            },
+        },
+    )
+    return app

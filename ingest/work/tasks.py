@@ -1,0 +1,170 @@
+"""The Celery tasks. A task is a shell: ids in, one function called, safe to run twice.
+
+Queues are by kind: `ingest` for what reads and unpacks, `encode` for what needs models, `generate`
+for what draws, `maintenance` for what looks after the stores.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import asdict
+from typing import Any, Protocol
+from uuid import UUID
+
+from celery import Celery, Task
+
+from attribution.catalogue import queries
+from attribution.catalogue.queries import BatchKey
+from attribution.collection import Stores, open_collection
+from attribution.errors import BackendUnavailable, LawfulError, NotFound
+from attribution.services import Services
+from attribution.upkeep.calibrating import calibrate_if_due
+from attribution.upkeep.reconcile import reconcile
+from ingest import pipeline
+from ingest.generations import run_generation
+from ingest.lease import could_not_begin
+from ingest.uploads import forget_given_up, list_upload
+from ingest.work.dispatch import DRAW, LIST_UPLOAD, PROGRESS, RUN_BATCH, TRAIN
+
+log = logging.getLogger(__name__)
+
+TOLD_EVERY_S = 1.0  # how far a training is
+SWEEP = "maintenance.sweep"
+RECONCILE = "maintenance.reconcile"
+CALIBRATE = "maintenance.calibrate"
+TASK: dict[str, Any] = {
+    "acks_late": True,
+    "throws": (LawfulError,),  # their message says all: no traceback in the log
+    # Two queues in one process would run each other's services.
+    "shared": False,
+}
+BACKEND_TRIES: dict[str, Any] = {
+    "autoretry_for": (BackendUnavailable,),  # nothing else gets better by itself
+    "retry_backoff": True,
+    "retry_backoff_max": 60,
+    "retry_jitter": True,
+    "max_retries": 5,  # then the sweep sends it again
+}
+
+
+class Runtime(Protocol):
+    """What a process that runs tasks has opened, or opens when a task first needs it."""
+
+    def stores(self) -> Stores:
+        """Return the catalogue and the files."""
+        ...
+
+    def services(self) -> Services:
+        """Return everything, models included."""
+        ...
+
+
+class _TimeIsUpError(Exception):
+    """A task has run for as long as one message may; another one goes on."""
+
+
+class _Telling:
+    """Progress of a task for whoever waits for it; ends the task when its time is up."""
+
+    def __init__(self, task: Task[..., Any], until: float, stopping: Callable[[], bool]) -> None:
+        self._task, self._until, self._stopping = task, until, stopping
+        self._told = 0.0
+
+    def __call__(self, what: str, done: int, total: int) -> None:
+        moment = time.monotonic()
+        if moment > self._until or self._stopping():
+            raise _TimeIsUpError
+        if moment - self._told >= TOLD_EVERY_S:
+            self._told = moment
+            self._task.update_state(state=PROGRESS, meta={"what": what, "done": done, "of": total})
+
+
+def register(
+    app: Celery,
+    runtime: Runtime,
+    *,
+    stopping: Callable[[], bool],
+    submit: Callable[[Sequence[BatchKey]], None],
+    draw: Callable[[Sequence[UUID]], None],
+) -> None:
+    """Add the tasks to `app`; what runs ends early once `stopping()` is true.
+
+    `submit` has the batches run that a listing has made; `draw` and it have run what waits. A
+    worker hands its outages back to the broker; in process who sends a task waits (`patience`).
+    """
+    task = TASK if app.conf.task_always_eager else TASK | BACKEND_TRIES
+
+    @app.task(name=LIST_UPLOAD, **task)
+    def list_one(job_id: str, _number: int) -> None:
+        list_upload(runtime.stores(), UUID(job_id))
+        with runtime.stores().sessions() as session:
+            keys = queries.open_batches(session, UUID(job_id))
+        submit(keys)
+
+    @app.task(name=RUN_BATCH, **task)
+    def run_batch(job_id: str, number: int) -> None:
+        key = (UUID(job_id), number)
+        if not _run_batch(runtime, key, stopping):
+            submit([key])
+
+    @app.task(name=TRAIN, bind=True, **task)
+    def train(self: Task[..., dict[str, Any]], plan: dict[str, Any]) -> dict[str, Any]:
+        from ingest.training import Plan, train_classifier
+
+        stores = runtime.stores()
+        slice_s = stores.settings.batch_time_limit_s / 2  # beyond the whole it would be killed
+        try:
+            tell = _Telling(self, time.monotonic() + slice_s, stopping)
+            return asdict(train_classifier(stores, Plan.of(plan), progress=tell))
+        except _TimeIsUpError:  # it goes on from its last epoch
+            raise self.retry(countdown=0, max_retries=None) from None
+
+    @app.task(name=DRAW, **task)
+    def draw_one(generation_id: str) -> None:
+        run_generation(runtime.services(), UUID(generation_id), stopping=stopping)
+
+    @app.task(name=SWEEP, shared=False)
+    def sweep() -> int:
+        """Send what waits and has no message, or lost it."""
+        sessions = runtime.stores().sessions
+        with sessions.begin() as session:
+            keys, requests = queries.sweep(session), queries.sweep_generations(session)
+        submit(keys)
+        draw(requests)
+        return len(keys) + len(requests)
+
+    @app.task(name=RECONCILE, shared=False)
+    def reconcile_stores() -> dict[str, Any]:
+        """Compare catalogue and index, and repair; forget uploads that nobody goes on with."""
+        stores = runtime.stores()
+        forget_given_up(stores)
+        with open_collection(stores) as index:
+            report = reconcile(stores, index, repair=True)
+        log.log(logging.INFO if report.is_clean else logging.WARNING, "reconciled: %s", report)
+        return report.as_json()
+
+    @app.task(name=CALIBRATE, shared=False)
+    def calibrate() -> None:
+        """Find out anew what the votes mean, where enough has changed."""
+        stores = runtime.stores()
+        with suppress(NotFound), open_collection(stores) as index:
+            calibrate_if_due(stores, index)
+
+
+def _run_batch(runtime: Runtime, key: BatchKey, stopping: Callable[[], bool]) -> bool:
+    """Run a batch, orderly ended before its message would be killed: False when time was up."""
+    try:
+        services = runtime.services()
+    except Exception as error:
+        could_not_begin(runtime.stores(), key, error)
+        raise
+    until = time.monotonic() + services.settings.batch_time_limit_s / 2
+
+    def is_late() -> bool:
+        return time.monotonic() > until
+
+    pipeline.run_batch(services, key, stopping=lambda: stopping() or is_late())
+    return not is_late()

@@ -1,0 +1,108 @@
+"""A worker: `celery -A ingest.work.worker worker` or `lawful worker`, and the beat beside it."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from ctypes import c_char
+from multiprocessing.sharedctypes import RawArray
+from threading import Lock
+from typing import Any
+
+from celery import Celery
+from celery.signals import worker_process_shutdown, worker_shutdown
+from celery.worker.control import inspect_command
+
+from attribution.collection import Stores, check_encoders, open_stores
+from attribution.config import Settings
+from attribution.errors import LawfulError
+from attribution.services import Services, open_services
+from ingest.lease import said_by
+from ingest.work.application import make_app
+from ingest.work.dispatch import READYZ, send, send_generations
+from ingest.work.tasks import register
+
+LONGEST_TROUBLE = 2000  # bytes
+
+
+class Lazily:
+    """Opens stores and models once a process, when a task first needs them: after the fork."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._lock = Lock()
+        self._opened = ExitStack()
+        self._stores: Stores | None = None
+        self._services: Services | None = None
+        # Shared with the processes that are forked: they open, the one that forks them is asked.
+        self._trouble = RawArray(c_char, LONGEST_TROUBLE)
+
+    @property
+    def trouble(self) -> str:
+        """What last kept a process of this worker from using its models; empty: nothing."""
+        return bytes(self._trouble.value).decode(errors="ignore")
+
+    def stores(self) -> Stores:
+        """Return the catalogue and the files."""
+        with self._lock:
+            if self._stores is None:
+                self._stores = self._opened.enter_context(open_stores(self._settings))
+            return self._stores
+
+    def services(self) -> Services:
+        """Return everything, models included; raises ProfileChanged once these are others'."""
+        with self._lock:
+            try:
+                if self._services is None:
+                    self._services = self._opened.enter_context(open_services(self._settings))
+                with self._services.sessions() as session:
+                    check_encoders(session, self._services.collection)
+            except Exception as error:
+                self._trouble.value = said_by(error).encode()[: LONGEST_TROUBLE - 1]
+                raise
+            self._trouble.value = b""
+            return self._services
+
+    def close(self) -> None:
+        """Close what was opened."""
+        self._opened.close()
+
+
+def readiness(settings: Settings, runtime: Lazily) -> dict[str, str]:
+    """Return of each part that a worker rests on "ok", or what is wrong with it."""
+    said = dict.fromkeys(("database", "storage"), "ok")
+    try:
+        with open_stores(settings) as stores:  # its own: connections do not survive a fork
+            try:
+                stores.store.check()
+            except LawfulError as error:
+                said["storage"] = str(error)
+    except LawfulError as error:
+        said["database"] = str(error)
+    return said | {"models": runtime.trouble or "ok"}
+
+
+@inspect_command(name=READYZ)
+def _readyz(state: Any) -> dict[str, str]:
+    checks: dict[str, str] = state.app.readiness()
+    return checks
+
+
+def worker_app(settings: Settings) -> Celery:
+    """Return the application of a worker process, with its tasks."""
+    app, runtime = make_app(settings), Lazily(settings)
+    register(
+        app,
+        runtime,
+        stopping=lambda: False,
+        submit=lambda keys: send(app, runtime.stores().sessions, keys),
+        draw=lambda ids: send_generations(app, runtime.stores().sessions, ids),
+    )
+    app.readiness = lambda: readiness(settings, runtime)  # type: ignore[attr-defined]
+    # Held here: signals know their receivers only weakly.
+    app.closing = lambda **_: runtime.close()  # type: ignore[attr-defined]
+    worker_process_shutdown.connect(app.closing)  # type: ignore[attr-defined]
+    worker_shutdown.connect(app.closing)  # type: ignore[attr-defined]
+    return app
+
+
+app = worker_app(Settings())
