@@ -18,7 +18,7 @@ from sqlalchemy import update
 from api.answers import AnswerOut, FindingsOut, MemberOut
 from api.app import create_app
 from api.report import make_page, render_report
-from api.wording import headline, lanes
+from api.wording import headline, how_copied, lanes
 from attribution.attributor import find_ours
 from attribution.catalog import queries
 from attribution.catalog.models import ChangeKind, NonCopy, NonCopyState
@@ -114,8 +114,8 @@ def test_an_answer_says_what_it_does_not_say(
     assert one.is_this_image
     says = (
         f"A pair was declared no copy on {datetime.now(UTC):%Y-%m-%d} by {BY}: {WHY}; without "
-        f"that: shows an altered copy of “boat” by ann (ann) (over 49% of the work; 100% of the "
-        f"strokes agree). Declaration {row.id}."
+        f"that: shows an altered copy of “boat” by ann (ann) "
+        f"({how_copied(one.would_be)}). Declaration {row.id}."
     )
     assert lanes(answer)["copy"].endswith(says)
     assert headline(answer).endswith("; a finding was declared no copy.")
