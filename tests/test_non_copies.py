@@ -12,6 +12,7 @@ from uuid import UUID, uuid4
 
 import pytest
 from fastapi.testclient import TestClient
+from markupsafe import escape
 from PIL import Image
 from sqlalchemy import update
 
@@ -121,7 +122,7 @@ def test_an_answer_says_what_it_does_not_say(
     assert headline(answer).endswith("; a finding was declared no copy.")
     assert services.attributor.recall(answer.id) == answer
     assert AnswerOut.of(answer).as_json()["declared"][0]["would_be"]["kind"] == "altered_copy"
-    assert says in render_report([make_page(services, "found.png", disputed, answer)])
+    assert escape(says) in render_report([make_page(services, "found.png", disputed, answer)])
     member = services.attributor.member(disputed)
     assert (member.copy_of, member.declared) == (None, answer.declared)
     assert MemberOut.of(member).summary.endswith(says)
