@@ -530,7 +530,7 @@ def test_lists_and_batches_take_few_statements(database: Database) -> None:
         queries.list_artists(session)
 
     assert len(page.items) == 64
-    assert writing <= 12
+    assert writing <= 15  # with a lock on the new name, and another look behind it
     assert len(statements) <= 4
 
 

@@ -12,13 +12,14 @@ from uuid import UUID, uuid4
 
 import pytest
 from fastapi.testclient import TestClient
+from markupsafe import escape
 from PIL import Image
 from sqlalchemy import update
 
 from api.answers import AnswerOut, FindingsOut, MemberOut
 from api.http.app import create_app
 from api.reports.report import make_page, render_report
-from api.wording import headline, lanes
+from api.wording import headline, how_copied, lanes
 from attribution.catalogue import queries
 from attribution.catalogue.models import ChangeKind, NonCopy, NonCopyState
 from attribution.catalogue.queries import Origin
@@ -114,14 +115,14 @@ def test_an_answer_says_what_it_does_not_say(
     assert one.is_this_image
     says = (
         f"A pair was declared no copy on {datetime.now(UTC):%Y-%m-%d} by {BY}: {WHY}; without "
-        f"that: shows an altered copy of “boat” by ann (ann) (over 49% of the work; 100% of the "
-        f"strokes agree). Declaration {row.id}."
+        f"that: shows an altered copy of “boat” by ann (ann) "
+        f"({how_copied(one.would_be)}). Declaration {row.id}."
     )
     assert lanes(answer)["copy"].endswith(says)
     assert headline(answer).endswith("; a finding was declared no copy.")
     assert services.attributor.recall(answer.id) == answer
     assert AnswerOut.of(answer).as_json()["declared"][0]["would_be"]["kind"] == "altered_copy"
-    assert says in render_report([make_page(services, "found.png", disputed, answer)])
+    assert escape(says) in render_report([make_page(services, "found.png", disputed, answer)])
     member = services.attributor.member(disputed)
     assert (member.copy_of, member.declared) == (None, answer.declared)
     assert MemberOut.of(member).summary.endswith(says)

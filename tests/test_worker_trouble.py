@@ -144,7 +144,7 @@ def test_a_worker_says_so(tmp_path: Path, redis_url: str) -> None:
             send(make_app(settings), stores.sessions, keys)
             return state(stores, job_id)[0] is BatchStatus.DEAD
 
-        wait_until(swept)
+        wait_until(swept, timeout_s=240)  # six tries, on a busy machine
         failed = lawful(home, "worker", "--check", **wrong)
         answer = json.loads(failed.stdout)
         assert (failed.returncode, answer["ready"]) == (1, False)

@@ -36,8 +36,8 @@ def get_or_create_artists(session: Session, names: Iterable[str]) -> dict[str, A
     """
     tidied = {name: tidy(name) for name in names}
     found = artists_named(session, set(tidied.values())) | _nobody_by(session, tidied.values())
-    if unknown := set(tidied.values()) - found.keys():
-        lock_names(session, unknown)
+    unknown = set(tidied.values()) - found.keys()
+    if unknown and lock_names(session, unknown):
         found |= artists_named(session, unknown)
     # Another process may take a slug between our look and our insert: look again. Sorted, so that
     # two processes with the same names wait for each other in one order and never in a circle.
@@ -60,16 +60,18 @@ def get_or_create_artists(session: Session, names: Iterable[str]) -> dict[str, A
     return {name: found[exact] for name, exact in tidied.items()}
 
 
-def lock_names(session: Session, names: Iterable[str]) -> None:
+def lock_names(session: Session, names: Iterable[str]) -> bool:
     """Have one transaction at a time decide whose the names of a fold are.
 
     Before any row of an artist is locked, or two wait for each other. SQLite has one writer anyway.
+    Returns whether it may have waited: then what was read before may be out of date.
     """
     if session.get_bind().dialect.name != "postgresql":
-        return
+        return False
     digests = {sha256(fold(name).encode("utf-8", "backslashreplace")).digest() for name in names}
     for key in sorted(int.from_bytes(digest[:8], signed=True) for digest in digests):
         session.execute(select(func.pg_advisory_xact_lock(key)))
+    return True
 
 
 def add_alias(session: Session, artist_id: UUID, name: str) -> bool:
