@@ -43,7 +43,7 @@ def create_attribution(
     response: Response,
     limit: Annotated[int, Query(ge=1, le=50, description="Artists at most.")] = 5,
 ) -> AnswerOut:
-    """Rank the artists an image most resembles, with the works that speak for each.
+    """Rank the artists an image most resembles, with the supporting works.
 
     `score` is a share of the vote, `probability` what that was found to mean (null: not
     calibrated). The answer is recorded and can be read again.
