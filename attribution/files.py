@@ -16,13 +16,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
 from attribution.errors import BackendUnavailable, BadInput, NotFound
 from attribution.outages import disk_outage
+from attribution.whole import written_whole
 
 log = logging.getLogger(__name__)
 
@@ -151,14 +152,9 @@ class Store:
                 with self._files.open(path, "wb") as file:
                     yield file
                 return
-            beside = Path(f"{path}.{uuid4().hex}")
-            beside.parent.mkdir(parents=True, exist_ok=True)
-            try:
-                with beside.open("xb") as file:
-                    yield file
-                beside.replace(path)
-            finally:
-                beside.unlink(missing_ok=True)
+            Path(path).parent.mkdir(parents=True, exist_ok=True)
+            with written_whole(Path(path)) as new, new.open("xb") as file:
+                yield file
 
     @contextmanager
     def _opened(self, path: str, missing: str) -> Iterator[Any]:

@@ -22,6 +22,7 @@ from attribution.catalogue.names import slugify, visible
 from attribution.catalogue.nobody import is_nobody
 from attribution.errors import BackendUnavailable, BadImage, BadInput
 from attribution.images import Limits, read_image
+from attribution.whole import written_whole
 from ingest.sources import cells
 from ingest.sources.tables import row_of
 
@@ -114,9 +115,8 @@ def export(
         path = folder / slugify(picture.artist) / name
         if not path.exists():
             path.parent.mkdir(exist_ok=True)
-            beside = path.with_name(f".{name}")
-            beside.write_bytes(picture.data)
-            beside.replace(path)
+            with written_whole(path) as new:
+                new.write_bytes(picture.data)
         rows[path.relative_to(folder).as_posix()] = picture
     lines = [
         json.dumps(
@@ -126,9 +126,8 @@ def export(
         )
         for name, one in rows.items()
     ]
-    beside = folder / ".metadata.jsonl"
-    beside.write_text("\n".join([*lines, ""]), encoding="utf-8")
-    beside.replace(folder / "metadata.jsonl")
+    with written_whole(folder / "metadata.jsonl") as new:
+        new.write_text("\n".join([*lines, ""]), encoding="utf-8")
     return len(rows), left_out
 
 

@@ -20,6 +20,7 @@ from api.cli.common import (
 )
 from api.cli.loading import open_services
 from attribution.errors import BadInput
+from attribution.whole import written_whole
 
 if TYPE_CHECKING:
     from api.reports.report import Page
@@ -189,11 +190,9 @@ def write(folder: Path, picture: Picture) -> Path | None:
     if picture.png is None:
         return None
     path = folder / f"{picture.seed}-{(picture.sha256 or '')[:8]}.png"
-    beside = path.with_suffix(".new")
     try:
-        beside.write_bytes(picture.png)
-        beside.replace(path)
+        with written_whole(path) as new:
+            new.write_bytes(picture.png)
     except OSError as error:
-        beside.unlink(missing_ok=True)
         raise BadInput(f"--out {folder} may not be written: {error.strerror}") from None
     return path

@@ -23,6 +23,7 @@ from api.cli.common import (
     status_console,
 )
 from attribution.errors import BadInput
+from attribution.whole import written_whole
 
 if TYPE_CHECKING:
     from attribution.catalogue.models import ArtworkStatus
@@ -181,15 +182,11 @@ def _write(pieces: Iterator[bytes], out: Path | None) -> None:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise typer.Exit from None
         return
-    beside = out.with_name(f"{out.name}.new")
     try:
-        with beside.open("wb") as file:
+        with written_whole(out) as new, new.open("wb") as file:
             file.writelines(pieces)
-        beside.replace(out)
     except OSError as error:
         raise BadInput(f"--out {out} cannot be written: {error.strerror}") from None
-    finally:
-        beside.unlink(missing_ok=True)
 
 
 def _show(console: Console, pages: Iterator[list[Row]], total: int) -> None:

@@ -24,6 +24,7 @@ from attribution.index.markers import Markers
 from attribution.index.ownership import Ownership, write_note
 from attribution.index.soundness import damaged
 from attribution.outages import FULL, MAKE_ROOM
+from attribution.whole import written_whole
 
 ALIASES = "aliases.json"
 CONFIG = "edge_config.json"  # what the engine writes into the folder of a shard
@@ -339,9 +340,8 @@ def _loaded(path: Path) -> Any:
     config = json.loads((path / CONFIG).read_text(encoding="utf-8"))
     said = config.get("optimizers") or {}
     if {name: said.get(name) for name in VACUUM} != VACUUM:
-        new = path / f"{CONFIG}.new"
-        new.write_text(json.dumps(config | {"optimizers": said | VACUUM}), encoding="utf-8")
-        new.replace(path / CONFIG)
+        with written_whole(path / CONFIG) as new:
+            new.write_text(json.dumps(config | {"optimizers": said | VACUUM}), encoding="utf-8")
     return edge.EdgeShard.load(str(path))
 
 

@@ -14,6 +14,7 @@ from filelock import FileLock, Timeout
 
 from attribution.errors import IndexLocked
 from attribution.outages import disk_outages
+from attribution.whole import written_whole
 
 log = logging.getLogger(__name__)
 
@@ -81,10 +82,5 @@ class Ownership:
 
 def write_note(folder: Path, name: str, content: object) -> None:
     """Replace a small file whole: a kill leaves the old one or the new one."""
-    new = folder / f"{name}.new"
-    with disk_outages(f"the index in {folder}"):
-        with new.open("w", encoding="utf-8") as file:
-            json.dump(content, file)
-            file.flush()
-            os.fsync(file.fileno())
-        new.replace(folder / name)
+    with disk_outages(f"the index in {folder}"), written_whole(folder / name) as new:
+        new.write_text(json.dumps(content), encoding="utf-8")

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from attribution.types import Matrix, Vector
+from attribution.whole import written_whole
 
 CACHE = "cache"  # the folder of these folders, below LAWFUL_TRAINED
 HASHES, LIKENESS = "sha256", "phash"
@@ -97,6 +98,5 @@ def _write(part: Path, files: Sequence[Encoded]) -> None:
     }
     for name in files[0].vectors:
         arrays[name] = np.stack([one.vectors[name] for one in files])
-    beside = part.with_suffix(".new")
-    save_file(arrays, beside)
-    beside.replace(part)
+    with written_whole(part) as new:
+        save_file(arrays, new)

@@ -16,6 +16,7 @@ from uuid import UUID
 
 from attribution.errors import BadInput, NotFound, ProfileMismatch
 from attribution.training.network import Network
+from attribution.whole import written_whole
 
 FACTS = "classifier.json"
 CARD = "README.md"
@@ -79,9 +80,8 @@ def save(folder: Path, network: Network, facts: Facts, card: str) -> Facts:
         (CARD, card.encode()),
         (FACTS, text.encode()),
     ):
-        beside = folder / f"{name}.new"
-        beside.write_bytes(content)
-        beside.replace(folder / name)
+        with written_whole(folder / name) as new:
+            new.write_bytes(content)
     for old in folder.glob(_weights("*")):
         if old.name != _weights(digest):
             old.unlink(missing_ok=True)

@@ -17,6 +17,7 @@ from typing import Any, Self
 import numpy as np
 
 from attribution.training.network import Network
+from attribution.whole import written_whole
 
 log = logging.getLogger(__name__)
 
@@ -130,9 +131,8 @@ class State:
             )
             for name, value in named.items()
         }
-        beside = self._path.with_suffix(".new")
-        save_file(arrays, beside, metadata={"run": json.dumps(facts)})
-        beside.replace(self._path)
+        with written_whole(self._path) as new:
+            save_file(arrays, new, metadata={"run": json.dumps(facts)})
         self._written = time.monotonic()
 
 

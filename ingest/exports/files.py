@@ -13,6 +13,7 @@ from attribution.catalogue.queries import Seen
 from attribution.collection import Stores
 from attribution.errors import BadImage, BadInput, NotFound
 from attribution.images import read_file
+from attribution.whole import written_whole
 from ingest.listing import path_of
 
 UPLOAD = "upload:"  # how the source of a job from an upload begins
@@ -84,9 +85,8 @@ class Copied:
             return None
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            beside = path.with_name(f"{path.name}.new")
-            beside.write_bytes(data)
-            beside.replace(path)
+            with written_whole(path) as new:
+                new.write_bytes(data)
         except OSError as error:
             raise BadInput(f"--files: {path} cannot be written: {error.strerror}") from None
         return str(name)

@@ -8,6 +8,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from attribution.whole import written_whole
+
 if TYPE_CHECKING:
     import torch
 
@@ -66,7 +68,6 @@ class Checkpoint:
         """Store the present state."""
         import torch
 
-        beside = self._path.with_suffix(".new")
         state = {
             "model": self._model.state_dict(),
             "optimiser": self._optimiser.state_dict(),
@@ -74,8 +75,8 @@ class Checkpoint:
             "losses": losses,
             "works": self._works,
         }
-        torch.save(state, beside)
-        beside.replace(self._path)
+        with written_whole(self._path) as new:
+            torch.save(state, new)
 
     def clear(self) -> None:
         """Forget the run: it is done."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from attribution.errors import BadInput
 from attribution.generation.pipelines import quieten
 from attribution.generation.starter.training import flow_loss, latents_of, states_of
+from attribution.whole import written_whole
 
 if TYPE_CHECKING:
     from attribution.encoders.starter import Progress
@@ -55,8 +56,7 @@ def finetune(
         optimiser.step()
         if step % EVERY == 0 or step == steps:
             progress("lora", step, steps, float(loss.detach()))
-    beside = out.with_name(f".{out.name}")
-    AuraFlowPipeline.save_lora_weights(
-        out.parent, get_peft_model_state_dict(transformer), weight_name=beside.name
-    )
-    beside.replace(out)
+    with written_whole(out) as new:
+        AuraFlowPipeline.save_lora_weights(
+            out.parent, get_peft_model_state_dict(transformer), weight_name=new.name
+        )
