@@ -29,7 +29,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON object per de
 
 @app.command()
 def declare(
-    image: Annotated[Path, typer.Argument(help="Image file.", metavar="IMAGE")],
+    image: Annotated[Path, typer.Argument(help="Image file.")],
     work: Annotated[UUID, typer.Argument(help="Id of the artwork that an answer named.")],
     by: By,
     reason: Annotated[str, typer.Option(help="Reason, shown in later answers.")],
