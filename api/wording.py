@@ -7,7 +7,7 @@ An answer has three lanes. *Copy* is what the image shows, *style* whose hand it
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 
 from attribution.catalogue.nobody import is_nobody
@@ -36,7 +36,7 @@ VERDICTS: Mapping[Verdict, str] = {
 }
 REASONS: Mapping[Reason, str] = {
     Reason.UNKNOWN_ARTIST: "work by an unregistered artist could look like this",
-    Reason.SEVERAL_ARTISTS: "more than one artist is likely",
+    Reason.SEVERAL_ARTISTS: "more than one artist cannot be ruled out",
     Reason.SPACES_DISAGREE: "the voters name different artists, none is likely",
     Reason.TOO_FEW_WORKS: "few works by the first artist are registered",
     Reason.INCOMPLETE_INDEX: "the index lacks registered works: nothing is calibrated",
@@ -46,6 +46,8 @@ REASONS: Mapping[Reason, str] = {
     Reason.WITHDRAWN: "nobody is named for the bytes of a work that was withdrawn",
 }
 NO_PROOF = "which is no proof of absence"
+STYLE_ONLY = "in style only"
+QUOTES = str.maketrans(dict.fromkeys('“”„‟«»"', "'"))  # in titles and names: none ends ours
 UPRIGHT_DEGREES = 1.0
 NAMED = 3  # artists in one sentence
 CREDENTIALS = {
@@ -88,7 +90,9 @@ def headline(answer: Attribution) -> str:
     if answer.declared:
         few = len(answer.declared)
         silenced = "a finding was declared" if few == 1 else f"{few} findings were declared"
-        says = f"{says.removesuffix('.')}; {silenced} no copy."
+        # "Only" would be too much: what it shows was silenced.
+        says = says.removesuffix(".").removesuffix(f", {STYLE_ONLY}")
+        says = f"{says}; {silenced} no copy{_no_longer(answer.declared)}."
     return _limited(says, answer.searched)
 
 
@@ -96,7 +100,7 @@ def lanes(answer: Attribution) -> dict[str, str]:
     """Return what each lane says: copy, style, provenance."""
     unasked = _unasked(answer)
     return {
-        "copy": unasked or _copy_lane(answer.laid_on, not_said(answer.declared)),
+        "copy": unasked or _copy_lane(answer),
         "style": unasked or _style_lane(answer),
         "provenance": f"{_capital(CREDENTIALS[answer.credentials])}.",
     }
@@ -109,9 +113,11 @@ def membership(answer: Member) -> str:
     if answer.withdrawn_at:
         return _registered_once(answer.withdrawn_at)
     laid_on = answer.copy_of or answer.related_to
-    absent = f"Not found among {compared(answer.searched)}, {NO_PROOF}."
+    what = "No other work was found" if answer.declared else "Not found"
+    absent = f"{what} among {compared(answer.searched)}, {NO_PROOF}."
     says = _limited(f"{_claim(laid_on)}." if laid_on else absent, answer.searched)
-    return f"{says} {not_said(answer.declared)}".rstrip()
+    more = (_others(laid_on), _frames(answer.notes), not_said(answer.declared))
+    return " ".join((says, *filter(None, more)))
 
 
 def compared(searched: Searched) -> str:
@@ -129,7 +135,7 @@ def incomplete(searched: Searched) -> str:
 
 
 def together(findings: Findings, *, unreadable: int = 0) -> str:
-    """Say of many images how many draw on what is registered, and how that divides."""
+    """Say of many images how many show or resemble what is registered, and how that divides."""
     union = {*findings.copies, *findings.style}
     parts = [f"{len(findings.copies)} by copy"] if findings.copies else []
     if findings.style:
@@ -137,11 +143,13 @@ def together(findings: Findings, *, unreadable: int = 0) -> str:
         parts.append(f"{len(findings.style)} by style {level}")
     how = f": {', '.join(parts)}" if parts else ""
     asked = f"{len(union)} of {findings.images:,} images"
-    said = f"{asked} draw on registered works or artists' styles{how}"
+    said = f"{asked} show registered works or resemble artists' styles{how}"
     if findings.related:
         said += f"; {len(findings.related)} related to registered works, for a person to look at"
     if findings.declared:
         said += f"; {len(findings.declared)} with a finding that was declared no copy"
+    if findings.repeated:
+        said += f"; {findings.repeated} more are the same files again"
     if unreadable:
         said += f"; {unreadable} more could not be read"
     if findings.incomplete:
@@ -161,10 +169,10 @@ def _together(answer: SetAttribution) -> str:
     match answer.verdict:
         case Verdict.ATTRIBUTED:
             best = answer.artists[0]
-            return f"Together they resemble work by {best.name} ({best.slug}), in style only."
+            return f"Together they resemble work by {best.name} ({best.slug}), {STYLE_ONLY}."
         case Verdict.CANDIDATES:
             names = [f"{one.name} ({one.slug})" for one in answer.artists]
-            return f"Together they resemble work by {_several(names)}, in style only."
+            return f"Together they resemble work by {_several(names)}, {STYLE_ONLY}."
         case _:
             return f"Nothing registered stands out for {pictures} together, {NO_PROOF}."
 
@@ -182,9 +190,16 @@ def removed(removal: Removal) -> str:
     )
 
 
+def titled(work: CopyMatch) -> str:
+    """Return what a work is called, quoted, so that no title reads as the program's own words."""
+    return _quoted(work.title) if work.title else f"work {work.id}"
+
+
 def by_whom(work: CopyMatch) -> str:
     """Say whose work it is, behind its title: " by Ann (ann)" or ", by an unknown artist"."""
-    return ", by an unknown artist" if is_nobody(work.name) else f" by {work.name} ({work.slug})"
+    if is_nobody(work.name):
+        return ", by an unknown artist"
+    return f" by {work.name.translate(QUOTES)} ({work.slug})"
 
 
 def how_copied(work: CopyMatch) -> str:
@@ -201,9 +216,9 @@ def how_copied(work: CopyMatch) -> str:
 def _by_style(answer: Attribution) -> str:
     match answer.verdict:
         case Verdict.ATTRIBUTED:
-            return f"Resembles work by {_who(answer.artists[0])}, in style only."
+            return f"Resembles work by {_who(answer.artists[0])}, {STYLE_ONLY}."
         case Verdict.CANDIDATES:
-            return f"Resembles work by {_several(_likely(answer.artists))}, in style only."
+            return f"Resembles work by {_several(_likely(answer.artists))}, {STYLE_ONLY}."
         case _ if not answer.searched.works:
             return "Nothing is registered yet, so nothing was compared."
         case _ if answer.reasons == (Reason.LOW_QUALITY,):
@@ -236,7 +251,7 @@ def _registered_once(withdrawn_at: datetime) -> str:
 
 def _claim(work: CopyMatch) -> str:
     """Say what is claimed of an image and a work."""
-    title = f"“{work.title or work.id}”{by_whom(work)}"
+    title = f"{titled(work)}{by_whom(work)}"
     match work.kind:
         case CopyKind.SAME_IMAGE:
             return f"Shows the same image as {title}"
@@ -246,12 +261,29 @@ def _claim(work: CopyMatch) -> str:
             return f"Shares much with {title}, or with its series: a person must look"
 
 
-def _copy_lane(work: CopyMatch | None, silenced: str) -> str:
-    if work is None:
-        return f"No registered work was found in it, {NO_PROOF}. {silenced}".rstrip()
-    others = ", ".join(work.also_claimed_by)
-    claims = f" The same file is claimed by {others} as well." if others else ""
-    return f"{_claim(work)}: {how_copied(work)}.{claims} {silenced}".rstrip()
+def _copy_lane(answer: Attribution) -> str:
+    work = answer.laid_on
+    other = "other " if answer.declared else ""
+    says = f"No {other}registered work was found in it, {NO_PROOF}."
+    if work:
+        says = f"{_claim(work)}: {how_copied(work)}."
+        if work.also_claimed_by:
+            says += f" The same file is claimed by {', '.join(work.also_claimed_by)} as well."
+    more = (_others(work), _frames(answer.notes), not_said(answer.declared))
+    return " ".join((says, *filter(None, more)))
+
+
+def _others(work: CopyMatch | None) -> str:
+    """Say that a picture may show more than the one work that is named; the same image does not."""
+    if work is None or work.kind is CopyKind.SAME_IMAGE:
+        return ""
+    return "Other registered works may be in it as well: only the surest is named."
+
+
+def _frames(notes: Iterable[str]) -> str:
+    """Say which part of a file with several pictures was compared."""
+    first = next((note for note in notes if note.startswith("first of ")), None)
+    return f"Only the {first} was compared." if first else ""
 
 
 def _declared(one: DeclaredNonCopy) -> str:
@@ -259,13 +291,24 @@ def _declared(one: DeclaredNonCopy) -> str:
     like = f"A pair with an image nearly like this one (SHA-256 {one.image_sha256[:12]}…)"
     pair = "A pair" if one.is_this_image else like
     until = f" until {one.until:%Y-%m-%d %H:%M UTC}" if one.until else ""
-    why = f": {one.reason}" if one.reason else ""
+    why = f": {_quoted(one.reason)}" if one.reason else ""
     claim = _claim(one.would_be)
     return (
-        f"{pair} was declared no copy on {one.declared_at:%Y-%m-%d} by {one.by}{until}{why}; "
-        f"without that: {claim[:1].lower()}{claim[1:]} ({how_copied(one.would_be)}). "
-        f"Declaration {one.id}."
+        f"{pair} was declared no copy on {one.declared_at:%Y-%m-%d} by {_quoted(one.by)}{until}"
+        f"{why}; without that: {claim[:1].lower()}{claim[1:]} ({how_copied(one.would_be)}). "
+        f"Declaration {one.id}.{_ended(one)}"
     )
+
+
+def _ended(one: DeclaredNonCopy) -> str:
+    """Say that a declaration silences nothing any more, and since when."""
+    if one.revoked_at:
+        return f" It was revoked on {one.revoked_at:%Y-%m-%d} by {_quoted(one.revoked_by or '')}."
+    return " It is over." if one.until and one.until <= datetime.now(UTC) else ""
+
+
+def _no_longer(declared: Iterable[DeclaredNonCopy]) -> str:
+    return ", which is no longer so: ask again" if any(map(_ended, declared)) else ""
 
 
 def _style_lane(answer: Attribution) -> str:
@@ -276,7 +319,7 @@ def _style_lane(answer: Attribution) -> str:
         return "Shares of the vote alone, not probabilities."
     return (
         f"None of the registered artists: probability {sure.nobody:.0%}, p = {sure.p_nobody:.3f}; "
-        f"{sure.likely} likely."
+        f"{sure.likely} cannot be ruled out."
     )
 
 
@@ -286,7 +329,7 @@ def _likely(artists: Sequence[Candidate]) -> list[str]:
 
 
 def _who(artist: Candidate) -> str:
-    return f"{artist.name} ({artist.slug})"
+    return f"{artist.name.translate(QUOTES)} ({artist.slug})"
 
 
 def _several(names: Sequence[str]) -> str:
@@ -299,7 +342,8 @@ def _changes(overlap: Overlap) -> Iterable[str]:
     if overlap.is_mirrored:
         yield "mirrored"
     if abs(overlap.turned_degrees) > UPRIGHT_DEGREES:
-        yield f"turned by {overlap.turned_degrees:.0f}°"
+        degrees = round(overlap.turned_degrees)
+        yield f"turned by {180 if degrees == -180 else degrees}°"
 
 
 def _content(work: CopyMatch) -> Iterable[str]:
@@ -307,6 +351,10 @@ def _content(work: CopyMatch) -> Iterable[str]:
     if work.content is not None:
         verb = "shares" if work.kind is CopyKind.NEAR_IDENTICAL else "shows"
         yield f"{verb} {work.content:.0%} of the work's content"
+
+
+def _quoted(text: str) -> str:
+    return f"“{text.translate(QUOTES)}”"
 
 
 def _capital(text: str) -> str:

@@ -275,6 +275,9 @@ class DeclaredNonCopy:
     image_sha256: str  # of the image that was looked at
     is_this_image: bool  # False: one that is nearly the same
     would_be: CopyMatch  # what the answer says without the declaration
+    # Of now, where an earlier answer is read: then its finding is silenced no longer.
+    revoked_at: datetime | None = None
+    revoked_by: str | None = None
 
 
 @dataclass(frozen=True)
@@ -371,7 +374,10 @@ class Member:
 
 @dataclass(frozen=True)
 class Findings:
-    """Which of many images draw on registered works or hands: lists of ids of their answers."""
+    """Which of many images show or resemble what is registered: lists of ids of their answers.
+
+    The same file counts once, however often it was given.
+    """
 
     level: float  # of those in `style`, this part at most is expected to resemble nobody of ours
     images: int  # that were asked about
@@ -381,6 +387,7 @@ class Findings:
     style: tuple[UUID, ...]
     declared: tuple[UUID, ...] = ()  # what they show was declared to be no copy
     incomplete: int = 0  # answers from an index that did not have all registered works
+    repeated: int = 0  # files that were given again
 
 
 @dataclass(frozen=True)

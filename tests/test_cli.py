@@ -115,7 +115,7 @@ def test_attribute_answers_scripts(ingested: Path, tmp_path: Path) -> None:
     findings = together["findings"]  # of style nothing: not calibrated
     assert (findings["images"], findings["compared"], findings["style"]) == (2, 0, [])
     assert findings["copies"] == [copy["id"]]
-    assert findings["summary"].startswith("1 of 2 images draw on registered works")
+    assert findings["summary"].startswith("1 of 2 images show registered works")
     assert copy["reasons"] == []
     assert "not_calibrated" in unknown["reasons"]
     assert copy["image"] == str(work)

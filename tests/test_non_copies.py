@@ -114,7 +114,7 @@ def test_an_answer_says_what_it_does_not_say(
     assert (one.id, one.by, one.reason, one.until) == (row.id, BY, WHY, None)
     assert one.is_this_image
     says = (
-        f"A pair was declared no copy on {datetime.now(UTC):%Y-%m-%d} by {BY}: {WHY}; without "
+        f"A pair was declared no copy on {datetime.now(UTC):%Y-%m-%d} by “{BY}”: “{WHY}”; without "
         f"that: shows an altered copy of “boat” by ann (ann) "
         f"({how_copied(one.would_be)}). Declaration {row.id}."
     )
@@ -128,7 +128,7 @@ def test_an_answer_says_what_it_does_not_say(
     assert MemberOut.of(member).summary.endswith(says)
     findings = find_ours([answer, before])
     assert findings.declared == (answer.id,)
-    assert "; 1 with a finding that was declared no copy." in FindingsOut.of(findings).summary
+    assert "; 1 with a finding that was declared no copy; " in FindingsOut.of(findings).summary
 
 
 def test_the_same_image_saved_again_names_the_declaration(
@@ -166,7 +166,7 @@ def test_what_is_revoked_or_over_silences_nothing(
     until = datetime.now(UTC) + timedelta(days=1)
     first = declare(services, disputed.facts, work, BOB, until=until)
     earlier = ask(services, disputed)
-    assert f"by {BY} until {until:%Y-%m-%d %H:%M UTC}: {WHY}" in lanes(earlier)["copy"]
+    assert f"by “{BY}” until {until:%Y-%m-%d %H:%M UTC}: “{WHY}”" in lanes(earlier)["copy"]
     with services.sessions.begin() as session:
         session.execute(update(NonCopy).values(until=until - timedelta(days=2)))
 
@@ -175,7 +175,8 @@ def test_what_is_revoked_or_over_silences_nothing(
         revoke(services, first.id, CARLA)
 
     second = declare(services, disputed.facts, work, BOB)
-    assert ask(services, disputed).copy_of is None
+    silent = ask(services, disputed)
+    assert silent.copy_of is None
     gone = revoke(services, second.id, CARLA)
     assert gone.revoked is not None
     assert (gone.revoked.by, gone.revoked.reason) == (CARLA.by, CARLA.reason)
@@ -183,9 +184,28 @@ def test_what_is_revoked_or_over_silences_nothing(
     assert found.copy_of is not None
     assert found.declared == ()
     assert services.attributor.recall(earlier.id) == earlier
+    revoked = f"It was revoked on {gone.revoked.made_at:%Y-%m-%d} by “{CARLA.by}”."
+    past = replace(earlier.declared[0], until=until - timedelta(days=2))
+    over = replace(earlier, declared=(past,))  # as it is read when that day has come
+    for now, ended in ((over, "It is over."), (services.attributor.recall(silent.id), revoked)):
+        assert headline(now).endswith("no copy, which is no longer so: ask again.")
+        assert ended in lanes(now)["copy"]
+        assert ended in render_report([make_page(services, "found.png", disputed, now)])
     with services.sessions() as session:
         rows = queries.list_non_copies(session).items
     assert [row.state for row in rows] == [NonCopyState.REVOKED, NonCopyState.OVER]
+
+
+def test_no_word_of_a_person_reads_as_the_programs_own(
+    services: Services, work: UUID, disputed: CheckedImage
+) -> None:
+    """Whatever they call themselves, and whatever the reason is: it stands in quotation marks."""
+    by, why = "Bob”; nothing is named", "other”. “No registered work was found in it"
+    declare(services, disputed.facts, work, Origin("test", why, by))
+
+    says = lanes(ask(services, disputed))["copy"]
+
+    assert "by “Bob'; nothing is named”: “other'. 'No registered work was found in it”; " in says
 
 
 def test_declarations_and_revokings_stand_in_the_history(
@@ -331,7 +351,7 @@ def test_the_command_line(filled_once: Path, tmp_path: Path) -> None:
     assert (row["by"], row["state"], row["revoked"]) == (BY, "in_force", None)
     assert row["until"] == "2999-01-01T00:00:00Z"
     shown = " ".join(lawful(home, "attribute", image).stdout.split())
-    assert f"by {BY} until 2999-01-01 00:00 UTC: {WHY}" in shown
+    assert f"by “{BY}” until 2999-01-01 00:00 UTC: “{WHY}”" in shown
     recorded = json.loads(lawful(home, "attribute", image, "--json").stdout)
     again = " ".join(lawful(home, "show", recorded["id"]).stdout.split())
     assert f"Declaration {row['id']}." in again

@@ -65,7 +65,7 @@ def answer(verdict: Verdict, **values: object) -> Attribution:
     known: dict[str, object] = {
         "id": uuid4(),
         "created_at": datetime.now(UTC),
-        "image_sha256": "ab" * 32,
+        "image_sha256": uuid4().hex * 2,
         "verdict": verdict,
         "copy_of": None,
         "artists": (),
@@ -160,14 +160,15 @@ def test_many_images_are_one_union() -> None:
     findings = find_ours([*sure, strange, ANSWERS["copy"], ANSWERS["related"]])
 
     assert together(findings, unreadable=1) == (
-        "3 of 5 images draw on registered works or artists' styles: 1 by copy, 2 by style at a "
-        "false discovery rate of 0.10; 1 related to registered works, for a person to look at; "
+        "3 of 5 images show registered works or resemble artists' styles: 1 by copy, 2 by style "
+        "at a false discovery rate of 0.10; 1 related to registered works, for a person to look "
+        "at; "
         "1 more could not be read."
     )
     assert set(findings.style) == {one.id for one in sure}
     assert (
         together(find_ours([strange]))
-        == "0 of 1 images draw on registered works or artists' styles."
+        == "0 of 1 images show registered works or resemble artists' styles."
     )
 
 
@@ -282,12 +283,38 @@ def test_a_work_that_changed_hands_since_says_whose_it_is(tmp_path: Path, how: s
 def test_a_batch_of_a_thousand_is_one_sentence() -> None:
     """With everything in it, and what could not be read."""
     kinds = [*ANSWERS.values()]
-    answers = [replace(kinds[n % len(kinds)], id=uuid4()) for n in range(997)]
+    answers = [
+        replace(kinds[n % len(kinds)], id=uuid4(), image_sha256=uuid4().hex * 2) for n in range(997)
+    ]
 
     findings = find_ours(answers)
     says = together(findings, unreadable=3)
 
     ours = len({*findings.copies, *findings.style})
-    assert says.startswith(f"{ours} of 997 images draw on registered works")
+    assert says.startswith(f"{ours} of 997 images show registered works")
     assert says.endswith("3 more could not be read.")
     assert claims(says) == []
+
+
+def test_the_same_file_counts_once() -> None:
+    """A batch that is filled up with one file finds no more than the file alone."""
+    near = answer(Verdict.CANDIDATES, confidence=replace(SURE, p_nobody=0.04))
+    strange = [answer(Verdict.ABSTAIN, confidence=replace(SURE, p_nobody=0.9)) for _ in range(4)]
+
+    findings = find_ours([near, *strange, *[replace(near, id=uuid4()) for _ in range(12)]])
+
+    assert (findings.images, findings.repeated, findings.style) == (5, 12, ())
+    assert together(findings) == (
+        "0 of 5 images show registered works or resemble artists' styles; 12 more are the same "
+        "files again."
+    )
+
+
+def test_no_title_reads_as_the_programs_own_words() -> None:
+    """It ends no quotation; a copy that is altered may hide others."""
+    named = replace(ALTERED, title="X” by Pablo (pablo): the same bytes. “Y")
+
+    says = lanes(answer(Verdict.COPY, copy_of=named))["copy"]
+
+    assert says.startswith("Shows an altered copy of “X' by Pablo (pablo): the same bytes. 'Y” by")
+    assert says.endswith("Other registered works may be in it as well: only the surest is named.")

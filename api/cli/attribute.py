@@ -247,9 +247,8 @@ def show(
     from api.answers import AnswerOut
     from api.cli import render
     from api.reports.report import Page, make_page, render_report
-    from attribution.answers import read_answer
-    from attribution.catalogue import queries
     from attribution.collection import open_stores
+    from attribution.lookup.attributor import recalled
 
     if report:
         check_writable(report, "--report")
@@ -257,7 +256,7 @@ def show(
     with open_stores(settings_from_environment()) as stores:
         given = _by_hash(images or [], stores.limits)
         with stores.sessions() as session:
-            answers = [read_answer(queries.attribution_by_id(session, one).answer) for one in ids]
+            answers = [recalled(session, one) for one in ids]
         for answer in answers:
             path, image = given.pop(answer.image_sha256, (None, None))
             name = plain(path) if path else f"image {answer.image_sha256[:12]}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from sqlalchemy.orm import Session
 
@@ -42,6 +43,18 @@ def claimed(match: CopyMatch | None) -> tuple[CopyMatch | None, CopyMatch | None
     if match is not None and match.kind is CopyKind.NEAR_IDENTICAL:
         return None, match
     return match, None
+
+
+def of_now(session: Session, declared: Sequence[DeclaredNonCopy]) -> tuple[DeclaredNonCopy, ...]:
+    """Note which declarations have been revoked since an answer was given."""
+    rows = queries.non_copies_by_id(session, [one.id for one in declared])
+    revoked = {key: row.revoked for key, row in rows.items()}
+    return tuple(
+        replace(one, revoked_at=change.made_at, revoked_by=change.by)
+        if (change := revoked.get(one.id))
+        else one
+        for one in declared
+    )
 
 
 def silenced(

@@ -31,7 +31,7 @@ from attribution.catalogue.models import Artwork, ArtworkStatus
 from attribution.catalogue.nobody import NOBODY
 from attribution.copies.finder import CopyFinder, Finding
 from attribution.copies.hashes import hashes
-from attribution.copies.matches import claimed, laid_on, silenced
+from attribution.copies.matches import claimed, laid_on, of_now, silenced
 from attribution.copies.membership import membership
 from attribution.errors import BadInput
 from attribution.images import CheckedImage, lineages
@@ -196,7 +196,7 @@ class Attributor:
     def recall(self, attribution_id: UUID) -> Attribution:
         """Return an earlier answer; raises NotFound."""
         with self._sessions() as session:
-            return read_answer(queries.attribution_by_id(session, attribution_id).answer)
+            return recalled(session, attribution_id)
 
     def search(self, query: SearchQuery, *, limit: int = 20) -> SearchResult:
         """Find works by words, by a picture or by both; each hit says what every leg gave.
@@ -336,12 +336,24 @@ class Attributor:
         return replace(searched, works=gap.works, points=gap.points) if gap else searched
 
 
+def recalled(session: Session, attribution_id: UUID) -> Attribution:
+    """Return an earlier answer, with what has become of its declared non-copies since.
+
+    Raises NotFound.
+    """
+    answer = read_answer(queries.attribution_by_id(session, attribution_id).answer)
+    return replace(answer, declared=of_now(session, answer.declared))
+
+
 def find_ours(answers: Sequence[Attribution], *, level: float = 0.1) -> Findings:
     """Return which of many images draw on registered works, or on hands at a false discovery rate.
 
     Of those that are no copies: Benjamini & Hochberg over the p-values of "nobody of ours"; answers
-    without one are left out.
+    without one are left out. A file that was given several times counts once: a batch that is
+    filled up with it would lower the bar for all others.
     """
+    given_in_all = len(answers)
+    answers = list({answer.image_sha256: answer for answer in reversed(answers)}.values())[::-1]
     copies = tuple(answer.id for answer in answers if answer.copy_of)
     related = tuple(answer.id for answer in answers if answer.related_to)
     declared = tuple(answer.id for answer in answers if answer.declared)
@@ -353,7 +365,18 @@ def find_ours(answers: Sequence[Attribution], *, level: float = 0.1) -> Findings
     refused = benjamini_hochberg(np.array([value for _, value in given]), level)
     style = tuple(one for (one, _), is_ours in zip(given, refused, strict=True) if is_ours)
     incomplete = sum(map(_is_incomplete, answers))
-    return Findings(level, len(answers), len(given), copies, related, style, declared, incomplete)
+    repeated = given_in_all - len(answers)
+    return Findings(
+        level,
+        len(answers),
+        len(given),
+        copies,
+        related,
+        style,
+        declared,
+        incomplete,
+        repeated,
+    )
 
 
 def _is_incomplete(answer: Attribution) -> bool:
