@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from textwrap import fill
 from uuid import UUID
 
 from rich.console import Console
@@ -47,7 +48,15 @@ def show_attribution(console: Console, image: str, answer: Attribution) -> None:
     _say(console, headline(answer))
     _why(console, answer.reasons)
     for lane, says in lanes(answer).items():
-        console.print(plain(f"  {lane}: {says}"), markup=False, highlight=False)
+        sentence = fill(
+            plain(f"{lane}: {says}"),
+            console.width,
+            initial_indent="  ",
+            subsequent_indent="    ",
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+        console.print(sentence, markup=False, highlight=False, soft_wrap=True)
     if answer.artists and not answer.copy_of:
         console.print(_ranking(answer))
     if answer.confidence and not answer.copy_of:
