@@ -62,7 +62,7 @@ class SetOut(_AsJson, SetAttribution):
 
 @dataclass(frozen=True)
 class FindingsOut(_AsJson, Findings):
-    """Which of many images draw on registered works or hands, with what that says."""
+    """Which of many images show or resemble what is registered, and the sentence about it."""
 
     unreadable: tuple[str, ...] = ()  # names of images
     summary: str = ""

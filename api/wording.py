@@ -149,7 +149,8 @@ def together(findings: Findings, *, unreadable: int = 0) -> str:
     if findings.declared:
         said += f"; {len(findings.declared)} with a finding that was declared no copy"
     if findings.repeated:
-        said += f"; {findings.repeated} more are the same files again"
+        again = "is the same file" if findings.repeated == 1 else "are the same files"
+        said += f"; {findings.repeated} more {again} again"
     if unreadable:
         said += f"; {unreadable} more could not be read"
     if findings.incomplete:

@@ -50,7 +50,7 @@ class Settings(BaseSettings):
         default_factory=lambda known: known["home"] / "trained"
     )  # the folder of the gradient-trained classifier; one that all processes reach
     batch_size: Annotated[int, Field(ge=1, le=1024)] = 32  # images per call of an encoder
-    keep_memory: bool = True  # of a batch for the next one (glibc): twice as fast, 1 to 2 GB stay
+    keep_memory: bool = True  # of a batch for the next one (glibc): twice as fast
 
     names: Literal["ask", "join", "new"] = "join"  # spellings of equal fold that no artist has
     opted_out: Literal["protect", "refuse"] = "protect"  # files that say no to AI training

@@ -23,7 +23,7 @@ from fsspec.implementations.local import LocalFileSystem
 
 from attribution.errors import BackendUnavailable, BadInput, NotFound
 from attribution.outages import disk_outage
-from attribution.whole import written_whole
+from attribution.whole import forget_unfinished, written_whole
 
 log = logging.getLogger(__name__)
 
@@ -172,6 +172,8 @@ class Store:
 
     def _delete(self, path: str) -> int:
         with self._translated():
+            if isinstance(self._files, LocalFileSystem):
+                forget_unfinished(Path(path))
             if not self._files.exists(path):
                 return 0
             self._files.rm_file(path)

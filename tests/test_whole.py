@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from attribution.files import Store
+from attribution.training import cache
 from attribution.whole import written_whole
 
 
@@ -48,3 +50,21 @@ def test_two_may_write_at_once(tmp_path: Path) -> None:
         other.write_text("other")
 
     assert path.read_text() == "one"
+
+
+def test_what_a_killed_process_has_begun_goes_with_its_work(tmp_path: Path) -> None:
+    """Of thumbnails, and of the vectors that training keeps; others' files stay."""
+    store = Store(str(tmp_path))
+    mine, other = "ab" * 32, "ab" + "cd" * 31
+    for sha256 in (mine, other):
+        store.put_thumbnail(sha256, b"picture")
+        (tmp_path / "thumbnails" / "ab" / f".{sha256}.webp.12.new").write_bytes(b"pict")
+    begun = tmp_path / "cache" / "one" / ".part.safetensors.12.new"
+    begun.parent.mkdir(parents=True)
+    begun.write_bytes(b"vectors")
+
+    store.forget(mine)
+    cache.forget(tmp_path / "cache", {mine})
+
+    left = {path.name for path in tmp_path.rglob("*") if path.is_file()}
+    assert left == {f"{other}.webp", f".{other}.webp.12.new"}

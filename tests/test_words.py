@@ -43,7 +43,8 @@ The estate has withdrawn its permission | heirs object | famille: refusée | ple
 rights not cleared | internal use only | embargo until 2027 | Freigabe fehlt | kein Einverständnis
 Der Künstler hat die Zustimmung verweigert | Künstlerin ist nicht einverstanden | keine Zustimmung
 L'artiste a refusé | L'artiste n'a pas donné son accord | pas d'autorisation | sans autorisation
-sin permiso | el autor no da su permiso | L’artista ha rifiutato | geen toestemming
+with\u200bdrawn | sin permiso | el autor no da su permiso | L’artista ha rifiutato
+geen toestemming
 """
 NOT_AGAINST_SHOWING = """
 not on display | never shown | withdrawn from sale | a man withdrawn from the world | public domain

@@ -53,9 +53,9 @@ def attribute(
 ) -> None:
     """Rank the artists that IMAGE most resembles, with the supporting works.
 
-    With several images, the answer also says which of them draw on registered works or artists'
-    styles, the latter at a false discovery rate of 0.10. With --regions, the report shows the
-    regions of every artist, and --json has their numbers. Exit code 3: some images could not be
+    With several images, the answer also says which of them show registered works or resemble
+    artists' styles, the latter at a false discovery rate of 0.10. With --regions, the report shows
+    the regions of every artist, and --json has their numbers. Exit code 3: some images could not be
     read.
 
     Example: [bold]lawful attribute found.png --report report.html --regions regions.png[/]

@@ -24,7 +24,7 @@ from attribution.images.facts import ImageFacts, forbidden_by, hamming
 from attribution.images.lineages import NEAR_BITS, lineages
 from attribution.images.rights import Rights, read_sidecar
 from attribution.images.views import View
-from attribution.images.words import against_training
+from attribution.images.words import against_training, plain_text
 
 __all__ = [
     "NEAR_BITS",
@@ -40,6 +40,7 @@ __all__ = [
     "forbidden_by",
     "hamming",
     "lineages",
+    "plain_text",
     "read_credentials",
     "read_file",
     "read_forbids",

@@ -97,11 +97,11 @@ BEHIND = {"no"}  # these count behind the topic too
 
 def against_training(text: str) -> str | None:
     """Return the words of a text that forbid training; None where it has none."""
-    plain = _plain(text)
-    if not HINT.search(plain):
+    text = plain_text(text)
+    if not HINT.search(text):
         return None
-    found = PHRASES.search(plain) or SETTINGS.search(plain)
-    return found[0] if found else _next_to_each_other(plain)
+    found = PHRASES.search(text) or SETTINGS.search(text)
+    return found[0] if found else _next_to_each_other(text)
 
 
 def _next_to_each_other(text: str) -> str | None:
@@ -126,7 +126,7 @@ def _next_to_each_other(text: str) -> str | None:
     return None
 
 
-def _plain(text: str) -> str:
+def plain_text(text: str) -> str:
     """Return a text without case, accents and kinds of hyphens and spaces."""
     if not text.isascii():
         text = unicodedata.normalize("NFKD", UNSEEN.sub("", text))

@@ -346,14 +346,16 @@ def recalled(session: Session, attribution_id: UUID) -> Attribution:
 
 
 def find_ours(answers: Sequence[Attribution], *, level: float = 0.1) -> Findings:
-    """Return which of many images draw on registered works, or on hands at a false discovery rate.
+    """Return which of many images show registered works, and which resemble styles.
 
-    Of those that are no copies: Benjamini & Hochberg over the p-values of "nobody of ours"; answers
-    without one are left out. A file that was given several times counts once: a batch that is
-    filled up with it would lower the bar for all others.
+    Styles at a false discovery rate, of those that are no copies: Benjamini & Hochberg over the
+    p-values of "nobody of ours"; answers without one are left out. A file that was given several
+    times counts once: a batch that is filled up with it would lower the bar for all others.
     """
-    given_in_all = len(answers)
-    answers = list({answer.image_sha256: answer for answer in reversed(answers)}.values())[::-1]
+    first: dict[str, Attribution] = {}
+    for answer in answers:
+        first.setdefault(answer.image_sha256, answer)
+    repeated, answers = len(answers) - len(first), list(first.values())
     copies = tuple(answer.id for answer in answers if answer.copy_of)
     related = tuple(answer.id for answer in answers if answer.related_to)
     declared = tuple(answer.id for answer in answers if answer.declared)
@@ -365,7 +367,6 @@ def find_ours(answers: Sequence[Attribution], *, level: float = 0.1) -> Findings
     refused = benjamini_hochberg(np.array([value for _, value in given]), level)
     style = tuple(one for (one, _), is_ours in zip(given, refused, strict=True) if is_ours)
     incomplete = sum(map(_is_incomplete, answers))
-    repeated = given_in_all - len(answers)
     return Findings(
         level,
         len(answers),

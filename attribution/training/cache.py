@@ -55,6 +55,8 @@ class Cache:
 def forget(folder: Path, hashes: Collection[str]) -> int:
     """Delete the vectors of these files in all folders below; returns how many there were."""
     gone = 0
+    for begun in folder.glob("*/.*.new"):  # by a process that was killed: nobody knows what it has
+        begun.unlink(missing_ok=True)
     for part in folder.glob("*/*.safetensors"):
         files = _read(part)
         kept = [one for one in files if one.sha256 not in hashes]

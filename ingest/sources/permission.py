@@ -2,7 +2,7 @@
 
 A word for permission next to a word that denies it, or a person of the rights who refuses. A notice
 of copyright ("not without permission") and "no permission needed" deny nothing. The text comes
-without case and accents.
+in one line, without case and accents.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ DENIED = re.compile(
     rf"|{PERSON}(?: (?:\w+ )?|: ?){REFUSES}(?![^\W_]){SO_FAR}"
     rf"|nicht einverstanden(?![^\W_]))"
 )
-CLAUSES = re.compile(r"[.!?;\n\r|]+(?:\s|$)|,\s")
+CLAUSES = re.compile(r"[.!?;|]+(?:\s|$)|,\s")
 NOTICE = re.compile(  # of copyright, about what others may do
     r"(?<![^\W_])(?:without|ohne|sans|sin|sem|senza|zonder|uten|utan|bez|unless|except)(?![^\W_])"
 )

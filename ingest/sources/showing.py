@@ -7,13 +7,11 @@ other things, and no title is a reason: a single word counts only where it is th
 from __future__ import annotations
 
 import re
-import unicodedata
 
 from attribution.catalogue.models import PURPOSES
-from attribution.images import against_training
+from attribution.images import against_training, plain_text
 from ingest.sources.permission import PERMISSION, denies_permission
 
-SEPARATORS = re.compile(r"[\s_\-\u2010-\u2015]+")
 SHOW = r"(?:show|display|publish|exhibit online|post|upload|put online|use online|publici[sz]e)"
 SHOWN = r"(?:shown|displayed|published|posted|uploaded|put online|used online)"
 WEB = r"(?:(?:the )?(?:web|website|internet|online|display|public(?:ation)?)\b(?! domain))"
@@ -57,10 +55,10 @@ LONGEST = 400  # characters of a cell that as a whole says something
 
 def against_showing(text: str) -> tuple[str, ...]:
     """Return the purposes that the words of a text forbid: none, showing, or finding as well."""
-    plain = _plain(text)
-    if len(plain) <= LONGEST and (GONE.fullmatch(plain) or denies_permission(plain)):
+    text = _in_one_line(text)
+    if len(text) <= LONGEST and (GONE.fullmatch(text) or denies_permission(text)):
         return ("index", "display")
-    return ("display",) if SHOWING.search(plain) else ()
+    return ("display",) if SHOWING.search(text) else ()
 
 
 def against_all_in(folder: str) -> tuple[str, ...]:
@@ -68,7 +66,7 @@ def against_all_in(folder: str) -> tuple[str, ...]:
 
     A single word is the whole name but for numbers: "Noai Island" is an artist.
     """
-    name = _plain(re.sub(r"[\W\d_]+", " ", folder))
+    name = _in_one_line(re.sub(r"[\W\d_]+", " ", folder))
     if PRIVATE.fullmatch(name) or "index" in against_showing(name):
         return PURPOSES
     showing = against_showing(name)
@@ -77,9 +75,5 @@ def against_all_in(folder: str) -> tuple[str, ...]:
     return (*showing, *(("train", "generate") if is_said else ()))
 
 
-def _plain(text: str) -> str:
-    if not text.isascii():
-        text = unicodedata.normalize("NFKD", text)
-        text = "".join(char for char in text if not unicodedata.combining(char))
-        text = unicodedata.normalize("NFC", text).replace("\u2019", "'")
-    return SEPARATORS.sub(" ", text.casefold()).strip()
+def _in_one_line(text: str) -> str:
+    return " ".join(plain_text(text).split())

@@ -84,7 +84,7 @@ def find_member(
     return MemberOut.of(services.attributor.member(read_upload(image.file, services.limits)))
 
 
-@router.post("/findings", summary="Which of many images draw on ours")
+@router.post("/findings", summary="Which of many images show or resemble what is registered")
 def find_among(asked: Together, services: ServicesDep) -> FindingsOut:
     """Name the answers whose images are copies, and those that resemble a registered hand.
 
