@@ -18,6 +18,7 @@ from attribution.catalogue import queries
 from attribution.catalogue.database import Database, connect
 from attribution.catalogue.models import Collection
 from attribution.config import Settings
+from attribution.encoders.encoder import Encoder
 from attribution.encoders.memory import keep_memory
 from attribution.encoders.profiles import fingerprint
 from attribution.errors import BadInput, IndexLost, NotFound, ProfileChanged, ProfileMismatch
@@ -26,7 +27,6 @@ from attribution.images import Limits
 from attribution.index import ServerOptions, open_index
 from attribution.index import open_next_to as open_empty_index
 from attribution.index.vector_index import VectorIndex
-from attribution.ports import Encoder
 from attribution.provenance import load_trust_anchors
 
 log = logging.getLogger(__name__)

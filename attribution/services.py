@@ -17,13 +17,13 @@ from attribution.collection import (
     open_stores,
 )
 from attribution.config import Settings
+from attribution.encoders.encoder import Encoder
 from attribution.encoders.profiles import load_encoders
 from attribution.generation.generators import load_generator
 from attribution.generation.seal import load_seal
 from attribution.generation.studio import Studio
 from attribution.index.vector_index import VectorIndex
 from attribution.lookup.attributor import Attributor
-from attribution.ports import Encoder
 from attribution.voters.trained import TrainedVoter
 
 

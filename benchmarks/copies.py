@@ -16,12 +16,12 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageOps
 
 from attribution.copies.observed import Observed
+from attribution.encoders.encoder import Encoder
 from attribution.encoders.profiles import load_encoders
 from attribution.images import read_image_file
 from attribution.laboratory.copies import Copies, choose, measure
 from attribution.laboratory.lane import CatalogueLane, open_lane
 from attribution.laboratory.works import Ints, Labelled, Works, embed
-from attribution.ports import Encoder
 from attribution.types import CopyKind
 from ingest.lessons import read_starter_works
 

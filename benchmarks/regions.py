@@ -26,8 +26,7 @@ from attribution.encoders.profiles import find_profile
 from attribution.images import read_image_file, read_thumbnail, thumbnail
 from attribution.laboratory.metrics import auroc
 from attribution.laboratory.works import Labelled, Works, choose_half, embed
-from attribution.ports import PATCHES
-from attribution.types import Matrix
+from attribution.types import PATCHES, Matrix
 from ingest.sources import read_source
 
 Mask = npt.NDArray[np.bool_]

@@ -25,12 +25,12 @@ from attribution.catalogue.database import snapshot
 from attribution.catalogue.models import ArtworkStatus, artwork_id
 from attribution.catalogue.nobody import is_nobody
 from attribution.collection import Stores
+from attribution.encoders.encoder import Encoder
 from attribution.encoders.profiles import fingerprint, load_encoders
 from attribution.errors import BackendUnavailable, BadImage, BadInput, NotFound
 from attribution.images import CheckedImage, lineages, read_file, read_forbids, read_image
 from attribution.laboratory.systems import Indexed
 from attribution.laboratory.works import Progress, encode
-from attribution.ports import Encoder
 from attribution.training.cache import CACHE, Cache, Encoded
 from ingest.datasets import DatasetOptions, is_dataset, read_dataset
 from ingest.lessons import SAYS_NO, UNUSABLE, judged

@@ -17,12 +17,13 @@ import pytest
 from PIL import Image, ImageDraw, ImageOps
 
 from attribution.encoders.clip import ClipEncoder, ClipSpec
+from attribution.encoders.encoder import Encoder, PatchEncoder, TextEncoder
 from attribution.encoders.profiles import fingerprint, load_encoders
 from attribution.encoders.stub import StubEncoder
 from attribution.encoders.vae import VaeEncoder, VaeSpec
 from attribution.errors import ModelUnavailable
 from attribution.images import read_image_file
-from attribution.ports import PATCHES, Encoder, PatchEncoder, TextEncoder
+from attribution.types import PATCHES
 
 EXAMPLES = Path(__file__).parent.parent / "examples" / "portfolio"
 KINDS = ("stub", "starter clip", "starter vae", "own clip", "own kl", "own tiny")

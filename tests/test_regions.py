@@ -26,9 +26,8 @@ from attribution.encoders.stub import StubEncoder
 from attribution.errors import BadInput
 from attribution.images import CheckedImage, read_image
 from attribution.lookup.regions import ArtistRegions, find_regions
-from attribution.ports import PATCHES
 from attribution.services import Services, open_services
-from attribution.types import Patches
+from attribution.types import PATCHES, Patches
 from tests.portfolios import ingest
 
 EXAMPLES = Path(__file__).parent.parent / "examples" / "portfolio"

@@ -16,10 +16,10 @@ from attribution.catalogue import queries
 from attribution.catalogue.models import Artwork, ArtworkStatus
 from attribution.catalogue.queries import KeptSketch
 from attribution.copies.sketch import draw_work
+from attribution.encoders.encoder import Encoder
 from attribution.images import CheckedImage
 from attribution.images.facts import perceptual_hash
 from attribution.images.views import is_strip
-from attribution.ports import Encoder
 from attribution.types import PART_SPACE, Matrix, Part
 
 

@@ -23,8 +23,8 @@ from attribution.copies.hashes import Position, hashes
 from attribution.copies.overlap import IDENTITY, of_the_whole, overlap
 from attribution.copies.sketch import Sketch, draw_question
 from attribution.copies.verification import Candidate, Match, verify
+from attribution.encoders.encoder import Encoder
 from attribution.images import CheckedImage, ImageFacts, View, hamming
-from attribution.ports import Encoder
 from attribution.types import (
     PART_SPACE,
     WHOLE,

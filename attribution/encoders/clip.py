@@ -11,10 +11,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from attribution.encoders.encoder import ModelInfo
 from attribution.encoders.weights import check_device, state_hash, unreachable
 from attribution.errors import BadInput
-from attribution.ports import PATCHES
-from attribution.types import Matrix, ModelInfo, Patches
+from attribution.types import PATCHES, Matrix, Patches
 
 if TYPE_CHECKING:
     import torch
@@ -69,7 +69,7 @@ class ClipEncoder:
         )
 
     def encode(self, images: Sequence[Image]) -> Mapping[str, Matrix]:
-        """Encode RGB images of any size; see `attribution.ports.Encoder`."""
+        """Encode RGB images of any size; see `encoder.Encoder`."""
         import torch
 
         loaded = self._loaded()
@@ -90,7 +90,7 @@ class ClipEncoder:
         return matrix
 
     def encode_patches(self, images: Sequence[Image]) -> Patches:
-        """Describe places by the second half of the tower; see `attribution.ports.PatchEncoder`.
+        """Describe places by the second half of the tower; see `encoder.PatchEncoder`.
 
         Three of its stages, each brought to the same grid and to unit length at every place, side
         by side: early ones know textures and strokes, late ones forms.

@@ -24,10 +24,10 @@ from importlib.resources import files
 from pathlib import Path
 
 from attribution.encoders.clip import ClipEncoder, ClipSpec
+from attribution.encoders.encoder import Encoder
 from attribution.encoders.stub import StubEncoder
 from attribution.encoders.vae import VaeEncoder, VaeSpec
 from attribution.errors import BadInput
-from attribution.ports import Encoder
 
 STARTER = Path(str(files("attribution.starter")))
 STARTER_VAE_SIZE_PX = 128

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from attribution.ports import PATCHES
-from attribution.types import Matrix, ModelInfo, Patches
+from attribution.encoders.encoder import ModelInfo
+from attribution.types import PATCHES, Matrix, Patches
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -34,7 +34,7 @@ class StubEncoder:
     )
 
     def encode(self, images: Sequence[Image]) -> Mapping[str, Matrix]:
-        """Encode RGB images of any size; see `attribution.ports.Encoder`."""
+        """Encode RGB images of any size; see `encoder.Encoder`."""
         return {
             name: _unit(np.stack([np.asarray(i.resize((side, side)), np.float32) for i in images]))
             for name, side in SIDES.items()

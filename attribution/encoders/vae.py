@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from attribution.encoders import descriptors
+from attribution.encoders.encoder import ModelInfo
 from attribution.encoders.weights import check_device, state_hash, unreachable
-from attribution.types import Matrix, ModelInfo
+from attribution.types import Matrix
 
 if TYPE_CHECKING:
     import torch
@@ -75,7 +76,7 @@ class VaeEncoder:
         )
 
     def encode(self, images: Sequence[Image]) -> Mapping[str, Matrix]:
-        """Encode RGB images of any size; see `attribution.ports.Encoder`."""
+        """Encode RGB images of any size; see `encoder.Encoder`."""
         loaded = self._loaded()
         latents = self.latents(images)
         style = (descriptors.style(latents) - loaded.centre) / loaded.spread

@@ -18,10 +18,10 @@ from attribution.catalogue.models import artwork_id
 from attribution.catalogue.queries import NewArtwork
 from attribution.copies.description import describe, encode_parts
 from attribution.copies.finder import CopyFinder, FoundCopy
+from attribution.encoders.encoder import Encoder
 from attribution.images import CheckedImage, read_image_file
 from attribution.laboratory.copies import SHOWN, Match
 from attribution.laboratory.works import BATCH, Ints, Progress, Works
-from attribution.ports import Encoder
 from attribution.types import CopyKind, Matrix, NearPart, Neighbour, Part, Probe, Vector
 
 CERTAINTY = {CopyKind.SAME_IMAGE: 2.0, CopyKind.ALTERED_COPY: 1.0, CopyKind.NEAR_IDENTICAL: 0.0}

@@ -12,10 +12,10 @@ import numpy.typing as npt
 
 from attribution.catalogue.names import slugify
 from attribution.copies.hashes import hashes
+from attribution.encoders.encoder import Encoder
 from attribution.encoders.starter.works import partition
 from attribution.errors import BadImage
 from attribution.images import CheckedImage, lineages, read_image_file
-from attribution.ports import Encoder
 from attribution.types import Matrix
 
 BATCH = 32

@@ -33,12 +33,12 @@ from attribution.copies.finder import CopyFinder, Finding
 from attribution.copies.hashes import hashes
 from attribution.copies.matches import claimed, laid_on, of_now, silenced
 from attribution.copies.membership import membership
+from attribution.encoders.encoder import Encoder, TextEncoder
 from attribution.errors import BadInput
 from attribution.images import CheckedImage, lineages
 from attribution.index.vector_index import ANYWHERE, VectorIndex
 from attribution.lookup.exhibits import SOMEBODYS, candidates, ids_of, known
 from attribution.lookup.gaps import Gap, Gaps
-from attribution.ports import Encoder, TextEncoder
 from attribution.types import (
     Attribution,
     Confidence,

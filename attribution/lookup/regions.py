@@ -21,10 +21,10 @@ from attribution.arithmetic import patches
 from attribution.catalogue import queries
 from attribution.catalogue.models import ArtworkStatus
 from attribution.collection import Stores
+from attribution.encoders.encoder import Encoder, PatchEncoder
 from attribution.errors import BadImage, BadInput, NotFound
 from attribution.images import CheckedImage, read_thumbnail, thumbnail
-from attribution.ports import PATCHES, Encoder, PatchEncoder
-from attribution.types import Attribution, Matrix
+from attribution.types import PATCHES, Attribution, Matrix
 
 log = getLogger(__name__)
 

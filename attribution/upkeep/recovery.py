@@ -16,12 +16,12 @@ from attribution.catalogue import queries
 from attribution.catalogue.models import ArtworkStatus, Collection
 from attribution.collection import Stores
 from attribution.copies.description import encode_parts
+from attribution.encoders.encoder import Encoder
 from attribution.encoders.profiles import fingerprint, load_encoders
 from attribution.errors import BadImage, BadInput, ModelUnavailable, NotFound
 from attribution.images import CheckedImage, read_image
 from attribution.index.vector_index import VectorIndex
 from attribution.points import write_points
-from attribution.ports import Encoder
 from attribution.types import Matrix, Vector
 
 log = logging.getLogger(__name__)

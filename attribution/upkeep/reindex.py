@@ -12,11 +12,11 @@ from attribution.catalogue import queries
 from attribution.catalogue.columns import now
 from attribution.catalogue.models import Collection
 from attribution.collection import Stores, dims_of, live_collection, open_collection, open_next_to
+from attribution.encoders.encoder import Encoder
 from attribution.encoders.profiles import fingerprint, load_encoders
 from attribution.errors import BadInput, Conflict
 from attribution.index.vector_index import VectorIndex
 from attribution.points import write_points
-from attribution.ports import Encoder
 from attribution.upkeep.audit import audit, mend
 from attribution.upkeep.comparison import compare, follow_catalogue, indexed_pages
 from attribution.upkeep.correction import finish as finish_changes

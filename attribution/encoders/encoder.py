@@ -1,16 +1,33 @@
-"""The seams, as their callers see them: small Protocols without an implementation."""
+"""What an encoder is to those who use it, and what is known of its model."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 from PIL.Image import Image
 
-from attribution.types import GeneratorInfo, ImageRequest, Matrix, ModelInfo, Patches
+from attribution.types import Matrix, Patches
 
-PATCHES = 14  # places a side, whatever the model
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """What an encoder is, as data; stored with the vectors so that models never mix."""
+
+    name: str  # "clip", "vae"
+    model: str  # "ViT-B-32/laion2b_s34b_b79k", "madebyollin/taesd", "starter"
+    vectors: Mapping[str, int]  # named vector -> width
+    revision: str  # sha256 of the weights, hexadecimal
+    preprocessing: str  # everything that changes a vector: size, resampling, precision, descriptor
+    license: str
+
+    def __post_init__(self) -> None:
+        for name, dim in self.vectors.items():
+            if dim <= 0:
+                raise ValueError(
+                    f"{self.name}: vector {name!r} must have a positive width, got {dim}"
+                )
 
 
 class Encoder(Protocol):
@@ -51,38 +68,5 @@ class PatchEncoder(Protocol):
         Returns float32, shape (len(images), PATCHES, PATCHES, dim), rows of places from the top;
         of any length, to be compared by cosine. Raises BadInput for a model
         that keeps no map of places.
-        """
-        ...
-
-
-@dataclass(frozen=True)
-class Drawn:
-    """One picture of a generator; none when the model's own safety checker keeps it back."""
-
-    seed: int  # with which it alone comes again
-    image: Image | None
-
-
-@dataclass(frozen=True)
-class Drawing:
-    """The pictures of one request, in the order of their seeds."""
-
-    pictures: tuple[Drawn, ...]
-    notes: tuple[str, ...]  # what was done to the request: words that were cut off
-
-
-class Generator(Protocol):
-    """Draws pictures from words."""
-
-    @property
-    def info(self) -> GeneratorInfo:
-        """What the model is; reading it may load the model."""
-        ...
-
-    def generate(self, request: ImageRequest, *, on_step: Callable[[int, int], None]) -> Drawing:
-        """Draw `request.count` RGB pictures; the same seed draws the same picture.
-
-        `on_step(done, steps)` is called after every step, over all pictures, and may raise to end
-        the work. Raises BadInput for a request that the model cannot follow, ModelUnavailable.
         """
         ...
