@@ -18,9 +18,8 @@ from attribution.catalogue import queries
 from attribution.catalogue.database import Database, connect
 from attribution.catalogue.models import Collection
 from attribution.config import Settings
-from attribution.encoders.encoder import Encoder
+from attribution.encoders.encoder_set import EncoderSet
 from attribution.encoders.memory import keep_memory
-from attribution.encoders.profiles import fingerprint
 from attribution.errors import BadInput, IndexLost, NotFound, ProfileChanged, ProfileMismatch
 from attribution.files import Store
 from attribution.images import Limits
@@ -147,14 +146,9 @@ def server_options(settings: Settings) -> ServerOptions:
     )
 
 
-def dims_of(encoders: tuple[Encoder, ...]) -> dict[str, int]:
-    """Return the width of every named vector."""
-    return {name: width for one in encoders for name, width in one.info.vectors.items()}
-
-
-def collection_of(stores: Stores, encoders: tuple[Encoder, ...]) -> Collection:
+def collection_of(stores: Stores, encoders: EncoderSet) -> Collection:
     """Remember the collection's encoders, or refuse others: their vectors cannot be compared."""
-    settings, print_of = stores.settings, fingerprint(encoders)
+    settings, print_of = stores.settings, encoders.fingerprint
     with stores.sessions.begin() as session:
         known = queries.live_collection(session)
         if known is not None and known.fingerprint == print_of:
@@ -165,7 +159,7 @@ def collection_of(stores: Stores, encoders: tuple[Encoder, ...]) -> Collection:
                 session,
                 profile=settings.profile,
                 fingerprint=print_of,
-                dims=dims_of(encoders),
+                dims=encoders.dims,
                 live=True,
             )
             queries.go_live(session, new.name)

@@ -17,7 +17,7 @@ from attribution.collection import (
     open_stores,
 )
 from attribution.config import Settings
-from attribution.encoders.encoder import Encoder
+from attribution.encoders.encoder_set import EncoderSet
 from attribution.encoders.profiles import load_encoders
 from attribution.generation.generators import load_generator
 from attribution.generation.seal import load_seal
@@ -33,7 +33,7 @@ class Services(Stores):
 
     collection: Collection  # the one that is searched
     index: VectorIndex
-    encoders: tuple[Encoder, ...]
+    encoders: EncoderSet
     attributor: Attributor
     studio: Studio
 
@@ -45,7 +45,7 @@ def open_services(settings: Settings) -> Iterator[Services]:
     Raises IndexLocked, IndexLost, ProfileMismatch, SchemaMismatch, ModelUnavailable.
     """
     with open_stores(settings) as stores:
-        encoders = load_encoders(settings.profile, device=settings.device)
+        encoders = load_encoders(settings)
         collection = collection_of(stores, encoders)
         with open_collection(stores, collection) as index:
             check_index(stores, index)

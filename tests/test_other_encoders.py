@@ -10,6 +10,7 @@ from sqlalchemy import delete, update
 from attribution.catalogue import queries
 from attribution.catalogue.models import Artwork, ArtworkStatus, Embedding, JobStatus, Outcome
 from attribution.config import Settings
+from attribution.encoders.encoder_set import EncoderSet
 from attribution.errors import ProfileChanged
 from attribution.services import Services, open_services
 from attribution.upkeep.reconcile import reconcile
@@ -129,7 +130,7 @@ def test_without_the_encoders_nothing_is_encoded_nor_lost(
             queries.count_vectors(session, [work.id], by=-1)
             session.execute(delete(Embedding).where(Embedding.artwork_id == work.id))
         services.index.delete([work.id])
-        monkeypatch.setattr("attribution.upkeep.recovery.fingerprint", lambda _: "another")
+        monkeypatch.setattr(EncoderSet, "fingerprint", "another")
 
         report = reconcile(services, services.index, repair=True)
 

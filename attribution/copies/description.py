@@ -16,7 +16,7 @@ from attribution.catalogue import queries
 from attribution.catalogue.models import Artwork, ArtworkStatus
 from attribution.catalogue.queries import KeptSketch
 from attribution.copies.sketch import draw_work
-from attribution.encoders.encoder import Encoder
+from attribution.encoders.encoder_set import EncoderSet
 from attribution.images import CheckedImage
 from attribution.images.facts import perceptual_hash
 from attribution.images.views import is_strip
@@ -50,14 +50,11 @@ def untiled(session: Session, rows: Iterable[Artwork]) -> set[UUID]:
     return strips - queries.with_parts(session, strips) if strips else strips
 
 
-def encode_parts(encoders: Iterable[Encoder], image: CheckedImage) -> Matrix | None:
+def encode_parts(encoders: EncoderSet, image: CheckedImage) -> Matrix | None:
     """Encode the parts of a work, from part 1 on; None where it has none."""
     return encode_pictures(encoders, [view.rgb for view in image.views if view.part])
 
 
-def encode_pictures(encoders: Iterable[Encoder], pictures: Sequence[Image]) -> Matrix | None:
+def encode_pictures(encoders: EncoderSet, pictures: Sequence[Image]) -> Matrix | None:
     """Encode pictures in the space of parts; None without pictures, or where no encoder has it."""
-    for encoder in encoders:
-        if pictures and PART_SPACE in encoder.info.vectors:
-            return encoder.encode(pictures)[PART_SPACE]
-    return None
+    return encoders.encode(pictures, [PART_SPACE]).get(PART_SPACE) if pictures else None

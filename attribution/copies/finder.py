@@ -23,7 +23,7 @@ from attribution.copies.hashes import Position, hashes
 from attribution.copies.overlap import IDENTITY, of_the_whole, overlap
 from attribution.copies.sketch import Sketch, draw_question
 from attribution.copies.verification import Candidate, Match, verify
-from attribution.encoders.encoder import Encoder
+from attribution.encoders.encoder_set import EncoderSet
 from attribution.images import CheckedImage, ImageFacts, View, hamming
 from attribution.types import (
     PART_SPACE,
@@ -107,7 +107,7 @@ class CopyFinder:
     """
 
     def __init__(
-        self, sessions: sessionmaker[Session], encoders: Sequence[Encoder], index: Nearby
+        self, sessions: sessionmaker[Session], encoders: EncoderSet, index: Nearby
     ) -> None:
         self._sessions = sessions
         self._encoders = encoders
@@ -158,7 +158,7 @@ class CopyFinder:
         if _has_finding(found) and found[0].kind is CopyKind.ALTERED_COPY:
             return found
         if vectors is None:
-            vectors = self._encoded(asked.view.rgb)
+            vectors = self._encoders.encode_one(asked.view.rgb, NEAREST)
         if neighbours is None:
             neighbours = self._nearest(vectors)
         works = _by_rank({space: neighbours.get(space, ())[:n] for space, n in NEAREST.items()})
@@ -196,16 +196,6 @@ class CopyFinder:
         for leg, few in candidates.items():
             found += self._verified(_Asked.of(facts, views[int(leg)]), few)
         return found
-
-    def _encoded(self, image: Image) -> dict[str, Vector]:
-        """Return the vectors of an image in the spaces that are asked."""
-        return {
-            space: rows[0]
-            for encoder in self._encoders
-            if NEAREST.keys() & encoder.info.vectors.keys()
-            for space, rows in encoder.encode([image]).items()
-            if space in NEAREST
-        }
 
     def _nearest(self, vectors: Mapping[str, Vector]) -> Mapping[str, Sequence[Neighbour]]:
         """Return the works nearest to an image, by space."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Protocol, runtime_checkable
 
 from PIL.Image import Image
@@ -11,13 +12,21 @@ from PIL.Image import Image
 from attribution.types import Matrix, Patches
 
 
+class Lane(StrEnum):
+    """What a named vector is for."""
+
+    CONTENT = "content"  # what is shown; it votes, and texts and parts of works are found in it
+    STYLE = "style"  # by what hand; it votes
+    COPY = "copy"  # near-copies are looked for in it; it has no vote
+
+
 @dataclass(frozen=True)
 class ModelInfo:
     """What an encoder is, as data; stored with the vectors so that models never mix."""
 
-    name: str  # "clip", "vae"
-    model: str  # "ViT-B-32/laion2b_s34b_b79k", "madebyollin/taesd", "starter"
+    model: str  # "ViT-B-32/laion2b_s34b_b79k", "madebyollin/taesd"
     vectors: Mapping[str, int]  # named vector -> width
+    lanes: Mapping[str, Lane]  # of the same vectors
     revision: str  # sha256 of the weights, hexadecimal
     preprocessing: str  # everything that changes a vector: size, resampling, precision, descriptor
     license: str
@@ -26,7 +35,7 @@ class ModelInfo:
         for name, dim in self.vectors.items():
             if dim <= 0:
                 raise ValueError(
-                    f"{self.name}: vector {name!r} must have a positive width, got {dim}"
+                    f"{self.model}: vector {name!r} must have a positive width, got {dim}"
                 )
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from attribution.encoders.encoder import ModelInfo
+from attribution.encoders.encoder import Lane, ModelInfo
 from attribution.types import PATCHES, Matrix, Patches
 
 if TYPE_CHECKING:
@@ -25,9 +25,9 @@ class StubEncoder:
 
     text_vector = "clip"
     info = ModelInfo(
-        name="stub",
         model="stub",
         vectors={name: side * side * 3 for name, side in SIDES.items()},
+        lanes=dict(zip(SIDES, Lane, strict=True)),
         revision="1",
         preprocessing="RGB grids",
         license="Apache-2.0",

@@ -33,7 +33,7 @@ from attribution.copies.finder import CopyFinder, Finding
 from attribution.copies.hashes import hashes
 from attribution.copies.matches import claimed, laid_on, of_now, silenced
 from attribution.copies.membership import membership
-from attribution.encoders.encoder import Encoder, TextEncoder
+from attribution.encoders.encoder_set import EncoderSet
 from attribution.errors import BadInput
 from attribution.images import CheckedImage, lineages
 from attribution.index.vector_index import ANYWHERE, VectorIndex
@@ -104,7 +104,7 @@ class Attributor:
     def __init__(  # noqa: PLR0913  what it is put together from
         self,
         sessions: sessionmaker[Session],
-        encoders: Sequence[Encoder],
+        encoders: EncoderSet,
         index: VectorIndex,
         *,
         profile: str,
@@ -119,8 +119,7 @@ class Attributor:
         self._gaps = Gaps(sessions, index)
         self._profile = profile
         self._fingerprint = fingerprint
-        dims = {name: width for one in encoders for name, width in one.info.vectors.items()}
-        self._panel = Panel(sessions, fingerprint, dims, voters, trained)
+        self._panel = Panel(sessions, fingerprint, encoders.dims, voters, trained)
 
     def attribute(self, image: CheckedImage, *, limit: int = 5) -> Attribution:
         """Rank the artists an image most resembles, with the works that speak for each.
@@ -268,7 +267,7 @@ class Attributor:
     def _look(self, image: CheckedImage) -> _Seen:
         """Ask the index, the copy lane and the voters about an image that shows something."""
         gap = self._gaps.last()
-        vectors = self._encode(image)
+        vectors = self._encoders.encode_one(image.rgb)
         with self._sessions() as session:
             has_nobodys = bool(queries.portfolio_sizes(session, [NOBODY]))
         where = SOMEBODYS if has_nobodys else ANYWHERE
@@ -286,29 +285,25 @@ class Attributor:
             opinion = replace(opinion, odds=None)
         return _Seen(vectors, works, finding, opinion, gap)
 
-    def _encode(self, image: CheckedImage) -> dict[str, Vector]:
-        vectors: dict[str, Vector] = {}
-        for encoder in self._encoders:
-            for name, rows in encoder.encode([image.rgb]).items():
-                vectors[name] = rows[0]
-        return vectors
-
     def _probe(self, query: SearchQuery) -> Probe:
         check_query(query)
         text = query.text.strip() if query.text else None
-        vectors: dict[str, Vector] = {}
-        using: dict[str, str] = {}
-        for encoder in self._encoders:
-            if not isinstance(encoder, TextEncoder):
-                continue
-            space = encoder.text_vector
-            if text:
-                vectors[f"{space}_text"] = encoder.encode_text([text])[0]
-                using[f"{space}_text"] = space
-            if query.image is not None:
-                vectors[f"{space}_image"] = encoder.encode([query.image.rgb])[space][0]
-                using[f"{space}_image"] = space
-        return Probe(vectors, text=text, using=using)
+        legs: dict[str, Mapping[str, Vector]] = {}
+        if text:
+            legs["text"] = self._encoders.encode_text(text)
+        if query.image is not None:
+            spaces = self._encoders.text_spaces
+            legs["image"] = self._encoders.encode_one(query.image.rgb, spaces)
+        named = {
+            f"{space}_{leg}": (space, vector)
+            for leg, vectors in legs.items()
+            for space, vector in vectors.items()
+        }
+        return Probe(
+            {name: vector for name, (_, vector) in named.items()},
+            text=text,
+            using={name: space for name, (space, _) in named.items()},
+        )
 
     def _verdict(
         self,

@@ -16,13 +16,13 @@ from attribution.catalogue import queries
 from attribution.catalogue.models import ArtworkStatus, Collection
 from attribution.collection import Stores
 from attribution.copies.description import encode_parts
-from attribution.encoders.encoder import Encoder
-from attribution.encoders.profiles import fingerprint, load_encoders
+from attribution.encoders.encoder_set import EncoderSet
+from attribution.encoders.profiles import load_encoders
 from attribution.errors import BadImage, BadInput, ModelUnavailable, NotFound
 from attribution.images import CheckedImage, read_image
 from attribution.index.vector_index import VectorIndex
 from attribution.points import write_points
-from attribution.types import Matrix, Vector
+from attribution.types import Matrix
 
 log = logging.getLogger(__name__)
 
@@ -66,7 +66,7 @@ def recover(stores: Stores, index: VectorIndex, works: Sequence[UUID]) -> Recove
 
 
 def encode_originals(
-    stores: Stores, encoders: Sequence[Encoder], collection: Collection, works: Several[UUID]
+    stores: Stores, encoders: EncoderSet, collection: Collection, works: Several[UUID]
 ) -> list[UUID]:
     """Encode the kept originals of works, and keep the vectors.
 
@@ -86,18 +86,19 @@ def encode_originals(
             except (BadImage, NotFound):
                 without.append(row.id)
     if images:
-        vectors, parts = _encode(encoders, images), _encode_parts(encoders, images)
+        vectors = encoders.encode_each({work: image.rgb for work, image in images.items()})
+        parts = _encode_parts(encoders, images)
         with stores.sessions.begin() as session:
             queries.keep_vectors(session, collection.fingerprint, vectors)
             queries.keep_part_vectors(session, collection.fingerprint, parts)
     return without
 
 
-def _encoders_of(stores: Stores, collection: Collection) -> tuple[Encoder, ...] | None:
+def _encoders_of(stores: Stores, collection: Collection) -> EncoderSet | None:
     """Return the encoders that made a collection; None where this machine has them not."""
     try:
-        encoders = load_encoders(collection.profile, device=stores.settings.device)
-        if fingerprint(encoders) == collection.fingerprint:
+        encoders = load_encoders(stores.settings, collection.profile)
+        if encoders.fingerprint == collection.fingerprint:
             return encoders
         said = "it means other encoders here"
     except (BadInput, ModelUnavailable) as error:
@@ -106,19 +107,6 @@ def _encoders_of(stores: Stores, collection: Collection) -> tuple[Encoder, ...] 
     return None
 
 
-def _encode(
-    encoders: Sequence[Encoder], images: Mapping[UUID, CheckedImage]
-) -> dict[UUID, dict[str, Vector]]:
-    vectors: dict[UUID, dict[str, Vector]] = {one: {} for one in images}
-    for encoder in encoders:
-        for name, rows in encoder.encode([image.rgb for image in images.values()]).items():
-            for one, row in zip(images, rows, strict=True):
-                vectors[one][name] = row
-    return vectors
-
-
-def _encode_parts(
-    encoders: Sequence[Encoder], images: Mapping[UUID, CheckedImage]
-) -> dict[UUID, Matrix]:
+def _encode_parts(encoders: EncoderSet, images: Mapping[UUID, CheckedImage]) -> dict[UUID, Matrix]:
     encoded = {one: encode_parts(encoders, image) for one, image in images.items()}
     return {one: rows for one, rows in encoded.items() if rows is not None}

@@ -11,9 +11,9 @@ from sqlalchemy.orm import Session
 from attribution.catalogue import queries
 from attribution.catalogue.columns import now
 from attribution.catalogue.models import Collection
-from attribution.collection import Stores, dims_of, live_collection, open_collection, open_next_to
-from attribution.encoders.encoder import Encoder
-from attribution.encoders.profiles import fingerprint, load_encoders
+from attribution.collection import Stores, live_collection, open_collection, open_next_to
+from attribution.encoders.encoder_set import EncoderSet
+from attribution.encoders.profiles import load_encoders
 from attribution.errors import BadInput, Conflict
 from attribution.index.vector_index import VectorIndex
 from attribution.points import write_points
@@ -78,14 +78,14 @@ def change_profile(
     original, unless `partial` leaves these out, or when works came in meanwhile, and BadInput when
     nothing would change.
     """
-    encoders, began = load_encoders(profile, device=stores.settings.device), now()
+    encoders, began = load_encoders(stores.settings, profile), now()
     with stores.sessions.begin() as session:
         old = queries.live_collection(session)
         new = queries.add_collection(
             session,
             profile=profile,
-            fingerprint=fingerprint(encoders),
-            dims=dims_of(encoders),
+            fingerprint=encoders.fingerprint,
+            dims=encoders.dims,
             live=False,
         )
     if old is None or new.name == old.name:
@@ -132,7 +132,7 @@ def _follow_up(stores: Stores, index: VectorIndex, began: datetime) -> Recovered
 
 
 def _embed(
-    stores: Stores, encoders: Sequence[Encoder], collection: Collection, *, progress: Progress
+    stores: Stores, encoders: EncoderSet, collection: Collection, *, progress: Progress
 ) -> list[UUID]:
     """Encode the kept originals of all indexed works; returns those that have none to be read."""
     without: list[UUID] = []
