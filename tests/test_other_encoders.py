@@ -50,7 +50,7 @@ def test_a_worker_of_the_old_encoders_stops(services: Services, tmp_path: Path) 
     assert outcome.outcome is Outcome.PENDING
     assert services.index.count() == 12
 
-    go_live(services, services.collection.name)  # stands for a worker of the new encoders
+    go_live(services, services.row.name)  # stands for a worker of the new encoders
     finish(services, job)
     assert summarise(services, job).added == 2
 
@@ -108,8 +108,8 @@ def test_works_of_other_encoders_are_encoded_or_left_alone(
     by_other_encoders(services, kept, bare)
     services.store.forget(bare.sha256)
 
-    report = reconcile(services, services.index, repair=True)
-    again = reconcile(services, services.index, repair=True)
+    report = reconcile(services, repair=True)
+    again = reconcile(services, repair=True)
 
     assert (report.missing, report.encoded, report.unencoded, report.lost) == (2, 1, 1, 0)
     assert (again.missing, again.encoded, again.unencoded, again.lost) == (1, 0, 1, 0)
@@ -131,7 +131,7 @@ def test_without_the_encoders_nothing_is_encoded_nor_lost(
         services.index.delete([work.id])
         monkeypatch.setattr("attribution.upkeep.recovery.fingerprint", lambda _: "another")
 
-        report = reconcile(services, services.index, repair=True)
+        report = reconcile(services, repair=True)
 
         assert (report.encoded, report.unencoded, report.lost) == (0, 1, 0)
         assert a_work(services).status is ArtworkStatus.INDEXED

@@ -26,7 +26,7 @@ from attribution.catalogue.models import (
     ArtworkStatus,
     ClassifierArtist,
     ClassifierShard,
-    Collection,
+    KeptCollection,
     artwork_id,
 )
 from attribution.catalogue.queries import NewArtwork, Origin
@@ -49,17 +49,17 @@ WIDTH = 6
 
 def differences(services: Services) -> int:
     """Compare the statistics with a rebuild."""
-    return audit(services, services.collection).differences
+    return audit(services, services.row).differences
 
 
 def digest(services: Services) -> str:
     """Return the digest of the statistics."""
-    return audit(services, services.collection).digest
+    return audit(services, services.row).digest
 
 
 def test_what_comes_in_is_counted(services: Services) -> None:
     """Every work is in the sums, with the last write that makes it findable."""
-    found = audit(services, services.collection)
+    found = audit(services, services.row)
 
     assert (found.works, found.differences) == (12, 0)
 
@@ -70,7 +70,7 @@ def test_what_goes_is_as_if_it_had_never_come(services: Services, tmp_path: Path
     ingest(services, portfolio(tmp_path / "more", artists=5, works=2), artist="Late")
     assert digest(services) != before
 
-    receipt = withdraw(services, services.index, "late", reason="asked for").receipt
+    receipt = withdraw(services, "late", reason="asked for").receipt
 
     assert digest(services) == before
     proof = receipt["statistics"]
@@ -81,17 +81,17 @@ def test_what_goes_is_as_if_it_had_never_come(services: Services, tmp_path: Path
 def test_reinstated_it_is_counted_again(services: Services, tmp_path: Path) -> None:
     """Back and forth leaves no trace."""
     before = digest(services)
-    withdraw(services, services.index, "artist-1", reason="asked for")
+    withdraw(services, "artist-1", reason="asked for")
     ingest(services, tmp_path / "p", reinstate=True)
 
     assert digest(services) == before
-    assert reconcile(services, services.index, repair=False).is_clean
+    assert reconcile(services, repair=False).is_clean
 
 
 def test_an_emptied_catalogue_has_empty_statistics(services: Services, tmp_path: Path) -> None:
     """Not a bit of the withdrawn is left in any row, and answers say nothing."""
     for number in range(3):
-        withdraw(services, services.index, f"artist-{number}", reason="asked for")
+        withdraw(services, f"artist-{number}", reason="asked for")
 
     with services.sessions() as session:
         assert session.scalar(select(func.count()).select_from(ClassifierArtist)) == 0
@@ -109,25 +109,25 @@ def test_wrong_statistics_are_found_and_mended(services: Services) -> None:
         session.delete(row)
         session.execute(update(ClassifierShard).values(gram=b""))
 
-    found = reconcile(services, services.index, repair=False)
+    found = reconcile(services, repair=False)
     assert (found.statistics, found.is_clean) == (1, False)
-    reconcile(services, services.index, repair=True)
+    reconcile(services, repair=True)
 
     assert digest(services) == before
-    assert reconcile(services, services.index, repair=False).is_clean
+    assert reconcile(services, repair=False).is_clean
 
 
 def test_statistics_of_an_older_version_are_made(services: Services, tmp_path: Path) -> None:
     """Never complete: the classifier says nothing and the answer says why; then they are made."""
     before = digest(services)
     with services.sessions.begin() as session:
-        queries.forget_statistics(session, services.collection.fingerprint)
-        session.execute(update(Collection).values(statistics=0))
+        queries.forget_statistics(session, services.row.fingerprint)
+        session.execute(update(KeptCollection).values(statistics=0))
     answer = ask_about(services, tmp_path)
     assert {voter for one in answer.artists for voter in one.voters} == {"neighbours"}
     assert "reconcile --repair" in answer.notes[-1]
 
-    reconcile(services, services.index, repair=True)
+    reconcile(services, repair=True)
 
     assert digest(services) == before
     assert "classifier" in ask_about(services, tmp_path).artists[0].voters
@@ -138,7 +138,7 @@ def test_two_repairs_mend_once(services: Services) -> None:
     before = digest(services)
     with services.sessions.begin() as session:
         session.execute(delete(ClassifierArtist))
-    found = audit(services, services.collection)
+    found = audit(services, services.row)
 
     mend(services, found)
     mend(services, found)
@@ -150,8 +150,8 @@ def test_a_repair_bears_writers_meanwhile(services: Services, tmp_path: Path) ->
     """What is counted between the look and the repair stays counted."""
     with services.sessions.begin() as session:
         session.execute(delete(ClassifierArtist))
-    found = audit(services, services.collection)
-    withdraw(services, services.index, "artist-0", reason="asked for")
+    found = audit(services, services.row)
+    withdraw(services, "artist-0", reason="asked for")
     ingest(services, portfolio(tmp_path / "more", artists=1, works=6))
 
     mend(services, found)
@@ -162,7 +162,7 @@ def test_a_repair_bears_writers_meanwhile(services: Services, tmp_path: Path) ->
 def test_a_change_is_seen_by_the_next_answer(services: Services, tmp_path: Path) -> None:
     """The classifier is solved again when works come or go, and never names who is gone."""
     first = ask_about(services, tmp_path)
-    withdraw(services, services.index, first.artists[0].slug, reason="asked for")
+    withdraw(services, first.artists[0].slug, reason="asked for")
 
     assert first.artists[0].slug not in {one.slug for one in ask_about(services, tmp_path).artists}
 
@@ -188,7 +188,7 @@ def test_a_long_catalogue_is_proved_later(
     """Above a number of works the receipt does not wait for a rebuild."""
     monkeypatch.setattr(withdrawal, "REBUILT", 5)
 
-    receipt = withdraw(services, services.index, "artist-1", reason="asked for").receipt
+    receipt = withdraw(services, "artist-1", reason="asked for").receipt
 
     assert receipt["statistics"]["equals a rebuild"] is None
     assert receipt["statistics"]["after"] == digest(services)
@@ -407,7 +407,7 @@ def test_a_move_is_seen_by_the_next_answer(services: Services, tmp_path: Path) -
     slug = first.artists[0].slug
     other = "artist-0" if slug != "artist-0" else "artist-1"
 
-    correction.merge(services, services.index, slug, other, Origin("test"), is_confirmed=True)
+    correction.merge(services, slug, other, Origin("test"), is_confirmed=True)
 
     assert slug not in {one.slug for one in ask_about(services, tmp_path).artists}
     assert differences(services) == 0

@@ -27,8 +27,8 @@ from attribution.catalogue.models import (
     ArtworkStatus,
     ClassifierArtist,
     ClassifierShard,
-    Collection,
     Embedding,
+    KeptCollection,
 )
 from attribution.catalogue.nobody import NOBODY
 from attribution.catalogue.queries.insert import insert_new
@@ -120,7 +120,7 @@ def statistics_of(session: Session, fingerprint: str, width: int) -> Statistics:
 
 def times_mended(session: Session, fingerprint: str) -> int:
     """Return how often these statistics were made or mended; 0: they were never complete."""
-    made = select(Collection.statistics).where(Collection.fingerprint == fingerprint)
+    made = select(KeptCollection.statistics).where(KeptCollection.fingerprint == fingerprint)
     return session.scalar(made) or 0
 
 
@@ -156,10 +156,10 @@ def kept_rows(
 def claim_mending(session: Session, fingerprint: str, seen: int) -> bool:
     """Take the right to mend the statistics as they were seen; false when another just did."""
     taken = session.execute(
-        update(Collection)
-        .where(Collection.fingerprint == fingerprint, Collection.statistics == seen)
+        update(KeptCollection)
+        .where(KeptCollection.fingerprint == fingerprint, KeptCollection.statistics == seen)
         .values(statistics=seen + 1)
-        .returning(Collection.name)
+        .returning(KeptCollection.name)
     ).all()
     return bool(taken)
 
