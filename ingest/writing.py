@@ -9,7 +9,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from attribution.catalogue import queries
+from attribution.catalogue import lifecycle, queries
 from attribution.catalogue.models import Artist, Artwork, ArtworkStatus, IngestJob, artwork_id
 from attribution.catalogue.queries import NewArtwork, Origin
 from attribution.collection import Stores, check_encoders
@@ -127,8 +127,8 @@ def _write_points(services: Services, few: Few, rows: Rows) -> None:
 def _settle(session: Session, few: Few, rows: Rows) -> Standing:
     """Mark new works as indexed or blank, and look how all works of these files stand."""
     blank = {done.image.facts.sha256 for done in few.usable if done.image and done.is_blank}
-    added = queries.mark_indexed(session, [rows.new[sha256].id for sha256 in few.vectors])
-    added |= queries.mark_blank(session, [artwork_id(sha256) for sha256 in blank])
+    added = lifecycle.become_indexed(session, [rows.new[sha256].id for sha256 in few.vectors])
+    added |= lifecycle.become_blank(session, [artwork_id(sha256) for sha256 in blank])
     new = {row.id: sha256 for sha256, row in rows.new.items()}
     works = new.keys() | {done.known.id for done in few.files if done.known}
     now = queries.artworks_by_id(session, works)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import delete, update
 
-from attribution.catalogue import queries
+from attribution.catalogue import queries, sums
 from attribution.catalogue.models import Artwork, ArtworkStatus, Embedding, JobStatus, Outcome
 from attribution.config import Settings
 from attribution.errors import ProfileChanged
@@ -93,7 +93,7 @@ def by_other_encoders(services: Services, *works: Artwork) -> None:
     """Have works as a worker that was not restarted has left them: vectors of other encoders."""
     ids = [work.id for work in works]
     with services.sessions.begin() as session:
-        queries.count_vectors(session, ids, by=-1)
+        sums.count_vectors(session, ids, by=-1)
         session.execute(
             update(Embedding).where(Embedding.artwork_id.in_(ids)).values(fingerprint="f" * 64)
         )
@@ -126,7 +126,7 @@ def test_without_the_encoders_nothing_is_encoded_nor_lost(
     with open_services(ingested) as services:
         work = a_work(services)
         with services.sessions.begin() as session:
-            queries.count_vectors(session, [work.id], by=-1)
+            sums.count_vectors(session, [work.id], by=-1)
             session.execute(delete(Embedding).where(Embedding.artwork_id == work.id))
         services.index.delete([work.id])
         monkeypatch.setattr("attribution.upkeep.recovery.fingerprint", lambda _: "another")

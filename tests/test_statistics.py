@@ -16,7 +16,7 @@ from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
 from attribution.arithmetic.classifier import Statistics
-from attribution.catalogue import queries
+from attribution.catalogue import lifecycle, queries, sums
 from attribution.catalogue.columns import now
 from attribution.catalogue.database import Database
 from attribution.catalogue.models import (
@@ -121,7 +121,7 @@ def test_statistics_of_an_older_version_are_made(services: Services, tmp_path: P
     """Never complete: the classifier says nothing and the answer says why; then they are made."""
     before = digest(services)
     with services.sessions.begin() as session:
-        queries.forget_statistics(session, services.row.fingerprint)
+        lifecycle.forget_statistics(session, services.row.fingerprint)
         session.execute(update(KeptCollection).values(statistics=0))
     answer = ask_about(services, tmp_path)
     assert {voter for one in answer.artists for voter in one.voters} == {"neighbours"}
@@ -212,7 +212,7 @@ def test_writers_at_the_same_time(database: Database) -> None:
             delta = Statistics.of(ids * 2, rows(100 * seed + turn, 6))
             for by in (1, -1) if turn % 2 else (1,):
                 with database.sessions.begin() as session:
-                    queries.change_statistics(session, ENCODERS, delta, by=by)
+                    sums.change_statistics(session, ENCODERS, delta, by=by)
 
     at_once(write, (1, 2))
 
@@ -236,18 +236,18 @@ def test_writers_take_different_shards(database: Database) -> None:
     of_ann, of_ben = Statistics.of([ann.id], rows(1, 1)), Statistics.of([ben.id], rows(2, 1))
     if database.is_file:  # one writer at a time, whatever it writes
         with database.sessions.begin() as session:
-            queries.change_statistics(session, ENCODERS, of_ann, by=1)
+            sums.change_statistics(session, ENCODERS, of_ann, by=1)
     else:
         with database.sessions.begin() as first, database.sessions.begin() as second:
-            queries.change_statistics(first, ENCODERS, of_ann, by=1)
-            queries.change_statistics(second, ENCODERS, of_ben, by=1)
+            sums.change_statistics(first, ENCODERS, of_ann, by=1)
+            sums.change_statistics(second, ENCODERS, of_ben, by=1)
         with database.sessions() as session:
             assert all(session.scalars(select(ClassifierShard.gram)))
         with database.sessions.begin() as session:
-            queries.change_statistics(session, ENCODERS, of_ben, by=-1)
+            sums.change_statistics(session, ENCODERS, of_ben, by=-1)
 
     with database.sessions.begin() as session:
-        queries.change_statistics(session, ENCODERS, of_ann, by=-1)
+        sums.change_statistics(session, ENCODERS, of_ann, by=-1)
     with database.sessions() as session:
         (left,) = session.scalars(select(ClassifierShard.gram)).all()
     assert not any(left)
@@ -257,7 +257,7 @@ def test_statistics_of_another_width_are_refused(database: Database) -> None:
     """Sums of other encoders are never read as ours."""
     with database.sessions.begin() as session:
         ann = queries.get_or_create_artist(session, "Ann").id
-        queries.change_statistics(session, ENCODERS, Statistics.of([ann], rows(1, 1)), by=1)
+        sums.change_statistics(session, ENCODERS, Statistics.of([ann], rows(1, 1)), by=1)
 
     with database.sessions() as session, pytest.raises(BadInput, match="other encoders"):
         queries.statistics_of(session, ENCODERS, WIDTH + 1)
@@ -268,10 +268,10 @@ def test_only_indexed_works_count(services: Services) -> None:
     with services.sessions.begin() as session:
         work = session.scalars(select(Artwork.id)).first()
         assert isinstance(work, UUID)
-        queries.mark_lost(session, [work], "gone")
+        lifecycle.become_lost(session, [work], "gone")
     assert differences(services) == 0
     with services.sessions.begin() as session:
-        queries.mark_indexed(session, [work])
+        lifecycle.become_indexed(session, [work])
         assert queries.artworks_by_id(session, [work], status=ArtworkStatus.INDEXED)
 
     assert differences(services) == 0
@@ -317,7 +317,7 @@ def change_catalogue(session: Session, what: str, number: int, name: str, other:
         new = NewArtwork(one.id, digest, digest, "0" * 16)
         queries.add_artworks(session, [new])
         queries.reinstate(session, [new])
-        queries.mark_indexed(session, [work])
+        lifecycle.become_indexed(session, [work])
         queries.keep_vectors(session, ENCODERS, {work: {"a": rows(number, 1)[0]}})
     elif what == "merge" and one.id != two.id and not one.is_nobody:
         queries.merge_artists(session, one.id, two.id, Origin("test"))
@@ -331,7 +331,7 @@ def change_catalogue(session: Session, what: str, number: int, name: str, other:
     elif what == "withdraw":
         queries.bury_works(session, [work], "asked for", Removal(now(), uuid4()))
     elif what == "lose":
-        queries.mark_lost(session, [work], "gone")
+        lifecycle.become_lost(session, [work], "gone")
 
 
 def undo_last(session: Session, number: int = 0) -> None:
@@ -393,7 +393,7 @@ def test_statistics_that_were_wrong_do_not_keep_an_artist(database: Database) ->
     """What is counted too much for an artist goes along when it is merged."""
     with database.sessions.begin() as session:
         ann, ben = queries.get_or_create_artists(session, ["Ann", "Ben"]).values()
-        queries.change_statistics(session, ENCODERS, Statistics.of([ann.id], rows(1, 1)), by=1)
+        sums.change_statistics(session, ENCODERS, Statistics.of([ann.id], rows(1, 1)), by=1)
         queries.merge_artists(session, ann.id, ben.id, Origin("test"))
 
     with database.sessions() as session:

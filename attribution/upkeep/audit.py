@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from attribution.arithmetic.classifier import Statistics
-from attribution.catalogue import queries
+from attribution.catalogue import lifecycle, queries
 from attribution.catalogue.database import snapshot
 from attribution.catalogue.models import KeptCollection
 from attribution.collection import Stores
@@ -61,7 +61,7 @@ def mend(stores: Stores, found: Audit) -> None:
         return
     with stores.sessions.begin() as session:
         if queries.claim_mending(session, found.fingerprint, found.seen):
-            queries.change_statistics(session, found.fingerprint, found.missing, by=1)
+            lifecycle.mend_statistics(session, found.fingerprint, found.missing)
 
 
 def audit_all(stores: Stores, *, repair: bool) -> int:

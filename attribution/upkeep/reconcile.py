@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from attribution.catalogue import queries
+from attribution.catalogue import lifecycle, queries
 from attribution.catalogue.models import Artist, Artwork, ArtworkStatus
 from attribution.catalogue.nobody import NOBODY
 from attribution.catalogue.queries import KeptSketch, Origin
@@ -102,7 +102,7 @@ def reconcile(collection: Collection, *, repair: bool) -> Report:
         write_points(collection, different)
         recovered = recover(collection, follow_catalogue(collection, found))
         with collection.sessions.begin() as session:
-            queries.recount(session, queries.miscounted(session))
+            lifecycle.recount(session, queries.miscounted(session))
     statistics = audit_all(collection, repair=repair)
     if repair:
         finish(collection, withdrawals, has_time=True)

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from attribution.catalogue import queries
+from attribution.catalogue import lifecycle, queries
 from attribution.catalogue.models import ArtworkStatus, KeptCollection
 from attribution.collection import Collection, Stores
 from attribution.copies.description import encode_parts
@@ -58,7 +58,7 @@ def recover(collection: Collection, works: Sequence[UUID]) -> Recovered:
         rows = queries.artworks_by_id(session, without, status=ArtworkStatus.INDEXED)
         kept = {work for work, row in rows.items() if collection.store.has_original(row.sha256)}
         lost = rows.keys() - others - (kept if encoders is None else set())
-        queries.mark_lost(session, lost, LOST)
+        lifecycle.become_lost(session, lost, LOST)
     return Recovered(len(works) - len(without), len(rows) - len(lost), len(lost))
 
 

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from attribution.catalogue import queries
+from attribution.catalogue import lifecycle, queries
 from attribution.catalogue.columns import now
 from attribution.catalogue.models import KeptCollection
 from attribution.collection import (
@@ -117,7 +117,7 @@ def _go_live(session: Session, new: KeptCollection, left_out: Sequence[UUID] = (
     Raises Conflict where works came in meanwhile.
     """
     queries.go_live(session, new.name)  # waits for those who write with the old encoders
-    queries.mark_lost(session, left_out, f"{LEFT_OUT} {new.profile!r}; ingest it again")
+    lifecycle.become_lost(session, left_out, f"{LEFT_OUT} {new.profile!r}; ingest it again")
     if late := queries.count_without_vectors(session, new.fingerprint):
         raise Conflict(
             f"{late} works came in meanwhile that the new encoders have not seen; run the same "
