@@ -12,7 +12,7 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 
-from attribution.catalogue import queries
+from attribution.catalogue import lifecycle, queries
 from attribution.catalogue.models import IngestJob, Outcome, artwork_id
 from attribution.catalogue.queries import BatchKey, ItemOutcome
 from attribution.errors import BackendUnavailable, Conflict
@@ -88,7 +88,7 @@ def _refuse(services: Services, job: IngestJob, failed: Sequence[tuple[Prepared,
     with services.sessions.begin() as session:
         for one, reason in failed:
             if one.image:  # its row may be there already, waiting for a point
-                queries.mark_failed(session, [artwork_id(one.image.facts.sha256)], reason)
+                lifecycle.become_failed(session, [artwork_id(one.image.facts.sha256)], reason)
         outcomes = [
             ItemOutcome(one.work.position, Outcome.REFUSED, reason) for one, reason in failed
         ]

@@ -14,7 +14,7 @@ from sqlalchemy import event, text
 from sqlalchemy.exc import IntegrityError, InvalidRequestError, StatementError
 from sqlalchemy.orm import Session
 
-from attribution.catalogue import queries
+from attribution.catalogue import lifecycle, queries
 from attribution.catalogue.database import Database
 from attribution.catalogue.models import (
     Artist,
@@ -44,7 +44,7 @@ def add_indexed(session: Session, name: str, *contents: str) -> list[Artwork]:
     """Add works of one artist that can be found."""
     artist = queries.get_or_create_artist(session, name)
     rows = queries.add_artworks(session, [work(artist, content) for content in contents])
-    queries.mark_indexed(session, [row.id for row in rows.values()])
+    lifecycle.become_indexed(session, [row.id for row in rows.values()])
     return [rows[sha256(content.encode()).hexdigest()] for content in contents]
 
 
@@ -242,9 +242,9 @@ def test_state_of_works(database: Database) -> None:
     with database.sessions.begin() as session:
         boat, house = add_indexed(session, "Alan Horkan", "boat", "house")
         tree = queries.add_artworks(session, [work(boat.artist, "tree")]).popitem()[1]
-        queries.mark_failed(session, [boat.id, tree.id], "the encoder gave NaN")
+        lifecycle.become_failed(session, [boat.id, tree.id], "the encoder gave NaN")
         queries.bury_works(session, [house.id], "asked for", Removal(datetime.now(UTC), uuid4()))
-        assert queries.mark_indexed(session, [house.id]) == set()
+        assert lifecycle.become_indexed(session, [house.id]) == set()
     with database.sessions() as session:
         rows = queries.artworks_by_id(session, [boat.id, house.id, tree.id])
         counts = queries.counts(session)

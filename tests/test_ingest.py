@@ -290,7 +290,7 @@ def test_an_empty_collection_is_nobodys(settings: Settings) -> None:
     with open_services(settings):
         pass
     with open_services(settings.model_copy(update={"profile": "starter"})) as services:
-        assert services.collection.profile == "starter"
+        assert services.row.profile == "starter"
 
 
 def test_other_encoders_are_refused(settings: Settings, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import Engine, create_engine, event, text
 from sqlalchemy.orm import Session
 
-from attribution.catalogue import queries
+from attribution.catalogue import lifecycle, queries
 from attribution.catalogue.database import Database
 from attribution.catalogue.models import CopySketch
 from attribution.catalogue.queries import KeptSketch, NewArtwork
@@ -60,7 +60,7 @@ def keep(database: Database, hashes: Hashes, *, works: int) -> list[Part]:
         shas = [f"{number:064x}" for number in range(works)]
         rows = queries.add_artworks(session, [NewArtwork(artist.id, s, s, "0" * 16) for s in shas])
         ids = [rows[sha].id for sha in shas]
-        queries.mark_indexed(session, ids)
+        lifecycle.become_indexed(session, ids)
         parts = [Part(ids[n % works], n // works) for n in range(len(hashes))]
         kept = map(KeptSketch, hexadecimal(hashes), [b""] * len(hashes))
         queries.keep_sketches(session, dict(zip(parts, kept, strict=True)))

@@ -89,7 +89,7 @@ def speak_of_them(services: Services, folder: Path) -> None:
         work = needles.works_of(session, SLUG)[0]
     origin = Origin("api", "ndlreason of a person")
     for title in ("Ndlcorrected", "ndlcorrected, once more"):
-        correction.correct(services, services.index, work.id, {"title": title}, origin)
+        correction.correct(services, work.id, {"title": title}, origin)
     other = folder / "claim" / "artist-1"
     other.mkdir(parents=True, exist_ok=True)
     picture(9_000).save(other / "ndlclaim.png")
@@ -137,7 +137,7 @@ def test_nothing_is_left(services: Services, tmp_path: Path) -> None:
     assert len(works) == 4
     assert held(services, wanted).keys() == wanted.keys(), "the needles can be found"
 
-    receipt = withdraw(services, services.index, SLUG, reason="asked for").receipt
+    receipt = withdraw(services, SLUG, reason="asked for").receipt
 
     left = held(services, wanted)
     assert not left, told(left)

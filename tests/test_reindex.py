@@ -110,9 +110,9 @@ def test_what_comes_and_goes_meanwhile_is_followed(served: Services, tmp_path: P
 
     def meanwhile() -> None:
         ingest(served, works(tmp_path / "new" / "zoe", 901).parent)
-        withdraw(served, served.index, str(gone.id), reason="asked for")
+        withdraw(served, str(gone.id), reason="asked for")
         said = {"title": "harbour"}
-        correction.correct(served, served.index, other.id, said, Origin("test"))
+        correction.correct(served, other.id, said, Origin("test"))
 
     assert make_anew(served, progress=in_the_middle(meanwhile)) == (12, 0)
 
@@ -191,15 +191,15 @@ def change(stores: Stores, profile: str, *, partial: bool = False, keep_old: boo
 def test_other_encoders_from_the_originals(ingested: Settings, tmp_path: Path) -> None:
     """The new collection takes the place of the old one, which goes with its vectors."""
     with open_services(ingested) as services:
-        old = services.collection
+        old = services.row
     with open_stores(ingested) as stores:
         name = change(stores, "starter")
         with stores.sessions() as session:
             (live,) = queries.collections(session)
             ids = [row.id for row in queries.list_artworks(session).items]
             assert not queries.kept_vectors(session, old.fingerprint, ids, old.dims)
-        with open_collection(stores) as index:
-            assert index.count() == 12
+        with open_collection(stores) as collection:
+            assert collection.index.count() == 12
     assert (live.name, live.profile) == (name, "starter")
 
     with open_services(ingested.model_copy(update={"profile": "starter"})) as services:
@@ -251,7 +251,7 @@ def test_works_that_came_in_meanwhile_stop_a_change(services: Services) -> None:
         services.sessions.begin() as session,
     ):
         _go_live(session, new)
-    assert live_collection(services).name == services.collection.name
+    assert live_collection(services).name == services.row.name
 
 
 def test_only_one_process_makes_a_collection_anew(database: Database) -> None:

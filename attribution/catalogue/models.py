@@ -612,7 +612,7 @@ class ChangeRow(Base):
     row_id: Mapped[UUID] = mapped_column(primary_key=True)  # in `withdrawals` or `changes`
 
 
-class Collection(Base):
+class KeptCollection(Base):
     """Which encoders made the vectors of a collection. One is live: it is the one searched."""
 
     __tablename__ = "collections"

@@ -12,7 +12,7 @@ import numpy as np
 from sqlalchemy.orm import Session
 
 from attribution.arithmetic.voting import NEAREST
-from attribution.catalogue import queries
+from attribution.catalogue import lifecycle, queries
 from attribution.catalogue.database import connect
 from attribution.catalogue.models import artwork_id
 from attribution.catalogue.queries import NewArtwork
@@ -139,7 +139,7 @@ def _register(
         for one in images
     }
     added = queries.add_artworks(session, list(new.values()))
-    queries.mark_indexed(session, [row.id for row in added.values()])
+    lifecycle.become_indexed(session, [row.id for row in added.values()])
     parts: dict[UUID, Matrix] = {}
     for one in images:
         work = added[one.facts.sha256].id

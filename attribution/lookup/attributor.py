@@ -7,14 +7,15 @@ computes.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection as Several
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from heapq import nlargest
 from uuid import UUID, uuid4
 
 import numpy as np
-from sqlalchemy.orm import Session, sessionmaker
+from sqlalchemy.orm import Session
 
 from attribution.answers import ANSWER, read_answer
 from attribution.arithmetic import voting
@@ -29,6 +30,7 @@ from attribution.catalogue import queries
 from attribution.catalogue.licences import identify
 from attribution.catalogue.models import Artwork, ArtworkStatus
 from attribution.catalogue.nobody import NOBODY
+from attribution.collection import Collection
 from attribution.copies.finder import CopyFinder, Finding
 from attribution.copies.hashes import hashes
 from attribution.copies.matches import claimed, laid_on, of_now, silenced
@@ -36,7 +38,7 @@ from attribution.copies.membership import membership
 from attribution.encoders.encoder_set import EncoderSet
 from attribution.errors import BadInput
 from attribution.images import CheckedImage, lineages
-from attribution.index.vector_index import ANYWHERE, VectorIndex
+from attribution.index.vector_index import ANYWHERE
 from attribution.lookup.exhibits import SOMEBODYS, candidates, ids_of, known
 from attribution.lookup.gaps import Gap, Gaps
 from attribution.types import (
@@ -89,7 +91,7 @@ class _Seen:
     """What is near an image, before the catalogue says whose it is."""
 
     vectors: Mapping[str, Vector]
-    works: Collection[UUID]  # the neighbours
+    works: Several[UUID]  # the neighbours
     finding: Finding
     opinion: Opinion
     gap: Gap | None = None  # of the index that was asked
@@ -101,25 +103,22 @@ _NOTHING = _Seen({}, (), Finding(None, ()), Opinion((), None, None, ()))
 class Attributor:
     """Answers questions about images from one collection."""
 
-    def __init__(  # noqa: PLR0913  what it is put together from
+    def __init__(
         self,
-        sessions: sessionmaker[Session],
+        collection: Collection,
         encoders: EncoderSet,
-        index: VectorIndex,
         *,
-        profile: str,
-        fingerprint: str,
-        voters: Collection[str] = (voting.NEIGHBOURS, voting.CLASSIFIER),
         trained: TrainedVoter | None = None,
     ) -> None:
+        settings, sessions, row = collection.settings, collection.sessions, collection.row
         self._sessions = sessions
         self._encoders = encoders
-        self._index = index
-        self._copies = CopyFinder(sessions, encoders, index)
-        self._gaps = Gaps(sessions, index)
-        self._profile = profile
-        self._fingerprint = fingerprint
-        self._panel = Panel(sessions, fingerprint, encoders.dims, voters, trained)
+        self._index = collection.index
+        self._copies = CopyFinder(sessions, encoders, collection.index)
+        self._gaps = Gaps(collection)
+        self._profile = settings.profile
+        self._fingerprint = row.fingerprint
+        self._panel = Panel(sessions, row.fingerprint, row.dims, settings.voters, trained)
 
     def attribute(self, image: CheckedImage, *, limit: int = 5) -> Attribution:
         """Rank the artists an image most resembles, with the works that speak for each.

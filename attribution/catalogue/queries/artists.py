@@ -10,10 +10,10 @@ from uuid import UUID
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, aliased, selectinload
 
+from attribution.catalogue.insert import insert_new
 from attribution.catalogue.models import Alias, Artist, Change, ChangeKind
 from attribution.catalogue.names import fold, slugify, tidy, turned
 from attribution.catalogue.nobody import NOBODY, NOBODYS_NAME, is_nobody
-from attribution.catalogue.queries.insert import insert_new
 from attribution.catalogue.queries.pages import Page, check_limit, cut, text_key
 from attribution.errors import Conflict, NotFound
 
