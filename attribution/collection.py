@@ -18,6 +18,7 @@ from attribution.catalogue import queries
 from attribution.catalogue.database import Database, connect
 from attribution.catalogue.models import KeptCollection
 from attribution.config import Settings
+from attribution.encoders.encoder import space_of_parts
 from attribution.encoders.encoder_set import EncoderSet
 from attribution.encoders.memory import keep_memory
 from attribution.errors import BadInput, IndexLost, NotFound, ProfileChanged, ProfileMismatch
@@ -135,6 +136,7 @@ def _place(stores: Stores, row: KeptCollection) -> dict[str, Any]:
     return {
         "url": stores.settings.qdrant_url,
         "dims": row.dims,
+        "parts": space_of_parts(row.lanes),
         "collection": row.name,
         "server": server_options(stores.settings),
     }
@@ -169,6 +171,7 @@ def collection_of(stores: Stores, encoders: EncoderSet) -> KeptCollection:
     with stores.sessions.begin() as session:
         known = queries.live_collection(session)
         if known is not None and known.fingerprint == print_of:
+            known.profile = settings.profile  # the same encoders may have another name now
             return known
         _, works = queries.searchable(session)
         if known is None or works == 0:  # an empty collection is nobody's yet
@@ -177,6 +180,7 @@ def collection_of(stores: Stores, encoders: EncoderSet) -> KeptCollection:
                 profile=settings.profile,
                 fingerprint=print_of,
                 dims=encoders.dims,
+                lanes=encoders.lanes,
                 live=True,
             )
             queries.go_live(session, new.name)

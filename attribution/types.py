@@ -32,8 +32,6 @@ Box = tuple[float, float, float, float]
 """Left, top, right and bottom of a part, in parts of the sides of the whole."""
 
 WHOLE: Box = (0.0, 0.0, 1.0, 1.0)
-PART_SPACE = "clip"
-"""The named vector by which parts of works are found."""
 
 
 class Part(NamedTuple):

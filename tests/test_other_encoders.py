@@ -29,7 +29,12 @@ def go_live(services: Services, name: str | None = None) -> None:
     """Have another collection be live, as `reindex --profile` does, or that of this name again."""
     with services.sessions.begin() as session:
         other = queries.add_collection(
-            session, profile="starter", fingerprint="f" * 64, dims={"clip": 8}, live=False
+            session,
+            profile="starter",
+            fingerprint="f" * 64,
+            dims={"clip": 8},
+            lanes={"clip": "content"},
+            live=False,
         )
         queries.go_live(session, name or other.name)
 

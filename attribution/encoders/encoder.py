@@ -20,6 +20,16 @@ class Lane(StrEnum):
     COPY = "copy"  # near-copies are looked for in it; it has no vote
 
 
+def voting(lanes: Mapping[str, str]) -> list[str]:
+    """Return the named vectors that vote, by name."""
+    return sorted(name for name, lane in lanes.items() if lane != Lane.COPY)
+
+
+def space_of_parts(lanes: Mapping[str, str]) -> str | None:
+    """Return the named vector by which parts of works are found: the first one of content."""
+    return min((name for name, lane in lanes.items() if lane == Lane.CONTENT), default=None)
+
+
 @dataclass(frozen=True)
 class ModelInfo:
     """What an encoder is, as data; stored with the vectors so that models never mix."""

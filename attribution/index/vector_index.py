@@ -59,7 +59,13 @@ class VectorIndex:
     """
 
     def __init__(
-        self, client: Any, *, dims: Mapping[str, int], collection: str, beside: str | None = None
+        self,
+        client: Any,
+        *,
+        dims: Mapping[str, int],
+        collection: str,
+        parts: str | None = None,
+        beside: str | None = None,
     ) -> None:
         self._client = client
         self._dims = dict(dims)
@@ -73,18 +79,26 @@ class VectorIndex:
             )
         if isinstance(client, Embedded) and not beside:  # nobody else has this folder
             replacement.forget_unfinished(client, collection)
-        self.parts = PartIndex(client, collection=replacement.parts_of(self._at), dims=dims)
+        self.parts = PartIndex(
+            client, collection=replacement.parts_of(self._at), dims=dims, space=parts
+        )
         if not self.points():  # asked in any case: a lock is reported at once
             self._create_payload_indexes()
 
     @classmethod
-    def next_to(cls, client: Any, *, dims: Mapping[str, int], collection: str) -> Self:
+    def next_to(
+        cls, client: Any, *, dims: Mapping[str, int], collection: str, parts: str | None = None
+    ) -> Self:
         """Begin an empty collection that is to take the place of this one: see `take_over`.
 
         The other one is not even opened: it may be damaged.
         """
         index = cls(
-            client, dims=dims, collection=collection, beside=replacement.begin(client, collection)
+            client,
+            dims=dims,
+            collection=collection,
+            parts=parts,
+            beside=replacement.begin(client, collection),
         )
         if client.collection_exists(replacement.parts_of(collection)):
             index.parts.make()  # who knows that there are parts goes on asking for them

@@ -118,7 +118,7 @@ class Attributor:
         self._gaps = Gaps(collection)
         self._profile = settings.profile
         self._fingerprint = row.fingerprint
-        self._panel = Panel(sessions, row.fingerprint, row.dims, settings.voters, trained)
+        self._panel = Panel(sessions, row.fingerprint, row.voting, settings.voters, trained)
 
     def attribute(self, image: CheckedImage, *, limit: int = 5) -> Attribution:
         """Rank the artists an image most resembles, with the works that speak for each.

@@ -89,6 +89,7 @@ def change_profile(
             profile=profile,
             fingerprint=encoders.fingerprint,
             dims=encoders.dims,
+            lanes=encoders.lanes,
             live=False,
         )
     if old is None or new.name == old.name:
