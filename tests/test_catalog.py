@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
 from hashlib import sha256
-from pathlib import Path
 from typing import Any, TypeVar
 from uuid import UUID, uuid4
 
@@ -546,9 +546,23 @@ def test_lists_and_batches_take_few_statements(database: Database) -> None:
     assert len(statements) <= 4
 
 
-def test_lookups_use_their_index(tmp_path: Path) -> None:
+def test_an_artist_is_looked_up_by_index(database: Database) -> None:
+    """Neither engine reads through the artists, whichever of its slugs is asked for."""
+    with database.sessions.begin() as session:
+        queries.get_or_create_artists(session, ["Ann Example", "Ben Example"])
+    with planned(database) as (session, plans):
+        artist = queries.artist_by_slug(session, "ann-example")
+        queries.likely_aliases(session, {artist.name: artist.id})
+
+    steps = [step for plan in plans for step in plan]
+    assert steps
+    assert not [step for step in steps if re.search(r"SCAN artists|Seq Scan on artists", step)]
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_lookups_use_their_index(database: Database) -> None:
     """SQLite, which plans without statistics, finds works by id and pages by time, not by state."""
-    with planned(tmp_path) as (session, plans):
+    with planned(database) as (session, plans):
         queries.artworks_by_id(session, [uuid4()], status=ArtworkStatus.INDEXED)
         queries.artworks_by_sha256(session, ["0"], status=ArtworkStatus.INDEXED)
         queries.artworks_by_pixel_sha256(session, ["0"], status=ArtworkStatus.INDEXED)

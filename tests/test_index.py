@@ -127,7 +127,7 @@ def test_parts_are_found_apart_from_the_works(index: VectorIndex) -> None:
         Part(other, 1)
     ]
     index.drop()
-    assert not index._client.collection_exists(f"{NAME}-parts")
+    assert not index._engine.collection_exists(f"{NAME}-parts")
 
 
 def test_a_new_work_is_findable_at_once(index: VectorIndex) -> None:

@@ -197,9 +197,10 @@ def test_names_that_are_near_are_found(database: Database) -> None:
     }
 
 
-def test_near_names_are_looked_up_by_index(tmp_path: Path) -> None:
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_near_names_are_looked_up_by_index(database: Database) -> None:
     """What is compared is bounded, and no statement reads through all artists."""
-    with planned(tmp_path) as (session, plans):
+    with planned(database) as (session, plans):
         queries.likely_aliases(session, {"Ann Example": None})
         queries.known_spellings(session, ["Ann Example"])
 

@@ -1,4 +1,4 @@
-"""The vector index: our checks, fusion and grouping (`vector_index`) over one of two clients.
+"""The vector index: our checks, fusion and grouping (`vector_index`) over an `engine`.
 
 A folder is opened with Qdrant Edge, in process (`edge`); an address with qdrant-client (`server`).
 `schema` says what a collection holds, for both; `owner` lets several processes share a folder;
@@ -11,13 +11,12 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from attribution.errors import BadInput
 
 if TYPE_CHECKING:
-    from attribution.index.edge import EdgeClient
-    from attribution.index.server import ServerClient
+    from attribution.index.engine import Engine
     from attribution.index.vector_index import VectorIndex
 
 
@@ -50,8 +49,8 @@ def open_index(
     """
     from attribution.index.vector_index import VectorIndex
 
-    with _closed_on_failure(_client(url, server)) as client:
-        return VectorIndex(client, dims=dims, parts=parts, collection=collection)
+    with _closed_on_failure(_engine(url, server)) as engine:
+        return VectorIndex(engine, dims=dims, parts=parts, collection=collection)
 
 
 def open_next_to(
@@ -68,20 +67,20 @@ def open_next_to(
     """
     from attribution.index.vector_index import VectorIndex
 
-    with _closed_on_failure(_client(url, server)) as client:
-        return VectorIndex.next_to(client, dims=dims, parts=parts, collection=collection)
+    with _closed_on_failure(_engine(url, server)) as engine:
+        return VectorIndex.next_to(engine, dims=dims, parts=parts, collection=collection)
 
 
 @contextmanager
-def _closed_on_failure(client: Any) -> Iterator[Any]:
+def _closed_on_failure(engine: Engine) -> Iterator[Engine]:
     try:
-        yield client
+        yield engine
     except BaseException:
-        client.close()
+        engine.close()
         raise
 
 
-def _client(url: str, server: ServerOptions) -> ServerClient | EdgeClient:
+def _engine(url: str, server: ServerOptions) -> Engine:
     if url.startswith(("http://", "https://")):
         from attribution.index.server import connect
 

@@ -7,7 +7,7 @@ from difflib import get_close_matches
 from hashlib import sha256
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, union_all
 from sqlalchemy.orm import Session, aliased, selectinload
 
 from attribution.catalogue.insert import insert_new
@@ -111,8 +111,11 @@ def artist_by_slug(session: Session, slug: str) -> Artist:
 
     The slug of an artist that was merged leads to the one that it was merged into.
     """
-    merged = select(Change.artist_id).where(Change.merged_slug == slug)
-    wanted = select(Artist).where((Artist.slug == slug) | Artist.id.in_(merged))
+    ids = union_all(  # an OR of both would have PostgreSQL read through all artists
+        select(Artist.id).where(Artist.slug == slug),
+        select(Change.artist_id).where(Change.merged_slug == slug),
+    )
+    wanted = select(Artist).where(Artist.id.in_(ids))
     artist = session.scalar(wanted.options(selectinload(Artist.aliases)))
     if artist is None:
         raise NotFound(f"no artist {slug!r}; {_hint(session, slug)}")
