@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 
-from attribution.arithmetic import voting
 from attribution.catalogue.models import Collection
 from attribution.collection import (
     Stores,
@@ -24,7 +23,8 @@ from attribution.generation.studio import Studio
 from attribution.index.vector_index import VectorIndex
 from attribution.lookup.attributor import Attributor
 from attribution.ports import Encoder
-from attribution.voters.trained import TrainedVoter
+from attribution.voters.panel import Panel
+from attribution.voters.seating import spaces_that_vote, take_seats
 
 
 @dataclass(frozen=True)
@@ -55,8 +55,12 @@ def open_services(settings: Settings) -> Iterator[Services]:
                 index,
                 profile=settings.profile,
                 fingerprint=collection.fingerprint,
-                voters=settings.voters,
-                trained=_trained(stores, collection),
+                panel=Panel(
+                    stores.sessions,
+                    collection.fingerprint,
+                    take_seats(stores, collection),
+                    spaces_that_vote(collection),
+                ),
             )
             yield Services(
                 **vars(stores),
@@ -73,10 +77,3 @@ def open_services(settings: Settings) -> Iterator[Services]:
                     load_seal=partial(load_seal, settings),
                 ),
             )
-
-
-def _trained(stores: Stores, collection: Collection) -> TrainedVoter | None:
-    """Return the third voter where the settings name it."""
-    if voting.TRAINED not in stores.settings.voters:
-        return None
-    return TrainedVoter(stores.sessions, collection.fingerprint, stores.settings.trained)

@@ -28,8 +28,7 @@ from attribution.collection import Stores
 from attribution.encoders.profiles import fingerprint, load_encoders
 from attribution.errors import BackendUnavailable, BadImage, BadInput, NotFound
 from attribution.images import CheckedImage, lineages, read_file, read_forbids, read_image
-from attribution.laboratory.systems import Indexed
-from attribution.laboratory.works import Progress, encode
+from attribution.laboratory.works import Indexed, Progress, encode
 from attribution.ports import Encoder
 from attribution.training.cache import CACHE, Cache, Encoded
 from ingest.datasets import DatasetOptions, is_dataset, read_dataset

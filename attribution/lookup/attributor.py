@@ -61,7 +61,6 @@ from attribution.types import (
     WrongFindings,
 )
 from attribution.voters.panel import Opinion, Panel
-from attribution.voters.trained import TrainedVoter
 
 BLANK = "the image is blank: it shows nothing that could be recognised"
 
@@ -101,7 +100,7 @@ _NOTHING = _Seen({}, (), Finding(None, ()), Opinion((), None, None, ()))
 class Attributor:
     """Answers questions about images from one collection."""
 
-    def __init__(  # noqa: PLR0913  what it is put together from
+    def __init__(
         self,
         sessions: sessionmaker[Session],
         encoders: Sequence[Encoder],
@@ -109,8 +108,7 @@ class Attributor:
         *,
         profile: str,
         fingerprint: str,
-        voters: Collection[str] = (voting.NEIGHBOURS, voting.CLASSIFIER),
-        trained: TrainedVoter | None = None,
+        panel: Panel,
     ) -> None:
         self._sessions = sessions
         self._encoders = encoders
@@ -119,8 +117,7 @@ class Attributor:
         self._gaps = Gaps(sessions, index)
         self._profile = profile
         self._fingerprint = fingerprint
-        dims = {name: width for one in encoders for name, width in one.info.vectors.items()}
-        self._panel = Panel(sessions, fingerprint, dims, voters, trained)
+        self._panel = panel
 
     def attribute(self, image: CheckedImage, *, limit: int = 5) -> Attribution:
         """Rank the artists an image most resembles, with the works that speak for each.

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import time
+from collections import ChainMap
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from datetime import timedelta
@@ -18,8 +19,7 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from attribution.arithmetic import voting
-from attribution.arithmetic.calibration import Asked, fit
-from attribution.arithmetic.classifier import fit as solve
+from attribution.arithmetic.fitting import Asked, fit, voice_names
 from attribution.catalogue import queries
 from attribution.catalogue.columns import now
 from attribution.catalogue.models import Collection as CollectionRow
@@ -31,7 +31,9 @@ from attribution.index.vector_index import VectorIndex
 from attribution.lookup.exhibits import SOMEBODYS
 from attribution.lookup.gaps import Gaps
 from attribution.types import Probe, Vector, Where
-from attribution.voters.panel import Absent, Neighbours, ask_absent, calibrated, voices_of
+from attribution.voters.panel import ask_absent, equal_weights, voices_of
+from attribution.voters.seating import spaces_that_vote, take_seats
+from attribution.voters.voter import Absent, Neighbours, Question
 
 log = logging.getLogger(__name__)
 
@@ -54,28 +56,28 @@ def calibrate(
     None where too little is registered to say anything: that is kept too. None as well once
     `stopping()` is true; then nothing has changed.
     """
-    encoders, dims = collection.fingerprint, collection.dims
-    voters, started = calibrated(stores.settings.voters), time.monotonic()
+    encoders, spaces = collection.fingerprint, spaces_that_vote(collection)
+    seats = [seat for seat in take_seats(stores, collection) if seat.is_calibrated]
+    names, started = [seat.name for seat in seats], time.monotonic()
     began = now()  # whatever changes from here on counts as a change behind it
     with stores.sessions() as session:
         stamp = stamp_of(session, encoders)
         artists, works = queries.ranked(session)
         sample = queries.works_to_ask_for(session, encoders, SAMPLE)
-        statistics = queries.statistics_of(session, encoders, sum(dims.values()))
         sizes = queries.portfolio_sizes(session)
-    classifier = solve(statistics, dims) if stamp and sample and voters else None
+    voters = [voter for seat in seats if (voter := seat.current()) is not None]
+    asker = _Asker(stores, index, collection, sizes)
     asked: list[Asked] = []
-    if classifier is not None:
-        asker = _Asker(stores, index, collection)
-        for done, (work, artist) in enumerate(sample, 1):
-            absent = asker.absent(work, artist)
-            if absent is not None and artist in sizes and artist in classifier.positions:
-                asked.append(ask_absent(absent, voters, classifier, sizes))
-            if stopping():
-                return None
-            progress(done, len(sample))
-    voices = voices_of(voters, dims)
-    found = fit(asked, voices, len(voters))
+    if not voters or len(voters) < len(seats):  # one of them is not made yet
+        sample = []
+    for done, (work, artist) in enumerate(sample, 1):
+        absent = asker.absent(work, artist)
+        if absent is not None and (one := ask_absent(absent, voters)) is not None:
+            asked.append(one)
+        if stopping():
+            return None
+        progress(done, len(sample))
+    found = fit(asked, names, spaces)
     made = KeptCalibration(
         fingerprint=encoders,
         made_at=began,
@@ -83,7 +85,7 @@ def calibrate(
         works=works,
         artists=artists,
         asked=len(asked),
-        voices=list(voices),
+        voices=list(voice_names(names, spaces)),
         numbers=found.as_json() if found else {},
     )
     with stores.sessions.begin() as session:
@@ -92,15 +94,16 @@ def calibrate(
     return made if found else None
 
 
-def is_due(session: Session, collection: CollectionRow, voters: Collection[str]) -> bool:
+def is_due(session: Session, stores: Stores, collection: CollectionRow) -> bool:
     """Return whether the votes should be calibrated anew.
 
-    When a part of CHANGED came or went, when anything was withdrawn, when other voters are
-    switched on; and for any change once a calibration is OLD.
+    When a part of CHANGED came or went, when anything was withdrawn, when other voters or spaces
+    vote; and for any change once a calibration is OLD.
     """
     kept = queries.calibration_of(session, collection.fingerprint)
     stamp = stamp_of(session, collection.fingerprint)
-    if kept is None or tuple(kept.voices) != voices_of(voters, collection.dims):
+    voices = voices_of(take_seats(stores, collection), spaces_that_vote(collection))
+    if kept is None or tuple(kept.voices) != voices:
         return stamp is not None and queries.ranked(session)[1] > 0
     if (stamp or "") == kept.stamp:
         return False
@@ -124,7 +127,7 @@ def calibrate_if_due(
         return None
     with stores.sessions() as session:
         collection = queries.live_collection(session)
-        if collection is None or not is_due(session, collection, stores.settings.voters):
+        if collection is None or not is_due(session, stores, collection):
             return None
     with stores.sessions() as holder:
         if not queries.take_turn(holder, f"calibration {collection.fingerprint}"):
@@ -141,13 +144,23 @@ def stamp_of(session: Session, fingerprint: str) -> str | None:
 class _Asker:
     """Looks for works of one collection as if they were not there."""
 
-    def __init__(self, stores: Stores, index: VectorIndex, collection: CollectionRow) -> None:
+    def __init__(
+        self,
+        stores: Stores,
+        index: VectorIndex,
+        collection: CollectionRow,
+        sizes: dict[UUID, int],
+    ) -> None:
         self._stores = stores
         self._index = index
         self._collection = collection
+        self._sizes = sizes
+        self._weights = equal_weights(spaces_that_vote(collection))
 
     def absent(self, work: UUID, artist: UUID) -> Absent | None:
-        """Return what is found in the absence of a work; None when it has just gone."""
+        """Return what is found in the absence of a work; None when it has just come or gone."""
+        if artist not in self._sizes:
+            return None
         with self._stores.sessions() as session:
             own = self._vectors(session, {work})
             if work not in own:
@@ -170,17 +183,17 @@ class _Asker:
             gone = self._vectors(session, {one for one in twins if hands[one][0] == artist})
         by = {one: hand for one, (hand, _) in hands.items() if one not in twins}
         others = {one: hand for one, hand in by.items() if hand != artist}
+        left = ChainMap({artist: self._sizes[artist] - 1 - len(gone)}, self._sizes)
         return Absent(
             artist,
-            own[work],
             [own[work], *gone.values()],
-            _first(without_work, by),
-            _first(without_artist, others),
+            Question(own[work], _first(without_work, by), left, self._weights),
+            Question(own[work], _first(without_artist, others), self._sizes, self._weights),
         )
 
     def _near(self, vectors: Mapping[str, Vector], where: Where) -> Neighbours:
-        limit = voting.NEAREST + SPARE
-        return self._index.neighbours(Probe(vectors), limit=limit, where=where)
+        probe = Probe({space: vectors[space] for space in self._weights})
+        return self._index.neighbours(probe, limit=voting.NEAREST + SPARE, where=where)
 
     def _vectors(self, session: Session, ids: Collection[UUID]) -> dict[UUID, dict[str, Vector]]:
         encoders, dims = self._collection.fingerprint, self._collection.dims
