@@ -20,7 +20,7 @@ from attribution.laboratory.works import Indexed, Ints
 from attribution.types import Matrix
 from attribution.voters.neighbours import NeighboursVoter
 from attribution.voters.panel import ask_absent, equal_weights
-from attribution.voters.voter import Neighbours, Voter
+from attribution.voters.voter import Question, Voter
 
 SHOWN = 10  # works of a ranking
 LEAST_SHARE = 1e-3  # of an artist who got no vote, so that a logarithm exists
@@ -113,7 +113,7 @@ class Lawful:
                 known[query] = np.log(ours) - np.log(max(odds.nobody, TINY))
             for artist, chance in named.items():
                 chances[query, artist.int - 1] = chance
-            works.append(_fused(question.neighbours))
+            works.append(_fused(question))
         least = LEAST_SHARE if made is None else LEAST_CHANCE
         return Answer(np.log(chances + least), known, np.array(works))
 
@@ -177,11 +177,11 @@ def nearest_works(query: Matrix, indexed: Matrix) -> Ints:
     return order
 
 
-def _fused(neighbours: Neighbours) -> list[int]:
-    """Return the rows of the best works by reciprocal rank, as the index fuses them."""
+def _fused(question: Question) -> list[int]:
+    """Return the rows of the best works by reciprocal rank, spaces weighing as in the vote."""
     scores: dict[UUID, float] = {}
-    for hits in neighbours.values():
-        for hit in hits:
-            scores[hit.id] = scores.get(hit.id, 0.0) + 1 / (RRF_K + hit.rank)
+    for space, weight in question.weights.items():
+        for hit in question.neighbours[space]:
+            scores[hit.id] = scores.get(hit.id, 0.0) + weight / (RRF_K + hit.rank)
     best = sorted(scores, key=lambda work: (-scores[work], work))[:SHOWN]
     return [work.int - 1 for work in best]
