@@ -33,7 +33,8 @@ from attribution.training.run import Epoch, State
 from attribution.training.trainer import Examples, train
 from attribution.types import Matrix
 from attribution.upkeep.withdrawal import withdraw
-from attribution.voters.trained import TrainedVoter
+from attribution.voters.trained import TrainedSeat
+from attribution.voters.voter import Question
 from ingest.examples import CLOSED, NOT_GRANTED, TWICE, WITHDRAWN
 from ingest.lessons import SAYS_NO, UNUSABLE
 from ingest.training import RUNS, Plan, train_classifier
@@ -247,7 +248,7 @@ def test_the_third_voter_votes(services: Services, tmp_path: Path) -> None:
     answer = services.attributor.attribute(read_image_file(tmp_path / "query.png"), limit=ARTISTS)
 
     assert sum(one.score for one in answer.artists) == pytest.approx(1)
-    assert sum(one.voters["trained"] for one in answer.artists) == pytest.approx(1 / 3)
+    assert sum(one.voters["trained"] for one in answer.artists) == pytest.approx(1 / 2)
     assert answer.artists[0].name == "artist-2"
 
 
@@ -264,7 +265,7 @@ def test_without_a_checkpoint_the_others_vote(services: Services, tmp_path: Path
 def test_a_withdrawn_artist_is_never_named(services: Services) -> None:
     """From the moment of withdrawal, in a process that had it loaded; what stays is said."""
     facts = trained(services)
-    voter = TrainedVoter(services.sessions, facts.fingerprint, services.settings.trained)
+    voter = TrainedSeat(services.sessions, facts.fingerprint, services.settings.trained)
     before = voter.current()
     assert before is not None
     assert len(before.artists) == ARTISTS
@@ -276,7 +277,8 @@ def test_a_withdrawn_artist_is_never_named(services: Services) -> None:
     assert row.artist_id in before.artists
     assert row.artist_id not in after.artists
     vectors = {name: np.ones(dim, np.float32) for name, dim in facts.dims.items()}
-    assert sum(after.shares(vectors).values()) == pytest.approx(1)
+    question = Question(vectors, {}, {}, {})
+    assert sum(after.shares(question).shares.values()) == pytest.approx(1)
     seen = row.receipt["trained"]
     assert seen["weights"] == facts.weights
     assert 0 < seen["works seen"] <= WORKS

@@ -63,7 +63,6 @@ from attribution.types import (
     WrongFindings,
 )
 from attribution.voters.panel import Opinion, Panel
-from attribution.voters.trained import TrainedVoter
 
 BLANK = "the image is blank: it shows nothing that could be recognised"
 
@@ -108,7 +107,7 @@ class Attributor:
         collection: Collection,
         encoders: EncoderSet,
         *,
-        trained: TrainedVoter | None = None,
+        panel: Panel,
     ) -> None:
         settings, sessions, row = collection.settings, collection.sessions, collection.row
         self._sessions = sessions
@@ -118,7 +117,7 @@ class Attributor:
         self._gaps = Gaps(collection)
         self._profile = settings.profile
         self._fingerprint = row.fingerprint
-        self._panel = Panel(sessions, row.fingerprint, row.voting, settings.voters, trained)
+        self._panel = panel
 
     def attribute(self, image: CheckedImage, *, limit: int = 5) -> Attribution:
         """Rank the artists an image most resembles, with the works that speak for each.

@@ -15,7 +15,8 @@ from attribution.catalogue.models import Artwork, ArtworkStatus
 from attribution.catalogue.nobody import NOBODY
 from attribution.index.vector_index import VectorIndex
 from attribution.types import Candidate, Evidence, Neighbour, Probe, Vector, Where
-from attribution.voters.panel import Neighbours, Opinion
+from attribution.voters.panel import Opinion
+from attribution.voters.voter import Neighbours
 
 WORKS_PER_ARTIST = 3
 SOMEBODYS = Where(exclude_artist_ids=(NOBODY,))  # the works that an artist can be ranked by
@@ -35,7 +36,7 @@ def candidates(
     rows = dict(rows)
     shown = {
         vote.artist_id: vote.works[:WORKS_PER_ARTIST]
-        or _nearest(session, index, vote.artist_id, rows, vectors)
+        or _nearest(session, index, vote.artist_id, rows, vectors, opinion.weights)
         for vote in votes
     }
     stored = index.vectors([work for works in shown.values() for work in works])
@@ -67,14 +68,15 @@ def _nearest(
     artist_id: UUID,
     rows: dict[UUID, Artwork],
     vectors: Mapping[str, Vector],
+    weights: Mapping[str, float],
 ) -> tuple[UUID, ...]:
     """Return the nearest works of an artist whom no neighbour spoke for; adds their rows."""
     where = Where(artist_ids=(artist_id,))
     found = index.neighbours(Probe(vectors), limit=WORKS_PER_ARTIST, where=where)
     own = queries.artworks_by_id(session, ids_of(found), status=ArtworkStatus.INDEXED)
     rows |= own
-    fused = voting.cast_votes(known(found, own), {})
-    return fused[0].works[:WORKS_PER_ARTIST] if fused else ()
+    ballot = voting.cast("", known(found, own), {}, weights)
+    return ballot.works.get(artist_id, ())[:WORKS_PER_ARTIST]
 
 
 def ids_of(neighbours: Neighbours) -> list[UUID]:
