@@ -26,16 +26,20 @@ from attribution.arithmetic.calibration import (
 from attribution.arithmetic.classifier import Statistics
 from attribution.arithmetic.classifier import fit as solve
 from attribution.arithmetic.fitting import Asked, fit
-from attribution.arithmetic.voting import Ballot, cast
+from attribution.arithmetic.voting import NEAREST, Ballot, cast
 from attribution.catalogue import queries
 from attribution.catalogue.models import KeptCalibration
 from attribution.config import Settings
+from attribution.encoders.stub import StubEncoder
 from attribution.images import read_image_file
 from attribution.lookup.attributor import find_ours
 from attribution.services import Services, open_services
-from attribution.types import Attribution, Neighbour, Reason, Verdict
+from attribution.types import Attribution, Neighbour, Probe, Reason, Verdict
 from attribution.upkeep.calibrating import calibrate, calibrate_if_due, is_due
 from attribution.upkeep.withdrawal import withdraw
+from attribution.voters.classifier import ClassifierSeat
+from attribution.voters.neighbours import NeighboursVoter
+from attribution.voters.panel import Panel
 from tests.homes import copy_ingested
 from tests.portfolios import ingest, portfolio
 
@@ -403,7 +407,7 @@ def test_a_calibration_after_a_withdrawal_is_as_if_never_added(
 
     assert without is not None
     assert never is not None
-    numbers = ("weights", "nobody", "misfits", "strangers")
+    numbers = ("spaces", "weights", "nobody", "misfits", "strangers")
     for name in numbers:
         assert without.numbers[name] == pytest.approx(never.numbers[name], abs=1e-3)
 
@@ -493,6 +497,26 @@ def test_findings_are_the_surest(services: Services, tmp_path: Path) -> None:
     assert max((p_values[one] for one in found.style), default=0) <= min(
         (p_values[one] for one in others), default=1
     )
+
+
+def test_only_the_spaces_that_vote_are_heard(services: Services, tmp_path: Path) -> None:
+    """By neighbours and classifier; and a calibration by other spaces does not speak of them."""
+    calibrate(services, services.index, services.collection)
+    encoders, dims = services.collection.fingerprint, services.collection.dims
+    seats = (ClassifierSeat(services.sessions, encoders, dims, ["clip"]), NeighboursVoter())
+    image = read_image_file(tmp_path / "asked" / "artist-3.png")
+    vectors = {space: rows[0] for space, rows in StubEncoder().encode([image.rgb]).items()}
+    near = services.index.neighbours(Probe(vectors), limit=NEAREST)
+
+    panels = [
+        Panel(services.sessions, encoders, seats, spaces) for spaces in (["clip"], sorted(dims))
+    ]
+    some, every = (panel.ask(vectors, near, {}) for panel in panels)
+
+    assert {space for vote in some.votes for space in vote.spaces} == {"clip"}
+    assert (some.weights, some.odds) == ({"clip": 1.0}, None)
+    assert {space for vote in every.votes for space in vote.spaces} == set(dims)
+    assert every.odds is not None
 
 
 def test_neighbours_of_the_artist_rise_above_the_last() -> None:

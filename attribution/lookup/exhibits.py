@@ -9,14 +9,14 @@ from uuid import UUID
 import numpy as np
 from sqlalchemy.orm import Session
 
-from attribution.arithmetic import voting
 from attribution.catalogue import queries
 from attribution.catalogue.models import Artwork, ArtworkStatus
 from attribution.catalogue.nobody import NOBODY
 from attribution.index.vector_index import VectorIndex
 from attribution.types import Candidate, Evidence, Neighbour, Probe, Vector, Where
+from attribution.voters.neighbours import NeighboursVoter
 from attribution.voters.panel import Opinion
-from attribution.voters.voter import Neighbours
+from attribution.voters.voter import Neighbours, Question
 
 WORKS_PER_ARTIST = 3
 SOMEBODYS = Where(exclude_artist_ids=(NOBODY,))  # the works that an artist can be ranked by
@@ -75,7 +75,7 @@ def _nearest(
     found = index.neighbours(Probe(vectors), limit=WORKS_PER_ARTIST, where=where)
     own = queries.artworks_by_id(session, ids_of(found), status=ArtworkStatus.INDEXED)
     rows |= own
-    ballot = voting.cast("", known(found, own), {}, weights)
+    ballot = NeighboursVoter().shares(Question(vectors, known(found, own), {}, weights))
     return ballot.works.get(artist_id, ())[:WORKS_PER_ARTIST]
 
 
