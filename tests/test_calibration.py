@@ -37,9 +37,8 @@ from attribution.services import Services, open_services
 from attribution.types import Attribution, Neighbour, Probe, Reason, Verdict
 from attribution.upkeep.calibrating import calibrate, calibrate_if_due, is_due
 from attribution.upkeep.withdrawal import withdraw
-from attribution.voters.classifier import ClassifierSeat
-from attribution.voters.neighbours import NeighboursVoter
 from attribution.voters.panel import Panel
+from attribution.voters.seating import take_seats
 from tests.homes import copy_ingested
 from tests.portfolios import ingest, portfolio
 
@@ -500,22 +499,22 @@ def test_findings_are_the_surest(services: Services, tmp_path: Path) -> None:
 
 
 def test_only_the_spaces_that_vote_are_heard(services: Services, tmp_path: Path) -> None:
-    """By neighbours and classifier; and a calibration by other spaces does not speak of them."""
-    calibrate(services, services.index, services.collection)
-    encoders, dims = services.collection.fingerprint, services.collection.dims
-    seats = (ClassifierSeat(services.sessions, encoders, dims, ["clip"]), NeighboursVoter())
+    """Never those of copies; and a calibration by other spaces does not speak of them."""
+    calibrate(services)
+    encoders, seats = services.row.fingerprint, take_seats(services)
     image = read_image_file(tmp_path / "asked" / "artist-3.png")
     vectors = {space: rows[0] for space, rows in StubEncoder().encode([image.rgb]).items()}
     near = services.index.neighbours(Probe(vectors), limit=NEAREST)
 
     panels = [
-        Panel(services.sessions, encoders, seats, spaces) for spaces in (["clip"], sorted(dims))
+        Panel(services.sessions, encoders, seats, spaces)
+        for spaces in (["clip"], list(services.row.voting))
     ]
     some, every = (panel.ask(vectors, near, {}) for panel in panels)
 
     assert {space for vote in some.votes for space in vote.spaces} == {"clip"}
     assert (some.weights, some.odds) == ({"clip": 1.0}, None)
-    assert {space for vote in every.votes for space in vote.spaces} == set(dims)
+    assert {space for vote in every.votes for space in vote.spaces} == {"clip", "vae_style"}
     assert every.odds is not None
 
 
