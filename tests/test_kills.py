@@ -7,6 +7,7 @@ what it does on its way out, as if by `kill -9`.
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -33,8 +34,9 @@ from attribution.upkeep.withdrawal import withdraw
 from ingest import pipeline
 from ingest.listing import plan
 from ingest.sources import read_source
+from ingest.uploads import Described, accept, forget_given_up, list_upload
 from tests.homes import copy_home
-from tests.portfolios import ingest, portfolio
+from tests.portfolios import batch_key, finish, ingest, portfolio
 
 WORKS = 6
 STEPS = {
@@ -147,7 +149,7 @@ def test_ingest(tmp_path: Path, empty: Path, monkeypatch: pytest.MonkeyPatch) ->
     def run(settings: Settings) -> None:
         with open_services(settings) as services:
             job = plan(services, "p", read_source(source), staged=False)
-            pipeline.run_batch(services, (job, 1), stopping=lambda: False)
+            pipeline.run_batch(services, batch_key(job), stopping=lambda: False)
 
     ended = 0
     for settings in dies_everywhere(monkeypatch, tmp_path, run, given=empty):
@@ -156,9 +158,36 @@ def test_ingest(tmp_path: Path, empty: Path, monkeypatch: pytest.MonkeyPatch) ->
             agree(services, WORKS)
             assert summary.added + summary.known == WORKS
             with services.sessions() as session:
-                left = queries.open_batches(session)
+                left = queries.open_tasks(session)
             assert left == []
             assert all(item.outcome is not Outcome.PENDING for item in summary.items)
+        ended += 1
+    assert ended > 20  # as many steps, or the test looks at nothing
+
+
+def test_upload(tmp_path: Path, empty: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is listed once, however often that is begun, and leaves nothing in the store."""
+    source = portfolio(tmp_path / "p", artists=2, works=3)
+    archive = Path(shutil.make_archive(str(tmp_path / "a"), "zip", source))
+    with (
+        open_services(Settings(home=empty, profile="stub")) as services,
+        archive.open("rb") as file,
+    ):
+        job_id = accept(services, file, "a.zip", Described())
+
+    def run(settings: Settings) -> None:
+        with open_services(settings) as services:
+            list_upload(services, job_id)
+            pipeline.run_batch(services, batch_key(job_id), stopping=lambda: False)
+
+    ended = 0
+    for settings in dies_everywhere(monkeypatch, tmp_path, run, given=empty):
+        with open_services(settings) as services:
+            summary = finish(services, job_id)
+            forget_given_up(services)  # as the next opening does
+            agree(services, WORKS)
+            assert [item.outcome for item in summary.items] == [Outcome.ADDED] * WORKS
+            assert services.store.jobs_with_incoming() == []
         ended += 1
     assert ended > 20  # as many steps, or the test looks at nothing
 
@@ -257,7 +286,7 @@ def test_ingest_that_corrects(
     def run(settings: Settings) -> None:
         with open_services(settings) as services:
             job = plan(services, "p", read_source(source), staged=False)
-            pipeline.run_batch(services, (job, 1), stopping=lambda: False)
+            pipeline.run_batch(services, batch_key(job), stopping=lambda: False)
 
     ended = 0
     for settings in dies_everywhere(monkeypatch, tmp_path, run, given=filled):

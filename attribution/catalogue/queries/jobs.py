@@ -142,23 +142,15 @@ def fail_job(session: Session, job_id: UUID, error: str) -> None:
     )
 
 
-def interrupt_job(session: Session, job_id: UUID, error: str) -> None:
-    """Note what stopped a job in this process; one that has ended by itself stays as it is."""
-    session.execute(
-        update(IngestJob)
-        .where(IngestJob.id == job_id, IngestJob.status.in_(UNFINISHED))
-        .values(status=JobStatus.FAILED, finished_at=now(), error=error)
+def jobs_over(session: Session, ids: Collection[UUID], before: datetime) -> list[UUID]:
+    """Return which of these jobs are done, or failed or were cancelled before a moment."""
+    is_given_up = IngestJob.status.in_((JobStatus.FAILED, JobStatus.CANCELLED)) & (
+        IngestJob.finished_at < before
     )
-
-
-def jobs_given_up(session: Session, ids: Collection[UUID], before: datetime) -> list[UUID]:
-    """Return which of these jobs failed or were cancelled before a moment."""
-    wanted = select(IngestJob.id).where(
-        IngestJob.id.in_(ids),
-        IngestJob.status.in_((JobStatus.FAILED, JobStatus.CANCELLED)),
-        IngestJob.finished_at < before,
+    statement = select(IngestJob.id).where(
+        IngestJob.id.in_(ids), (IngestJob.status == JobStatus.DONE) | is_given_up
     )
-    return list(session.scalars(wanted))
+    return list(session.scalars(statement))
 
 
 def unfinished_jobs(session: Session) -> int:
