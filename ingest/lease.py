@@ -52,11 +52,6 @@ class Lease:
         with self.stores.sessions.begin() as session:
             queries.hold_files(session, self.key, owner=self.owner, begun=begun, alone=alone)
 
-    def note_progress(self) -> None:
-        """Note that something came of it that stays: earlier attempts count no longer."""
-        with self.stores.sessions.begin() as session:
-            queries.note_progress(session, self.key, owner=self.owner)
-
     def finish(self, also: Callable[[Session], None] = lambda _: None) -> None:
         """Note that the task is done, and `also` what came of it; neither where it is lost."""
         with self.stores.sessions.begin() as session:

@@ -42,7 +42,6 @@ def run_batch(services: Services, key: TaskKey, *, stopping: Callable[[], bool])
             job = queries.job_by_id(session, key.subject)
         for few in prepared(services, lease, job.names, reinstate=job.reinstate):
             _process(services, job, few)
-            lease.note_progress()
             files += len(few)
             if stopping() or lease.is_lost:
                 return

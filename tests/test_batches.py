@@ -11,9 +11,10 @@ from sqlalchemy.orm import Session
 from attribution.catalogue import queries
 from attribution.catalogue.columns import now
 from attribution.catalogue.database import Database
-from attribution.catalogue.models import JobStatus, TaskStatus
-from attribution.catalogue.queries import NewItem
+from attribution.catalogue.models import JobStatus, Outcome, TaskKind, TaskStatus
+from attribution.catalogue.queries import ItemOutcome, NewItem
 from attribution.catalogue.queries.batches import FILES_PER_BATCH
+from attribution.catalogue.queries.leases import DEADLY
 from attribution.errors import Conflict, NotFound
 from tests.portfolios import batch_key
 
@@ -150,9 +151,25 @@ def test_what_is_in_hand_outlives_its_process(database: Database) -> None:
         assert in_hand(session, job) == (4, None, 2)  # the rest is still done one by one
         assert claim(session, job)
         queries.hold_files(session, batch_key(job), owner="me", begun=8, alone=None)
-        queries.note_progress(session, batch_key(job), owner="me")
+        queries.record_outcomes(session, job, [ItemOutcome(0, Outcome.ADDED)])
         queries.give_back(session, batch_key(job), owner="me")
         assert in_hand(session, job) == (0, None, 0)
+
+
+def test_deaths_with_progress_bury_nothing(database: Database) -> None:
+    """A batch of which something got its outcome before each death goes on; another's does not."""
+    with database.sessions.begin() as session:
+        job = a_job(session, FILES_PER_BATCH + 9)
+        for position in range(8):
+            for number in (1, 2):
+                claim(session, job, number, lease_s=-1)
+            at = FILES_PER_BATCH + position
+            queries.record_outcomes(session, job, [ItemOutcome(at, Outcome.ADDED)])
+            queries.sweep(session)
+        assert queries.open_tasks(session) == [batch_key(job, 2)]
+        dead = queries.task_by_key(session, batch_key(job, 1))
+        session.refresh(dead)
+        assert (dead.status, dead.error) == (TaskStatus.DEAD, DEADLY[TaskKind.INGEST])
 
 
 def test_what_nobody_could_list_has_failed(database: Database) -> None:

@@ -153,17 +153,6 @@ def test_a_lapsed_lease_counts_before_the_sweep(database: Database, make: Make) 
         assert where(session, key) == (JobStatus.FAILED, DEADLY[key.kind])
 
 
-def test_deaths_with_progress_bury_nothing(database: Database, make: Make) -> None:
-    """A task that gets on, however often its process is ended, is never dead."""
-    with database.sessions.begin() as session:
-        key = make(session)
-        for _ in range(2 * MOST_ATTEMPTS):
-            assert claim(session, key, lease_s=-1)
-            queries.note_progress(session, key, owner="me")
-            queries.sweep(session)
-        assert queries.open_tasks(session) == [key]
-
-
 def test_an_opening_releases_what_ran(database: Database, make: Make) -> None:
     """Nothing is called running that no process runs; the second death is the end of it."""
     with database.sessions.begin() as session:

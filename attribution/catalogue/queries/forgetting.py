@@ -96,7 +96,7 @@ def wipe_jobs(session: Session, jobs: Iterable[UUID], words: Collection[str] = (
         else:
             job.source = f"upload:{WIPED}" if job.source.startswith("upload:") else WIPED
             job.upload, job.remarks, job.error = {}, [], None
-            tasks = update(Task).where(Task.subject == job_id)
+            tasks = update(Task).where(Task.subject == job_id, Task.error.is_not(None))
             session.execute(tasks.values(error=None), execution_options=IN_SQL)
     session.flush()
     return found

@@ -85,11 +85,6 @@ def renew_task(session: Session, key: TaskKey, *, owner: str, lease_s: float) ->
     return bool(kept)
 
 
-def note_progress(session: Session, key: TaskKey, *, owner: str) -> None:
-    """Count attempts from here: a task that gets on, however often it is ended, is never dead."""
-    session.execute(update(Task).where(held_by(key, owner)).values(attempts=1, deaths=0))
-
-
 def give_back(session: Session, key: TaskKey, *, owner: str, error: str | None = None) -> None:
     """Let others go on with a task; what a broken backend or a shutdown ends counts as no try."""
     session.execute(update(Task).where(held_by(key, owner)).values(**_given_back(), error=error))
