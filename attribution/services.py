@@ -8,32 +8,28 @@ from dataclasses import dataclass
 from functools import partial
 
 from attribution.arithmetic import voting
-from attribution.catalogue.models import Collection
 from attribution.collection import (
-    Stores,
+    Collection,
     check_index,
     collection_of,
     open_collection,
     open_stores,
 )
 from attribution.config import Settings
+from attribution.encoders.encoder_set import EncoderSet
 from attribution.encoders.profiles import load_encoders
 from attribution.generation.generators import load_generator
 from attribution.generation.seal import load_seal
 from attribution.generation.studio import Studio
-from attribution.index.vector_index import VectorIndex
 from attribution.lookup.attributor import Attributor
-from attribution.ports import Encoder
 from attribution.voters.trained import TrainedVoter
 
 
 @dataclass(frozen=True)
-class Services(Stores):
-    """Everything that a door or a job needs."""
+class Services(Collection):
+    """The collection that is searched, with everything else that a door or a job needs."""
 
-    collection: Collection  # the one that is searched
-    index: VectorIndex
-    encoders: tuple[Encoder, ...]
+    encoders: EncoderSet
     attributor: Attributor
     studio: Studio
 
@@ -45,38 +41,28 @@ def open_services(settings: Settings) -> Iterator[Services]:
     Raises IndexLocked, IndexLost, ProfileMismatch, SchemaMismatch, ModelUnavailable.
     """
     with open_stores(settings) as stores:
-        encoders = load_encoders(settings.profile, device=settings.device)
-        collection = collection_of(stores, encoders)
-        with open_collection(stores, collection) as index:
-            check_index(stores, index)
-            attributor = Attributor(
-                stores.sessions,
-                encoders,
-                index,
-                profile=settings.profile,
-                fingerprint=collection.fingerprint,
-                voters=settings.voters,
-                trained=_trained(stores, collection),
-            )
+        encoders = load_encoders(settings)
+        with open_collection(stores, collection_of(stores, encoders)) as collection:
+            check_index(collection)
+            attributor = Attributor(collection, encoders, trained=_trained(collection))
             yield Services(
-                **vars(stores),
-                collection=collection,
-                index=index,
+                **vars(collection),
                 encoders=encoders,
                 attributor=attributor,
                 studio=Studio(
                     load_generator(settings),
                     attributor,
-                    stores.sessions,
-                    stores.limits,
+                    collection.sessions,
+                    collection.limits,
                     withholds_copies=settings.withhold_copies,
                     load_seal=partial(load_seal, settings),
                 ),
             )
 
 
-def _trained(stores: Stores, collection: Collection) -> TrainedVoter | None:
+def _trained(collection: Collection) -> TrainedVoter | None:
     """Return the third voter where the settings name it."""
-    if voting.TRAINED not in stores.settings.voters:
+    settings = collection.settings
+    if voting.TRAINED not in settings.voters:
         return None
-    return TrainedVoter(stores.sessions, collection.fingerprint, stores.settings.trained)
+    return TrainedVoter(collection.sessions, collection.row.fingerprint, settings.trained)

@@ -20,9 +20,9 @@ from attribution.catalogue.models import JobStatus, TaskKind
 from attribution.catalogue.queries import TaskKey
 from attribution.collection import Stores
 from attribution.errors import BackendUnavailable
+from attribution.generation.generator import ImageRequest
 from attribution.generation.studio import Generation, check_request
 from attribution.services import Services
-from attribution.types import ImageRequest
 from ingest.lease import Lease, holding
 
 log = logging.getLogger(__name__)

@@ -246,7 +246,7 @@ def registered(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with open_services(Settings(home=made / "home", profile="stub")) as opened:
         ingest(opened, folder)
         with opened.sessions.begin() as session:  # the queue may have begun one
-            queries.forget_calibration(session, opened.collection.fingerprint)
+            queries.forget_calibration(session, opened.row.fingerprint)
     return made
 
 
@@ -261,13 +261,13 @@ def services(registered: Path, tmp_path: Path) -> Iterator[Services]:
 def kept(services: Services) -> KeptCalibration | None:
     """Return the calibration as it is kept."""
     with services.sessions() as session:
-        return queries.calibration_of(session, services.collection.fingerprint)
+        return queries.calibration_of(session, services.row.fingerprint)
 
 
 def due(services: Services) -> bool:
     """Tell whether a calibration is due."""
     with services.sessions() as session:
-        return is_due(session, services.collection, services.settings.voters)
+        return is_due(session, services.row, services.settings.voters)
 
 
 def ask(services: Services, path: Path) -> Attribution:
@@ -281,7 +281,7 @@ def test_an_answer_has_probabilities_once_calibrated(services: Services, tmp_pat
     before = ask(services, path)
     assert due(services)
 
-    assert calibrate_if_due(services, services.index) is not None
+    assert calibrate_if_due(services) is not None
 
     after = ask(services, path)
     assert (before.confidence, before.artists[0].probability) == (None, None)
@@ -298,7 +298,7 @@ def test_nothing_is_calibrated_on_an_index_that_lacks_works(
     services: Services, tmp_path: Path
 ) -> None:
     """Its answers have shares and the numbers, no probability; nor is a calibration made."""
-    calibrate_if_due(services, services.index)
+    calibrate_if_due(services)
     with services.sessions() as session:
         work = queries.list_artworks(session).items[0]
     services.index.delete([work.id])
@@ -307,7 +307,7 @@ def test_nothing_is_calibrated_on_an_index_that_lacks_works(
     answer = ask(services, path)
     both = services.attributor.attribute_set([read_image_file(path)])
     assert services.attributor.recall(answer.id) == answer
-    withdraw(services, services.index, "artist-7", reason="asked for")
+    withdraw(services, "artist-7", reason="asked for")
 
     assert answer.reasons[0] is Reason.INCOMPLETE_INDEX
     assert (answer.searched.points, answer.searched.works) == (55, 56)
@@ -316,25 +316,25 @@ def test_nothing_is_calibrated_on_an_index_that_lacks_works(
     assert both.reasons == (Reason.INCOMPLETE_INDEX,)
     assert find_ours([answer]).incomplete == 1
     assert due(services)
-    assert calibrate_if_due(services, services.index) is None
+    assert calibrate_if_due(services) is None
 
 
 def test_a_calibration_is_made_anew_when_the_catalogue_changes(
     services: Services, tmp_path: Path
 ) -> None:
     """Nothing changed: not due. One work of 56 more: not yet. A withdrawal: at once."""
-    calibrate_if_due(services, services.index)
+    calibrate_if_due(services)
     assert not due(services)
-    assert calibrate_if_due(services, services.index) is None
+    assert calibrate_if_due(services) is None
 
     (tmp_path / "more").mkdir()
     (tmp_path / "asked" / "artist-3.png").rename(tmp_path / "more" / "work.png")
     ingest(services, tmp_path / "more", artist="artist-3")
     assert not due(services)
 
-    withdraw(services, services.index, "artist-7", reason="asked for")
+    withdraw(services, "artist-7", reason="asked for")
     assert due(services)
-    calibrate_if_due(services, services.index)
+    calibrate_if_due(services)
     assert (made := kept(services)) is not None
     assert made.artists == 7
 
@@ -346,9 +346,9 @@ def test_a_withdrawal_during_a_calibration_is_noticed(services: Services) -> Non
     def interrupt(done: int, _all: int) -> None:
         asked.append(done)
         if done == 20:
-            withdraw(services, services.index, "artist-0", reason="asked for")
+            withdraw(services, "artist-0", reason="asked for")
 
-    calibrate(services, services.index, services.collection, progress=interrupt)
+    calibrate(services, progress=interrupt)
 
     assert len(asked) == 56
     assert due(services)
@@ -356,7 +356,7 @@ def test_a_withdrawal_during_a_calibration_is_noticed(services: Services) -> Non
 
 def test_an_older_calibration_never_takes_the_place_of_a_newer(services: Services) -> None:
     """Of two that overlap the one that began later stays, whichever ends last."""
-    calibrate(services, services.index, services.collection)
+    calibrate(services)
     newer = kept(services)
     assert newer is not None
     older = {
@@ -374,7 +374,7 @@ def test_many_lookups_at_once_do_not_wait_for_each_other(
     services: Services, tmp_path: Path
 ) -> None:
     """Two dozen threads ask at once, each for what needs several connections: all answer."""
-    calibrate(services, services.index, services.collection)
+    calibrate(services)
     image = read_image_file(tmp_path / "asked" / "artist-3.png")
 
     with ThreadPoolExecutor(24) as threads:
@@ -387,14 +387,14 @@ def test_a_calibration_after_a_withdrawal_is_as_if_never_added(
     services: Services, tmp_path: Path
 ) -> None:
     """The numbers are a function of what is registered now: a withdrawn artist is in none."""
-    withdraw(services, services.index, "artist-7", reason="asked for")
-    calibrate(services, services.index, services.collection)
+    withdraw(services, "artist-7", reason="asked for")
+    calibrate(services)
     without = kept(services)
 
     with open_services(Settings(home=tmp_path / "other", profile="stub")) as other:
         shutil.rmtree(tmp_path / "p" / "artist-7")
         ingest(other, tmp_path / "p")
-        calibrate(other, other.index, other.collection)
+        calibrate(other)
         never = kept(other)
 
     assert without is not None
@@ -408,10 +408,10 @@ def test_a_catalogue_emptied_by_withdrawals_names_nobody(
     services: Services, tmp_path: Path
 ) -> None:
     """No works, no numbers: the answer abstains and says why."""
-    calibrate_if_due(services, services.index)
+    calibrate_if_due(services)
     for number in range(8):
-        withdraw(services, services.index, f"artist-{number}", reason="asked for")
-    calibrate_if_due(services, services.index)
+        withdraw(services, f"artist-{number}", reason="asked for")
+    calibrate_if_due(services)
 
     answer = ask(services, tmp_path / "asked" / "artist-3.png")
 
@@ -422,7 +422,7 @@ def test_a_catalogue_emptied_by_withdrawals_names_nobody(
 
 def test_a_blank_image_is_nobodys(services: Services, tmp_path: Path) -> None:
     """An image that shows nothing is attributed to nobody, whatever it is near."""
-    calibrate_if_due(services, services.index)
+    calibrate_if_due(services)
     Image.new("RGB", (200, 200), "white").save(tmp_path / "blank.png")
 
     answer = ask(services, tmp_path / "blank.png")
@@ -443,7 +443,7 @@ def test_works_that_are_all_alike_are_not_calibrated_on(tmp_path: Path) -> None:
     with open_services(Settings(home=tmp_path / "home", profile="stub")) as services:
         ingest(services, folder)
 
-        assert calibrate_if_due(services, services.index) is None
+        assert calibrate_if_due(services) is None
         assert not due(services)  # it was looked at, and too little found
 
 
@@ -451,7 +451,7 @@ def test_one_artist_alone_is_not_calibrated(tmp_path: Path) -> None:
     """With one artist nobody can be told apart: the answer abstains."""
     with open_services(Settings(home=tmp_path / "home", profile="stub")) as services:
         ingest(services, portfolio(tmp_path / "p", artists=1, works=8))
-        calibrate_if_due(services, services.index)
+        calibrate_if_due(services)
         hands(tmp_path / "q", artists=1, works=1)
 
         answer = ask(services, tmp_path / "q" / "artist-0" / "work-0.png")
@@ -462,7 +462,7 @@ def test_one_artist_alone_is_not_calibrated(tmp_path: Path) -> None:
 
 def test_images_by_one_hand_get_one_answer(services: Services, tmp_path: Path) -> None:
     """A set is surer than its images, and its near-duplicates count once."""
-    calibrate_if_due(services, services.index)
+    calibrate_if_due(services)
     path = tmp_path / "asked" / "artist-3.png"
     turned = tmp_path / "again.png"
     Image.open(path).resize((120, 120)).transpose(Image.Transpose.ROTATE_90).save(turned)
@@ -476,7 +476,7 @@ def test_images_by_one_hand_get_one_answer(services: Services, tmp_path: Path) -
 
 def test_findings_are_the_surest(services: Services, tmp_path: Path) -> None:
     """Of known and strange images those that are ours are found, at the rate that is asked for."""
-    calibrate_if_due(services, services.index)
+    calibrate_if_due(services)
     hands(tmp_path / "strange", artists=1, works=1)
     answers = [ask(services, path) for path in sorted((tmp_path / "asked").iterdir())]
 

@@ -16,6 +16,8 @@ from attribution.catalogue import queries
 from attribution.catalogue.database import Database
 from attribution.catalogue.models import Artwork, ArtworkStatus, IngestItem, JobStatus, Outcome
 from attribution.config import Settings
+from attribution.encoders.encoder_set import EncoderSet
+from attribution.encoders.stub import StubEncoder
 from attribution.services import Services, open_services
 from attribution.types import Matrix
 from ingest import in_hand, pipeline
@@ -32,6 +34,7 @@ DEADLY = """
 import os, signal, sys
 from pathlib import Path
 from attribution.config import Settings
+from attribution.encoders.encoder_set import EncoderSet
 from attribution.services import open_services
 from ingest import in_hand, pipeline, reading
 
@@ -63,14 +66,14 @@ IN_PROCESS = """
 from tests.portfolios import ingest
 with open_services(settings) as services:
     if part == "encoder":
-        object.__setattr__(services, "encoders", (Encoder(services.encoders[0]),))
+        object.__setattr__(services, "encoders", EncoderSet([Encoder(*services.encoders)]))
     ingest(services, Path(sys.argv[4]))
 """
 AS_WORKER = """
 from uuid import UUID
 from tests.portfolios import batch_key
 with open_services(settings) as services:
-    object.__setattr__(services, "encoders", (Encoder(services.encoders[0]),))
+    object.__setattr__(services, "encoders", EncoderSet([Encoder(*services.encoders)]))
     pipeline.run_batch(services, batch_key(UUID(sys.argv[4])), stopping=lambda: False)
 """
 
@@ -161,8 +164,9 @@ def test_the_first_file_of_a_batch_is_deadly(tmp_path: Path) -> None:
         """The process is gone."""
 
     class Deadly:
-        def __init__(self, services: Services) -> None:
-            self._real, self.info = services.encoders[0], services.encoders[0].info
+        def __init__(self) -> None:
+            self._real = StubEncoder()
+            self.info = self._real.info
 
         def encode(self, images: Sequence[Image.Image]) -> Mapping[str, Matrix]:
             if any(image.width == 77 for image in images):
@@ -173,7 +177,7 @@ def test_the_first_file_of_a_batch_is_deadly(tmp_path: Path) -> None:
         source = portfolio(tmp_path / "p", artists=1, works=3)
         picture(5, side=77).save(source / "artist-0" / "a-first.png")
         job_id = plan(services, "p", read_source(source), staged=False)
-        object.__setattr__(services, "encoders", (Deadly(services),))
+        object.__setattr__(services, "encoders", EncoderSet([Deadly()]))
         for _ in range(2):
             with pytest.raises(Gone):
                 pipeline.run_batch(services, batch_key(job_id), stopping=lambda: False)

@@ -260,7 +260,7 @@ def test_declared_non_copies_of_an_earlier_version_hold_on(empty_database: Datab
 def test_batches_and_drawings_become_tasks(empty_database: Database) -> None:
     """What waited or ran goes on, with its leases and tries; and so it does on the way back."""
     with empty_database.migrating() as connection:
-        command.upgrade(schema.configuration(connection), "20261205_compared_vectors")
+        command.upgrade(schema.configuration(connection), "20261206_lanes")
         for statement in WITH_BATCHES_AND_DRAWINGS.split(";"):
             connection.execute(text(statement))
         before = batches_and_drawings(connection)
@@ -283,7 +283,7 @@ def test_batches_and_drawings_become_tasks(empty_database: Database) -> None:
         ]
         assert states == ["queued", "running", "dead", "queued"]  # the last one is cancelled
     with empty_database.migrating() as connection:
-        command.downgrade(schema.configuration(connection), "20261205_compared_vectors")
+        command.downgrade(schema.configuration(connection), "20261206_lanes")
         assert batches_and_drawings(connection) == before
     empty_database.upgrade()
     empty_database.check_schema()

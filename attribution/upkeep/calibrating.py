@@ -10,7 +10,8 @@ from __future__ import annotations
 import hashlib
 import logging
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
+from collections.abc import Collection as Several
 from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID
@@ -22,12 +23,10 @@ from attribution.arithmetic.calibration import Asked, fit
 from attribution.arithmetic.classifier import fit as solve
 from attribution.catalogue import queries
 from attribution.catalogue.columns import now
-from attribution.catalogue.models import Collection as CollectionRow
-from attribution.catalogue.models import KeptCalibration
+from attribution.catalogue.models import KeptCalibration, KeptCollection
 from attribution.catalogue.nobody import NOBODY
-from attribution.collection import Stores
+from attribution.collection import Collection
 from attribution.images import NEAR_BITS, hamming
-from attribution.index.vector_index import VectorIndex
 from attribution.lookup.exhibits import SOMEBODYS
 from attribution.lookup.gaps import Gaps
 from attribution.types import Probe, Vector, Where
@@ -42,9 +41,7 @@ OLD = timedelta(days=1)  # after which any change is enough
 
 
 def calibrate(
-    stores: Stores,
-    index: VectorIndex,
-    collection: CollectionRow,
+    collection: Collection,
     *,
     progress: Callable[[int, int], None] = lambda _done, _all: None,
     stopping: Callable[[], bool] = lambda: False,
@@ -54,10 +51,10 @@ def calibrate(
     None where too little is registered to say anything: that is kept too. None as well once
     `stopping()` is true; then nothing has changed.
     """
-    encoders, dims = collection.fingerprint, collection.dims
-    voters, started = calibrated(stores.settings.voters), time.monotonic()
+    encoders, dims = collection.row.fingerprint, collection.row.dims
+    voters, started = calibrated(collection.settings.voters), time.monotonic()
     began = now()  # whatever changes from here on counts as a change behind it
-    with stores.sessions() as session:
+    with collection.sessions() as session:
         stamp = stamp_of(session, encoders)
         artists, works = queries.ranked(session)
         sample = queries.works_to_ask_for(session, encoders, SAMPLE)
@@ -66,7 +63,7 @@ def calibrate(
     classifier = solve(statistics, dims) if stamp and sample and voters else None
     asked: list[Asked] = []
     if classifier is not None:
-        asker = _Asker(stores, index, collection)
+        asker = _Asker(collection)
         for done, (work, artist) in enumerate(sample, 1):
             absent = asker.absent(work, artist)
             if absent is not None and artist in sizes and artist in classifier.positions:
@@ -86,21 +83,21 @@ def calibrate(
         voices=list(voices),
         numbers=found.as_json() if found else {},
     )
-    with stores.sessions.begin() as session:
+    with collection.sessions.begin() as session:
         queries.keep_calibration(session, made)
     log.info("calibrated on %d works in %.1f s", len(asked), time.monotonic() - started)
     return made if found else None
 
 
-def is_due(session: Session, collection: CollectionRow, voters: Collection[str]) -> bool:
+def is_due(session: Session, row: KeptCollection, voters: Several[str]) -> bool:
     """Return whether the votes should be calibrated anew.
 
     When a part of CHANGED came or went, when anything was withdrawn, when other voters are
     switched on; and for any change once a calibration is OLD.
     """
-    kept = queries.calibration_of(session, collection.fingerprint)
-    stamp = stamp_of(session, collection.fingerprint)
-    if kept is None or tuple(kept.voices) != voices_of(voters, collection.dims):
+    kept = queries.calibration_of(session, row.fingerprint)
+    stamp = stamp_of(session, row.fingerprint)
+    if kept is None or tuple(kept.voices) != voices_of(voters, row.dims):
         return stamp is not None and queries.ranked(session)[1] > 0
     if (stamp or "") == kept.stamp:
         return False
@@ -113,23 +110,26 @@ def is_due(session: Session, collection: CollectionRow, voters: Collection[str])
 
 
 def calibrate_if_due(
-    stores: Stores, index: VectorIndex, *, stopping: Callable[[], bool] = lambda: False
+    collection: Collection, *, stopping: Callable[[], bool] = lambda: False
 ) -> KeptCalibration | None:
-    """Calibrate the live collection where that is due; returns what was made.
+    """Calibrate a collection where that is due; returns what was made.
 
-    Nothing happens while another process is at it, or while the index lacks works: what is found
-    in it then means something else later.
+    Nothing happens for one that is not live, while another process is at it, or while the index
+    lacks works: what is found in it then means something else later.
     """
-    if Gaps(stores.sessions, index).last():
+    row = collection.row
+    if Gaps(collection).last():
         return None
-    with stores.sessions() as session:
-        collection = queries.live_collection(session)
-        if collection is None or not is_due(session, collection, stores.settings.voters):
+    with collection.sessions() as session:
+        live = queries.live_collection(session)
+        if live is None or live.name != row.name:  # another profile has taken its place
             return None
-    with stores.sessions() as holder:
-        if not queries.take_turn(holder, f"calibration {collection.fingerprint}"):
+        if not is_due(session, row, collection.settings.voters):
             return None
-        return calibrate(stores, index, collection, stopping=stopping)
+    with collection.sessions() as holder:
+        if not queries.take_turn(holder, f"calibration {row.fingerprint}"):
+            return None
+        return calibrate(collection, stopping=stopping)
 
 
 def stamp_of(session: Session, fingerprint: str) -> str | None:
@@ -141,14 +141,12 @@ def stamp_of(session: Session, fingerprint: str) -> str | None:
 class _Asker:
     """Looks for works of one collection as if they were not there."""
 
-    def __init__(self, stores: Stores, index: VectorIndex, collection: CollectionRow) -> None:
-        self._stores = stores
-        self._index = index
+    def __init__(self, collection: Collection) -> None:
         self._collection = collection
 
     def absent(self, work: UUID, artist: UUID) -> Absent | None:
         """Return what is found in the absence of a work; None when it has just gone."""
-        with self._stores.sessions() as session:
+        with self._collection.sessions() as session:
             own = self._vectors(session, {work})
             if work not in own:
                 return None
@@ -180,10 +178,10 @@ class _Asker:
 
     def _near(self, vectors: Mapping[str, Vector], where: Where) -> Neighbours:
         limit = voting.NEAREST + SPARE
-        return self._index.neighbours(Probe(vectors), limit=limit, where=where)
+        return self._collection.index.neighbours(Probe(vectors), limit=limit, where=where)
 
-    def _vectors(self, session: Session, ids: Collection[UUID]) -> dict[UUID, dict[str, Vector]]:
-        encoders, dims = self._collection.fingerprint, self._collection.dims
+    def _vectors(self, session: Session, ids: Several[UUID]) -> dict[UUID, dict[str, Vector]]:
+        encoders, dims = self._collection.row.fingerprint, self._collection.row.dims
         return queries.kept_vectors(session, encoders, ids, dims)
 
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-revision = "20261206_tasks"
-down_revision = "20261205_compared_vectors"
+revision = "20261207_tasks"
+down_revision = "20261206_lanes"
 branch_labels = None
 depends_on = None
 
