@@ -451,7 +451,7 @@ def test_a_task_goes_on_in_another_message(stores: Stores, tmp_path: Path) -> No
         return asked[-1]
 
     app = make_app(stores.settings)
-    register(app, _Opened(stores), stopping=is_time_up, submit=lambda _: None, draw=lambda _: None)
+    register(app, _Opened(stores), stopping=is_time_up, submit=lambda _: None)
     plan = json.loads(json.dumps(asdict(Plan(data=str(works(tmp_path / "works")), recipe=QUICK))))
 
     with pytest.raises(Retry):
