@@ -291,7 +291,7 @@ def test_words_are_folded(index: VectorIndex) -> None:
     ],
 )
 def test_filters(index: VectorIndex, where: Where, expected: set[int]) -> None:
-    """Fields are joined by AND; artists and licences by OR; every purpose has to be granted."""
+    """Fields are joined by AND; artists and licences by OR."""
     index.upsert(
         [
             point(1, licence="CC0-1.0", year=1900, consent=("index", "train")),
