@@ -1,7 +1,7 @@
-"""What a collection is kept in: catalogue, files, limits, and the index beside them.
+"""An open collection: catalogue, files, limits, its row, and the index next to them.
 
 `Stores` is what is known and kept, enough to hand in work or to look at jobs; `open_collection`
-adds the index. The models come with `services`.
+adds the row and the index. The models come with `services`.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from attribution.catalogue import queries
 from attribution.catalogue.database import Database, connect
-from attribution.catalogue.models import Collection
+from attribution.catalogue.models import KeptCollection
 from attribution.config import Settings
+from attribution.encoders.encoder import space_of_parts
+from attribution.encoders.encoder_set import EncoderSet
 from attribution.encoders.memory import keep_memory
-from attribution.encoders.profiles import fingerprint
 from attribution.errors import BadInput, IndexLost, NotFound, ProfileChanged, ProfileMismatch
 from attribution.files import Store
 from attribution.images import Limits
 from attribution.index import ServerOptions, open_index
 from attribution.index import open_next_to as open_empty_index
 from attribution.index.vector_index import VectorIndex
-from attribution.ports import Encoder
 from attribution.provenance import load_trust_anchors
 
 log = logging.getLogger(__name__)
@@ -40,6 +40,14 @@ class Stores:
     sessions: sessionmaker[Session]
     store: Store
     limits: Limits
+
+
+@dataclass(frozen=True)
+class Collection(Stores):
+    """An open collection: the first argument of every use case that needs the index."""
+
+    row: KeptCollection  # which encoders made it, as it was when it was opened
+    index: VectorIndex
 
 
 def image_limits(settings: Settings) -> Limits:
@@ -88,50 +96,60 @@ def open_stores(settings: Settings) -> Iterator[Stores]:
 
 
 @contextmanager
-def open_collection(stores: Stores, collection: Collection | None = None) -> Iterator[VectorIndex]:
-    """Open the index of a collection, of the live one by default, without its encoders.
+def open_collection(stores: Stores, row: KeptCollection | None = None) -> Iterator[Collection]:
+    """Open a collection, the live one by default, without its encoders.
 
     Raises NotFound before anything was ingested, IndexLocked, BackendUnavailable.
     """
-    if collection is None:
-        collection = live_collection(stores)
-    with closing(open_index(**_place(stores, collection))) as index:
-        yield index
+    if row is None:
+        row = live_collection(stores)
+    with closing(open_index(**_place(stores, row))) as index:
+        yield _collection(stores, row, index)
 
 
 @contextmanager
-def open_next_to(stores: Stores, collection: Collection) -> Iterator[VectorIndex]:
-    """Begin an empty index that is to take the place of a collection's; raises IndexLocked."""
-    with closing(open_empty_index(**_place(stores, collection))) as index:
-        yield index
+def open_next_to(stores: Stores, row: KeptCollection) -> Iterator[Collection]:
+    """Begin a collection with an empty index, which is to take the place of the row's own.
+
+    Raises IndexLocked, BackendUnavailable.
+    """
+    with closing(open_empty_index(**_place(stores, row))) as index:
+        yield _collection(stores, row, index)
 
 
-def live_collection(stores: Stores) -> Collection:
+def live_collection(stores: Stores) -> KeptCollection:
     """Return the collection that is searched; raises NotFound before anything was ingested."""
     with stores.sessions() as session:
-        collection = queries.live_collection(session)
-    if collection is None:
+        row = queries.live_collection(session)
+    if row is None:
         raise NotFound("there is no collection yet; begin with `lawful ingest FOLDER`")
-    return collection
+    return row
 
 
-def _place(stores: Stores, collection: Collection) -> dict[str, Any]:
+def _collection(stores: Stores, row: KeptCollection, index: VectorIndex) -> Collection:
+    return Collection(
+        stores.settings, stores.sessions, stores.store, stores.limits, row=row, index=index
+    )
+
+
+def _place(stores: Stores, row: KeptCollection) -> dict[str, Any]:
     return {
         "url": stores.settings.qdrant_url,
-        "dims": collection.dims,
-        "collection": collection.name,
+        "dims": row.dims,
+        "parts": space_of_parts(row.lanes),
+        "collection": row.name,
         "server": server_options(stores.settings),
     }
 
 
-def check_encoders(session: Session, collection: Collection) -> None:
+def check_encoders(session: Session, row: KeptCollection) -> None:
     """Raise ProfileChanged unless this collection is live; it stays so until the session ends."""
-    if queries.hold_live(session) == collection.fingerprint:
+    if queries.hold_live(session) == row.fingerprint:
         return
     live = queries.live_collection(session)
     now = f"profile {live.profile!r}" if live else "another profile"
     raise ProfileChanged(
-        f"the collection has {now} now, this process encodes with {collection.profile!r}: restart "
+        f"the collection has {now} now, this process encodes with {row.profile!r}: restart "
         f"it with the LAWFUL_PROFILE that `lawful reindex` was given; what it had in hand waits"
     )
 
@@ -147,17 +165,13 @@ def server_options(settings: Settings) -> ServerOptions:
     )
 
 
-def dims_of(encoders: tuple[Encoder, ...]) -> dict[str, int]:
-    """Return the width of every named vector."""
-    return {name: width for one in encoders for name, width in one.info.vectors.items()}
-
-
-def collection_of(stores: Stores, encoders: tuple[Encoder, ...]) -> Collection:
+def collection_of(stores: Stores, encoders: EncoderSet) -> KeptCollection:
     """Remember the collection's encoders, or refuse others: their vectors cannot be compared."""
-    settings, print_of = stores.settings, fingerprint(encoders)
+    settings, print_of = stores.settings, encoders.fingerprint
     with stores.sessions.begin() as session:
         known = queries.live_collection(session)
         if known is not None and known.fingerprint == print_of:
+            known.profile = settings.profile  # the same encoders may have another name now
             return known
         _, works = queries.searchable(session)
         if known is None or works == 0:  # an empty collection is nobody's yet
@@ -165,7 +179,8 @@ def collection_of(stores: Stores, encoders: tuple[Encoder, ...]) -> Collection:
                 session,
                 profile=settings.profile,
                 fingerprint=print_of,
-                dims=dims_of(encoders),
+                dims=encoders.dims,
+                lanes=encoders.lanes,
                 live=True,
             )
             queries.go_live(session, new.name)
@@ -178,15 +193,15 @@ def collection_of(stores: Stores, encoders: tuple[Encoder, ...]) -> Collection:
     )
 
 
-def check_index(stores: Stores, index: VectorIndex) -> None:
+def check_index(collection: Collection) -> None:
     """Refuse to answer from an index that was lost; warn about one that has gaps."""
-    with stores.sessions() as session:
+    with collection.sessions() as session:
         _, works = queries.searchable(session)
-    points = index.points()
+    points = collection.index.points()
     if works and not points:
         raise IndexLost(
-            f"the index {stores.settings.qdrant_url} is empty, the catalogue has {works} works; "
-            f"run `lawful reindex` to rebuild it"
+            f"the index {collection.settings.qdrant_url} is empty, the catalogue has {works} "
+            f"works; run `lawful reindex` to rebuild it"
         )
     if points < works:
         log.warning("the index has %d of %d works; run `lawful reconcile --repair`", points, works)

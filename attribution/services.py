@@ -7,33 +7,27 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 
-from attribution.catalogue.models import Collection
 from attribution.collection import (
-    Stores,
+    Collection,
     check_index,
     collection_of,
     open_collection,
     open_stores,
 )
 from attribution.config import Settings
+from attribution.encoders.encoder_set import EncoderSet
 from attribution.encoders.profiles import load_encoders
 from attribution.generation.generators import load_generator
 from attribution.generation.seal import load_seal
 from attribution.generation.studio import Studio
-from attribution.index.vector_index import VectorIndex
 from attribution.lookup.attributor import Attributor
-from attribution.ports import Encoder
-from attribution.voters.panel import Panel
-from attribution.voters.seating import spaces_that_vote, take_seats
 
 
 @dataclass(frozen=True)
-class Services(Stores):
-    """Everything that a door or a job needs."""
+class Services(Collection):
+    """The collection that is searched, with everything else that a door or a job needs."""
 
-    collection: Collection  # the one that is searched
-    index: VectorIndex
-    encoders: tuple[Encoder, ...]
+    encoders: EncoderSet
     attributor: Attributor
     studio: Studio
 
@@ -45,34 +39,19 @@ def open_services(settings: Settings) -> Iterator[Services]:
     Raises IndexLocked, IndexLost, ProfileMismatch, SchemaMismatch, ModelUnavailable.
     """
     with open_stores(settings) as stores:
-        encoders = load_encoders(settings.profile, device=settings.device)
-        collection = collection_of(stores, encoders)
-        with open_collection(stores, collection) as index:
-            check_index(stores, index)
-            attributor = Attributor(
-                stores.sessions,
-                encoders,
-                index,
-                profile=settings.profile,
-                fingerprint=collection.fingerprint,
-                panel=Panel(
-                    stores.sessions,
-                    collection.fingerprint,
-                    take_seats(stores, collection),
-                    spaces_that_vote(collection),
-                ),
-            )
+        encoders = load_encoders(settings)
+        with open_collection(stores, collection_of(stores, encoders)) as collection:
+            check_index(collection)
+            attributor = Attributor(collection, encoders)
             yield Services(
-                **vars(stores),
-                collection=collection,
-                index=index,
+                **vars(collection),
                 encoders=encoders,
                 attributor=attributor,
                 studio=Studio(
                     load_generator(settings),
                     attributor,
-                    stores.sessions,
-                    stores.limits,
+                    collection.sessions,
+                    collection.limits,
                     withholds_copies=settings.withhold_copies,
                     load_seal=partial(load_seal, settings),
                 ),

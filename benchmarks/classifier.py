@@ -15,7 +15,7 @@ from uuid import UUID
 import numpy as np
 
 from attribution.arithmetic.classifier import Statistics, fit
-from attribution.catalogue import queries
+from attribution.catalogue import queries, sums
 from attribution.catalogue.database import connect
 from attribution.catalogue.models import Artist
 
@@ -71,12 +71,12 @@ def stored(
                 name = f"a{number}"
                 session.add(Artist(id=one, slug=name, name=name, folded=name, turned=name))
             session.flush()
-            queries.change_statistics(session, "f", statistics, by=1)
+            sums.change_statistics(session, "f", statistics, by=1)
 
         def count() -> None:
             with database.sessions.begin() as session:
                 batch = Statistics.of(artists[:4] * (BATCH // 4), rows(BATCH, dims))
-                queries.change_statistics(session, "f", batch, by=1)
+                sums.change_statistics(session, "f", batch, by=1)
 
         def read() -> None:
             with database.sessions() as session:

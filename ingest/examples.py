@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
@@ -25,11 +25,12 @@ from attribution.catalogue.database import snapshot
 from attribution.catalogue.models import ArtworkStatus, artwork_id
 from attribution.catalogue.nobody import is_nobody
 from attribution.collection import Stores
-from attribution.encoders.profiles import fingerprint, load_encoders
+from attribution.encoders.encoder import voting
+from attribution.encoders.encoder_set import EncoderSet
+from attribution.encoders.profiles import load_encoders
 from attribution.errors import BackendUnavailable, BadImage, BadInput, NotFound
 from attribution.images import CheckedImage, lineages, read_file, read_forbids, read_image
-from attribution.laboratory.works import Indexed, Progress, encode
-from attribution.ports import Encoder
+from attribution.laboratory.works import Indexed, Progress
 from attribution.training.cache import CACHE, Cache, Encoded
 from ingest.datasets import DatasetOptions, is_dataset, read_dataset
 from ingest.lessons import SAYS_NO, UNUSABLE, judged
@@ -93,8 +94,8 @@ def gather(
     if data == CATALOGUE:
         return _from_catalogue(stores, limit, progress)
     basket = _Basket()
-    encoders = load_encoders(stores.settings.profile, device=stores.settings.device)
-    made_by = fingerprint(encoders)
+    encoders = load_encoders(stores.settings)
+    made_by = encoders.fingerprint
     cache = Cache(stores.settings.trained / CACHE / made_by[:12])
     sources = _sources(stores, data, options, basket)
     while few := list(islice(sources, stores.settings.batch_size)):
@@ -102,7 +103,9 @@ def gather(
         progress("encoding", len(basket.files), limit or 0)
         if limit is not None and len(basket.files) >= limit:
             break
-    return _gathered(basket, limit, data, "name", (stores.settings.profile, made_by))
+    return _gathered(
+        basket, limit, data, "name", (stores.settings.profile, made_by), voting(encoders.lanes)
+    )
 
 
 def _from_catalogue(stores: Stores, limit: int | None, progress: Progress) -> Gathered:
@@ -129,7 +132,7 @@ def _from_catalogue(stores: Stores, limit: int | None, progress: Progress) -> Ga
             progress("reading", len(basket.files), 0)
             if limit is not None and len(basket.files) >= limit:
                 break
-    return _gathered(basket, limit, CATALOGUE, "id", (live.profile, live.fingerprint))
+    return _gathered(basket, limit, CATALOGUE, "id", (live.profile, live.fingerprint), live.voting)
 
 
 def _sources(
@@ -155,7 +158,7 @@ def _sources(
 def _take(
     stores: Stores,
     few: Sequence[_Source],
-    encoders: Sequence[Encoder],
+    encoders: EncoderSet,
     cache: Cache,
     basket: _Basket,
 ) -> None:
@@ -197,12 +200,12 @@ def _take(
             basket.add(file, artwork_id(sha256), artist)
 
 
-def _encode(encoders: Sequence[Encoder], images: Sequence[CheckedImage], cache: Cache) -> None:
+def _encode(encoders: EncoderSet, images: Sequence[CheckedImage], cache: Cache) -> None:
     """Encode pictures into the cache, one by one where several fail: one alone is to blame."""
     if not images:
         return
     try:
-        vectors = encode(encoders, images)
+        vectors = encoders.encode([image.rgb for image in images])
     except (BackendUnavailable, MemoryError):
         raise
     except Exception:
@@ -230,15 +233,14 @@ def _gathered(
     data: str,
     named_by: Literal["id", "name"],
     profile: tuple[str, str],
+    spaces: Iterable[str],
 ) -> Gathered:
     files, ids, names = basket.files[:limit], basket.ids[:limit], basket.labels[:limit]
     if not files:
         reasons = "; ".join(f"{count}: {why}" for why, count in basket.left_out.items())
         raise BadInput(f"no work of {data} may train ({reasons or 'it is empty'})")
     labels, artist = np.unique(names, return_inverse=True)
-    vectors = {
-        space: np.stack([file.vectors[space] for file in files]) for space in files[0].vectors
-    }
+    vectors = {space: np.stack([file.vectors[space] for file in files]) for space in spaces}
     group = lineages(np.array([file.phash for file in files], np.uint64)[:, None])
     works = Indexed(vectors, artist.astype(np.int64), group)
     left_out = dict(basket.left_out)

@@ -12,7 +12,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from attribution.catalogue import queries
+from attribution.catalogue import lifecycle, queries
 from attribution.catalogue.models import ArtworkStatus, NameRule, artwork_id
 from attribution.collection import Stores
 from attribution.services import Services
@@ -81,7 +81,7 @@ def _refuse_unread(services: Services, job_id: UUID, position: int) -> None:
         if sha256 := hash_of(work, services.limits):
             with services.sessions.begin() as session:
                 queries.add_deadly_file(session, sha256)
-                queries.mark_failed(session, [artwork_id(sha256)], DEADLY)
+                lifecycle.become_failed(session, [artwork_id(sha256)], DEADLY)
                 indexed = queries.artworks_by_sha256(
                     session, [sha256], status=ArtworkStatus.INDEXED
                 )

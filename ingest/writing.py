@@ -9,7 +9,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from attribution.catalogue import queries
+from attribution.catalogue import lifecycle, queries
 from attribution.catalogue.models import Artist, Artwork, ArtworkStatus, IngestJob, artwork_id
 from attribution.catalogue.queries import NewArtwork, Origin
 from attribution.collection import Stores, check_encoders
@@ -59,29 +59,29 @@ def write(
     vectors = {sha256: named for sha256, named in vectors.items() if sha256 in new}
     few = Few(job, files, vectors, _encode_parts(services, files))
     with services.sessions.begin() as session:
-        check_encoders(session, services.collection)
+        check_encoders(session, services.row)
         rows = _register(session, few)
     _keep_files(services, few, rows)
     with services.sessions() as session:
         likely = _likely_aliases(session, rows)
     _write_points(services, few, rows)
     with services.sessions.begin() as session:
-        check_encoders(session, services.collection)
+        check_encoders(session, services.row)
         standing = _settle(session, few, rows)
-        parts = _keep_encoded(session, services.collection.fingerprint, few, rows, standing)
-        queries.keep_vectors(session, services.collection.fingerprint, again)
+        parts = _keep_encoded(session, services.row.fingerprint, few, rows, standing)
+        queries.keep_vectors(session, services.row.fingerprint, again)
         given = _give_nobodys(session, few, rows)
         changed = _correct(session, few, rows, given)
         _record(session, few, rows, standing, changed)
         queries.add_name_remarks(session, job.id, [resembles(*pair) for pair in likely])
     written = [rows.new[sha256] for sha256 in vectors]
-    write_again(services, services.index, [row.id for row in written])
-    follow(services, services.index, written)
-    write_points(services, services.index, again)
+    write_again(services, [row.id for row in written])
+    follow(services, written)
+    write_points(services, again)
     services.index.parts.delete(few.parts.keys() - parts)
     for sha256 in standing.gone:
         services.store.forget(sha256)
-    finish(services, services.index, given.changes)
+    finish(services, given.changes)
     _follow_corrections(services, files)
     _withdraw_denied(services, files)
 
@@ -127,8 +127,8 @@ def _write_points(services: Services, few: Few, rows: Rows) -> None:
 def _settle(session: Session, few: Few, rows: Rows) -> Standing:
     """Mark new works as indexed or blank, and look how all works of these files stand."""
     blank = {done.image.facts.sha256 for done in few.usable if done.image and done.is_blank}
-    added = queries.mark_indexed(session, [rows.new[sha256].id for sha256 in few.vectors])
-    added |= queries.mark_blank(session, [artwork_id(sha256) for sha256 in blank])
+    added = lifecycle.become_indexed(session, [rows.new[sha256].id for sha256 in few.vectors])
+    added |= lifecycle.become_blank(session, [artwork_id(sha256) for sha256 in blank])
     new = {row.id: sha256 for sha256, row in rows.new.items()}
     works = new.keys() | {done.known.id for done in few.files if done.known}
     now = queries.artworks_by_id(session, works)
@@ -195,7 +195,7 @@ def _follow_corrections(services: Services, few: Sequence[Prepared]) -> None:
     for change in waiting:
         if change.artwork_id and change.after.get("consent_display"):
             _show_again(services, known[change.artwork_id])
-    finish(services, services.index, waiting)
+    finish(services, waiting)
 
 
 def _show_again(services: Services, done: Prepared) -> None:
@@ -225,7 +225,7 @@ def _withdraw_denied(services: Services, few: Sequence[Prepared]) -> None:
         if row.status in SETTLED
         and (row.artist.is_nobody or (row.sha256, row.artist.name) in denied)
     ]
-    withdraw_all(services, services.index, taken_back, reason="its source says so")
+    withdraw_all(services, taken_back, reason="its source says so")
 
 
 def _keep_files(stores: Stores, few: Few, rows: Rows) -> None:

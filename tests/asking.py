@@ -54,5 +54,5 @@ def ask_about(services: Services, folder: Path, seed: int = 777) -> Attribution:
 
 def agree(services: Services) -> None:
     """State that catalogue, index and classifier say the same."""
-    report = reconcile(services, services.index, repair=False)
+    report = reconcile(services, repair=False)
     assert report.is_clean, report

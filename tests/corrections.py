@@ -14,7 +14,7 @@ from attribution.catalogue.models import (
     Artwork,
     Change,
     Claim,
-    Collection,
+    KeptCollection,
     Withdrawal,
 )
 from attribution.catalogue.queries import Origin
@@ -28,12 +28,12 @@ US = Origin("test", "a mistake")
 
 def merge(services: Services, slug: str = "artist-1", into: str = "artist-2") -> Change:
     """Merge two artists."""
-    return correction.merge(services, services.index, slug, into, US, is_confirmed=True)
+    return correction.merge(services, slug, into, US, is_confirmed=True)
 
 
 def take_back(services: Services, change: Change, *works: UUID) -> Change:
     """Undo a change."""
-    return undo(services, services.index, change.id, US, works=works)
+    return undo(services, change.id, US, works=works)
 
 
 def changes(services: Services) -> list[Change]:
@@ -44,7 +44,7 @@ def changes(services: Services) -> list[Change]:
 
 def state(services: Services) -> dict[str, Any]:
     """Return all that the catalogue and the classifier say, but the record of changes."""
-    tables = (Artist, Alias, Artwork, Claim, Withdrawal, Collection)
+    tables = (Artist, Alias, Artwork, Claim, Withdrawal, KeptCollection)
     with services.sessions() as session:
         rows: dict[str, Any] = {
             table.__tablename__: sorted(
@@ -54,4 +54,4 @@ def state(services: Services) -> dict[str, Any]:
         }
         kept = select(Change.id, Change.artist_id).order_by(Change.made_at)
         rows["whose changes"] = [tuple(row) for row in session.execute(kept)]
-    return rows | {"sums": audit(services, services.collection).digest}
+    return rows | {"sums": audit(services, services.row).digest}

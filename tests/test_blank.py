@@ -164,7 +164,7 @@ def test_a_blank_picture_is_registered_as_blank(services: Services, tmp_path: Pa
         counts = queries.counts(session)
         assert (counts.indexed, counts.blank) == (12, 1)
         assert queries.artist_by_slug(session, "artist-0").works == 4
-    assert reconcile(services, services.index, repair=False).is_clean
+    assert reconcile(services, repair=False).is_clean
 
 
 def test_a_blank_image_is_nobodys(services: Services, tmp_path: Path) -> None:
@@ -230,8 +230,8 @@ def test_a_blank_work_can_be_corrected_and_withdrawn(services: Services, tmp_pat
     ingest(services, source)
     work = blank_work(services)
 
-    correct(services, services.index, work.id, {"title": "Empty"}, queries.Origin("command line"))
-    receipt = withdraw(services, services.index, str(work.id), reason="asked for").receipt
+    correct(services, work.id, {"title": "Empty"}, queries.Origin("command line"))
+    receipt = withdraw(services, str(work.id), reason="asked for").receipt
     assert state(services, work.id) is ArtworkStatus.WITHDRAWN
     assert receipt["indexed"] == 0
     assert not any(receipt["left"].values())
@@ -240,7 +240,7 @@ def test_a_blank_work_can_be_corrected_and_withdrawn(services: Services, tmp_pat
 
     assert (back.added, back.known, back.blank) == (1, 12, 1)
     assert state(services, work.id) is ArtworkStatus.BLANK
-    assert reconcile(services, services.index, repair=True).is_clean
+    assert reconcile(services, repair=True).is_clean
 
 
 def test_another_artist_may_claim_a_blank_page(services: Services, tmp_path: Path) -> None:

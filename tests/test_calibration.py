@@ -30,16 +30,14 @@ from attribution.arithmetic.voting import NEAREST, Ballot, cast
 from attribution.catalogue import queries
 from attribution.catalogue.models import KeptCalibration
 from attribution.config import Settings
-from attribution.encoders.stub import StubEncoder
 from attribution.images import read_image_file
 from attribution.lookup.attributor import find_ours
 from attribution.services import Services, open_services
 from attribution.types import Attribution, Neighbour, Probe, Reason, Verdict
 from attribution.upkeep.calibrating import calibrate, calibrate_if_due, is_due
 from attribution.upkeep.withdrawal import withdraw
-from attribution.voters.classifier import ClassifierSeat
-from attribution.voters.neighbours import NeighboursVoter
 from attribution.voters.panel import Panel
+from attribution.voters.seating import take_seats
 from tests.homes import copy_ingested
 from tests.portfolios import ingest, portfolio
 
@@ -254,7 +252,7 @@ def registered(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with open_services(Settings(home=made / "home", profile="stub")) as opened:
         ingest(opened, folder)
         with opened.sessions.begin() as session:  # the queue may have begun one
-            queries.forget_calibration(session, opened.collection.fingerprint)
+            queries.forget_calibration(session, opened.row.fingerprint)
     return made
 
 
@@ -269,13 +267,13 @@ def services(registered: Path, tmp_path: Path) -> Iterator[Services]:
 def kept(services: Services) -> KeptCalibration | None:
     """Return the calibration as it is kept."""
     with services.sessions() as session:
-        return queries.calibration_of(session, services.collection.fingerprint)
+        return queries.calibration_of(session, services.row.fingerprint)
 
 
 def due(services: Services) -> bool:
     """Tell whether a calibration is due."""
     with services.sessions() as session:
-        return is_due(session, services, services.collection)
+        return is_due(session, services)
 
 
 def ask(services: Services, path: Path) -> Attribution:
@@ -289,7 +287,7 @@ def test_an_answer_has_probabilities_once_calibrated(services: Services, tmp_pat
     before = ask(services, path)
     assert due(services)
 
-    assert calibrate_if_due(services, services.index) is not None
+    assert calibrate_if_due(services) is not None
 
     after = ask(services, path)
     assert (before.confidence, before.artists[0].probability) == (None, None)
@@ -306,7 +304,7 @@ def test_nothing_is_calibrated_on_an_index_that_lacks_works(
     services: Services, tmp_path: Path
 ) -> None:
     """Its answers have shares and the numbers, no probability; nor is a calibration made."""
-    calibrate_if_due(services, services.index)
+    calibrate_if_due(services)
     with services.sessions() as session:
         work = queries.list_artworks(session).items[0]
     services.index.delete([work.id])
@@ -315,7 +313,7 @@ def test_nothing_is_calibrated_on_an_index_that_lacks_works(
     answer = ask(services, path)
     both = services.attributor.attribute_set([read_image_file(path)])
     assert services.attributor.recall(answer.id) == answer
-    withdraw(services, services.index, "artist-7", reason="asked for")
+    withdraw(services, "artist-7", reason="asked for")
 
     assert answer.reasons[0] is Reason.INCOMPLETE_INDEX
     assert (answer.searched.points, answer.searched.works) == (55, 56)
@@ -324,25 +322,25 @@ def test_nothing_is_calibrated_on_an_index_that_lacks_works(
     assert both.reasons == (Reason.INCOMPLETE_INDEX,)
     assert find_ours([answer]).incomplete == 1
     assert due(services)
-    assert calibrate_if_due(services, services.index) is None
+    assert calibrate_if_due(services) is None
 
 
 def test_a_calibration_is_made_anew_when_the_catalogue_changes(
     services: Services, tmp_path: Path
 ) -> None:
     """Nothing changed: not due. One work of 56 more: not yet. A withdrawal: at once."""
-    calibrate_if_due(services, services.index)
+    calibrate_if_due(services)
     assert not due(services)
-    assert calibrate_if_due(services, services.index) is None
+    assert calibrate_if_due(services) is None
 
     (tmp_path / "more").mkdir()
     (tmp_path / "asked" / "artist-3.png").rename(tmp_path / "more" / "work.png")
     ingest(services, tmp_path / "more", artist="artist-3")
     assert not due(services)
 
-    withdraw(services, services.index, "artist-7", reason="asked for")
+    withdraw(services, "artist-7", reason="asked for")
     assert due(services)
-    calibrate_if_due(services, services.index)
+    calibrate_if_due(services)
     assert (made := kept(services)) is not None
     assert made.artists == 7
 
@@ -354,9 +352,9 @@ def test_a_withdrawal_during_a_calibration_is_noticed(services: Services) -> Non
     def interrupt(done: int, _all: int) -> None:
         asked.append(done)
         if done == 20:
-            withdraw(services, services.index, "artist-0", reason="asked for")
+            withdraw(services, "artist-0", reason="asked for")
 
-    calibrate(services, services.index, services.collection, progress=interrupt)
+    calibrate(services, progress=interrupt)
 
     assert len(asked) == 56
     assert due(services)
@@ -364,7 +362,7 @@ def test_a_withdrawal_during_a_calibration_is_noticed(services: Services) -> Non
 
 def test_an_older_calibration_never_takes_the_place_of_a_newer(services: Services) -> None:
     """Of two that overlap the one that began later stays, whichever ends last."""
-    calibrate(services, services.index, services.collection)
+    calibrate(services)
     newer = kept(services)
     assert newer is not None
     older = {
@@ -382,7 +380,7 @@ def test_many_lookups_at_once_do_not_wait_for_each_other(
     services: Services, tmp_path: Path
 ) -> None:
     """Two dozen threads ask at once, each for what needs several connections: all answer."""
-    calibrate(services, services.index, services.collection)
+    calibrate(services)
     image = read_image_file(tmp_path / "asked" / "artist-3.png")
 
     with ThreadPoolExecutor(24) as threads:
@@ -395,14 +393,14 @@ def test_a_calibration_after_a_withdrawal_is_as_if_never_added(
     services: Services, tmp_path: Path
 ) -> None:
     """The numbers are a function of what is registered now: a withdrawn artist is in none."""
-    withdraw(services, services.index, "artist-7", reason="asked for")
-    calibrate(services, services.index, services.collection)
+    withdraw(services, "artist-7", reason="asked for")
+    calibrate(services)
     without = kept(services)
 
     with open_services(Settings(home=tmp_path / "other", profile="stub")) as other:
         shutil.rmtree(tmp_path / "p" / "artist-7")
         ingest(other, tmp_path / "p")
-        calibrate(other, other.index, other.collection)
+        calibrate(other)
         never = kept(other)
 
     assert without is not None
@@ -416,10 +414,10 @@ def test_a_catalogue_emptied_by_withdrawals_names_nobody(
     services: Services, tmp_path: Path
 ) -> None:
     """No works, no numbers: the answer abstains and says why."""
-    calibrate_if_due(services, services.index)
+    calibrate_if_due(services)
     for number in range(8):
-        withdraw(services, services.index, f"artist-{number}", reason="asked for")
-    calibrate_if_due(services, services.index)
+        withdraw(services, f"artist-{number}", reason="asked for")
+    calibrate_if_due(services)
 
     answer = ask(services, tmp_path / "asked" / "artist-3.png")
 
@@ -430,7 +428,7 @@ def test_a_catalogue_emptied_by_withdrawals_names_nobody(
 
 def test_a_blank_image_is_nobodys(services: Services, tmp_path: Path) -> None:
     """An image that shows nothing is attributed to nobody, whatever it is near."""
-    calibrate_if_due(services, services.index)
+    calibrate_if_due(services)
     Image.new("RGB", (200, 200), "white").save(tmp_path / "blank.png")
 
     answer = ask(services, tmp_path / "blank.png")
@@ -451,7 +449,7 @@ def test_works_that_are_all_alike_are_not_calibrated_on(tmp_path: Path) -> None:
     with open_services(Settings(home=tmp_path / "home", profile="stub")) as services:
         ingest(services, folder)
 
-        assert calibrate_if_due(services, services.index) is None
+        assert calibrate_if_due(services) is None
         assert not due(services)  # it was looked at, and too little found
 
 
@@ -459,7 +457,7 @@ def test_one_artist_alone_is_not_calibrated(tmp_path: Path) -> None:
     """With one artist nobody can be told apart: the answer abstains."""
     with open_services(Settings(home=tmp_path / "home", profile="stub")) as services:
         ingest(services, portfolio(tmp_path / "p", artists=1, works=8))
-        calibrate_if_due(services, services.index)
+        calibrate_if_due(services)
         hands(tmp_path / "q", artists=1, works=1)
 
         answer = ask(services, tmp_path / "q" / "artist-0" / "work-0.png")
@@ -470,7 +468,7 @@ def test_one_artist_alone_is_not_calibrated(tmp_path: Path) -> None:
 
 def test_images_by_one_hand_get_one_answer(services: Services, tmp_path: Path) -> None:
     """A set is surer than its images, and its near-duplicates count once."""
-    calibrate_if_due(services, services.index)
+    calibrate_if_due(services)
     path = tmp_path / "asked" / "artist-3.png"
     turned = tmp_path / "again.png"
     Image.open(path).resize((120, 120)).transpose(Image.Transpose.ROTATE_90).save(turned)
@@ -484,7 +482,7 @@ def test_images_by_one_hand_get_one_answer(services: Services, tmp_path: Path) -
 
 def test_findings_are_the_surest(services: Services, tmp_path: Path) -> None:
     """Of known and strange images those that are ours are found, at the rate that is asked for."""
-    calibrate_if_due(services, services.index)
+    calibrate_if_due(services)
     hands(tmp_path / "strange", artists=1, works=1)
     answers = [ask(services, path) for path in sorted((tmp_path / "asked").iterdir())]
 
@@ -500,22 +498,22 @@ def test_findings_are_the_surest(services: Services, tmp_path: Path) -> None:
 
 
 def test_only_the_spaces_that_vote_are_heard(services: Services, tmp_path: Path) -> None:
-    """By neighbours and classifier; and a calibration by other spaces does not speak of them."""
-    calibrate(services, services.index, services.collection)
-    encoders, dims = services.collection.fingerprint, services.collection.dims
-    seats = (ClassifierSeat(services.sessions, encoders, dims, ["clip"]), NeighboursVoter())
+    """And a calibration by other spaces does not speak of them."""
+    calibrate(services)
     image = read_image_file(tmp_path / "asked" / "artist-3.png")
-    vectors = {space: rows[0] for space, rows in StubEncoder().encode([image.rgb]).items()}
+    vectors = services.encoders.encode_one(image.rgb)
     near = services.index.neighbours(Probe(vectors), limit=NEAREST)
 
+    voting = sorted(services.row.voting)
     panels = [
-        Panel(services.sessions, encoders, seats, spaces) for spaces in (["clip"], sorted(dims))
+        Panel(services.sessions, services.row.fingerprint, take_seats(services), spaces)
+        for spaces in (["clip"], voting)
     ]
     some, every = (panel.ask(vectors, near, {}) for panel in panels)
 
     assert {space for vote in some.votes for space in vote.spaces} == {"clip"}
     assert (some.weights, some.odds) == ({"clip": 1.0}, None)
-    assert {space for vote in every.votes for space in vote.spaces} == set(dims)
+    assert {space for vote in every.votes for space in vote.spaces} == set(voting) < set(vectors)
     assert every.odds is not None
 
 

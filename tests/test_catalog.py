@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
 from hashlib import sha256
-from pathlib import Path
 from typing import Any, TypeVar
 from uuid import UUID, uuid4
 
@@ -14,7 +14,7 @@ from sqlalchemy import event, text
 from sqlalchemy.exc import IntegrityError, InvalidRequestError, StatementError
 from sqlalchemy.orm import Session
 
-from attribution.catalogue import queries
+from attribution.catalogue import lifecycle, queries
 from attribution.catalogue.database import Database
 from attribution.catalogue.models import (
     Artist,
@@ -44,7 +44,7 @@ def add_indexed(session: Session, name: str, *contents: str) -> list[Artwork]:
     """Add works of one artist that can be found."""
     artist = queries.get_or_create_artist(session, name)
     rows = queries.add_artworks(session, [work(artist, content) for content in contents])
-    queries.mark_indexed(session, [row.id for row in rows.values()])
+    lifecycle.become_indexed(session, [row.id for row in rows.values()])
     return [rows[sha256(content.encode()).hexdigest()] for content in contents]
 
 
@@ -242,9 +242,9 @@ def test_state_of_works(database: Database) -> None:
     with database.sessions.begin() as session:
         boat, house = add_indexed(session, "Alan Horkan", "boat", "house")
         tree = queries.add_artworks(session, [work(boat.artist, "tree")]).popitem()[1]
-        queries.mark_failed(session, [boat.id, tree.id], "the encoder gave NaN")
+        lifecycle.become_failed(session, [boat.id, tree.id], "the encoder gave NaN")
         queries.bury_works(session, [house.id], "asked for", Removal(datetime.now(UTC), uuid4()))
-        assert queries.mark_indexed(session, [house.id]) == set()
+        assert lifecycle.become_indexed(session, [house.id]) == set()
     with database.sessions() as session:
         rows = queries.artworks_by_id(session, [boat.id, house.id, tree.id])
         counts = queries.counts(session)
@@ -411,9 +411,16 @@ def test_collection_remembers_its_encoders(database: Database) -> None:
     with database.sessions.begin() as session:
         assert queries.live_collection(session) is None
         queries.add_collection(
-            session, profile="starter", dims={"clip": 256}, fingerprint=same, live=True
+            session,
+            profile="starter",
+            dims={"clip": 256},
+            lanes={"clip": "content"},
+            fingerprint=same,
+            live=True,
         )
-        queries.add_collection(session, profile="other", dims={}, fingerprint=same, live=True)
+        queries.add_collection(
+            session, profile="other", dims={}, lanes={}, fingerprint=same, live=True
+        )
     with database.sessions() as session:
         (known,) = queries.collections(session)
 
@@ -426,7 +433,12 @@ def test_one_collection_is_live(database: Database) -> None:
     with database.sessions.begin() as session:
         for fingerprint in ("a" * 64, "b" * 64):
             queries.add_collection(
-                session, profile="p", fingerprint=fingerprint, dims={}, live=fingerprint[0] == "a"
+                session,
+                profile="p",
+                fingerprint=fingerprint,
+                dims={},
+                lanes={},
+                live=fingerprint[0] == "a",
             )
         queries.go_live(session, "artworks-bbbbbbbbbbbb")
         queries.drop_collection(session, "artworks-bbbbbbbbbbbb")
@@ -534,9 +546,23 @@ def test_lists_and_batches_take_few_statements(database: Database) -> None:
     assert len(statements) <= 4
 
 
-def test_lookups_use_their_index(tmp_path: Path) -> None:
+def test_an_artist_is_looked_up_by_index(database: Database) -> None:
+    """Neither engine reads through the artists, whichever of its slugs is asked for."""
+    with database.sessions.begin() as session:
+        queries.get_or_create_artists(session, ["Ann Example", "Ben Example"])
+    with planned(database) as (session, plans):
+        artist = queries.artist_by_slug(session, "ann-example")
+        queries.likely_aliases(session, {artist.name: artist.id})
+
+    steps = [step for plan in plans for step in plan]
+    assert steps
+    assert not [step for step in steps if re.search(r"SCAN artists|Seq Scan on artists", step)]
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_lookups_use_their_index(database: Database) -> None:
     """SQLite, which plans without statistics, finds works by id and pages by time, not by state."""
-    with planned(tmp_path) as (session, plans):
+    with planned(database) as (session, plans):
         queries.artworks_by_id(session, [uuid4()], status=ArtworkStatus.INDEXED)
         queries.artworks_by_sha256(session, ["0"], status=ArtworkStatus.INDEXED)
         queries.artworks_by_pixel_sha256(session, ["0"], status=ArtworkStatus.INDEXED)

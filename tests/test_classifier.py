@@ -234,15 +234,3 @@ def test_a_large_portfolio_does_not_win_by_its_size() -> None:
     for number, artist in ((1, ANNA), (2, BORIS), (3, CLARA)):
         shares = classifier.shares(named(works(900 + number, around=number, spread=0.3)[0]))
         assert max(shares, key=lambda one: shares[one]) == artist
-
-
-def test_spaces_that_do_not_vote_are_as_if_they_were_not_there() -> None:
-    """Solved by some of its spaces, a classifier is that of these spaces alone."""
-    rows, artists = works(1, 12), [ANNA, BORIS, CLARA] * 4
-
-    some = fit(Statistics.of(artists, rows), DIMS, ["a"])
-    alone = fit(Statistics.of(artists, rows[:, : DIMS["a"]]), {"a": DIMS["a"]})
-
-    assert some is not None
-    assert alone is not None
-    assert some.shares(named(rows[0])) == pytest.approx(alone.shares(named(rows[0])))

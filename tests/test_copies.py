@@ -234,7 +234,8 @@ def test_at_most_so_many_works_are_compared(
         return verify(*given)
 
     monkeypatch.setattr(finder, "MOST", 6)
-    monkeypatch.setattr(finder, "NEAREST", {"clip": 4})
+    monkeypatch.setattr(finder, "NEAREST", 4)
+    monkeypatch.setattr(finder, "NEAREST_COPIES", 0)
     monkeypatch.setattr(finder, "verify", counted)
 
     assert ask(services, drawing(77), tmp_path) is None
@@ -263,8 +264,8 @@ def test_missing_sketches_are_drawn_from_thumbnails(tmp_path: Path) -> None:
             session.connection().exec_driver_sql("DELETE FROM copy_sketches")
 
         drawn = 9  # and one is blank
-        assert reconcile(services, services.index, repair=False).unsketched == drawn
-        assert reconcile(services, services.index, repair=True).unsketched == 0
+        assert reconcile(services, repair=False).unsketched == drawn
+        assert reconcile(services, repair=True).unsketched == 0
         assert ask(services, cropped(drawing(5)), tmp_path) is not None
 
 
@@ -278,7 +279,7 @@ def test_works_from_before_get_their_sketch_when_ingested_again(tmp_path: Path) 
 
         ingest(services, tmp_path / "p")
 
-        assert reconcile(services, services.index, repair=False).unsketched == 0
+        assert reconcile(services, repair=False).unsketched == 0
         assert ask(services, cropped(drawing(5)), tmp_path) is not None
 
 
@@ -345,7 +346,7 @@ def test_nothing_is_kept_of_a_withdrawn_work(tmp_path: Path) -> None:
         with own.sessions() as session:
             rows = queries.indexed_artworks(session, after=None, limit=9)
         parts = [Part(row.id, number) for row in rows for number in range(2)]
-        withdraw(own, own.index, ARTIST, reason="asked for")
+        withdraw(own, ARTIST, reason="asked for")
         with own.sessions.begin() as session:
             drawn = KeptSketch("0" * 16, draw_work(drawing(1)))
             queries.keep_sketches(session, dict.fromkeys(parts, drawn))

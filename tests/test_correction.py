@@ -49,7 +49,7 @@ def test_a_correction_is_found_by_its_words_and_filters(services: Services) -> N
     work = a_work(services)
     said = {"title": "harbour", "tags": ["fog"], "caption": "two boats", "year": 1901}
 
-    correction.correct(services, services.index, work.id, said | {"licence": "CC0-1.0"}, US)
+    correction.correct(services, work.id, said | {"licence": "CC0-1.0"}, US)
 
     assert words(services, "harbour") == words(services, "fog boats") == {work.id}
     found = services.attributor.search(SearchQuery(text="fog", licences=("CC0-1.0",)))
@@ -63,8 +63,8 @@ def test_a_correction_is_recorded(services: Services) -> None:
     work = a_work(services)
     said = {"title": "harbour", "year": None}
 
-    made = correction.correct(services, services.index, work.id, said, US)
-    again = correction.correct(services, services.index, work.id, said, US)
+    made = correction.correct(services, work.id, said, US)
+    again = correction.correct(services, work.id, said, US)
 
     assert made is not None
     assert again is None
@@ -78,9 +78,9 @@ def test_a_correction_is_recorded(services: Services) -> None:
 def test_a_withdrawal_wipes_the_record(services: Services) -> None:
     """Nothing that described the work stays in what was corrected of it."""
     work = a_work(services)
-    correction.correct(services, services.index, work.id, {"title": "harbour"}, US)
+    correction.correct(services, work.id, {"title": "harbour"}, US)
 
-    withdraw(services, services.index, str(work.id), reason="asked for")
+    withdraw(services, str(work.id), reason="asked for")
 
     (change,) = changes(services)
     assert (change.before, change.after, change.reason) == ({}, {}, None)
@@ -90,9 +90,9 @@ def test_consent_to_show_goes_and_comes_back(services: Services) -> None:
     """The picture goes with the consent, and is made again from the kept original."""
     work = a_work(services)
 
-    correction.correct(services, services.index, work.id, {"consent_display": False}, US)
+    correction.correct(services, work.id, {"consent_display": False}, US)
     assert not services.store.has_thumbnail(work.sha256)
-    correction.correct(services, services.index, work.id, {"consent_display": True}, US)
+    correction.correct(services, work.id, {"consent_display": True}, US)
 
     assert services.store.has_thumbnail(work.sha256)
     agree(services)
@@ -103,7 +103,7 @@ def test_what_may_not_be_corrected(services: Services) -> None:
     work, other = a_work(services), a_work(services, title="work-1")
 
     def correct(one: UUID, **said: object) -> None:
-        correction.correct(services, services.index, one, said, US)
+        correction.correct(services, one, said, US)
 
     with pytest.raises(NotFound, match="00000001"):
         correct(UUID(int=1), title="x")
@@ -116,7 +116,7 @@ def test_what_may_not_be_corrected(services: Services) -> None:
         session.execute(update(Artwork).where(Artwork.id == work.id).values(rights=rights))
     with pytest.raises(NotAllowed, match="data mining: http"):
         correct(work.id, consent_train=True)
-    withdraw(services, services.index, str(work.id), reason="asked for")
+    withdraw(services, str(work.id), reason="asked for")
     with pytest.raises(Conflict, match="was withdrawn"):
         correct(work.id, title="x")
     with services.sessions.begin() as session:
@@ -126,7 +126,7 @@ def test_what_may_not_be_corrected(services: Services) -> None:
     with pytest.raises(Conflict, match="is being ingested"):
         correct(other.id, title="x")
     with pytest.raises(Conflict, match="is being ingested"):
-        correction.move(services, services.index, other.id, "artist-2", US)
+        correction.move(services, other.id, "artist-2", US)
 
 
 def test_what_was_interrupted_is_finished(
@@ -142,14 +142,14 @@ def test_what_was_interrupted_is_finished(
         with monkeypatch.context() as patch:
             patch.setattr(services.index, "upsert", away)
             with pytest.raises(BackendUnavailable):
-                correction.correct(services, services.index, work.id, {"title": finishing}, US)
+                correction.correct(services, work.id, {"title": finishing}, US)
         assert words(services, finishing) == set()
-        assert reconcile(services, services.index, repair=False).unfinished_changes == 1
+        assert reconcile(services, repair=False).unfinished_changes == 1
 
         if finishing == "reconciled":
-            reconcile(services, services.index, repair=True)
+            reconcile(services, repair=True)
         else:
-            correction.correct(services, services.index, work.id, {"title": finishing}, US)
+            correction.correct(services, work.id, {"title": finishing}, US)
 
         assert words(services, finishing) == {work.id}
         agree(services)
@@ -163,11 +163,11 @@ def test_the_last_writer_of_a_point_looks(
 
     def meanwhile(points: list[object]) -> None:
         monkeypatch.undo()
-        correction.correct(services, services.index, work.id, {"title": "second"}, US)
+        correction.correct(services, work.id, {"title": "second"}, US)
         real(points)  # type: ignore[arg-type]  # what the first had read before
 
     monkeypatch.setattr(services.index, "upsert", meanwhile)
-    correction.correct(services, services.index, work.id, {"title": "first"}, US)
+    correction.correct(services, work.id, {"title": "first"}, US)
 
     assert words(services, "second") == {work.id}
     assert words(services, "first") == set()
@@ -176,7 +176,7 @@ def test_the_last_writer_of_a_point_looks(
 def test_a_portfolio_ingested_again_corrects(services: Services, tmp_path: Path) -> None:
     """What a row says otherwise is taken over, what it does not say stays; again, it is known."""
     work = a_work(services)
-    correction.correct(services, services.index, work.id, {"licence": "CC0-1.0"}, US)
+    correction.correct(services, work.id, {"licence": "CC0-1.0"}, US)
     row = {"file_name": "work-0.png", "title": "harbour", "tags": ["fog"], "consent_train": "yes"}
     (tmp_path / "p" / "artist-1" / "metadata.jsonl").write_text(json.dumps(row))
 
@@ -324,7 +324,7 @@ def test_what_a_person_corrected_stays(services: Services, tmp_path: Path) -> No
     (tmp_path / "p" / "artist-1" / "metadata.jsonl").write_text(json.dumps(row))
     ingest(services, tmp_path / "p", allow_freer=True)
     by_hand = {"title": "the harbour", "consent_train": False}
-    correction.correct(services, services.index, work.id, by_hand, US)
+    correction.correct(services, work.id, by_hand, US)
 
     again = ingest(services, tmp_path / "p")
 
@@ -371,7 +371,7 @@ def test_a_moved_work_is_the_others(services: Services, tmp_path: Path) -> None:
         two = queries.artist_by_slug(session, "artist-2")
         queries.record_claims(session, [NewClaim(work.id, two.id, "here")])
 
-    correction.move(services, services.index, work.id, "artist-2", US)
+    correction.move(services, work.id, "artist-2", US)
 
     assert sizes(services) == {"artist-0": 4, "artist-1": 3, "artist-2": 5}
     answer = services.attributor.attribute(image)
@@ -381,22 +381,22 @@ def test_a_moved_work_is_the_others(services: Services, tmp_path: Path) -> None:
     assert work.id in {hit.id for hit in found.hits}
     agree(services)
     with pytest.raises(Conflict, match="already under 'artist-2'"):
-        correction.move(services, services.index, work.id, "artist-2", US)
+        correction.move(services, work.id, "artist-2", US)
     with pytest.raises(NotFound, match="did you mean"):
-        correction.move(services, services.index, work.id, "artist-9", US)
-    withdraw(services, services.index, "artist-0", reason="asked for")
+        correction.move(services, work.id, "artist-9", US)
+    withdraw(services, "artist-0", reason="asked for")
     with pytest.raises(Conflict, match="has withdrawn"):
-        correction.move(services, services.index, work.id, "artist-0", US)
+        correction.move(services, work.id, "artist-0", US)
 
 
 def test_merged_artists_are_one(services: Services, tmp_path: Path) -> None:
     """Works, names, claims and receipts are the second's; the first slug and name lead there."""
     forgotten = a_work(services, title="work-3")
-    withdraw(services, services.index, str(forgotten.id), reason="asked for")
+    withdraw(services, str(forgotten.id), reason="asked for")
     ingest(services, tmp_path / "p" / "artist-2", artist="artist-1")
     ingest(services, tmp_path / "p" / "artist-0", artist="artist-1")
 
-    correction.merge(services, services.index, "artist-1", "artist-2", US, is_confirmed=True)
+    correction.merge(services, "artist-1", "artist-2", US, is_confirmed=True)
 
     assert sizes(services) == {"artist-0": 4, "artist-2": 7}
     with services.sessions() as session:
@@ -417,7 +417,7 @@ def test_what_may_not_be_merged(services: Services, tmp_path: Path) -> None:
     """Not into itself, not with one who has withdrawn, not while works are on their way in."""
 
     def merge(slug: str, into: str) -> None:
-        correction.merge(services, services.index, slug, into, US, is_confirmed=True)
+        correction.merge(services, slug, into, US, is_confirmed=True)
 
     with pytest.raises(Conflict, match="are one artist"):
         merge("artist-1", "artist-1")
@@ -428,7 +428,7 @@ def test_what_may_not_be_merged(services: Services, tmp_path: Path) -> None:
         queries.create_job(session, source=str(tmp_path))
     with pytest.raises(Conflict, match=str(artwork_id("ab" * 32))):
         merge("artist-1", "artist-2")
-    withdraw(services, services.index, "artist-0", reason="asked for")
+    withdraw(services, "artist-0", reason="asked for")
     with pytest.raises(Conflict, match="'artist-0' has withdrawn"):
         merge("artist-2", "artist-0")
     agree_but_jobs = sizes(services)
@@ -437,19 +437,19 @@ def test_what_may_not_be_merged(services: Services, tmp_path: Path) -> None:
 
 def test_a_renamed_artist_is_found_by_both_names(services: Services, tmp_path: Path) -> None:
     """Slug and works stay, the words of the index follow, the old folder is still theirs."""
-    correction.rename(services, services.index, "artist-1", "Zoë  Quill", US)
+    correction.rename(services, "artist-1", "Zoë  Quill", US)
 
     assert len(words(services, "zoe quill")) == 4
     again = ingest(services, tmp_path / "p")
     assert (again.known, again.conflicts, again.added) == (12, 0, 0)
-    correction.rename(services, services.index, "artist-1", "artist-1", US)
+    correction.rename(services, "artist-1", "artist-1", US)
     with services.sessions() as session:
         shown = queries.artist_by_slug(session, "artist-1")
     assert (shown.name, [alias.name for alias in shown.aliases]) == ("artist-1", ["Zoë Quill"])
     with pytest.raises(Conflict, match="called 'artist-1' already"):
-        correction.rename(services, services.index, "artist-1", "artist-1", US)
+        correction.rename(services, "artist-1", "artist-1", US)
     with pytest.raises(Conflict, match="merge the two artists"):
-        correction.rename(services, services.index, "artist-1", "artist-2", US)
+        correction.rename(services, "artist-1", "artist-2", US)
 
 
 def test_a_source_under_an_alias_is_obeyed(services: Services, tmp_path: Path) -> None:
@@ -505,16 +505,16 @@ def test_any_history_counts_what_remains(
                     ingest(services, tmp_path / "p", artist=slug, reinstate=True)
                 case "correct":
                     one = ids[number]
-                    correction.correct(services, services.index, one, {"title": slug}, US)
+                    correction.correct(services, one, {"title": slug}, US)
                 case "move":
-                    correction.move(services, services.index, ids[number], slug, US)
+                    correction.move(services, ids[number], slug, US)
                 case "merge":
-                    correction.merge(services, services.index, slug, into, US, is_confirmed=True)
+                    correction.merge(services, slug, into, US, is_confirmed=True)
                 case _:
-                    withdraw(services, services.index, str(ids[number]), reason="asked for")
+                    withdraw(services, str(ids[number]), reason="asked for")
         except (Conflict, NotFound):
             pass  # withdrawn, merged or not there yet: refused, and nothing has changed
-        found = audit(services, services.collection)
+        found = audit(services, services.row)
         with services.sessions() as session:
             indexed = queries.counts(session).indexed
         assert (found.differences, found.works) == (0, indexed)
@@ -525,7 +525,7 @@ def test_a_licence_is_found_by_its_identifier_and_in_any_spelling(services: Serv
     """The text stays as written; filters compare what it names, or the text where it names none."""
     work, other, third = (a_work(services, title=f"work-{n}").id for n in range(3))
     for one, text in ((work, "CC BY 4.0"), (other, "ask Ann"), (third, "CC-BY-4.0")):
-        correction.correct(services, services.index, one, {"licence": text}, US)
+        correction.correct(services, one, {"licence": text}, US)
 
     by_id = services.attributor.search(SearchQuery(text="work", licences=("CC-BY-4.0",)), limit=50)
     assert {(hit.licence, hit.licence_id) for hit in by_id.hits} == {
@@ -536,9 +536,9 @@ def test_a_licence_is_found_by_its_identifier_and_in_any_spelling(services: Serv
     assert licensed(services, "ask Ann") == {other}
     assert licensed(services, "ask ann") == set()
     assert licensed(services, "ask Ann", "CC BY 4.0") == {work, other, third}
-    assert reconcile(services, services.index, repair=False).is_clean
+    assert reconcile(services, repair=False).is_clean
 
-    correction.correct(services, services.index, work, {"licence": None}, US)
+    correction.correct(services, work, {"licence": None}, US)
     assert licensed(services, "CC BY 4.0") == {third}
     assert a_work(services).licence_id is None
 
@@ -556,5 +556,5 @@ def test_points_of_an_earlier_version_are_repaired(services: Services) -> None:
 
     assert licensed(services, "CC BY 4.0") == {work.id}
     assert licensed(services, "CC-BY-4.0") == set()
-    assert reconcile(services, services.index, repair=True).stale == 1
+    assert reconcile(services, repair=True).stale == 1
     assert licensed(services, "CC-BY-4.0") == licensed(services, "CC BY 4.0") == {work.id}

@@ -228,7 +228,7 @@ def test_collections_are_found_without_their_aliases(tmp_path: Path) -> None:
     """The file that has them is damaged or gone: deleted, the next who opens it makes it again."""
     index = open_index(str(tmp_path), dims=DIMS, collection="artworks")
     for n in (1, 2):
-        new = VectorIndex.next_to(index._client, dims=DIMS, collection="artworks")
+        new = VectorIndex.next_to(index._engine, dims=DIMS, collection="artworks")
         new.upsert([point(n)])
         new.take_over()
     index.close()

@@ -15,6 +15,7 @@ from PIL import Image
 
 from attribution.arithmetic import voting
 from attribution.arithmetic.calibration import Ballots
+from attribution.encoders.encoder_set import EncoderSet
 from attribution.encoders.starter.works import partition
 from attribution.encoders.stub import StubEncoder
 from attribution.errors import BadInput
@@ -27,8 +28,8 @@ from attribution.laboratory.lane import open_lane
 from attribution.laboratory.protocol import SYSTEMS, prepare
 from attribution.laboratory.splits import at_most, hold_out, split
 from attribution.laboratory.systems import Lawful, Nearest, System
-from attribution.laboratory.works import Labelled, Works, choose_half, embed
-from attribution.types import Point, Probe
+from attribution.laboratory.works import Ints, Labelled, Works, choose_half, embed
+from attribution.types import Matrix, Point, Probe
 from attribution.voters.voter import Question
 from ingest.sources import read_source
 from tests.commands import lawful
@@ -38,6 +39,8 @@ ARTISTS = 12
 WORKS = 8
 
 Json = dict[str, Any]
+
+STUB = EncoderSet([StubEncoder()])
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +62,12 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def works(data: Path) -> Works:
     """Give the works of the folder, encoded."""
     items = [Labelled(item.path, item.artist) for item in read_source(data)]
-    return embed(items, [StubEncoder()], lambda *_: None)
+    return embed(items, STUB, lambda *_: None)
+
+
+def voting(works: Works, rows: Ints) -> dict[str, Matrix]:
+    """Return the vectors of some works in the spaces that vote."""
+    return {space: works.vectors[space][rows] for space in works.voting}
 
 
 def test_works_are_counted(works: Works) -> None:
@@ -72,8 +80,8 @@ def test_works_are_counted(works: Works) -> None:
 def test_digest_is_of_the_data(works: Works, data: Path) -> None:
     """The same works in another order have the same digest; one work less, another."""
     items = [Labelled(item.path, item.artist) for item in read_source(data)]
-    backwards = embed(items[::-1], [StubEncoder()], lambda *_: None)
-    fewer = embed(items[:-1], [StubEncoder()], lambda *_: None)
+    backwards = embed(items[::-1], STUB, lambda *_: None)
+    fewer = embed(items[:-1], STUB, lambda *_: None)
 
     assert backwards.digest == works.digest
     assert fewer.digest != works.digest
@@ -99,7 +107,7 @@ def test_a_turned_and_a_mirrored_work_are_of_its_lineage(tmp_path: Path) -> None
         image.save(tmp_path / f"{name}.png")
     items = [Labelled(tmp_path / f"{name}.png", "ann") for name in "abcd"]
 
-    assert embed(items, [StubEncoder()], lambda *_: None).group.tolist() == [0, 0, 0, 1]
+    assert embed(items, STUB, lambda *_: None).group.tolist() == [0, 0, 0, 1]
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -146,7 +154,7 @@ def test_too_few_artists(data: Path) -> None:
         for i in read_source(data)
         if i.artist[-2] == "-" and i.artist < "artist-5"
     ]
-    few = embed(items, [StubEncoder()], lambda *_: None)
+    few = embed(items, STUB, lambda *_: None)
 
     with pytest.raises(BadInput, match=r"5 artists .* at least 6"):
         split(few, 0)
@@ -176,7 +184,7 @@ def test_other_data_is_left_whole(tmp_path: Path) -> None:
 def test_every_system_keeps_the_contract(works: Works, make: type[System]) -> None:
     """One finite logit an artist, a finite score, ten works; tuned and fitted twice, the same."""
     trial = prepare(works, 0)
-    queries = {space: rows[trial.split.asked] for space, rows in works.vectors.items()}
+    queries = voting(works, trial.split.asked)
     answers = []
     for _ in range(2):
         system = make()
@@ -202,8 +210,8 @@ def test_votes_are_those_of_the_index(works: Works, tmp_path: Path) -> None:
     indexed, asked = trial.indexed, trial.split.asked[:20]
     ours = Lawful()
     ours.fit(indexed, indexed.artists, 0)
-    answer = ours.answer({space: rows[asked] for space, rows in works.vectors.items()})
-    dims = {space: rows.shape[1] for space, rows in works.vectors.items()}
+    answer = ours.answer(voting(works, asked))
+    dims = {space: works.vectors[space].shape[1] for space in works.voting}
     index = open_index(str(tmp_path / "index"), dims=dims, collection="artworks")
     artists = [UUID(int=number + 1) for number in indexed.artist.tolist()]
     index.upsert(
@@ -215,7 +223,7 @@ def test_votes_are_those_of_the_index(works: Works, tmp_path: Path) -> None:
     sizes = {artist: artists.count(artist) for artist in artists}
     assert ours.calibration is not None
     for query, row in enumerate(asked.tolist()):
-        probe = Probe({space: rows[row] for space, rows in works.vectors.items()})
+        probe = Probe({space: works.vectors[space][row] for space in works.voting})
         near = index.neighbours(probe, limit=voting.NEAREST)
         question = Question(probe.vectors, near, sizes, ours.calibration.spaces)
         ballots = [voter.shares(question) for voter in ours.voters]
@@ -244,7 +252,7 @@ def test_nearest_with_one_neighbour(works: Works) -> None:
     trial = prepare(works, 0)
     system = Nearest()
     system.fit(trial.indexed, trial.indexed.artists, 0)
-    answer = system.answer({s: rows[trial.split.asked] for s, rows in works.vectors.items()})
+    answer = system.answer(voting(works, trial.split.asked))
 
     assert (answer.scores.argmax(1) == trial.indexed.artist[answer.works[:, 0]]).all()
 
@@ -282,7 +290,7 @@ def test_attacks_cover_the_protocol() -> None:
 def test_copies(works: Works) -> None:
     """Light attacks are found, strangers are not, and each attack has its figure."""
     registry = choose(works, 0, originals=3)
-    with open_lane(works, registry.registered, [StubEncoder()], lambda *_: None) as lane:
+    with open_lane(works, registry.registered, STUB, lambda *_: None) as lane:
         found = measure(works, registry, lane, 0, lambda *_: None)
 
     assert not set(works.group[registry.distractors]) & set(works.group[registry.registered])
@@ -302,7 +310,7 @@ def test_lane_knows_bytes_and_pixels(works: Works, tmp_path: Path) -> None:
     other = tmp_path / "other.bmp"
     Image.open(works.paths[row]).save(other)
     everything = np.arange(len(works.artist))
-    with open_lane(works, everything, [StubEncoder()], lambda *_: None) as lane:
+    with open_lane(works, everything, STUB, lambda *_: None) as lane:
         same, pixels = lane.find([read_image_file(works.paths[row]), read_image_file(other)])
 
     assert (same[0].work, same[0].score, same[0].is_claimed) == (row, 3, True)

@@ -253,7 +253,7 @@ def test_a_work_of_an_earlier_version_is_registered_again(tmp_path: Path) -> Non
 
         with opened.sessions() as session:
             (work,) = queries.list_artworks(session, status=None).items
-        withdraw(opened, opened.index, str(work.id), reason="to be registered again")
+        withdraw(opened, str(work.id), reason="to be registered again")
         again = ingest(opened, tmp_path / "p", reinstate=True)
         found = ask(opened, on(glyph(1), BLACK), tmp_path)
 

@@ -18,7 +18,7 @@ import pytest
 from attribution.catalogue import queries
 from attribution.catalogue.models import Outcome
 from attribution.catalogue.queries import Origin
-from attribution.collection import Stores, open_collection, open_stores
+from attribution.collection import Collection, open_collection, open_stores
 from attribution.config import Settings
 from attribution.errors import Conflict
 from attribution.files import Store
@@ -41,9 +41,6 @@ STEPS = {
     VectorIndex: ("upsert", "delete", "flush", "drop", "publish"),
     Store: ("put_original", "put_thumbnail", "forget", "forget_thumbnail", "clear_incoming"),
 }
-
-
-Opened = tuple[Stores, VectorIndex]
 
 
 class Killed(BaseException):
@@ -135,7 +132,7 @@ def filled(tmp_path: Path) -> Path:
 
 def agree(services: Services, works: int) -> None:
     """State that both stores hold so many works and say the same."""
-    report = reconcile(services, services.index, repair=False)
+    report = reconcile(services, repair=False)
     assert report.is_clean, report
     assert (report.works, report.points) == (works, works)
 
@@ -167,28 +164,28 @@ def test_withdrawal(tmp_path: Path, filled: Path, monkeypatch: pytest.MonkeyPatc
     """Nothing shows the works as soon as SQL knows; asked again, all is gone."""
 
     def run(settings: Settings) -> None:
-        with open_stores(settings) as stores, open_collection(stores) as index:
-            withdraw(stores, index, "artist-1", reason="asked for")
+        with open_stores(settings) as stores, open_collection(stores) as collection:
+            withdraw(collection, "artist-1", reason="asked for")
 
     for settings in dies_everywhere(monkeypatch, tmp_path, run, given=filled):
-        with open_stores(settings) as stores, open_collection(stores) as index:
-            row = withdraw(stores, index, "artist-1", reason="asked for")
+        with open_stores(settings) as stores, open_collection(stores) as collection:
+            row = withdraw(collection, "artist-1", reason="asked for")
             assert row.completed_at is not None
             assert not any(row.receipt["left"].values())
             assert len(row.receipt["works"]) == 3
-            report = reconcile(stores, index, repair=False)
+            report = reconcile(collection, repair=False)
         assert report.is_clean, report
         assert (report.works, report.points) == (3, 3)
         assert len(list((settings.home / "originals").rglob("*/*"))) == 3
         assert len(list((settings.home / "thumbnails").rglob("*/*"))) == 3
 
 
-def corrections(opened: Opened, work: UUID) -> None:
+def corrections(collection: Collection, work: UUID) -> None:
     """Correct a work and merge its artist, which is an error when it was done before."""
     origin, said = Origin("test"), {"title": "harbour", "consent_display": False}
-    correction.correct(*opened, work, said, origin)
+    correction.correct(collection, work, said, origin)
     with suppress(Conflict):
-        correction.merge(*opened, "artist-0", "artist-1", origin, is_confirmed=True)
+        correction.merge(collection, "artist-0", "artist-1", origin, is_confirmed=True)
 
 
 def test_corrections(tmp_path: Path, filled: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -199,14 +196,14 @@ def test_corrections(tmp_path: Path, filled: Path, monkeypatch: pytest.MonkeyPat
         ).items[0]
 
     def run(settings: Settings) -> None:
-        with open_stores(settings) as stores, open_collection(stores) as index:
-            corrections((stores, index), work.id)
+        with open_stores(settings) as stores, open_collection(stores) as collection:
+            corrections(collection, work.id)
 
     ended = 0
     for settings in dies_everywhere(monkeypatch, tmp_path, run, given=filled):
         if ended % 2:
-            with open_stores(settings) as stores, open_collection(stores) as index:
-                reconcile(stores, index, repair=True)
+            with open_stores(settings) as stores, open_collection(stores) as collection:
+                reconcile(collection, repair=True)
         run(settings)
         with open_services(settings) as services:
             agree(services, WORKS)
@@ -219,20 +216,24 @@ def test_corrections(tmp_path: Path, filled: Path, monkeypatch: pytest.MonkeyPat
 def test_undo(tmp_path: Path, filled: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Asked again, or repaired, a merge that was undone is undone everywhere."""
     settings = Settings(home=filled, profile="stub")
-    with open_stores(settings) as stores, open_collection(stores) as index:
+    with open_stores(settings) as stores, open_collection(stores) as collection:
         merged = correction.merge(
-            stores, index, "artist-0", "artist-1", Origin("test"), is_confirmed=True
+            collection, "artist-0", "artist-1", Origin("test"), is_confirmed=True
         )
 
     def run(settings: Settings) -> None:
-        with open_stores(settings) as stores, open_collection(stores) as index, suppress(Conflict):
-            undo(stores, index, merged.id, Origin("test"))
+        with (
+            open_stores(settings) as stores,
+            open_collection(stores) as collection,
+            suppress(Conflict),
+        ):
+            undo(collection, merged.id, Origin("test"))
 
     ended = 0
     for settings in dies_everywhere(monkeypatch, tmp_path, run, given=filled):
         if ended % 2:
-            with open_stores(settings) as stores, open_collection(stores) as index:
-                reconcile(stores, index, repair=True)
+            with open_stores(settings) as stores, open_collection(stores) as collection:
+                reconcile(collection, repair=True)
         run(settings)
         with open_services(settings) as services:
             agree(services, WORKS)
@@ -279,13 +280,14 @@ def test_repair(tmp_path: Path, filled: Path, monkeypatch: pytest.MonkeyPatch) -
     """A repair that dies is followed by another."""
     with (
         open_stores(Settings(home=filled, profile="stub")) as stores,
-        open_collection(stores) as index,
+        open_collection(stores) as collection,
     ):
+        index = collection.index
         index.delete([entry.id for entry in index.entries()[:2]])
 
     def run(settings: Settings) -> None:
-        with open_stores(settings) as stores, open_collection(stores) as index:
-            reconcile(stores, index, repair=True)
+        with open_stores(settings) as stores, open_collection(stores) as collection:
+            reconcile(collection, repair=True)
 
     for settings in dies_everywhere(monkeypatch, tmp_path, run, given=filled):
         run(settings)

@@ -199,7 +199,7 @@ def test_calibrations_of_an_earlier_version_say_the_same(empty_database: Databas
         "numbers) VALUES (:print, '2026-01-01 00:00:00', 's', 40, 5, 40, :voices, :numbers)"
     )
     with empty_database.migrating() as connection:
-        command.upgrade(schema.configuration(connection), "20261205_compared_vectors")
+        command.upgrade(schema.configuration(connection), "20261206_lanes")
         for print_, voices, kept in rows:
             told = {"print": print_, "voices": json.dumps(voices), "numbers": json.dumps(kept)}
             connection.execute(text(row), told)

@@ -10,10 +10,10 @@ from uuid import UUID
 import numpy as np
 import numpy.typing as npt
 import pytest
-from sqlalchemy import Engine, create_engine, event, text
+from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.orm import Session
 
-from attribution.catalogue import queries
+from attribution.catalogue import lifecycle, queries
 from attribution.catalogue.database import Database
 from attribution.catalogue.models import CopySketch
 from attribution.catalogue.queries import KeptSketch, NewArtwork
@@ -26,6 +26,7 @@ from attribution.catalogue.queries.near_hashes import (
 )
 from attribution.catalogue.queries.sketches import forget_sketches
 from attribution.types import Part
+from tests.databases import planned
 
 Hashes = npt.NDArray[np.uint64]
 
@@ -60,7 +61,7 @@ def keep(database: Database, hashes: Hashes, *, works: int) -> list[Part]:
         shas = [f"{number:064x}" for number in range(works)]
         rows = queries.add_artworks(session, [NewArtwork(artist.id, s, s, "0" * 16) for s in shas])
         ids = [rows[sha].id for sha in shas]
-        queries.mark_indexed(session, ids)
+        lifecycle.become_indexed(session, ids)
         parts = [Part(ids[n % works], n // works) for n in range(len(hashes))]
         kept = map(KeptSketch, hexadecimal(hashes), [b""] * len(hashes))
         queries.keep_sketches(session, dict(zip(parts, kept, strict=True)))
@@ -121,29 +122,18 @@ def test_plans_read_an_index_alone(database: Database) -> None:
     """Neither engine reads the table, in which the sketches are, or sorts."""
     keep(database, np.arange(500, dtype=np.uint64), works=50)
     is_sqlite = database.is_file
-    plans: list[str] = []
-
-    def explain(_c: object, cursor: object, statement: str, values: object, *_: object) -> None:
-        if "copy_sketches" in statement and not statement.startswith("EXPLAIN"):
-            explaining = "EXPLAIN QUERY PLAN" if is_sqlite else "EXPLAIN (COSTS OFF)"
-            rows = cursor.connection.execute(f"{explaining} {statement}", values)  # type: ignore[attr-defined]  # of either driver
-            plans.extend(row[3] if is_sqlite else row[0] for row in rows.fetchall())
-
     if not is_sqlite:
         with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as one:
             one.execute(text("VACUUM ANALYZE copy_sketches"))
-    with database.sessions() as session:
-        if not is_sqlite:  # a table this small would be read as a whole
-            session.execute(text("SET enable_seqscan = off"))
-        event.listen(database.engine, "after_cursor_execute", explain)
+    with planned(database) as (session, plans):
         assert parts_near_hash(session, ["0" * 16], limit=6)
-        event.remove(database.engine, "after_cursor_execute", explain)
 
-    of_sketches = [line for line in plans if "copy_sketches" in line]
+    steps = [step for plan in plans for step in plan]
+    of_sketches = [line for line in steps if "copy_sketches" in line]
     assert len(of_sketches) >= 3 * 2 + 1  # two a walk, and one or more for the parts
     wanted = "USING COVERING INDEX ix_copy_sketches" if is_sqlite else "Index Only Scan using ix"
     assert all(wanted in line for line in of_sketches), of_sketches
-    assert not [line for line in plans if "Sort" in line or "TEMP B-TREE" in line]
+    assert not [line for line in steps if "Sort" in line or "TEMP B-TREE" in line]
 
 
 @pytest.fixture(scope="module")

@@ -13,9 +13,9 @@ from attribution.catalogue import queries
 from attribution.catalogue.database import connect
 from attribution.catalogue.queries import Origin
 from attribution.config import Settings
+from attribution.generation.generator import ImageRequest
 from attribution.images import read_image_file
 from attribution.services import Services, open_services
-from attribution.types import ImageRequest
 from attribution.upkeep import correction, non_copies
 from attribution.upkeep.withdrawal import withdraw
 from ingest.generations import ask
@@ -89,7 +89,7 @@ def speak_of_them(services: Services, folder: Path) -> None:
         work = needles.works_of(session, SLUG)[0]
     origin = Origin("api", "ndlreason of a person")
     for title in ("Ndlcorrected", "ndlcorrected, once more"):
-        correction.correct(services, services.index, work.id, {"title": title}, origin)
+        correction.correct(services, work.id, {"title": title}, origin)
     other = folder / "claim" / "artist-1"
     other.mkdir(parents=True, exist_ok=True)
     picture(9_000).save(other / "ndlclaim.png")
@@ -137,7 +137,7 @@ def test_nothing_is_left(services: Services, tmp_path: Path) -> None:
     assert len(works) == 4
     assert held(services, wanted).keys() == wanted.keys(), "the needles can be found"
 
-    receipt = withdraw(services, services.index, SLUG, reason="asked for").receipt
+    receipt = withdraw(services, SLUG, reason="asked for").receipt
 
     left = held(services, wanted)
     assert not left, told(left)

@@ -226,10 +226,7 @@ def test_answers_are_the_same_with_and_without(tmp_path: Path) -> None:
 
 def said_of(services: Services, tmp_path: Path) -> list[Any]:
     """Calibrate, ask about some pictures, and return everything that an answer weighs."""
-    with services.sessions() as session:
-        live = queries.live_collection(session)
-    assert live is not None
-    made = calibrate(services, services.index, live)
+    made = calibrate(services)
     assert made is not None
     said: list[Any] = [made.numbers, made.works, made.artists, made.asked]
     for seed in (777, 778, 5_003):
@@ -284,9 +281,9 @@ def test_such_works_are_withdrawn_by_their_ids(services: Services, tmp_path: Pat
     ingest(services, works_of(tmp_path / "q", "unknown", 901, 902))
 
     with pytest.raises(Conflict, match="withdraw the works by their ids"):
-        withdraw(services, services.index, "unknown-artist", reason="asked for")
+        withdraw(services, "unknown-artist", reason="asked for")
     receipt = withdraw(
-        services, services.index, str(a_work(services, 901, tmp_path).id), reason="asked for"
+        services, str(a_work(services, 901, tmp_path).id), reason="asked for"
     ).receipt
 
     assert receipt["statistics"]["equals a rebuild"]
@@ -298,17 +295,16 @@ def test_such_works_are_withdrawn_by_their_ids(services: Services, tmp_path: Pat
 def test_nobody_is_no_artist(services: Services, tmp_path: Path) -> None:
     """Not to be merged, either way, renamed or named otherwise; no artist gets such a name."""
     ingest(services, works_of(tmp_path / "q", "unknown", 901))
-    index = services.index
 
     for one, other in (("unknown-artist", "artist-0"), ("artist-0", "unknown-artist")):
         with pytest.raises(Conflict, match="is not an artist"):
-            merge(services, index, one, other, US, is_confirmed=True)
+            merge(services, one, other, US, is_confirmed=True)
     with pytest.raises(Conflict, match="is not an artist"):
-        rename(services, index, "unknown-artist", "Ann", US)
+        rename(services, "unknown-artist", "Ann", US)
     with pytest.raises(Conflict, match="is not an artist"):
         confirm_alias(services, "unknown-artist", "Ann", US)
     with pytest.raises(BadInput, match="'Anonymous' means nobody"):
-        rename(services, index, "artist-0", "Anonymous", US)
+        rename(services, "artist-0", "Anonymous", US)
     with pytest.raises(BadInput, match="'n/a' means nobody"):
         confirm_alias(services, "artist-0", "n/a", US)
 
@@ -319,16 +315,16 @@ def test_a_work_moved_from_nobody_counts(services: Services, tmp_path: Path) -> 
     sums = digest(services)
     work = a_work(services, 901, tmp_path).id
 
-    made = move(services, services.index, work, "artist-0", US)
+    made = move(services, work, "artist-0", US)
     moved = digest(services)
-    undo(services, services.index, made.id, US)
+    undo(services, made.id, US)
     back = digest(services)
     two = sorted(ids_of(services, "artist-0"))[:2]
-    split(services, services.index, "artist-0", two, "anonymous", US)
+    split(services, "artist-0", two, "anonymous", US)
 
     assert moved != sums == back
     assert digest(services) not in {sums, moved}
-    assert reconcile(services, services.index, repair=False).is_clean
+    assert reconcile(services, repair=False).is_clean
     assert len(ids_of(services, "unknown-artist")) == 4
 
 
@@ -380,18 +376,18 @@ def test_an_artist_gets_what_was_nobodys(services: Services, tmp_path: Path) -> 
     ]
     assert claims(services) == 0
     assert a_work(services, 901, tmp_path).artist.name == "Zoe"
-    assert reconcile(services, services.index, repair=False).is_clean
+    assert reconcile(services, repair=False).is_clean
     with services.sessions() as session:
         (change,) = queries.list_changes(session).items
     assert change.origin == f"ingest job {summary.job}"
 
-    undo(services, services.index, change.id, US)
+    undo(services, change.id, US)
     again = ingest(services, source)
 
     assert a_work(services, 901, tmp_path).artist.is_nobody
     assert [one.outcome for one in again.items] == ["conflict", "known"]
     assert claims(services) == 1
-    assert reconcile(services, services.index, repair=False).is_clean
+    assert reconcile(services, repair=False).is_clean
 
 
 def test_both_in_one_source(services: Services, tmp_path: Path) -> None:
@@ -402,7 +398,7 @@ def test_both_in_one_source(services: Services, tmp_path: Path) -> None:
 
         assert a_work(services, 901 + number, tmp_path).artist.name == name
     assert claims(services) == 0
-    assert reconcile(services, services.index, repair=False).is_clean
+    assert reconcile(services, repair=False).is_clean
 
 
 @pytest.mark.parametrize("artist", ["anonymous", "Zoe"])
@@ -464,20 +460,20 @@ def test_artists_of_an_earlier_version_become_nobody(services: Services, tmp_pat
         claimed = min(ids_of(services, "artist-1"))
         session.add(Claim(artwork_id=claimed, artist_id=artist.id, path="x.png"))
 
-    found = reconcile(services, services.index, repair=False)
-    reconcile(services, services.index, repair=True)
+    found = reconcile(services, repair=False)
+    reconcile(services, repair=True)
 
     assert (found.called_as_nobody, found.is_clean) == (1, False)
-    assert reconcile(services, services.index, repair=False).is_clean
+    assert reconcile(services, repair=False).is_clean
     assert len(ids_of(services, "artist-0")) == 5  # its slug leads to nobody
     assert claims(services) == 0
     digest(services)
     with services.sessions() as session:
         (change,) = queries.list_changes(session).items
-    undo(services, services.index, change.id, US)
-    assert reconcile(services, services.index, repair=True).is_clean  # a person has decided
-    rename(services, services.index, "artist-0", "Anonymous Bob", US)
-    assert reconcile(services, services.index, repair=False).is_clean
+    undo(services, change.id, US)
+    assert reconcile(services, repair=True).is_clean  # a person has decided
+    rename(services, "artist-0", "Anonymous Bob", US)
+    assert reconcile(services, repair=False).is_clean
     assert (len(ids_of(services, "artist-0")), claims(services)) == (4, 1)
 
 

@@ -214,7 +214,7 @@ def test_declarations_and_revokings_stand_in_the_history(
     """In the order of time, by id; an undo names what does it instead."""
     row = declare(services, disputed.facts, work, BOB)
     with pytest.raises(BadInput, match="lawful non-copies revoke"):
-        undo(services, services.index, row.id, Origin("test"))
+        undo(services, row.id, Origin("test"))
     revoke(services, row.id, CARLA)
 
     revoked, declared = changes(services)
@@ -225,7 +225,7 @@ def test_declarations_and_revokings_stand_in_the_history(
     assert (revoked.kind, revoked.undoes_id, revoked.by) == (ChangeKind.REVOKE, row.id, CARLA.by)
     assert {declared.artwork_id, revoked.artwork_id} == {work}
     with pytest.raises(BadInput, match="lawful non-copies declare"):
-        undo(services, services.index, revoked.id, Origin("test"))
+        undo(services, revoked.id, Origin("test"))
 
 
 def test_bad_declarations_are_refused(
@@ -289,7 +289,7 @@ def test_a_withdrawal_takes_declarations_along(
     row = declare(services, disputed.facts, work, BOB)
     answer = ask(services, disputed)
 
-    receipt = withdraw(services, services.index, ARTIST, reason="asked for").receipt
+    receipt = withdraw(services, ARTIST, reason="asked for").receipt
 
     assert receipt["removed"]["declared non-copies"] == 1
     assert not any(receipt["left"].values())
@@ -314,7 +314,7 @@ def test_a_withdrawn_file_takes_declarations_about_it_along(
     cropped(drawing(1)).save(own / "crop.png")
     ingest(services, tmp_path / "q")
 
-    receipt = withdraw(services, services.index, "cy", reason="asked for").receipt
+    receipt = withdraw(services, "cy", reason="asked for").receipt
 
     assert receipt["removed"]["declared non-copies"] == 1
     assert [(one.reason, one.after) for one in changes(services)] == [(None, {})]

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 from sqlalchemy import delete, update
 
-from attribution.catalogue import queries
+from attribution.catalogue import queries, sums
 from attribution.catalogue.models import Artwork, ArtworkStatus, Embedding, JobStatus, Outcome
 from attribution.config import Settings
+from attribution.encoders.encoder_set import EncoderSet
 from attribution.errors import ProfileChanged
 from attribution.services import Services, open_services
 from attribution.upkeep.reconcile import reconcile
@@ -28,7 +29,12 @@ def go_live(services: Services, name: str | None = None) -> None:
     """Have another collection be live, as `reindex --profile` does, or that of this name again."""
     with services.sessions.begin() as session:
         other = queries.add_collection(
-            session, profile="starter", fingerprint="f" * 64, dims={"clip": 8}, live=False
+            session,
+            profile="starter",
+            fingerprint="f" * 64,
+            dims={"clip": 8},
+            lanes={"clip": "content"},
+            live=False,
         )
         queries.go_live(session, name or other.name)
 
@@ -50,7 +56,7 @@ def test_a_worker_of_the_old_encoders_stops(services: Services, tmp_path: Path) 
     assert outcome.outcome is Outcome.PENDING
     assert services.index.count() == 12
 
-    go_live(services, services.collection.name)  # stands for a worker of the new encoders
+    go_live(services, services.row.name)  # stands for a worker of the new encoders
     finish(services, job)
     assert summarise(services, job).added == 2
 
@@ -93,7 +99,7 @@ def by_other_encoders(services: Services, *works: Artwork) -> None:
     """Have works as a worker that was not restarted has left them: vectors of other encoders."""
     ids = [work.id for work in works]
     with services.sessions.begin() as session:
-        queries.count_vectors(session, ids, by=-1)
+        sums.count_vectors(session, ids, by=-1)
         session.execute(
             update(Embedding).where(Embedding.artwork_id.in_(ids)).values(fingerprint="f" * 64)
         )
@@ -108,8 +114,8 @@ def test_works_of_other_encoders_are_encoded_or_left_alone(
     by_other_encoders(services, kept, bare)
     services.store.forget(bare.sha256)
 
-    report = reconcile(services, services.index, repair=True)
-    again = reconcile(services, services.index, repair=True)
+    report = reconcile(services, repair=True)
+    again = reconcile(services, repair=True)
 
     assert (report.missing, report.encoded, report.unencoded, report.lost) == (2, 1, 1, 0)
     assert (again.missing, again.encoded, again.unencoded, again.lost) == (1, 0, 1, 0)
@@ -126,12 +132,12 @@ def test_without_the_encoders_nothing_is_encoded_nor_lost(
     with open_services(ingested) as services:
         work = a_work(services)
         with services.sessions.begin() as session:
-            queries.count_vectors(session, [work.id], by=-1)
+            sums.count_vectors(session, [work.id], by=-1)
             session.execute(delete(Embedding).where(Embedding.artwork_id == work.id))
         services.index.delete([work.id])
-        monkeypatch.setattr("attribution.upkeep.recovery.fingerprint", lambda _: "another")
+        monkeypatch.setattr(EncoderSet, "fingerprint", "another")
 
-        report = reconcile(services, services.index, repair=True)
+        report = reconcile(services, repair=True)
 
         assert (report.encoded, report.unencoded, report.lost) == (0, 1, 0)
         assert a_work(services).status is ArtworkStatus.INDEXED

@@ -719,24 +719,24 @@ def test_parts_are_found_and_withdrawn_over_a_server(served: Services, tmp_path:
     }
     works = {title: work_called(served, title).id for title in questions}
     assert served.index.count() == 10
-    assert reconcile(served, served.index, repair=False).is_clean
+    assert reconcile(served, repair=False).is_clean
 
     served.index.parts.delete(works.values())
     assert ask(served, questions["webtoon"], tmp_path) is None
-    assert reconcile(served, served.index, repair=True).wrong_parts == 2
+    assert reconcile(served, repair=True).wrong_parts == 2
 
     for title, question in questions.items():
         found, parts = ask(served, question, tmp_path), served.index.parts.count([works[title]])
         assert found is not None
         assert found.title == title
-        receipt = withdraw(served, served.index, str(works[title]), reason="asked for").receipt
+        receipt = withdraw(served, str(works[title]), reason="asked for").receipt
         assert receipt["removed"]["points of parts"] == parts > 0
         assert not any(receipt["left"].values())
 
     left = {part.work for part in served.index.parts.entries()}
     assert left == {work_called(served, "panorama").id}
     assert [ask(served, question, tmp_path) for question in questions.values()] == [None, None]
-    assert reconcile(served, served.index, repair=False).is_clean
+    assert reconcile(served, repair=False).is_clean
 
 
 # `lawful index-server`, over a real socket

@@ -17,7 +17,7 @@ from tests.portfolios import ingest
 
 def compare(services: Services, *, repair: bool = False) -> Report:
     """Reconcile."""
-    return reconcile(services, services.index, repair=repair)
+    return reconcile(services, repair=repair)
 
 
 def test_what_agrees_is_clean(services: Services) -> None:

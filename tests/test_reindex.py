@@ -110,9 +110,9 @@ def test_what_comes_and_goes_meanwhile_is_followed(served: Services, tmp_path: P
 
     def meanwhile() -> None:
         ingest(served, works(tmp_path / "new" / "zoe", 901).parent)
-        withdraw(served, served.index, str(gone.id), reason="asked for")
+        withdraw(served, str(gone.id), reason="asked for")
         said = {"title": "harbour"}
-        correction.correct(served, served.index, other.id, said, Origin("test"))
+        correction.correct(served, other.id, said, Origin("test"))
 
     assert make_anew(served, progress=in_the_middle(meanwhile)) == (12, 0)
 
@@ -191,15 +191,15 @@ def change(stores: Stores, profile: str, *, partial: bool = False, keep_old: boo
 def test_other_encoders_from_the_originals(ingested: Settings, tmp_path: Path) -> None:
     """The new collection takes the place of the old one, which goes with its vectors."""
     with open_services(ingested) as services:
-        old = services.collection
+        old = services.row
     with open_stores(ingested) as stores:
         name = change(stores, "starter")
         with stores.sessions() as session:
             (live,) = queries.collections(session)
             ids = [row.id for row in queries.list_artworks(session).items]
             assert not queries.kept_vectors(session, old.fingerprint, ids, old.dims)
-        with open_collection(stores) as index:
-            assert index.count() == 12
+        with open_collection(stores) as collection:
+            assert collection.index.count() == 12
     assert (live.name, live.profile) == (name, "starter")
 
     with open_services(ingested.model_copy(update={"profile": "starter"})) as services:
@@ -244,14 +244,19 @@ def test_works_that_came_in_meanwhile_stop_a_change(services: Services) -> None:
     """The new encoders have not seen them: the old collection stays live."""
     with services.sessions.begin() as session:
         new = queries.add_collection(
-            session, profile="starter", fingerprint="f" * 64, dims={"clip": 8}, live=False
+            session,
+            profile="starter",
+            fingerprint="f" * 64,
+            dims={"clip": 8},
+            lanes={"clip": "content"},
+            live=False,
         )
     with (
         pytest.raises(Conflict, match="12 works came in meanwhile"),
         services.sessions.begin() as session,
     ):
         _go_live(session, new)
-    assert live_collection(services).name == services.collection.name
+    assert live_collection(services).name == services.row.name
 
 
 def test_only_one_process_makes_a_collection_anew(database: Database) -> None:
@@ -268,7 +273,12 @@ def test_the_encoders_stay_while_somebody_writes_with_them(database: Database) -
         assert queries.hold_live(session) is None
         for letter in "ab":
             queries.add_collection(
-                session, profile=letter, fingerprint=letter * 64, dims={}, live=letter == "a"
+                session,
+                profile=letter,
+                fingerprint=letter * 64,
+                dims={},
+                lanes={},
+                live=letter == "a",
             )
 
     def change() -> None:

@@ -270,7 +270,7 @@ def test_a_work_that_changed_hands_since_says_whose_it_is(tmp_path: Path, how: s
         assert now not in render_report([make_page(services, "a", image, given)])
 
         if how == "moved":
-            move(services, services.index, given.copy_of.id, "artist-1", US)
+            move(services, given.copy_of.id, "artist-1", US)
         else:
             merge(services, "artist-0", "artist-1")
 

@@ -16,7 +16,7 @@ from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
 from attribution.arithmetic.classifier import Statistics
-from attribution.catalogue import queries
+from attribution.catalogue import lifecycle, queries, sums
 from attribution.catalogue.columns import now
 from attribution.catalogue.database import Database
 from attribution.catalogue.models import (
@@ -26,7 +26,7 @@ from attribution.catalogue.models import (
     ArtworkStatus,
     ClassifierArtist,
     ClassifierShard,
-    Collection,
+    KeptCollection,
     artwork_id,
 )
 from attribution.catalogue.queries import NewArtwork, Origin
@@ -49,17 +49,17 @@ WIDTH = 6
 
 def differences(services: Services) -> int:
     """Compare the statistics with a rebuild."""
-    return audit(services, services.collection).differences
+    return audit(services, services.row).differences
 
 
 def digest(services: Services) -> str:
     """Return the digest of the statistics."""
-    return audit(services, services.collection).digest
+    return audit(services, services.row).digest
 
 
 def test_what_comes_in_is_counted(services: Services) -> None:
     """Every work is in the sums, with the last write that makes it findable."""
-    found = audit(services, services.collection)
+    found = audit(services, services.row)
 
     assert (found.works, found.differences) == (12, 0)
 
@@ -70,7 +70,7 @@ def test_what_goes_is_as_if_it_had_never_come(services: Services, tmp_path: Path
     ingest(services, portfolio(tmp_path / "more", artists=5, works=2), artist="Late")
     assert digest(services) != before
 
-    receipt = withdraw(services, services.index, "late", reason="asked for").receipt
+    receipt = withdraw(services, "late", reason="asked for").receipt
 
     assert digest(services) == before
     proof = receipt["statistics"]
@@ -81,17 +81,17 @@ def test_what_goes_is_as_if_it_had_never_come(services: Services, tmp_path: Path
 def test_reinstated_it_is_counted_again(services: Services, tmp_path: Path) -> None:
     """Back and forth leaves no trace."""
     before = digest(services)
-    withdraw(services, services.index, "artist-1", reason="asked for")
+    withdraw(services, "artist-1", reason="asked for")
     ingest(services, tmp_path / "p", reinstate=True)
 
     assert digest(services) == before
-    assert reconcile(services, services.index, repair=False).is_clean
+    assert reconcile(services, repair=False).is_clean
 
 
 def test_an_emptied_catalogue_has_empty_statistics(services: Services, tmp_path: Path) -> None:
     """Not a bit of the withdrawn is left in any row, and answers say nothing."""
     for number in range(3):
-        withdraw(services, services.index, f"artist-{number}", reason="asked for")
+        withdraw(services, f"artist-{number}", reason="asked for")
 
     with services.sessions() as session:
         assert session.scalar(select(func.count()).select_from(ClassifierArtist)) == 0
@@ -109,25 +109,25 @@ def test_wrong_statistics_are_found_and_mended(services: Services) -> None:
         session.delete(row)
         session.execute(update(ClassifierShard).values(gram=b""))
 
-    found = reconcile(services, services.index, repair=False)
+    found = reconcile(services, repair=False)
     assert (found.statistics, found.is_clean) == (1, False)
-    reconcile(services, services.index, repair=True)
+    reconcile(services, repair=True)
 
     assert digest(services) == before
-    assert reconcile(services, services.index, repair=False).is_clean
+    assert reconcile(services, repair=False).is_clean
 
 
 def test_statistics_of_an_older_version_are_made(services: Services, tmp_path: Path) -> None:
     """Never complete: the classifier says nothing and the answer says why; then they are made."""
     before = digest(services)
     with services.sessions.begin() as session:
-        queries.forget_statistics(session, services.collection.fingerprint)
-        session.execute(update(Collection).values(statistics=0))
+        lifecycle.forget_statistics(session, services.row.fingerprint)
+        session.execute(update(KeptCollection).values(statistics=0))
     answer = ask_about(services, tmp_path)
     assert {voter for one in answer.artists for voter in one.voters} == {"neighbours"}
     assert "reconcile --repair" in answer.notes[-1]
 
-    reconcile(services, services.index, repair=True)
+    reconcile(services, repair=True)
 
     assert digest(services) == before
     assert "classifier" in ask_about(services, tmp_path).artists[0].voters
@@ -138,7 +138,7 @@ def test_two_repairs_mend_once(services: Services) -> None:
     before = digest(services)
     with services.sessions.begin() as session:
         session.execute(delete(ClassifierArtist))
-    found = audit(services, services.collection)
+    found = audit(services, services.row)
 
     mend(services, found)
     mend(services, found)
@@ -150,8 +150,8 @@ def test_a_repair_bears_writers_meanwhile(services: Services, tmp_path: Path) ->
     """What is counted between the look and the repair stays counted."""
     with services.sessions.begin() as session:
         session.execute(delete(ClassifierArtist))
-    found = audit(services, services.collection)
-    withdraw(services, services.index, "artist-0", reason="asked for")
+    found = audit(services, services.row)
+    withdraw(services, "artist-0", reason="asked for")
     ingest(services, portfolio(tmp_path / "more", artists=1, works=6))
 
     mend(services, found)
@@ -162,7 +162,7 @@ def test_a_repair_bears_writers_meanwhile(services: Services, tmp_path: Path) ->
 def test_a_change_is_seen_by_the_next_answer(services: Services, tmp_path: Path) -> None:
     """The classifier is solved again when works come or go, and never names who is gone."""
     first = ask_about(services, tmp_path)
-    withdraw(services, services.index, first.artists[0].slug, reason="asked for")
+    withdraw(services, first.artists[0].slug, reason="asked for")
 
     assert first.artists[0].slug not in {one.slug for one in ask_about(services, tmp_path).artists}
 
@@ -188,7 +188,7 @@ def test_a_long_catalogue_is_proved_later(
     """Above a number of works the receipt does not wait for a rebuild."""
     monkeypatch.setattr(withdrawal, "REBUILT", 5)
 
-    receipt = withdraw(services, services.index, "artist-1", reason="asked for").receipt
+    receipt = withdraw(services, "artist-1", reason="asked for").receipt
 
     assert receipt["statistics"]["equals a rebuild"] is None
     assert receipt["statistics"]["after"] == digest(services)
@@ -212,7 +212,7 @@ def test_writers_at_the_same_time(database: Database) -> None:
             delta = Statistics.of(ids * 2, rows(100 * seed + turn, 6))
             for by in (1, -1) if turn % 2 else (1,):
                 with database.sessions.begin() as session:
-                    queries.change_statistics(session, ENCODERS, delta, by=by)
+                    sums.change_statistics(session, ENCODERS, delta, by=by)
 
     at_once(write, (1, 2))
 
@@ -236,18 +236,18 @@ def test_writers_take_different_shards(database: Database) -> None:
     of_ann, of_ben = Statistics.of([ann.id], rows(1, 1)), Statistics.of([ben.id], rows(2, 1))
     if database.is_file:  # one writer at a time, whatever it writes
         with database.sessions.begin() as session:
-            queries.change_statistics(session, ENCODERS, of_ann, by=1)
+            sums.change_statistics(session, ENCODERS, of_ann, by=1)
     else:
         with database.sessions.begin() as first, database.sessions.begin() as second:
-            queries.change_statistics(first, ENCODERS, of_ann, by=1)
-            queries.change_statistics(second, ENCODERS, of_ben, by=1)
+            sums.change_statistics(first, ENCODERS, of_ann, by=1)
+            sums.change_statistics(second, ENCODERS, of_ben, by=1)
         with database.sessions() as session:
             assert all(session.scalars(select(ClassifierShard.gram)))
         with database.sessions.begin() as session:
-            queries.change_statistics(session, ENCODERS, of_ben, by=-1)
+            sums.change_statistics(session, ENCODERS, of_ben, by=-1)
 
     with database.sessions.begin() as session:
-        queries.change_statistics(session, ENCODERS, of_ann, by=-1)
+        sums.change_statistics(session, ENCODERS, of_ann, by=-1)
     with database.sessions() as session:
         (left,) = session.scalars(select(ClassifierShard.gram)).all()
     assert not any(left)
@@ -257,7 +257,7 @@ def test_statistics_of_another_width_are_refused(database: Database) -> None:
     """Sums of other encoders are never read as ours."""
     with database.sessions.begin() as session:
         ann = queries.get_or_create_artist(session, "Ann").id
-        queries.change_statistics(session, ENCODERS, Statistics.of([ann], rows(1, 1)), by=1)
+        sums.change_statistics(session, ENCODERS, Statistics.of([ann], rows(1, 1)), by=1)
 
     with database.sessions() as session, pytest.raises(BadInput, match="other encoders"):
         queries.statistics_of(session, ENCODERS, WIDTH + 1)
@@ -268,10 +268,10 @@ def test_only_indexed_works_count(services: Services) -> None:
     with services.sessions.begin() as session:
         work = session.scalars(select(Artwork.id)).first()
         assert isinstance(work, UUID)
-        queries.mark_lost(session, [work], "gone")
+        lifecycle.become_lost(session, [work], "gone")
     assert differences(services) == 0
     with services.sessions.begin() as session:
-        queries.mark_indexed(session, [work])
+        lifecycle.become_indexed(session, [work])
         assert queries.artworks_by_id(session, [work], status=ArtworkStatus.INDEXED)
 
     assert differences(services) == 0
@@ -296,7 +296,10 @@ steps = st.lists(
 def test_any_history_equals_a_rebuild(
     database: Database, history: list[tuple[str, int, str, str]]
 ) -> None:
-    """Add, move, merge, split, withdraw, lose, undo: every integer is a fit's from scratch."""
+    """Add, move, merge, split, withdraw, lose, undo: every integer is a fit's from scratch.
+
+    What is in the lane of copies is not counted.
+    """
     for what, number, name, other in history:
         with suppress(Conflict), database.sessions.begin() as session:
             change_catalogue(session, what, number, name, other)
@@ -317,8 +320,17 @@ def change_catalogue(session: Session, what: str, number: int, name: str, other:
         new = NewArtwork(one.id, digest, digest, "0" * 16)
         queries.add_artworks(session, [new])
         queries.reinstate(session, [new])
-        queries.mark_indexed(session, [work])
-        queries.keep_vectors(session, ENCODERS, {work: {"a": rows(number, 1)[0]}})
+        lifecycle.become_indexed(session, [work])
+        queries.add_collection(
+            session,
+            profile="test",
+            fingerprint=ENCODERS,
+            dims={"a": WIDTH, "copies": 2},
+            lanes={"a": "content", "copies": "copy"},
+            live=False,
+        )
+        vectors = {"a": rows(number, 1)[0], "copies": np.array([1, 0], np.float32)}
+        queries.keep_vectors(session, ENCODERS, {work: vectors})
     elif what == "merge" and one.id != two.id and not one.is_nobody:
         queries.merge_artists(session, one.id, two.id, Origin("test"))
     elif what == "move" and (row := queries.works_to_change(session, [work]).get(work)):
@@ -331,7 +343,7 @@ def change_catalogue(session: Session, what: str, number: int, name: str, other:
     elif what == "withdraw":
         queries.bury_works(session, [work], "asked for", Removal(now(), uuid4()))
     elif what == "lose":
-        queries.mark_lost(session, [work], "gone")
+        lifecycle.become_lost(session, [work], "gone")
 
 
 def undo_last(session: Session, number: int = 0) -> None:
@@ -393,7 +405,7 @@ def test_statistics_that_were_wrong_do_not_keep_an_artist(database: Database) ->
     """What is counted too much for an artist goes along when it is merged."""
     with database.sessions.begin() as session:
         ann, ben = queries.get_or_create_artists(session, ["Ann", "Ben"]).values()
-        queries.change_statistics(session, ENCODERS, Statistics.of([ann.id], rows(1, 1)), by=1)
+        sums.change_statistics(session, ENCODERS, Statistics.of([ann.id], rows(1, 1)), by=1)
         queries.merge_artists(session, ann.id, ben.id, Origin("test"))
 
     with database.sessions() as session:
@@ -407,7 +419,7 @@ def test_a_move_is_seen_by_the_next_answer(services: Services, tmp_path: Path) -
     slug = first.artists[0].slug
     other = "artist-0" if slug != "artist-0" else "artist-1"
 
-    correction.merge(services, services.index, slug, other, Origin("test"), is_confirmed=True)
+    correction.merge(services, slug, other, Origin("test"), is_confirmed=True)
 
     assert slug not in {one.slug for one in ask_about(services, tmp_path).artists}
     assert differences(services) == 0

@@ -164,7 +164,7 @@ def test_tiles_are_in_nobodys_way(shared: Services, tmp_path: Path) -> None:
     with shared.sessions() as session:
         assert queries.artworks_by_id(session, cited).keys() == cited
     assert len(shared.attributor.search(SearchQuery(image=image), limit=50).hits) == 9
-    report = reconcile(shared, shared.index, repair=False)
+    report = reconcile(shared, repair=False)
     assert report.is_clean
     assert (report.works, report.points) == (9, 9)
 
@@ -189,7 +189,7 @@ def test_a_withdrawn_strip_leaves_no_tile(services: Services, tmp_path: Path) ->
     work, panel = work_called(services, "webtoon"), webtoon(100).crop((0, 600, 240, 900))
     others = services.index.parts.count() - services.index.parts.count([work.id])
 
-    receipt = withdraw(services, services.index, str(work.id), reason="asked for").receipt
+    receipt = withdraw(services, str(work.id), reason="asked for").receipt
 
     assert receipt["removed"]["points of parts"] > 5
     assert receipt["removed"]["copy sketches"] == receipt["removed"]["points of parts"] + 1
@@ -197,7 +197,7 @@ def test_a_withdrawn_strip_leaves_no_tile(services: Services, tmp_path: Path) ->
     assert set(receipt["left"].values()) == {0}
     assert services.index.parts.count() == others
     assert ask(services, panel, tmp_path) is None
-    assert reconcile(services, services.index, repair=False).is_clean
+    assert reconcile(services, repair=False).is_clean
 
 
 def test_a_panel_is_whoever_s_the_strip_is_now(services: Services, tmp_path: Path) -> None:
@@ -208,15 +208,15 @@ def test_a_panel_is_whoever_s_the_strip_is_now(services: Services, tmp_path: Pat
     ingest(services, tmp_path / "more")
     by_hand = Origin("test")
 
-    move(services, services.index, work_called(services, "webtoon").id, "bob", by_hand)
+    move(services, work_called(services, "webtoon").id, "bob", by_hand)
     moved = ask(services, panel, tmp_path)
-    merge(services, services.index, "bob", "cy", by_hand, is_confirmed=True)
+    merge(services, "bob", "cy", by_hand, is_confirmed=True)
     merged = ask(services, panel, tmp_path)
 
     assert moved is not None
     assert merged is not None
     assert (moved.slug, merged.slug) == ("bob", "cy")
-    assert reconcile(services, services.index, repair=False).is_clean
+    assert reconcile(services, repair=False).is_clean
 
 
 def test_strips_of_an_earlier_version_get_tiles_when_ingested_again(
@@ -228,7 +228,7 @@ def test_strips_of_an_earlier_version_get_tiles_when_ingested_again(
         session.connection().exec_driver_sql("DELETE FROM copy_sketches WHERE part > 0")
         session.connection().exec_driver_sql("DELETE FROM part_vectors")
     services.index.parts.delete({part.work for part in services.index.parts.entries()})
-    before = reconcile(services, services.index, repair=True)
+    before = reconcile(services, repair=True)
     assert (before.untiled, before.unsketched, before.is_clean) == (2, 0, True)
     assert ask(services, panel, tmp_path) is None
 
@@ -238,7 +238,7 @@ def test_strips_of_an_earlier_version_get_tiles_when_ingested_again(
     assert (summary.known, summary.added, summary.corrected) == (9, 0, 0)
     assert found is not None
     assert found.title == "webtoon"
-    after = reconcile(services, services.index, repair=False)
+    after = reconcile(services, repair=False)
     assert (after.untiled, after.is_clean) == (0, True)
 
 
@@ -247,18 +247,16 @@ def test_lost_and_strange_points_of_parts_are_mended(services: Services, tmp_pat
     work, stranger = work_called(services, "webtoon").id, uuid4()
     panel, count = webtoon(100).crop((0, 600, 240, 900)), services.index.parts.count()
     with services.sessions() as session:
-        (rows,) = queries.kept_part_vectors(
-            session, services.collection.fingerprint, [work]
-        ).values()
+        (rows,) = queries.kept_part_vectors(session, services.row.fingerprint, [work]).values()
     services.index.parts.delete([work])
     services.index.parts.upsert({stranger: rows[:3]})
 
-    found = reconcile(services, services.index, repair=False)
-    reconcile(services, services.index, repair=True)
+    found = reconcile(services, repair=False)
+    reconcile(services, repair=True)
 
     assert found.wrong_parts == 2
     assert set(found.examples["wrong_parts"]) == {str(work), str(stranger)}
-    assert reconcile(services, services.index, repair=False).is_clean
+    assert reconcile(services, repair=False).is_clean
     assert services.index.parts.count() == count
     assert services.index.parts.held([Part(work, 1), Part(stranger, 1)]) == {Part(work, 1)}
     assert ask(services, panel, tmp_path) is not None
@@ -290,7 +288,7 @@ def test_other_encoders_describe_the_parts_again(tmp_path: Path) -> None:
     with open_services(settings.model_copy(update={"profile": "starter"})) as services:
         assert services.index.parts.count() == count
         assert ask(services, webtoon(100).crop((0, 600, 240, 900)), tmp_path) is not None
-        assert reconcile(services, services.index, repair=False).is_clean
+        assert reconcile(services, repair=False).is_clean
     folders = [path.name for path in (settings.home / "index").iterdir() if path.is_dir()]
     assert sorted(one.endswith("-parts") for one in folders) == [False, True]
 
@@ -305,7 +303,7 @@ def test_works_that_are_known_get_their_missing_parts(services: Services, tmp_pa
 
     assert services.index.parts.count() == count
     assert ask(services, webtoon(100).crop((0, 600, 240, 900)), tmp_path) is not None
-    assert reconcile(services, services.index, repair=False).is_clean
+    assert reconcile(services, repair=False).is_clean
 
 
 def forget_description(services: Services, work: UUID) -> None:
@@ -322,7 +320,7 @@ def forget_description(services: Services, work: UUID) -> None:
 def test_parts_are_found_among_many(services: Services, tmp_path: Path) -> None:
     """Thousands of others do not hide a panel."""
     rng = np.random.default_rng(0)
-    width = services.collection.dims["clip"]
+    width = services.row.dims["clip"]
     rows = rng.standard_normal((3_000, width)).astype(np.float32)
     rows /= np.linalg.norm(rows, axis=1, keepdims=True)
     services.index.parts.upsert({UUID(int=n): rows[n * 60 : n * 60 + 60] for n in range(50)})

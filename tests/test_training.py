@@ -270,7 +270,7 @@ def test_a_withdrawn_artist_is_never_named(services: Services) -> None:
     assert before is not None
     assert len(before.artists) == ARTISTS
 
-    row = withdraw(services, services.index, "artist-1", reason="asked")
+    row = withdraw(services, "artist-1", reason="asked")
 
     after = voter.current()
     assert after is not None
@@ -340,9 +340,9 @@ def test_a_folder_trains_without_a_collection(stores: Stores, tmp_path: Path) ->
 def test_what_was_withdrawn_never_trains(services: Services, tmp_path: Path) -> None:
     """Not even from a folder that still has the files; and the cache forgets it."""
     trained(services, str(tmp_path / "works"))
-    withdraw(services, services.index, "artist-1", reason="asked")
+    withdraw(services, "artist-1", reason="asked")
     by_hand(1, 77).save(tmp_path / "works" / "artist-1" / "new.png")
-    row = withdraw(services, services.index, trained_work(services), reason="asked")
+    row = withdraw(services, trained_work(services), reason="asked")
 
     facts = trained(services, str(tmp_path / "works"))
 

@@ -41,7 +41,7 @@ def test_an_undone_merge_is_as_if_it_never_was(services: Services, tmp_path: Pat
     Claims between the two, doubled ones and others are all there again.
     """
     forgotten = a_work(services, title="work-3")
-    withdraw(services, services.index, str(forgotten.id), reason="asked for")
+    withdraw(services, str(forgotten.id), reason="asked for")
     ingest(services, tmp_path / "p" / "artist-2", artist="artist-1")  # claims what is the second's
     ingest(services, tmp_path / "p" / "artist-0", artist="artist-1")  # and what is a third one's
     ingest(services, tmp_path / "p" / "artist-0", artist="artist-2")  # who claims it as well
@@ -55,7 +55,7 @@ def test_an_undone_merge_is_as_if_it_never_was(services: Services, tmp_path: Pat
             update(Artist).where(Artist.id == two).values(identifiers={"wikidata": "Q2"})
         )
     correction.confirm_alias(services, "artist-1", "Zoë", US)
-    correction.correct(services, services.index, other, {"title": "harbour"}, US)
+    correction.correct(services, other, {"title": "harbour"}, US)
     before = state(services)
 
     made = merge(services)
@@ -114,7 +114,7 @@ def test_what_changed_since_stays(services: Services, tmp_path: Path) -> None:
     """Works moved on, and works that came, stay; the answer says how many."""
     moved = a_work(services)
     made = merge(services)
-    correction.move(services, services.index, moved.id, "artist-0", US)
+    correction.move(services, moved.id, "artist-0", US)
     ingest(services, portfolio(tmp_path / "new", artists=1, works=6), artist="artist-1")
 
     back = take_back(services, made)
@@ -128,7 +128,7 @@ def test_a_work_withdrawn_since_stays_gone(services: Services) -> None:
     """Its tombstone and its receipt go back with the rest, and nothing of it is found."""
     gone = a_work(services)
     made = merge(services)
-    receipt = withdraw(services, services.index, str(gone.id), reason="asked for")
+    receipt = withdraw(services, str(gone.id), reason="asked for")
 
     take_back(services, made)
 
@@ -150,7 +150,7 @@ def test_an_unfinished_withdrawal_is_finished_first(
     with monkeypatch.context() as patch:
         patch.setattr(services.index, "delete", _away)
         with pytest.raises(BackendUnavailable):
-            withdraw(services, services.index, "artist-2", reason="asked for")
+            withdraw(services, "artist-2", reason="asked for")
     with pytest.raises(Conflict, match="'artist-2' has withdrawn"):
         take_back(services, made)
     with services.sessions.begin() as session:
@@ -158,7 +158,7 @@ def test_an_unfinished_withdrawal_is_finished_first(
     with pytest.raises(Conflict, match="reconcile --repair"):
         take_back(services, made)
 
-    reconcile(services, services.index, repair=True)
+    reconcile(services, repair=True)
     take_back(services, made)
 
     assert sizes(services) == {"artist-0": 4, "artist-1": 0, "artist-2": 0}
@@ -189,7 +189,7 @@ def test_chosen_works_must_be_of_the_merge(services: Services) -> None:
     """A work that the merge did not bring, or that was moved on, is named; nothing is done."""
     moved, stranger = a_work(services), a_work(services, "artist-0")
     made = merge(services)
-    correction.move(services, services.index, moved.id, "artist-0", US)
+    correction.move(services, moved.id, "artist-0", US)
     before = state(services)
 
     for one in (moved.id, stranger.id, uuid4()):
@@ -202,12 +202,12 @@ def test_chosen_works_must_be_of_the_merge(services: Services) -> None:
 def test_the_old_name_is_taken(services: Services) -> None:
     """The artist cannot return while somebody else has the name; nothing is half done."""
     made = merge(services)
-    correction.rename(services, services.index, "artist-2", "artist-1", US)
+    correction.rename(services, "artist-2", "artist-1", US)
     before = state(services)
     with pytest.raises(Conflict, match="'artist-2' is called 'artist-1' by now"):
         take_back(services, made)
     assert state(services) == before
-    correction.rename(services, services.index, "artist-2", "Zoë", US)
+    correction.rename(services, "artist-2", "Zoë", US)
     with services.sessions.begin() as session:
         zero = queries.artist_by_slug(session, "artist-0").id
         session.execute(update(Alias).where(Alias.name == "artist-1").values(artist_id=zero))
@@ -265,7 +265,7 @@ def test_a_merge_of_an_earlier_version_is_undone(services: Services) -> None:
 def test_a_correction_is_undone_and_redone(services: Services) -> None:
     """The words of before find the work again; twice is one too many."""
     work = a_work(services)
-    made = correction.correct(services, services.index, work.id, {"title": "harbour"}, US)
+    made = correction.correct(services, work.id, {"title": "harbour"}, US)
     assert made is not None
 
     back = take_back(services, made)
@@ -278,7 +278,7 @@ def test_a_correction_is_undone_and_redone(services: Services) -> None:
     assert words(services, "harbour") == {work.id}
     agree(services)
     with pytest.raises(NotFound, match="00000001"):
-        undo(services, services.index, UUID(int=1), US)
+        undo(services, UUID(int=1), US)
     with pytest.raises(BadInput, match="for some works only"):
         take_back(services, changes(services)[0], work.id)
 
@@ -286,7 +286,7 @@ def test_a_correction_is_undone_and_redone(services: Services) -> None:
 def test_a_picture_goes_and_comes_with_an_undo(services: Services) -> None:
     """The thumbnail follows the consent that an undo takes or gives."""
     work = a_work(services)
-    made = correction.correct(services, services.index, work.id, {"consent_display": False}, US)
+    made = correction.correct(services, work.id, {"consent_display": False}, US)
     assert made is not None
 
     back = take_back(services, made)
@@ -303,8 +303,8 @@ def test_an_undo_never_overwrites_a_later_correction(services: Services) -> None
     said = {"title": "harbour", "consent_train": False}
     with services.sessions.begin() as session:
         session.execute(update(Artwork).where(Artwork.id == work.id).values(consent_train=True))
-    made = correction.correct(services, services.index, work.id, said, US)
-    later = correction.correct(services, services.index, work.id, {"title": "fog"}, US)
+    made = correction.correct(services, work.id, said, US)
+    later = correction.correct(services, work.id, {"title": "fog"}, US)
     assert made is not None
     assert later is not None
     with pytest.raises(Conflict, match=f"title of artwork {work.id} changed again"):
@@ -315,7 +315,7 @@ def test_an_undo_never_overwrites_a_later_correction(services: Services) -> None
         session.execute(update(Artwork).where(Artwork.id == work.id).values(rights=rights))
     with pytest.raises(NotAllowed, match="may not train"):
         take_back(services, made)
-    withdraw(services, services.index, str(work.id), reason="asked for")
+    withdraw(services, str(work.id), reason="asked for")
     with pytest.raises(Conflict, match="was withdrawn"):
         take_back(services, made)
 
@@ -323,9 +323,9 @@ def test_an_undo_never_overwrites_a_later_correction(services: Services) -> None
 def test_a_wiped_correction_is_not_undone(services: Services, tmp_path: Path) -> None:
     """Reinstated, a work has no earlier words that an undo could bring back."""
     work = a_work(services)
-    made = correction.correct(services, services.index, work.id, {"title": "harbour"}, US)
+    made = correction.correct(services, work.id, {"title": "harbour"}, US)
     assert made is not None
-    withdraw(services, services.index, str(work.id), reason="asked for")
+    withdraw(services, str(work.id), reason="asked for")
     ingest(services, tmp_path / "p", reinstate=True)
 
     with pytest.raises(Conflict, match="was wiped"):
@@ -339,7 +339,7 @@ def test_an_undone_move_gives_work_and_claim_back(services: Services) -> None:
         two = queries.artist_by_slug(session, "artist-2")
         queries.record_claims(session, [NewClaim(work.id, two.id, "here")])
     before = state(services)
-    made = correction.move(services, services.index, work.id, "artist-2", US)
+    made = correction.move(services, work.id, "artist-2", US)
 
     back = take_back(services, made)
 
@@ -354,7 +354,7 @@ def test_an_undone_move_gives_work_and_claim_back(services: Services) -> None:
     )
     agree(services)
     redone = take_back(services, back)
-    correction.move(services, services.index, work.id, "artist-0", US)
+    correction.move(services, work.id, "artist-0", US)
     with pytest.raises(Conflict, match="moved on since"):
         take_back(services, redone)
 
@@ -367,7 +367,7 @@ def test_what_a_person_undid_stays_undone(services: Services, tmp_path: Path) ->
     ingest(services, tmp_path / "p")
     take_back(services, changes(services)[0])  # by hand, of what the source said
     assert ingest(services, tmp_path / "p").corrected == 0
-    by_hand = correction.correct(services, services.index, work.id, {"year": 1901}, US)
+    by_hand = correction.correct(services, work.id, {"year": 1901}, US)
     assert by_hand is not None
     table.write_text("file_name,title,year\nwork-0.png,harbour,1999\n")
     assert ingest(services, tmp_path / "p").corrected == 0
@@ -385,7 +385,7 @@ def test_what_a_person_undid_stays_undone(services: Services, tmp_path: Path) ->
 def test_names_are_undone(services: Services) -> None:
     """A rename and an alias go and come; a name that changed again since stays."""
     before = state(services)
-    renamed = correction.rename(services, services.index, "artist-1", "Zoë", US)
+    renamed = correction.rename(services, "artist-1", "Zoë", US)
     noted = correction.confirm_alias(services, "artist-1", "Z.", US)
 
     unnoted = take_back(services, noted)
@@ -411,15 +411,15 @@ def test_a_rename_to_an_alias_is_undone(services: Services) -> None:
     correction.confirm_alias(services, "artist-1", "Zoë", US)
     before = state(services)["aliases"]
 
-    take_back(services, correction.rename(services, services.index, "artist-1", "Zoë", US))
+    take_back(services, correction.rename(services, "artist-1", "Zoë", US))
 
     assert state(services)["aliases"] == before
 
 
 def test_names_that_changed_since_stay(services: Services) -> None:
     """Renamed again, or the old name taken meanwhile: a conflict."""
-    first = correction.rename(services, services.index, "artist-1", "Zoë", US)
-    correction.rename(services, services.index, "artist-1", "Zoë Quill", US)
+    first = correction.rename(services, "artist-1", "Zoë", US)
+    correction.rename(services, "artist-1", "Zoë Quill", US)
     with pytest.raises(Conflict, match="called 'Zoë Quill' by now"):
         take_back(services, first)
     noted = correction.confirm_alias(services, "artist-0", "Nought", US)
@@ -434,7 +434,7 @@ def test_a_split_gives_works_and_takes_them_back(services: Services) -> None:
     chosen = [a_work(services, title=title).id for title in ("work-0", "work-1")]
     split = correction.split
 
-    made = split(services, services.index, "artist-1", chosen, "Zoë", US)
+    made = split(services, "artist-1", chosen, "Zoë", US)
 
     assert (made.kind, made.works, made.artwork_id) == (ChangeKind.SPLIT, 2, None)
     zoe = made.after["artist"]
@@ -447,7 +447,7 @@ def test_a_split_gives_works_and_takes_them_back(services: Services) -> None:
     take_back(services, back)
     assert sizes(services)[zoe] == 2
     agree(services)
-    known = split(services, services.index, "artist-1", ids_of(services, "artist-1", None), zoe, US)
+    known = split(services, "artist-1", ids_of(services, "artist-1", None), zoe, US)
     assert (known.after["artist"], sizes(services)["artist-1"]) == (zoe, 0)
 
 
@@ -456,7 +456,7 @@ def test_what_may_not_be_split(services: Services) -> None:
     work, other = a_work(services), a_work(services, "artist-2")
 
     def split(into: str, *works: UUID) -> None:
-        correction.split(services, services.index, "artist-1", works, into, US)
+        correction.split(services, "artist-1", works, into, US)
 
     merged = merge(services, "artist-0", "artist-1")
     before = state(services)
@@ -470,10 +470,10 @@ def test_what_may_not_be_split(services: Services) -> None:
         split("artist-0", work.id)
     assert state(services) == before
     take_back(services, merged)
-    withdraw(services, services.index, "artist-0", reason="asked for")
+    withdraw(services, "artist-0", reason="asked for")
     with pytest.raises(Conflict, match="'artist-0' has withdrawn"):
         split("artist-0", work.id)
-    withdraw(services, services.index, str(work.id), reason="asked for")
+    withdraw(services, str(work.id), reason="asked for")
     with pytest.raises(Conflict, match="was withdrawn"):
         split("Zoë", work.id)
 
@@ -484,9 +484,9 @@ def test_a_merge_of_names_that_differ_is_confirmed(services: Services, tmp_path:
     ingest(services, source, artist="Ann Example")
 
     with pytest.raises(Conflict, match="4 works of 'artist-1' would become works of 'Ann Example'"):
-        correction.merge(services, services.index, "artist-1", "ann-example", US)
-    correction.rename(services, services.index, "artist-1", "Example, Anne", US)
-    correction.merge(services, services.index, "artist-1", "ann-example", US)
+        correction.merge(services, "artist-1", "ann-example", US)
+    correction.rename(services, "artist-1", "Example, Anne", US)
+    correction.merge(services, "artist-1", "ann-example", US)
 
     assert sizes(services)["ann-example"] == 6
 
@@ -497,10 +497,10 @@ def test_a_merge_of_names_that_differ_is_confirmed(services: Services, tmp_path:
 def test_changes_are_listed_by_artist_work_and_time(services: Services) -> None:
     """An artist's are also those that took works from them, while merged and afterwards."""
     work = a_work(services)
-    moved = correction.move(services, services.index, work.id, "artist-0", US)
+    moved = correction.move(services, work.id, "artist-0", US)
     merged = merge(services)
     back = take_back(services, merged)
-    corrected = correction.correct(services, services.index, work.id, {"title": "harbour"}, US)
+    corrected = correction.correct(services, work.id, {"title": "harbour"}, US)
     assert corrected is not None
 
     def listed(**filters: Any) -> list[UUID]:
@@ -525,14 +525,14 @@ def test_a_withdrawal_wipes_what_changes_keep(services: Services, tmp_path: Path
     work = a_work(services)
     ingest(services, tmp_path / "p" / "artist-1", artist="artist-2")
     said = {"title": "harbour", "caption": "two boats", "tags": ["fog"]}
-    made = correction.correct(services, services.index, work.id, said, US)
+    made = correction.correct(services, work.id, said, US)
     assert made is not None
     take_back(services, take_back(services, made))
-    split = correction.split(services, services.index, "artist-1", [work.id], "Zoë", US)
+    split = correction.split(services, "artist-1", [work.id], "Zoë", US)
     take_back(services, split)
     merge(services)
 
-    withdraw(services, services.index, str(work.id), reason="asked for")
+    withdraw(services, str(work.id), reason="asked for")
 
     with services.sessions() as session:
         rows = session.scalars(select(Change)).all()
@@ -551,7 +551,7 @@ def test_an_artist_who_returned_and_withdraws_is_wiped(services: Services) -> No
     """The reason of the merge that they left goes as well."""
     take_back(services, merge(services))
 
-    withdraw(services, services.index, "artist-1", reason="asked for")
+    withdraw(services, "artist-1", reason="asked for")
 
     assert {change.reason for change in changes(services)} == {None}
 
@@ -570,10 +570,10 @@ def test_an_interrupted_undo_is_finished(
         patch.setattr(services.index, "upsert", _away)
         with pytest.raises(BackendUnavailable):
             take_back(services, made)
-    assert reconcile(services, services.index, repair=False).unfinished_changes == 1
+    assert reconcile(services, repair=False).unfinished_changes == 1
 
     if finishing == "reconciled":
-        reconcile(services, services.index, repair=True)
+        reconcile(services, repair=True)
     else:
         with pytest.raises(Conflict, match="already"):
             take_back(services, made)

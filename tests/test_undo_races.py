@@ -84,27 +84,27 @@ def outcome(running: Future[Any]) -> Any:
 
 def undoing(services: Services, change: Change) -> Act:
     """Return the undo of a change, to be done."""
-    return lambda: undo(services, services.index, change.id, US)
+    return lambda: undo(services, change.id, US)
 
 
 def withdrawing(services: Services, what: str) -> Act:
     """Return a withdrawal, to be done."""
-    return lambda: withdraw(services, services.index, what, reason="asked for")
+    return lambda: withdraw(services, what, reason="asked for")
 
 
 def moving(services: Services, work: UUID, slug: str) -> Act:
     """Return a move, to be done."""
-    return lambda: correction.move(services, services.index, work, slug, US)
+    return lambda: correction.move(services, work, slug, US)
 
 
 def correcting(services: Services, work: UUID, title: str) -> Act:
     """Return a correction, to be done."""
-    return lambda: correction.correct(services, services.index, work, {"title": title}, US)
+    return lambda: correction.correct(services, work, {"title": title}, US)
 
 
 def renaming(services: Services, name: str) -> Act:
     """Return a new name for an artist, to be given."""
-    return lambda: correction.rename(services, services.index, "artist-1", name, US)
+    return lambda: correction.rename(services, "artist-1", name, US)
 
 
 def the_work(services: Services, title: str = "work-0") -> UUID:
@@ -151,7 +151,7 @@ def a_move(services: Services) -> Change:
 def a_split(services: Services) -> Change:
     """Give a work to a new artist."""
     work = the_work(services)
-    return correction.split(services, services.index, "artist-1", [work], "Zoë", US)
+    return correction.split(services, "artist-1", [work], "Zoë", US)
 
 
 def a_rename(services: Services) -> Change:
@@ -423,7 +423,7 @@ def test_a_name_goes_to_one_of_two(services: Services, *, is_alias_first: bool) 
     """One artist is renamed to it while another gets it as an alias: the second is told."""
     acts = [
         lambda: correction.confirm_alias(services, "artist-2", "Mila Test", US),
-        lambda: correction.rename(services, services.index, "artist-1", "Mila Test", US),
+        lambda: correction.rename(services, "artist-1", "Mila Test", US),
     ]
 
     first, second = one_after_the_other(

@@ -66,7 +66,7 @@ def test_an_answer_says_that_the_index_lacks_works(services: Services, tmp_path:
     assert said.count("searched 11 of 12 works") == 3
     assert "lawful reconcile --repair" in said
 
-    reconcile(services, services.index, repair=True)
+    reconcile(services, repair=True)
     assert Reason.INCOMPLETE_INDEX not in ask_about(services, tmp_path).reasons
 
 
@@ -111,7 +111,7 @@ def test_a_gap_is_looked_at_now_and_then(
 
     monkeypatch.setattr(services.index, "points", count)
     monkeypatch.setattr(gaps, "EVERY_S", 60.0)
-    seen = gaps.Gaps(services.sessions, services.index)
+    seen = gaps.Gaps(services)
     assert [seen.last() for _ in range(5)] == [None] * 5
     assert counted == [12]
 
@@ -169,8 +169,8 @@ def test_a_damaged_index_is_repaired_by_reconcile(ingested: Settings, tmp_path: 
     """Vectors that are stored otherwise than they are kept are told, and written again."""
     damage(ingested.home, VECTORS)
     with open_services(ingested) as services:
-        assert reconcile(services, services.index, repair=False).different == 12
-        assert reconcile(services, services.index, repair=True).different == 12
+        assert reconcile(services, repair=False).different == 12
+        assert reconcile(services, repair=True).different == 12
         agree(services)
         ask_about(services, tmp_path)
 
@@ -187,10 +187,10 @@ def test_every_vector_is_compared_in_its_turn(
     services.index.upsert([point_of(rows[9], others)])
 
     def found() -> int:
-        return reconcile(services, services.index, repair=False).different
+        return reconcile(services, repair=False).different
 
     assert [found() for _ in range(4)] == [0, 0, 1, 1], "not passed by before it is repaired"
-    assert reconcile(services, services.index, repair=True).different == 1
+    assert reconcile(services, repair=True).different == 1
     assert [found() for _ in range(4)] == [0] * 4
 
 

@@ -17,10 +17,11 @@ from attribution.catalogue import queries
 from attribution.catalogue.models import ArtworkStatus, Base, Withdrawal, artwork_id
 from attribution.catalogue.queries.withdrawals import LOOKED_AT
 from attribution.errors import BackendUnavailable, BadInput, NotFound
+from attribution.generation.generator import ImageRequest
 from attribution.images import read_image_file
 from attribution.lookup.attributor import SearchQuery
 from attribution.services import Services
-from attribution.types import Attribution, ImageRequest, Reason, Removal, Verdict
+from attribution.types import Attribution, Reason, Removal, Verdict
 from attribution.upkeep import withdrawal
 from attribution.upkeep.reconcile import reconcile
 from attribution.upkeep.withdrawal import withdraw
@@ -31,7 +32,7 @@ from tests.portfolios import ingest, portfolio
 
 def forget(services: Services, what: object) -> Withdrawal:
     """Withdraw an artist or a work."""
-    return withdraw(services, services.index, str(what), reason="asked for")
+    return withdraw(services, str(what), reason="asked for")
 
 
 def files_of(services: Services, sha256: str) -> list[Path]:
@@ -56,7 +57,7 @@ def test_a_work_is_gone_everywhere(services: Services) -> None:
     with services.sessions() as session:
         row = queries.artwork_by_id(session, work.id)
         assert not queries.kept_vectors(
-            session, services.collection.fingerprint, [work.id], services.collection.dims
+            session, services.row.fingerprint, [work.id], services.row.dims
         )
     assert (row.status, row.reason, row.title, row.phash) == ("withdrawn", "asked for", None, "")
     assert files_of(services, work.sha256) == []
@@ -80,7 +81,7 @@ def test_a_work_is_gone_everywhere(services: Services) -> None:
     assert (receipt["before"]["points"], receipt["after"]["points"]) == (12, 11)
     elsewhere = ("points", "points of parts", "files", "files of the index", "log of the database")
     assert receipt["left"] == dict.fromkeys([*LOOKED_AT, *elsewhere], 0)
-    assert reconcile(services, services.index, repair=False).is_clean
+    assert reconcile(services, repair=False).is_clean
 
 
 def test_answers_do_not_name_it(services: Services, tmp_path: Path) -> None:
@@ -272,7 +273,7 @@ def test_it_stays_away_until_reinstated(services: Services, tmp_path: Path) -> N
     assert (back.added, back.known, back.refused) == (1, 11, 0)
     assert services.index.count() == 12
     assert a_work(services).status is ArtworkStatus.INDEXED
-    assert reconcile(services, services.index, repair=False).is_clean
+    assert reconcile(services, repair=False).is_clean
 
 
 def test_new_works_of_a_withdrawn_artist_are_refused(services: Services, tmp_path: Path) -> None:
@@ -314,12 +315,12 @@ def test_an_interrupted_withdrawal_is_finished(
             session, [work.id], status=ArtworkStatus.INDEXED
         )
 
-    report = reconcile(services, services.index, repair=True)
+    report = reconcile(services, repair=True)
 
     assert (report.unfinished_withdrawals, report.orphaned) == (1, 1)
     assert services.index.vectors([work.id]) == {}
     assert files_of(services, work.sha256) == []
-    assert reconcile(services, services.index, repair=False).is_clean
+    assert reconcile(services, repair=False).is_clean
 
 
 def test_a_work_withdrawn_while_it_comes_in_does_not_come_in(
@@ -336,14 +337,14 @@ def test_a_work_withdrawn_while_it_comes_in_does_not_come_in(
     def meanwhile(points: list[object]) -> None:
         real(points)  # type: ignore[arg-type]
         monkeypatch.undo()
-        withdrawal.withdraw(services, services.index, str(work), reason="again")
+        withdrawal.withdraw(services, str(work), reason="again")
 
     monkeypatch.setattr(services.index, "upsert", meanwhile)
     summary = ingest(services, source, artist="artist-2", reinstate=True)
 
     assert (summary.added, summary.refused) == (0, 1)
     assert services.index.vectors([work]) == {}
-    assert reconcile(services, services.index, repair=False).is_clean
+    assert reconcile(services, repair=False).is_clean
 
 
 def test_consent_taken_back_by_the_source(services: Services, tmp_path: Path) -> None:
@@ -365,7 +366,7 @@ def test_consent_taken_back_by_the_source(services: Services, tmp_path: Path) ->
     assert (counts.indexed, counts.withdrawn) == (11, 1)
     (hidden,) = [work for work in works if not work.consent_display]
     assert not services.store.has_thumbnail(hidden.sha256)
-    assert reconcile(services, services.index, repair=False).is_clean
+    assert reconcile(services, repair=False).is_clean
 
 
 def test_a_large_index_is_written_anew_by_reconcile(
@@ -377,7 +378,7 @@ def test_a_large_index_is_written_anew_by_reconcile(
     assert request.completed_at is None
     assert request.receipt["left"]["files of the index"] > 0
 
-    assert reconcile(services, services.index, repair=True).unfinished_withdrawals == 1
+    assert reconcile(services, repair=True).unfinished_withdrawals == 1
 
     with services.sessions() as session:
         done = queries.withdrawal_by_id(session, request.id)
@@ -388,7 +389,7 @@ def test_a_large_index_is_written_anew_by_reconcile(
 def test_bad_requests(services: Services) -> None:
     """A reason is needed, and somebody to forget."""
     with pytest.raises(BadInput, match="needs a reason"):
-        withdraw(services, services.index, "artist-1", reason=" ")
+        withdraw(services, "artist-1", reason=" ")
     with pytest.raises(NotFound, match="did you mean"):
         forget(services, "artist-9")
     with pytest.raises(NotFound, match="no artwork"):

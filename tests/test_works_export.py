@@ -70,8 +70,8 @@ def odd(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ingest(opened, portfolio(folder / "p", works=2))
         rows = sorted(works_of(opened).values(), key=lambda row: row["path_seen"])
         for row, said in zip(rows, ODD, strict=True):
-            correction.correct(opened, opened.index, UUID(row["id"]), said, US)
-        correction.rename(opened, opened.index, "artist-1", "=Ann Örn", US)
+            correction.correct(opened, UUID(row["id"]), said, US)
+        correction.rename(opened, "artist-1", "=Ann Örn", US)
     return folder
 
 
@@ -193,7 +193,7 @@ def test_a_withdrawn_work_is_listed_and_does_not_come_back(
 ) -> None:
     """Its row says so, grants nothing and names no file, though the file still lies there."""
     gone = rows_of(services)[0]
-    withdraw(services, services.index, gone["id"], reason="asked for")
+    withdraw(services, gone["id"], reason="asked for")
     table = tmp_path / "p" / "works.jsonl"
     export(services, table)
 

@@ -18,8 +18,7 @@ from api.cli.common import plain, print_json, settings_from_environment
 if TYPE_CHECKING:
     from attribution.catalogue.models import Change
     from attribution.catalogue.queries import Origin
-    from attribution.collection import Stores
-    from attribution.index.vector_index import VectorIndex
+    from attribution.collection import Collection
 
 DOOR = "command line"
 ARTIST_ROW = ("aliases", "identifiers", "created_at")  # kept for an undo, not for reading
@@ -87,7 +86,7 @@ def undo(
     from attribution.upkeep.undoing import undo as undo_in
 
     perform(
-        lambda stores, index: undo_in(stores, index, change, origin(reason), works=work or ()),
+        lambda collection: undo_in(collection, change, origin(reason), works=work or ()),
         as_json=as_json,
     )
 
@@ -102,14 +101,14 @@ def origin(reason: str | None, by: str | None = None) -> Origin:
         return Origin(DOOR, reason, by)
 
 
-def perform(action: Callable[[Stores, VectorIndex], Change | None], *, as_json: bool) -> None:
+def perform(action: Callable[[Collection], Change | None], *, as_json: bool) -> None:
     """Make a change in the collection of the settings, and show it."""
     from attribution.catalogue import queries
     from attribution.collection import open_collection, open_stores
 
     with open_stores(settings_from_environment()) as stores:
-        with open_collection(stores) as index:
-            made = action(stores, index)
+        with open_collection(stores) as collection:
+            made = action(collection)
         with stores.sessions() as session:
             shown = [queries.change_by_id(session, made.id)] if made else []
     show(shown, as_json=as_json)

@@ -90,7 +90,7 @@ def correct(
     said |= {f"consent_{purpose.value}": True for purpose in grant or ()}
     said |= {f"consent_{purpose.value}": False for purpose in deny or ()}
     perform(
-        lambda stores, index: correct_in(stores, index, work, said, origin(reason)),
+        lambda collection: correct_in(collection, work, said, origin(reason)),
         as_json=as_json,
     )
 
@@ -103,7 +103,7 @@ def move(work: WorkId, artist: Slug, reason: Reason = None, *, as_json: Json = F
     from attribution.upkeep.correction import move as move_in
 
     perform(
-        lambda stores, index: move_in(stores, index, work, artist, origin(reason)),
+        lambda collection: move_in(collection, work, artist, origin(reason)),
         as_json=as_json,
     )
 
@@ -137,9 +137,7 @@ def merge(
         question = "The names do not resemble each other. Are they one artist?"
         yes = typer.confirm(question, abort=True, err=True)
     perform(
-        lambda stores, index: merge_in(
-            stores, index, artist, into, origin(reason), is_confirmed=yes
-        ),
+        lambda collection: merge_in(collection, artist, into, origin(reason), is_confirmed=yes),
         as_json=as_json,
     )
 
@@ -165,7 +163,7 @@ def split(
 
     chosen = [*(works or ()), *(_ids(works_from) if works_from else ())]
     perform(
-        lambda stores, index: split_in(stores, index, artist, chosen, into, origin(reason)),
+        lambda collection: split_in(collection, artist, chosen, into, origin(reason)),
         as_json=as_json,
     )
 
@@ -184,7 +182,7 @@ def rename(
     from attribution.upkeep.correction import rename as rename_in
 
     perform(
-        lambda stores, index: rename_in(stores, index, artist, name, origin(reason)),
+        lambda collection: rename_in(collection, artist, name, origin(reason)),
         as_json=as_json,
     )
 
@@ -203,7 +201,7 @@ def alias(
     from attribution.upkeep.correction import confirm_alias
 
     perform(
-        lambda stores, _: confirm_alias(stores, artist, name, origin(reason)),
+        lambda collection: confirm_alias(collection, artist, name, origin(reason)),
         as_json=as_json,
     )
 

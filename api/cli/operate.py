@@ -124,12 +124,12 @@ def withdraw(
     from attribution.upkeep.withdrawal import withdraw as withdraw_from
 
     settings = settings_from_environment()
-    with open_stores(settings) as stores, open_collection(stores) as index:
-        row = withdraw_from(stores, index, what, reason=reason)
+    with open_stores(settings) as stores, open_collection(stores) as collection:
+        row = withdraw_from(collection, what, reason=reason)
         _show_receipt(row, what, as_json=as_json)
         if not settings.broker_url:  # else the beat sees to it
             with status_console().status("recalibrating"):
-                calibrate_if_due(stores, index)
+                calibrate_if_due(collection)
     if any(row.receipt["left"].values()):
         left = {name: count for name, count in row.receipt["left"].items() if count}
         raise Conflict(
@@ -186,8 +186,8 @@ def reconcile(
     from attribution.collection import open_collection, open_stores
     from attribution.upkeep.reconcile import reconcile as reconcile_stores
 
-    with open_stores(settings_from_environment()) as stores, open_collection(stores) as index:
-        report = reconcile_stores(stores, index, repair=repair)
+    with open_stores(settings_from_environment()) as stores, open_collection(stores) as collection:
+        report = reconcile_stores(collection, repair=repair)
     if as_json:
         print_json(report.as_json())
     else:
@@ -208,21 +208,16 @@ def calibrate(*, as_json: Json = False) -> None:
     Example: [bold]lawful calibrate[/]
     """
     from attribution.arithmetic.calibration import FEWEST_ARTISTS, FEWEST_WORKS
-    from attribution.catalogue import queries
     from attribution.collection import open_collection, open_stores
     from attribution.upkeep.calibrating import calibrate as calibrate_collection
 
     with (
         open_stores(settings_from_environment()) as stores,
-        open_collection(stores) as index,
+        open_collection(stores) as collection,
         progress_bar(status_console()) as bar,
     ):
         task = bar.add_task("looking up works", total=None)
-        with stores.sessions() as session:
-            collection = queries.live_collection(session)
-        made = collection and calibrate_collection(
-            stores,
-            index,
+        made = calibrate_collection(
             collection,
             progress=lambda done, total: bar.update(task, completed=done, total=total),
         )
@@ -296,8 +291,8 @@ def reindex(
         else:
             change_profile(stores, profile, partial=partial, keep_old=keep_old, progress=show)
             bar.update(task, description="recalibrating")
-            with open_collection(stores) as index:
-                calibrate_if_due(stores, index)
+            with open_collection(stores) as collection:
+                calibrate_if_due(collection)
             said = f"the collection now has profile {profile}: set LAWFUL_PROFILE={profile}"
     Console(soft_wrap=True).print(said, markup=False)
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from uuid import UUID
@@ -208,12 +208,8 @@ class Classifier:
         return dict(zip(self.artists, (parts / parts.sum()).tolist(), strict=True))
 
 
-def fit(
-    statistics: Statistics, dims: Mapping[str, int], spaces: Collection[str] | None = None
-) -> Classifier | None:
+def fit(statistics: Statistics, dims: Mapping[str, int]) -> Classifier | None:
     """Solve the statistics of these spaces (name -> width); None where there is no artist.
-
-    Of them only the numbers of `spaces` are looked at; by default those of all.
 
     With n_a works of artist a, their mean m_a and the mean g of these means, the covariance is
 
@@ -233,22 +229,18 @@ def fit(
     artists = tuple(sorted(one for one, works in statistics.works.items() if works > 0))
     if not artists:
         return None
-    names = sorted(dims if spaces is None else spaces)
-    is_asked = np.repeat(
-        [one in names for one in sorted(dims)], [dims[one] for one in sorted(dims)]
-    )
     works = np.array([statistics.works[one] for one in artists], np.float64)
-    sums = np.stack([statistics.sums[one] for one in artists])[:, is_asked] / ONE
+    sums = np.stack([statistics.sums[one] for one in artists]) / ONE
     means = sums / works[:, None]
     centre = means.mean(0)
     total, count = _square(statistics.gram, statistics.width), works.sum()
-    total = total[np.ix_(is_asked, is_asked)]
     scaled = sums / np.sqrt(works)[:, None]
     within = total - scaled.T @ scaled
     spread = np.diag(total) / count - (sums.sum(0) / count) ** 2
+    names = sorted(dims)
     ends = np.cumsum([dims[name] for name in names])[:-1]
     level = [np.full(len(part), max(part.mean(), FLOOR)) for part in np.split(spread, ends)]
-    prior = BELIEF * len(total)
+    prior = BELIEF * statistics.width
     covariance = within + np.diag(prior * np.concatenate(level))
     divisor = float(count - len(artists) + prior)
     inverse = np.linalg.inv(covariance / divisor).astype(np.float64, copy=False)

@@ -1,4 +1,4 @@
-"""The vector index: our checks, fusion and grouping (`vector_index`) over one of two clients.
+"""The vector index: our checks, fusion and grouping (`vector_index`) over an `engine`.
 
 A folder is opened with Qdrant Edge, in process (`edge`); an address with qdrant-client (`server`).
 `schema` says what a collection holds, for both; `owner` lets several processes share a folder;
@@ -11,13 +11,12 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from attribution.errors import BadInput
 
 if TYPE_CHECKING:
-    from attribution.index.edge import EdgeClient
-    from attribution.index.server import ServerClient
+    from attribution.index.engine import Engine
     from attribution.index.vector_index import VectorIndex
 
 
@@ -35,21 +34,32 @@ DEFAULTS = ServerOptions()
 
 
 def open_index(
-    url: str, *, dims: Mapping[str, int], collection: str, server: ServerOptions = DEFAULTS
+    url: str,
+    *,
+    dims: Mapping[str, int],
+    parts: str | None = None,
+    collection: str,
+    server: ServerOptions = DEFAULTS,
 ) -> VectorIndex:
     """Open a Qdrant server (http…) or a Qdrant Edge folder, and make the collection if it is new.
 
-    `dims` gives the width of every named vector. Raises IndexLocked when another process owns the
+    `dims` gives the width of every named vector, `parts` names the one by which parts of works are
+    found; without it there are none. Raises IndexLocked when another process owns the
     folder, BackendUnavailable when the engine does not answer, BadInput for another kind of URL.
     """
     from attribution.index.vector_index import VectorIndex
 
-    with _closed_on_failure(_client(url, server)) as client:
-        return VectorIndex(client, dims=dims, collection=collection)
+    with _closed_on_failure(_engine(url, server)) as engine:
+        return VectorIndex(engine, dims=dims, parts=parts, collection=collection)
 
 
 def open_next_to(
-    url: str, *, dims: Mapping[str, int], collection: str, server: ServerOptions = DEFAULTS
+    url: str,
+    *,
+    dims: Mapping[str, int],
+    parts: str | None = None,
+    collection: str,
+    server: ServerOptions = DEFAULTS,
 ) -> VectorIndex:
     """Begin an empty collection that is to take the place of another, which is left as it is.
 
@@ -57,20 +67,20 @@ def open_next_to(
     """
     from attribution.index.vector_index import VectorIndex
 
-    with _closed_on_failure(_client(url, server)) as client:
-        return VectorIndex.next_to(client, dims=dims, collection=collection)
+    with _closed_on_failure(_engine(url, server)) as engine:
+        return VectorIndex.next_to(engine, dims=dims, parts=parts, collection=collection)
 
 
 @contextmanager
-def _closed_on_failure(client: Any) -> Iterator[Any]:
+def _closed_on_failure(engine: Engine) -> Iterator[Engine]:
     try:
-        yield client
+        yield engine
     except BaseException:
-        client.close()
+        engine.close()
         raise
 
 
-def _client(url: str, server: ServerOptions) -> ServerClient | EdgeClient:
+def _engine(url: str, server: ServerOptions) -> Engine:
     if url.startswith(("http://", "https://")):
         from attribution.index.server import connect
 

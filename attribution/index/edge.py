@@ -1,4 +1,4 @@
-"""Qdrant Edge behind the methods of QdrantClient that `VectorIndex` uses.
+"""Qdrant Edge as an `Engine`, in process.
 
 `qdrant_client.models` goes in and comes out, see `translation`. The write-ahead log is on: what was
 acknowledged outlives a kill.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -56,8 +56,8 @@ class EdgeClient:
         self,
         collection_name: str,
         *,
-        vectors_config: dict[str, models.VectorParams],
-        sparse_vectors_config: dict[str, models.SparseVectorParams],
+        vectors_config: Mapping[str, models.VectorParams],
+        sparse_vectors_config: Mapping[str, models.SparseVectorParams],
     ) -> None:
         """Make a collection of named dense and sparse vectors."""
         config = edge.EdgeConfig(

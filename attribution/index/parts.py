@@ -16,8 +16,9 @@ from qdrant_client import models
 from attribution.images.grounds import GROUNDS
 from attribution.images.views import MOST_TILES
 from attribution.index import schema, soundness
+from attribution.index.engine import Embedded, Engine
 from attribution.index.markers import Markers
-from attribution.types import PART_SPACE, Matrix, NearPart, Part, Vector
+from attribution.types import Matrix, NearPart, Part, Vector
 
 WORK = models.KeywordIndexParams(type=models.KeywordIndexType.KEYWORD)
 RESCORED = models.SearchParams(
@@ -26,12 +27,15 @@ RESCORED = models.SearchParams(
 
 
 class PartIndex:
-    """One collection of parts, with one named vector."""
+    """One collection of parts, with one named vector; without it there are none."""
 
-    def __init__(self, client: Any, *, collection: str, dims: Mapping[str, int]) -> None:
-        self._client = client
+    def __init__(
+        self, engine: Engine, *, collection: str, dims: Mapping[str, int], space: str | None
+    ) -> None:
+        self._engine = engine
         self._name = collection
-        self._dims = {name: width for name, width in dims.items() if name == PART_SPACE}
+        self._space = space or ""
+        self._dims = {space: dims[space]} if space else {}
         self._is_known = self._is_writable = False
 
     def upsert(self, vectors: Mapping[UUID, Matrix]) -> None:
@@ -41,20 +45,20 @@ class PartIndex:
         rows = (
             models.PointStruct(
                 id=str(_point(Part(work, number))),
-                vector={PART_SPACE: schema.checked(PART_SPACE, row, self._dims)},
+                vector={self._space: schema.checked(self._space, row, self._dims)},
                 payload={"work": str(work), "part": number},
             )
             for work, parts in vectors.items()
             for number, row in enumerate(parts, 1)
         )
         for few in schema.requests(rows):
-            self._client.upsert(self._name, points=few)
+            self._engine.upsert(self._name, points=few)
 
     def delete(self, works: Collection[UUID]) -> None:
         """Delete all parts of works."""
         if works and self._exists():
             selector = models.FilterSelector(filter=_of(works))
-            self._client.delete(self._name, points_selector=selector)
+            self._engine.delete(self._name, points_selector=selector)
 
     def nearest(self, vectors: Mapping[str, Vector], *, limit: int) -> dict[str, list[NearPart]]:
         """Return the nearest parts of every leg: by score, equal scores by part."""
@@ -62,15 +66,15 @@ class PartIndex:
             return {}
         requests = [
             models.QueryRequest(
-                query=schema.checked(PART_SPACE, vector, self._dims),
-                using=PART_SPACE,
+                query=schema.checked(self._space, vector, self._dims),
+                using=self._space,
                 limit=limit,
                 with_payload=["work", "part"],
                 params=RESCORED,
             )
             for vector in vectors.values()
         ]
-        answers = self._client.query_batch_points(self._name, requests=requests)
+        answers = self._engine.query_batch_points(self._name, requests=requests)
         for one in answers:
             soundness.check_scores(one.points, at_most=soundness.LARGEST)
         return {leg: _ranked(one.points) for leg, one in zip(vectors, answers, strict=True)}
@@ -80,13 +84,13 @@ class PartIndex:
         if not self._exists() or (works is not None and not works):
             return 0
         chosen = None if works is None else _of(works)
-        return int(self._client.count(self._name, count_filter=chosen).count)
+        return int(self._engine.count(self._name, count_filter=chosen).count)
 
     def held(self, parts: Collection[Part]) -> set[Part]:
         """Return those of these parts that are there."""
         if not parts or not self._exists():
             return set()
-        rows = self._client.retrieve(self._name, ids=[str(_point(part)) for part in parts])
+        rows = self._engine.retrieve(self._name, ids=[str(_point(part)) for part in parts])
         return {_part(row.payload) for row in rows}
 
     def entries(self, *, after: Part | None = None, limit: int = 1_000) -> list[Part]:
@@ -94,30 +98,30 @@ class PartIndex:
         if not self._exists():
             return []
         offset = str(_point(after)) if after else None
-        rows, _ = self._client.scroll(self._name, limit=limit + 1, offset=offset)
+        rows, _ = self._engine.scroll(self._name, limit=limit + 1, offset=offset)
         return [part for row in rows if (part := _part(row.payload)) != after][:limit]
 
-    def scrub(self, engine: Any, works: Collection[UUID], *, rewrite: bool) -> int:
+    def scrub(self, engine: Embedded, works: Collection[UUID], *, rewrite: bool) -> int:
         """Have files written anew without deleted parts; returns how many still hold some."""
         if not self._exists():
             return 0
         numbers = range(1, MOST_TILES + len(GROUNDS) + 1)
         parts = (_point(Part(work, number)) for work in works for number in numbers)
-        return int(engine.scrub(self._name, Markers.of([*works, *parts]), rewrite=rewrite))
+        return engine.scrub(self._name, Markers.of([*works, *parts]), rewrite=rewrite)
 
     def make(self) -> None:
         """Make the collection, where that was not done yet."""
         if not self._exists():
-            self._client.create_collection(
+            self._engine.create_collection(
                 self._name, vectors_config=schema.dense(self._dims), sparse_vectors_config={}
             )
         # Whoever made the collection may have been killed before this.
-        self._client.create_payload_index(self._name, "work", WORK)
+        self._engine.create_payload_index(self._name, "work", WORK)
         self._is_known = self._is_writable = True
 
     def _exists(self) -> bool:
         """Whether any part was ever written: another process may just have begun."""
-        self._is_known = self._is_known or self._client.collection_exists(self._name)
+        self._is_known = self._is_known or self._engine.collection_exists(self._name)
         return self._is_known
 
 

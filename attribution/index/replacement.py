@@ -8,9 +8,10 @@ works are replaced together with their works.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from qdrant_client import models
+
+from attribution.index.engine import Engine
 
 SLOTS = ("-a", "-b")
 
@@ -20,67 +21,67 @@ def parts_of(collection: str) -> str:
     return f"{collection}-parts"
 
 
-def begin(client: Any, collection: str) -> str:
+def begin(engine: Engine, collection: str) -> str:
     """Return the name for a collection next to this one, which does not exist yet.
 
     What a process that was killed has left under that name is deleted.
     """
     first, second = (collection + slot for slot in SLOTS)
-    beside = second if _means(client, collection) == first else first
-    drop(client, beside)
+    beside = second if _means(engine, collection) == first else first
+    drop(engine, beside)
     return beside
 
 
-def put_in_place(client: Any, collection: str, new: str) -> None:
+def put_in_place(engine: Engine, collection: str, new: str) -> None:
     """Have `collection` mean `new` from now on, with every other alias, and delete what it meant.
 
     One step, but for a collection that was never replaced before: a server lets no alias have its
     name, so it is deleted first, and who asks in between is told that it is not there.
     """
-    aliases = _aliases(client)
+    aliases = _aliases(engine)
     old = aliases.get(collection, collection)
     if old == new:
         return
     moved = {alias: new for alias, meant in aliases.items() if meant == old} | {collection: new}
-    if client.collection_exists(parts_of(new)):
+    if engine.collection_exists(parts_of(new)):
         moved[parts_of(collection)] = parts_of(new)
     if old == collection:
-        drop(client, old)
-    point_to(client, moved)
+        drop(engine, old)
+    point_to(engine, moved)
     if old != collection:
-        drop(client, old)
+        drop(engine, old)
 
 
-def adopt(client: Any, collection: str) -> bool:
+def adopt(engine: Engine, collection: str) -> bool:
     """Have a name that means nothing mean the collection next to it; whether there is one.
 
     A process was killed between two steps of `put_in_place`, or the aliases were lost.
     """
     slots = (collection + slot for slot in SLOTS)
-    new = next(filter(client.collection_exists, slots), None)
+    new = next(filter(engine.collection_exists, slots), None)
     if new is None:
         return False
-    put_in_place(client, collection, new)
+    put_in_place(engine, collection, new)
     return True
 
 
-def forget_unfinished(client: Any, collection: str) -> None:
+def forget_unfinished(engine: Engine, collection: str) -> None:
     """Delete what was begun next to a collection and never finished; nobody else may be at it."""
-    meant = _means(client, collection)
+    meant = _means(engine, collection)
     for slot in SLOTS:
         if collection + slot != meant:
-            drop(client, collection + slot)
+            drop(engine, collection + slot)
 
 
-def drop(client: Any, collection: str) -> None:
+def drop(engine: Engine, collection: str) -> None:
     """Delete what a name means, with its parts and the aliases that mean them."""
-    aliases = _aliases(client)
+    aliases = _aliases(engine)
     for name in (parts_of(collection), collection):
-        if client.collection_exists(name):
-            client.delete_collection(aliases.get(name, name))
+        if engine.collection_exists(name):
+            engine.delete_collection(aliases.get(name, name))
 
 
-def point_to(client: Any, meant: Mapping[str, str]) -> None:
+def point_to(engine: Engine, meant: Mapping[str, str]) -> None:
     """Have names mean collections from now on, whatever they meant before, in one step."""
     changes: list[models.DeleteAliasOperation | models.CreateAliasOperation] = []
     for alias, name in meant.items():
@@ -90,12 +91,12 @@ def point_to(client: Any, meant: Mapping[str, str]) -> None:
                 create_alias=models.CreateAlias(collection_name=name, alias_name=alias)
             ),
         ]
-    client.update_collection_aliases(changes)
+    engine.update_collection_aliases(changes)
 
 
-def _means(client: Any, name: str) -> str:
-    return _aliases(client).get(name, name)
+def _means(engine: Engine, name: str) -> str:
+    return _aliases(engine).get(name, name)
 
 
-def _aliases(client: Any) -> dict[str, str]:
-    return {one.alias_name: one.collection_name for one in client.get_aliases().aliases}
+def _aliases(engine: Engine) -> dict[str, str]:
+    return {one.alias_name: one.collection_name for one in engine.get_aliases().aliases}

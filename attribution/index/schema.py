@@ -29,7 +29,12 @@ KEYWORD = models.KeywordIndexParams(type=models.KeywordIndexType.KEYWORD)
 RANGE = models.IntegerIndexParams(  # years are only compared, never looked up
     type=models.IntegerIndexType.INTEGER, lookup=False, range=True
 )
-INDEXES = {"artist": ARTIST, "licence": KEYWORD, "consent": KEYWORD, "year": RANGE}
+INDEXES: Mapping[str, models.PayloadSchemaParams] = {
+    "artist": ARTIST,
+    "licence": KEYWORD,
+    "consent": KEYWORD,
+    "year": RANGE,
+}
 
 
 def dense(dims: Mapping[str, int]) -> dict[str, models.VectorParams]:

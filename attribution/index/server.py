@@ -1,4 +1,4 @@
-"""A Qdrant server behind the methods that `VectorIndex` uses, with its failures in our words.
+"""A Qdrant server as an `Engine`, with its failures in our words.
 
 Nothing is tried again here: writes may be repeated, and whoever asked knows how long to wait.
 """

@@ -1,11 +1,11 @@
-"""Our index: ids, fusion, tie-breaking and grouping, over any Qdrant client."""
+"""Our index: ids, fusion, tie-breaking and grouping, over any engine."""
 
 from __future__ import annotations
 
 import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol, Self, runtime_checkable
+from typing import Any, Self
 from uuid import UUID
 
 import numpy as np
@@ -13,6 +13,7 @@ from qdrant_client import models
 
 from attribution.errors import BadInput
 from attribution.index import replacement, schema, soundness, text
+from attribution.index.engine import Embedded, Engine
 from attribution.index.markers import Markers
 from attribution.index.parts import RESCORED, PartIndex
 from attribution.index.schema import TEXT
@@ -32,23 +33,6 @@ OVERFETCH = 16  # beyond the cut, so that ties at the cut have one order on ever
 RRF_K = 60  # Cormack, Clarke & Büttcher 2009
 
 
-@runtime_checkable
-class Embedded(Protocol):
-    """What an engine in process has to be told, and a server does by itself."""
-
-    def flush(self) -> None:
-        """Write everything to disk."""
-        ...
-
-    def optimize(self) -> None:
-        """Merge segments."""
-        ...
-
-    def scrub(self, collection_name: str, markers: Markers, *, rewrite: bool) -> int:
-        """Write files anew that hold deleted points; return how many hold any of `markers` then."""
-        ...
-
-
 class VectorIndex:
     """One collection of artworks: named dense vectors, the `text` vector, and a payload.
 
@@ -59,40 +43,54 @@ class VectorIndex:
     """
 
     def __init__(
-        self, client: Any, *, dims: Mapping[str, int], collection: str, beside: str | None = None
+        self,
+        engine: Engine,
+        *,
+        dims: Mapping[str, int],
+        collection: str,
+        parts: str | None = None,
+        beside: str | None = None,
     ) -> None:
-        self._client = client
+        self._engine = engine
         self._dims = dict(dims)
         self.name = collection
         self._at = beside or collection  # where it is while it is filled next to another
-        if not (client.collection_exists(self._at) or replacement.adopt(client, self._at)):
-            client.create_collection(
+        if not (engine.collection_exists(self._at) or replacement.adopt(engine, self._at)):
+            engine.create_collection(
                 self._at,
                 vectors_config=schema.dense(dims),
                 sparse_vectors_config=schema.sparse(),
             )
-        if isinstance(client, Embedded) and not beside:  # nobody else has this folder
-            replacement.forget_unfinished(client, collection)
-        self.parts = PartIndex(client, collection=replacement.parts_of(self._at), dims=dims)
+        if isinstance(engine, Embedded) and not beside:  # nobody else has this folder
+            replacement.forget_unfinished(engine, collection)
+        self.parts = PartIndex(
+            engine, collection=replacement.parts_of(self._at), dims=dims, space=parts
+        )
         if not self.points():  # asked in any case: a lock is reported at once
             self._create_payload_indexes()
 
     @classmethod
-    def next_to(cls, client: Any, *, dims: Mapping[str, int], collection: str) -> Self:
+    def next_to(
+        cls, engine: Engine, *, dims: Mapping[str, int], collection: str, parts: str | None = None
+    ) -> Self:
         """Begin an empty collection that is to take the place of this one: see `take_over`.
 
         The other one is not even opened: it may be damaged.
         """
         index = cls(
-            client, dims=dims, collection=collection, beside=replacement.begin(client, collection)
+            engine,
+            dims=dims,
+            collection=collection,
+            parts=parts,
+            beside=replacement.begin(engine, collection),
         )
-        if client.collection_exists(replacement.parts_of(collection)):
+        if engine.collection_exists(replacement.parts_of(collection)):
             index.parts.make()  # who knows that there are parts goes on asking for them
         return index
 
     def take_over(self) -> None:
         """Be what everybody finds under this name from now on; the one before is deleted."""
-        replacement.put_in_place(self._client, self.name, self._at)
+        replacement.put_in_place(self._engine, self.name, self._at)
 
     def upsert(self, points: Sequence[Point]) -> None:
         """Write artworks with all their vectors; the same id again replaces it.
@@ -103,14 +101,14 @@ class VectorIndex:
         """
         rows = [schema.row(point, self._dims) for point in points]
         for part in schema.requests(rows):
-            self._client.upsert(self._at, points=part)
+            self._engine.upsert(self._at, points=part)
 
     def delete(self, ids: Sequence[UUID]) -> None:
         """Delete artworks with their parts; unknown ids are no error."""
         if ids:
             self.parts.delete(ids)
             selector = models.PointIdsList(points=[str(point) for point in ids])
-            self._client.delete(self._at, points_selector=selector)
+            self._engine.delete(self._at, points_selector=selector)
 
     def neighbours(
         self,
@@ -140,7 +138,7 @@ class VectorIndex:
             )
             for using, query in queries.values()
         ]
-        answers = self._client.query_batch_points(self._at, requests=requests)
+        answers = self._engine.query_batch_points(self._at, requests=requests)
         found = {leg: answer.points for leg, answer in zip(queries, answers, strict=True)}
         for leg, (using, _) in queries.items():
             soundness.check_scores(
@@ -195,26 +193,27 @@ class VectorIndex:
     def _stored(self, ids: Sequence[UUID]) -> dict[UUID, dict[str, Vector]]:
         if not ids:
             return {}
-        rows = self._client.retrieve(self._at, ids=[str(point) for point in ids], with_vectors=True)
+        rows = self._engine.retrieve(self._at, ids=[str(point) for point in ids], with_vectors=True)
+        return {UUID(str(row.id)): self._dense(row) for row in rows}
+
+    def _dense(self, row: models.Record) -> dict[str, Vector]:
+        stored = row.vector if isinstance(row.vector, dict) else {}
         return {
-            UUID(str(row.id)): {
-                name: np.asarray(row.vector[name], dtype=np.float32)
-                for name in self._dims
-                if name in (row.vector or {})  # a damaged index may have lost it
-            }
-            for row in rows
+            name: np.asarray(stored[name], dtype=np.float32)
+            for name in self._dims
+            if name in stored  # a damaged index may have lost it
         }
 
     def held(self, ids: Sequence[UUID]) -> set[UUID]:
         """Return those of these artworks that are there."""
         if not ids:
             return set()
-        rows = self._client.retrieve(self._at, ids=[str(point) for point in ids])
+        rows = self._engine.retrieve(self._at, ids=[str(point) for point in ids])
         return {UUID(str(row.id)) for row in rows}
 
     def entries(self, *, after: UUID | None = None, limit: int = 1_000) -> list[IndexEntry]:
         """Return what is held, in ascending order of ids, those after `after`, `limit` at most."""
-        rows, _ = self._client.scroll(
+        rows, _ = self._engine.scroll(
             self._at, limit=limit + 1, offset=str(after) if after else None
         )
         found = [schema.entry(row) for row in rows]
@@ -222,14 +221,14 @@ class VectorIndex:
 
     def count(self, where: Where = ANYWHERE) -> int:
         """Count artworks exactly."""
-        return int(self._client.count(self._at, count_filter=schema.condition(where)).count)
+        return int(self._engine.count(self._at, count_filter=schema.condition(where)).count)
 
     def points(self) -> int:
         """Return how many artworks there are by the engine's own books: at once, whatever the size.
 
         A server may count some twice while it moves them, and leaves none out.
         """
-        return int(self._client.count(self._at, exact=False).count)
+        return int(self._engine.count(self._at, exact=False).count)
 
     def publish(self, alias: str) -> None:
         """Have the name `alias` mean this collection from now on, whatever it meant before.
@@ -237,21 +236,21 @@ class VectorIndex:
         One step: whoever asks in between finds the one or the other. A collection that is itself
         called so is in the way and stays.
         """
-        replacement.point_to(self._client, {alias: self._at})
+        replacement.point_to(self._engine, {alias: self._at})
 
     def drop(self) -> None:
         """Delete the collection with everything in it, and the aliases that mean it."""
-        replacement.drop(self._client, self._at)
+        replacement.drop(self._engine, self._at)
 
     def flush(self) -> None:
         """Have an engine in process write everything to disk."""
-        if isinstance(self._client, Embedded):
-            self._client.flush()
+        if isinstance(self._engine, Embedded):
+            self._engine.flush()
 
     def optimize(self) -> None:
         """Have an engine in process merge its segments; holds up the process meanwhile."""
-        if isinstance(self._client, Embedded):
-            self._client.optimize()
+        if isinstance(self._engine, Embedded):
+            self._engine.optimize()
 
     def scrub(self, ids: Sequence[UUID], *, rewrite: bool = True) -> int | None:
         """Have an engine in process write its files anew without deleted artworks and their parts.
@@ -259,19 +258,19 @@ class VectorIndex:
         Returns in how many files something is left of them; None where the files are a server's,
         which writes them anew by itself some day. Without `rewrite` the files are only looked at.
         """
-        if not isinstance(self._client, Embedded):
+        if not isinstance(self._engine, Embedded):
             return None
-        left = self._client.scrub(self._at, Markers.of(ids), rewrite=rewrite)
-        return left + self.parts.scrub(self._client, ids, rewrite=rewrite)
+        left = self._engine.scrub(self._at, Markers.of(ids), rewrite=rewrite)
+        return left + self.parts.scrub(self._engine, ids, rewrite=rewrite)
 
     def close(self) -> None:
         """Release the engine."""
-        self._client.close()
+        self._engine.close()
 
     def _create_payload_indexes(self) -> None:
         """Index what filters ask for; whoever made the collection may have been killed before."""
         for field, params in schema.INDEXES.items():
-            self._client.create_payload_index(self._at, field, params)
+            self._engine.create_payload_index(self._at, field, params)
 
     def _queries(self, probe: Probe) -> dict[str, tuple[str, Any]]:
         """Return leg -> (named vector, query)."""

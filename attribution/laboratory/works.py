@@ -12,10 +12,11 @@ import numpy.typing as npt
 
 from attribution.catalogue.names import slugify
 from attribution.copies.hashes import hashes
+from attribution.encoders.encoder import voting
+from attribution.encoders.encoder_set import EncoderSet
 from attribution.encoders.starter.works import partition
 from attribution.errors import BadImage
 from attribution.images import CheckedImage, lineages, read_image_file
-from attribution.ports import Encoder
 from attribution.types import Matrix
 
 BATCH = 32
@@ -43,6 +44,7 @@ class Works:
     artist: Ints  # number of each work's artist
     group: Ints  # number of each work's lineage
     vectors: Mapping[str, Matrix]  # by space, shape (works, dim)
+    voting: tuple[str, ...]  # the spaces that vote
     hashes: npt.NDArray[np.uint64]  # perceptual, upright, turned and mirrored: shape (works, 8)
     sha256: tuple[str, ...]  # of the bytes
     pixel_sha256: tuple[str, ...]
@@ -62,7 +64,7 @@ class Works:
 class Indexed:
     """The works that a system may know; artists are 0 … n-1, each with at least one."""
 
-    vectors: Mapping[str, Matrix]  # by space, shape (works, dim)
+    vectors: Mapping[str, Matrix]  # by space that votes, shape (works, dim)
     artist: Ints
     group: Ints  # lineage
 
@@ -99,7 +101,7 @@ def choose_half(items: Iterable[Labelled], data: Path, half: str) -> tuple[list[
     return kept, "only the artists that the starter models never saw"
 
 
-def embed(items: Sequence[Labelled], encoders: Sequence[Encoder], progress: Progress) -> Works:
+def embed(items: Sequence[Labelled], encoders: EncoderSet, progress: Progress) -> Works:
     """Read and encode files; what is no image, or says no to training, is counted and left out."""
     kept: list[Labelled] = []
     refusing = 0
@@ -117,7 +119,7 @@ def embed(items: Sequence[Labelled], encoders: Sequence[Encoder], progress: Prog
         facts += [image.facts for _, image in batch]
         turned += [_positions(image) for _, image in batch]
         if batch:
-            for space, rows in encode(encoders, [image for _, image in batch]).items():
+            for space, rows in encoders.encode([image.rgb for _, image in batch]).items():
                 parts.setdefault(space, []).append(rows)
         progress("encoding", min(start + BATCH, len(items)), len(items))
     names, artist = np.unique([item.artist for item in kept], return_inverse=True)
@@ -128,6 +130,7 @@ def embed(items: Sequence[Labelled], encoders: Sequence[Encoder], progress: Prog
         artist=artist.astype(np.int64),
         group=lineages(positions),
         vectors={space: np.concatenate(rows) for space, rows in parts.items()},
+        voting=tuple(voting(encoders.lanes)),
         hashes=positions,
         sha256=tuple(one.sha256 for one in facts),
         pixel_sha256=tuple(one.pixel_sha256 for one in facts),
@@ -136,15 +139,6 @@ def embed(items: Sequence[Labelled], encoders: Sequence[Encoder], progress: Prog
         shared=0,
     )
     return _one_artist_a_lineage(works)
-
-
-def encode(encoders: Sequence[Encoder], images: Sequence[CheckedImage]) -> dict[str, Matrix]:
-    """Return the vectors of every space, one row an image."""
-    return {
-        space: np.asarray(rows)
-        for encoder in encoders
-        for space, rows in encoder.encode([image.rgb for image in images]).items()
-    }
 
 
 def _one_artist_a_lineage(works: Works) -> Works:
@@ -162,6 +156,7 @@ def _one_artist_a_lineage(works: Works) -> Works:
         artist=artist.astype(np.int64),
         group=works.group[rows],
         vectors={space: matrix[rows] for space, matrix in works.vectors.items()},
+        voting=works.voting,
         hashes=works.hashes[rows],
         sha256=tuple(works.sha256[row] for row in rows),
         pixel_sha256=tuple(works.pixel_sha256[row] for row in rows),

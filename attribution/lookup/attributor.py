@@ -7,14 +7,15 @@ computes.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection as Several
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from heapq import nlargest
 from uuid import UUID, uuid4
 
 import numpy as np
-from sqlalchemy.orm import Session, sessionmaker
+from sqlalchemy.orm import Session
 
 from attribution.answers import ANSWER, read_answer
 from attribution.arithmetic import voting
@@ -29,16 +30,17 @@ from attribution.catalogue import queries
 from attribution.catalogue.licences import identify
 from attribution.catalogue.models import Artwork, ArtworkStatus
 from attribution.catalogue.nobody import NOBODY
+from attribution.collection import Collection
 from attribution.copies.finder import CopyFinder, Finding
 from attribution.copies.hashes import hashes
 from attribution.copies.matches import claimed, laid_on, of_now, silenced
 from attribution.copies.membership import membership
+from attribution.encoders.encoder_set import EncoderSet
 from attribution.errors import BadInput
 from attribution.images import CheckedImage, lineages
-from attribution.index.vector_index import ANYWHERE, VectorIndex
+from attribution.index.vector_index import ANYWHERE
 from attribution.lookup.exhibits import SOMEBODYS, candidates, ids_of, known
 from attribution.lookup.gaps import Gap, Gaps
-from attribution.ports import Encoder, TextEncoder
 from attribution.types import (
     Attribution,
     Confidence,
@@ -61,6 +63,7 @@ from attribution.types import (
     WrongFindings,
 )
 from attribution.voters.panel import Opinion, Panel
+from attribution.voters.seating import take_seats
 
 BLANK = "the image is blank: it shows nothing that could be recognised"
 
@@ -88,7 +91,7 @@ class _Seen:
     """What is near an image, before the catalogue says whose it is."""
 
     vectors: Mapping[str, Vector]
-    works: Collection[UUID]  # the neighbours
+    works: Several[UUID]  # the neighbours
     finding: Finding
     opinion: Opinion
     gap: Gap | None = None  # of the index that was asked
@@ -102,22 +105,18 @@ class Attributor:
 
     def __init__(
         self,
-        sessions: sessionmaker[Session],
-        encoders: Sequence[Encoder],
-        index: VectorIndex,
-        *,
-        profile: str,
-        fingerprint: str,
-        panel: Panel,
+        collection: Collection,
+        encoders: EncoderSet,
     ) -> None:
+        settings, sessions, row = collection.settings, collection.sessions, collection.row
         self._sessions = sessions
         self._encoders = encoders
-        self._index = index
-        self._copies = CopyFinder(sessions, encoders, index)
-        self._gaps = Gaps(sessions, index)
-        self._profile = profile
-        self._fingerprint = fingerprint
-        self._panel = panel
+        self._index = collection.index
+        self._copies = CopyFinder(sessions, encoders, collection.index)
+        self._gaps = Gaps(collection)
+        self._profile = settings.profile
+        self._fingerprint = row.fingerprint
+        self._panel = Panel(sessions, row.fingerprint, take_seats(collection), sorted(row.voting))
 
     def attribute(self, image: CheckedImage, *, limit: int = 5) -> Attribution:
         """Rank the artists an image most resembles, with the works that speak for each.
@@ -265,7 +264,7 @@ class Attributor:
     def _look(self, image: CheckedImage) -> _Seen:
         """Ask the index, the copy lane and the voters about an image that shows something."""
         gap = self._gaps.last()
-        vectors = self._encode(image)
+        vectors = self._encoders.encode_one(image.rgb)
         with self._sessions() as session:
             has_nobodys = bool(queries.portfolio_sizes(session, [NOBODY]))
         where = SOMEBODYS if has_nobodys else ANYWHERE
@@ -283,29 +282,25 @@ class Attributor:
             opinion = replace(opinion, odds=None)
         return _Seen(vectors, works, finding, opinion, gap)
 
-    def _encode(self, image: CheckedImage) -> dict[str, Vector]:
-        vectors: dict[str, Vector] = {}
-        for encoder in self._encoders:
-            for name, rows in encoder.encode([image.rgb]).items():
-                vectors[name] = rows[0]
-        return vectors
-
     def _probe(self, query: SearchQuery) -> Probe:
         check_query(query)
         text = query.text.strip() if query.text else None
-        vectors: dict[str, Vector] = {}
-        using: dict[str, str] = {}
-        for encoder in self._encoders:
-            if not isinstance(encoder, TextEncoder):
-                continue
-            space = encoder.text_vector
-            if text:
-                vectors[f"{space}_text"] = encoder.encode_text([text])[0]
-                using[f"{space}_text"] = space
-            if query.image is not None:
-                vectors[f"{space}_image"] = encoder.encode([query.image.rgb])[space][0]
-                using[f"{space}_image"] = space
-        return Probe(vectors, text=text, using=using)
+        legs: dict[str, Mapping[str, Vector]] = {}
+        if text:
+            legs["text"] = self._encoders.encode_text(text)
+        if query.image is not None:
+            spaces = self._encoders.text_spaces
+            legs["image"] = self._encoders.encode_one(query.image.rgb, spaces)
+        named = {
+            f"{space}_{leg}": (space, vector)
+            for leg, vectors in legs.items()
+            for space, vector in vectors.items()
+        }
+        return Probe(
+            {name: vector for name, (_, vector) in named.items()},
+            text=text,
+            using={name: space for name, (space, _) in named.items()},
+        )
 
     def _verdict(
         self,

@@ -11,10 +11,8 @@ import time
 from dataclasses import dataclass
 from threading import Lock
 
-from sqlalchemy.orm import Session, sessionmaker
-
 from attribution.catalogue import queries
-from attribution.index.vector_index import VectorIndex
+from attribution.collection import Collection
 
 EVERY_S = 10.0
 
@@ -30,9 +28,9 @@ class Gap:
 class Gaps:
     """The gap of one index, as it was seen last."""
 
-    def __init__(self, sessions: sessionmaker[Session], index: VectorIndex) -> None:
-        self._sessions = sessions
-        self._index = index
+    def __init__(self, collection: Collection) -> None:
+        self._sessions = collection.sessions
+        self._index = collection.index
         self._lock = Lock()
         self._seen: Gap | None = None
         self._due = time.monotonic()

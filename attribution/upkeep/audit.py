@@ -9,9 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from attribution.arithmetic.classifier import Statistics
-from attribution.catalogue import queries
+from attribution.catalogue import lifecycle, queries
 from attribution.catalogue.database import snapshot
-from attribution.catalogue.models import Collection
+from attribution.catalogue.models import KeptCollection
 from attribution.collection import Stores
 
 PAGE = 5_000  # works read at once: 14 MiB with 718 numbers each
@@ -35,13 +35,13 @@ class Audit:
         return max(len(self.missing.works), 1)
 
 
-def audit(stores: Stores, collection: Collection) -> Audit:
+def audit(stores: Stores, row: KeptCollection) -> Audit:
     """Rebuild the statistics of a collection from the kept vectors, and compare.
 
     Reads every kept vector once. Memory: a page of works, and eight bytes for each dimension of
     each artist, twice.
     """
-    encoders, width = collection.fingerprint, sum(collection.dims.values())
+    encoders, width = row.fingerprint, sum(row.voting.values())
     missing, after = Statistics(width), None
     with snapshot(stores.sessions) as session:
         seen = queries.times_mended(session, encoders)
@@ -61,7 +61,7 @@ def mend(stores: Stores, found: Audit) -> None:
         return
     with stores.sessions.begin() as session:
         if queries.claim_mending(session, found.fingerprint, found.seen):
-            queries.change_statistics(session, found.fingerprint, found.missing, by=1)
+            lifecycle.mend_statistics(session, found.fingerprint, found.missing)
 
 
 def audit_all(stores: Stores, *, repair: bool) -> int:

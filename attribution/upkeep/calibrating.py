@@ -11,7 +11,8 @@ import hashlib
 import logging
 import time
 from collections import ChainMap
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
+from collections.abc import Collection as Several
 from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID
@@ -22,17 +23,15 @@ from attribution.arithmetic import voting
 from attribution.arithmetic.fitting import Asked, fit, voice_names
 from attribution.catalogue import queries
 from attribution.catalogue.columns import now
-from attribution.catalogue.models import Collection as CollectionRow
 from attribution.catalogue.models import KeptCalibration
 from attribution.catalogue.nobody import NOBODY
-from attribution.collection import Stores
+from attribution.collection import Collection
 from attribution.images import NEAR_BITS, hamming
-from attribution.index.vector_index import VectorIndex
 from attribution.lookup.exhibits import SOMEBODYS
 from attribution.lookup.gaps import Gaps
 from attribution.types import Probe, Vector, Where
 from attribution.voters.panel import ask_absent, equal_weights, voices_of
-from attribution.voters.seating import spaces_that_vote, take_seats
+from attribution.voters.seating import take_seats
 from attribution.voters.voter import Absent, Neighbours, Question
 
 log = logging.getLogger(__name__)
@@ -44,9 +43,7 @@ OLD = timedelta(days=1)  # after which any change is enough
 
 
 def calibrate(
-    stores: Stores,
-    index: VectorIndex,
-    collection: CollectionRow,
+    collection: Collection,
     *,
     progress: Callable[[int, int], None] = lambda _done, _all: None,
     stopping: Callable[[], bool] = lambda: False,
@@ -56,17 +53,17 @@ def calibrate(
     None where too little is registered to say anything: that is kept too. None as well once
     `stopping()` is true; then nothing has changed.
     """
-    encoders, spaces = collection.fingerprint, spaces_that_vote(collection)
-    seats = [seat for seat in take_seats(stores, collection) if seat.is_calibrated]
+    encoders, spaces = collection.row.fingerprint, sorted(collection.row.voting)
+    seats = [seat for seat in take_seats(collection) if seat.is_calibrated]
     names, started = [seat.name for seat in seats], time.monotonic()
     began = now()  # whatever changes from here on counts as a change behind it
-    with stores.sessions() as session:
+    with collection.sessions() as session:
         stamp = stamp_of(session, encoders)
         artists, works = queries.ranked(session)
         sample = queries.works_to_ask_for(session, encoders, SAMPLE)
         sizes = queries.portfolio_sizes(session)
     voters = [voter for seat in seats if (voter := seat.current()) is not None]
-    asker = _Asker(stores, index, collection, sizes)
+    asker = _Asker(collection, sizes)
     asked: list[Asked] = []
     if not voters or len(voters) < len(seats):  # one of them is not made yet
         sample = []
@@ -88,22 +85,22 @@ def calibrate(
         voices=list(voice_names(names, spaces)),
         numbers=found.as_json() if found else {},
     )
-    with stores.sessions.begin() as session:
+    with collection.sessions.begin() as session:
         queries.keep_calibration(session, made)
     log.info("calibrated on %d works in %.1f s", len(asked), time.monotonic() - started)
     return made if found else None
 
 
-def is_due(session: Session, stores: Stores, collection: CollectionRow) -> bool:
+def is_due(session: Session, collection: Collection) -> bool:
     """Return whether the votes should be calibrated anew.
 
     When a part of CHANGED came or went, when anything was withdrawn, when other voters or spaces
     vote; and for any change once a calibration is OLD.
     """
-    kept = queries.calibration_of(session, collection.fingerprint)
-    stamp = stamp_of(session, collection.fingerprint)
-    voices = voices_of(take_seats(stores, collection), spaces_that_vote(collection))
-    if kept is None or tuple(kept.voices) != voices:
+    encoders, spaces = collection.row.fingerprint, sorted(collection.row.voting)
+    kept = queries.calibration_of(session, encoders)
+    stamp = stamp_of(session, encoders)
+    if kept is None or tuple(kept.voices) != voices_of(take_seats(collection), spaces):
         return stamp is not None and queries.ranked(session)[1] > 0
     if (stamp or "") == kept.stamp:
         return False
@@ -116,23 +113,26 @@ def is_due(session: Session, stores: Stores, collection: CollectionRow) -> bool:
 
 
 def calibrate_if_due(
-    stores: Stores, index: VectorIndex, *, stopping: Callable[[], bool] = lambda: False
+    collection: Collection, *, stopping: Callable[[], bool] = lambda: False
 ) -> KeptCalibration | None:
-    """Calibrate the live collection where that is due; returns what was made.
+    """Calibrate a collection where that is due; returns what was made.
 
-    Nothing happens while another process is at it, or while the index lacks works: what is found
-    in it then means something else later.
+    Nothing happens for one that is not live, while another process is at it, or while the index
+    lacks works: what is found in it then means something else later.
     """
-    if Gaps(stores.sessions, index).last():
+    row = collection.row
+    if Gaps(collection).last():
         return None
-    with stores.sessions() as session:
-        collection = queries.live_collection(session)
-        if collection is None or not is_due(session, stores, collection):
+    with collection.sessions() as session:
+        live = queries.live_collection(session)
+        if live is None or live.name != row.name:  # another profile has taken its place
             return None
-    with stores.sessions() as holder:
-        if not queries.take_turn(holder, f"calibration {collection.fingerprint}"):
+        if not is_due(session, collection):
             return None
-        return calibrate(stores, index, collection, stopping=stopping)
+    with collection.sessions() as holder:
+        if not queries.take_turn(holder, f"calibration {row.fingerprint}"):
+            return None
+        return calibrate(collection, stopping=stopping)
 
 
 def stamp_of(session: Session, fingerprint: str) -> str | None:
@@ -144,24 +144,16 @@ def stamp_of(session: Session, fingerprint: str) -> str | None:
 class _Asker:
     """Looks for works of one collection as if they were not there."""
 
-    def __init__(
-        self,
-        stores: Stores,
-        index: VectorIndex,
-        collection: CollectionRow,
-        sizes: dict[UUID, int],
-    ) -> None:
-        self._stores = stores
-        self._index = index
+    def __init__(self, collection: Collection, sizes: dict[UUID, int]) -> None:
         self._collection = collection
         self._sizes = sizes
-        self._weights = equal_weights(spaces_that_vote(collection))
+        self._weights = equal_weights(sorted(collection.row.voting))
 
     def absent(self, work: UUID, artist: UUID) -> Absent | None:
         """Return what is found in the absence of a work; None when it has just come or gone."""
         if artist not in self._sizes:
             return None
-        with self._stores.sessions() as session:
+        with self._collection.sessions() as session:
             own = self._vectors(session, {work})
             if work not in own:
                 return None
@@ -193,10 +185,11 @@ class _Asker:
 
     def _near(self, vectors: Mapping[str, Vector], where: Where) -> Neighbours:
         probe = Probe({space: vectors[space] for space in self._weights})
-        return self._index.neighbours(probe, limit=voting.NEAREST + SPARE, where=where)
+        limit = voting.NEAREST + SPARE
+        return self._collection.index.neighbours(probe, limit=limit, where=where)
 
-    def _vectors(self, session: Session, ids: Collection[UUID]) -> dict[UUID, dict[str, Vector]]:
-        encoders, dims = self._collection.fingerprint, self._collection.dims
+    def _vectors(self, session: Session, ids: Several[UUID]) -> dict[UUID, dict[str, Vector]]:
+        encoders, dims = self._collection.row.fingerprint, self._collection.row.dims
         return queries.kept_vectors(session, encoders, ids, dims)
 
 

@@ -13,7 +13,7 @@ from uuid import UUID
 
 from attribution.catalogue import queries
 from attribution.catalogue.models import Artwork, ArtworkStatus
-from attribution.collection import Stores
+from attribution.collection import Collection, Stores
 from attribution.copies.description import untiled
 from attribution.index.vector_index import VectorIndex
 from attribution.parts import rewrite_parts, wrong_parts
@@ -36,10 +36,10 @@ class Differences:
     untiled: int = 0  # strips of an earlier version
 
 
-def compare(stores: Stores, index: VectorIndex) -> Differences:
+def compare(collection: Collection) -> Differences:
     """Compare every indexed work with its point, and its parts with theirs."""
     found = Differences(0, 0, [], [], [], [])
-    rows, entries = _rows(stores, found), _entries(index)
+    rows, entries = _rows(collection, found), _entries(collection.index)
     row, entry = next(rows, None), next(entries, None)
     while row or entry:
         if entry is None or (row and row.id < entry.id):
@@ -56,17 +56,17 @@ def compare(stores: Stores, index: VectorIndex) -> Differences:
                 found.stale.append(row.id)
             found.works, found.points = found.works + 1, found.points + 1
             row, entry = next(rows, None), next(entries, None)
-    return replace(_looked_at_again(stores, index, found), wrong_parts=wrong_parts(stores, index))
+    return replace(_looked_at_again(collection, found), wrong_parts=wrong_parts(collection))
 
 
-def follow_catalogue(stores: Stores, index: VectorIndex, found: Differences) -> list[UUID]:
+def follow_catalogue(collection: Collection, found: Differences) -> list[UUID]:
     """Have the index say what the catalogue says, from the kept vectors.
 
     Returns the works that have none of this collection's encoders.
     """
-    rewrite_parts(stores, index, found.wrong_parts)
-    without = write_points(stores, index, [*found.missing, *found.stale])
-    index.delete(found.orphaned)
+    rewrite_parts(collection, found.wrong_parts)
+    without = write_points(collection, [*found.missing, *found.stale])
+    collection.index.delete(found.orphaned)
     return without
 
 
@@ -82,19 +82,19 @@ def indexed_pages(stores: Stores, size: int) -> Iterator[list[Artwork]]:
         after = page[-1].id
 
 
-def _looked_at_again(stores: Stores, index: VectorIndex, found: Differences) -> Differences:
+def _looked_at_again(collection: Collection, found: Differences) -> Differences:
     """Leave out what has come right by itself, and points of works that are just coming in."""
-    with stores.sessions() as session:
+    with collection.sessions() as session:
         coming = queries.unfinished_jobs(session) > 0
     missing = []
     for few in _few(found.missing):
-        with stores.sessions() as session:
+        with collection.sessions() as session:
             rows = queries.artworks_by_id(session, few, status=ArtworkStatus.INDEXED)
-        there = index.held(list(rows))
+        there = collection.index.held(list(rows))
         missing += [one for one in few if one in rows and one not in there]
     orphaned = []
     for few in _few(found.orphaned):
-        with stores.sessions() as session:
+        with collection.sessions() as session:
             rows = queries.artworks_by_id(session, few)
         fine = {ArtworkStatus.INDEXED} | ({ArtworkStatus.PENDING} if coming else set())
         orphaned += [one for one in few if one not in rows or rows[one].status not in fine]

@@ -7,7 +7,8 @@ step may be repeated; what was interrupted is finished by asking again, or by `r
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection as Several
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -20,10 +21,9 @@ from attribution.catalogue.models import Artist, Artwork, ArtworkStatus, Change
 from attribution.catalogue.names import resemble, tidy
 from attribution.catalogue.nobody import is_nobody
 from attribution.catalogue.queries import Origin
-from attribution.collection import Stores
+from attribution.collection import Collection, Stores
 from attribution.errors import BadInput, Conflict, NotAllowed, NotFound
 from attribution.images import forbidden_by, read_image, thumbnail
-from attribution.index.vector_index import VectorIndex
 from attribution.points import write_points
 
 AT_ONCE = 1_000  # changes, or works of one, that the index follows together
@@ -32,7 +32,7 @@ T = TypeVar("T")
 
 
 def correct(
-    stores: Stores, index: VectorIndex, artwork_id: UUID, said: Mapping[str, Any], origin: Origin
+    collection: Collection, artwork_id: UUID, said: Mapping[str, Any], origin: Origin
 ) -> Change | None:
     """Take over what is said of a work, columns by name; None where it says so already.
 
@@ -40,27 +40,27 @@ def correct(
     file itself forbids it.
     """
     _check(said)
-    with stores.sessions.begin() as session:
+    with collection.sessions.begin() as session:
         work = work_to_change(session, artwork_id)
         check_file(work, said)
         made = queries.correct_works(session, {artwork_id: said}, origin)
         waiting = queries.unfinished_changes(session, artworks=[artwork_id])
-    finish(stores, index, waiting)
+    finish(collection, waiting)
     return made[0] if made else None
 
 
-def move(stores: Stores, index: VectorIndex, artwork_id: UUID, slug: str, origin: Origin) -> Change:
+def move(collection: Collection, artwork_id: UUID, slug: str, origin: Origin) -> Change:
     """Give a work to another artist.
 
     Raises NotFound, Conflict for a work that is withdrawn, on its way in or already the artist's,
     and for an artist that has withdrawn.
     """
-    with stores.sessions.begin() as session:
+    with collection.sessions.begin() as session:
         work, artist = work_to_change(session, artwork_id), _artist(session, slug)
         is_new = work.artist_id != artist.id
         made = [queries.move_work(session, work, artist.id, origin)] if is_new else []
         waiting = queries.unfinished_changes(session, artworks=[artwork_id])
-    finish(stores, index, waiting)
+    finish(collection, waiting)
     if not made:
         raise Conflict(
             f"artwork {artwork_id} is already under {artist.slug!r}; name another artist"
@@ -90,8 +90,7 @@ def plan_merge(stores: Stores, slug: str, into: str) -> Merging:
 
 
 def merge(
-    stores: Stores,
-    index: VectorIndex,
+    collection: Collection,
     slug: str,
     into: str,
     origin: Origin,
@@ -104,7 +103,7 @@ def merge(
     works of the first are on their way in, and for names that do not resemble each other until it
     is confirmed.
     """
-    with stores.sessions.begin() as session:
+    with collection.sessions.begin() as session:
         gone, kept = _somebody(session, slug), _somebody(session, into)
         is_new = gone.id != kept.id
         if is_new:
@@ -117,17 +116,16 @@ def merge(
                 )
         made = [queries.merge_artists(session, gone.id, kept.id, origin)] if is_new else []
         waiting = queries.unfinished_changes(session, artist_id=kept.id)
-    finish(stores, index, waiting)
+    finish(collection, waiting)
     if not made:
         raise Conflict(f"{slug!r} and {into!r} are one artist; name two")
     return made[0]
 
 
 def split(
-    stores: Stores,
-    index: VectorIndex,
+    collection: Collection,
     slug: str,
-    works: Collection[UUID],
+    works: Several[UUID],
     into: str,
     origin: Origin,
 ) -> Change:
@@ -139,7 +137,7 @@ def split(
     ordered = sorted(set(works))
     if not ordered:
         raise BadInput("no works to split off: give the id of at least one")
-    with stores.sessions.begin() as session:
+    with collection.sessions.begin() as session:
         old, new = _artist(session, slug), _receiver(session, into)
         if old.id == new.id:
             raise Conflict(
@@ -151,18 +149,18 @@ def split(
             _check_theirs(session, few, old)
         made = queries.give_works(session, ordered, old.id, new.id, origin)
         waiting = queries.unfinished_changes(session, changes=[made.id])
-    finish(stores, index, waiting)
+    finish(collection, waiting)
     return made
 
 
-def rename(stores: Stores, index: VectorIndex, slug: str, name: str, origin: Origin) -> Change:
+def rename(collection: Collection, slug: str, name: str, origin: Origin) -> Change:
     """Call an artist by another name; slug and works stay, the old name becomes an alias.
 
     Raises NotFound, BadInput for what is no name or means nobody, Conflict for the name of somebody
     else, for the present one, for an artist that has withdrawn, and for nobody.
     """
     exact = _name_of_somebody(name)
-    with stores.sessions.begin() as session:
+    with collection.sessions.begin() as session:
         queries.lock_names(session, [exact])
         artist = _somebody(session, slug)
         queries.artists_to_change(session, [artist.id])  # nobody renames them meanwhile
@@ -171,7 +169,7 @@ def rename(stores: Stores, index: VectorIndex, slug: str, name: str, origin: Ori
             queries.check_name(session, artist.id, exact)
         made = [queries.rename_artist(session, artist.id, exact, origin)] if is_new else []
         waiting = queries.unfinished_changes(session, artist_id=artist.id)
-    finish(stores, index, waiting)
+    finish(collection, waiting)
     if not made:
         raise Conflict(f"{artist.slug!r} is called {exact!r} already; give another name")
     return made[0]
@@ -193,21 +191,21 @@ def confirm_alias(stores: Stores, slug: str, name: str, origin: Origin) -> Chang
         return queries.record_alias(session, artist.id, exact, origin)
 
 
-def finish(stores: Stores, index: VectorIndex, changes: Sequence[Change]) -> None:
+def finish(collection: Collection, changes: Sequence[Change]) -> None:
     """Have index and pictures follow some changes, then note that they do."""
     for few in _few(changes):
         alone = {change.artwork_id for change in few if change.artwork_id}
-        write_points(stores, index, alone)
+        write_points(collection, alone)
         for change in few:
             if change.artwork_id is None:
-                _follow_artists(stores, index, change)
+                _follow_artists(collection, change)
         shown = {one.artwork_id for one in few if one.artwork_id and _is_about_display(one)}
-        with stores.sessions() as session:
+        with collection.sessions() as session:
             rows = queries.artworks_by_id(session, shown)
         for row in rows.values():
-            _show_or_hide(stores, row)
-        index.flush()
-        with stores.sessions.begin() as session:
+            _show_or_hide(collection, row)
+        collection.index.flush()
+        with collection.sessions.begin() as session:
             queries.complete_changes(session, [change.id for change in few])
 
 
@@ -238,15 +236,15 @@ def check_file(work: Artwork, said: Mapping[str, Any]) -> None:
         raise NotAllowed(f"artwork {work.id} may not train: its file says {because}")
 
 
-def _follow_artists(stores: Stores, index: VectorIndex, change: Change) -> None:
+def _follow_artists(collection: Collection, change: Change) -> None:
     """Write the points of the works that have another artist, or one of another name."""
     after = None
     while True:
-        with stores.sessions() as session:
+        with collection.sessions() as session:
             works = queries.works_to_follow(session, change, after=after, limit=AT_ONCE)
         if not works:
             return
-        write_points(stores, index, works)
+        write_points(collection, works)
         after = works[-1]
 
 

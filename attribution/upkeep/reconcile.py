@@ -10,15 +10,14 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from attribution.catalogue import queries
+from attribution.catalogue import lifecycle, queries
 from attribution.catalogue.models import Artist, Artwork, ArtworkStatus
 from attribution.catalogue.nobody import NOBODY
 from attribution.catalogue.queries import KeptSketch, Origin
-from attribution.collection import Stores
+from attribution.collection import Collection, Stores
 from attribution.copies.description import describe
 from attribution.errors import BadImage, Conflict, NotFound
 from attribution.images import read_image
-from attribution.index.vector_index import VectorIndex
 from attribution.points import write_points
 from attribution.types import Part
 from attribution.upkeep.audit import audit_all
@@ -79,7 +78,7 @@ class Report:
         return asdict(self) | {"clean": self.is_clean}
 
 
-def reconcile(stores: Stores, index: VectorIndex, *, repair: bool) -> Report:
+def reconcile(collection: Collection, *, repair: bool) -> Report:
     """Compare every indexed work with its point, and mend what differs where `repair` is true.
 
     Missing and stale points are written from the kept vectors, and so are those of parts, and those
@@ -91,26 +90,26 @@ def reconcile(stores: Stores, index: VectorIndex, *, repair: bool) -> Report:
     become one, which can be undone. Works without a sketch, and strips without tiles, are told and
     are no difference: they may have no picture to draw from, until they are ingested again.
     """
-    with stores.sessions() as session:
+    with collection.sessions() as session:
         wrong_counts = queries.miscounted(session)
         withdrawals = queries.unfinished_withdrawals(session)
         changes = queries.unfinished_changes(session)
         unsketched = queries.count_without_sketch(session)
         nameless = queries.called_as_nobody(session)
-    found, recovered = compare(stores, index), Recovered()
-    different = differing_vectors(stores, index, repair=repair)
+    found, recovered = compare(collection), Recovered()
+    different = differing_vectors(collection, repair=repair)
     if repair:
-        write_points(stores, index, different)
-        recovered = recover(stores, index, follow_catalogue(stores, index, found))
-        with stores.sessions.begin() as session:
-            queries.recount(session, queries.miscounted(session))
-    statistics = audit_all(stores, repair=repair)
+        write_points(collection, different)
+        recovered = recover(collection, follow_catalogue(collection, found))
+        with collection.sessions.begin() as session:
+            lifecycle.recount(session, queries.miscounted(session))
+    statistics = audit_all(collection, repair=repair)
     if repair:
-        finish(stores, index, withdrawals, has_time=True)
-        finish_changes(stores, index, changes)
-        join_nobody(stores, index, nameless)
-        unsketched -= draw_sketches(stores)
-        index.flush()
+        finish(collection, withdrawals, has_time=True)
+        finish_changes(collection, changes)
+        join_nobody(collection, nameless)
+        unsketched -= draw_sketches(collection)
+        collection.index.flush()
     return Report(
         works=found.works,
         points=found.points,
@@ -141,18 +140,18 @@ def reconcile(stores: Stores, index: VectorIndex, *, repair: bool) -> Report:
     )
 
 
-def join_nobody(stores: Stores, index: VectorIndex, artists: Sequence[Artist]) -> None:
+def join_nobody(collection: Collection, artists: Sequence[Artist]) -> None:
     """Merge artists whose names mean nobody into the row that stands for it.
 
     One whose works are on their way in waits for the next time.
     """
     for artist in artists:
-        with suppress(Conflict), stores.sessions.begin() as session:
+        with suppress(Conflict), collection.sessions.begin() as session:
             check_nothing_comes(session, artist)
             nobody = queries.get_or_create_nobody(session)
             queries.merge_artists(session, artist.id, nobody.id, BY_NAME)
-    with stores.sessions() as session:
-        finish_changes(stores, index, queries.unfinished_changes(session, artist_id=NOBODY))
+    with collection.sessions() as session:
+        finish_changes(collection, queries.unfinished_changes(session, artist_id=NOBODY))
 
 
 def draw_sketches(stores: Stores) -> int:

@@ -12,17 +12,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from attribution.catalogue import queries
-from attribution.catalogue.models import ArtworkStatus, Collection
-from attribution.collection import Stores
+from attribution.catalogue import lifecycle, queries
+from attribution.catalogue.models import ArtworkStatus, KeptCollection
+from attribution.collection import Collection, Stores
 from attribution.copies.description import encode_parts
-from attribution.encoders.profiles import fingerprint, load_encoders
+from attribution.encoders.encoder_set import EncoderSet
+from attribution.encoders.profiles import load_encoders
 from attribution.errors import BadImage, BadInput, ModelUnavailable, NotFound
 from attribution.images import CheckedImage, read_image
-from attribution.index.vector_index import VectorIndex
 from attribution.points import write_points
-from attribution.ports import Encoder
-from attribution.types import Matrix, Vector
+from attribution.types import Matrix
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +37,7 @@ class Recovered:
     lost: int = 0  # marked as failed, to be ingested again
 
 
-def recover(stores: Stores, index: VectorIndex, works: Sequence[UUID]) -> Recovered:
+def recover(collection: Collection, works: Sequence[UUID]) -> Recovered:
     """Encode those of these works whose originals are kept, and write their points.
 
     The others are left alone, but for those of which no vectors are left at all: they are marked as
@@ -46,27 +45,25 @@ def recover(stores: Stores, index: VectorIndex, works: Sequence[UUID]) -> Recove
     """
     if not works:
         return Recovered()
-    with stores.sessions() as session:
-        collection = queries.collection_by_name(session, index.name)
-    encoders = _encoders_of(stores, collection)
+    encoders = _encoders_of(collection)
     without: list[UUID] = []
-    size = stores.settings.batch_size
+    size = collection.settings.batch_size
     for start in range(0, len(works), size):
         few = works[start : start + size]
-        lacking = encode_originals(stores, encoders, collection, few) if encoders else few
+        lacking = encode_originals(collection, collection.row, encoders, few) if encoders else few
         without += lacking
-        write_points(stores, index, set(few) - set(lacking))
-    with stores.sessions.begin() as session:
+        write_points(collection, set(few) - set(lacking))
+    with collection.sessions.begin() as session:
         others = queries.with_any_vectors(session, without)
         rows = queries.artworks_by_id(session, without, status=ArtworkStatus.INDEXED)
-        kept = {work for work, row in rows.items() if stores.store.has_original(row.sha256)}
+        kept = {work for work, row in rows.items() if collection.store.has_original(row.sha256)}
         lost = rows.keys() - others - (kept if encoders is None else set())
-        queries.mark_lost(session, lost, LOST)
+        lifecycle.become_lost(session, lost, LOST)
     return Recovered(len(works) - len(without), len(rows) - len(lost), len(lost))
 
 
 def encode_originals(
-    stores: Stores, encoders: Sequence[Encoder], collection: Collection, works: Several[UUID]
+    stores: Stores, row: KeptCollection, encoders: EncoderSet, works: Several[UUID]
 ) -> list[UUID]:
     """Encode the kept originals of works, and keep the vectors.
 
@@ -76,49 +73,38 @@ def encode_originals(
     without: list[UUID] = []
     images: dict[UUID, CheckedImage] = {}
     with stores.sessions() as session:
-        known = queries.kept_vectors(session, collection.fingerprint, works, collection.dims)
+        known = queries.kept_vectors(session, row.fingerprint, works, row.dims)
         rows = queries.artworks_by_id(session, works, status=ArtworkStatus.INDEXED)
-    for row in rows.values():
-        if row.id not in known:
+    for work in rows.values():
+        if work.id not in known:
             try:
-                original = stores.store.original(row.sha256)
-                images[row.id] = read_image(original, stores.limits)
+                original = stores.store.original(work.sha256)
+                images[work.id] = read_image(original, stores.limits)
             except (BadImage, NotFound):
-                without.append(row.id)
+                without.append(work.id)
     if images:
-        vectors, parts = _encode(encoders, images), _encode_parts(encoders, images)
+        vectors = encoders.encode_each({work: image.rgb for work, image in images.items()})
+        parts = _encode_parts(encoders, images)
         with stores.sessions.begin() as session:
-            queries.keep_vectors(session, collection.fingerprint, vectors)
-            queries.keep_part_vectors(session, collection.fingerprint, parts)
+            queries.keep_vectors(session, row.fingerprint, vectors)
+            queries.keep_part_vectors(session, row.fingerprint, parts)
     return without
 
 
-def _encoders_of(stores: Stores, collection: Collection) -> tuple[Encoder, ...] | None:
+def _encoders_of(collection: Collection) -> EncoderSet | None:
     """Return the encoders that made a collection; None where this machine has them not."""
+    row = collection.row
     try:
-        encoders = load_encoders(collection.profile, device=stores.settings.device)
-        if fingerprint(encoders) == collection.fingerprint:
+        encoders = load_encoders(collection.settings, row.profile)
+        if encoders.fingerprint == row.fingerprint:
             return encoders
         said = "it means other encoders here"
     except (BadInput, ModelUnavailable) as error:
         said = str(error)
-    log.warning("works cannot be encoded with profile %r: %s", collection.profile, said)
+    log.warning("works cannot be encoded with profile %r: %s", row.profile, said)
     return None
 
 
-def _encode(
-    encoders: Sequence[Encoder], images: Mapping[UUID, CheckedImage]
-) -> dict[UUID, dict[str, Vector]]:
-    vectors: dict[UUID, dict[str, Vector]] = {one: {} for one in images}
-    for encoder in encoders:
-        for name, rows in encoder.encode([image.rgb for image in images.values()]).items():
-            for one, row in zip(images, rows, strict=True):
-                vectors[one][name] = row
-    return vectors
-
-
-def _encode_parts(
-    encoders: Sequence[Encoder], images: Mapping[UUID, CheckedImage]
-) -> dict[UUID, Matrix]:
+def _encode_parts(encoders: EncoderSet, images: Mapping[UUID, CheckedImage]) -> dict[UUID, Matrix]:
     encoded = {one: encode_parts(encoders, image) for one, image in images.items()}
     return {one: rows for one, rows in encoded.items() if rows is not None}

@@ -8,15 +8,20 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from attribution.catalogue import queries
+from attribution.catalogue import lifecycle, queries
 from attribution.catalogue.columns import now
-from attribution.catalogue.models import Collection
-from attribution.collection import Stores, dims_of, live_collection, open_collection, open_next_to
-from attribution.encoders.profiles import fingerprint, load_encoders
+from attribution.catalogue.models import KeptCollection
+from attribution.collection import (
+    Collection,
+    Stores,
+    live_collection,
+    open_collection,
+    open_next_to,
+)
+from attribution.encoders.encoder_set import EncoderSet
+from attribution.encoders.profiles import load_encoders
 from attribution.errors import BadInput, Conflict
-from attribution.index.vector_index import VectorIndex
 from attribution.points import write_points
-from attribution.ports import Encoder
 from attribution.upkeep.audit import audit, mend
 from attribution.upkeep.comparison import compare, follow_catalogue, indexed_pages
 from attribution.upkeep.correction import finish as finish_changes
@@ -40,37 +45,35 @@ def make_anew(stores: Stores, *, progress: Progress) -> tuple[int, int]:
     works have to be ingested again. Raises NotFound before anything was ingested, Conflict while
     another process is at it.
     """
-    collection, began = live_collection(stores), now()
+    row, began = live_collection(stores), now()
     with stores.sessions() as holder:
-        if not queries.take_turn(holder, f"reindex {collection.name}"):
-            raise Conflict(f"another process makes {collection.name} anew; wait for it")
-        with open_next_to(stores, collection) as index:
-            rebuild(stores, index, collection, progress=progress)
-            follow_catalogue(stores, index, compare(stores, index))
-            index.take_over()
-            recovered = _follow_up(stores, index, began)
-            return index.count(), recovered.unencoded + recovered.lost
+        if not queries.take_turn(holder, f"reindex {row.name}"):
+            raise Conflict(f"another process makes {row.name} anew; wait for it")
+        with open_next_to(stores, row) as collection:
+            rebuild(collection, progress=progress)
+            follow_catalogue(collection, compare(collection))
+            collection.index.take_over()
+            recovered = _follow_up(collection, began)
+            return collection.index.count(), recovered.unencoded + recovered.lost
 
 
-def rebuild(
-    stores: Stores, index: VectorIndex, collection: Collection, *, progress: Progress
-) -> None:
+def rebuild(collection: Collection, *, progress: Progress) -> None:
     """Write a point for every indexed work that has kept vectors of the collection's encoders.
 
     The classifier's statistics are compared with the same vectors, and mended.
     """
-    done, total = 0, _total(stores)
-    for page in indexed_pages(stores, PAGE):
-        write_points(stores, index, [row.id for row in page])
+    done, total = 0, _total(collection)
+    for page in indexed_pages(collection, PAGE):
+        write_points(collection, [work.id for work in page])
         done += len(page)
         progress(done, total)
-    index.flush()
-    mend(stores, audit(stores, collection))
+    collection.index.flush()
+    mend(collection, audit(collection, collection.row))
 
 
 def change_profile(
     stores: Stores, profile: str, *, partial: bool, keep_old: bool, progress: Progress
-) -> Collection:
+) -> KeptCollection:
     """Build the collection of other encoders next to the live one, then put it in its place.
 
     Works that have vectors of these encoders already cost nothing, so an interrupted run goes on.
@@ -78,42 +81,43 @@ def change_profile(
     original, unless `partial` leaves these out, or when works came in meanwhile, and BadInput when
     nothing would change.
     """
-    encoders, began = load_encoders(profile, device=stores.settings.device), now()
+    encoders, began = load_encoders(stores.settings, profile), now()
     with stores.sessions.begin() as session:
         old = queries.live_collection(session)
         new = queries.add_collection(
             session,
             profile=profile,
-            fingerprint=fingerprint(encoders),
-            dims=dims_of(encoders),
+            fingerprint=encoders.fingerprint,
+            dims=encoders.dims,
+            lanes=encoders.lanes,
             live=False,
         )
     if old is None or new.name == old.name:
         raise BadInput(f"the collection has the encoders of profile {profile!r} already")
-    without = _embed(stores, encoders, new, progress=progress)
+    without = _embed(stores, new, encoders, progress=progress)
     if without and not partial:
         raise Conflict(
             f"{len(without)} works have no kept original to encode, such as {without[0]}; ingest "
             f"them again with LAWFUL_KEEP_ORIGINALS=true, or leave them out with --partial"
         )
-    with open_collection(stores, new) as index:
-        rebuild(stores, index, new, progress=progress)
+    with open_collection(stores, new) as collection:
+        rebuild(collection, progress=progress)
         with stores.sessions.begin() as session:
             _go_live(session, new, without)
-        index.publish(ALIAS)
-        _follow_up(stores, index, began)
+        collection.index.publish(ALIAS)
+        _follow_up(collection, began)
     if not keep_old:
         drop_collections(stores)
     return new
 
 
-def _go_live(session: Session, new: Collection, left_out: Sequence[UUID] = ()) -> None:
+def _go_live(session: Session, new: KeptCollection, left_out: Sequence[UUID] = ()) -> None:
     """Have a collection searched from now on, without the works that are left out.
 
     Raises Conflict where works came in meanwhile.
     """
     queries.go_live(session, new.name)  # waits for those who write with the old encoders
-    queries.mark_lost(session, left_out, f"{LEFT_OUT} {new.profile!r}; ingest it again")
+    lifecycle.become_lost(session, left_out, f"{LEFT_OUT} {new.profile!r}; ingest it again")
     if late := queries.count_without_vectors(session, new.fingerprint):
         raise Conflict(
             f"{late} works came in meanwhile that the new encoders have not seen; run the same "
@@ -121,25 +125,25 @@ def _go_live(session: Session, new: Collection, left_out: Sequence[UUID] = ()) -
         )
 
 
-def _follow_up(stores: Stores, index: VectorIndex, began: datetime) -> Recovered:
+def _follow_up(collection: Collection, began: datetime) -> Recovered:
     """Have a collection that is live now follow what was written into the one before until then."""
-    recovered = recover(stores, index, follow_catalogue(stores, index, compare(stores, index)))
-    with stores.sessions() as session:
+    recovered = recover(collection, follow_catalogue(collection, compare(collection)))
+    with collection.sessions() as session:
         changes = queries.changes_since(session, began - CLOCKS)
-    finish_changes(stores, index, changes)
-    index.flush()
+    finish_changes(collection, changes)
+    collection.index.flush()
     return recovered
 
 
 def _embed(
-    stores: Stores, encoders: Sequence[Encoder], collection: Collection, *, progress: Progress
+    stores: Stores, row: KeptCollection, encoders: EncoderSet, *, progress: Progress
 ) -> list[UUID]:
     """Encode the kept originals of all indexed works; returns those that have none to be read."""
     without: list[UUID] = []
     done, total = 0, _total(stores)
     for page in indexed_pages(stores, stores.settings.batch_size):
-        ids = [row.id for row in page]
-        without += encode_originals(stores, encoders, collection, ids)
+        ids = [work.id for work in page]
+        without += encode_originals(stores, row, encoders, ids)
         done += len(page)
         progress(done, total)
     return without
@@ -149,12 +153,12 @@ def drop_collections(stores: Stores) -> int:
     """Delete every collection that is not live, and its vectors; returns how many."""
     with stores.sessions() as session:
         old = [one for one in queries.collections(session) if not one.live]
-    for collection in old:
-        with open_collection(stores, collection) as index:
-            index.drop()
+    for row in old:
+        with open_collection(stores, row) as collection:
+            collection.index.drop()
         with stores.sessions.begin() as session:
-            queries.forget_encoders(session, collection.fingerprint)
-            queries.drop_collection(session, collection.name)
+            queries.forget_encoders(session, row.fingerprint)
+            queries.drop_collection(session, row.name)
     return len(old)
 
 

@@ -14,15 +14,13 @@ from sqlalchemy.orm import Session
 from attribution.catalogue import queries
 from attribution.catalogue.models import Artist, Change, ChangeKind
 from attribution.catalogue.queries import Origin
-from attribution.collection import Stores
+from attribution.collection import Collection
 from attribution.errors import BadInput, Conflict
-from attribution.index.vector_index import VectorIndex
 from attribution.upkeep.correction import check_file, finish, work_to_change
 
 
 def undo(
-    stores: Stores,
-    index: VectorIndex,
+    collection: Collection,
     change_id: UUID,
     origin: Origin,
     *,
@@ -34,7 +32,7 @@ def undo(
     `after` says how many. Raises NotFound, BadInput for works of another kind of change, Conflict
     for what was undone already or has changed since.
     """
-    with stores.sessions.begin() as session:
+    with collection.sessions.begin() as session:
         change = queries.change_by_id(session, change_id)
         earlier = change.undone_by
         try:
@@ -45,7 +43,7 @@ def undo(
         if earlier is None:
             queries.mark_undo(session, made, change)
         waiting = queries.unfinished_changes(session, changes=[change.id, made.id])
-    finish(stores, index, waiting)
+    finish(collection, waiting)
     if earlier is not None:
         raise queries.already_undone(change.id, earlier.id)
     return made

@@ -9,7 +9,8 @@ finished by asking again, or by `reconcile`.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection as Several
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 from uuid import UUID, uuid4
 
@@ -19,7 +20,7 @@ from attribution.catalogue import queries
 from attribution.catalogue.columns import now
 from attribution.catalogue.database import empty_log
 from attribution.catalogue.models import ArtworkStatus, Withdrawal
-from attribution.collection import Stores
+from attribution.collection import Collection, Stores
 from attribution.errors import BadInput, Conflict
 from attribution.index.vector_index import VectorIndex
 from attribution.training.cache import CACHE, forget
@@ -34,7 +35,7 @@ REBUILT = 10_000  # works up to which a receipt compares the classifier with a r
 T = TypeVar("T")
 
 
-def withdraw(stores: Stores, index: VectorIndex, what: str, *, reason: str) -> Withdrawal:
+def withdraw(collection: Collection, what: str, *, reason: str) -> Withdrawal:
     """Forget an artwork (by id) or an artist (by slug) with all works; returns the receipt.
 
     Asked again, it finishes what is left and returns the receipt of the first time. Raises NotFound
@@ -42,42 +43,40 @@ def withdraw(stores: Stores, index: VectorIndex, what: str, *, reason: str) -> W
     """
     if not reason.strip():
         raise BadInput("a withdrawal needs a reason, for the receipt: say why")
-    (request,) = withdraw_all(stores, index, [what], reason=reason.strip())
+    (request,) = withdraw_all(collection, [what], reason=reason.strip())
     return request
 
 
-def withdraw_all(
-    stores: Stores, index: VectorIndex, whats: Sequence[str], *, reason: str
-) -> list[Withdrawal]:
+def withdraw_all(collection: Collection, whats: Sequence[str], *, reason: str) -> list[Withdrawal]:
     """Forget several at once, each with a receipt of its own."""
     requests = []
     for what in whats:
-        with stores.sessions.begin() as session:
+        with collection.sessions.begin() as session:
             artist_id, artwork_id = _target(session, what)
-            requests.append(_request(session, index, artist_id, artwork_id, reason).id)
-    return finish(stores, index, requests)
+            requests.append(_request(session, collection.index, artist_id, artwork_id, reason).id)
+    return finish(collection, requests)
 
 
 def finish(
-    stores: Stores, index: VectorIndex, requests: Sequence[UUID], *, has_time: bool = False
+    collection: Collection, requests: Sequence[UUID], *, has_time: bool = False
 ) -> list[Withdrawal]:
     """Remove what lies outside SQL, check that nothing is left, and complete the receipts.
 
     The files of a large index are written anew only where the caller `has_time`: until then a
     receipt is not complete. They are written once for all requests.
     """
-    rewrite = has_time or index.count() <= REWRITTEN
-    removed = {one: found for one in requests if (found := _remove(stores, index, one)) is not None}
-    index.flush()
+    rewrite = has_time or collection.index.count() <= REWRITTEN
+    removed = {one: found for one in requests if (found := _remove(collection, one)) is not None}
+    collection.index.flush()
     for one, counts in removed.items():
-        _complete(stores, index, one, counts, rewrite=rewrite)
-    with stores.sessions() as session:
+        _complete(collection, one, counts, rewrite=rewrite)
+    with collection.sessions() as session:
         return [queries.withdrawal_by_id(session, one) for one in requests]
 
 
-def _remove(stores: Stores, index: VectorIndex, request_id: UUID) -> dict[str, int] | None:
+def _remove(collection: Collection, request_id: UUID) -> dict[str, int] | None:
     """Remove what a request is about; returns how much of what. None where that was done."""
-    with stores.sessions() as session:
+    with collection.sessions() as session:
         request = queries.withdrawal_by_id(session, request_id)
         works = queries.buried_works(session, request)
     if request.completed_at is not None:
@@ -85,17 +84,17 @@ def _remove(stores: Stores, index: VectorIndex, request_id: UUID) -> dict[str, i
     counts: Counter[str] = Counter()
     for few in _few(list(works.items())):
         ids = [work for work, _ in few]
-        counts["points"] += len(index.held(ids))
-        counts["points of parts"] += index.parts.count(ids)
-        index.delete(ids)
+        counts["points"] += len(collection.index.held(ids))
+        counts["points of parts"] += collection.index.parts.count(ids)
+        collection.index.delete(ids)
         for _, sha256 in few:
-            originals, thumbnails = stores.store.forget(sha256)
+            originals, thumbnails = collection.store.forget(sha256)
             counts["originals"] += originals
             counts["thumbnails"] += thumbnails
-    counts["files of failed jobs"] += _forget_incoming(stores, works.values())
-    counts["cached vectors"] += forget(stores.settings.trained / CACHE, set(works.values()))
+    counts["files of failed jobs"] += _forget_incoming(collection, works.values())
+    counts["cached vectors"] += forget(collection.settings.trained / CACHE, set(works.values()))
     if request.artwork_id is None:
-        with stores.sessions.begin() as session:
+        with collection.sessions.begin() as session:
             counts["other lines of ingest jobs"] += queries.wipe_lines_under(
                 session, request.artist_id
             )
@@ -103,7 +102,7 @@ def _remove(stores: Stores, index: VectorIndex, request_id: UUID) -> dict[str, i
     return dict(counts)
 
 
-def _forget_incoming(stores: Stores, hashes: Collection[str]) -> int:
+def _forget_incoming(stores: Stores, hashes: Several[str]) -> int:
     """Delete files that wait for jobs that failed or were cancelled; others do it themselves."""
     jobs = stores.store.jobs_with_incoming()
     with stores.sessions() as session:
@@ -112,37 +111,35 @@ def _forget_incoming(stores: Stores, hashes: Collection[str]) -> int:
 
 
 def _complete(
-    stores: Stores,
-    index: VectorIndex,
+    collection: Collection,
     request_id: UUID,
     counts: Mapping[str, int],
     *,
     rewrite: bool,
 ) -> None:
     """Check what is left of a request's works and write it into the receipt."""
-    with stores.sessions() as session:
+    with collection.sessions() as session:
         request = queries.withdrawal_by_id(session, request_id)
         works = queries.buried_works(session, request)
-    left, proof = _left(stores, index, request, works, rewrite=rewrite), _proof(stores)
-    with stores.sessions.begin() as session:
+    left, proof = _left(collection, request, works, rewrite=rewrite), _proof(collection)
+    with collection.sessions.begin() as session:
         request = queries.withdrawal_by_id(session, request_id)
         removed: dict[str, int] = dict(request.receipt["removed"])
         for name, count in counts.items():
             removed[name] = removed.get(name, 0) + count
         request.receipt = request.receipt | {
             "removed": removed,
-            "after": _counts(session, index, request.artist_id),
+            "after": _counts(session, collection.index, request.artist_id),
             "left": left,
             "statistics": request.receipt.get("statistics", {}) | proof,
-            "trained": _seen(stores, works),
+            "trained": _seen(collection, works),
         }
         if not any(left.values()):
             request.completed_at = now()
 
 
 def _left(
-    stores: Stores,
-    index: VectorIndex,
+    collection: Collection,
     request: Withdrawal,
     works: Mapping[UUID, str],
     *,
@@ -154,21 +151,21 @@ def _left(
     """
     ids = list(works)
     rows: Counter[str] = Counter()
-    with stores.sessions() as session:
+    with collection.sessions() as session:
         for few in _few(ids):
             rows.update(queries.left_of_works(session, few))
         if request.artwork_id is None:
             rows["prompts"] = queries.prompts_naming(session, request.artist_id)
     return {
         **rows,
-        "points": sum(len(index.held(few)) for few in _few(ids)),
-        "points of parts": sum(index.parts.count(few) for few in _few(ids)),
+        "points": sum(len(collection.index.held(few)) for few in _few(ids)),
+        "points of parts": sum(collection.index.parts.count(few) for few in _few(ids)),
         "files": sum(
-            stores.store.has_original(one) + stores.store.has_thumbnail(one)
+            collection.store.has_original(one) + collection.store.has_thumbnail(one)
             for one in works.values()
         ),
-        "files of the index": index.scrub(ids, rewrite=rewrite),
-        "log of the database": int(not empty_log(stores.sessions)),
+        "files of the index": collection.index.scrub(ids, rewrite=rewrite),
+        "log of the database": int(not empty_log(collection.sessions)),
     }
 
 
@@ -225,7 +222,7 @@ def _request(
     return request
 
 
-def _bury(session: Session, works: Collection[UUID], reason: str, removal: Removal) -> Counter[str]:
+def _bury(session: Session, works: Several[UUID], reason: str, removal: Removal) -> Counter[str]:
     """Turn works into tombstones; returns what was wiped where."""
     removed = Counter[str]()
     for few in _few(list(works)):
@@ -249,7 +246,7 @@ def _digest(session: Session) -> str | None:
     live = queries.live_collection(session)
     if live is None or not queries.times_mended(session, live.fingerprint):
         return None
-    return queries.statistics_of(session, live.fingerprint, sum(live.dims.values())).digest()
+    return queries.statistics_of(session, live.fingerprint, sum(live.voting.values())).digest()
 
 
 def _proof(stores: Stores) -> dict[str, Any]:
@@ -267,7 +264,7 @@ def _proof(stores: Stores) -> dict[str, Any]:
     return {"after": found.digest, "works": found.works, "equals a rebuild": not found.differences}
 
 
-def _seen(stores: Stores, works: Collection[UUID]) -> dict[str, Any] | None:
+def _seen(stores: Stores, works: Several[UUID]) -> dict[str, Any] | None:
     """Return how many of the works the trained classifier has seen, which it cannot forget."""
     try:
         facts = read_facts(stores.settings.trained)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from threading import Lock
 from typing import ClassVar
@@ -60,16 +60,11 @@ class ClassifierSeat:
     absence = "the classifier is not made yet (`lawful reconcile --repair`)"
 
     def __init__(
-        self,
-        sessions: sessionmaker[Session],
-        fingerprint: str,
-        dims: Mapping[str, int],
-        spaces: Sequence[str],
+        self, sessions: sessionmaker[Session], fingerprint: str, dims: Mapping[str, int]
     ) -> None:
         self._sessions = sessions
         self._fingerprint = fingerprint
         self._dims = dims
-        self._spaces = spaces
         self._lock = Lock()
         self._stamp: Stamp | None = None
         self._voter: ClassifierVoter | None = None
@@ -90,7 +85,7 @@ class ClassifierSeat:
     def _solve(self, session: Session) -> ClassifierVoter | None:
         started, width = time.monotonic(), sum(self._dims.values())
         statistics = queries.statistics_of(session, self._fingerprint, width)
-        classifier = fit(statistics, self._dims, self._spaces)
+        classifier = fit(statistics, self._dims)
         seconds = time.monotonic() - started
         log.info("classifier of %d artists solved in %.3f s", len(statistics.works), seconds)
         return ClassifierVoter(classifier) if classifier else None

@@ -174,7 +174,7 @@ class LocalQueue:
 
     def _calibrate(self) -> None:
         try:
-            calibrate_if_due(self.stores, self._services.index, stopping=self._stopping.is_set)
+            calibrate_if_due(self._services, stopping=self._stopping.is_set)
         except LawfulError as error:  # it is looked at again after the next job
             log.warning("calibration: %s", error)
         except Exception:

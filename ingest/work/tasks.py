@@ -141,8 +141,8 @@ def register(
         """Compare catalogue and index, and repair; forget uploads that nobody goes on with."""
         stores = runtime.stores()
         forget_given_up(stores)
-        with open_collection(stores) as index:
-            report = reconcile(stores, index, repair=True)
+        with open_collection(stores) as collection:
+            report = reconcile(collection, repair=True)
         log.log(logging.INFO if report.is_clean else logging.WARNING, "reconciled: %s", report)
         return report.as_json()
 
@@ -150,8 +150,8 @@ def register(
     def calibrate() -> None:
         """Find out anew what the votes mean, where enough has changed."""
         stores = runtime.stores()
-        with suppress(NotFound), open_collection(stores) as index:
-            calibrate_if_due(stores, index)
+        with suppress(NotFound), open_collection(stores) as collection:
+            calibrate_if_due(collection)
 
 
 def _run_batch(runtime: Runtime, key: BatchKey, stopping: Callable[[], bool]) -> bool:

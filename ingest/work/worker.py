@@ -55,7 +55,7 @@ class Lazily:
                 if self._services is None:
                     self._services = self._opened.enter_context(open_services(self._settings))
                 with self._services.sessions() as session:
-                    check_encoders(session, self._services.collection)
+                    check_encoders(session, self._services.row)
             except Exception as error:
                 self._trouble.value = said_by(error).encode()[: LONGEST_TROUBLE - 1]
                 raise

@@ -99,8 +99,8 @@ def files_done(stack: Stack) -> int:
 
 def points_and_rows(stack: Stack) -> tuple[int, int]:
     """Count the points of the index and the works of the catalogue."""
-    with open_stores(settings_of(stack)) as stores, open_collection(stores) as index:
-        report = reconcile(stores, index, repair=False)
+    with open_stores(settings_of(stack)) as stores, open_collection(stores) as collection:
+        report = reconcile(collection, repair=False)
         assert report.is_clean, report
         return report.points, report.works
 

@@ -60,7 +60,7 @@ def get_artist(slug: str, services: ServicesDep) -> ArtistDetail:
 @router.patch("/{slug}", summary="Rename an artist")
 def rename_artist(slug: str, asked: Renamed, services: ServicesDep) -> ArtistDetail:
     """Call an artist by another name; the slug stays, the old name becomes an alias."""
-    rename(services, services.index, slug, asked.name, asked.origin)
+    rename(services, slug, asked.name, asked.origin)
     return _detail(services, slug)
 
 
@@ -78,14 +78,14 @@ def merge_artist(slug: str, asked: Merged, services: ServicesDep) -> ArtistDetai
     Where the names do not resemble each other, 409 says how many works it is about, until `confirm`
     is true. `POST /v1/changes/{id}/undo` takes it back.
     """
-    merge(services, services.index, slug, asked.into, asked.origin, is_confirmed=asked.confirm)
+    merge(services, slug, asked.into, asked.origin, is_confirmed=asked.confirm)
     return _detail(services, asked.into)
 
 
 @router.post("/{slug}/split", summary="Give some works of an artist to another")
 def split_artist(slug: str, asked: Split, services: ServicesDep) -> ChangeOut:
     """Give works to an artist of another name, known or new; returns the change."""
-    made = split(services, services.index, slug, asked.works, asked.into, asked.origin)
+    made = split(services, slug, asked.works, asked.into, asked.origin)
     with services.sessions() as session:
         return ChangeOut.of(queries.change_by_id(session, made.id))
 

@@ -124,14 +124,14 @@ def get_artwork(artwork_id: UUID, services: ServicesDep) -> ArtworkDetail:
 @router.patch("/{artwork_id}", summary="Correct one artwork")
 def correct_artwork(artwork_id: UUID, asked: Corrected, services: ServicesDep) -> ArtworkDetail:
     """Change what is said of a work: fields that are left out stay, null empties one."""
-    correct(services, services.index, artwork_id, asked.said, asked.origin)
+    correct(services, artwork_id, asked.said, asked.origin)
     return _detail(services, artwork_id)
 
 
 @router.post("/{artwork_id}/move", summary="Give an artwork to another artist")
 def move_artwork(artwork_id: UUID, asked: Moved, services: ServicesDep) -> ArtworkDetail:
     """Say that a work is another artist's; a claim of theirs to it is settled by that."""
-    move(services, services.index, artwork_id, asked.artist, asked.origin)
+    move(services, artwork_id, asked.artist, asked.origin)
     return _detail(services, artwork_id)
 
 

@@ -35,10 +35,10 @@ class CalibrationOut(BaseModel):
 @router.get("", summary="Get the state of the calibration")
 def get_calibration(services: ServicesDep) -> CalibrationOut:
     """Say when the votes were last held against known works, and whether that is due again."""
-    collection = services.collection
+    row = services.row
     with services.sessions() as session:
-        kept = queries.calibration_of(session, collection.fingerprint)
-        due = is_due(session, services, collection)
+        kept = queries.calibration_of(session, row.fingerprint)
+        due = is_due(session, services)
     if kept is None or not kept.numbers:
         return CalibrationOut(calibrated=False, due=due)
     return CalibrationOut(

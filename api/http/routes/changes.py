@@ -77,7 +77,7 @@ def undo_change(change_id: UUID, services: ServicesDep, asked: Undone | None = N
     409 where something has changed since, or it was undone already; then nothing is done.
     """
     asked = asked or Undone(reason=None)
-    made = undo(services, services.index, change_id, asked.origin, works=asked.works)
+    made = undo(services, change_id, asked.origin, works=asked.works)
     return _shown(services, made.id)
 
 

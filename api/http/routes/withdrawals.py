@@ -35,7 +35,7 @@ def create_withdrawal(
     response: Response,
 ) -> WithdrawalOut:
     """Forget it: nothing returns it from now on. Asked again, the first receipt comes back."""
-    row = withdraw(services, services.index, asked.what, reason=asked.reason)
+    row = withdraw(services, asked.what, reason=asked.reason)
     jobs.calibrate()
     where = request.app.url_path_for("get_withdrawal", withdrawal_id=row.id)
     response.headers["location"] = str(where)

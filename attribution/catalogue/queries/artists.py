@@ -7,13 +7,13 @@ from difflib import get_close_matches
 from hashlib import sha256
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, union_all
 from sqlalchemy.orm import Session, aliased, selectinload
 
+from attribution.catalogue.insert import insert_new
 from attribution.catalogue.models import Alias, Artist, Change, ChangeKind
 from attribution.catalogue.names import fold, slugify, tidy, turned
 from attribution.catalogue.nobody import NOBODY, NOBODYS_NAME, is_nobody
-from attribution.catalogue.queries.insert import insert_new
 from attribution.catalogue.queries.pages import Page, check_limit, cut, text_key
 from attribution.errors import Conflict, NotFound
 
@@ -111,8 +111,11 @@ def artist_by_slug(session: Session, slug: str) -> Artist:
 
     The slug of an artist that was merged leads to the one that it was merged into.
     """
-    merged = select(Change.artist_id).where(Change.merged_slug == slug)
-    wanted = select(Artist).where((Artist.slug == slug) | Artist.id.in_(merged))
+    ids = union_all(  # an OR of both would have PostgreSQL read through all artists
+        select(Artist.id).where(Artist.slug == slug),
+        select(Change.artist_id).where(Change.merged_slug == slug),
+    )
+    wanted = select(Artist).where(Artist.id.in_(ids))
     artist = session.scalar(wanted.options(selectinload(Artist.aliases)))
     if artist is None:
         raise NotFound(f"no artist {slug!r}; {_hint(session, slug)}")

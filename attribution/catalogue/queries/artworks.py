@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, func, literal, select, update
+from sqlalchemy import Select, func, literal, select
 from sqlalchemy.orm import Session, joinedload
 
-from attribution.catalogue.columns import now
+from attribution.catalogue.insert import insert_new
 from attribution.catalogue.licences import identify
 from attribution.catalogue.models import (
     PURPOSES,
@@ -23,8 +23,6 @@ from attribution.catalogue.models import (
     artwork_id,
 )
 from attribution.catalogue.nobody import NOBODY
-from attribution.catalogue.queries.insert import insert_new
-from attribution.catalogue.queries.statistics import count_vectors
 from attribution.errors import NotFound
 
 
@@ -134,56 +132,6 @@ def indexed_artworks(session: Session, *, after: UUID | None, limit: int) -> lis
     return list(session.scalars(wanted))
 
 
-def mark_indexed(session: Session, ids: Collection[UUID]) -> set[UUID]:
-    """Note that works can be found now; returns those that could not be found before.
-
-    Withdrawn ones stay withdrawn.
-    """
-    states = (ArtworkStatus.PENDING, ArtworkStatus.FAILED)
-    fresh = session.execute(
-        update(Artwork)
-        .where(Artwork.id.in_(ids), Artwork.status.in_(states))
-        .values(status=ArtworkStatus.INDEXED, reason=None, indexed_at=now())
-        .returning(Artwork.id, Artwork.artist_id)
-    ).all()
-    count_along(session, [artist for _, artist in fresh], 1)
-    works = {work for work, _ in fresh}
-    count_vectors(session, works, by=1)
-    return works
-
-
-def mark_blank(session: Session, ids: Collection[UUID]) -> set[UUID]:
-    """Note that works show nothing and are never found; returns those that are new.
-
-    Withdrawn ones stay withdrawn.
-    """
-    states = (ArtworkStatus.PENDING, ArtworkStatus.FAILED)
-    fresh = session.scalars(
-        update(Artwork)
-        .where(Artwork.id.in_(ids), Artwork.status.in_(states))
-        .values(status=ArtworkStatus.BLANK, reason=None)
-        .returning(Artwork.id)
-    )
-    return set(fresh)
-
-
-def count_along(session: Session, artist_ids: Collection[UUID], by: int) -> None:
-    """Add to the number of works of artists, once for each time that one is listed."""
-    for artist, times in sorted(Counter(artist_ids).items()):  # one order of locks for all
-        session.execute(
-            update(Artist).where(Artist.id == artist).values(works=Artist.works + by * times)
-        )
-
-
-def mark_failed(session: Session, ids: Collection[UUID], reason: str) -> None:
-    """Note why works that were pending cannot be found."""
-    session.execute(
-        update(Artwork)
-        .where(Artwork.id.in_(ids), Artwork.status == ArtworkStatus.PENDING)
-        .values(status=ArtworkStatus.FAILED, reason=reason)
-    )
-
-
 def consenting_works(
     session: Session, slugs: Collection[str], *, purpose: str
 ) -> dict[str, tuple[int, int]]:
@@ -196,18 +144,6 @@ def consenting_works(
         .group_by(Artist.slug)
     )
     return {slug: (some, every) for slug, some, every in session.execute(wanted)}
-
-
-def mark_lost(session: Session, ids: Collection[UUID], reason: str) -> None:
-    """Note why works that could be found cannot be any more."""
-    count_vectors(session, ids, by=-1)
-    gone = session.scalars(
-        update(Artwork)
-        .where(Artwork.id.in_(ids), Artwork.status == ArtworkStatus.INDEXED)
-        .values(status=ArtworkStatus.FAILED, reason=reason, indexed_at=None)
-        .returning(Artwork.artist_id)
-    ).all()
-    count_along(session, gone, -1)
 
 
 def record_claims(session: Session, claims: Sequence[NewClaim]) -> None:
@@ -275,12 +211,6 @@ def miscounted(session: Session) -> dict[UUID, int]:
     right = func.coalesce(counted.c.works, 0)
     wanted = select(Artist.id, right).outerjoin(counted, counted.c.artist_id == Artist.id)
     return dict(session.execute(wanted.where(Artist.works != right)).all())
-
-
-def recount(session: Session, sizes: Mapping[UUID, int]) -> None:
-    """Set the number of works of artists."""
-    for artist, works in sorted(sizes.items()):
-        session.execute(update(Artist).where(Artist.id == artist).values(works=works))
 
 
 def _with_artist() -> Select[Artwork]:

@@ -9,6 +9,7 @@ from uuid import UUID
 from sqlalchemy import delete, exists, or_, select, update
 from sqlalchemy.orm import Session
 
+from attribution.catalogue.insert import insert_new
 from attribution.catalogue.models import (
     Artwork,
     ArtworkStatus,
@@ -17,7 +18,6 @@ from attribution.catalogue.models import (
     Withdrawal,
 )
 from attribution.catalogue.nobody import NOBODY
-from attribution.catalogue.queries.insert import insert_new
 
 
 def works_to_ask_for(session: Session, fingerprint: str, limit: int) -> list[tuple[UUID, UUID]]:

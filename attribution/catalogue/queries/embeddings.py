@@ -9,10 +9,10 @@ import numpy as np
 from sqlalchemy import Select, delete, exists, func, select
 from sqlalchemy.orm import Session
 
+from attribution.catalogue.insert import insert_new
+from attribution.catalogue.lifecycle import count_kept, forget_statistics
 from attribution.catalogue.models import Artwork, ArtworkStatus, Embedding, PartVectors
 from attribution.catalogue.queries.calibrations import forget_calibration
-from attribution.catalogue.queries.insert import insert_new
-from attribution.catalogue.queries.statistics import count_vectors, forget_statistics
 from attribution.types import Matrix, Vector
 
 NUMBER = np.dtype("<f4")
@@ -30,7 +30,7 @@ def keep_vectors(
         for work, named in sorted(vectors.items())
     ]
     new = insert_new(session, Embedding, rows, returning=Embedding.artwork_id)
-    count_vectors(session, new, by=1, fingerprint=fingerprint)
+    count_kept(session, new, fingerprint)
 
 
 def kept_vectors(

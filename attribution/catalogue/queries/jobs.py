@@ -13,6 +13,7 @@ from sqlalchemy import bindparam, delete, func, insert, select, tuple_, update
 from sqlalchemy.orm import Session
 
 from attribution.catalogue.columns import now
+from attribution.catalogue.insert import insert_new
 from attribution.catalogue.models import (
     Alias,
     Artist,
@@ -27,7 +28,6 @@ from attribution.catalogue.models import (
     Outcome,
 )
 from attribution.catalogue.nobody import is_nobody
-from attribution.catalogue.queries.insert import insert_new
 from attribution.catalogue.queries.pages import Page, check_limit, cut, moment_key, number_key
 from attribution.errors import NotFound
 

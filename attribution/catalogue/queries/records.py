@@ -16,7 +16,7 @@ from attribution.catalogue.models import (
     Artwork,
     ArtworkStatus,
     CitedWork,
-    Collection,
+    KeptCollection,
     RecordedAttribution,
     Withdrawal,
 )
@@ -118,9 +118,9 @@ def list_attributions(
     return cut(rows, limit, lambda row: (row.created_at, row.id))
 
 
-def live_collection(session: Session) -> Collection | None:
+def live_collection(session: Session) -> KeptCollection | None:
     """Return the collection that is searched; None before the first use."""
-    return session.scalar(select(Collection).where(Collection.live))
+    return session.scalar(select(KeptCollection).where(KeptCollection.live))
 
 
 def hold_live(session: Session) -> str | None:
@@ -129,18 +129,18 @@ def hold_live(session: Session) -> str | None:
     None where another one takes its place at this very moment.
     """
     return session.scalar(
-        select(Collection.fingerprint).where(Collection.live).with_for_update(read=True)
+        select(KeptCollection.fingerprint).where(KeptCollection.live).with_for_update(read=True)
     )
 
 
-def collections(session: Session) -> list[Collection]:
+def collections(session: Session) -> list[KeptCollection]:
     """Return every collection, by name."""
-    return list(session.scalars(select(Collection).order_by(Collection.name)))
+    return list(session.scalars(select(KeptCollection).order_by(KeptCollection.name)))
 
 
-def collection_by_name(session: Session, name: str) -> Collection:
+def collection_by_name(session: Session, name: str) -> KeptCollection:
     """Return a collection; raises NotFound."""
-    row = session.get(Collection, name)
+    row = session.get(KeptCollection, name)
     if row is None:
         raise NotFound(f"no collection {name!r}; `lawful info` lists them")
     return row
@@ -152,14 +152,25 @@ def collection_name(fingerprint: str) -> str:
 
 
 def add_collection(
-    session: Session, *, profile: str, fingerprint: str, dims: Mapping[str, int], live: bool
-) -> Collection:
+    session: Session,
+    *,
+    profile: str,
+    fingerprint: str,
+    dims: Mapping[str, int],
+    lanes: Mapping[str, str],
+    live: bool,
+) -> KeptCollection:
     """Remember which encoders make the vectors of a collection; one that is known stays."""
     name = collection_name(fingerprint)
-    row = session.get(Collection, name)
+    row = session.get(KeptCollection, name)
     if row is None:
-        row = Collection(
-            name=name, profile=profile, fingerprint=fingerprint, dims=dict(dims), live=live
+        row = KeptCollection(
+            name=name,
+            profile=profile,
+            fingerprint=fingerprint,
+            dims=dict(dims),
+            lanes=dict(lanes),
+            live=live,
         )
         session.add(row)
         session.flush()
@@ -168,14 +179,16 @@ def add_collection(
 
 def go_live(session: Session, name: str) -> None:
     """Have another collection searched from now on."""
-    session.execute(update(Collection).values(live=Collection.name == name))
+    session.execute(update(KeptCollection).values(live=KeptCollection.name == name))
 
 
 def note_compared(session: Session, name: str, work: UUID | None) -> None:
     """Note up to which work the stored vectors of a collection were compared; None: to the last."""
-    session.execute(update(Collection).where(Collection.name == name).values(compared_to=work))
+    session.execute(
+        update(KeptCollection).where(KeptCollection.name == name).values(compared_to=work)
+    )
 
 
 def drop_collection(session: Session, name: str) -> None:
     """Forget a collection that is not searched any more."""
-    session.execute(delete(Collection).where(Collection.name == name, ~Collection.live))
+    session.execute(delete(KeptCollection).where(KeptCollection.name == name, ~KeptCollection.live))

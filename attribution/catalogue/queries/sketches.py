@@ -10,8 +10,8 @@ from uuid import UUID
 from sqlalchemy import Select, and_, delete, func, select, tuple_
 from sqlalchemy.orm import Session
 
+from attribution.catalogue.insert import insert_new
 from attribution.catalogue.models import Artwork, ArtworkStatus, CopySketch
-from attribution.catalogue.queries.insert import insert_new
 from attribution.catalogue.queries.near_hashes import hash_columns
 from attribution.types import WHOLE, Box, Part
 

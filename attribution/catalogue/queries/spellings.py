@@ -9,12 +9,12 @@ from uuid import UUID
 from sqlalchemy import Select, select, union_all
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
+from attribution.catalogue.insert import insert_new
 from attribution.catalogue.models import Alias, Artist, Change, ChangeKind, NameRule
 from attribution.catalogue.names import NEIGHBOURS, fold, may_be_one, tidy, turned
 from attribution.catalogue.nobody import is_nobody
 from attribution.catalogue.queries.artists import get_or_create_artists, lock_names
 from attribution.catalogue.queries.changes import Origin, record_alias
-from attribution.catalogue.queries.insert import insert_new
 from attribution.catalogue.spellings import Spelling, whose
 from attribution.errors import Conflict
 

@@ -24,6 +24,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session
 
+from attribution.catalogue.lifecycle import change_hands, join_hands
 from attribution.catalogue.models import (
     Alias,
     Artist,
@@ -47,7 +48,6 @@ from attribution.catalogue.queries.changes import (
     works_to_follow,
 )
 from attribution.catalogue.queries.jobs import unfinished_jobs
-from attribution.catalogue.queries.statistics import count_vectors, join_statistics, move_vectors
 from attribution.errors import Conflict
 
 AT_ONCE = 1_000  # works whose vectors are read at a time
@@ -133,11 +133,10 @@ def merge_artists(session: Session, gone_id: UUID, into_id: UUID, origin: Origin
     session.flush()
     _keep_works(session, change, Artwork.artist_id == gone.id)
     if into.is_nobody:
-        _count(session, change, by=-1)
-    _give_rows(session, change, gone, into)
-    if not into.is_nobody:
-        join_statistics(session, gone.id, into.id)
-    into.works += gone.works
+        _give_works(session, change, gone, into)
+    else:
+        join_hands(session, gone, into)
+        _note_works(session, change)
     into.identifiers = into.identifiers | gained
     _join_claims(session, change, gone, into)
     _pass_on(session, change, gone, into)
@@ -231,7 +230,6 @@ def _restored(session: Session, merge: Change, into: Artist) -> Artist:
         folded=fold(name),
         turned=turned(name),
         identifiers=merge.before.get("identifiers", {}),
-        works=0,
         created_at=datetime.fromisoformat(made) if made else merge.made_at,
     )
     session.add(gone)
@@ -310,29 +308,16 @@ def _keep_works(session: Session, change: Change, which: ColumnElement[bool]) ->
 
 def _transfer(session: Session, change: Change, old: Artist, new: Artist) -> None:
     """Give the works in a change's rows to another artist, with statistics and receipts."""
-    if new.is_nobody:
-        _count(session, change, by=-1)
-    elif not old.is_nobody:
-        for few in _pages(session, change):
-            move_vectors(session, few, new.id)
+    _give_works(session, change, old, new)
     own = select(ChangeWork.artwork_id).where(ChangeWork.change_id == change.id)
-    indexed = select(func.count()).where(
-        Artwork.id.in_(own), Artwork.status == ArtworkStatus.INDEXED
-    )
-    count = session.scalar(indexed) or 0
-    old.works -= count
-    new.works += count
-    _give_rows(session, change, old, new)
-    if old.is_nobody:
-        _count(session, change, by=1)
     _give(session, Withdrawal, Withdrawal.artwork_id.in_(own), old, new)
     _settle(session, change, Claim.artwork_id.in_(own) & (Claim.artist_id == new.id))
 
 
-def _count(session: Session, change: Change, *, by: int) -> None:
-    """Count works along that come from nobody, or go there: for it nothing is counted."""
+def _give_works(session: Session, change: Change, old: Artist, new: Artist) -> None:
     for few in _pages(session, change):
-        count_vectors(session, few, by=by)
+        change_hands(session, few, old, new)
+    _note_works(session, change)
 
 
 def _pages(session: Session, change: Change) -> Iterator[list[UUID]]:
@@ -343,17 +328,16 @@ def _pages(session: Session, change: Change) -> Iterator[list[UUID]]:
         after = few[-1]
 
 
-def _give_rows(session: Session, change: Change, old: Artist, new: Artist) -> None:
-    """Write the other artist into the works of a change, and how many there are into it."""
-    own = select(ChangeWork.artwork_id).where(ChangeWork.change_id == change.id)
-    _give(session, Artwork, Artwork.id.in_(own), old, new)
-    change.works = session.scalar(select(func.count()).select_from(own.subquery())) or 0
+def _note_works(session: Session, change: Change) -> None:
+    """Write into a change how many works it is about."""
+    own = select(func.count()).where(ChangeWork.change_id == change.id)
+    change.works = session.scalar(own) or 0
     session.flush()
 
 
 def _give(
     session: Session,
-    table: type[Artwork | Withdrawal | Change],
+    table: type[Withdrawal | Change],
     which: ColumnElement[bool],
     old: Artist,
     new: Artist,

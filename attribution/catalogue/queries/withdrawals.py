@@ -14,6 +14,7 @@ from sqlalchemy import ColumnElement, Text, cast, delete, func, or_, select, tru
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from attribution.catalogue.columns import now
+from attribution.catalogue.lifecycle import become_pending, become_withdrawn
 from attribution.catalogue.models import (
     Artist,
     Artwork,
@@ -36,7 +37,6 @@ from attribution.catalogue.queries.artworks import (
     NewArtwork,
     artwork_row,
     artworks_by_sha256,
-    count_along,
 )
 from attribution.catalogue.queries.changes import just_merged
 from attribution.catalogue.queries.embeddings import forget_part_vectors, forget_vectors
@@ -46,7 +46,6 @@ from attribution.catalogue.queries.non_copies import forget_non_copies
 from attribution.catalogue.queries.pages import Page, check_limit, cut, moment_key
 from attribution.catalogue.queries.records import without_works
 from attribution.catalogue.queries.sketches import forget_sketches
-from attribution.catalogue.queries.statistics import count_vectors
 from attribution.errors import NotFound
 from attribution.types import Removal
 
@@ -126,19 +125,8 @@ def bury_works(
     """Turn works into tombstones, wherever SQL speaks of them; returns what was wiped where."""
     titled = select(Artwork.title).where(Artwork.id.in_(ids), Artwork.title.is_not(None))
     titles = [str(title) for title in session.scalars(titled)]
-    indexed = session.scalars(
-        select(Artwork.artist_id)
-        .where(Artwork.id.in_(ids), Artwork.status == ArtworkStatus.INDEXED)
-        .with_for_update()
-    ).all()
-    count_along(session, indexed, -1)
-    count_vectors(session, ids, by=-1)
-    rows = session.execute(
-        update(Artwork)
-        .where(Artwork.id.in_(ids), Artwork.status != ArtworkStatus.WITHDRAWN)
-        .values(status=ArtworkStatus.WITHDRAWN, reason=reason, withdrawn_at=removal.at, **WIPED)
-        .returning(Artwork.id)
-    ).all()
+    rows = become_withdrawn(session, ids, reason, removal.at)
+    session.execute(update(Artwork).where(Artwork.id.in_(rows)).values(**WIPED))
     lines = wipe_items(session, ids, titles)
     session.execute(update(Claim).where(Claim.artwork_id.in_(ids)).values(path=WIPED_TEXT))
     _wipe_changes(session, ids)
@@ -180,14 +168,10 @@ def reinstate(session: Session, works: Collection[NewArtwork]) -> dict[str, Artw
     """Take withdrawn works and their artists in again, to be indexed; returns the rows by hash."""
     artists = {work.artist_id for work in works}
     session.execute(update(Artist).where(Artist.id.in_(artists)).values(withdrawn_at=None))
-    for work in works:
-        row = artwork_row(work)
-        back = {"status": ArtworkStatus.PENDING, "reason": None, "withdrawn_at": None}
-        session.execute(
-            update(Artwork)
-            .where(Artwork.id == row.pop("id"), Artwork.status == ArtworkStatus.WITHDRAWN)
-            .values(row | back)
-        )
+    described = {row.pop("id"): row for row in map(artwork_row, works)}
+    owners = {work: row.pop("artist_id") for work, row in described.items()}
+    for work in become_pending(session, owners):
+        session.execute(update(Artwork).where(Artwork.id == work).values(described[work]))
     rows = artworks_by_sha256(session, [work.sha256 for work in works])
     return {row.sha256: row for row in rows}
 

@@ -1,0 +1,204 @@
+"""The classifier's statistics, which are counted along with the works: how they are written.
+
+Only `lifecycle` calls what writes here. The rule, kept by it in the transaction that changes a
+work's state, its artist or its kept vectors: the statistics of some encoders are the sums over all
+indexed works with kept vectors of these encoders; works by nobody in particular do not count. Sums
+of integers add up in any order, so Σ x xᵀ lies in several rows (shards): writers at the same time
+take different ones and never wait for each other. A removal folds all of them into one, or a work
+would stay in one shard with a plus and in another with a minus.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections import defaultdict
+from collections.abc import Collection as Several
+from collections.abc import Iterable, Iterator, Sequence
+from uuid import UUID, uuid4
+
+import numpy as np
+from sqlalchemy import Select, select
+from sqlalchemy.orm import Session
+
+from attribution.arithmetic.classifier import Integers, Statistics
+from attribution.catalogue.insert import insert_new
+from attribution.catalogue.models import (
+    Artwork,
+    ArtworkStatus,
+    ClassifierArtist,
+    ClassifierShard,
+    Embedding,
+    KeptCollection,
+)
+from attribution.catalogue.nobody import NOBODY
+from attribution.errors import BadInput
+from attribution.types import Matrix
+
+SHARDS = 8  # writers at the same time
+NUMBER = np.dtype("<i8")
+KEPT = np.dtype("<f4")
+COUNTED = (Artwork.status == ArtworkStatus.INDEXED, Artwork.artist_id != NOBODY)  # which works
+
+
+def columns_of(session: Session, fingerprint: str) -> Integers:
+    """Return which numbers of a kept vector are counted: those of the spaces that vote."""
+    row = session.scalars(
+        select(KeptCollection).where(KeptCollection.fingerprint == fingerprint)
+    ).one()
+    ends = np.cumsum([0, *(width for _, width in sorted(row.dims.items()))])
+    spaces = zip(sorted(row.dims), ends, ends[1:], strict=False)
+    counted = [np.arange(first, end) for name, first, end in spaces if name in row.voting]
+    return np.concatenate(counted) if counted else np.zeros(0, np.int64)
+
+
+def count_vectors(
+    session: Session, ids: Several[UUID], *, by: int, fingerprint: str | None = None
+) -> None:
+    """Add works to the statistics (`by` 1) or take them away (−1), by their kept vectors.
+
+    Works that are not indexed or by nobody are left out: call it behind a change of state or artist
+    that adds, before one that removes. Locks the works, so that their state stays as it was found.
+    """
+    for encoders, artists, rows in _counted(session, ids, fingerprint):
+        change_statistics(session, encoders, Statistics.of(artists, rows), by=by)
+
+
+def move_vectors(session: Session, ids: Several[UUID], artist_id: UUID) -> None:
+    """Count works for another artist: call it before their rows say so. Neither is nobody.
+
+    Σ x xᵀ stays as it is, so no shard has to be folded.
+    """
+    for encoders, artists, rows in _counted(session, ids, None):
+        delta = Statistics.of([artist_id] * len(artists), rows)
+        delta.merge(Statistics.of(artists, rows), by=-1)
+        change_statistics(session, encoders, delta, by=1)
+
+
+def join_statistics(session: Session, artist_id: UUID, into: UUID) -> None:
+    """Count all that is counted for an artist for another one; not a row of the first stays."""
+    own = select(ClassifierArtist).where(ClassifierArtist.artist_id == artist_id)
+    for row in session.scalars(own.order_by(ClassifierArtist.fingerprint)).all():
+        sums = integers(row.sums)
+        delta = Statistics(len(sums))
+        delta.works = {artist_id: -row.works, into: row.works}
+        delta.sums = {artist_id: -sums, into: sums}
+        change_statistics(session, row.fingerprint, delta, by=1)
+
+
+def change_statistics(session: Session, fingerprint: str, delta: Statistics, *, by: int) -> None:
+    """Add a difference to the statistics of these encoders, or take it away."""
+    for artist, row in _locked(session, fingerprint, delta).items():
+        row.works += by * delta.works[artist]
+        total = integers(row.sums) + by * delta.sums[artist]
+        row.sums = _packed(total)
+        if not row.works and not total.any():
+            session.delete(row)
+    locked = _all_of_them(session, fingerprint) if by < 0 else []
+    first, *rest = locked or [_a_free_one(session, fingerprint)]
+    part = part_of(first, delta.width)
+    for shard in rest:
+        part.merge(part_of(shard, delta.width))
+        session.delete(shard)
+    part.merge(delta, by=by)
+    first.gram, first.stamp = _packed(part.gram), uuid4()
+    session.flush()
+
+
+def _counted(
+    session: Session, ids: Several[UUID], fingerprint: str | None
+) -> Iterator[tuple[str, list[UUID], Matrix]]:
+    """Yield the artists and vectors of those of these works that count, by encoders."""
+    wanted = (
+        select(Embedding.fingerprint, Artwork.artist_id, Embedding.vectors)
+        .join(Artwork, Artwork.id == Embedding.artwork_id)
+        .where(Artwork.id.in_(ids), *COUNTED)
+        .order_by(Artwork.id)
+        .with_for_update(of=Artwork)
+    )
+    if fingerprint is not None:
+        wanted = wanted.where(Embedding.fingerprint == fingerprint)
+    found: dict[str, list[tuple[UUID, bytes]]] = defaultdict(list)
+    for encoders, artist, data in session.execute(wanted):
+        found[encoders].append((artist, data))
+    for encoders, works in sorted(found.items()):
+        rows = rows_of((data for _, data in works), columns_of(session, encoders))
+        yield encoders, [artist for artist, _ in works], rows
+
+
+def _locked(session: Session, fingerprint: str, delta: Statistics) -> dict[UUID, ClassifierArtist]:
+    """Return the locked rows of the artists of a difference, made where there are none."""
+    wanted = (
+        select(ClassifierArtist)
+        .where(
+            ClassifierArtist.fingerprint == fingerprint,
+            ClassifierArtist.artist_id.in_(list(delta.works)),
+        )
+        .order_by(ClassifierArtist.artist_id)  # one order of locks for all
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    )
+    zeros = _packed(np.zeros(delta.width, np.int64))
+    while True:  # another writer may delete a row between our insert and our look
+        rows = {row.artist_id: row for row in session.scalars(wanted)}
+        missing = sorted(delta.works.keys() - rows.keys())
+        if not missing:
+            return rows
+        new = {"fingerprint": fingerprint, "works": 0, "sums": zeros}
+        insert_new(session, ClassifierArtist, [new | {"artist_id": one} for one in missing])
+
+
+def _a_free_one(session: Session, fingerprint: str) -> ClassifierShard:
+    """Lock a shard that no other writer has; wait for one only where all of them are taken."""
+    free = session.scalar(shards(fingerprint).with_for_update(skip_locked=True).limit(1))
+    while free is None:
+        number = secrets.randbelow(SHARDS)
+        new = {"fingerprint": fingerprint, "number": number, "stamp": uuid4(), "gram": b""}
+        insert_new(session, ClassifierShard, [new])
+        free = session.scalar(
+            shards(fingerprint).where(ClassifierShard.number == number).with_for_update()
+        )
+    return free
+
+
+def _all_of_them(session: Session, fingerprint: str) -> Sequence[ClassifierShard]:
+    return session.scalars(shards(fingerprint).with_for_update()).all()
+
+
+def part_of(shard: ClassifierShard, width: int) -> Statistics:
+    """Return the part of Σ x xᵀ in a shard; raises BadInput for one of another width."""
+    part = Statistics(width)
+    if len(shard.gram) not in (0, part.gram.nbytes):
+        raise BadInput(
+            f"the classifier's statistics {shard.fingerprint[:12]} are not of {width} dimensions; "
+            f"they belong to other encoders"
+        )
+    if shard.gram:
+        part.gram = integers(shard.gram)
+    return part
+
+
+def shards(fingerprint: str) -> Select[ClassifierShard]:
+    """Return the statement that reads the parts of Σ x xᵀ, in the order of their locks."""
+    return (
+        select(ClassifierShard)
+        .where(ClassifierShard.fingerprint == fingerprint)
+        .order_by(ClassifierShard.number)
+        .execution_options(populate_existing=True)
+    )
+
+
+def rows_of(data: Iterable[bytes], columns: Integers) -> Matrix:
+    """Return these columns of packed vectors, a work a row, the spaces in the order of names."""
+    rows = [np.frombuffer(one, KEPT).astype(np.float32) for one in data]
+    if len({len(row) for row in rows}) > 1:
+        raise BadInput("kept vectors of one profile have different widths; run `lawful reindex`")
+    return np.stack(rows)[:, columns] if rows else np.zeros((0, len(columns)), np.float32)
+
+
+def integers(data: bytes) -> Integers:
+    """Return packed integers as numbers."""
+    return np.frombuffer(data, NUMBER).astype(np.int64)
+
+
+def _packed(numbers: Integers) -> bytes:
+    return numbers.astype(NUMBER).tobytes()
