@@ -65,7 +65,7 @@ def works(data: Path) -> Works:
     return embed(items, STUB, lambda *_: None)
 
 
-def voting(works: Works, rows: Ints) -> dict[str, Matrix]:
+def vectors_of(works: Works, rows: Ints) -> dict[str, Matrix]:
     """Return the vectors of some works in the spaces that vote."""
     return {space: works.vectors[space][rows] for space in works.voting}
 
@@ -184,7 +184,7 @@ def test_other_data_is_left_whole(tmp_path: Path) -> None:
 def test_every_system_keeps_the_contract(works: Works, make: type[System]) -> None:
     """One finite logit an artist, a finite score, ten works; tuned and fitted twice, the same."""
     trial = prepare(works, 0)
-    queries = voting(works, trial.split.asked)
+    queries = vectors_of(works, trial.split.asked)
     answers = []
     for _ in range(2):
         system = make()
@@ -210,7 +210,7 @@ def test_votes_are_those_of_the_index(works: Works, tmp_path: Path) -> None:
     indexed, asked = trial.indexed, trial.split.asked[:20]
     ours = Lawful()
     ours.fit(indexed, indexed.artists, 0)
-    answer = ours.answer(voting(works, asked))
+    answer = ours.answer(vectors_of(works, asked))
     dims = {space: works.vectors[space].shape[1] for space in works.voting}
     index = open_index(str(tmp_path / "index"), dims=dims, collection="artworks")
     artists = [UUID(int=number + 1) for number in indexed.artist.tolist()]
@@ -252,7 +252,7 @@ def test_nearest_with_one_neighbour(works: Works) -> None:
     trial = prepare(works, 0)
     system = Nearest()
     system.fit(trial.indexed, trial.indexed.artists, 0)
-    answer = system.answer(voting(works, trial.split.asked))
+    answer = system.answer(vectors_of(works, trial.split.asked))
 
     assert (answer.scores.argmax(1) == trial.indexed.artist[answer.works[:, 0]]).all()
 
