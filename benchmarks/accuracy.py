@@ -2,8 +2,8 @@
 
 The protocols of docs/benchmarks.md: near-duplicates grouped and one of each kept, a quarter of the
 artists never indexed, half of every other artist's works indexed and half asked for, five seeds.
-Ours is the real index, the real votes and the real
-classifier, before any calibration: all spaces weigh alike. Beside it 1-NN on CLIP and on a colour histogram.
+Ours is the real index, the real votes and the real classifier, before any calibration: all spaces
+weigh alike. Next to it 1-NN on CLIP and on a colour histogram.
 """
 
 from __future__ import annotations
