@@ -21,6 +21,8 @@ from attribution.generation.generators import load_generator
 from attribution.generation.seal import load_seal
 from attribution.generation.studio import Studio
 from attribution.lookup.attributor import Attributor
+from attribution.voters.panel import Panel
+from attribution.voters.seating import take_seats
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,11 @@ def open_services(settings: Settings) -> Iterator[Services]:
         encoders = load_encoders(settings)
         with open_collection(stores, collection_of(stores, encoders)) as collection:
             check_index(collection)
-            attributor = Attributor(collection, encoders)
+            row = collection.row
+            panel = Panel(
+                collection.sessions, row.fingerprint, take_seats(collection), list(row.voting)
+            )
+            attributor = Attributor(collection, encoders, panel=panel)
             yield Services(
                 **vars(collection),
                 encoders=encoders,

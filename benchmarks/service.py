@@ -81,7 +81,7 @@ def ingest(data: Path) -> None:
         ):
             job_id = plan(services, str(data), items, staged=False)
             with services.sessions() as session:
-                keys = queries.open_batches(session, job_id)
+                keys = queries.open_tasks(session, job_id)
             started = time.perf_counter()
             for key in keys:
                 pipeline.run_batch(services, key, stopping=lambda: False)

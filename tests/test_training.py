@@ -21,6 +21,7 @@ from safetensors.numpy import load_file, save_file
 from attribution.catalogue.models import artwork_id
 from attribution.collection import Stores, open_stores
 from attribution.config import Settings
+from attribution.encoders.encoder_set import EncoderSet
 from attribution.errors import BadInput, Conflict, NotFound, ProfileMismatch
 from attribution.images import read_image_file
 from attribution.services import Services, open_services
@@ -361,7 +362,7 @@ def test_encoded_once(stores: Stores, tmp_path: Path, monkeypatch: pytest.Monkey
     """A second training of the same files encodes none of them again."""
     folder = str(works(tmp_path / "works"))
     trained(stores, folder)
-    monkeypatch.setattr("ingest.examples.encode", None)
+    monkeypatch.setattr(EncoderSet, "encode", None)
 
     assert trained(stores, folder, recipe=replace(QUICK, seed=1)).held_out > 0
 
@@ -385,7 +386,7 @@ def test_what_a_file_says_is_asked_each_time(
         arrays = load_file(part)
         yes = np.zeros(len(arrays["sha256"]), np.uint8)
         save_file(arrays | {"forbidden": yes}, part)
-    monkeypatch.setattr("ingest.examples.encode", None)
+    monkeypatch.setattr(EncoderSet, "encode", None)
 
     facts = trained(stores, str(folder), recipe=replace(QUICK, seed=1))
 
@@ -450,7 +451,7 @@ def test_a_task_goes_on_in_another_message(stores: Stores, tmp_path: Path) -> No
         return asked[-1]
 
     app = make_app(stores.settings)
-    register(app, _Opened(stores), stopping=is_time_up, submit=lambda _: None, draw=lambda _: None)
+    register(app, _Opened(stores), stopping=is_time_up, submit=lambda _: None)
     plan = json.loads(json.dumps(asdict(Plan(data=str(works(tmp_path / "works")), recipe=QUICK))))
 
     with pytest.raises(Retry):

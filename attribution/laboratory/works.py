@@ -14,9 +14,9 @@ from attribution.catalogue.names import slugify
 from attribution.copies.hashes import hashes
 from attribution.encoders.encoder import voting
 from attribution.encoders.encoder_set import EncoderSet
-from attribution.encoders.starter.works import partition
 from attribution.errors import BadImage
 from attribution.images import CheckedImage, lineages, read_image_file
+from attribution.laboratory.starter.works import partition
 from attribution.types import Matrix
 
 BATCH = 32

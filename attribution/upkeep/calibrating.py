@@ -53,7 +53,7 @@ def calibrate(
     None where too little is registered to say anything: that is kept too. None as well once
     `stopping()` is true; then nothing has changed.
     """
-    encoders, spaces = collection.row.fingerprint, sorted(collection.row.voting)
+    encoders, spaces = collection.row.fingerprint, list(collection.row.voting)
     seats = [seat for seat in take_seats(collection) if seat.is_calibrated]
     names, started = [seat.name for seat in seats], time.monotonic()
     began = now()  # whatever changes from here on counts as a change behind it
@@ -97,10 +97,11 @@ def is_due(session: Session, collection: Collection) -> bool:
     When a part of CHANGED came or went, when anything was withdrawn, when other voters or spaces
     vote; and for any change once a calibration is OLD.
     """
-    encoders, spaces = collection.row.fingerprint, sorted(collection.row.voting)
-    kept = queries.calibration_of(session, encoders)
-    stamp = stamp_of(session, encoders)
-    if kept is None or tuple(kept.voices) != voices_of(take_seats(collection), spaces):
+    row = collection.row
+    kept = queries.calibration_of(session, row.fingerprint)
+    stamp = stamp_of(session, row.fingerprint)
+    voices = voices_of(take_seats(collection), list(row.voting))
+    if kept is None or tuple(kept.voices) != voices:
         return stamp is not None and queries.ranked(session)[1] > 0
     if (stamp or "") == kept.stamp:
         return False
@@ -125,9 +126,8 @@ def calibrate_if_due(
         return None
     with collection.sessions() as session:
         live = queries.live_collection(session)
-        if live is None or live.name != row.name:  # another profile has taken its place
-            return None
-        if not is_due(session, collection):
+        # another profile may have taken its place
+        if live is None or live.name != row.name or not is_due(session, collection):
             return None
     with collection.sessions() as holder:
         if not queries.take_turn(holder, f"calibration {row.fingerprint}"):
@@ -147,7 +147,7 @@ class _Asker:
     def __init__(self, collection: Collection, sizes: dict[UUID, int]) -> None:
         self._collection = collection
         self._sizes = sizes
-        self._weights = equal_weights(sorted(collection.row.voting))
+        self._weights = equal_weights(list(collection.row.voting))
 
     def absent(self, work: UUID, artist: UUID) -> Absent | None:
         """Return what is found in the absence of a work; None when it has just come or gone."""

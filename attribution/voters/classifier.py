@@ -60,7 +60,10 @@ class ClassifierSeat:
     absence = "the classifier is not made yet (`lawful reconcile --repair`)"
 
     def __init__(
-        self, sessions: sessionmaker[Session], fingerprint: str, dims: Mapping[str, int]
+        self,
+        sessions: sessionmaker[Session],
+        fingerprint: str,
+        dims: Mapping[str, int],
     ) -> None:
         self._sessions = sessions
         self._fingerprint = fingerprint

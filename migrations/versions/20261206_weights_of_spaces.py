@@ -13,7 +13,7 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 revision = "20261206_weights_of_spaces"
-down_revision = "20261206_lanes"
+down_revision = "20261205_compared_vectors"
 branch_labels = None
 depends_on = None
 
