@@ -18,15 +18,15 @@ from attribution.catalogue import queries
 from attribution.catalogue.database import Database, connect
 from attribution.catalogue.models import KeptCollection
 from attribution.config import Settings
+from attribution.encoders.encoder import space_of_parts
+from attribution.encoders.encoder_set import EncoderSet
 from attribution.encoders.memory import keep_memory
-from attribution.encoders.profiles import fingerprint
 from attribution.errors import BadInput, IndexLost, NotFound, ProfileChanged, ProfileMismatch
 from attribution.files import Store
 from attribution.images import Limits
 from attribution.index import ServerOptions, open_index
 from attribution.index import open_next_to as open_empty_index
 from attribution.index.vector_index import VectorIndex
-from attribution.ports import Encoder
 from attribution.provenance import load_trust_anchors
 
 log = logging.getLogger(__name__)
@@ -136,6 +136,7 @@ def _place(stores: Stores, row: KeptCollection) -> dict[str, Any]:
     return {
         "url": stores.settings.qdrant_url,
         "dims": row.dims,
+        "parts": space_of_parts(row.lanes),
         "collection": row.name,
         "server": server_options(stores.settings),
     }
@@ -164,17 +165,13 @@ def server_options(settings: Settings) -> ServerOptions:
     )
 
 
-def dims_of(encoders: tuple[Encoder, ...]) -> dict[str, int]:
-    """Return the width of every named vector."""
-    return {name: width for one in encoders for name, width in one.info.vectors.items()}
-
-
-def collection_of(stores: Stores, encoders: tuple[Encoder, ...]) -> KeptCollection:
+def collection_of(stores: Stores, encoders: EncoderSet) -> KeptCollection:
     """Remember the collection's encoders, or refuse others: their vectors cannot be compared."""
-    settings, print_of = stores.settings, fingerprint(encoders)
+    settings, print_of = stores.settings, encoders.fingerprint
     with stores.sessions.begin() as session:
         known = queries.live_collection(session)
         if known is not None and known.fingerprint == print_of:
+            known.profile = settings.profile  # the same encoders may have another name now
             return known
         _, works = queries.searchable(session)
         if known is None or works == 0:  # an empty collection is nobody's yet
@@ -182,7 +179,8 @@ def collection_of(stores: Stores, encoders: tuple[Encoder, ...]) -> KeptCollecti
                 session,
                 profile=settings.profile,
                 fingerprint=print_of,
-                dims=dims_of(encoders),
+                dims=encoders.dims,
+                lanes=encoders.lanes,
                 live=True,
             )
             queries.go_live(session, new.name)

@@ -40,7 +40,9 @@ class Settings(BaseSettings):
     )  # a folder, or s3://BUCKET/PREFIX that every worker reaches
     keep_originals: bool = False  # keep the files of works: for other encoders, at their full size
     broker_url: str = ""  # redis://… of Celery workers; empty: jobs run in the process at hand
-    profile: str = "starter"  # a name, or the path of a TOML file with encoders of your own
+    profile: str = "starter"  # which encoders: a profile of the package or of `profiles`
+    profiles: Path | None = None  # a TOML file with profiles of your own
+    accept_licences: list[str] = []  # of weights, by name: those that may forbid a use
     device: str = "cpu"  # "cpu", "cuda", "cuda:1", "mps"
     voters: Annotated[list[Literal["neighbours", "classifier", "trained"]], Field(min_length=1)] = [
         "neighbours",
@@ -83,7 +85,14 @@ class Settings(BaseSettings):
     debug: bool = False  # show where an unexpected error comes from
 
     @field_validator(
-        "home", "qdrant_url", "storage_url", "trained", "trust_anchors", "sign_cert", "sign_key"
+        "home",
+        "qdrant_url",
+        "storage_url",
+        "profiles",
+        "trained",
+        "trust_anchors",
+        "sign_cert",
+        "sign_key",
     )
     @classmethod
     def _without_tilde(cls, place: Place) -> Place:

@@ -16,12 +16,12 @@ from attribution.collection import (
     open_stores,
 )
 from attribution.config import Settings
+from attribution.encoders.encoder_set import EncoderSet
 from attribution.encoders.profiles import load_encoders
 from attribution.generation.generators import load_generator
 from attribution.generation.seal import load_seal
 from attribution.generation.studio import Studio
 from attribution.lookup.attributor import Attributor
-from attribution.ports import Encoder
 from attribution.voters.trained import TrainedVoter
 
 
@@ -29,7 +29,7 @@ from attribution.voters.trained import TrainedVoter
 class Services(Collection):
     """The collection that is searched, with everything else that a door or a job needs."""
 
-    encoders: tuple[Encoder, ...]
+    encoders: EncoderSet
     attributor: Attributor
     studio: Studio
 
@@ -41,7 +41,7 @@ def open_services(settings: Settings) -> Iterator[Services]:
     Raises IndexLocked, IndexLost, ProfileMismatch, SchemaMismatch, ModelUnavailable.
     """
     with open_stores(settings) as stores:
-        encoders = load_encoders(settings.profile, device=settings.device)
+        encoders = load_encoders(settings)
         with open_collection(stores, collection_of(stores, encoders)) as collection:
             check_index(collection)
             attributor = Attributor(collection, encoders, trained=_trained(collection))

@@ -23,15 +23,15 @@ Matrix = npt.NDArray[np.float32]
 """One L2-normalised vector a row, shape (n, dim)."""
 
 Patches = npt.NDArray[np.float32]
-"""Descriptors of the places of images, shape (n, rows, columns, dim), of any length."""
+"""Descriptors of the places of images, shape (n, PATCHES, PATCHES, dim), of any length."""
+
+PATCHES = 14  # places a side, whatever the model
 
 
 Box = tuple[float, float, float, float]
 """Left, top, right and bottom of a part, in parts of the sides of the whole."""
 
 WHOLE: Box = (0.0, 0.0, 1.0, 1.0)
-PART_SPACE = "clip"
-"""The named vector by which parts of works are found."""
 
 
 class Part(NamedTuple):
@@ -48,25 +48,6 @@ class NearPart:
     part: Part
     score: float  # cosine
     rank: int  # from 1
-
-
-@dataclass(frozen=True)
-class ModelInfo:
-    """What an encoder is, as data; stored with the vectors so that models never mix."""
-
-    name: str  # "clip", "vae"
-    model: str  # "ViT-B-32/laion2b_s34b_b79k", "madebyollin/taesd", "starter"
-    vectors: Mapping[str, int]  # named vector -> width
-    revision: str  # sha256 of the weights, hexadecimal
-    preprocessing: str  # everything that changes a vector: size, resampling, precision, descriptor
-    license: str
-
-    def __post_init__(self) -> None:
-        for name, dim in self.vectors.items():
-            if dim <= 0:
-                raise ValueError(
-                    f"{self.name}: vector {name!r} must have a positive width, got {dim}"
-                )
 
 
 @dataclass(frozen=True)
@@ -412,27 +393,3 @@ class SearchResult:
     hits: tuple[FoundWork, ...]
     searched: Searched
     notes: tuple[str, ...] = ()  # what was not looked for, and why
-
-
-@dataclass(frozen=True)
-class GeneratorInfo:
-    """What a generator is, as data; shown with every picture that it made."""
-
-    model: str  # a repository id, a folder, or "starter"
-    family: str  # the pipeline's class: "StableDiffusionPipeline", "FluxPipeline", …
-    revision: str  # the hub's commit, or sha256 of the weights' files
-    lora: str = ""  # what was laid over it
-
-
-@dataclass(frozen=True)
-class ImageRequest:
-    """What a generator is asked for. None: as the model's authors have set it."""
-
-    prompt: str
-    negative_prompt: str = ""
-    count: int = 1
-    seed: int = 0  # of the first picture; every further one has the next number
-    steps: int | None = None
-    guidance: float | None = None
-    width: int | None = None  # pixels
-    height: int | None = None  # pixels

@@ -21,7 +21,8 @@ import numpy as np
 
 from attribution.arithmetic import voting
 from attribution.arithmetic.classifier import Statistics, fit
-from attribution.encoders.profiles import fingerprint, load_encoders
+from attribution.config import Settings
+from attribution.encoders.profiles import load_encoders
 from attribution.images import hamming, read_image_file
 from attribution.index import open_index
 from attribution.types import Point, Probe, Vote
@@ -71,13 +72,12 @@ def embed(data: Path, half: str, profile: str) -> Works:
             hashes.append(image.facts.phash)
             images.append(image.rgb)
             artists.append(work.artist)
-    encoders = load_encoders(profile, device="cpu")
-    print(f"profile {profile} {fingerprint(encoders)[:12]}")
+    encoders = load_encoders(Settings(profile=profile))
+    print(f"profile {profile} {encoders.fingerprint[:12]}")
     parts: dict[str, list[np.ndarray]] = {"histogram": [np.stack([histogram(i) for i in images])]}
     for start in range(0, len(images), BATCH):
-        for encoder in encoders:
-            for name, rows in encoder.encode(images[start : start + BATCH]).items():
-                parts.setdefault(name, []).append(np.asarray(rows))
+        for name, rows in encoders.encode(images[start : start + BATCH]).items():
+            parts.setdefault(name, []).append(rows)
     numbers = np.unique(artists, return_inverse=True)[1]
     return Works({name: np.concatenate(part) for name, part in parts.items()}, numbers)
 

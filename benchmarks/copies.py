@@ -15,13 +15,14 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageOps
 
+from attribution.config import Settings
 from attribution.copies.observed import Observed
+from attribution.encoders.encoder_set import EncoderSet
 from attribution.encoders.profiles import load_encoders
 from attribution.images import read_image_file
 from attribution.laboratory.copies import Copies, choose, measure
 from attribution.laboratory.lane import CatalogueLane, open_lane
 from attribution.laboratory.works import Ints, Labelled, Works, embed
-from attribution.ports import Encoder
 from attribution.types import CopyKind
 from ingest.lessons import read_starter_works
 
@@ -47,7 +48,7 @@ def main() -> None:
     parser.add_argument("--originals", type=int, default=40, help="Works for every attack.")
     parser.add_argument("--sheet", type=Path, help="Draw what was called a copy, to be looked at.")
     chosen = parser.parse_args()
-    encoders = load_encoders("starter", device="cpu")
+    encoders = load_encoders(Settings())
     works = read(chosen.data, encoders)
     registered, asked = halves(works, chosen.asked)
     with open_lane(works, registered, encoders, progress) as lane:
@@ -60,7 +61,7 @@ def main() -> None:
         print_attacks(measure(works, registry, lane, 0, progress))
 
 
-def read(data: Path, encoders: Sequence[Encoder]) -> Works:
+def read(data: Path, encoders: EncoderSet) -> Works:
     """Read and encode the works of the artists that nothing was tuned on."""
     works, _ = read_starter_works(data, "evaluation")
     items = [Labelled(work.path, work.artist) for work in works]

@@ -25,13 +25,12 @@ from api.cli import ingest
 from api.cli.demo import examples_folder, own_settings
 from attribution.encoders.profiles import STARTER
 from attribution.generation.diffusion import DiffusionGenerator
+from attribution.generation.generator import Generator, ImageRequest
 from attribution.generation.pipelines import PipelineSpec
 from attribution.generation.starter.finetuning import finetune
 from attribution.generation.starter.works import Lesson, of_artist
 from attribution.images import read_image
-from attribution.ports import Generator
 from attribution.services import Services, open_services
-from attribution.types import ImageRequest
 from ingest.lessons import read_lessons
 from ingest.options import BY_RULE
 from ingest.sources import read_source

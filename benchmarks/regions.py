@@ -21,13 +21,13 @@ import numpy.typing as npt
 from PIL import Image, ImageOps
 
 from attribution.arithmetic import patches
-from attribution.encoders.clip import ClipEncoder
-from attribution.encoders.profiles import find_profile
+from attribution.config import Settings
+from attribution.encoders.encoder_set import EncoderSet
+from attribution.encoders.profiles import load_encoders
 from attribution.images import read_image_file, read_thumbnail, thumbnail
 from attribution.laboratory.metrics import auroc
 from attribution.laboratory.works import Labelled, Works, choose_half, embed
-from attribution.ports import PATCHES
-from attribution.types import Matrix
+from attribution.types import PATCHES, Matrix
 from ingest.sources import read_source
 
 Mask = npt.NDArray[np.bool_]
@@ -108,7 +108,7 @@ def within(mask: Mask, size: tuple[int, int], is_drawn: Mask) -> Mask:
 class Bench:
     """Works with their places, described once."""
 
-    def __init__(self, works: Works, encoder: ClipEncoder) -> None:
+    def __init__(self, works: Works, encoder: EncoderSet) -> None:
         self.works, self.encoder = works, encoder
         self.known = cache(self._known)
 
@@ -166,8 +166,8 @@ def main() -> None:
     given = arguments.parse_args()
     found = (Labelled(one.path, one.artist) for one in read_source(given.data) if one.path)
     items, _ = choose_half(found, given.data, "evaluation")
-    encoder = ClipEncoder(find_profile("starter").clip, device="cpu")
-    works = embed(items, [encoder], lambda *_: None)
+    encoder = EncoderSet([next(iter(load_encoders(Settings())))])
+    works = embed(items, encoder, lambda *_: None)
     bench = Bench(works, encoder)
     measured = [bench.measure(one) for one in compose(works, given.composites, given.seed)]
     kept = [one for one in measured if one]

@@ -65,13 +65,12 @@ def ingest(data: Path) -> None:
     """Compare a whole ingest job with its encoders alone, alternating, three times each."""
     items = distinct(data, WORKS)
     images = [read_image_file(item.path).rgb for item in items]
-    encoders = load_encoders("starter", device="cpu")
+    encoders = load_encoders(Settings())
     alone, whole = [], []
     for _ in range(3):
         started = time.perf_counter()
         for start in range(0, len(images), 32):
-            for encoder in encoders:
-                encoder.encode(images[start : start + 32])
+            encoders.encode(images[start : start + 32])
         alone.append(time.perf_counter() - started)
         with (
             tempfile.TemporaryDirectory() as home,

@@ -71,8 +71,7 @@ def throughput(profile: str, works: Path, folder: Path) -> None:
         job = plan(services, "p", read_source(works), staged=False)
         with services.sessions() as session:
             keys = queries.open_batches(session, job)
-        for encoder in services.encoders:
-            encoder.encode([Image.new("RGB", (64, 64))])
+        services.encoders.encode([Image.new("RGB", (64, 64))])
         started = time.perf_counter()
         for key in keys:
             pipeline.run_batch(services, key, stopping=lambda: False)

@@ -14,8 +14,9 @@ from pathlib import Path
 
 import numpy as np
 
+from attribution.config import Settings
 from attribution.encoders.clip import ClipEncoder
-from attribution.encoders.profiles import fingerprint, load_encoders
+from attribution.encoders.profiles import load_encoders
 from attribution.encoders.starter.works import Work
 from attribution.images import read_image_file
 from ingest.lessons import read_starter_works
@@ -33,8 +34,8 @@ def main() -> None:
     parser.add_argument("--profile", default="starter")
     chosen = parser.parse_args()
     works, _ = read_starter_works(chosen.data, chosen.half)
-    encoders = load_encoders(chosen.profile, device="cpu")
-    print(f"{len(works)} works, profile {chosen.profile} {fingerprint(encoders)[:12]}")
+    encoders = load_encoders(Settings(profile=chosen.profile))
+    print(f"{len(works)} works, profile {chosen.profile} {encoders.fingerprint[:12]}")
     encoder = next(encoder for encoder in encoders if isinstance(encoder, ClipEncoder))
     images = _images(encoder, works)
     captions = [caption(work) for work in works]

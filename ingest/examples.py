@@ -25,12 +25,12 @@ from attribution.catalogue.database import snapshot
 from attribution.catalogue.models import ArtworkStatus, artwork_id
 from attribution.catalogue.nobody import is_nobody
 from attribution.collection import Stores
-from attribution.encoders.profiles import fingerprint, load_encoders
+from attribution.encoders.encoder_set import EncoderSet
+from attribution.encoders.profiles import load_encoders
 from attribution.errors import BackendUnavailable, BadImage, BadInput, NotFound
 from attribution.images import CheckedImage, lineages, read_file, read_forbids, read_image
 from attribution.laboratory.systems import Indexed
-from attribution.laboratory.works import Progress, encode
-from attribution.ports import Encoder
+from attribution.laboratory.works import Progress
 from attribution.training.cache import CACHE, Cache, Encoded
 from ingest.datasets import DatasetOptions, is_dataset, read_dataset
 from ingest.lessons import SAYS_NO, UNUSABLE, judged
@@ -94,8 +94,8 @@ def gather(
     if data == CATALOGUE:
         return _from_catalogue(stores, limit, progress)
     basket = _Basket()
-    encoders = load_encoders(stores.settings.profile, device=stores.settings.device)
-    made_by = fingerprint(encoders)
+    encoders = load_encoders(stores.settings)
+    made_by = encoders.fingerprint
     cache = Cache(stores.settings.trained / CACHE / made_by[:12])
     sources = _sources(stores, data, options, basket)
     while few := list(islice(sources, stores.settings.batch_size)):
@@ -156,7 +156,7 @@ def _sources(
 def _take(
     stores: Stores,
     few: Sequence[_Source],
-    encoders: Sequence[Encoder],
+    encoders: EncoderSet,
     cache: Cache,
     basket: _Basket,
 ) -> None:
@@ -198,12 +198,12 @@ def _take(
             basket.add(file, artwork_id(sha256), artist)
 
 
-def _encode(encoders: Sequence[Encoder], images: Sequence[CheckedImage], cache: Cache) -> None:
+def _encode(encoders: EncoderSet, images: Sequence[CheckedImage], cache: Cache) -> None:
     """Encode pictures into the cache, one by one where several fail: one alone is to blame."""
     if not images:
         return
     try:
-        vectors = encode(encoders, images)
+        vectors = encoders.encode([image.rgb for image in images])
     except (BackendUnavailable, MemoryError):
         raise
     except Exception:

@@ -21,9 +21,9 @@ from attribution.catalogue import queries
 from attribution.catalogue.models import JobStatus
 from attribution.collection import Stores
 from attribution.errors import BackendUnavailable, LawfulError
+from attribution.generation.generator import ImageRequest
 from attribution.generation.studio import Generation, check_request
 from attribution.services import Services
-from attribution.types import ImageRequest
 
 log = logging.getLogger(__name__)
 

@@ -98,12 +98,6 @@ def _refuse(services: Services, job: IngestJob, failed: Sequence[tuple[Prepared,
 def encode(services: Services, few: Sequence[Prepared]) -> dict[str, dict[str, Vector]]:
     """Encode the images that show something, each picture once: sha256 -> named vectors."""
     shown = [done.image or done.again for done in few if not done.is_blank]
-    images = {image.facts.sha256: image.rgb for image in shown if image}
-    if not images:
-        return {}
-    vectors: dict[str, dict[str, Vector]] = {sha256: {} for sha256 in images}
-    for encoder in services.encoders:
-        for name, rows in encoder.encode(list(images.values())).items():
-            for sha256, row in zip(images, rows, strict=True):
-                vectors[sha256][name] = row
-    return vectors
+    return services.encoders.encode_each(
+        {image.facts.sha256: image.rgb for image in shown if image}
+    )

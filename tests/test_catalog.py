@@ -416,9 +416,16 @@ def test_collection_remembers_its_encoders(database: Database) -> None:
     with database.sessions.begin() as session:
         assert queries.live_collection(session) is None
         queries.add_collection(
-            session, profile="starter", dims={"clip": 256}, fingerprint=same, live=True
+            session,
+            profile="starter",
+            dims={"clip": 256},
+            lanes={"clip": "content"},
+            fingerprint=same,
+            live=True,
         )
-        queries.add_collection(session, profile="other", dims={}, fingerprint=same, live=True)
+        queries.add_collection(
+            session, profile="other", dims={}, lanes={}, fingerprint=same, live=True
+        )
     with database.sessions() as session:
         (known,) = queries.collections(session)
 
@@ -431,7 +438,12 @@ def test_one_collection_is_live(database: Database) -> None:
     with database.sessions.begin() as session:
         for fingerprint in ("a" * 64, "b" * 64):
             queries.add_collection(
-                session, profile="p", fingerprint=fingerprint, dims={}, live=fingerprint[0] == "a"
+                session,
+                profile="p",
+                fingerprint=fingerprint,
+                dims={},
+                lanes={},
+                live=fingerprint[0] == "a",
             )
         queries.go_live(session, "artworks-bbbbbbbbbbbb")
         queries.drop_collection(session, "artworks-bbbbbbbbbbbb")

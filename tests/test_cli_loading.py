@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from attribution.encoders.profiles import PROFILES, models_of
+from attribution.config import Settings
+from attribution.encoders.profiles import known_profiles, models_of
 from tests.commands import RUN, lawful
 from tests.portfolios import picture, portfolio
 
@@ -60,12 +61,16 @@ def test_loading_is_not_told_to_a_file(home: Path) -> None:
     assert lawful(home, "attribute", str(home.parent / "image.png")).stderr == ""
 
 
-@pytest.mark.parametrize("profile", PROFILES)
-def test_models_have_names_before_they_are_loaded(profile: str) -> None:
-    """Two for each profile; a path within the package is no name."""
-    names = models_of(profile)
+def test_models_have_names_before_they_are_loaded() -> None:
+    """Of every profile; a path within the package is no name."""
+    settings = Settings()
+    names = [
+        name
+        for profile in known_profiles(settings)
+        for name in models_of(settings.model_copy(update={"profile": profile}))
+    ]
 
-    assert len(names) == 2
+    assert names[:2] == ["starter/clip", "starter/vae"]
     assert not any(name.startswith("local-dir:") or Path(name).is_absolute() for name in names)
 
 

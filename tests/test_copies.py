@@ -234,7 +234,8 @@ def test_at_most_so_many_works_are_compared(
         return verify(*given)
 
     monkeypatch.setattr(finder, "MOST", 6)
-    monkeypatch.setattr(finder, "NEAREST", {"clip": 4})
+    monkeypatch.setattr(finder, "NEAREST", 4)
+    monkeypatch.setattr(finder, "NEAREST_COPIES", 0)
     monkeypatch.setattr(finder, "verify", counted)
 
     assert ask(services, drawing(77), tmp_path) is None

@@ -28,6 +28,7 @@ DEADLY = """
 import os, signal, sys
 from pathlib import Path
 from attribution.config import Settings
+from attribution.encoders.encoder_set import EncoderSet
 from attribution.services import open_services
 from ingest import in_hand, pipeline, reading
 
@@ -59,14 +60,14 @@ IN_PROCESS = """
 from tests.portfolios import ingest
 with open_services(settings) as services:
     if part == "encoder":
-        object.__setattr__(services, "encoders", (Encoder(services.encoders[0]),))
+        object.__setattr__(services, "encoders", EncoderSet([Encoder(*services.encoders)]))
     ingest(services, Path(sys.argv[4]))
 """
 AS_WORKER = """
 from uuid import UUID
 from attribution.catalogue import queries
 with open_services(settings) as services:
-    object.__setattr__(services, "encoders", (Encoder(services.encoders[0]),))
+    object.__setattr__(services, "encoders", EncoderSet([Encoder(*services.encoders)]))
     pipeline.run_batch(services, (UUID(sys.argv[4]), 1), stopping=lambda: False)
 """
 

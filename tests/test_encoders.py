@@ -8,29 +8,41 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from importlib import import_module
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageOps
 
+from attribution.config import Settings
 from attribution.encoders.clip import ClipEncoder, ClipSpec
-from attribution.encoders.profiles import fingerprint, load_encoders
+from attribution.encoders.csd import CsdSpec
+from attribution.encoders.encoder import Encoder, Lane, PatchEncoder, TextEncoder
+from attribution.encoders.encoder_set import EncoderSet
+from attribution.encoders.profiles import load_encoders
+from attribution.encoders.spec import Spec
 from attribution.encoders.stub import StubEncoder
-from attribution.encoders.vae import VaeEncoder, VaeSpec
-from attribution.errors import ModelUnavailable
+from attribution.encoders.timm_model import TimmSpec
+from attribution.encoders.torchscript import TorchScriptSpec
+from attribution.encoders.vae import VaeSpec
+from attribution.errors import BadInput, ModelUnavailable
 from attribution.images import read_image_file
-from attribution.ports import PATCHES, Encoder, PatchEncoder, TextEncoder
+from attribution.types import PATCHES
+from tests import checkpoints
 
 EXAMPLES = Path(__file__).parent.parent / "examples" / "portfolio"
-KINDS = ("stub", "starter clip", "starter vae", "own clip", "own kl", "own tiny")
-TINY_CLIP = {
-    "embed_dim": 16,
-    "vision_cfg": {"image_size": 32, "layers": 1, "width": 64, "patch_size": 16},
-    "text_cfg": {"context_length": 8, "vocab_size": 49_408, "width": 16, "heads": 1, "layers": 1},
-}
+KINDS = (
+    "stub",
+    "starter clip",
+    "starter vae",
+    "own clip",
+    "own kl",
+    "own tiny",
+    "own timm",
+    "own torchscript",
+    "own csd",
+    *checkpoints.FAMILIES,
+)
 GOLDEN_TOLERANCE = 0.02  # other processors round differently, other models differ by far more
 
 
@@ -38,21 +50,42 @@ GOLDEN_TOLERANCE = 0.02  # other processors round differently, other models diff
 def own(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Encoder]:
     """Fresh models, saved and read again."""
     folder = tmp_path_factory.mktemp("own")
-    _save_clip(folder / "clip")
-    _save_vaes(folder)
-    kl = VaeSpec(str(folder), subfolder="kl", size_px=32)
-    tiny = VaeSpec(str(folder / "tiny"), kind="AutoencoderTiny", size_px=32)
-    return {
-        "own clip": ClipEncoder(ClipSpec(f"local-dir:{folder / 'clip'}"), device="cpu"),
-        "own kl": VaeEncoder(kl, device="cpu"),
-        "own tiny": VaeEncoder(tiny, device="cpu"),
+    checkpoints.save_vaes(folder)
+    specs: dict[str, Spec] = {
+        "own clip": ClipSpec(model=checkpoints.save_clip(folder / "clip"), license="MIT"),
+        "own kl": VaeSpec(model=str(folder), subfolder="kl", size_px=32, license="MIT"),
+        "own tiny": VaeSpec(
+            model=str(folder / "tiny"), architecture="AutoencoderTiny", size_px=32, license="MIT"
+        ),
+        "own timm": TimmSpec(
+            kind="timm",
+            model=checkpoints.save_timm(folder / "timm"),
+            vector="dinov2",
+            lane=Lane.CONTENT,
+            license="MIT",
+        ),
+        "own torchscript": TorchScriptSpec(
+            kind="torchscript",
+            model=checkpoints.save_torchscript(folder / "copies.pt"),
+            size_px=32,
+            vector="sscd",
+            lane=Lane.COPY,
+            license="MIT",
+        ),
+        "own csd": CsdSpec(
+            kind="csd", model=checkpoints.save_csd(folder / "csd.safetensors"), license="MIT"
+        ),
     }
+    for name, configuration in checkpoints.FAMILIES.items():
+        where = checkpoints.save_clip(folder / name, configuration)
+        specs[name] = ClipSpec(model=where, license="MIT")
+    return {name: spec.encoder("cpu") for name, spec in specs.items()}
 
 
 @pytest.fixture(scope="module")
 def encoders(own: dict[str, Encoder]) -> dict[str, Encoder]:
     """Every kind of encoder, each loaded once."""
-    clip, vae = load_encoders("starter", device="cpu")
+    clip, vae = load_encoders(Settings())
     return {"stub": StubEncoder(), "starter clip": clip, "starter vae": vae, **own}
 
 
@@ -123,7 +156,7 @@ def test_description_is_complete(encoder: Encoder) -> None:
     assert all(width > 0 for width in info.vectors.values())
 
 
-@pytest.mark.parametrize("kind", ["stub", "starter clip", "own clip"])
+@pytest.mark.parametrize("kind", ["stub", "starter clip", "own clip", *checkpoints.FAMILIES])
 def test_texts_live_in_an_image_space(kind: str, encoders: dict[str, Encoder]) -> None:
     """Texts, empty and overlong ones too, get unit rows as wide as the images they search."""
     encoder = encoders[kind]
@@ -135,7 +168,7 @@ def test_texts_live_in_an_image_space(kind: str, encoders: dict[str, Encoder]) -
     np.testing.assert_allclose(encoder.encode_text(["red sailing boat"])[0], rows[0], atol=1e-4)
 
 
-@pytest.mark.parametrize("kind", ["stub", "starter clip", "own clip"])
+@pytest.mark.parametrize("kind", ["stub", "starter clip", "own clip", *checkpoints.FAMILIES])
 def test_places_are_described(kind: str, encoders: dict[str, Encoder]) -> None:
     """CNN, ViT and stub give the same finite grid, and a place is described where it is."""
     encoder = encoders[kind]
@@ -158,7 +191,7 @@ def test_vaes_have_no_words_and_no_places(encoders: dict[str, Encoder]) -> None:
 
 def test_weights_make_the_revision(own: dict[str, Encoder]) -> None:
     """Different weights of one kind are different models."""
-    prints = {fingerprint([encoder]) for encoder in own.values()}
+    prints = {EncoderSet([encoder]).fingerprint for encoder in own.values()}
 
     assert len(prints) == len(own)
 
@@ -209,7 +242,7 @@ def test_checkpoint_for_quickgelu_is_refused(tmp_path: Path) -> None:
 
     path = tmp_path / "ViT-B-32.pt"
     torch.save(open_clip.create_model("ViT-B-32").state_dict(), path)
-    spec = ClipSpec("ViT-B-32", str(path))
+    spec = ClipSpec(model="ViT-B-32", pretrained=str(path), license="MIT")
 
     assert ClipEncoder(spec, device="cpu").info.vectors == {
         "clip": 512
@@ -218,48 +251,81 @@ def test_checkpoint_for_quickgelu_is_refused(tmp_path: Path) -> None:
 
 def test_missing_folder_is_named(tmp_path: Path) -> None:
     """A path without a model: the error names it, and the profile that needs none."""
-    for encoder in (
-        VaeEncoder(VaeSpec(str(tmp_path / "gone")), device="cpu"),
-        ClipEncoder(ClipSpec(f"local-dir:{tmp_path / 'gone'}"), device="cpu"),
-    ):
+    gone = str(tmp_path / "gone")
+    specs: list[Spec] = [
+        VaeSpec(model=gone, license="MIT"),
+        ClipSpec(model=f"local-dir:{gone}", license="MIT"),
+        TimmSpec(
+            kind="timm",
+            model=f"local-dir:{gone}",
+            vector="a",
+            lane=Lane.CONTENT,
+            license="MIT",
+        ),
+        TorchScriptSpec(
+            kind="torchscript",
+            model=gone,
+            size_px=32,
+            vector="a",
+            lane=Lane.COPY,
+            license="MIT",
+        ),
+        CsdSpec(kind="csd", model=f"{gone}.safetensors", license="MIT"),
+    ]
+    for spec in specs:
         with pytest.raises(ModelUnavailable, match=r"gone.*check the path.*starter"):
-            encoder.encode(pictures())
+            spec.encoder("cpu").encode(pictures())
 
 
-def _save_clip(folder: Path) -> None:
-    """Save a random open_clip model in the layout of `local-dir:`."""
-    import open_clip
+def test_other_weights_than_the_profile_names_are_refused(own: dict[str, Encoder]) -> None:
+    """A revision is the hash of the weights, or its beginning."""
+    spec = own["own clip"]._spec  # type: ignore[attr-defined]
+    revision = own["own clip"].info.revision
+    named = spec.model_copy(update={"revision": revision[:12]})
+    other = spec.model_copy(update={"revision": "0" * 12})
+
+    assert named.encoder("cpu").info == own["own clip"].info
+    with pytest.raises(BadInput, match=f"of revision {revision[:12]}, .* asks for 000000000000"):
+        _ = other.encoder("cpu").info
+
+
+def test_csd_knows_its_weights_by_their_names(tmp_path: Path) -> None:
+    """The published file was saved from several devices; what is no CSD is refused, and pickles."""
+    from safetensors.torch import load_file, save_file
+
+    path = tmp_path / "csd.safetensors"
+    checkpoints.save_csd(path)
+    weights = load_file(path)
+    several = tmp_path / "several.safetensors"
+    save_file({f"module.{name}": value for name, value in weights.items()}, several)
+    other = tmp_path / "other.safetensors"
+    save_file({"weight": weights["last_layer_style"]}, other)
+
+    def encoder(where: Path) -> Encoder:
+        return CsdSpec(kind="csd", model=str(where), license="MIT").encoder("cpu")
+
+    one, two = encoder(path), encoder(several)
+    assert one.info.revision == two.info.revision
+    np.testing.assert_array_equal(one.encode(pictures())["csd"], two.encode(pictures())["csd"])
+    with pytest.raises(BadInput, match=r"other\.safetensors: these are not weights of CSD"):
+        encoder(other).encode(pictures())
+    with pytest.raises(BadInput, match=r"checkpoint\.pth.*\.safetensors"):
+        encoder(tmp_path / "checkpoint.pth").encode(pictures())
+
+
+def test_what_gives_no_vector_is_refused(tmp_path: Path) -> None:
+    """A TorchScript file may hold any model."""
     import torch
-    from safetensors.torch import save_file
 
-    folder.mkdir()
-    torch.manual_seed(0)
-    size = TINY_CLIP["vision_cfg"]["image_size"]  # type: ignore[index]  # a literal of mixed values
-    configuration = {
-        "model_cfg": TINY_CLIP,
-        "preprocess_cfg": {"mean": [0.5] * 3, "std": [0.5] * 3, "size": size},
-    }
-    (folder / "open_clip_config.json").write_text(json.dumps(configuration), encoding="utf-8")
-    model = open_clip.create_model(f"local-dir:{folder}", load_weights=False)
-    save_file(model.state_dict(), folder / "open_clip_model.safetensors")
+    class Map(torch.nn.Module):
+        def forward(self, pixels: torch.Tensor) -> torch.Tensor:
+            return pixels
 
+    path = tmp_path / "map.pt"
+    checkpoints.script(Map(), path)
+    spec = TorchScriptSpec(
+        kind="torchscript", model=str(path), size_px=16, vector="a", lane=Lane.COPY, license="MIT"
+    )
 
-def _save_vaes(folder: Path) -> None:
-    """Save a random AutoencoderKL and a random AutoencoderTiny as diffusers does."""
-    import torch
-
-    diffusers: Any = import_module("diffusers")  # it ships no types
-    torch.manual_seed(0)
-    diffusers.AutoencoderKL(
-        down_block_types=("DownEncoderBlock2D",) * 2,
-        up_block_types=("UpDecoderBlock2D",) * 2,
-        block_out_channels=(8, 8),
-        norm_num_groups=4,
-        shift_factor=0.1,
-    ).save_pretrained(folder / "kl")
-    diffusers.AutoencoderTiny(
-        encoder_block_out_channels=(8, 8),
-        decoder_block_out_channels=(8, 8),
-        num_encoder_blocks=(1, 1),
-        num_decoder_blocks=(1, 1),
-    ).save_pretrained(folder / "tiny")
+    with pytest.raises(BadInput, match=r"map\.pt gives no vector"):
+        spec.encoder("cpu").encode(pictures())

@@ -15,6 +15,7 @@ from PIL import Image
 
 from attribution.arithmetic import voting
 from attribution.arithmetic.classifier import Statistics, fit
+from attribution.encoders.encoder_set import EncoderSet
 from attribution.encoders.starter.works import partition
 from attribution.encoders.stub import StubEncoder
 from attribution.errors import BadInput
@@ -39,6 +40,8 @@ WORKS = 8
 
 Json = dict[str, Any]
 
+STUB = EncoderSet([StubEncoder()])
+
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -59,7 +62,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def works(data: Path) -> Works:
     """Give the works of the folder, encoded."""
     items = [Labelled(item.path, item.artist) for item in read_source(data)]
-    return embed(items, [StubEncoder()], lambda *_: None)
+    return embed(items, STUB, lambda *_: None)
 
 
 def test_works_are_counted(works: Works) -> None:
@@ -72,8 +75,8 @@ def test_works_are_counted(works: Works) -> None:
 def test_digest_is_of_the_data(works: Works, data: Path) -> None:
     """The same works in another order have the same digest; one work less, another."""
     items = [Labelled(item.path, item.artist) for item in read_source(data)]
-    backwards = embed(items[::-1], [StubEncoder()], lambda *_: None)
-    fewer = embed(items[:-1], [StubEncoder()], lambda *_: None)
+    backwards = embed(items[::-1], STUB, lambda *_: None)
+    fewer = embed(items[:-1], STUB, lambda *_: None)
 
     assert backwards.digest == works.digest
     assert fewer.digest != works.digest
@@ -99,7 +102,7 @@ def test_a_turned_and_a_mirrored_work_are_of_its_lineage(tmp_path: Path) -> None
         image.save(tmp_path / f"{name}.png")
     items = [Labelled(tmp_path / f"{name}.png", "ann") for name in "abcd"]
 
-    assert embed(items, [StubEncoder()], lambda *_: None).group.tolist() == [0, 0, 0, 1]
+    assert embed(items, STUB, lambda *_: None).group.tolist() == [0, 0, 0, 1]
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -146,7 +149,7 @@ def test_too_few_artists(data: Path) -> None:
         for i in read_source(data)
         if i.artist[-2] == "-" and i.artist < "artist-5"
     ]
-    few = embed(items, [StubEncoder()], lambda *_: None)
+    few = embed(items, STUB, lambda *_: None)
 
     with pytest.raises(BadInput, match=r"5 artists .* at least 6"):
         split(few, 0)
@@ -284,7 +287,7 @@ def test_attacks_cover_the_protocol() -> None:
 def test_copies(works: Works) -> None:
     """Light attacks are found, strangers are not, and each attack has its figure."""
     registry = choose(works, 0, originals=3)
-    with open_lane(works, registry.registered, [StubEncoder()], lambda *_: None) as lane:
+    with open_lane(works, registry.registered, STUB, lambda *_: None) as lane:
         found = measure(works, registry, lane, 0, lambda *_: None)
 
     assert not set(works.group[registry.distractors]) & set(works.group[registry.registered])
@@ -304,7 +307,7 @@ def test_lane_knows_bytes_and_pixels(works: Works, tmp_path: Path) -> None:
     other = tmp_path / "other.bmp"
     Image.open(works.paths[row]).save(other)
     everything = np.arange(len(works.artist))
-    with open_lane(works, everything, [StubEncoder()], lambda *_: None) as lane:
+    with open_lane(works, everything, STUB, lambda *_: None) as lane:
         same, pixels = lane.find([read_image_file(works.paths[row]), read_image_file(other)])
 
     assert (same[0].work, same[0].score, same[0].is_claimed) == (row, 3, True)

@@ -26,15 +26,15 @@ from attribution.encoders.profiles import STARTER, load_encoders
 from attribution.encoders.vae import VaeEncoder
 from attribution.errors import BadInput, ModelUnavailable
 from attribution.generation.diffusion import DiffusionGenerator
+from attribution.generation.generator import Drawing, Drawn, Generator, ImageRequest
 from attribution.generation.pipelines import PipelineSpec
 from attribution.generation.seal import Seal, load_seal
 from attribution.generation.stub import StubGenerator
 from attribution.generation.studio import Consent, Withheld, check_request
 from attribution.images import read_image
 from attribution.images.credentials import read_credentials
-from attribution.ports import Drawing, Drawn, Generator
 from attribution.services import Services, open_services
-from attribution.types import ImageRequest, Verdict
+from attribution.types import Verdict
 from tests.pipelines import CONTEXT, FAMILIES, save_sd
 from tests.portfolios import ingest, picture
 from tests.signing import development
@@ -424,7 +424,7 @@ def test_a_key_that_cannot_sign_is_told_before_anything_is_drawn(services: Servi
 
 def test_a_latent_is_no_picture() -> None:
     """The latent that a picture is decoded from has other vectors than the picture (ADR 0014)."""
-    encoder = load_encoders("starter", device="cpu")[1]
+    _, encoder = load_encoders(Settings())
     assert isinstance(encoder, VaeEncoder)
     works = [Image.open(path).convert("RGB") for path in sorted(EXAMPLES.glob("*/*.png"))[:60:20]]
     vae = AutoencoderKL.from_pretrained(STARTER / "vae").float()

@@ -23,10 +23,9 @@ from attribution.collection import Stores, open_stores
 from attribution.config import Settings
 from attribution.errors import BackendUnavailable, BadInput, Conflict
 from attribution.files import Store
+from attribution.generation.generator import Drawing, ImageRequest
 from attribution.generation.stub import StubGenerator
-from attribution.ports import Drawing
 from attribution.services import Services, open_services
-from attribution.types import ImageRequest
 from ingest.generations import ask, run_generation
 from ingest.work.jobs import BrokerQueue, job_queue
 from tests.apis import settings

@@ -69,7 +69,7 @@ def client(request: pytest.FixtureRequest, tmp_path: Path) -> Any:
 @pytest.fixture
 def index(client: Any) -> Iterator[VectorIndex]:
     """Give an empty index over each client."""
-    opened = VectorIndex(client, dims=DIMS, collection=NAME)
+    opened = VectorIndex(client, dims=DIMS, parts="clip", collection=NAME)
     yield opened
     opened.close()
 
@@ -152,33 +152,36 @@ def test_the_same_id_replaces(index: VectorIndex) -> None:
 
 def test_a_collection_is_made_once(client: Any) -> None:
     """Opening again keeps what is there."""
-    VectorIndex(client, dims=DIMS, collection=NAME).upsert([point(1)])
-    assert VectorIndex(client, dims=DIMS, collection=NAME).count() == 1
+    VectorIndex(client, dims=DIMS, parts="clip", collection=NAME).upsert([point(1)])
+    assert VectorIndex(client, dims=DIMS, parts="clip", collection=NAME).count() == 1
     assert VectorIndex(client, dims=DIMS, collection=OTHER).count() == 0
 
 
 def test_an_alias_is_opened_like_a_collection(client: Any) -> None:
     """Its name exists, and leads to the works of the collection that it means."""
-    first = VectorIndex(client, dims=DIMS, collection=NAME)
+    first = VectorIndex(client, dims=DIMS, parts="clip", collection=NAME)
     first.upsert([point(1)])
     first.publish(ALIAS)
     assert client.collection_exists(ALIAS)
     assert client.count(ALIAS).count == 1
-    assert [one.id.int for one in VectorIndex(client, dims=DIMS, collection=ALIAS).entries()] == [1]
+    assert [
+        one.id.int
+        for one in VectorIndex(client, dims=DIMS, parts="clip", collection=ALIAS).entries()
+    ] == [1]
 
 
 def test_an_alias_is_swapped_and_the_old_collection_dropped(client: Any) -> None:
     """Who asks by the alias finds the new works from then on, whenever it was opened."""
-    old = VectorIndex(client, dims=DIMS, collection=NAME)
+    old = VectorIndex(client, dims=DIMS, parts="clip", collection=NAME)
     old.upsert([point(1)])
     old.publish(ALIAS)
-    opened_before = VectorIndex(client, dims=DIMS, collection=ALIAS)
-    new = VectorIndex(client, dims={"clip": 3}, collection=OTHER)
+    opened_before = VectorIndex(client, dims=DIMS, parts="clip", collection=ALIAS)
+    new = VectorIndex(client, dims={"clip": 3}, parts="clip", collection=OTHER)
     new.upsert([Point(UUID(int=2), {"clip": noise(2, 3)}, "", ANN)])
     new.publish(ALIAS)
     new.publish(ALIAS)  # twice is once
 
-    opened_after = VectorIndex(client, dims={"clip": 3}, collection=ALIAS)
+    opened_after = VectorIndex(client, dims={"clip": 3}, parts="clip", collection=ALIAS)
     assert [one.id.int for one in opened_after.entries()] == [2]
     assert [one.id.int for one in opened_before.entries()] == [2]
     old.drop()
@@ -189,12 +192,12 @@ def test_an_alias_is_swapped_and_the_old_collection_dropped(client: Any) -> None
 
 def test_a_collection_takes_the_place_of_another(client: Any) -> None:
     """All who have it open follow, with its parts and aliases; the old one is deleted."""
-    index = VectorIndex(client, dims=DIMS, collection=NAME)
+    index = VectorIndex(client, dims=DIMS, parts="clip", collection=NAME)
     index.upsert([point(1)])
     index.parts.upsert({UUID(int=1): np.stack([noise(1)])})
     index.publish(ALIAS)
     for n in (2, 3, 4):  # from one free name to the other, and back
-        new = VectorIndex.next_to(client, dims=DIMS, collection=NAME)
+        new = VectorIndex.next_to(client, dims=DIMS, parts="clip", collection=NAME)
         new.upsert([point(n)])
         new.parts.upsert({UUID(int=n): np.stack([noise(n)])})
         assert [one.id.int for one in index.entries()] == [n - 1]
@@ -215,21 +218,21 @@ def test_a_collection_takes_the_place_of_another(client: Any) -> None:
 
 def test_a_replacement_that_a_kill_stopped_halfway_is_finished(client: Any) -> None:
     """The old one was deleted, and nothing was called so yet: who opens it next sees to that."""
-    VectorIndex(client, dims=DIMS, collection=NAME)
-    VectorIndex.next_to(client, dims=DIMS, collection=NAME).upsert([point(1)])
+    VectorIndex(client, dims=DIMS, parts="clip", collection=NAME)
+    VectorIndex.next_to(client, dims=DIMS, parts="clip", collection=NAME).upsert([point(1)])
     client.delete_collection(NAME)
 
-    again = VectorIndex(client, dims=DIMS, collection=NAME)
+    again = VectorIndex(client, dims=DIMS, parts="clip", collection=NAME)
     assert again.count() == 1
     again.drop()
 
 
 def test_what_was_begun_next_to_a_collection_is_begun_again(client: Any) -> None:
     """Points of a run that was killed are not those of the next."""
-    index = VectorIndex(client, dims=DIMS, collection=NAME)
+    index = VectorIndex(client, dims=DIMS, parts="clip", collection=NAME)
     index.upsert([point(1)])
-    VectorIndex.next_to(client, dims=DIMS, collection=NAME).upsert([point(2)])
-    new = VectorIndex.next_to(client, dims=DIMS, collection=NAME)
+    VectorIndex.next_to(client, dims=DIMS, parts="clip", collection=NAME).upsert([point(2)])
+    new = VectorIndex.next_to(client, dims=DIMS, parts="clip", collection=NAME)
     assert (new.count(), index.count()) == (0, 1)
     new.take_over()
     index.drop()
@@ -237,13 +240,13 @@ def test_what_was_begun_next_to_a_collection_is_begun_again(client: Any) -> None
 
 def test_a_dropped_collection_takes_its_aliases_along(client: Any) -> None:
     """Nothing is left of it, and its name can be used again, empty."""
-    index = VectorIndex(client, dims=DIMS, collection=NAME)
+    index = VectorIndex(client, dims=DIMS, parts="clip", collection=NAME)
     index.upsert([point(1)])
     index.publish(ALIAS)
     index.drop()
     assert not client.collection_exists(ALIAS)
     assert client.get_aliases().aliases == []
-    again = VectorIndex(client, dims=DIMS, collection=NAME)
+    again = VectorIndex(client, dims=DIMS, parts="clip", collection=NAME)
     assert again.count() == 0
     again.upsert([point(2)])
     assert again.count() == 1

@@ -15,6 +15,8 @@ from PIL import Image
 
 from attribution.catalogue import queries
 from attribution.config import Settings
+from attribution.encoders.encoder_set import EncoderSet
+from attribution.encoders.stub import StubEncoder
 from attribution.errors import BackendUnavailable, IndexLocked, NotFound, ProfileMismatch
 from attribution.images import read_image_file
 from attribution.services import Services, open_services
@@ -146,8 +148,8 @@ def test_dry_run_writes_nothing(services: Services, tmp_path: Path) -> None:
 class Poisoned:
     """An encoder that one picture breaks."""
 
-    def __init__(self, services: Services, width: int) -> None:
-        self._real, self._width = services.encoders[0], width
+    def __init__(self, width: int) -> None:
+        self._real, self._width = StubEncoder(), width
         self.info = self._real.info
 
     def encode(self, images: Sequence[Image.Image]) -> Mapping[str, Matrix]:
@@ -161,7 +163,7 @@ def test_one_poison_file_is_refused_alone(services: Services, tmp_path: Path) ->
     """What breaks a model is found among the others, refused with the error, and they go on."""
     source = portfolio(tmp_path / "p", artists=1, works=6)
     picture(5, side=77).save(source / "artist-0" / "poison.png")
-    object.__setattr__(services, "encoders", (Poisoned(services, width=77),))
+    object.__setattr__(services, "encoders", EncoderSet([Poisoned(width=77)]))
 
     summary = ingest(services, source)
 
@@ -173,7 +175,7 @@ def test_one_poison_file_is_refused_alone(services: Services, tmp_path: Path) ->
 
 def test_a_broken_model_refuses_nobody(services: Services, tmp_path: Path) -> None:
     """When no file of several can be encoded, the job fails and the files stay to be done."""
-    object.__setattr__(services, "encoders", (Poisoned(services, width=64),))
+    object.__setattr__(services, "encoders", EncoderSet([Poisoned(width=64)]))
     source = portfolio(tmp_path / "p", artists=1)
     job_id = plan(services, "p", read_source(source), staged=False)
 
@@ -189,8 +191,8 @@ def test_a_broken_model_refuses_nobody(services: Services, tmp_path: Path) -> No
 class BrokenOnce:
     """An encoder whose first call fails as a backend would."""
 
-    def __init__(self, services: Services) -> None:
-        self._real = services.encoders[0]
+    def __init__(self) -> None:
+        self._real = StubEncoder()
         self.info = self._real.info
         self.calls = 0
 
@@ -204,8 +206,8 @@ class BrokenOnce:
 
 def test_broken_backend_is_retried(services: Services, tmp_path: Path) -> None:
     """What fails for a moment is tried again; no file is refused for it."""
-    broken = BrokenOnce(services)
-    object.__setattr__(services, "encoders", (broken,))
+    broken = BrokenOnce()
+    object.__setattr__(services, "encoders", EncoderSet([broken]))
 
     summary = ingest(services, portfolio(tmp_path / "p", artists=1))
 

@@ -13,9 +13,9 @@ from attribution.catalogue import queries
 from attribution.catalogue.database import connect
 from attribution.catalogue.queries import Origin
 from attribution.config import Settings
+from attribution.generation.generator import ImageRequest
 from attribution.images import read_image_file
 from attribution.services import Services, open_services
-from attribution.types import ImageRequest
 from attribution.upkeep import correction, non_copies
 from attribution.upkeep.withdrawal import withdraw
 from ingest.generations import ask

@@ -16,6 +16,7 @@ from attribution.catalogue import queries
 from attribution.catalogue.models import ArtworkStatus, artwork_id
 from attribution.collection import open_stores
 from attribution.config import Settings
+from attribution.encoders.encoder_set import EncoderSet
 from attribution.encoders.starter.works import partition
 from attribution.encoders.stub import StubEncoder
 from attribution.errors import LawfulError
@@ -241,4 +242,4 @@ def evaluated(folder: Path, monkeypatch: pytest.MonkeyPatch) -> set[Path | None]
     monkeypatch.setattr(evaluate, "_run", run)
     with pytest.raises(Enough):
         evaluate.evaluate(folder)
-    return set(embed(chosen, [StubEncoder()], lambda *_: None).paths)
+    return set(embed(chosen, EncoderSet([StubEncoder()]), lambda *_: None).paths)

@@ -10,6 +10,7 @@ from sqlalchemy import delete, update
 from attribution.catalogue import queries, sums
 from attribution.catalogue.models import Artwork, ArtworkStatus, Embedding, JobStatus, Outcome
 from attribution.config import Settings
+from attribution.encoders.encoder_set import EncoderSet
 from attribution.errors import ProfileChanged
 from attribution.services import Services, open_services
 from attribution.upkeep.reconcile import reconcile
@@ -28,7 +29,12 @@ def go_live(services: Services, name: str | None = None) -> None:
     """Have another collection be live, as `reindex --profile` does, or that of this name again."""
     with services.sessions.begin() as session:
         other = queries.add_collection(
-            session, profile="starter", fingerprint="f" * 64, dims={"clip": 8}, live=False
+            session,
+            profile="starter",
+            fingerprint="f" * 64,
+            dims={"clip": 8},
+            lanes={"clip": "content"},
+            live=False,
         )
         queries.go_live(session, name or other.name)
 
@@ -129,7 +135,7 @@ def test_without_the_encoders_nothing_is_encoded_nor_lost(
             sums.count_vectors(session, [work.id], by=-1)
             session.execute(delete(Embedding).where(Embedding.artwork_id == work.id))
         services.index.delete([work.id])
-        monkeypatch.setattr("attribution.upkeep.recovery.fingerprint", lambda _: "another")
+        monkeypatch.setattr(EncoderSet, "fingerprint", "another")
 
         report = reconcile(services, repair=True)
 

@@ -21,14 +21,14 @@ from attribution.arithmetic import patches
 from attribution.catalogue import queries
 from attribution.config import Settings
 from attribution.encoders.clip import ClipEncoder
+from attribution.encoders.encoder_set import EncoderSet
 from attribution.encoders.profiles import load_encoders
 from attribution.encoders.stub import StubEncoder
 from attribution.errors import BadInput
 from attribution.images import CheckedImage, read_image
 from attribution.lookup.regions import ArtistRegions, find_regions
-from attribution.ports import PATCHES
 from attribution.services import Services, open_services
-from attribution.types import Patches
+from attribution.types import PATCHES, Patches
 from tests.portfolios import ingest
 
 EXAMPLES = Path(__file__).parent.parent / "examples" / "portfolio"
@@ -161,13 +161,13 @@ def test_profiles_without_a_map_say_so(services: Services) -> None:
 
     image = checked(ann_and_bob())
     answer = services.attributor.attribute(image)
-    _, vae = load_encoders("starter", device="cpu")
+    _, vae = load_encoders(services.settings, "starter")
 
-    blind = find_regions(services, (vae,), image, answer)
-    mapless = find_regions(services, (Mapless(),), image, answer)
+    blind = find_regions(services, EncoderSet([vae]), image, answer)
+    mapless = find_regions(services, EncoderSet([Mapless()]), image, answer)
 
     assert blind.artists == mapless.artists == ()
-    assert "tells the parts of an image apart" in blind.notes[0]
+    assert "this profile has none" in blind.notes[0]
     assert "keeps no map" in mapless.notes[0]
 
 
@@ -231,7 +231,7 @@ def test_overlays_glow_where_the_cells_speak() -> None:
 
 def test_starter_knows_a_half_by_its_hand() -> None:
     """Of a picture made of two hands, the starter finds the half of each, by their other works."""
-    encoder, _ = load_encoders("starter", device="cpu")
+    encoder, _ = load_encoders(Settings())
     assert isinstance(encoder, ClipEncoder)
     hands = []
     for name in ("codifiedivining", "gerald-g"):

@@ -244,7 +244,12 @@ def test_works_that_came_in_meanwhile_stop_a_change(services: Services) -> None:
     """The new encoders have not seen them: the old collection stays live."""
     with services.sessions.begin() as session:
         new = queries.add_collection(
-            session, profile="starter", fingerprint="f" * 64, dims={"clip": 8}, live=False
+            session,
+            profile="starter",
+            fingerprint="f" * 64,
+            dims={"clip": 8},
+            lanes={"clip": "content"},
+            live=False,
         )
     with (
         pytest.raises(Conflict, match="12 works came in meanwhile"),
@@ -268,7 +273,12 @@ def test_the_encoders_stay_while_somebody_writes_with_them(database: Database) -
         assert queries.hold_live(session) is None
         for letter in "ab":
             queries.add_collection(
-                session, profile=letter, fingerprint=letter * 64, dims={}, live=letter == "a"
+                session,
+                profile=letter,
+                fingerprint=letter * 64,
+                dims={},
+                lanes={},
+                live=letter == "a",
             )
 
     def change() -> None:

@@ -12,13 +12,13 @@ from PIL import Image
 from attribution.encoders.profiles import STARTER
 from attribution.errors import BadInput, NotAllowed
 from attribution.generation.diffusion import DiffusionGenerator
+from attribution.generation.generator import ImageRequest
 from attribution.generation.pipelines import PipelineSpec
 from attribution.generation.starter import tower
 from attribution.generation.starter.finetuning import finetune
 from attribution.generation.starter.training import train_generator
 from attribution.generation.starter.works import of_artist
 from attribution.images import read_image_file
-from attribution.types import ImageRequest
 from ingest.lessons import read_lessons
 
 EXAMPLES = Path(__file__).parent.parent / "examples" / "portfolio"

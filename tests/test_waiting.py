@@ -16,6 +16,8 @@ from attribution.catalogue import database as database_module
 from attribution.catalogue import queries
 from attribution.catalogue.models import BatchStatus, JobStatus
 from attribution.config import Settings
+from attribution.encoders.encoder_set import EncoderSet
+from attribution.encoders.stub import StubEncoder
 from attribution.errors import BackendUnavailable, NotFound
 from attribution.services import Services, open_services
 from attribution.types import Matrix
@@ -51,8 +53,8 @@ def _impatient(connect: Callable[..., sqlite3.Connection]) -> Callable[..., sqli
 class Hooked:
     """An encoder that does something else first, at its second call."""
 
-    def __init__(self, services: Services, hook: Callable[[], None]) -> None:
-        self._real, self._hook, self._calls = services.encoders[0], hook, 0
+    def __init__(self, hook: Callable[[], None]) -> None:
+        self._real, self._hook, self._calls = StubEncoder(), hook, 0
         self.info = self._real.info
 
     def encode(self, images: Sequence[Image.Image]) -> Mapping[str, Matrix]:
@@ -67,7 +69,7 @@ class Waiting:
     """A job that meets an outage; `over` ends that once it is waited for."""
 
     def __init__(self, services: Services, source: Path, hook: Callable[[], None]) -> None:
-        object.__setattr__(services, "encoders", (Hooked(services, hook),))
+        object.__setattr__(services, "encoders", EncoderSet([Hooked(hook)]))
         self.services, self.said = services, ""
         self.queue = LocalQueue(services)
         self.job = plan(services, "p", read_source(source), staged=False)

@@ -17,10 +17,11 @@ from attribution.catalogue import queries
 from attribution.catalogue.models import ArtworkStatus, Base, Withdrawal, artwork_id
 from attribution.catalogue.queries.withdrawals import LOOKED_AT
 from attribution.errors import BackendUnavailable, BadInput, NotFound
+from attribution.generation.generator import ImageRequest
 from attribution.images import read_image_file
 from attribution.lookup.attributor import SearchQuery
 from attribution.services import Services
-from attribution.types import Attribution, ImageRequest, Reason, Removal, Verdict
+from attribution.types import Attribution, Reason, Removal, Verdict
 from attribution.upkeep import withdrawal
 from attribution.upkeep.reconcile import reconcile
 from attribution.upkeep.withdrawal import withdraw

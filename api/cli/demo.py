@@ -54,8 +54,8 @@ def demo(
     """
     from api.cli import generate, ingest, render
     from api.reports.report import make_page, render_report
+    from attribution.generation.generator import ImageRequest
     from attribution.images import read_image_file
-    from attribution.types import ImageRequest
     from ingest.options import BY_RULE
     from ingest.sources import read_source
     from ingest.work.jobs import job_queue

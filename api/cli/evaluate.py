@@ -99,7 +99,7 @@ def _run(
     progress: Progress,
 ) -> Report:
     from api.reports.evaluation_report import Report
-    from attribution.encoders.profiles import fingerprint, load_encoders
+    from attribution.encoders.profiles import load_encoders
     from attribution.laboratory import copies as protocol
     from attribution.laboratory.lane import open_lane
     from attribution.laboratory.protocol import evaluate as run
@@ -109,7 +109,7 @@ def _run(
     chosen, said = choose_half(items, data, half)
     if not chosen:
         raise BadInput(f"{data} has no works for --half {half}; try --half all")
-    encoders = load_encoders(settings.profile, device=settings.device)
+    encoders = load_encoders(settings)
     works = embed(chosen, encoders, progress)
     systems = run(works, list(seeds), progress)
     found = None
@@ -127,7 +127,7 @@ def _run(
         "refusing": refused + works.refusing,
         "shared": works.shared,
         "profile": settings.profile,
-        "fingerprint": fingerprint(encoders),
+        "fingerprint": encoders.fingerprint,
     }
     return Report(facts, list(seeds), systems, found)
 

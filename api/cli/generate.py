@@ -24,9 +24,9 @@ from attribution.whole import written_whole
 
 if TYPE_CHECKING:
     from api.reports.report import Page
+    from attribution.generation.generator import ImageRequest
     from attribution.generation.studio import Generation, Picture, Studio
     from attribution.services import Services
-    from attribution.types import ImageRequest
 
 
 def generate(
@@ -60,9 +60,9 @@ def generate(
     Example: [bold]lawful generate "croissant by franck doucet" -o out/ --seed 7[/]
     """
     from api.reports.report import render_report
+    from attribution.generation.generator import ImageRequest
     from attribution.generation.generators import check_generator
     from attribution.generation.studio import check_request
-    from attribution.types import ImageRequest
 
     settings = settings_from_environment()
     if model is not None:

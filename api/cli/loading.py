@@ -40,7 +40,7 @@ def _told(opening: AbstractContextManager[Opened], settings: Settings) -> Iterat
     """Enter `opening`, and name the models meanwhile; rich shows nothing without a terminal."""
     from attribution.encoders.profiles import models_of
 
-    said = f"loading models: {', '.join(models_of(settings.profile))} …"
+    said = f"loading models: {', '.join(models_of(settings))} …"
     with ExitStack() as opened:
         # A still line, and stderr as it is: weights that are downloaded now have bars of their own.
         with Live(

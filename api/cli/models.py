@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -32,24 +32,38 @@ def list_profiles(
 
     Example: [bold]lawful models list[/]
     """
-    from attribution.encoders.profiles import PROFILES
+    from attribution.encoders.profiles import known_profiles
 
-    rows = [
+    rows: list[dict[str, Any]] = [
         {
             "profile": name,
-            "clip": "bundled" if name == "starter" else profile.clip.name,
-            "vae": "bundled" if name == "starter" else profile.vae.name,
-            "licences": ", ".join(sorted({profile.clip.license, profile.vae.license})),
             "description": profile.description,
+            "encoders": [
+                {
+                    "model": spec.name,
+                    "kind": spec.kind,
+                    "lanes": dict(spec.lanes),
+                    "license": spec.license,
+                }
+                for spec in profile.encoders
+            ],
         }
-        for name, profile in PROFILES.items()
+        for name, profile in known_profiles(settings_from_environment()).items()
     ]
     if as_json:
         print_json({"profiles": rows})
         return
-    table = Table("profile", "CLIP", "VAE", "licences", "what for", box=None, pad_edge=False)
+    table = Table("profile", "model", "vectors", "licence", "what for", box=None, pad_edge=False)
     for row in rows:
-        table.add_row(*row.values())
+        for number, spec in enumerate(row["encoders"]):
+            first = number == 0
+            table.add_row(
+                plain(row["profile"]) if first else "",
+                plain(spec["model"]),
+                plain(", ".join(f"{name} ({lane})" for name, lane in spec["lanes"].items())),
+                plain(spec["license"]),
+                plain(row["description"]) if first else "",
+            )
     Console().print(table)
 
 
@@ -66,9 +80,10 @@ def fetch(
     from attribution.encoders.profiles import load_encoders
 
     settings = settings_from_environment()
-    for encoder in load_encoders(profile or settings.profile, device="cpu"):
+    for encoder in load_encoders(settings, profile):
         info = encoder.info  # loading is fetching; the hub shows its own progress
-        said = f"{info.name}: {info.model}, weights {info.revision[:12]}, {info.license}"
+        vectors = ", ".join(f"{name} {width}" for name, width in info.vectors.items())
+        said = f"{info.model}: {vectors}; revision {info.revision}; {info.license}"
         Console().print(plain(said), markup=False)
 
 

@@ -84,5 +84,4 @@ def create_app(settings: Settings) -> FastAPI:
 def _warm(services: Services) -> None:
     """Encode one picture, so that the first request does not pay for what models do once."""
     blank = Image.new("RGB", (64, 64))
-    for encoder in services.encoders:
-        encoder.encode([blank])
+    services.encoders.encode([blank])

@@ -6,7 +6,7 @@ import numpy as np
 from PIL import Image
 
 from attribution.lookup.regions import ArtistRegions
-from attribution.ports import PATCHES
+from attribution.types import PATCHES
 
 CELL_PX = 54
 STRONG = 0.2  # a margin that glows in full

@@ -12,8 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from attribution.ports import PATCHES
-from attribution.types import Matrix
+from attribution.types import PATCHES, Matrix
 
 Bools = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float64]

@@ -26,6 +26,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship,
 from attribution.catalogue.columns import SLUG, CleanJson, CleanText, UtcDateTime, now
 from attribution.catalogue.licences import identify
 from attribution.catalogue.nobody import NOBODY
+from attribution.encoders.encoder import voting
 
 ARTWORKS = uuid5(NAMESPACE_URL, "https://lawful-diffusion.org/artworks")
 """Namespace of artwork ids. Changing it would orphan every stored vector."""
@@ -622,8 +623,14 @@ class KeptCollection(Base):
     profile: Mapped[str]
     fingerprint: Mapped[str]
     dims: Mapped[dict[str, int]]  # vector -> width
+    lanes: Mapped[dict[str, str]]  # vector -> what it is for, a `Lane`
     # How often the classifier's statistics were made or mended; 0: they never were complete.
     statistics: Mapped[int] = mapped_column(default=1)  # of no work yet they are
     # The work up to which `reconcile` has compared stored vectors with the kept ones; none: begin.
     compared_to: Mapped[UUID | None]
     created_at: Mapped[datetime] = mapped_column(default=now)
+
+    @property
+    def voting(self) -> dict[str, int]:
+        """The vectors that vote, and their widths."""
+        return {name: self.dims[name] for name in voting(self.lanes)}

@@ -28,6 +28,7 @@ from attribution.catalogue.models import (
     ClassifierArtist,
     ClassifierShard,
     Embedding,
+    KeptCollection,
 )
 from attribution.catalogue.nobody import NOBODY
 from attribution.errors import BadInput
@@ -37,6 +38,17 @@ SHARDS = 8  # writers at the same time
 NUMBER = np.dtype("<i8")
 KEPT = np.dtype("<f4")
 COUNTED = (Artwork.status == ArtworkStatus.INDEXED, Artwork.artist_id != NOBODY)  # which works
+
+
+def columns_of(session: Session, fingerprint: str) -> Integers:
+    """Return which numbers of a kept vector are counted: those of the spaces that vote."""
+    row = session.scalars(
+        select(KeptCollection).where(KeptCollection.fingerprint == fingerprint)
+    ).one()
+    ends = np.cumsum([0, *(width for _, width in sorted(row.dims.items()))])
+    spaces = zip(sorted(row.dims), ends, ends[1:], strict=False)
+    counted = [np.arange(first, end) for name, first, end in spaces if name in row.voting]
+    return np.concatenate(counted) if counted else np.zeros(0, np.int64)
 
 
 def count_vectors(
@@ -109,7 +121,8 @@ def _counted(
     for encoders, artist, data in session.execute(wanted):
         found[encoders].append((artist, data))
     for encoders, works in sorted(found.items()):
-        yield encoders, [artist for artist, _ in works], rows_of(data for _, data in works)
+        rows = rows_of((data for _, data in works), columns_of(session, encoders))
+        yield encoders, [artist for artist, _ in works], rows
 
 
 def _locked(session: Session, fingerprint: str, delta: Statistics) -> dict[UUID, ClassifierArtist]:
@@ -174,12 +187,12 @@ def shards(fingerprint: str) -> Select[ClassifierShard]:
     )
 
 
-def rows_of(data: Iterable[bytes]) -> Matrix:
-    """Return packed vectors as a matrix, a work a row, the spaces in the order of their names."""
+def rows_of(data: Iterable[bytes], columns: Integers) -> Matrix:
+    """Return these columns of packed vectors, a work a row, the spaces in the order of names."""
     rows = [np.frombuffer(one, KEPT).astype(np.float32) for one in data]
     if len({len(row) for row in rows}) > 1:
         raise BadInput("kept vectors of one profile have different widths; run `lawful reindex`")
-    return np.stack(rows) if rows else np.zeros((0, 0), np.float32)
+    return np.stack(rows)[:, columns] if rows else np.zeros((0, len(columns)), np.float32)
 
 
 def integers(data: bytes) -> Integers:

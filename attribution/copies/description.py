@@ -16,11 +16,12 @@ from attribution.catalogue import queries
 from attribution.catalogue.models import Artwork, ArtworkStatus
 from attribution.catalogue.queries import KeptSketch
 from attribution.copies.sketch import draw_work
+from attribution.encoders.encoder import space_of_parts
+from attribution.encoders.encoder_set import EncoderSet
 from attribution.images import CheckedImage
 from attribution.images.facts import perceptual_hash
 from attribution.images.views import is_strip
-from attribution.ports import Encoder
-from attribution.types import PART_SPACE, Matrix, Part
+from attribution.types import Matrix, Part
 
 
 def describe(work: UUID, image: CheckedImage) -> dict[Part, KeptSketch]:
@@ -50,14 +51,12 @@ def untiled(session: Session, rows: Iterable[Artwork]) -> set[UUID]:
     return strips - queries.with_parts(session, strips) if strips else strips
 
 
-def encode_parts(encoders: Iterable[Encoder], image: CheckedImage) -> Matrix | None:
+def encode_parts(encoders: EncoderSet, image: CheckedImage) -> Matrix | None:
     """Encode the parts of a work, from part 1 on; None where it has none."""
     return encode_pictures(encoders, [view.rgb for view in image.views if view.part])
 
 
-def encode_pictures(encoders: Iterable[Encoder], pictures: Sequence[Image]) -> Matrix | None:
-    """Encode pictures in the space of parts; None without pictures, or where no encoder has it."""
-    for encoder in encoders:
-        if pictures and PART_SPACE in encoder.info.vectors:
-            return encoder.encode(pictures)[PART_SPACE]
-    return None
+def encode_pictures(encoders: EncoderSet, pictures: Sequence[Image]) -> Matrix | None:
+    """Encode pictures in the space of parts; None without pictures, or where there is none."""
+    space = space_of_parts(encoders.lanes)
+    return encoders.encode(pictures, [space])[space] if pictures and space else None

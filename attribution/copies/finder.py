@@ -23,10 +23,10 @@ from attribution.copies.hashes import Position, hashes
 from attribution.copies.overlap import IDENTITY, of_the_whole, overlap
 from attribution.copies.sketch import Sketch, draw_question
 from attribution.copies.verification import Candidate, Match, verify
+from attribution.encoders.encoder import Lane, space_of_parts
+from attribution.encoders.encoder_set import EncoderSet
 from attribution.images import CheckedImage, ImageFacts, View, hamming
-from attribution.ports import Encoder
 from attribution.types import (
-    PART_SPACE,
     WHOLE,
     Box,
     CopyKind,
@@ -38,10 +38,9 @@ from attribution.types import (
     Vector,
 )
 
-SPACE = PART_SPACE  # in which a work is near to what was turned, mirrored, framed or cut from it
-LAYOUT = "vae_layout"  # in which it is near to what was recoloured or written over
 NEAR_HASH = 6  # works and parts with a similar perceptual hash that are compared at most
-NEAREST = {SPACE: 10, LAYOUT: 2}  # works compared of those nearest to the image
+NEAREST = 10  # works compared of those nearest in content: turned, mirrored, framed, cut out
+NEAREST_COPIES = 2  # and of those nearest in each space of copies: recoloured, written over
 NEAREST_TO_PART = 3  # and of those nearest to each part of it
 NEAREST_PARTS = 4  # parts of works compared of those nearest to the image, and to its parts
 MOST = 24  # works; of a strip in question, pairs of tiles
@@ -107,11 +106,19 @@ class CopyFinder:
     """
 
     def __init__(
-        self, sessions: sessionmaker[Session], encoders: Sequence[Encoder], index: Nearby
+        self, sessions: sessionmaker[Session], encoders: EncoderSet, index: Nearby
     ) -> None:
         self._sessions = sessions
         self._encoders = encoders
         self._index = index
+        self._space = space_of_parts(encoders.lanes)
+
+    @property
+    def _nearest_in(self) -> dict[str, int]:
+        """How many of the nearest works are compared, by space."""
+        lanes = self._encoders.lanes.items()
+        of_copies = {space: NEAREST_COPIES for space, lane in lanes if lane == Lane.COPY}
+        return of_copies | ({self._space: NEAREST} if self._space else {})
 
     def find(
         self,
@@ -158,12 +165,14 @@ class CopyFinder:
         if _has_finding(found) and found[0].kind is CopyKind.ALTERED_COPY:
             return found
         if vectors is None:
-            vectors = self._encoded(asked.view.rgb)
+            vectors = self._encoders.encode_one(asked.view.rgb, self._nearest_in)
         if neighbours is None:
             neighbours = self._nearest(vectors)
-        works = _by_rank({space: neighbours.get(space, ())[:n] for space, n in NEAREST.items()})
+        works = _by_rank(
+            {space: neighbours.get(space, ())[:most] for space, most in self._nearest_in.items()}
+        )
         second = [work for work in works if work not in near]
-        own = {space: row for space, row in vectors.items() if space == SPACE}
+        own = {space: row for space, row in vectors.items() if space == self._space}
         parts = _parts_by_rank(self._index.parts.nearest(own, limit=NEAREST_PARTS))
         second_parts = [part for part in parts if part not in near]
         found = _ordered(found + self._verified(asked, second + second_parts))
@@ -197,21 +206,11 @@ class CopyFinder:
             found += self._verified(_Asked.of(facts, views[int(leg)]), few)
         return found
 
-    def _encoded(self, image: Image) -> dict[str, Vector]:
-        """Return the vectors of an image in the spaces that are asked."""
-        return {
-            space: rows[0]
-            for encoder in self._encoders
-            if NEAREST.keys() & encoder.info.vectors.keys()
-            for space, rows in encoder.encode([image]).items()
-            if space in NEAREST
-        }
-
     def _nearest(self, vectors: Mapping[str, Vector]) -> Mapping[str, Sequence[Neighbour]]:
         """Return the works nearest to an image, by space."""
         if not vectors:
             return {}
-        return self._index.neighbours(Probe(vectors), limit=max(NEAREST.values()))
+        return self._index.neighbours(Probe(vectors), limit=NEAREST)
 
     def _nearest_to(self, pictures: Sequence[Image]) -> tuple[list[Part], list[Part]]:
         """Return the works, and the parts of works, nearest to any of some pictures."""
@@ -225,10 +224,10 @@ class CopyFinder:
     def _legs(self, pictures: Sequence[Image]) -> Probe | None:
         """Return one query for several pictures, a leg each, by number."""
         rows = encode_pictures(self._encoders, pictures)
-        if rows is None:
+        if rows is None or self._space is None:
             return None
         vectors = {str(number): row for number, row in enumerate(rows)}
-        return Probe(vectors, using=dict.fromkeys(vectors, SPACE))
+        return Probe(vectors, using=dict.fromkeys(vectors, self._space))
 
     def _verified(self, asked: _Asked, parts: Collection[Part]) -> list[FoundCopy]:
         if not parts:

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import logging
-import threading
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
-from attribution.encoders.weights import check_device, state_hash, unreachable
+from attribution.encoders.encoder import Lane, ModelInfo
+from attribution.encoders.spec import LOCAL, Once, Spec, VectorName
+from attribution.encoders.weights import check_device, unreachable
 from attribution.errors import BadInput
-from attribution.ports import PATCHES
-from attribution.types import Matrix, ModelInfo, Patches
+from attribution.types import PATCHES, Matrix, Patches
 
 if TYPE_CHECKING:
     import torch
@@ -23,18 +23,27 @@ if TYPE_CHECKING:
 VOCABULARY_FILE = "bpe_vocabulary.txt.gz"  # a folder's own byte pair merges, where it has them
 
 
-@dataclass(frozen=True)
-class ClipSpec:
+class ClipSpec(Spec):
     """Which CLIP: an open_clip architecture and tag, a checkpoint, `hf-hub:…` or `local-dir:…`."""
 
-    model: str
+    kind: Literal["open_clip"] = "open_clip"
     pretrained: str | None = None  # a tag or the path of a checkpoint; none for hf-hub, local-dir
-    license: str = "unknown"
+    vector: VectorName = "clip"
+    lane: Lane = Lane.CONTENT
 
     @property
-    def name(self) -> str:
-        """The model's name as people quote it."""
+    def lanes(self) -> Mapping[str, Lane]:
+        """The one vector, in which texts are found too."""
+        return {self.vector: self.lane}
+
+    @property
+    def source(self) -> str:
+        """Architecture and tag, or where the model lies."""
         return f"{self.model}/{self.pretrained}" if self.pretrained else self.model
+
+    def encoder(self, device: str) -> ClipEncoder:
+        """Return the encoder; it loads its weights on first use."""
+        return ClipEncoder(self, device=device)
 
 
 @dataclass(frozen=True)
@@ -45,38 +54,33 @@ class _Loaded:
 
 
 class ClipEncoder:
-    """Encodes images and texts as `clip` vectors; loads on first use, once."""
-
-    text_vector = "clip"
+    """Encodes images and texts in one space; loads on first use, once."""
 
     def __init__(self, spec: ClipSpec, *, device: str) -> None:
         self._spec = spec
         self._device = device
-        self._lock = threading.Lock()
-        self._model: _Loaded | None = None
+        self._loaded = Once(lambda: _load(spec, device))
+        self.text_vector = spec.vector
 
     @cached_property
     def info(self) -> ModelInfo:
         """What the model is; loads it."""
         loaded = self._loaded()
-        return ModelInfo(
-            name="clip",
-            model=self._spec.name,
-            vectors={"clip": int(_width(loaded))},
-            revision=state_hash(loaded.model),
-            preprocessing=f"{loaded.preprocess}; float32",
-            license=self._spec.license,
+        return self._spec.info(
+            loaded.model,
+            {self._spec.vector: _width(loaded)},
+            f"{loaded.preprocess}; float32",
         )
 
     def encode(self, images: Sequence[Image]) -> Mapping[str, Matrix]:
-        """Encode RGB images of any size; see `attribution.ports.Encoder`."""
+        """Encode RGB images of any size; see `encoder.Encoder`."""
         import torch
 
         loaded = self._loaded()
         pixels = torch.stack([loaded.preprocess(image) for image in images]).to(self._device)
         with torch.inference_mode():
             rows = loaded.model.encode_image(pixels, normalize=True)
-        return {"clip": rows.float().cpu().numpy()}
+        return {self._spec.vector: rows.float().cpu().numpy()}
 
     def encode_text(self, texts: Sequence[str]) -> Matrix:
         """Encode texts; what is longer than the model's context is cut."""
@@ -90,7 +94,7 @@ class ClipEncoder:
         return matrix
 
     def encode_patches(self, images: Sequence[Image]) -> Patches:
-        """Describe places by the second half of the tower; see `attribution.ports.PatchEncoder`.
+        """Describe places by the second half of the tower; see `encoder.PatchEncoder`.
 
         Three of its stages, each brought to the same grid and to unit length at every place, side
         by side: early ones know textures and strokes, late ones forms.
@@ -121,12 +125,6 @@ class ClipEncoder:
         stages: list[torch.Tensor] = output["image_intermediates"]
         return stages
 
-    def _loaded(self) -> _Loaded:
-        with self._lock:  # two requests may find the model unloaded
-            if self._model is None:
-                self._model = _load(self._spec, self._device)
-            return self._model
-
 
 def _width(loaded: _Loaded) -> int:
     import torch
@@ -138,7 +136,7 @@ def _width(loaded: _Loaded) -> int:
 def _load(spec: ClipSpec, device: str) -> _Loaded:
     import open_clip
 
-    folder = Path(spec.model.removeprefix("local-dir:"))
+    folder = Path(spec.model.removeprefix(LOCAL))
     own = folder / VOCABULARY_FILE
     vocabulary = {"bpe_path": str(own)} if own.is_file() else {}
     _check_known(spec)
@@ -156,7 +154,7 @@ def _load(spec: ClipSpec, device: str) -> _Loaded:
             f"{spec.name}: {mismatch}; use the -quickgelu architecture for this tag"
         ) from None
     except (OSError, RuntimeError, ValueError) as cause:
-        raise unreachable("CLIP weights", spec.name, cause) from cause
+        raise unreachable("CLIP weights", spec.source, cause) from cause
     return _Loaded(model.eval(), preprocess, tokenizer)
 
 

@@ -1,121 +1,147 @@
-"""Profiles: named sets of encoders. A collection belongs to one, by the fingerprint of its weights.
+"""Profiles: named lists of encoders. A collection belongs to one, by its encoders' fingerprint.
 
-`LAWFUL_PROFILE` names one of `PROFILES`, or a TOML file with the same fields:
-
-    description = "ours"
-    [clip]
-    model = "ViT-B-16"
-    pretrained = "laion2b_s34b_b88k"
-    license = "MIT"
-    [vae]
-    model = "/models/our-vae"
-    kind = "AutoencoderKL"
-    size_px = 512
+Those of the package stand in `profiles.toml`, a user's own in the file that LAWFUL_PROFILES names.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
 import tomllib
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
+from typing import Annotated, Any, Self
 
-from attribution.encoders.clip import ClipEncoder, ClipSpec
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from attribution.config import Settings
+from attribution.encoders.clip import ClipSpec
+from attribution.encoders.csd import CsdSpec
+from attribution.encoders.encoder_set import EncoderSet
 from attribution.encoders.stub import StubEncoder
-from attribution.encoders.vae import VaeEncoder, VaeSpec
+from attribution.encoders.timm_model import TimmSpec
+from attribution.encoders.torchscript import TorchScriptSpec
+from attribution.encoders.vae import VaeSpec
 from attribution.errors import BadInput
-from attribution.ports import Encoder
 
 STARTER = Path(str(files("attribution.starter")))
-STARTER_VAE_SIZE_PX = 128
+BUILT_IN = Path(__file__).with_name("profiles.toml")
 STUB = "stub"
+FREE = frozenset(  # licences of weights that need no acceptance
+    {"Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "CC-BY-4.0", "CC0-1.0", "ISC", "MIT"}
+)
+
+AnySpec = Annotated[
+    ClipSpec | VaeSpec | TimmSpec | TorchScriptSpec | CsdSpec, Field(discriminator="kind")
+]
 
 
-@dataclass(frozen=True)
-class Profile:
-    """A CLIP, a VAE, and what they are for."""
+class Profile(BaseModel):
+    """What a profile is for, and its encoders: none of their vectors has the name of another."""
 
-    description: str
-    clip: ClipSpec
-    vae: VaeSpec
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
+    description: Annotated[str, Field(min_length=1)]
+    encoders: Annotated[tuple[AnySpec, ...], Field(min_length=1)]
 
-VIT_L = ClipSpec("ViT-L-14", "laion2b_s32b_b82k", license="MIT")
+    @model_validator(mode="after")
+    def _one_vector_a_name(self) -> Self:
+        names = [name for spec in self.encoders for name in spec.lanes]
+        if twice := {name for name in names if names.count(name) > 1}:
+            raise ValueError(
+                f"two encoders give a vector {min(twice)!r}; name that of one with `vector`"
+            )
+        return self
 
-PROFILES = {
-    "starter": Profile(
-        "bundled models, trained on a thousand clip-art works; no download: for trying out",
-        ClipSpec(f"local-dir:{STARTER / 'clip'}", license="Apache-2.0"),
-        VaeSpec(str(STARTER / "vae"), size_px=STARTER_VAE_SIZE_PX, license="Apache-2.0"),
-    ),
-    "standard": Profile(
-        "for a CPU: a general CLIP and a tiny VAE",
-        ClipSpec("ViT-B-32", "laion2b_s34b_b79k", license="MIT"),
-        VaeSpec("madebyollin/taesd", kind="AutoencoderTiny", size_px=256, license="MIT"),
-    ),
-    "large": Profile(
-        "for a GPU: a larger CLIP and Stable Diffusion's VAE",
-        VIT_L,
-        VaeSpec("stabilityai/sd-vae-ft-mse", size_px=512, license="MIT"),
-    ),
-    "flux": Profile(
-        "for a GPU: the space that FLUX.1-schnell paints in",
-        VIT_L,
-        VaeSpec(
-            "black-forest-labs/FLUX.1-schnell", subfolder="vae", size_px=512, license="Apache-2.0"
-        ),
-    ),
-}
+    @property
+    def licences(self) -> tuple[str, ...]:
+        """The licences of its weights."""
+        return tuple(sorted({spec.license for spec in self.encoders}))
 
 
-def load_encoders(profile: str, *, device: str) -> tuple[Encoder, ...]:
-    """Return a profile's encoders; weights are read on first use.
+def known_profiles(settings: Settings) -> dict[str, Profile]:
+    """Return the profiles of the package and of the user; raises BadInput for a file with errors.
 
-    `profile` is a name of `PROFILES`, the path of a TOML file, or "stub" (for tests). Raises
-    BadInput for anything else.
+    A profile that `extends` another has its encoders, and then its own.
     """
-    if profile == STUB:
-        return (StubEncoder(),)
-    chosen = find_profile(profile)
-    return ClipEncoder(chosen.clip, device=device), VaeEncoder(chosen.vae, device=device)
+    tables = {name: (table, BUILT_IN) for name, table in _tables(BUILT_IN).items()}
+    if settings.profiles is not None:
+        own = _tables(settings.profiles)
+        if taken := tables.keys() & own.keys():
+            raise BadInput(
+                f"{settings.profiles}: {min(taken)!r} is a profile of the package; choose another "
+                f"name, `extends = {min(taken)!r}` begins with its encoders"
+            )
+        tables |= {name: (table, settings.profiles) for name, table in own.items()}
+    return {name: _profile(name, tables) for name in tables}
 
 
-def find_profile(name: str) -> Profile:
-    """Return a named profile, or one from a TOML file; raises BadInput."""
-    if name in PROFILES:
-        return PROFILES[name]
-    path = Path(name)
-    if path.suffix != ".toml" or not path.is_file():
+def find_profile(settings: Settings, name: str) -> Profile:
+    """Return a profile; raises BadInput for a name that there is not, with those that there are."""
+    known = known_profiles(settings)
+    if name not in known:
         raise BadInput(
-            f"no profile {name!r}; known: {', '.join(PROFILES)}, or the path of a TOML file"
+            f"no profile {name!r}; known: {', '.join(known)}; profiles of your own stand in a TOML "
+            f"file that LAWFUL_PROFILES names (docs/models.md)"
         )
-    try:
-        fields = tomllib.loads(path.read_text(encoding="utf-8"))
-        return Profile(fields["description"], ClipSpec(**fields["clip"]), VaeSpec(**fields["vae"]))
-    except (tomllib.TOMLDecodeError, KeyError, TypeError) as error:
-        raise BadInput(f"{path}: {error}; docs/models.md shows the fields") from None
+    return known[name]
 
 
-def models_of(profile: str) -> tuple[str, ...]:
-    """Return what people call the models of a profile; nothing is loaded. Raises BadInput."""
-    if profile == STUB:
-        return (STUB,)
-    if profile == "starter":
-        return ("starter CLIP", "starter VAE")  # their paths say less
-    chosen = find_profile(profile)
-    return chosen.clip.name, chosen.vae.name
+def load_encoders(settings: Settings, profile: str | None = None) -> EncoderSet:
+    """Return the encoders of a profile, of LAWFUL_PROFILE by default; weights load on first use.
 
-
-def fingerprint(encoders: Sequence[Encoder]) -> str:
-    """Return the SHA-256 of everything that changes a vector: weights, preprocessing, widths.
-
-    Names, licences and paths are left out: the same weights from elsewhere are the same model.
+    "stub" is for tests. Raises BadInput for a profile that there is not, and for weights under a
+    licence that may forbid a use and was not accepted.
     """
-    facts = []
-    for encoder in encoders:
-        info = asdict(encoder.info)
-        facts.append({key: info[key] for key in ("vectors", "revision", "preprocessing")})
-    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+    name = settings.profile if profile is None else profile
+    if name == STUB:
+        return EncoderSet([StubEncoder()])
+    chosen = find_profile(settings, name)
+    for spec in chosen.encoders:
+        if spec.license not in {*FREE, *settings.accept_licences}:
+            raise BadInput(
+                f"{spec.name} of profile {name!r} is under the licence {spec.license!r}, which may "
+                f"forbid what you do, such as commercial use: read it, and name it in "
+                f"LAWFUL_ACCEPT_LICENCES to accept it"
+            )
+    return EncoderSet([spec.encoder(settings.device) for spec in chosen.encoders])
+
+
+def models_of(settings: Settings) -> tuple[str, ...]:
+    """Return what people call the models of LAWFUL_PROFILE; nothing is loaded. Raises BadInput."""
+    if settings.profile == STUB:
+        return (STUB,)
+    return tuple(spec.name for spec in find_profile(settings, settings.profile).encoders)
+
+
+def _tables(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise BadInput(f"{path}: {error}; docs/models.md shows a file of profiles") from None
+
+
+def _profile(
+    name: str, tables: Mapping[str, tuple[Any, Path]], below: tuple[str, ...] = ()
+) -> Profile:
+    table, path = tables[name]
+    where = f"{path}: profile {name!r}"
+    if not isinstance(table, dict):
+        raise BadInput(f"{where} is no table; docs/models.md shows a file of profiles")
+    fields = dict(table)
+    base = fields.pop("extends", None)
+    if base is not None:
+        if base not in tables or base in {name, *below}:
+            others = ", ".join(tables.keys() - {name, *below})
+            raise BadInput(f"{where} extends {base!r}; it may extend one of {others}")
+        inherited = _profile(base, tables, (name, *below)).encoders
+    try:
+        made = Profile.model_validate(fields, context={"folder": path.parent})
+        if base is None:
+            return made
+        return Profile(description=made.description, encoders=(*inherited, *made.encoders))
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        at = ".".join(map(str, first["loc"]))
+        raise BadInput(
+            f"{where}: {at + ': ' if at else ''}{first['msg']}; docs/models.md shows the fields"
+        ) from None

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from attribution.ports import PATCHES
-from attribution.types import Matrix, ModelInfo, Patches
+from attribution.encoders.encoder import Lane, ModelInfo
+from attribution.types import PATCHES, Matrix, Patches
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -25,16 +25,16 @@ class StubEncoder:
 
     text_vector = "clip"
     info = ModelInfo(
-        name="stub",
         model="stub",
         vectors={name: side * side * 3 for name, side in SIDES.items()},
+        lanes=dict(zip(SIDES, Lane, strict=True)),
         revision="1",
         preprocessing="RGB grids",
         license="Apache-2.0",
     )
 
     def encode(self, images: Sequence[Image]) -> Mapping[str, Matrix]:
-        """Encode RGB images of any size; see `attribution.ports.Encoder`."""
+        """Encode RGB images of any size; see `encoder.Encoder`."""
         return {
             name: _unit(np.stack([np.asarray(i.resize((side, side)), np.float32) for i in images]))
             for name, side in SIDES.items()

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import Field
 
 from attribution.encoders import descriptors
-from attribution.encoders.weights import check_device, state_hash, unreachable
-from attribution.types import Matrix, ModelInfo
+from attribution.encoders.encoder import Lane, ModelInfo
+from attribution.encoders.spec import Once, Spec, VectorName
+from attribution.encoders.weights import check_device, unreachable
+from attribution.types import Matrix
 
 if TYPE_CHECKING:
     import torch
@@ -21,20 +24,38 @@ if TYPE_CHECKING:
 STATISTICS_FILE = "style_statistics.json"  # mean and deviation of the style descriptor
 
 
-@dataclass(frozen=True)
-class VaeSpec:
+class VaeSpec(Spec):
     """Which VAE: a repository id or a local folder, perhaps a subfolder, and its input size."""
 
-    model: str
-    kind: Literal["AutoencoderKL", "AutoencoderTiny"] = "AutoencoderKL"
+    kind: Literal["vae"] = "vae"
+    architecture: Literal["AutoencoderKL", "AutoencoderTiny"] = "AutoencoderKL"
     subfolder: str | None = None
-    size_px: int = 256
-    license: str = "unknown"
+    size_px: Annotated[int, Field(ge=16, le=2048)] = 256
+    vector: VectorName = "vae"  # of both of its vectors, the beginning of the name
 
     @property
-    def name(self) -> str:
-        """The model's name as people quote it."""
+    def lanes(self) -> Mapping[str, Lane]:
+        """By what hand, and what is where."""
+        return {self.style: Lane.STYLE, self.layout: Lane.COPY}
+
+    @property
+    def style(self) -> str:
+        """The named vector of the style descriptor."""
+        return f"{self.vector}_style"
+
+    @property
+    def layout(self) -> str:
+        """The named vector of the layout descriptor."""
+        return f"{self.vector}_layout"
+
+    @property
+    def source(self) -> str:
+        """The repository or folder, with its subfolder."""
         return f"{self.model}/{self.subfolder}" if self.subfolder else self.model
+
+    def encoder(self, device: str) -> VaeEncoder:
+        """Return the encoder; it loads its weights on first use."""
+        return VaeEncoder(self, device=device)
 
 
 @dataclass(frozen=True)
@@ -46,40 +67,34 @@ class _Loaded:
 
 
 class VaeEncoder:
-    """Encodes images as `vae_style` and `vae_layout` vectors in one pass; loads on first use."""
+    """Encodes images as a style and a layout vector in one pass; loads on first use, once."""
 
     def __init__(self, spec: VaeSpec, *, device: str) -> None:
         self._spec = spec
         self._device = device
-        self._lock = threading.Lock()
-        self._model: _Loaded | None = None
+        self._loaded = Once(lambda: _load(spec, device))
 
     @cached_property
     def info(self) -> ModelInfo:
         """What the model is; loads it."""
         loaded = self._loaded()
         frozen = [round(float(value), 5) for value in (*loaded.centre, *loaded.spread)]
-        return ModelInfo(
-            name="vae",
-            model=self._spec.name,
-            vectors={
-                "vae_style": descriptors.style_width(loaded.channels),
-                "vae_layout": descriptors.layout_width(loaded.channels),
+        return self._spec.info(
+            loaded.model,
+            {
+                self._spec.style: descriptors.style_width(loaded.channels),
+                self._spec.layout: descriptors.layout_width(loaded.channels),
             },
-            revision=state_hash(loaded.model),
-            preprocessing=(
-                f"squashed to {self._spec.size_px} px, bicubic; float32; scales "
-                f"{descriptors.SCALES}, grid {descriptors.GRID}, standardised by {frozen}"
-            ),
-            license=self._spec.license,
+            f"squashed to {self._spec.size_px} px, bicubic; float32; scales "
+            f"{descriptors.SCALES}, grid {descriptors.GRID}, standardised by {frozen}",
         )
 
     def encode(self, images: Sequence[Image]) -> Mapping[str, Matrix]:
-        """Encode RGB images of any size; see `attribution.ports.Encoder`."""
+        """Encode RGB images of any size; see `encoder.Encoder`."""
         loaded = self._loaded()
         latents = self.latents(images)
         style = (descriptors.style(latents) - loaded.centre) / loaded.spread
-        rows = {"vae_style": style, "vae_layout": descriptors.layout(latents)}
+        rows = {self._spec.style: style, self._spec.layout: descriptors.layout(latents)}
         return {name: descriptors.unit(row).cpu().numpy() for name, row in rows.items()}
 
     def latents(self, images: Sequence[Image]) -> torch.Tensor:
@@ -108,12 +123,6 @@ class VaeEncoder:
         square = np.asarray(image.resize(size, Resampling.BICUBIC), dtype=np.float32)
         return torch.from_numpy(square / 127.5 - 1).permute(2, 0, 1)
 
-    def _loaded(self) -> _Loaded:
-        with self._lock:  # two requests may find the model unloaded
-            if self._model is None:
-                self._model = _load(self._spec, self._device)
-            return self._model
-
 
 def _load(spec: VaeSpec, device: str) -> _Loaded:
     import diffusers
@@ -122,11 +131,11 @@ def _load(spec: VaeSpec, device: str) -> _Loaded:
     where = {"subfolder": spec.subfolder} if spec.subfolder else {}
     check_device(device)
     try:
-        model = getattr(diffusers, spec.kind).from_pretrained(
+        model = getattr(diffusers, spec.architecture).from_pretrained(
             spec.model, torch_dtype=torch.float32, low_cpu_mem_usage=False, **where
         )
     except (OSError, ValueError) as cause:
-        raise unreachable("VAE weights", spec.name, cause) from cause
+        raise unreachable("VAE weights", spec.source, cause) from cause
     model = model.eval().to(device)
     channels = int(model.config.latent_channels)
     statistics = Path(spec.model) / STATISTICS_FILE

@@ -9,9 +9,8 @@ from contextlib import contextmanager
 from typing import Any
 
 from attribution.errors import BadInput, ModelUnavailable
+from attribution.generation.generator import Drawing, Drawn, GeneratorInfo, ImageRequest
 from attribution.generation.pipelines import Opened, PipelineSpec, denoiser_of, open_pipeline
-from attribution.ports import Drawing, Drawn
-from attribution.types import GeneratorInfo, ImageRequest
 
 TOGETHER = 4  # pictures in one call of the pipeline
 FLUX_GUIDANCE = 4.0  # what a negative prompt is weighed with where guidance itself is distilled
@@ -34,7 +33,7 @@ class DiffusionGenerator:
         return GeneratorInfo(self._spec.model, family, opened.revision, self._spec.lora)
 
     def generate(self, request: ImageRequest, *, on_step: Callable[[int, int], None]) -> Drawing:
-        """Draw; see `attribution.ports.Generator`."""
+        """Draw; see `generator.Generator`."""
         pictures: list[Drawn] = []
         with self._lock, _explained(request, self._spec):
             pipeline = self._ready().pipeline

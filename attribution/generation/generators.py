@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from attribution.config import Settings
 from attribution.generation.diffusion import DiffusionGenerator
+from attribution.generation.generator import Generator
 from attribution.generation.pipelines import PipelineSpec, check_model
 from attribution.generation.stub import StubGenerator
-from attribution.ports import Generator
 
 STUB = "stub"
 

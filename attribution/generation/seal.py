@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from attribution.config import Settings
+from attribution.generation.generator import GeneratorInfo
 from attribution.provenance import GenerationClaim, Signer, load_signer, sign
-from attribution.types import Attribution, GeneratorInfo
+from attribution.types import Attribution
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,7 @@ from collections.abc import Callable
 import numpy as np
 from PIL import Image
 
-from attribution.ports import Drawing, Drawn
-from attribution.types import GeneratorInfo, ImageRequest
+from attribution.generation.generator import Drawing, Drawn, GeneratorInfo, ImageRequest
 
 STEPS = 4
 SIDE_PX = 64
@@ -21,7 +20,7 @@ class StubGenerator:
     info = GeneratorInfo("stub", "StubGenerator", "1")
 
     def generate(self, request: ImageRequest, *, on_step: Callable[[int, int], None]) -> Drawing:
-        """Draw; see `attribution.ports.Generator`."""
+        """Draw; see `generator.Generator`."""
         steps = request.steps or STEPS
         for step in range(1, steps + 1):
             on_step(step, steps)

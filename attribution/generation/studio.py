@@ -18,11 +18,11 @@ from sqlalchemy.orm import Session, sessionmaker
 from attribution.catalogue import queries
 from attribution.catalogue.nobody import is_nobody
 from attribution.errors import BadInput
+from attribution.generation.generator import Drawn, Generator, GeneratorInfo, ImageRequest
 from attribution.generation.seal import Seal
 from attribution.images import Limits, read_image
 from attribution.lookup.attributor import Attributor
-from attribution.ports import Drawn, Generator
-from attribution.types import Attribution, GeneratorInfo, ImageRequest, Verdict
+from attribution.types import Attribution, Verdict
 
 LONGEST_PROMPT = 2_000  # characters; models read the first few hundred
 MOST_PICTURES = 64
@@ -115,7 +115,7 @@ class Studio:
     def draw(self, request: ImageRequest, *, on_step: Callable[[int, int], None]) -> Generation:
         """Draw and attribute `request.count` pictures.
 
-        `on_step`: see `attribution.ports.Generator`. Raises BadInput, ModelUnavailable, and
+        `on_step`: see `generator.Generator`. Raises BadInput, ModelUnavailable, and
         BackendUnavailable where what holds the signing key does not answer.
         """
         check_request(request)

@@ -34,21 +34,32 @@ DEFAULTS = ServerOptions()
 
 
 def open_index(
-    url: str, *, dims: Mapping[str, int], collection: str, server: ServerOptions = DEFAULTS
+    url: str,
+    *,
+    dims: Mapping[str, int],
+    parts: str | None = None,
+    collection: str,
+    server: ServerOptions = DEFAULTS,
 ) -> VectorIndex:
     """Open a Qdrant server (http…) or a Qdrant Edge folder, and make the collection if it is new.
 
-    `dims` gives the width of every named vector. Raises IndexLocked when another process owns the
+    `dims` gives the width of every named vector, `parts` names the one by which parts of works are
+    found; without it there are none. Raises IndexLocked when another process owns the
     folder, BackendUnavailable when the engine does not answer, BadInput for another kind of URL.
     """
     from attribution.index.vector_index import VectorIndex
 
     with _closed_on_failure(_engine(url, server)) as engine:
-        return VectorIndex(engine, dims=dims, collection=collection)
+        return VectorIndex(engine, dims=dims, parts=parts, collection=collection)
 
 
 def open_next_to(
-    url: str, *, dims: Mapping[str, int], collection: str, server: ServerOptions = DEFAULTS
+    url: str,
+    *,
+    dims: Mapping[str, int],
+    parts: str | None = None,
+    collection: str,
+    server: ServerOptions = DEFAULTS,
 ) -> VectorIndex:
     """Begin an empty collection that is to take the place of another, which is left as it is.
 
@@ -57,7 +68,7 @@ def open_next_to(
     from attribution.index.vector_index import VectorIndex
 
     with _closed_on_failure(_engine(url, server)) as engine:
-        return VectorIndex.next_to(engine, dims=dims, collection=collection)
+        return VectorIndex.next_to(engine, dims=dims, parts=parts, collection=collection)
 
 
 @contextmanager

@@ -18,7 +18,7 @@ from attribution.images.views import MOST_TILES
 from attribution.index import schema, soundness
 from attribution.index.engine import Embedded, Engine
 from attribution.index.markers import Markers
-from attribution.types import PART_SPACE, Matrix, NearPart, Part, Vector
+from attribution.types import Matrix, NearPart, Part, Vector
 
 WORK = models.KeywordIndexParams(type=models.KeywordIndexType.KEYWORD)
 RESCORED = models.SearchParams(
@@ -27,12 +27,15 @@ RESCORED = models.SearchParams(
 
 
 class PartIndex:
-    """One collection of parts, with one named vector."""
+    """One collection of parts, with one named vector; without it there are none."""
 
-    def __init__(self, engine: Engine, *, collection: str, dims: Mapping[str, int]) -> None:
+    def __init__(
+        self, engine: Engine, *, collection: str, dims: Mapping[str, int], space: str | None
+    ) -> None:
         self._engine = engine
         self._name = collection
-        self._dims = {name: width for name, width in dims.items() if name == PART_SPACE}
+        self._space = space or ""
+        self._dims = {space: dims[space]} if space else {}
         self._is_known = self._is_writable = False
 
     def upsert(self, vectors: Mapping[UUID, Matrix]) -> None:
@@ -42,7 +45,7 @@ class PartIndex:
         rows = (
             models.PointStruct(
                 id=str(_point(Part(work, number))),
-                vector={PART_SPACE: schema.checked(PART_SPACE, row, self._dims)},
+                vector={self._space: schema.checked(self._space, row, self._dims)},
                 payload={"work": str(work), "part": number},
             )
             for work, parts in vectors.items()
@@ -63,8 +66,8 @@ class PartIndex:
             return {}
         requests = [
             models.QueryRequest(
-                query=schema.checked(PART_SPACE, vector, self._dims),
-                using=PART_SPACE,
+                query=schema.checked(self._space, vector, self._dims),
+                using=self._space,
                 limit=limit,
                 with_payload=["work", "part"],
                 params=RESCORED,

@@ -43,7 +43,13 @@ class VectorIndex:
     """
 
     def __init__(
-        self, engine: Engine, *, dims: Mapping[str, int], collection: str, beside: str | None = None
+        self,
+        engine: Engine,
+        *,
+        dims: Mapping[str, int],
+        collection: str,
+        parts: str | None = None,
+        beside: str | None = None,
     ) -> None:
         self._engine = engine
         self._dims = dict(dims)
@@ -57,18 +63,26 @@ class VectorIndex:
             )
         if isinstance(engine, Embedded) and not beside:  # nobody else has this folder
             replacement.forget_unfinished(engine, collection)
-        self.parts = PartIndex(engine, collection=replacement.parts_of(self._at), dims=dims)
+        self.parts = PartIndex(
+            engine, collection=replacement.parts_of(self._at), dims=dims, space=parts
+        )
         if not self.points():  # asked in any case: a lock is reported at once
             self._create_payload_indexes()
 
     @classmethod
-    def next_to(cls, engine: Engine, *, dims: Mapping[str, int], collection: str) -> Self:
+    def next_to(
+        cls, engine: Engine, *, dims: Mapping[str, int], collection: str, parts: str | None = None
+    ) -> Self:
         """Begin an empty collection that is to take the place of this one: see `take_over`.
 
         The other one is not even opened: it may be damaged.
         """
         index = cls(
-            engine, dims=dims, collection=collection, beside=replacement.begin(engine, collection)
+            engine,
+            dims=dims,
+            collection=collection,
+            parts=parts,
+            beside=replacement.begin(engine, collection),
         )
         if engine.collection_exists(replacement.parts_of(collection)):
             index.parts.make()  # who knows that there are parts goes on asking for them

@@ -18,10 +18,10 @@ from attribution.catalogue.models import artwork_id
 from attribution.catalogue.queries import NewArtwork
 from attribution.copies.description import describe, encode_parts
 from attribution.copies.finder import CopyFinder, FoundCopy
+from attribution.encoders.encoder_set import EncoderSet
 from attribution.images import CheckedImage, read_image_file
 from attribution.laboratory.copies import SHOWN, Match
 from attribution.laboratory.works import BATCH, Ints, Progress, Works
-from attribution.ports import Encoder
 from attribution.types import CopyKind, Matrix, NearPart, Neighbour, Part, Probe, Vector
 
 CERTAINTY = {CopyKind.SAME_IMAGE: 2.0, CopyKind.ALTERED_COPY: 1.0, CopyKind.NEAR_IDENTICAL: 0.0}
@@ -107,7 +107,7 @@ class ExactParts:
 
 @contextmanager
 def open_lane(
-    works: Works, registered: Ints, encoders: Sequence[Encoder], progress: Progress
+    works: Works, registered: Ints, encoders: EncoderSet, progress: Progress
 ) -> Iterator[CatalogueLane]:
     """Register works in an empty catalogue, and delete it in the end."""
     ids = [artwork_id(works.sha256[row]) for row in registered.tolist()]
@@ -127,7 +127,7 @@ def open_lane(
 
 
 def _register(
-    session: Session, works: Works, rows: Ints, encoders: Sequence[Encoder]
+    session: Session, works: Works, rows: Ints, encoders: EncoderSet
 ) -> dict[UUID, Matrix]:
     """Register works; returns the vectors of the parts of those that have any."""
     artist = queries.get_or_create_artist(session, "everybody")

@@ -12,10 +12,10 @@ import numpy.typing as npt
 
 from attribution.catalogue.names import slugify
 from attribution.copies.hashes import hashes
+from attribution.encoders.encoder_set import EncoderSet
 from attribution.encoders.starter.works import partition
 from attribution.errors import BadImage
 from attribution.images import CheckedImage, lineages, read_image_file
-from attribution.ports import Encoder
 from attribution.types import Matrix
 
 BATCH = 32
@@ -80,7 +80,7 @@ def choose_half(items: Iterable[Labelled], data: Path, half: str) -> tuple[list[
     return kept, "only the artists that the starter models never saw"
 
 
-def embed(items: Sequence[Labelled], encoders: Sequence[Encoder], progress: Progress) -> Works:
+def embed(items: Sequence[Labelled], encoders: EncoderSet, progress: Progress) -> Works:
     """Read and encode files; what is no image, or says no to training, is counted and left out."""
     kept: list[Labelled] = []
     refusing = 0
@@ -98,7 +98,7 @@ def embed(items: Sequence[Labelled], encoders: Sequence[Encoder], progress: Prog
         facts += [image.facts for _, image in batch]
         turned += [_positions(image) for _, image in batch]
         if batch:
-            for space, rows in encode(encoders, [image for _, image in batch]).items():
+            for space, rows in encoders.encode([image.rgb for _, image in batch]).items():
                 parts.setdefault(space, []).append(rows)
         progress("encoding", min(start + BATCH, len(items)), len(items))
     names, artist = np.unique([item.artist for item in kept], return_inverse=True)
@@ -117,15 +117,6 @@ def embed(items: Sequence[Labelled], encoders: Sequence[Encoder], progress: Prog
         shared=0,
     )
     return _one_artist_a_lineage(works)
-
-
-def encode(encoders: Sequence[Encoder], images: Sequence[CheckedImage]) -> dict[str, Matrix]:
-    """Return the vectors of every space, one row an image."""
-    return {
-        space: np.asarray(rows)
-        for encoder in encoders
-        for space, rows in encoder.encode([image.rgb for image in images]).items()
-    }
 
 
 def _one_artist_a_lineage(works: Works) -> Works:

@@ -34,6 +34,7 @@ from attribution.copies.finder import CopyFinder, Finding
 from attribution.copies.hashes import hashes
 from attribution.copies.matches import claimed, laid_on, of_now, silenced
 from attribution.copies.membership import membership
+from attribution.encoders.encoder_set import EncoderSet
 from attribution.errors import BadInput
 from attribution.images import CheckedImage, lineages
 from attribution.index.vector_index import ANYWHERE
@@ -47,7 +48,6 @@ from attribution.lookup.exhibits import (
     known,
 )
 from attribution.lookup.gaps import Gap, Gaps
-from attribution.ports import Encoder, TextEncoder
 from attribution.types import (
     Attribution,
     Confidence,
@@ -112,7 +112,7 @@ class Attributor:
     def __init__(
         self,
         collection: Collection,
-        encoders: Sequence[Encoder],
+        encoders: EncoderSet,
         *,
         trained: TrainedVoter | None = None,
     ) -> None:
@@ -125,7 +125,7 @@ class Attributor:
         self._gaps = Gaps(collection)
         self._profile = settings.profile
         self._fingerprint = row.fingerprint
-        self._panel = Panel(sessions, row.fingerprint, row.dims, settings.voters, trained)
+        self._panel = Panel(sessions, row.fingerprint, row.voting, settings.voters, trained)
 
     def attribute(self, image: CheckedImage, *, limit: int = 5) -> Attribution:
         """Rank the artists an image most resembles, with the works that speak for each.
@@ -279,7 +279,7 @@ class Attributor:
         the catalogue on connections of their own.
         """
         gap = self._gaps.last()
-        vectors = self._encode(image)
+        vectors = self._encoders.encode_one(image.rgb)
         where = SOMEBODYS if has_nobodys else ANYWHERE
         neighbours = self._index.neighbours(Probe(vectors), limit=voting.NEAREST, where=where)
         # Works by nobody have no vote, and are found as copies all the same.
@@ -293,29 +293,25 @@ class Attributor:
         exhibits = choose(self._collection, opinion, limit, vectors)
         return _Seen(finding, opinion, exhibits, gap)
 
-    def _encode(self, image: CheckedImage) -> dict[str, Vector]:
-        vectors: dict[str, Vector] = {}
-        for encoder in self._encoders:
-            for name, rows in encoder.encode([image.rgb]).items():
-                vectors[name] = rows[0]
-        return vectors
-
     def _probe(self, query: SearchQuery) -> Probe:
         check_query(query)
         text = query.text.strip() if query.text else None
-        vectors: dict[str, Vector] = {}
-        using: dict[str, str] = {}
-        for encoder in self._encoders:
-            if not isinstance(encoder, TextEncoder):
-                continue
-            space = encoder.text_vector
-            if text:
-                vectors[f"{space}_text"] = encoder.encode_text([text])[0]
-                using[f"{space}_text"] = space
-            if query.image is not None:
-                vectors[f"{space}_image"] = encoder.encode([query.image.rgb])[space][0]
-                using[f"{space}_image"] = space
-        return Probe(vectors, text=text, using=using)
+        legs: dict[str, Mapping[str, Vector]] = {}
+        if text:
+            legs["text"] = self._encoders.encode_text(text)
+        if query.image is not None:
+            spaces = self._encoders.text_spaces
+            legs["image"] = self._encoders.encode_one(query.image.rgb, spaces)
+        named = {
+            f"{space}_{leg}": (space, vector)
+            for leg, vectors in legs.items()
+            for space, vector in vectors.items()
+        }
+        return Probe(
+            {name: vector for name, (_, vector) in named.items()},
+            text=text,
+            using={name: space for name, (space, _) in named.items()},
+        )
 
     def _searched(self, session: Session, gap: Gap | None = None) -> Searched:
         artists, works = queries.searchable(session)

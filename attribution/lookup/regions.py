@@ -21,10 +21,10 @@ from attribution.arithmetic import patches
 from attribution.catalogue import queries
 from attribution.catalogue.models import ArtworkStatus
 from attribution.collection import Stores
+from attribution.encoders.encoder_set import EncoderSet
 from attribution.errors import BadImage, BadInput, NotFound
 from attribution.images import CheckedImage, read_thumbnail, thumbnail
-from attribution.ports import PATCHES, Encoder, PatchEncoder
-from attribution.types import Attribution, Matrix
+from attribution.types import PATCHES, Attribution, Matrix
 
 log = getLogger(__name__)
 
@@ -61,7 +61,7 @@ REGIONS = TypeAdapter(Regions)
 
 
 def find_regions(
-    stores: Stores, encoders: Sequence[Encoder], image: CheckedImage, answer: Attribution
+    stores: Stores, encoders: EncoderSet, image: CheckedImage, answer: Attribution
 ) -> Regions:
     """Compare the parts of an image with the works that its answer shows.
 
@@ -73,10 +73,6 @@ def find_regions(
             f"answer {answer.id} is about another image, SHA-256 {answer.image_sha256[:12]}…, not "
             f"{image.facts.sha256[:12]}…; send the file that was attributed"
         )
-    encoder = next((one for one in encoders if isinstance(one, PatchEncoder)), None)
-    if encoder is None:
-        profile = answer.searched.profile
-        return Regions((), (f"no model of profile {profile} tells the parts of an image apart",))
     query = read_thumbnail(thumbnail(image.rgb))  # as sharp as what it is compared with
     if not patches.drawn(query).any():
         return Regions((), ("nothing is drawn on the image: no part of it supports an artist",))
@@ -86,7 +82,7 @@ def find_regions(
         return Regions((), (*notes, why))
     started = time.monotonic()
     try:
-        found = _compare(encoder, query, answer, pictures)
+        found = _compare(encoders, query, answer, pictures)
     except BadInput as error:  # a model without a map of places
         return Regions((), (*notes, str(error)))
     log.info("regions for %d artists in %.3f s", len(found), time.monotonic() - started)
@@ -119,15 +115,15 @@ def _picture(stores: Stores, kept: Mapping[UUID, str], work: UUID) -> Image | No
 
 
 def _compare(
-    encoder: PatchEncoder,
+    encoders: EncoderSet,
     query: Image,
     answer: Attribution,
     pictures: Mapping[str, Sequence[Image]],
 ) -> tuple[ArtistRegions, ...]:
     is_drawn = patches.drawn(query)
     values = patches.margins(
-        _places(encoder, [query])[0],
-        [_places(encoder, works) for works in pictures.values()],
+        _places(encoders, [query])[0],
+        [_places(encoders, works) for works in pictures.values()],
     )
     found = {}
     for slug, said in zip(pictures, values, strict=True):
@@ -141,9 +137,9 @@ def _compare(
     )
 
 
-def _places(encoder: PatchEncoder, pictures: Sequence[Image]) -> list[Matrix]:
+def _places(encoders: EncoderSet, pictures: Sequence[Image]) -> list[Matrix]:
     """Return the descriptors of the places where something is drawn, one row each."""
-    grids = encoder.encode_patches([patches.squared(picture) for picture in pictures])
+    grids = encoders.encode_patches([patches.squared(picture) for picture in pictures])
     return [
         grid[: rows.shape[0], : rows.shape[1]][rows]
         for grid, rows in zip(grids, map(patches.drawn, pictures), strict=True)

@@ -41,7 +41,7 @@ def audit(stores: Stores, row: KeptCollection) -> Audit:
     Reads every kept vector once. Memory: a page of works, and eight bytes for each dimension of
     each artist, twice.
     """
-    encoders, width = row.fingerprint, sum(row.dims.values())
+    encoders, width = row.fingerprint, sum(row.voting.values())
     missing, after = Statistics(width), None
     with snapshot(stores.sessions) as session:
         seen = queries.times_mended(session, encoders)

@@ -16,12 +16,12 @@ from attribution.catalogue import lifecycle, queries
 from attribution.catalogue.models import ArtworkStatus, KeptCollection
 from attribution.collection import Collection, Stores
 from attribution.copies.description import encode_parts
-from attribution.encoders.profiles import fingerprint, load_encoders
+from attribution.encoders.encoder_set import EncoderSet
+from attribution.encoders.profiles import load_encoders
 from attribution.errors import BadImage, BadInput, ModelUnavailable, NotFound
 from attribution.images import CheckedImage, read_image
 from attribution.points import write_points
-from attribution.ports import Encoder
-from attribution.types import Matrix, Vector
+from attribution.types import Matrix
 
 log = logging.getLogger(__name__)
 
@@ -63,7 +63,7 @@ def recover(collection: Collection, works: Sequence[UUID]) -> Recovered:
 
 
 def encode_originals(
-    stores: Stores, row: KeptCollection, encoders: Sequence[Encoder], works: Several[UUID]
+    stores: Stores, row: KeptCollection, encoders: EncoderSet, works: Several[UUID]
 ) -> list[UUID]:
     """Encode the kept originals of works, and keep the vectors.
 
@@ -83,19 +83,20 @@ def encode_originals(
             except (BadImage, NotFound):
                 without.append(work.id)
     if images:
-        vectors, parts = _encode(encoders, images), _encode_parts(encoders, images)
+        vectors = encoders.encode_each({work: image.rgb for work, image in images.items()})
+        parts = _encode_parts(encoders, images)
         with stores.sessions.begin() as session:
             queries.keep_vectors(session, row.fingerprint, vectors)
             queries.keep_part_vectors(session, row.fingerprint, parts)
     return without
 
 
-def _encoders_of(collection: Collection) -> tuple[Encoder, ...] | None:
+def _encoders_of(collection: Collection) -> EncoderSet | None:
     """Return the encoders that made a collection; None where this machine has them not."""
     row = collection.row
     try:
-        encoders = load_encoders(row.profile, device=collection.settings.device)
-        if fingerprint(encoders) == row.fingerprint:
+        encoders = load_encoders(collection.settings, row.profile)
+        if encoders.fingerprint == row.fingerprint:
             return encoders
         said = "it means other encoders here"
     except (BadInput, ModelUnavailable) as error:
@@ -104,19 +105,6 @@ def _encoders_of(collection: Collection) -> tuple[Encoder, ...] | None:
     return None
 
 
-def _encode(
-    encoders: Sequence[Encoder], images: Mapping[UUID, CheckedImage]
-) -> dict[UUID, dict[str, Vector]]:
-    vectors: dict[UUID, dict[str, Vector]] = {one: {} for one in images}
-    for encoder in encoders:
-        for name, rows in encoder.encode([image.rgb for image in images.values()]).items():
-            for one, row in zip(images, rows, strict=True):
-                vectors[one][name] = row
-    return vectors
-
-
-def _encode_parts(
-    encoders: Sequence[Encoder], images: Mapping[UUID, CheckedImage]
-) -> dict[UUID, Matrix]:
+def _encode_parts(encoders: EncoderSet, images: Mapping[UUID, CheckedImage]) -> dict[UUID, Matrix]:
     encoded = {one: encode_parts(encoders, image) for one, image in images.items()}
     return {one: rows for one, rows in encoded.items() if rows is not None}

@@ -14,15 +14,14 @@ from attribution.catalogue.models import KeptCollection
 from attribution.collection import (
     Collection,
     Stores,
-    dims_of,
     live_collection,
     open_collection,
     open_next_to,
 )
-from attribution.encoders.profiles import fingerprint, load_encoders
+from attribution.encoders.encoder_set import EncoderSet
+from attribution.encoders.profiles import load_encoders
 from attribution.errors import BadInput, Conflict
 from attribution.points import write_points
-from attribution.ports import Encoder
 from attribution.upkeep.audit import audit, mend
 from attribution.upkeep.comparison import compare, follow_catalogue, indexed_pages
 from attribution.upkeep.correction import finish as finish_changes
@@ -82,14 +81,15 @@ def change_profile(
     original, unless `partial` leaves these out, or when works came in meanwhile, and BadInput when
     nothing would change.
     """
-    encoders, began = load_encoders(profile, device=stores.settings.device), now()
+    encoders, began = load_encoders(stores.settings, profile), now()
     with stores.sessions.begin() as session:
         old = queries.live_collection(session)
         new = queries.add_collection(
             session,
             profile=profile,
-            fingerprint=fingerprint(encoders),
-            dims=dims_of(encoders),
+            fingerprint=encoders.fingerprint,
+            dims=encoders.dims,
+            lanes=encoders.lanes,
             live=False,
         )
     if old is None or new.name == old.name:
@@ -136,7 +136,7 @@ def _follow_up(collection: Collection, began: datetime) -> Recovered:
 
 
 def _embed(
-    stores: Stores, row: KeptCollection, encoders: Sequence[Encoder], *, progress: Progress
+    stores: Stores, row: KeptCollection, encoders: EncoderSet, *, progress: Progress
 ) -> list[UUID]:
     """Encode the kept originals of all indexed works; returns those that have none to be read."""
     without: list[UUID] = []

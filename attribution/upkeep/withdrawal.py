@@ -262,7 +262,7 @@ def _digest(session: Session) -> str | None:
     live = queries.live_collection(session)
     if live is None or not queries.times_mended(session, live.fingerprint):
         return None
-    return queries.statistics_of(session, live.fingerprint, sum(live.dims.values())).digest()
+    return queries.statistics_of(session, live.fingerprint, sum(live.voting.values())).digest()
 
 
 def _proof(stores: Stores) -> dict[str, Any]:

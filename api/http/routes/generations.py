@@ -16,9 +16,9 @@ from api.schemas import PageOut
 from attribution.catalogue import queries
 from attribution.catalogue.models import ArtworkStatus, Generation, JobStatus
 from attribution.errors import NotAllowed, NotFound
+from attribution.generation.generator import GeneratorInfo, ImageRequest
 from attribution.generation.studio import Reference, Withheld, references_of
 from attribution.services import Services
-from attribution.types import GeneratorInfo, ImageRequest
 from ingest.generations import ask
 
 router = APIRouter(prefix="/generations", tags=["generations"])

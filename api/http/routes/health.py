@@ -41,7 +41,7 @@ def readyz(services: ServicesDep, jobs: JobsDep, response: Response) -> Readines
         "index": services.index.points,
         "storage": services.store.check,
         "jobs": jobs.check,
-        "models": lambda: [encoder.info for encoder in services.encoders],
+        "models": lambda: services.encoders.infos,
     }
     said = {name: _outcome(check) for name, check in checks.items()}
     ready = all(one == "ok" for one in said.values())

@@ -153,14 +153,25 @@ def collection_name(fingerprint: str) -> str:
 
 
 def add_collection(
-    session: Session, *, profile: str, fingerprint: str, dims: Mapping[str, int], live: bool
+    session: Session,
+    *,
+    profile: str,
+    fingerprint: str,
+    dims: Mapping[str, int],
+    lanes: Mapping[str, str],
+    live: bool,
 ) -> KeptCollection:
     """Remember which encoders make the vectors of a collection; one that is known stays."""
     name = collection_name(fingerprint)
     row = session.get(KeptCollection, name)
     if row is None:
         row = KeptCollection(
-            name=name, profile=profile, fingerprint=fingerprint, dims=dict(dims), live=live
+            name=name,
+            profile=profile,
+            fingerprint=fingerprint,
+            dims=dict(dims),
+            lanes=dict(lanes),
+            live=live,
         )
         session.add(row)
         session.flush()

@@ -16,7 +16,7 @@ from attribution.catalogue.models import (
     Embedding,
     KeptCollection,
 )
-from attribution.catalogue.sums import COUNTED, integers, part_of, rows_of, shards
+from attribution.catalogue.sums import COUNTED, columns_of, integers, part_of, rows_of, shards
 from attribution.types import Matrix
 
 Stamp = tuple[object, ...]
@@ -76,7 +76,8 @@ def kept_rows(
     found = session.execute(wanted).all()
     if not found:
         return None
-    return KeptRows(found[-1][0], [row[1] for row in found], rows_of(row[2] for row in found))
+    rows = rows_of((row[2] for row in found), columns_of(session, fingerprint))
+    return KeptRows(found[-1][0], [row[1] for row in found], rows)
 
 
 def claim_mending(session: Session, fingerprint: str, seen: int) -> bool:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from attribution.encoders.starter.works import Work
 
 SIDE = 64
+SIDE_ENCODED = 128  # of the images that the finished model encodes, as its profile says
 WHOLE = 0.35  # share of crops that show the whole work, small
 KL_WEIGHT = 1e-6
 PEAK_RATE = 1e-3
@@ -125,11 +126,11 @@ def write_statistics(works: Sequence[Work], folder: Path) -> None:
     import torch
 
     from attribution.encoders import descriptors
-    from attribution.encoders.profiles import STARTER_VAE_SIZE_PX
     from attribution.encoders.vae import STATISTICS_FILE, VaeEncoder, VaeSpec
     from attribution.images import read_image_file
 
-    encoder = VaeEncoder(VaeSpec(str(folder), size_px=STARTER_VAE_SIZE_PX), device="cpu")
+    spec = VaeSpec(model=str(folder), size_px=SIDE_ENCODED, license="Apache-2.0")
+    encoder = VaeEncoder(spec, device="cpu")
     rows = [descriptors.style(encoder.latents([read_image_file(work.path).rgb])) for work in works]
     table = torch.cat(rows)
     statistics = {

@@ -133,7 +133,7 @@ def latents_of(lessons: Sequence[Lesson], vae: Path) -> torch.Tensor:
     from attribution.encoders.vae import VaeEncoder, VaeSpec
     from attribution.images import read_image_file
 
-    encoder = VaeEncoder(VaeSpec(str(vae), size_px=SIDE), device="cpu")
+    encoder = VaeEncoder(VaeSpec(model=str(vae), size_px=SIDE, license="Apache-2.0"), device="cpu")
     rows = []
     for lesson in lessons:
         square = ImageOps.pad(read_image_file(lesson.path).rgb, (SIDE, SIDE), color="white")

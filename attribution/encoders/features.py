@@ -1,0 +1,93 @@
+"""Models that give one vector of an image and know no words: of timm, TorchScript files, CSD."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from attribution.encoders.descriptors import unit
+from attribution.encoders.encoder import Lane, ModelInfo
+from attribution.encoders.spec import Once, Spec, VectorName
+from attribution.encoders.weights import check_device
+from attribution.errors import BadInput
+from attribution.types import Matrix
+
+if TYPE_CHECKING:
+    import torch
+    from PIL.Image import Image
+
+
+@dataclass(frozen=True)
+class FeatureModel:
+    """A loaded model; `preprocess` makes (3, height, width) of an RGB image."""
+
+    module: torch.nn.Module  # (n, 3, height, width) -> (n, width)
+    preprocess: Callable[[Image], torch.Tensor]
+    preprocessing: str  # the same in words
+
+
+class FeatureSpec(Spec):
+    """A model of one named vector."""
+
+    vector: VectorName
+    lane: Lane
+
+    @property
+    def lanes(self) -> Mapping[str, Lane]:
+        """The one vector."""
+        return {self.vector: self.lane}
+
+    @abstractmethod
+    def load(self) -> FeatureModel:
+        """Load the model; raises ModelUnavailable, BadInput."""
+
+    def encoder(self, device: str) -> FeatureEncoder:
+        """Return the encoder; it loads its weights on first use."""
+        return FeatureEncoder(self, device=device)
+
+
+class FeatureEncoder:
+    """Encodes images as the unit vectors of a model's features; loads on first use, once."""
+
+    def __init__(self, spec: FeatureSpec, *, device: str) -> None:
+        self._spec = spec
+        self._device = device
+        self._loaded = Once(self._load)
+
+    @cached_property
+    def info(self) -> ModelInfo:
+        """What the model is; loads it, and looks once at nothing to learn its width."""
+        from PIL import Image
+
+        loaded = self._loaded()
+        width = self._rows([Image.new("RGB", (8, 8))]).shape[1]
+        return self._spec.info(
+            loaded.module, {self._spec.vector: width}, f"{loaded.preprocessing}; float32"
+        )
+
+    def encode(self, images: Sequence[Image]) -> Mapping[str, Matrix]:
+        """Encode RGB images of any size; see `encoder.Encoder`."""
+        return {self._spec.vector: unit(self._rows(images)).cpu().numpy()}
+
+    def _rows(self, images: Sequence[Image]) -> torch.Tensor:
+        import torch
+
+        loaded = self._loaded()
+        pixels = torch.stack([loaded.preprocess(image) for image in images]).to(self._device)
+        with torch.inference_mode():
+            rows = loaded.module(pixels)
+        if not isinstance(rows, torch.Tensor) or rows.ndim != 2:
+            raise BadInput(
+                f"{self._spec.name} gives no vector of an image; what is needed is one row of "
+                f"numbers for each, and no map, list or class names"
+            )
+        return rows.float()
+
+    def _load(self) -> FeatureModel:
+        check_device(self._device)
+        loaded = self._spec.load()
+        loaded.module.eval().to(self._device)
+        return loaded

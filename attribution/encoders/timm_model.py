@@ -1,0 +1,52 @@
+"""Image models of timm, such as DINOv2 and DINOv3: their pooled features."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import Field
+
+from attribution.encoders.features import FeatureModel, FeatureSpec
+from attribution.encoders.weights import unreachable
+from attribution.errors import BadInput
+
+if TYPE_CHECKING:
+    import torch
+    from PIL.Image import Image
+
+
+class TimmSpec(FeatureSpec):
+    """Which model: timm's name with its tag, `hf-hub:…` or `local-dir:…`."""
+
+    kind: Literal["timm"]
+    size_px: Annotated[int, Field(ge=16, le=2048)] | None = None  # none: the model's own
+
+    def load(self) -> FeatureModel:
+        """Load it without its classes; see `FeatureSpec.load`."""
+        import timm
+
+        if ":" not in self.model and not timm.is_model(self.model.partition(".")[0]):
+            raise BadInput(
+                f"timm has no model {self.model!r}; "
+                f"`python -c 'import timm; print(timm.list_models(pretrained=True))'` lists them"
+            )
+        try:
+            model = timm.create_model(
+                self.model, pretrained=True, num_classes=0, img_size=self.size_px
+            )
+        except TypeError as cause:
+            raise BadInput(f"{self.name} takes no size_px ({cause}); leave it out") from None
+        except (OSError, RuntimeError, ValueError) as cause:
+            raise unreachable("weights", self.source, cause) from cause
+        return FeatureModel(model, *_preprocessing(model))
+
+
+def _preprocessing(model: Any) -> tuple[Callable[[Image], torch.Tensor], str]:
+    """Return how the model's authors prepare an image, and the same in words."""
+    from timm.data.config import resolve_model_data_config
+    from timm.data.transforms_factory import create_transform
+
+    configuration = resolve_model_data_config(model)  # type: ignore[no-untyped-call]  # timm's
+    transform = create_transform(**configuration, is_training=False)
+    return transform, str(transform)
