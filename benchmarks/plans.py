@@ -46,8 +46,9 @@ INSERT INTO ingest_items (job_id, position, path, artist, details, outcome, artw
 SELECT md5('job' || (n / 1000 + 1))::uuid, n % 1000, n || '.png', 'Artist', '{}', 'added',
   md5('work' || (n + 1))::uuid
 FROM generate_series(0, :works - 1) n;
-INSERT INTO ingest_batches (job_id, number, first, begun, stop, status, attempts)
-SELECT md5('job' || n)::uuid, b, b * 128 - 128, b * 128 - 128, b * 128, 'done', 1
+INSERT INTO tasks (subject, kind, number, first, begun, stop, status, attempts, deaths, created_at)
+SELECT md5('job' || n)::uuid, 'ingest', b, b * 128 - 128, b * 128 - 128, b * 128, 'done', 1,
+  0, now()
 FROM generate_series(1, 1000) n, generate_series(1, 8) b;
 """
 
@@ -99,7 +100,7 @@ def statements() -> dict[str, Callable[[Session], Any]]:
         "list jobs": queries.list_jobs,
         "files of a job": lambda s: queries.list_items(s, job),
         "progress of a job": lambda s: queries.job_progress(s, job),
-        "batches that wait": queries.open_batches,
+        "tasks that wait": queries.open_tasks,
         "reconcile: a page of works": lambda s: queries.indexed_artworks(s, after=work, limit=1000),
         "metrics: counts": queries.counts,
     }

@@ -37,7 +37,7 @@ from ingest.sources import read_source
 WORKS = 512
 ASKED = 30  # adds and withdrawals
 DONE = "SELECT count(*) FROM ingest_items WHERE outcome <> 'pending'"
-RUNNING = "SELECT number, owner FROM ingest_batches WHERE status = 'running'"
+RUNNING = "SELECT number, owner FROM tasks WHERE kind = 'ingest' AND status = 'running'"
 
 
 def main() -> None:
@@ -70,7 +70,7 @@ def throughput(profile: str, works: Path, folder: Path) -> None:
     with open_services(Settings(home=folder / f"{profile}-one", profile=profile)) as services:
         job = plan(services, "p", read_source(works), staged=False)
         with services.sessions() as session:
-            keys = queries.open_batches(session, job)
+            keys = queries.open_tasks(session, job)
         services.encoders.encode([Image.new("RGB", (64, 64))])
         started = time.perf_counter()
         for key in keys:

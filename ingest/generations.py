@@ -1,4 +1,4 @@
-"""Requests for pictures as jobs: taken by a lease, drawn, kept, or ended between two steps.
+"""Requests for pictures as tasks: taken by a lease, drawn, kept, or ended between two steps.
 
 Pictures are written whole before their row says that they are there; drawn again after an
 interruption, the same seeds give the same pictures.
@@ -7,27 +7,27 @@ interruption, the same seeds give the same pictures.
 from __future__ import annotations
 
 import logging
-import os
-import socket
+import math
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, field
-from threading import Event, Thread
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import asdict, dataclass
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from attribution.catalogue import queries
-from attribution.catalogue.models import JobStatus
+from attribution.catalogue.models import JobStatus, TaskKind
+from attribution.catalogue.queries import TaskKey
 from attribution.collection import Stores
-from attribution.errors import BackendUnavailable, LawfulError
+from attribution.errors import BackendUnavailable
 from attribution.generation.generator import ImageRequest
 from attribution.generation.studio import Generation, check_request
 from attribution.services import Services
+from ingest.lease import Lease, holding
 
 log = logging.getLogger(__name__)
 
-BEAT_S = 1.0  # between two looks at whether the request was cancelled
+NOTED_EVERY_S = 1.0  # how far a request is; then it is seen as well that it was cancelled
 
 
 class Ended(Exception):
@@ -35,27 +35,22 @@ class Ended(Exception):
 
 
 @dataclass
-class Lease:
-    """The right to draw one request, kept alive while its progress is noted."""
+class Progress:
+    """The steps of a request as they are noted; raises Ended once it is to stop."""
 
-    stores: Stores
-    id: UUID
-    owner: str
-    progress: tuple[int, int] = (0, 0)  # steps done, steps
-    lost: Event = field(default_factory=Event)
+    lease: Lease
+    stopping: Callable[[], bool]
+    noted_s: float = -math.inf  # when, on the clock of this process
 
-    def renew(self) -> None:
-        """Note the progress; learn whether the lease is lost."""
-        with self.stores.sessions.begin() as session:
-            kept = queries.renew_generation(
-                session,
-                self.id,
-                owner=self.owner,
-                lease_s=self.stores.settings.job_lease_s,
-                progress=self.progress,
-            )
-        if not kept:
-            self.lost.set()
+    def __call__(self, done: int, steps: int) -> None:
+        """Note a step, but not all of them."""
+        if time.monotonic() - self.noted_s >= NOTED_EVERY_S:
+            self.noted_s = time.monotonic()
+            with suppress(BackendUnavailable), self.lease.stores.sessions.begin() as session:
+                if not queries.note_steps(session, self.lease.key.subject, done=done, steps=steps):
+                    raise Ended
+        if self.stopping() or self.lease.is_lost:
+            raise Ended
 
 
 def ask(stores: Stores, request: ImageRequest) -> UUID:
@@ -74,36 +69,33 @@ def run_generation(
     it is cancelled or `stopping()` is true. Raises BackendUnavailable: worth another try.
     """
     started = time.monotonic()
-    with _leased(services, generation_id) as taken:
-        if taken is None:
+    with holding(services, TaskKey(TaskKind.DRAW, generation_id)) as lease:
+        if lease is None:
             return
-        lease, request = taken
-
-        def on_step(done: int, steps: int) -> None:
-            lease.progress = (done, steps)
-            if stopping() or lease.lost.is_set():
-                raise Ended
-
-        generation = services.studio.draw(request, on_step=on_step)
-        _keep(lease, generation)
-        seconds = time.monotonic() - started
-        log.info("generation %s: %d pictures in %.1f s", generation_id, request.count, seconds)
+        with services.sessions.begin() as session:
+            request = ImageRequest(**queries.begin_generation(session, generation_id))
+        with suppress(Ended):
+            generation = services.studio.draw(request, on_step=Progress(lease, stopping))
+            _keep(lease, generation)
+            seconds = time.monotonic() - started
+            log.info("generation %s: %d pictures in %.1f s", generation_id, request.count, seconds)
 
 
 def _keep(lease: Lease, generation: Generation) -> None:
     """Write the pictures, then the row; of what was cancelled meanwhile nothing stays."""
     lease.renew()
-    if lease.lost.is_set():
+    if lease.is_lost:
         raise Ended
+    stores, generation_id = lease.stores, lease.key.subject
     for number, picture in enumerate(generation.pictures):
         if picture.png is not None:
-            lease.stores.store.put_generated(lease.id, number, picture.png)
-    with lease.stores.sessions.begin() as session:
-        result = _recorded(generation)
-        queries.finish_generation(session, lease.id, owner=lease.owner, result=result)
-        status = queries.generation_by_id(session, lease.id).status
+            stores.store.put_generated(generation_id, number, picture.png)
+    result = _recorded(generation)
+    lease.finish(lambda session: queries.keep_result(session, generation_id, result))
+    with stores.sessions() as session:
+        status = queries.generation_by_id(session, generation_id).status
     if status is JobStatus.CANCELLED:
-        lease.stores.store.forget_generated(lease.id)
+        stores.store.forget_generated(generation_id)
 
 
 def _recorded(generation: Generation) -> dict[str, Any]:
@@ -120,52 +112,3 @@ def _recorded(generation: Generation) -> dict[str, Any]:
             for picture in generation.pictures
         ],
     }
-
-
-@contextmanager
-def _leased(stores: Stores, generation_id: UUID) -> Iterator[tuple[Lease, ImageRequest] | None]:
-    """Hold the lease during the block; what goes wrong inside is noted in the row."""
-    lease = Lease(stores, generation_id, f"{socket.gethostname()}/{os.getpid()}/{uuid4().hex[:8]}")
-    with stores.sessions.begin() as session:
-        request = queries.claim_generation(
-            session, generation_id, owner=lease.owner, lease_s=stores.settings.job_lease_s
-        )
-    if request is None:
-        yield None
-        return
-    ended = Event()
-    heart = Thread(target=_beat, args=(lease, ended), daemon=True)
-    heart.start()
-    try:
-        yield lease, ImageRequest(**request)
-    except Ended:
-        _give_back(lease)  # without effect on one that was cancelled
-    except BackendUnavailable:
-        with suppress(BackendUnavailable):  # then the lease runs out
-            _give_back(lease)
-        raise
-    except Exception as error:
-        with suppress(BackendUnavailable):
-            _fail(lease, error)
-        if not isinstance(error, LawfulError):
-            raise
-    finally:
-        ended.set()
-        heart.join()
-
-
-def _give_back(lease: Lease) -> None:
-    with lease.stores.sessions.begin() as session:
-        queries.give_generation_back(session, lease.id, owner=lease.owner)
-
-
-def _fail(lease: Lease, error: Exception) -> None:
-    said = str(error) if isinstance(error, LawfulError) else f"{type(error).__name__}: {error}"
-    with lease.stores.sessions.begin() as session:
-        queries.fail_generation(session, lease.id, owner=lease.owner, error=said)
-
-
-def _beat(lease: Lease, ended: Event) -> None:
-    while not ended.wait(BEAT_S) and not lease.lost.is_set():
-        with suppress(BackendUnavailable):  # perhaps the next beat gets through in time
-            lease.renew()

@@ -30,9 +30,9 @@ def prepared(
     Files that were in hand when a process died come one by one, and nothing is prepared ahead:
     should one of them end this process too, it is known which.
     """
-    job_id, number = lease.key
+    job_id = lease.key.subject
     with services.sessions() as session:
-        batch = queries.batch_by_key(session, (job_id, number))
+        batch = queries.task_by_key(session, lease.key)
     with ThreadPoolExecutor(DECODERS) as decoders, ThreadPoolExecutor(1) as ahead:
 
         def denied(session: Session, hashes: Collection[str]) -> dict[str, set[str]]:

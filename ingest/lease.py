@@ -1,4 +1,4 @@
-"""The right to run one batch: taken, kept alive while it runs, ended with what became of it.
+"""The right to run one task: taken, kept alive while it runs, ended with what became of it.
 
 SQL holds it, not the broker: a process that dies says nothing, and its lease runs out.
 """
@@ -7,136 +7,116 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from threading import Event, Thread
-from uuid import UUID, uuid4
+from uuid import uuid4
+
+from sqlalchemy.orm import Session
 
 from attribution.catalogue import queries
-from attribution.catalogue.database import empty_log
-from attribution.catalogue.models import JobStatus
-from attribution.catalogue.queries import LISTING, BatchKey
+from attribution.catalogue.queries import TaskKey
 from attribution.collection import Stores
 from attribution.errors import BackendUnavailable, LawfulError
 from attribution.outages import disk_outages
+from ingest.endings import clear_up
 
 RENEWALS = 3  # of a lease before it would run out
 
 
 @dataclass
 class Lease:
-    """The right to run one batch, kept alive by `leased`."""
+    """The right to run one task, kept alive by `holding`."""
 
     stores: Stores
-    key: BatchKey
+    key: TaskKey
     owner: str
-    lost: Event
+    lost: Event = field(default_factory=Event)
+    has_ended: bool = False
 
     @property
     def is_lost(self) -> bool:
-        """Whether another may have it by now, or the job was cancelled: stop."""
+        """Whether another may have it by now, or what it is for was cancelled: stop."""
         return self.lost.is_set()
 
-    def renew(self) -> bool:
-        """Keep the lease for its time from now on; False when it is lost."""
+    def renew(self) -> None:
+        """Keep the lease for its time from now on; learn whether it is lost."""
         with self.stores.sessions.begin() as session:
-            return queries.renew_lease(
-                session, self.key, owner=self.owner, lease_s=self.stores.settings.job_lease_s
-            )
+            lease_s = self.stores.settings.job_lease_s
+            if not queries.renew_task(session, self.key, owner=self.owner, lease_s=lease_s):
+                self.lost.set()
 
     def hold(self, *, begun: int, alone: int | None = None) -> None:
         """Note which files are about to be read, in case one of them ends this process."""
         with self.stores.sessions.begin() as session:
             queries.hold_files(session, self.key, owner=self.owner, begun=begun, alone=alone)
 
-    def note_progress(self) -> None:
-        """Note that files have got their outcome: earlier attempts count no longer."""
+    def finish(self, also: Callable[[Session], None] = lambda _: None) -> None:
+        """Note that the task is done, and `also` what came of it; neither where it is lost."""
         with self.stores.sessions.begin() as session:
-            queries.note_progress(session, self.key, owner=self.owner)
-
-    def finish(self) -> None:
-        """Note that the batch is done; after the last one nothing of the job has to wait."""
-        with self.stores.sessions.begin() as session:
-            queries.finish_batch(session, self.key, owner=self.owner)
-            if self.key[1] == LISTING:
-                queries.forget_upload(session, self.key[0])  # its lines say it from now on
-        self._settle()
+            if queries.finish_task(session, self.key, owner=self.owner):
+                also(session)
+                queries.settle(session, self.key)
+        self._end()
 
     def give_back(self, error: str | None = None) -> None:
         """Let another go on."""
         with self.stores.sessions.begin() as session:
             queries.give_back(session, self.key, owner=self.owner, error=error)
+        self.has_ended = True
 
     def bury(self, error: str) -> None:
         """Note that another try would not help."""
         with self.stores.sessions.begin() as session:
-            queries.bury_batch(session, self.key, owner=self.owner, error=error)
-        self._settle()
+            queries.bury_task(session, self.key, owner=self.owner, error=error)
+        self._end()
 
     def fail(self, error: str) -> None:
         """Note a failure that another try may not meet."""
         with self.stores.sessions.begin() as session:
-            queries.fail_batch(session, self.key, owner=self.owner, error=error)
-        self._settle()
+            queries.fail_task(session, self.key, owner=self.owner, error=error)
+        self._end()
 
-    def _settle(self) -> None:
-        with self.stores.sessions() as session:
-            status = queries.job_by_id(session, self.key[0]).status
-        is_unlisted = status is JobStatus.FAILED and self.key[1] == LISTING
-        if status is JobStatus.DONE or is_unlisted:
-            self.stores.store.clear_incoming(self.key[0])
-        if status is JobStatus.DONE:
-            forget_withdrawn(self.stores, self.key[0])
-        elif is_unlisted:
-            with self.stores.sessions.begin() as session:
-                queries.forget_upload(session, self.key[0])
-
-
-def forget_withdrawn(stores: Stores, job_id: UUID) -> None:
-    """Forget what a job said of files that turned out to be withdrawn works."""
-    with stores.sessions.begin() as session:
-        has_any = queries.wipe_jobs(session, [job_id])
-    if has_any:
-        empty_log(stores.sessions)
+    def _end(self) -> None:
+        self.has_ended = True
+        clear_up(self.stores, self.key)
 
 
 @contextmanager
-def leased(stores: Stores, key: BatchKey) -> Iterator[Lease | None]:
-    """Hold the lease of a batch during the block; None when it is not to be had.
+def holding(stores: Stores, key: TaskKey) -> Iterator[Lease | None]:
+    """Hold the lease of a task during the block; None if the lease is unavailable.
 
-    An outage inside gives the batch back, another error of ours buries it, a defect fails it.
+    A block that does not finish the task gives it back, as an outage inside does; another error of
+    ours buries it, a defect fails it.
     """
-    settings = stores.settings
-    owner = f"{this_process()}{uuid4().hex[:8]}"
+    lease = Lease(stores, key, owner=f"{this_process()}{uuid4().hex[:8]}")
+    lease_s = stores.settings.job_lease_s
     with stores.sessions.begin() as session:
-        taken = queries.claim_batch(session, key, owner=owner, lease_s=settings.job_lease_s)
-    if not taken:
+        is_taken = queries.claim_task(session, key, owner=lease.owner, lease_s=lease_s)
+    if not is_taken:
         yield None
         return
-    lease, ended = Lease(stores, key, owner, Event()), Event()
-    heart = Thread(target=_beat, args=(lease, ended, settings.job_lease_s / RENEWALS), daemon=True)
+    ended = Event()
+    heart = Thread(target=_beat, args=(lease, ended, lease_s / RENEWALS), daemon=True)
     heart.start()
     try:
-        with disk_outages(f"LAWFUL_HOME={settings.home}, or the folder for temporary files"):
+        with disk_outages(f"LAWFUL_HOME={stores.settings.home}, or the folder for temporary files"):
             yield lease
+            if not lease.has_ended:
+                lease.give_back()
     except Exception as error:
         with suppress(BackendUnavailable):  # then the lease runs out
-            if isinstance(error, BackendUnavailable):
-                lease.give_back(str(error))
-            elif isinstance(error, LawfulError):
-                lease.bury(str(error))
-            else:
-                lease.fail(said_by(error))
+            _note(lease, error)
         raise
     finally:
         ended.set()
         heart.join()
 
 
-def could_not_begin(stores: Stores, key: BatchKey, error: Exception) -> None:
-    """Note on a batch why this process cannot run it; anything but an outage counts as a try."""
-    with leased(stores, key) as lease:
+def could_not_begin(stores: Stores, key: TaskKey, error: Exception) -> None:
+    """Note on a task why this process cannot run it; anything but an outage counts as a try."""
+    with holding(stores, key) as lease:
         if lease is None:
             return
         if isinstance(error, BackendUnavailable):
@@ -145,8 +125,8 @@ def could_not_begin(stores: Stores, key: BatchKey, error: Exception) -> None:
             lease.fail(said_by(error))
 
 
-def give_back_own(stores: Stores, key: BatchKey) -> None:
-    """Give a batch back that an outage has kept this process from giving back."""
+def give_back_own(stores: Stores, key: TaskKey) -> None:
+    """Give a task back that an outage has kept this process from giving back."""
     with stores.sessions.begin() as session:
         queries.give_back_unended(session, key, process=this_process())
 
@@ -161,9 +141,16 @@ def said_by(error: Exception) -> str:
     return str(error) if isinstance(error, LawfulError) else f"{type(error).__name__}: {error}"
 
 
+def _note(lease: Lease, error: Exception) -> None:
+    if isinstance(error, BackendUnavailable):
+        lease.give_back(str(error))
+    elif isinstance(error, LawfulError):
+        lease.bury(str(error))
+    else:
+        lease.fail(said_by(error))
+
+
 def _beat(lease: Lease, ended: Event, every_s: float) -> None:
-    while not ended.wait(every_s):
+    while not ended.wait(every_s) and not lease.is_lost:
         with suppress(BackendUnavailable):  # perhaps the next beat gets through in time
-            if not lease.renew():
-                lease.lost.set()
-                return
+            lease.renew()

@@ -14,43 +14,41 @@ from collections.abc import Callable, Sequence
 
 from attribution.catalogue import lifecycle, queries
 from attribution.catalogue.models import IngestJob, Outcome, artwork_id
-from attribution.catalogue.queries import BatchKey, ItemOutcome
+from attribution.catalogue.queries import ItemOutcome, TaskKey
 from attribution.errors import BackendUnavailable, Conflict
 from attribution.outages import disk_outages
 from attribution.services import Services
 from attribution.types import Vector
 from ingest.in_hand import prepared
-from ingest.lease import leased
+from ingest.lease import holding
 from ingest.reading import Prepared, unprocessable
 from ingest.writing import write
 
 log = logging.getLogger(__name__)
 
 
-def run_batch(services: Services, key: BatchKey, *, stopping: Callable[[], bool]) -> None:
+def run_batch(services: Services, key: TaskKey, *, stopping: Callable[[], bool]) -> None:
     """Bring every pending file of a batch into the catalogue and the index.
 
     Does nothing when the batch is done, another worker has it, or its job was cancelled. What an
     earlier, interrupted run finished costs nothing. Ends early once `stopping()` is true. Raises
     BackendUnavailable when database, index or store do not answer: worth another try.
     """
-    with leased(services, key) as lease:
+    with holding(services, key) as lease:
         if lease is None:
             return
         started, files = time.monotonic(), 0
         with services.sessions() as session:
-            job = queries.job_by_id(session, key[0])
+            job = queries.job_by_id(session, key.subject)
         for few in prepared(services, lease, job.names, reinstate=job.reinstate):
             _process(services, job, few)
-            lease.note_progress()
             files += len(few)
             if stopping() or lease.is_lost:
-                lease.give_back()
                 return
         services.index.flush()
         lease.finish()
         seconds = time.monotonic() - started
-        log.info("batch %s of job %s: %d files in %.1f s", key[1], key[0], files, seconds)
+        log.info("batch %s of job %s: %d files in %.1f s", key.number, key.subject, files, seconds)
 
 
 def _process(services: Services, job: IngestJob, few: Sequence[Prepared]) -> None:

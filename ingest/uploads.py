@@ -15,13 +15,13 @@ from sqlalchemy.orm import Session
 from attribution.catalogue import queries
 from attribution.catalogue.columns import now
 from attribution.catalogue.encodings import check_encoding
-from attribution.catalogue.models import Outcome
+from attribution.catalogue.models import Outcome, TaskKind
 from attribution.catalogue.names import tidy, visible
-from attribution.catalogue.queries import LISTING, ItemOutcome, NewItem
+from attribution.catalogue.queries import ItemOutcome, NewItem, TaskKey
 from attribution.collection import Stores
 from attribution.errors import BadInput, TooLarge
 from ingest.denials import Denials
-from ingest.lease import leased
+from ingest.lease import holding
 from ingest.listing import conclude, listed, record
 from ingest.options import AS_IT_IS, BY_RULE, Options, Reading
 from ingest.patience import Patience
@@ -71,7 +71,7 @@ def accept(
     reading: Reading = AS_IT_IS,
     options: Options = BY_RULE,
 ) -> UUID:
-    """Store an upload and open a job whose first batch lists it; returns the job's id.
+    """Store an upload and open a job whose first task lists it; returns the job's id.
 
     `reading` says how an archive is to be read; its artist is that of `said`. Raises BadInput for
     what can be seen at once: a work without artist, fields that an archive cannot have.
@@ -109,11 +109,12 @@ def accept_archive(stores: Stores, archive: Path, reading: Reading, options: Opt
 
 
 def list_upload(stores: Stores, job_id: UUID) -> None:
-    """Give the files of an upload rows and batches: the first batch of its job.
+    """Give the files of an upload rows and batches: the first task of its job.
 
     Raises BadInput, TooLarge for an archive that cannot be used; the job has failed then.
     """
-    with leased(stores, (job_id, LISTING)) as lease, TemporaryDirectory() as temporary:
+    key = TaskKey(TaskKind.LIST, job_id)
+    with holding(stores, key) as lease, TemporaryDirectory() as temporary:
         if lease is None:
             return
         with stores.sessions() as session:
@@ -130,10 +131,13 @@ def list_upload(stores: Stores, job_id: UUID) -> None:
                 record(session, job_id, chunk, start=files)
             files += len(chunk)
         denied = denials.by_hash()
-        with stores.sessions.begin() as session:
+
+        def also(session: Session) -> None:
             _record_left_out(session, job_id, left_out, start=files)
             conclude(session, job_id, items.remarks, denied, files=files)
-        lease.finish()
+            queries.forget_upload(session, job_id)  # its lines say it from now on
+
+        lease.finish(also)
 
 
 def preview_archive(stores: Stores, archive: Path, reading: Reading, options: Options) -> Summary:
@@ -157,11 +161,14 @@ def names_in_archive(stores: Stores, archive: Path, reading: Reading) -> list[st
 
 
 def forget_given_up(stores: Stores) -> None:
-    """Delete what was uploaded for jobs that failed or were cancelled and not gone on with."""
+    """Delete what was uploaded for jobs that failed or were cancelled and not gone on with.
+
+    For jobs that are done as well: the process that finished one may have ended before it did this.
+    """
     jobs = stores.store.jobs_with_incoming()
     with stores.sessions() as session:
-        given_up = queries.jobs_given_up(session, jobs, now() - KEPT_FOR)
-    for job_id in given_up:
+        over = queries.jobs_over(session, jobs, now() - KEPT_FOR)
+    for job_id in over:
         stores.store.clear_incoming(job_id)
         with stores.sessions.begin() as session:
             queries.forget_upload(session, job_id)

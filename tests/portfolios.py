@@ -11,7 +11,8 @@ import numpy as np
 from PIL import Image
 
 from attribution.catalogue import queries
-from attribution.catalogue.models import NameRule
+from attribution.catalogue.models import NameRule, TaskKind
+from attribution.catalogue.queries import TaskKey
 from attribution.collection import Stores
 from attribution.services import Services
 from ingest.listing import plan
@@ -74,10 +75,15 @@ def ingest_at_once(services: Services, source: Path) -> Summary:
     """Run one job to its end without a queue, and so without what a queue does behind it."""
     job_id = plan(services, str(source), read_source(source), staged=False)
     with services.sessions() as session:
-        keys = queries.open_batches(session, job_id)
+        keys = queries.open_tasks(session, job_id)
     for key in keys:
         run_batch(services, key, stopping=lambda: False)
     return summarise(services, job_id)
+
+
+def batch_key(job_id: UUID, number: int = 1) -> TaskKey:
+    """Return the key of a batch of a job."""
+    return TaskKey(TaskKind.INGEST, job_id, number)
 
 
 def finish(services: Services, job_id: UUID) -> Summary:

@@ -6,16 +6,17 @@ from datetime import timedelta
 from uuid import UUID, uuid4
 
 import pytest
-from sqlalchemy import update
 from sqlalchemy.orm import Session
 
 from attribution.catalogue import queries
 from attribution.catalogue.columns import now
 from attribution.catalogue.database import Database
-from attribution.catalogue.models import BatchStatus, IngestBatch, JobStatus
-from attribution.catalogue.queries import NewItem
-from attribution.catalogue.queries.batches import FILES_PER_BATCH, MOST_ATTEMPTS, STALLED
+from attribution.catalogue.models import JobStatus, Outcome, TaskKind, TaskStatus
+from attribution.catalogue.queries import ItemOutcome, NewItem
+from attribution.catalogue.queries.batches import FILES_PER_BATCH
+from attribution.catalogue.queries.leases import DEADLY
 from attribution.errors import Conflict, NotFound
+from tests.portfolios import batch_key
 
 LONG = 60.0  # seconds of a lease
 
@@ -31,7 +32,13 @@ def a_job(session: Session, files: int = 1) -> UUID:
 
 def claim(session: Session, job: UUID, number: int = 1, *, lease_s: float = LONG) -> bool:
     """Claim a batch as "me"."""
-    return queries.claim_batch(session, (job, number), owner="me", lease_s=lease_s)
+    return queries.claim_task(session, batch_key(job, number), owner="me", lease_s=lease_s)
+
+
+def end(session: Session, job: UUID, number: int = 1) -> None:
+    """Note that "me" has done a batch."""
+    queries.finish_task(session, batch_key(job, number), owner="me")
+    queries.settle(session, batch_key(job, number))
 
 
 def job_status(database: Database, job: UUID) -> tuple[JobStatus, str | None]:
@@ -46,29 +53,15 @@ def test_files_are_cut_into_batches(database: Database) -> None:
     with database.sessions.begin() as session:
         job = a_job(session, FILES_PER_BATCH * 2 + 1)
     with database.sessions() as session:
-        batches = [queries.batch_by_key(session, (job, number)) for number in (1, 2, 3)]
-        keys = queries.open_batches(session, job)
+        batches = [queries.task_by_key(session, batch_key(job, number)) for number in (1, 2, 3)]
+        keys = queries.open_tasks(session, job)
 
     assert [(one.first, one.stop) for one in batches] == [
         (0, FILES_PER_BATCH),
         (FILES_PER_BATCH, 2 * FILES_PER_BATCH),
         (2 * FILES_PER_BATCH, 2 * FILES_PER_BATCH + 1),
     ]
-    assert keys == [(job, 1), (job, 2), (job, 3)]
-
-
-def test_one_worker_has_a_batch(database: Database) -> None:
-    """A second claim fails while the lease holds, and succeeds when it has run out."""
-    with database.sessions.begin() as session:
-        job = a_job(session)
-        assert claim(session, job, lease_s=-1)
-    with database.sessions.begin() as session:
-        assert queries.claim_batch(session, (job, 1), owner="other", lease_s=LONG)
-        assert not claim(session, job)
-        assert not queries.renew_lease(session, (job, 1), owner="me", lease_s=LONG)
-        assert queries.renew_lease(session, (job, 1), owner="other", lease_s=LONG)
-
-    assert job_status(database, job) == (JobStatus.RUNNING, None)
+    assert keys == [batch_key(job), batch_key(job, 2), batch_key(job, 3)]
 
 
 def test_the_last_batch_ends_the_job(database: Database) -> None:
@@ -77,40 +70,14 @@ def test_the_last_batch_ends_the_job(database: Database) -> None:
         job = a_job(session, FILES_PER_BATCH + 1)
         for number in (1, 2):
             assert claim(session, job, number)
-        queries.finish_batch(session, (job, 1), owner="me")
+        end(session, job)
     assert job_status(database, job)[0] is JobStatus.RUNNING
     with database.sessions.begin() as session:
-        queries.finish_batch(session, (job, 2), owner="me")
+        end(session, job, 2)
 
     assert job_status(database, job) == (JobStatus.DONE, None)
     with database.sessions.begin() as session:
         assert not claim(session, job)
-
-
-def test_who_lost_the_lease_ends_nothing(database: Database) -> None:
-    """A worker that was taken for dead cannot finish what another has."""
-    with database.sessions.begin() as session:
-        job = a_job(session)
-        assert claim(session, job, lease_s=-1)
-        assert queries.claim_batch(session, (job, 1), owner="other", lease_s=LONG)
-        queries.finish_batch(session, (job, 1), owner="me")
-
-    assert job_status(database, job)[0] is JobStatus.RUNNING
-
-
-def test_an_outage_is_no_try(database: Database) -> None:
-    """A batch that is given back stays alive however often; one that fails does not."""
-    with database.sessions.begin() as session:
-        job = a_job(session)
-        for _ in range(2 * MOST_ATTEMPTS):
-            assert claim(session, job)
-            queries.give_back(session, (job, 1), owner="me", error="the index is away")
-        for _ in range(MOST_ATTEMPTS):
-            assert claim(session, job)
-            queries.fail_batch(session, (job, 1), owner="me", error="a defect")
-        assert not claim(session, job)
-
-    assert job_status(database, job) == (JobStatus.FAILED, "a defect")
 
 
 def test_dead_letters_are_retried(database: Database) -> None:
@@ -119,13 +86,13 @@ def test_dead_letters_are_retried(database: Database) -> None:
         job = a_job(session, FILES_PER_BATCH + 1)
         assert claim(session, job, 1)
         assert claim(session, job, 2)
-        queries.finish_batch(session, (job, 1), owner="me")
-        queries.bury_batch(session, (job, 2), owner="me", error="no room")
+        end(session, job)
+        queries.bury_task(session, batch_key(job, 2), owner="me", error="no room")
     assert job_status(database, job) == (JobStatus.FAILED, "no room")
     with database.sessions.begin() as session:
-        assert queries.batch_counts(session, job)[BatchStatus.DEAD] == 1
+        assert queries.batch_counts(session, job)[TaskStatus.DEAD] == 1
         queries.retry_job(session, job)
-        assert queries.open_batches(session, job) == [(job, 2)]
+        assert queries.open_tasks(session, job) == [batch_key(job, 2)]
         assert claim(session, job, 2)
 
     assert job_status(database, job) == (JobStatus.RUNNING, None)
@@ -138,54 +105,17 @@ def test_a_cancelled_job_stops_and_goes_on(database: Database) -> None:
         assert claim(session, job, 1)
         queries.cancel_job(session, job)
         assert not claim(session, job, 2)
-        assert not queries.renew_lease(session, (job, 1), owner="me", lease_s=LONG)
-        queries.give_back(session, (job, 1), owner="me")
-        assert queries.open_batches(session) == []
+        assert not queries.renew_task(session, batch_key(job), owner="me", lease_s=LONG)
+        queries.give_back(session, batch_key(job), owner="me")
+        assert queries.open_tasks(session) == []
         with pytest.raises(Conflict, match="nothing left to cancel"):
             queries.cancel_job(session, job)
         queries.retry_job(session, job)
-        assert len(queries.open_batches(session, job)) == 2
+        assert len(queries.open_tasks(session, job)) == 2
         with pytest.raises(Conflict, match="only a failed or cancelled one"):
             queries.retry_job(session, job)
         with pytest.raises(NotFound, match="no ingest job"):
             queries.cancel_job(session, uuid4())
-
-
-def test_the_sweep_finds_what_has_no_message(database: Database) -> None:
-    """What was never sent is sent, what waits its turn is not, what a dead worker had is."""
-    with database.sessions.begin() as session:
-        job = a_job(session, 3 * FILES_PER_BATCH)
-        keys = queries.open_batches(session, job)
-        assert queries.sweep(session) == keys
-        queries.mark_sent(session, keys)
-        assert queries.sweep(session) == []
-        assert claim(session, job, 1, lease_s=-1)
-        assert queries.sweep(session) == [(job, 1)]
-
-
-def test_lost_messages_are_sent_again(database: Database) -> None:
-    """When nothing runs and the messages are old, they are lost; while something runs they wait."""
-    long_ago = now() - STALLED - timedelta(seconds=1)
-    with database.sessions.begin() as session:
-        job = a_job(session, 2 * FILES_PER_BATCH)
-        queries.mark_sent(session, queries.open_batches(session, job))
-        session.execute(update(IngestBatch).values(sent_at=long_ago))
-        assert claim(session, job, 1)
-        assert queries.sweep(session) == []
-        queries.finish_batch(session, (job, 1), owner="me")
-        assert queries.sweep(session) == [(job, 2)]
-
-
-def test_a_batch_that_kills_its_workers_dies(database: Database) -> None:
-    """A poison batch is taken over a few times, then it is a dead letter."""
-    with database.sessions.begin() as session:
-        job = a_job(session)
-        for _ in range(MOST_ATTEMPTS):
-            assert claim(session, job, lease_s=-1)
-            queries.sweep(session)
-        assert not claim(session, job)
-
-    assert job_status(database, job)[0] is JobStatus.FAILED
 
 
 def test_a_job_without_files_is_done(database: Database) -> None:
@@ -198,7 +128,7 @@ def test_a_job_without_files_is_done(database: Database) -> None:
 
 def in_hand(session: Session, job: UUID) -> tuple[int, int | None, int]:
     """Return what a batch has in hand, and its attempts."""
-    batch = queries.batch_by_key(session, (job, 1))
+    batch = queries.task_by_key(session, batch_key(job))
     session.refresh(batch)
     return batch.begun, batch.alone, batch.attempts
 
@@ -208,33 +138,38 @@ def test_what_is_in_hand_outlives_its_process(database: Database) -> None:
     with database.sessions.begin() as session:
         job = a_job(session, 10)
         assert claim(session, job, lease_s=-1)
-        queries.hold_files(session, (job, 1), owner="me", begun=4, alone=None)
+        queries.hold_files(session, batch_key(job), owner="me", begun=4, alone=None)
         queries.sweep(session)
         assert in_hand(session, job) == (4, None, 1)
         assert claim(session, job, lease_s=-1)
-        queries.hold_files(session, (job, 1), owner="me", begun=4, alone=2)
+        queries.hold_files(session, batch_key(job), owner="me", begun=4, alone=2)
         queries.release_all(session)
         assert in_hand(session, job) == (4, 2, 2)
         assert claim(session, job)
-        queries.hold_files(session, (job, 1), owner="me", begun=4, alone=3)
-        queries.give_back(session, (job, 1), owner="me")
+        queries.hold_files(session, batch_key(job), owner="me", begun=4, alone=3)
+        queries.give_back(session, batch_key(job), owner="me")
         assert in_hand(session, job) == (4, None, 2)  # the rest is still done one by one
         assert claim(session, job)
-        queries.hold_files(session, (job, 1), owner="me", begun=8, alone=None)
-        queries.note_progress(session, (job, 1), owner="me")
-        queries.give_back(session, (job, 1), owner="me")
+        queries.hold_files(session, batch_key(job), owner="me", begun=8, alone=None)
+        queries.record_outcomes(session, job, [ItemOutcome(0, Outcome.ADDED)])
+        queries.give_back(session, batch_key(job), owner="me")
         assert in_hand(session, job) == (0, None, 0)
 
 
-def test_a_process_takes_back_its_own(database: Database) -> None:
-    """A batch that an outage kept from being given back; never one that another process has."""
+def test_deaths_with_progress_bury_nothing(database: Database) -> None:
+    """A batch of which something got its outcome before each death goes on; another's does not."""
     with database.sessions.begin() as session:
-        job = a_job(session)
-        assert queries.claim_batch(session, (job, 1), owner="host/1/a", lease_s=LONG)
-        queries.give_back_unended(session, (job, 1), process="host/12/")
-        assert not claim(session, job)
-        queries.give_back_unended(session, (job, 1), process="host/1/")
-        assert claim(session, job)
+        job = a_job(session, FILES_PER_BATCH + 9)
+        for position in range(8):
+            for number in (1, 2):
+                claim(session, job, number, lease_s=-1)
+            at = FILES_PER_BATCH + position
+            queries.record_outcomes(session, job, [ItemOutcome(at, Outcome.ADDED)])
+            queries.sweep(session)
+        assert queries.open_tasks(session) == [batch_key(job, 2)]
+        dead = queries.task_by_key(session, batch_key(job, 1))
+        session.refresh(dead)
+        assert (dead.status, dead.error) == (TaskStatus.DEAD, DEADLY[TaskKind.INGEST])
 
 
 def test_what_nobody_could_list_has_failed(database: Database) -> None:
@@ -260,11 +195,12 @@ def test_remarks_are_added(database: Database) -> None:
     assert remarks == ["2 rows have no file", "not used: remark", "x"]
 
 
-def test_jobs_that_were_given_up(database: Database) -> None:
-    """A job that is done, or may be gone on with, is none."""
+def test_jobs_that_are_over(database: Database) -> None:
+    """Those that are done at once, those that may be gone on with after a time."""
     with database.sessions.begin() as session:
-        cancelled, waiting = a_job(session), a_job(session)
+        cancelled, waiting, done = a_job(session), a_job(session), a_job(session, 0)
         queries.cancel_job(session, cancelled)
-        ids = [cancelled, waiting]
-        assert queries.jobs_given_up(session, ids, now() + timedelta(seconds=1)) == [cancelled]
-        assert queries.jobs_given_up(session, ids, now() - timedelta(days=1)) == []
+        ids = [cancelled, waiting, done]
+        later, earlier = now() + timedelta(seconds=1), now() - timedelta(days=1)
+        assert set(queries.jobs_over(session, ids, later)) == {cancelled, done}
+        assert queries.jobs_over(session, ids, earlier) == [done]

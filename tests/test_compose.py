@@ -16,13 +16,14 @@ import yaml
 
 from api.cli import app
 from attribution.config import Settings
+from ingest.work.application import QUEUES
 
 ROOT = Path(__file__).parents[1]
 FILES = (ROOT / "docker-compose.yml", ROOT / "docker-compose.gpu.yml")
 PLAIN, GPU = (yaml.safe_load(path.read_text()) for path in FILES)
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-OURS = ("migrate", "api", "worker", "beat")
+OURS = ("migrate", "api", "worker", "draw", "beat")
 SERVICES = [(name, one) for file in (PLAIN, GPU) for name, one in file["services"].items()]
 EVERY_SERVICE = pytest.mark.parametrize(("name", "service"), SERVICES)
 SETTINGS = {f"LAWFUL_{name.upper()}" for name in Settings.model_fields}
@@ -101,7 +102,7 @@ def test_order() -> None:
 
     assert needs.pop("migrate") == {"postgres": "service_healthy"}
     assert {name: need for name, need in needs.items() if need} == dict.fromkeys(
-        ("api", "worker", "beat"), servers
+        ("api", "worker", "draw", "beat"), servers
     )
 
 
@@ -126,7 +127,8 @@ def test_images_are_pinned() -> None:
     ours = {images.pop(name) for name in OURS}
 
     assert ours == {f"lawful-diffusion:{PROJECT['version']}"}
-    assert GPU["services"]["worker"]["image"] == f"lawful-diffusion:{PROJECT['version']}-cuda"
+    for service in GPU["services"].values():
+        assert service["image"] == f"lawful-diffusion:{PROJECT['version']}-cuda"
     for image in (*images.values(), *bases):
         assert re.search(r":v?\d+\.\d+(\.\d+)?(-\w+)*$", image), image
     assert len(set(bases)) == 1
@@ -164,16 +166,28 @@ def test_health() -> None:
         assert ("healthcheck" in service) != excused, name
 
 
-def test_gpu_file_changes_services_that_are_there() -> None:
-    """The override names a service of the plain file and asks for a card."""
-    assert set(GPU["services"]) <= set(PLAIN["services"])
-    worker = GPU["services"]["worker"]
+@pytest.mark.parametrize("name", ["worker", "draw"])
+def test_gpu_file_changes_services_that_are_there(name: str) -> None:
+    """The override has the plain file's workers serve the same queues on a card."""
+    assert set(GPU["services"]) == {"worker", "draw"}
+    worker = GPU["services"][name]
     (device,) = worker["deploy"]["resources"]["reservations"]["devices"]
 
     assert worker["environment"] == {"LAWFUL_DEVICE": "cuda"}
-    assert worker["command"][1:] == ["--pool", "solo"]
+    assert worker["command"] == [*PLAIN["services"][name]["command"][:3], "--pool", "solo"]
     assert (device["driver"], device["capabilities"]) == ("nvidia", ["gpu"])
     assert set(worker["build"]["args"]) <= set(re.findall(r"^ARG (\w+)", DOCKERFILE, re.MULTILINE))
+
+
+def test_every_queue_is_served_once() -> None:
+    """No queue is left out, and pictures have a worker of their own."""
+    commands = {name: service.get("command", []) for name, service in PLAIN["services"].items()}
+    served = {
+        name: words[2] for name, words in commands.items() if words[:2] == ["worker", "--queues"]
+    }
+
+    assert served["draw"] == "generate"
+    assert sorted(",".join(served.values()).split(",")) == sorted(QUEUES)
 
 
 def test_dockerfile_copies_what_is_there() -> None:

@@ -4,21 +4,27 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from uuid import UUID
 
 import pytest
+from PIL import Image
 from sqlalchemy import select, update
 
 from attribution.catalogue import queries
 from attribution.catalogue.database import Database
 from attribution.catalogue.models import Artwork, ArtworkStatus, IngestItem, JobStatus, Outcome
 from attribution.config import Settings
+from attribution.encoders.encoder_set import EncoderSet
+from attribution.encoders.stub import StubEncoder
 from attribution.services import Services, open_services
+from attribution.types import Matrix
 from ingest import in_hand, pipeline
 from ingest.listing import plan
 from ingest.sources import read_source
 from ingest.summary import Summary, summarise
-from tests.portfolios import finish, ingest, picture, portfolio, wait_until
+from tests.portfolios import batch_key, finish, ingest, picture, portfolio, wait_until
 
 WORKS = 9
 KILLED = -9
@@ -65,10 +71,10 @@ with open_services(settings) as services:
 """
 AS_WORKER = """
 from uuid import UUID
-from attribution.catalogue import queries
+from tests.portfolios import batch_key
 with open_services(settings) as services:
     object.__setattr__(services, "encoders", EncoderSet([Encoder(*services.encoders)]))
-    pipeline.run_batch(services, (UUID(sys.argv[4]), 1), stopping=lambda: False)
+    pipeline.run_batch(services, batch_key(UUID(sys.argv[4])), stopping=lambda: False)
 """
 
 
@@ -107,17 +113,17 @@ def test_in_process(tmp_path: Path, part: str) -> None:
     with open_services(settings) as services:
         only_one_refused(ingest(services, source))
         with services.sessions() as session:
-            assert queries.open_batches(session) == []
+            assert queries.open_tasks(session) == []
             jobs = queries.list_jobs(session).items
         assert {job.status for job in jobs} == {JobStatus.DONE}
         for job in jobs:
             only_one_refused(summarise(services, job.id))
 
 
-def swept(services: Services, job_id: object) -> bool:
+def swept(services: Services, job_id: UUID) -> bool:
     """Void the lease of a worker that is gone, once it has run out."""
     with services.sessions.begin() as session:
-        return (job_id, 1) in queries.sweep(session)
+        return batch_key(job_id) in queries.sweep(session)
 
 
 def test_as_worker(tmp_path: Path, database: Database, database_url: str) -> None:
@@ -151,7 +157,41 @@ def test_kills_that_let_it_get_on_bury_nothing(tmp_path: Path) -> None:
         assert (summary.added, summary.refused) == (20, 0)
 
 
-def dies_behind_a_few(services: Services, job_id: object) -> None:
+def test_the_first_file_of_a_batch_is_deadly(tmp_path: Path) -> None:
+    """Found out alone, it is refused; the batch is not given up, though nothing else got on."""
+
+    class Gone(BaseException):
+        """The process is gone."""
+
+    class Deadly:
+        def __init__(self) -> None:
+            self._real = StubEncoder()
+            self.info = self._real.info
+
+        def encode(self, images: Sequence[Image.Image]) -> Mapping[str, Matrix]:
+            if any(image.width == 77 for image in images):
+                raise Gone
+            return self._real.encode(images)
+
+    with open_services(Settings(home=tmp_path / "home", profile="stub")) as services:
+        source = portfolio(tmp_path / "p", artists=1, works=3)
+        picture(5, side=77).save(source / "artist-0" / "a-first.png")
+        job_id = plan(services, "p", read_source(source), staged=False)
+        object.__setattr__(services, "encoders", EncoderSet([Deadly()]))
+        for _ in range(2):
+            with pytest.raises(Gone):
+                pipeline.run_batch(services, batch_key(job_id), stopping=lambda: False)
+            with services.sessions.begin() as session:
+                queries.release_all(session)
+
+        summary = finish(services, job_id)
+
+    (refused,) = [item for item in summary.items if item.reason]
+    assert refused.path.endswith("a-first.png")
+    assert (summary.added, summary.refused) == (3, 1)
+
+
+def dies_behind_a_few(services: Services, job_id: UUID) -> None:
     """Run a batch to its next files and end without a word."""
 
     class Gone(BaseException):
@@ -161,7 +201,7 @@ def dies_behind_a_few(services: Services, job_id: object) -> None:
         raise Gone
 
     with pytest.raises(Gone):
-        pipeline.run_batch(services, (job_id, 1), stopping=gone)  # type: ignore[arg-type]
+        pipeline.run_batch(services, batch_key(job_id), stopping=gone)
 
 
 def test_a_point_that_was_written_already_goes(tmp_path: Path) -> None:

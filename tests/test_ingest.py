@@ -27,7 +27,7 @@ from ingest.preview import preview
 from ingest.sources import read_source
 from ingest.summary import summarise
 from ingest.work.jobs import LocalQueue
-from tests.portfolios import finish, has_ended, ingest, picture, portfolio, wait_until
+from tests.portfolios import batch_key, finish, has_ended, ingest, picture, portfolio, wait_until
 
 
 @pytest.fixture
@@ -219,7 +219,8 @@ def test_interrupted_job_goes_on(settings: Settings, tmp_path: Path) -> None:
     source = portfolio(tmp_path / "p")
     with open_services(settings) as services:
         job_id = plan(services, "p", read_source(source), staged=False)
-        pipeline.run_batch(services, (job_id, 1), stopping=lambda: True)  # ends after a few files
+        # It ends after a few files.
+        pipeline.run_batch(services, batch_key(job_id), stopping=lambda: True)
         assert indexed(services) == (4, 4)
     with open_services(settings) as services:
         queue = LocalQueue(services)
@@ -238,13 +239,14 @@ from attribution.services import open_services
 from ingest import pipeline
 from ingest.listing import plan
 from ingest.sources import read_source
+from tests.portfolios import batch_key
 settings = Settings(home=Path(sys.argv[1]), profile="stub", batch_size=2)
 with open_services(settings) as services:
     job = plan(services, "p", read_source(Path(sys.argv[2])), staged=False)
     def stopping():
         print(services.index.count(), flush=True)
         return False
-    pipeline.run_batch(services, (job, 1), stopping=stopping)
+    pipeline.run_batch(services, batch_key(job), stopping=stopping)
 """
 
 

@@ -7,6 +7,7 @@ what it does on its way out, as if by `kill -9`.
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -33,8 +34,9 @@ from attribution.upkeep.withdrawal import withdraw
 from ingest import pipeline
 from ingest.listing import plan
 from ingest.sources import read_source
+from ingest.uploads import Described, accept, list_upload
 from tests.homes import copy_home
-from tests.portfolios import ingest, portfolio
+from tests.portfolios import batch_key, ingest, portfolio
 
 WORKS = 6
 STEPS = {
@@ -144,7 +146,7 @@ def test_ingest(tmp_path: Path, empty: Path, monkeypatch: pytest.MonkeyPatch) ->
     def run(settings: Settings) -> None:
         with open_services(settings) as services:
             job = plan(services, "p", read_source(source), staged=False)
-            pipeline.run_batch(services, (job, 1), stopping=lambda: False)
+            pipeline.run_batch(services, batch_key(job), stopping=lambda: False)
 
     ended = 0
     for settings in dies_everywhere(monkeypatch, tmp_path, run, given=empty):
@@ -153,11 +155,36 @@ def test_ingest(tmp_path: Path, empty: Path, monkeypatch: pytest.MonkeyPatch) ->
             agree(services, WORKS)
             assert summary.added + summary.known == WORKS
             with services.sessions() as session:
-                left = queries.open_batches(session)
+                left = queries.open_tasks(session)
             assert left == []
             assert all(item.outcome is not Outcome.PENDING for item in summary.items)
         ended += 1
     assert ended > 20  # as many steps, or the test looks at nothing
+
+
+def test_listing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An upload is listed once, however often that is begun."""
+    given = tmp_path / "given"
+    source = portfolio(tmp_path / "p", artists=2, works=3)
+    archive = Path(shutil.make_archive(str(tmp_path / "a"), "zip", source))
+    with open_stores(Settings(home=given)) as stores, archive.open("rb") as file:
+        job_id = accept(stores, file, "a.zip", Described())
+
+    def run(settings: Settings) -> None:
+        with open_stores(settings) as stores:
+            list_upload(stores, job_id)
+
+    ended = 0
+    for settings in dies_everywhere(monkeypatch, tmp_path, run, given=given):
+        with open_stores(settings) as stores:
+            with stores.sessions.begin() as session:
+                queries.release_all(session)
+            list_upload(stores, job_id)
+            with stores.sessions() as session:
+                assert queries.job_progress(session, job_id) == (0, WORKS)
+                assert queries.open_tasks(session) == [batch_key(job_id)]
+        ended += 1
+    assert ended > 4  # as many steps, or the test looks at nothing
 
 
 def test_withdrawal(tmp_path: Path, filled: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -258,7 +285,7 @@ def test_ingest_that_corrects(
     def run(settings: Settings) -> None:
         with open_services(settings) as services:
             job = plan(services, "p", read_source(source), staged=False)
-            pipeline.run_batch(services, (job, 1), stopping=lambda: False)
+            pipeline.run_batch(services, batch_key(job), stopping=lambda: False)
 
     ended = 0
     for settings in dies_everywhere(monkeypatch, tmp_path, run, given=filled):

@@ -15,11 +15,12 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import URL, Connection, inspect, text
 
+from attribution.arithmetic.calibration import Calibration
 from attribution.catalogue import database as database_module
 from attribution.catalogue import queries, schema
 from attribution.catalogue.database import Database, connect
-from attribution.catalogue.models import Base
-from attribution.catalogue.queries import Origin
+from attribution.catalogue.models import Base, TaskKind
+from attribution.catalogue.queries import Origin, TaskKey
 from attribution.errors import BackendUnavailable, SchemaMismatch
 from attribution.types import Part
 from attribution.upkeep.undoing import put_back
@@ -149,9 +150,9 @@ def test_unfinished_jobs_and_counts_survive_the_upgrade(empty_database: Database
     empty_database.upgrade()
 
     with empty_database.sessions() as session:
-        ((job_id, number),) = queries.open_batches(session)
-        batch = queries.batch_by_key(session, (job_id, number))
-        assert (number, batch.first, batch.stop) == (1, 0, 2)
+        (key,) = queries.open_tasks(session)
+        batch = queries.task_by_key(session, key)
+        assert (key.kind, key.number, batch.first, batch.stop) == ("ingest", 1, 0, 2)
         assert queries.searchable(session) == (1, 1)
 
 
@@ -182,6 +183,37 @@ def test_licences_that_are_there_get_their_identifiers(empty_database: Database)
         found = connection.execute(text("SELECT licence, licence_id FROM artworks")).all()
     assert len(found) == works
     assert set(found) == {("CC BY 4.0", "CC-BY-4.0"), ("ask the artist", None), (None, None)}
+
+
+def test_calibrations_of_an_earlier_version_say_the_same(empty_database: Database) -> None:
+    """Until the next one: fixed weights of spaces, nearness by cosine. Others are not made."""
+    nearest = [f"nearest in {space}" for space in ("clip", "vae_layout", "vae_style")]
+    numbers = {"weights": [0.5, 0.25, 1.0, 2.0, 0.0], "nobody": [1, -1], "misfits": [0.5]}
+    rows = [
+        ("all", ["classifier", "neighbours", *nearest], numbers | {"strangers": [0.5]}),
+        ("others", ["classifier", "nearest in other"], numbers),
+        ("few works", ["classifier"], {}),
+    ]
+    row = (
+        "INSERT INTO calibrations (fingerprint, made_at, stamp, works, artists, asked, voices, "
+        "numbers) VALUES (:print, '2026-01-01 00:00:00', 's', 40, 5, 40, :voices, :numbers)"
+    )
+    with empty_database.migrating() as connection:
+        command.upgrade(schema.configuration(connection), "20261205_compared_vectors")
+        for print_, voices, kept in rows:
+            told = {"print": print_, "voices": json.dumps(voices), "numbers": json.dumps(kept)}
+            connection.execute(text(row), told)
+
+    empty_database.upgrade()
+
+    with empty_database.sessions() as session:
+        assert queries.calibration_of(session, "others") is None
+        assert queries.calibration_of(session, "few works") is not None
+        kept_one = queries.calibration_of(session, "all")
+        assert kept_one is not None
+        made = Calibration.of_json(kept_one.voices, kept_one.numbers)
+    assert made.weights.tolist() == [0.5, 0.25, 10.0, 20.0, 0.0]
+    assert made.spaces == pytest.approx({"clip": 4 / 7, "vae_layout": 1 / 7, "vae_style": 2 / 7})
 
 
 def test_hashes_that_are_there_get_their_thirds(empty_database: Database) -> None:
@@ -255,6 +287,74 @@ def test_declared_non_copies_of_an_earlier_version_hold_on(empty_database: Datab
         assert connection.execute(text("SELECT count(*) FROM changes")).scalar_one() == 0
     empty_database.upgrade()
     empty_database.check_schema()
+
+
+def test_batches_and_drawings_become_tasks(empty_database: Database) -> None:
+    """What waited or ran goes on, with its leases and tries; and so it does on the way back."""
+    with empty_database.migrating() as connection:
+        command.upgrade(schema.configuration(connection), "20261206_lanes")
+        for statement in WITH_BATCHES_AND_DRAWINGS.split(";"):
+            connection.execute(text(statement))
+        before = batches_and_drawings(connection)
+
+    empty_database.upgrade()
+
+    job, *drawings = (UUID(str(number) * 32) for number in range(1, 6))
+    with empty_database.sessions.begin() as session:
+        kinds = {key.subject: key.kind for key in queries.open_tasks(session)}
+        assert kinds == {job: "ingest", drawings[0]: "draw", drawings[1]: "draw"}
+        batch = queries.task_by_key(session, TaskKey(TaskKind.INGEST, job, 1))
+        assert (batch.begun, batch.alone, batch.attempts, batch.deaths) == (4, 2, 3, 0)
+        assert (batch.status, batch.error, batch.stop) == ("queued", "away", 9)
+        listing = queries.task_by_key(session, TaskKey(TaskKind.LIST, job))
+        assert (listing.status, listing.number) == ("done", 0)
+        running = queries.task_by_key(session, TaskKey(TaskKind.DRAW, drawings[1]))
+        assert (running.status, running.owner, running.attempts) == ("running", "host/1/a", 1)
+        states = [
+            queries.task_by_key(session, TaskKey(TaskKind.DRAW, one)).status for one in drawings
+        ]
+        assert states == ["queued", "running", "dead", "queued"]  # the last one is cancelled
+    with empty_database.migrating() as connection:
+        command.downgrade(schema.configuration(connection), "20261206_lanes")
+        assert batches_and_drawings(connection) == before
+    empty_database.upgrade()
+    empty_database.check_schema()
+
+
+def batches_and_drawings(connection: Connection) -> list[tuple[object, ...]]:
+    """Return the rows as the version before tasks has them."""
+    batches = text(
+        "SELECT number, first, stop, begun, alone, status, attempts, owner, lease_until, sent_at, "
+        "error FROM ingest_batches ORDER BY number"
+    )
+    drawings = text(
+        "SELECT status, attempts, owner, lease_until, sent_at, error FROM generations ORDER BY id"
+    )
+    return [
+        tuple(row) for statement in (batches, drawings) for row in connection.execute(statement)
+    ]
+
+
+WITH_BATCHES_AND_DRAWINGS = """
+INSERT INTO ingest_jobs (id, source, upload, reinstate, allow_freer, names, remarks, status,
+  created_at) VALUES ('11111111111111111111111111111111', 'p', '{}', false, false, 'join', '[]',
+  'running', '2026-01-01 00:00:00');
+INSERT INTO ingest_batches (job_id, number, first, stop, begun, alone, status, attempts, owner,
+  lease_until, sent_at, error) VALUES
+  ('11111111111111111111111111111111', 0, 0, 0, 0, NULL, 'done', 1, NULL, NULL, NULL, NULL),
+  ('11111111111111111111111111111111', 1, 0, 9, 4, 2, 'queued', 3, NULL, NULL,
+  '2026-01-01 00:00:01', 'away');
+INSERT INTO generations (id, request, status, done, steps, result, attempts, owner, lease_until,
+  sent_at, error, created_at) VALUES
+  ('22222222222222222222222222222222', '{}', 'queued', 0, 0, '{}', 0, NULL, NULL, NULL, NULL,
+  '2026-01-02 00:00:00'),
+  ('33333333333333333333333333333333', '{}', 'running', 1, 4, '{}', 1, 'host/1/a',
+  '2026-01-03 00:00:30', '2026-01-03 00:00:01', NULL, '2026-01-03 00:00:00'),
+  ('44444444444444444444444444444444', '{}', 'failed', 1, 4, '{}', 2, NULL, NULL, NULL, 'a defect',
+  '2026-01-04 00:00:00'),
+  ('55555555555555555555555555555555', '{}', 'cancelled', 1, 4, '{}', 0, NULL, NULL, NULL, NULL,
+  '2026-01-05 00:00:00')
+"""
 
 
 WORK = UUID("3" * 32)

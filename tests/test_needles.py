@@ -6,6 +6,7 @@ import io
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 
@@ -22,7 +23,7 @@ from ingest.generations import ask
 from ingest.uploads import Described, accept
 from ingest.work.jobs import job_queue
 from tests import needles
-from tests.portfolios import finish, ingest, picture, portfolio
+from tests.portfolios import finish, ingest, picture, portfolio, wait_until
 
 ARTIST = "Zephyrine Quillfeather"
 SLUG = "zephyrine-quillfeather"
@@ -106,9 +107,13 @@ def speak_of_them(services: Services, folder: Path) -> None:
     wanted = ask(services, ImageRequest(prompt, negative_prompt="ndlprompt haze"))
     with job_queue(services) as queue:
         queue.draw(wanted)
-        queue.wait()
+        wait_until(lambda: is_drawn(services, wanted))
+
+
+def is_drawn(services: Services, generation_id: UUID) -> bool:
+    """Tell whether a request for pictures is done."""
     with services.sessions() as session:
-        assert queries.generation_by_id(session, wanted).status == "done"
+        return queries.generation_by_id(session, generation_id).status == "done"
 
 
 def held(services: Services, wanted: needles.Needles) -> dict[str, list[str]]:

@@ -22,7 +22,7 @@ from ingest.sources import read_source
 from ingest.summary import summarise
 from ingest.work.worker import Lazily
 from tests.asking import a_work, agree
-from tests.portfolios import finish, ingest, works
+from tests.portfolios import batch_key, finish, ingest, works
 
 
 def go_live(services: Services, name: str | None = None) -> None:
@@ -46,7 +46,7 @@ def test_a_worker_of_the_old_encoders_stops(services: Services, tmp_path: Path) 
     go_live(services)
 
     with pytest.raises(ProfileChanged, match=r"'starter' now.*restart it with the LAWFUL_PROFILE"):
-        run_batch(services, (job, 1), stopping=lambda: False)
+        run_batch(services, batch_key(job), stopping=lambda: False)
 
     with services.sessions() as session:
         (outcome,) = queries.list_items(session, job).items[:1]
@@ -75,7 +75,7 @@ def test_a_change_between_point_and_row_is_noticed(
     folder = works(tmp_path / "new" / "zoe", 901).parent
     job = plan(services, "new", read_source(folder), staged=False)
     with pytest.raises(ProfileChanged):
-        run_batch(services, (job, 1), stopping=lambda: False)
+        run_batch(services, batch_key(job), stopping=lambda: False)
 
     with services.sessions() as session:
         pending = queries.list_artworks(session, status=ArtworkStatus.PENDING).items

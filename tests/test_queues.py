@@ -20,7 +20,7 @@ from ingest.work.application import QUEUES, make_app
 from ingest.work.dispatch import send
 from ingest.work.jobs import BrokerQueue
 from ingest.work.tasks import RECONCILE, SWEEP
-from tests.portfolios import portfolio
+from tests.portfolios import batch_key, portfolio
 
 
 @pytest.fixture
@@ -95,11 +95,11 @@ def test_a_broker_that_is_away_loses_nothing(
     job = plan(stores, "p", read_source(portfolio(tmp_path / "p")), staged=True)
     app = make_app(stores.settings.model_copy(update={"broker_url": "redis://127.0.0.1:1/0"}))
 
-    send(app, stores.sessions, [(job, 1)])
+    send(app, stores.sessions, [batch_key(job)])
 
-    assert "1 batches wait" in caplog.text
+    assert "1 tasks wait" in caplog.text
     with stores.sessions.begin() as session:
-        assert queries.sweep(session) == [(job, 1)]
+        assert queries.sweep(session) == [batch_key(job)]
 
 
 def test_a_worker_keeps_what_it_has_not_done(redis_url: str) -> None:

@@ -14,7 +14,7 @@ from PIL import Image
 
 from attribution.catalogue import database as database_module
 from attribution.catalogue import queries
-from attribution.catalogue.models import BatchStatus, JobStatus
+from attribution.catalogue.models import JobStatus, TaskStatus
 from attribution.config import Settings
 from attribution.encoders.encoder_set import EncoderSet
 from attribution.encoders.stub import StubEncoder
@@ -27,7 +27,7 @@ from ingest.patience import Patience
 from ingest.sources import read_source
 from ingest.summary import Summary, summarise
 from ingest.work.jobs import LocalQueue
-from tests.portfolios import has_ended, portfolio, wait_until
+from tests.portfolios import batch_key, has_ended, portfolio, wait_until
 
 WORKS = 6
 
@@ -183,9 +183,9 @@ def test_an_end_during_a_pause(
     waiting.queue.close()
 
     with services.sessions() as session:
-        batch = queries.batch_by_key(session, (waiting.job, 1))
-        assert queries.job_by_id(session, waiting.job).status is JobStatus.RUNNING
-    assert (batch.status, batch.attempts, batch.begun) == (BatchStatus.QUEUED, 0, 0)
+        batch = queries.task_by_key(session, batch_key(waiting.job))
+        assert queries.job_by_id(session, waiting.job).status is JobStatus.QUEUED  # nobody runs it
+    assert (batch.status, batch.attempts, batch.begun) == (TaskStatus.QUEUED, 0, 0)
     assert batch.error == "the index is away; start it"
     queue = LocalQueue(services)
     wait_until(lambda: has_ended(services, waiting.job))

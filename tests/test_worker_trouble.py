@@ -11,8 +11,8 @@ import pytest
 
 from api.servers.programs import Program, running
 from attribution.catalogue import queries
-from attribution.catalogue.models import BatchStatus, JobStatus
-from attribution.catalogue.queries.batches import MOST_ATTEMPTS
+from attribution.catalogue.models import JobStatus, TaskStatus
+from attribution.catalogue.queries.leases import MOST_ATTEMPTS
 from attribution.collection import Stores, open_stores
 from attribution.config import Settings
 from attribution.errors import BackendUnavailable, LawfulError, ProfileMismatch
@@ -24,7 +24,7 @@ from ingest.work.dispatch import RUN_BATCH, send
 from ingest.work.jobs import open_queue
 from ingest.work.tasks import register
 from tests.commands import lawful
-from tests.portfolios import portfolio, wait_until
+from tests.portfolios import batch_key, portfolio, wait_until
 
 
 class Unopened:
@@ -60,16 +60,15 @@ def try_once(stores: Stores, job_id: UUID, error: Exception) -> None:
         Unopened(stores, error),
         stopping=lambda: False,
         submit=lambda _: None,
-        draw=lambda _: None,
     )
     with pytest.raises(type(error)):
         app.tasks[RUN_BATCH].delay(str(job_id), 1)
 
 
-def state(stores: Stores, job_id: UUID) -> tuple[BatchStatus, int, str | None]:
+def state(stores: Stores, job_id: UUID) -> tuple[TaskStatus, int, str | None]:
     """Return how the batch stands."""
     with stores.sessions() as session:
-        batch = queries.batch_by_key(session, (job_id, 1))
+        batch = queries.task_by_key(session, batch_key(job_id))
     return batch.status, batch.attempts, batch.error
 
 
@@ -82,12 +81,12 @@ def test_an_error_before_the_lease(job: tuple[Settings, UUID], error: Exception)
     with open_stores(settings) as stores:
         try_once(stores, job_id, error)
         status, attempts, said = state(stores, job_id)
-        assert (status, attempts) == (BatchStatus.QUEUED, 1)
+        assert (status, attempts) == (TaskStatus.QUEUED, 1)
         assert said
         assert str(error) in said
         with stores.sessions.begin() as session:
             assert queries.trouble_of(session, job_id) == said
-            assert queries.sweep(session) == [(job_id, 1)]  # another process may do better
+            assert queries.sweep(session) == [batch_key(job_id)]  # another process may do better
         for _ in range(MOST_ATTEMPTS - 1):
             try_once(stores, job_id, error)
         with stores.sessions() as session:
@@ -101,7 +100,7 @@ def test_an_outage_before_the_lease(job: tuple[Settings, UUID]) -> None:
     with open_stores(settings) as stores:
         for _ in range(2 * MOST_ATTEMPTS):
             try_once(stores, job_id, BackendUnavailable("the index is away"))
-        assert state(stores, job_id) == (BatchStatus.QUEUED, 0, "the index is away")
+        assert state(stores, job_id) == (TaskStatus.QUEUED, 0, "the index is away")
 
 
 def test_a_command_that_cannot_open(job: tuple[Settings, UUID]) -> None:
@@ -142,7 +141,7 @@ def test_a_worker_says_so(tmp_path: Path, redis_url: str) -> None:
             with stores.sessions.begin() as session:
                 keys = queries.sweep(session)
             send(make_app(settings), stores.sessions, keys)
-            return state(stores, job_id)[0] is BatchStatus.DEAD
+            return state(stores, job_id)[0] is TaskStatus.DEAD
 
         wait_until(swept, timeout_s=240)  # six tries, on a busy machine
         failed = lawful(home, "worker", "--check", **wrong)

@@ -60,8 +60,16 @@ class JobStatus(StrEnum):
     CANCELLED = "cancelled"
 
 
-class BatchStatus(StrEnum):
-    """Where a batch stands. `DEAD` ones failed too often: the dead letters, for a person to see."""
+class TaskKind(StrEnum):
+    """What a worker does with a task; each kind has a queue of its own."""
+
+    LIST = "list"  # list the files of an upload
+    INGEST = "ingest"  # take in some files of a job
+    DRAW = "draw"  # draw the pictures of a request
+
+
+class TaskStatus(StrEnum):
+    """Where a task stands. `DEAD` ones failed too often: the dead letters, for a person to see."""
 
     QUEUED = "queued"
     RUNNING = "running"
@@ -382,30 +390,40 @@ class IngestJob(Base):
     )
 
 
-class IngestBatch(Base):
-    """Some files of a job that one task does. Number 0 lists the files of an upload.
+class Task(Base):
+    """What one worker does at a time: list an upload, take in a batch of files, draw a request.
 
-    Whoever runs a batch holds its lease and renews it; a lease that ran out may be taken over.
+    Whoever runs a task holds its lease and renews it; a lease that ran out may be taken over.
     """
 
-    __tablename__ = "ingest_batches"
+    __tablename__ = "tasks"
 
-    job_id: Mapped[UUID] = mapped_column(ForeignKey("ingest_jobs.id"), primary_key=True)
-    number: Mapped[int] = mapped_column(primary_key=True)
-    first: Mapped[int]  # position of the first file
-    stop: Mapped[int]  # position behind the last
-    # What a run has in hand, so that the next one knows it should its process die: files without an
+    subject: Mapped[UUID] = mapped_column(primary_key=True)  # an ingest job or a generation
+    kind: Mapped[TaskKind] = mapped_column(primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True)  # of a batch; 0 where there is only one
+    # Positions of the files of a batch: from `first` to before `stop`. `begun` and `alone` are what
+    # a run has in hand, so that the next one knows it should its process die: files without an
     # outcome before `begun`, or, where those are done one by one, the file at `alone`.
+    first: Mapped[int] = mapped_column(default=0)
+    stop: Mapped[int] = mapped_column(default=0)
     begun: Mapped[int] = mapped_column(default=0)
     alone: Mapped[int | None]
-    status: Mapped[BatchStatus] = mapped_column(default=BatchStatus.QUEUED)
-    attempts: Mapped[int] = mapped_column(default=0)  # begun and neither ended nor given back
+    status: Mapped[TaskStatus] = mapped_column(default=TaskStatus.QUEUED)
+    # Both count from the last progress. Runs that neither finished nor were given back; those of
+    # them that ended their process without a word.
+    attempts: Mapped[int] = mapped_column(default=0)
+    deaths: Mapped[int] = mapped_column(default=0)
     owner: Mapped[str | None]  # who holds the lease
     lease_until: Mapped[datetime | None]
+    created_at: Mapped[datetime] = mapped_column(default=now)
     sent_at: Mapped[datetime | None]  # when a message about it was sent last
     error: Mapped[str | None]
 
-    __table_args__ = (_one_of("status", BatchStatus), Index(None, "status", "lease_until"))
+    __table_args__ = (
+        _one_of("kind", TaskKind),
+        _one_of("status", TaskStatus),
+        Index(None, "status", "lease_until"),
+    )
 
 
 class IngestItem(Base):
@@ -450,7 +468,7 @@ class DeniedFile(Base):
 
 
 class Generation(Base):
-    """One request for pictures. Whoever draws holds its lease, as with a batch."""
+    """One request for pictures, drawn by one task."""
 
     __tablename__ = "generations"
 
@@ -462,10 +480,6 @@ class Generation(Base):
     # Generator, notes, and of every picture its seed, hash and attribution; the answer is read from
     # there, so that what is withdrawn later is gone here too.
     result: Mapped[dict[str, Any]] = mapped_column(default=dict)
-    attempts: Mapped[int] = mapped_column(default=0)  # begun and neither ended nor given back
-    owner: Mapped[str | None]  # who holds the lease
-    lease_until: Mapped[datetime | None]
-    sent_at: Mapped[datetime | None]  # when a message about it was sent last
     error: Mapped[str | None]
     created_at: Mapped[datetime] = mapped_column(default=now)
     started_at: Mapped[datetime | None]
@@ -474,7 +488,6 @@ class Generation(Base):
     __table_args__ = (
         _one_of("status", JobStatus),
         Index(None, "created_at", "id"),
-        Index(None, "status", "lease_until"),
     )
 
 

@@ -70,7 +70,6 @@ from attribution.types import (
     WrongFindings,
 )
 from attribution.voters.panel import Opinion, Panel
-from attribution.voters.trained import TrainedVoter
 
 BLANK = "the image is blank: it shows nothing that could be recognised"
 
@@ -114,7 +113,7 @@ class Attributor:
         collection: Collection,
         encoders: EncoderSet,
         *,
-        trained: TrainedVoter | None = None,
+        panel: Panel,
     ) -> None:
         settings, sessions, row = collection.settings, collection.sessions, collection.row
         self._collection = collection
@@ -125,7 +124,7 @@ class Attributor:
         self._gaps = Gaps(collection)
         self._profile = settings.profile
         self._fingerprint = row.fingerprint
-        self._panel = Panel(sessions, row.fingerprint, row.voting, settings.voters, trained)
+        self._panel = panel
 
     def attribute(self, image: CheckedImage, *, limit: int = 5) -> Attribution:
         """Rank the artists an image most resembles, with the works that speak for each.
@@ -284,10 +283,11 @@ class Attributor:
         neighbours = self._index.neighbours(Probe(vectors), limit=voting.NEAREST, where=where)
         # Works by nobody have no vote, and are found as copies all the same.
         finding = self._copies.find(image, vectors, None if has_nobodys else neighbours)
+        heard = {space: neighbours[space] for space in self._collection.row.voting}
         with self._sessions() as session:
-            rows = queries.artworks_by_id(session, ids_of(neighbours), status=ArtworkStatus.INDEXED)
+            rows = queries.artworks_by_id(session, ids_of(heard), status=ArtworkStatus.INDEXED)
         sizes = {row.artist.id: row.artist.works for row in rows.values()}
-        opinion = self._panel.ask(vectors, known(neighbours, rows), sizes, is_whole=gap is None)
+        opinion = self._panel.ask(vectors, known(heard, rows), sizes, is_whole=gap is None)
         if image.is_plain:  # whatever it is near, no number says anything
             opinion = replace(opinion, odds=None)
         exhibits = choose(self._collection, opinion, limit, vectors)

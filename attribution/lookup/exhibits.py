@@ -9,13 +9,14 @@ from uuid import UUID
 import numpy as np
 from sqlalchemy.orm import Session
 
-from attribution.arithmetic import voting
 from attribution.catalogue import queries
 from attribution.catalogue.models import Artist, Artwork, ArtworkStatus
 from attribution.catalogue.nobody import NOBODY
 from attribution.collection import Collection
 from attribution.types import Candidate, Evidence, Neighbour, Probe, Vector, Where
-from attribution.voters.panel import Neighbours, Opinion
+from attribution.voters.neighbours import NeighboursVoter
+from attribution.voters.panel import Opinion
+from attribution.voters.voter import Neighbours, Question
 
 WORKS_PER_ARTIST = 3
 SOMEBODYS = Where(exclude_artist_ids=(NOBODY,))  # the works that an artist can be ranked by
@@ -39,7 +40,9 @@ def choose(
     votes, index = opinion.votes[:limit], collection.index
     near = {  # of artists whom no neighbour spoke for
         vote.artist_id: index.neighbours(
-            Probe(vectors), limit=WORKS_PER_ARTIST, where=Where(artist_ids=(vote.artist_id,))
+            Probe({space: vectors[space] for space in opinion.weights}),
+            limit=WORKS_PER_ARTIST,
+            where=Where(artist_ids=(vote.artist_id,)),
         )
         for vote in votes
         if not vote.works
@@ -50,9 +53,11 @@ def choose(
         with collection.sessions() as session:
             rows = queries.artworks_by_id(session, ids, status=ArtworkStatus.INDEXED)
     works = {
-        vote.artist_id: (vote.works or _fused(near[vote.artist_id], rows))[:WORKS_PER_ARTIST]
+        vote.artist_id: vote.works
+        or _fused(near[vote.artist_id], rows, opinion.weights, vote.artist_id)
         for vote in votes
     }
+    works = {artist: few[:WORKS_PER_ARTIST] for artist, few in works.items()}
     stored = index.vectors([work for few in works.values() for work in few])
     return Exhibits(works, {work: _cosines(vectors, own) for work, own in stored.items()})
 
@@ -85,10 +90,12 @@ def candidates(
     )
 
 
-def _fused(found: Neighbours, rows: Mapping[UUID, Artwork]) -> tuple[UUID, ...]:
+def _fused(
+    found: Neighbours, rows: Mapping[UUID, Artwork], weights: Mapping[str, float], artist: UUID
+) -> tuple[UUID, ...]:
     """Return the nearest works of one artist, the spaces taken together."""
-    fused = voting.cast_votes(known(found, rows), {})
-    return fused[0].works if fused else ()
+    ballot = NeighboursVoter().shares(Question({}, known(found, rows), {}, weights))
+    return ballot.works.get(artist, ())
 
 
 def ids_of(neighbours: Neighbours) -> list[UUID]:

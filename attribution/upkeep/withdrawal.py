@@ -101,7 +101,7 @@ def _forget_incoming(stores: Stores, hashes: Several[str]) -> int:
     """Delete files that wait for jobs that failed or were cancelled; others do it themselves."""
     jobs = stores.store.jobs_with_incoming()
     with stores.sessions() as session:
-        ended = queries.jobs_given_up(session, jobs, now()) if jobs else []
+        ended = queries.jobs_over(session, jobs, now()) if jobs else []
     return sum(stores.store.forget_incoming(job, one) for job in ended for one in hashes)
 
 

@@ -1,4 +1,4 @@
-"""Where jobs run: in this process, one after another, or by the workers of a broker.
+"""Where tasks run: in threads of this process, or by the workers of a broker.
 
 A job is in the catalogue before it is submitted, so nothing is lost with a process or a message.
 """
@@ -17,7 +17,9 @@ from uuid import UUID
 from kombu.exceptions import OperationalError
 
 from attribution.catalogue import queries
-from attribution.catalogue.queries.batches import MOST_ATTEMPTS
+from attribution.catalogue.models import TaskKind
+from attribution.catalogue.queries import TaskKey
+from attribution.catalogue.queries.leases import MOST_ATTEMPTS
 from attribution.collection import Stores, open_stores
 from attribution.config import Settings
 from attribution.errors import BackendUnavailable, IndexLocked, LawfulError
@@ -27,7 +29,7 @@ from ingest.lease import give_back_own, said_by
 from ingest.patience import Patience
 from ingest.uploads import forget_given_up
 from ingest.work.application import make_app
-from ingest.work.dispatch import DRAW, LIST_UPLOAD, RUN_BATCH, send, send_generations
+from ingest.work.dispatch import NAMES, send
 from ingest.work.tasks import register
 
 log = logging.getLogger(__name__)
@@ -36,26 +38,26 @@ AGAIN_S = 0.5  # between two looks at batches that are still open
 
 
 class JobQueue(Protocol):
-    """Accepts jobs."""
+    """Accepts jobs and requests for pictures."""
 
     stores: Stores
     staged: bool  # whether files have to be in the store for whoever runs the jobs
     waiting: str | None  # what this process waits for before it goes on with its jobs
 
     def submit(self, job_id: UUID) -> None:
-        """Have a job run, from where it stands; returns at once."""
+        """Start or resume a job without waiting for it."""
+        ...
+
+    def draw(self, generation_id: UUID) -> None:
+        """Start or resume a request for pictures without waiting for it."""
         ...
 
     def calibrate(self) -> None:
-        """Have the votes calibrated anew where that is due; returns at once."""
+        """Recalibrate the votes if that is due, without waiting for it."""
         ...
 
     def wait(self) -> None:
-        """Wait for what this process does itself."""
-
-    def draw(self, generation_id: UUID) -> None:
-        """Have a request for pictures drawn; returns at once."""
-        ...
+        """Wait for the jobs and calibrations that this process runs itself."""
 
     def check(self) -> None:
         """Raise BackendUnavailable unless jobs can be run now."""
@@ -63,9 +65,9 @@ class JobQueue(Protocol):
 
 
 class LocalQueue:
-    """Runs the Celery tasks of one job after another in a thread of this process.
+    """Runs the Celery tasks in threads of this process: ingest in one, drawing in another.
 
-    On opening, jobs that an earlier process left unfinished are queued first.
+    On opening, what an earlier process left unfinished is queued first.
     """
 
     staged = False
@@ -76,91 +78,92 @@ class LocalQueue:
         self._app = make_app(services.settings.model_copy(update={"broker_url": ""}))
         self.waiting: str | None = None
         self._stopping = Event()
-        self._patiently = Patience(self._stopping, tell=self._tell)
         register(
             self._app,
             _Opened(services),
             stopping=self._stopping.is_set,
             submit=lambda _: None,  # the loop in `_run` sees them
-            draw=lambda _: None,  # they are in this thread's queue
         )
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="ingest")
-        # Its own thread: nobody who brings a work or wants a picture waits for it.
-        self._calibrator = ThreadPoolExecutor(1, thread_name_prefix="calibrate")
+        # A thread each: nobody who brings a work waits for a picture, nor for the calibration.
+        self._ingesting = ThreadPoolExecutor(1, thread_name_prefix="ingest")
+        self._drawing = ThreadPoolExecutor(1, thread_name_prefix="draw")
+        self._calibrating = ThreadPoolExecutor(1, thread_name_prefix="calibrate")
         with services.sessions.begin() as session:
             queries.release_all(session)
-            queries.release_generations(session)
-            unfinished = queries.open_batches(session)
-            undrawn = queries.open_generations(session)
-        self.resumed = tuple(dict.fromkeys(job_id for job_id, _ in unfinished))
+            unfinished = queries.open_tasks(session)
+        drawings = [key.subject for key in unfinished if key.kind is TaskKind.DRAW]
+        jobs = [key.subject for key in unfinished if key.kind is not TaskKind.DRAW]
+        self.resumed = tuple(dict.fromkeys(jobs))
         for job_id in self.resumed:
             self.submit(job_id)
-        for generation_id in undrawn:
+        for generation_id in drawings:
             self.draw(generation_id)
         self.calibrate()
-        self._calibrator.submit(self._forget_given_up)
+        self._calibrating.submit(self._forget_given_up)
 
     def submit(self, job_id: UUID) -> None:
         """Queue a job that is already committed; the votes are calibrated behind it."""
-        self._thread.submit(self._run, job_id)
+        self._ingesting.submit(self._ingest, job_id)
+
+    def draw(self, generation_id: UUID) -> None:
+        """Queue a request that is already committed."""
+        self._drawing.submit(self._run, generation_id, Patience(self._stopping))
 
     def calibrate(self) -> None:
         """Queue a look at whether the votes have to be calibrated."""
         if not self._stopping.is_set():
-            self._calibrator.submit(self._calibrate)
+            self._calibrating.submit(self._calibrate)
 
     def wait(self) -> None:
-        """Wait until everything that is queued by now is done."""
-        for thread in (self._thread, self._calibrator):
+        """Wait until the jobs and calibrations that are queued by now are done."""
+        for thread in (self._ingesting, self._calibrating):
             thread.submit(lambda: None).result()
-
-    def draw(self, generation_id: UUID) -> None:
-        """Queue a request that is already committed."""
-        self._thread.submit(self._draw, generation_id)
 
     def check(self) -> None:
         """Jobs can be run as long as this process lives."""
 
     def close(self) -> None:
-        """Finish the files in hand, leave the rest to the next opening."""
+        """Finish the files and the step in hand, leave the rest to the next opening."""
         self._stopping.set()
-        self._thread.shutdown(wait=True, cancel_futures=True)
-        self._calibrator.shutdown(wait=True, cancel_futures=True)
+        for thread in (self._ingesting, self._drawing, self._calibrating):
+            thread.shutdown(wait=True, cancel_futures=True)
 
     def _tell(self, waiting: str | None) -> None:
         self.waiting = waiting
 
-    def _run(self, job_id: UUID) -> None:
-        """Run the batches of a job until none is left; note what stopped them, for who waits."""
-        failures: Counter[queries.BatchKey] = Counter()
-        before: list[queries.BatchKey] = []
+    def _ingest(self, job_id: UUID) -> None:
+        self._run(job_id, Patience(self._stopping, tell=self._tell))
+        self.calibrate()
+
+    def _run(self, subject: UUID, patiently: Patience) -> None:
+        """Run the tasks of a job or request until none is left; note what stopped them."""
+        failures: Counter[TaskKey] = Counter()
+        before: list[TaskKey] = []
         try:
-            while keys := self._patiently(lambda: self._open(job_id)):
+            while keys := patiently(lambda: self._open(subject)):
                 if keys == before:  # they have failed, or another process has them
                     self._stopping.wait(AGAIN_S)
                 before = keys
                 for key in keys:
                     if self._stopping.is_set():
                         return
-                    self._run_batch(key, failures)
+                    self._run_task(key, failures, patiently)
         except BackendUnavailable:  # only when it has to end: the next opening goes on
             return
         except Exception as error:
-            log.exception("job %s", job_id)
+            log.exception("job %s", subject)
             with suppress(BackendUnavailable), self.stores.sessions.begin() as session:
-                queries.interrupt_job(session, job_id, said_by(error))
-        self.calibrate()
+                queries.interrupt(session, subject, said_by(error))
 
-    def _run_batch(self, key: queries.BatchKey, failures: Counter[queries.BatchKey]) -> None:
-        """Run a batch as soon as it can be; its row notes a failure, or too many are raised."""
-        task = self._app.tasks[RUN_BATCH if key[1] else LIST_UPLOAD]
+    def _run_task(self, key: TaskKey, failures: Counter[TaskKey], patiently: Patience) -> None:
+        """Run a task as soon as it can be; its row notes a failure, or too many are raised."""
 
         def attempt() -> None:
             give_back_own(self.stores, key)
-            task.delay(str(key[0]), key[1])
+            self._app.tasks[NAMES[key.kind]].delay(str(key.subject), key.number)
 
         try:
-            self._patiently(attempt)
+            patiently(attempt)
         except BackendUnavailable:
             raise
         except Exception as error:
@@ -168,9 +171,9 @@ class LocalQueue:
             if failures[key] > MOST_ATTEMPTS:  # not even that could be noted
                 raise
             if isinstance(error, LawfulError):
-                log.info("batch %s of job %s: %s", key[1], key[0], error)
+                log.info("task %s %s of %s: %s", key.kind, key.number, key.subject, error)
             else:
-                log.exception("batch %s of job %s", key[1], key[0])
+                log.exception("task %s %s of %s", key.kind, key.number, key.subject)
 
     def _calibrate(self) -> None:
         try:
@@ -184,22 +187,9 @@ class LocalQueue:
         with suppress(BackendUnavailable):  # the next opening does it
             forget_given_up(self.stores)
 
-    def _draw(self, generation_id: UUID) -> None:
-        """Draw one request; note what stopped it, for who waits."""
-        if self._stopping.is_set():
-            return
-        try:
-            self._patiently(lambda: self._app.tasks[DRAW].delay(str(generation_id)))
-        except BackendUnavailable:  # only when it has to end: the next opening goes on
-            return
-        except Exception as error:
-            log.exception("generation %s", generation_id)
-            with suppress(BackendUnavailable), self.stores.sessions.begin() as session:
-                queries.interrupt_generation(session, generation_id, str(error))
-
-    def _open(self, job_id: UUID) -> list[queries.BatchKey]:
+    def _open(self, subject: UUID) -> list[TaskKey]:
         with self.stores.sessions() as session:
-            return queries.open_batches(session, job_id)
+            return queries.open_tasks(session, subject)
 
 
 class _Opened:
@@ -228,20 +218,18 @@ class BrokerQueue:
         self._app = make_app(stores.settings)
 
     def submit(self, job_id: UUID) -> None:
-        """Send the batches of a job that is already committed; what is not sent is swept up."""
-        with self.stores.sessions() as session:
-            keys = queries.open_batches(session, job_id)
-        send(self._app, self.stores.sessions, keys)
+        """Send the tasks of a job that is already committed; what is not sent is swept up."""
+        self._send(job_id)
+
+    def draw(self, generation_id: UUID) -> None:
+        """Send a request that is already committed; what is not sent is swept up."""
+        self._send(generation_id)
 
     def calibrate(self) -> None:
         """Leave it to the beat, which looks every minute."""
 
     def wait(self) -> None:
         """Wait for nothing: the workers go on by themselves."""
-
-    def draw(self, generation_id: UUID) -> None:
-        """Send a request that is already committed; what is not sent is swept up."""
-        send_generations(self._app, self.stores.sessions, [generation_id])
 
     def check(self) -> None:
         """Raise BackendUnavailable unless the broker answers."""
@@ -253,6 +241,11 @@ class BrokerQueue:
                 f"the broker {connection.as_uri()} does not answer: {error}; is it running? "
                 f"(LAWFUL_BROKER_URL)"
             ) from error
+
+    def _send(self, subject: UUID) -> None:
+        with self.stores.sessions() as session:
+            keys = queries.open_tasks(session, subject)
+        send(self._app, self.stores.sessions, keys)
 
 
 @contextmanager

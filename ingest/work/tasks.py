@@ -17,7 +17,8 @@ from uuid import UUID
 from celery import Celery, Task
 
 from attribution.catalogue import queries
-from attribution.catalogue.queries import BatchKey
+from attribution.catalogue.models import TaskKind
+from attribution.catalogue.queries import TaskKey
 from attribution.collection import Stores, open_collection
 from attribution.errors import BackendUnavailable, LawfulError, NotFound
 from attribution.services import Services
@@ -87,13 +88,12 @@ def register(
     runtime: Runtime,
     *,
     stopping: Callable[[], bool],
-    submit: Callable[[Sequence[BatchKey]], None],
-    draw: Callable[[Sequence[UUID]], None],
+    submit: Callable[[Sequence[TaskKey]], None],
 ) -> None:
     """Add the tasks to `app`; what runs ends early once `stopping()` is true.
 
-    `submit` has the batches run that a listing has made; `draw` and it have run what waits. A
-    worker hands its outages back to the broker; in process who sends a task waits (`patience`).
+    `submit` has the batches run that a listing has made, and what waits. A worker hands its outages
+    back to the broker; in process who sends a task waits (`patience`).
     """
     task = TASK if app.conf.task_always_eager else TASK | BACKEND_TRIES
 
@@ -101,12 +101,12 @@ def register(
     def list_one(job_id: str, _number: int) -> None:
         list_upload(runtime.stores(), UUID(job_id))
         with runtime.stores().sessions() as session:
-            keys = queries.open_batches(session, UUID(job_id))
+            keys = queries.open_tasks(session, UUID(job_id))
         submit(keys)
 
     @app.task(name=RUN_BATCH, **task)
     def run_batch(job_id: str, number: int) -> None:
-        key = (UUID(job_id), number)
+        key = TaskKey(TaskKind.INGEST, UUID(job_id), number)
         if not _run_batch(runtime, key, stopping):
             submit([key])
 
@@ -123,18 +123,17 @@ def register(
             raise self.retry(countdown=0, max_retries=None) from None
 
     @app.task(name=DRAW, **task)
-    def draw_one(generation_id: str) -> None:
-        run_generation(runtime.services(), UUID(generation_id), stopping=stopping)
+    def draw_one(generation_id: str, _number: int) -> None:
+        key = TaskKey(TaskKind.DRAW, UUID(generation_id))
+        run_generation(_opened(runtime, key), key.subject, stopping=stopping)
 
     @app.task(name=SWEEP, shared=False)
     def sweep() -> int:
         """Send what waits and has no message, or lost it."""
-        sessions = runtime.stores().sessions
-        with sessions.begin() as session:
-            keys, requests = queries.sweep(session), queries.sweep_generations(session)
+        with runtime.stores().sessions.begin() as session:
+            keys = queries.sweep(session)
         submit(keys)
-        draw(requests)
-        return len(keys) + len(requests)
+        return len(keys)
 
     @app.task(name=RECONCILE, shared=False)
     def reconcile_stores() -> dict[str, Any]:
@@ -154,13 +153,18 @@ def register(
             calibrate_if_due(collection)
 
 
-def _run_batch(runtime: Runtime, key: BatchKey, stopping: Callable[[], bool]) -> bool:
-    """Run a batch, orderly ended before its message would be killed: False when time was up."""
+def _opened(runtime: Runtime, key: TaskKey) -> Services:
+    """Return everything, models included; what keeps it from being opened is noted on the task."""
     try:
-        services = runtime.services()
+        return runtime.services()
     except Exception as error:
         could_not_begin(runtime.stores(), key, error)
         raise
+
+
+def _run_batch(runtime: Runtime, key: TaskKey, stopping: Callable[[], bool]) -> bool:
+    """Run a batch, orderly ended before its message would be killed: False when time was up."""
+    services = _opened(runtime, key)
     until = time.monotonic() + services.settings.batch_time_limit_s / 2
 
     def is_late() -> bool:

@@ -18,7 +18,7 @@ from attribution.errors import LawfulError
 from attribution.services import Services, open_services
 from ingest.lease import said_by
 from ingest.work.application import make_app
-from ingest.work.dispatch import READYZ, send, send_generations
+from ingest.work.dispatch import READYZ, send
 from ingest.work.tasks import register
 
 LONGEST_TROUBLE = 2000  # bytes
@@ -95,7 +95,6 @@ def worker_app(settings: Settings) -> Celery:
         runtime,
         stopping=lambda: False,
         submit=lambda keys: send(app, runtime.stores().sessions, keys),
-        draw=lambda ids: send_generations(app, runtime.stores().sessions, ids),
     )
     app.readiness = lambda: readiness(settings, runtime)  # type: ignore[attr-defined]
     # Held here: signals know their receivers only weakly.

@@ -79,6 +79,7 @@ class GenerationOut(BaseModel):
 class GenerationDetail(GenerationOut):
     """A request for pictures with what came of it."""
 
+    waiting: str | None = Field(description="What keeps it from going on; it goes on by itself.")
     generator: GeneratorInfo | None
     notes: list[str]
     images: list[PictureOut]
@@ -86,8 +87,11 @@ class GenerationDetail(GenerationOut):
     @classmethod
     def of(cls, row: Generation, services: Services) -> Self:
         """Shape a row; answers are those recorded, consent is that of now."""
+        with services.sessions() as session:
+            waiting = queries.trouble_of(session, row.id)
         return cls(
             **vars(GenerationOut.model_validate(row)),
+            waiting=waiting,
             generator=row.result.get("generator"),
             notes=row.result.get("notes", []),
             images=[_picture(one, services) for one in row.result.get("images", [])],

@@ -21,11 +21,11 @@ from attribution.catalogue.models import (
     Artwork,
     ArtworkStatus,
     Generation,
-    IngestBatch,
     IngestItem,
     IngestJob,
     JobStatus,
     Outcome,
+    Task,
 )
 from attribution.catalogue.names import fold
 
@@ -96,8 +96,8 @@ def wipe_jobs(session: Session, jobs: Iterable[UUID], words: Collection[str] = (
         else:
             job.source = f"upload:{WIPED}" if job.source.startswith("upload:") else WIPED
             job.upload, job.remarks, job.error = {}, [], None
-            batches = update(IngestBatch).where(IngestBatch.job_id == job_id)
-            session.execute(batches.values(error=None), execution_options=IN_SQL)
+            tasks = update(Task).where(Task.subject == job_id, Task.error.is_not(None))
+            session.execute(tasks.values(error=None), execution_options=IN_SQL)
     session.flush()
     return found
 

@@ -26,6 +26,9 @@ from attribution.catalogue.models import (
     JobStatus,
     NameRule,
     Outcome,
+    Task,
+    TaskKind,
+    TaskStatus,
 )
 from attribution.catalogue.nobody import is_nobody
 from attribution.catalogue.queries.pages import Page, check_limit, cut, moment_key, number_key
@@ -142,23 +145,15 @@ def fail_job(session: Session, job_id: UUID, error: str) -> None:
     )
 
 
-def interrupt_job(session: Session, job_id: UUID, error: str) -> None:
-    """Note what stopped a job in this process; one that has ended by itself stays as it is."""
-    session.execute(
-        update(IngestJob)
-        .where(IngestJob.id == job_id, IngestJob.status.in_(UNFINISHED))
-        .values(status=JobStatus.FAILED, finished_at=now(), error=error)
+def jobs_over(session: Session, ids: Collection[UUID], before: datetime) -> list[UUID]:
+    """Return which of these jobs are done, or failed or were cancelled before a moment."""
+    is_given_up = IngestJob.status.in_((JobStatus.FAILED, JobStatus.CANCELLED)) & (
+        IngestJob.finished_at < before
     )
-
-
-def jobs_given_up(session: Session, ids: Collection[UUID], before: datetime) -> list[UUID]:
-    """Return which of these jobs failed or were cancelled before a moment."""
-    wanted = select(IngestJob.id).where(
-        IngestJob.id.in_(ids),
-        IngestJob.status.in_((JobStatus.FAILED, JobStatus.CANCELLED)),
-        IngestJob.finished_at < before,
+    statement = select(IngestJob.id).where(
+        IngestJob.id.in_(ids), (IngestJob.status == JobStatus.DONE) | is_given_up
     )
-    return list(session.scalars(wanted))
+    return list(session.scalars(statement))
 
 
 def unfinished_jobs(session: Session) -> int:
@@ -203,10 +198,13 @@ def pending_items(
 
 
 def record_outcomes(session: Session, job_id: UUID, outcomes: Sequence[ItemOutcome]) -> None:
-    """Note what became of some files of a job; one that has an outcome keeps it.
+    """Note what became of some files of a batch; one that has an outcome keeps it.
 
-    So a worker that was taken for dead cannot turn what its successor added into what it knows.
+    So a worker that was taken for dead cannot turn what its successor added into what it knows. A
+    batch that gets on, however often its process is ended, is never dead: attempts count from here.
     """
+    if not outcomes:
+        return
     table = IngestItem.__table__
     noting = (
         update(IngestItem)
@@ -217,12 +215,23 @@ def record_outcomes(session: Session, job_id: UUID, outcomes: Sequence[ItemOutco
         )
         .values(outcome=bindparam("became"), reason=bindparam("why"), artwork_id=bindparam("work"))
     )
-    if outcomes:
-        rows = [
-            {"at": one.position, "became": one.outcome, "why": one.reason, "work": one.artwork_id}
-            for one in outcomes
-        ]
-        session.connection().execute(noting, rows)
+    rows = [
+        {"at": one.position, "became": one.outcome, "why": one.reason, "work": one.artwork_id}
+        for one in outcomes
+    ]
+    session.connection().execute(noting, rows)
+    position = outcomes[0].position
+    session.execute(
+        update(Task)
+        .where(
+            Task.subject == job_id,
+            Task.kind == TaskKind.INGEST,
+            Task.status == TaskStatus.RUNNING,
+            Task.first <= position,
+            Task.stop > position,
+        )
+        .values(attempts=1, deaths=0)
+    )
 
 
 def add_deadly_file(session: Session, sha256: str) -> None:

@@ -1,0 +1,154 @@
+"""Statements about tasks: which are open, and what that makes of the job or generation they are of.
+
+Who runs one is decided in `leases`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from typing import NamedTuple
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Row, delete, exists, func, or_, select, true, update
+from sqlalchemy.orm import Session
+
+from attribution.catalogue.columns import now
+from attribution.catalogue.models import (
+    DeniedFile,
+    Generation,
+    IngestJob,
+    JobStatus,
+    Task,
+    TaskKind,
+    TaskStatus,
+)
+from attribution.catalogue.queries.jobs import UNFINISHED
+from attribution.errors import NotFound
+
+OPEN = (TaskStatus.QUEUED, TaskStatus.RUNNING)
+SUBJECTS: dict[TaskKind, type[IngestJob | Generation]] = {
+    TaskKind.LIST: IngestJob,
+    TaskKind.INGEST: IngestJob,
+    TaskKind.DRAW: Generation,
+}
+
+
+class TaskKey(NamedTuple):
+    """Names one task: its kind, the job or generation that it belongs to, its number there."""
+
+    kind: TaskKind
+    subject: UUID
+    number: int = 0
+
+
+def open_tasks(session: Session, subject: UUID | None = None) -> list[TaskKey]:
+    """Return the tasks that wait or run, of one job or generation or all, the oldest first."""
+    of_this = true() if subject is None else Task.subject == subject
+    return wanted_tasks(session, Task.status.in_(OPEN) & of_this)
+
+
+def task_by_key(session: Session, key: TaskKey) -> Task:
+    """Return a task; raises NotFound."""
+    task = session.get(Task, key._asdict())
+    if task is None:
+        raise NotFound(f"{key.subject} has no task {key.kind} {key.number}")
+    return task
+
+
+def trouble_of(session: Session, subject: UUID) -> str | None:
+    """Return what an unfinished job or generation waits for: the last error of an open task."""
+    statement = select(func.min(Task.error)).where(
+        Task.subject == subject, Task.status.in_(OPEN), is_wanted()
+    )
+    return session.scalar(statement)
+
+
+def mark_sent(session: Session, keys: Sequence[TaskKey]) -> None:
+    """Note that messages about these tasks are on their way."""
+    rows = [key._asdict() | {"sent_at": now()} for key in keys]
+    if rows:
+        session.execute(update(Task), rows)
+
+
+def settle(session: Session, key: TaskKey) -> None:
+    """Have the job or generation of a task stand where its tasks are; one that has ended stays."""
+    # Locked first: of two workers that end the last two tasks, one must see the other's.
+    row = locked_subject(session, key)
+    if row is None or row.status not in UNFINISHED:
+        return
+    statement = (
+        select(Task.kind, Task.status, func.max(Task.error))
+        .where(Task.subject == key.subject)
+        .group_by(Task.kind, Task.status)
+    )
+    errors = {(kind, status): error for kind, status, error in session.execute(statement)}
+    row.status = _status_over(errors.keys())
+    if row.status in UNFINISHED:
+        return
+    if row.status is JobStatus.DONE:  # nothing of it comes any more
+        session.execute(delete(DeniedFile).where(DeniedFile.job_id == key.subject))
+    said = [error for (_, status), error in errors.items() if status is TaskStatus.DEAD]
+    row.error = said[0] if said else None
+    row.finished_at = now()
+
+
+def settle_all(session: Session, tasks: Iterable[Row[TaskKind, UUID]]) -> None:
+    """Settle what these tasks belong to."""
+    # In order, or two processes that settle the same ones could wait for each other.
+    keys = {TaskKey(kind, subject) for kind, subject in tasks}
+    for key in sorted(keys, key=lambda key: key.subject):
+        settle(session, key)
+
+
+def interrupt(session: Session, subject: UUID, error: str) -> None:
+    """Note what stopped a job or generation in this process; one that has ended stays as it is."""
+    for model in (IngestJob, Generation):
+        session.execute(
+            update(model)
+            .where(model.id == subject, model.status.in_(UNFINISHED))
+            .values(status=JobStatus.FAILED, finished_at=now(), error=error)
+        )
+
+
+def locked_subject(session: Session, key: TaskKey) -> IngestJob | Generation | None:
+    """Return the job or generation that a task belongs to, locked; None if there is none."""
+    if key.kind is TaskKind.DRAW:
+        return session.get(Generation, key.subject, with_for_update=True, populate_existing=True)
+    return session.get(IngestJob, key.subject, with_for_update=True, populate_existing=True)
+
+
+def wanted_tasks(session: Session, which: ColumnElement[bool]) -> list[TaskKey]:
+    """Return those of some tasks whose job or generation goes on, the oldest first."""
+    statement = (
+        select(Task.kind, Task.subject, Task.number)
+        .where(which, is_wanted())
+        .order_by(Task.created_at, Task.subject, Task.number)
+    )
+    return [TaskKey(*row) for row in session.execute(statement)]
+
+
+def is_task(key: TaskKey) -> ColumnElement[bool]:
+    """Whether a row is this task."""
+    return (Task.subject == key.subject) & (Task.kind == key.kind) & (Task.number == key.number)
+
+
+def is_wanted() -> ColumnElement[bool]:
+    """Whether what a task belongs to goes on."""
+    return or_(
+        *(
+            exists().where(model.id == Task.subject, model.status.in_(UNFINISHED)).correlate(Task)
+            for model in (IngestJob, Generation)
+        )
+    )
+
+
+def _status_over(tasks: Collection[tuple[TaskKind, TaskStatus]]) -> JobStatus:
+    """Return where a job or generation is whose tasks are of these kinds and states."""
+    if any(kind is TaskKind.LIST and status in OPEN for kind, status in tasks):
+        return JobStatus.LISTING
+    states = {status for _, status in tasks}
+    if TaskStatus.RUNNING in states:
+        return JobStatus.RUNNING
+    if TaskStatus.QUEUED in states:
+        return JobStatus.QUEUED
+    return JobStatus.FAILED if TaskStatus.DEAD in states else JobStatus.DONE
