@@ -693,7 +693,7 @@ def served(
 ) -> Iterator[Services]:
     """Open everything over each kind of server, with a strip, a logo and other works in it."""
     client = CLIENTS[request.param](tmp_path / "index")
-    monkeypatch.setattr("attribution.index._client", lambda _url, _options: client)
+    monkeypatch.setattr("attribution.index._engine", lambda _url, _options: client)
     folder = portfolio(tmp_path / "p")
     logo().save(folder / "bob" / "logo.png")
     with open_services(Settings(home=tmp_path / "home", profile="stub")) as services:
