@@ -38,7 +38,8 @@ def write_parts(collection: Collection, works: Several[UUID]) -> None:
     for start in range(0, len(having), WORKS_AT_ONCE):
         few = having[start : start + WORKS_AT_ONCE]
         with collection.sessions() as session:
-            parts.upsert(queries.kept_part_vectors(session, fingerprint, few))
+            vectors = queries.kept_part_vectors(session, fingerprint, few)
+        parts.upsert(vectors)
         with collection.sessions() as session:  # one may have been withdrawn meanwhile
             left = queries.artworks_by_id(session, few, status=ArtworkStatus.INDEXED)
         parts.delete([work for work in few if work not in left])

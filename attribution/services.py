@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 
-from attribution.arithmetic import voting
 from attribution.collection import (
     Collection,
     check_index,
@@ -22,7 +21,8 @@ from attribution.generation.generators import load_generator
 from attribution.generation.seal import load_seal
 from attribution.generation.studio import Studio
 from attribution.lookup.attributor import Attributor
-from attribution.voters.trained import TrainedVoter
+from attribution.voters.panel import Panel
+from attribution.voters.seating import take_seats
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,11 @@ def open_services(settings: Settings) -> Iterator[Services]:
         encoders = load_encoders(settings)
         with open_collection(stores, collection_of(stores, encoders)) as collection:
             check_index(collection)
-            attributor = Attributor(collection, encoders, trained=_trained(collection))
+            row = collection.row
+            panel = Panel(
+                collection.sessions, row.fingerprint, take_seats(collection), list(row.voting)
+            )
+            attributor = Attributor(collection, encoders, panel=panel)
             yield Services(
                 **vars(collection),
                 encoders=encoders,
@@ -58,11 +62,3 @@ def open_services(settings: Settings) -> Iterator[Services]:
                     load_seal=partial(load_seal, settings),
                 ),
             )
-
-
-def _trained(collection: Collection) -> TrainedVoter | None:
-    """Return the third voter where the settings name it."""
-    settings = collection.settings
-    if voting.TRAINED not in settings.voters:
-        return None
-    return TrainedVoter(collection.sessions, collection.row.fingerprint, settings.trained)

@@ -26,6 +26,10 @@ from attribution.encoders.profiles import load_encoders
 from attribution.images import hamming, read_image_file
 from attribution.index import open_index
 from attribution.types import Point, Probe, Vote
+from attribution.voters.classifier import ClassifierVoter
+from attribution.voters.neighbours import NeighboursVoter
+from attribution.voters.panel import equal_weights
+from attribution.voters.voter import Question
 from ingest.lessons import read_starter_works
 
 SEEDS = 5
@@ -151,20 +155,22 @@ def _ask(
         ]
     )
     rows = np.concatenate([works.vectors[name][indexed] for name in sorted(dims)], axis=1)
-    classifier = fit(Statistics.of(artists, rows), dims)
-    if classifier is None:
+    solved = fit(Statistics.of(artists, rows), dims)
+    if solved is None:
         raise SystemExit("nothing is indexed")
+    classifier = ClassifierVoter(solved)
     sizes = Counter(artists)
     for query in asked:
         probe = Probe(works.row(query))
-        votes = voting.cast_votes(index.neighbours(probe, limit=voting.NEAREST), sizes)
-        shares = classifier.shares(probe.vectors)
+        near = index.neighbours(probe, limit=voting.NEAREST)
+        question = Question(probe.vectors, near, sizes, equal_weights(sorted(dims)))
+        ballots = [voter.shares(question) for voter in (NeighboursVoter(), classifier)]
         hits = index.search(probe, limit=10)
         yield Asked(
             {
-                "neighbours alone": votes,
-                "classifier alone": voting.join_votes([], shares),
-                "both, as `lawful attribute`": voting.join_votes(votes, shares),
+                "neighbours alone": voting.count(ballots[:1]),
+                "classifier alone": voting.count(ballots[1:]),
+                "both, before calibration": voting.count(ballots),
             },
             [hit.id.int - 1 for hit in hits],
         )

@@ -24,9 +24,10 @@ from uuid import UUID
 import numpy as np
 import psutil
 
-from attribution.arithmetic import voting
-from attribution.arithmetic.calibration import Calibration
+from attribution.arithmetic.calibration import Ballots, Calibration
 from attribution.arithmetic.classifier import Statistics, fit
+from attribution.arithmetic.fitting import voice_names
+from attribution.arithmetic.voting import NEAREST, count
 from attribution.catalogue import queries
 from attribution.config import Settings
 from attribution.encoders.profiles import load_encoders
@@ -35,7 +36,10 @@ from attribution.index import open_index
 from attribution.services import open_services
 from attribution.types import Point, Probe
 from attribution.upkeep.calibrating import SAMPLE
-from attribution.voters import panel
+from attribution.voters.classifier import ClassifierVoter
+from attribution.voters.neighbours import NeighboursVoter
+from attribution.voters.panel import equal_weights
+from attribution.voters.voter import Question
 from ingest import pipeline
 from ingest.listing import plan
 from ingest.sources import SourceItem, read_source
@@ -45,7 +49,6 @@ LOOKUPS = 200
 ARTISTS = 500
 DIMS = {"clip": 384, "vae_style": 78, "vae_layout": 256}
 BATCH = 500
-VOTERS = (voting.NEIGHBOURS, voting.CLASSIFIER)
 
 
 def main() -> None:
@@ -137,13 +140,18 @@ def lookups(size: int) -> None:
         built = time.perf_counter() - started
         sizes = Counter({UUID(int=artist + 1): size // ARTISTS for artist in range(ARTISTS)})
         classifier, made = fit(statistics, DIMS), _calibration()
+        if classifier is None:
+            raise SystemExit("nothing is indexed")
+        voters = (ClassifierVoter(classifier), NeighboursVoter())
         times = []
         for _ in range(LOOKUPS):
             vectors = _vectors(rng)
             started = time.perf_counter()
-            near = index.neighbours(Probe(vectors), limit=voting.NEAREST)
-            _, case = panel.hear(VOTERS, vectors, near, sizes, classifier)
-            made.odds(case)
+            near = index.neighbours(Probe(vectors), limit=NEAREST)
+            question = Question(vectors, near, sizes, made.spaces)
+            ballots = [voter.shares(question) for voter in voters]
+            count(ballots)
+            made.odds(Ballots.of(ballots, list(made.spaces)))
             times.append((time.perf_counter() - started) * 1e3)
         p50, p95 = np.percentile(times, [50, 95])
         files = [file.stat() for file in Path(folder).rglob("*") if file.is_file()]
@@ -157,8 +165,10 @@ def lookups(size: int) -> None:
 
 def _calibration() -> Calibration:
     """Return a calibration of the size that a catalogue's has."""
-    voices, answers = panel.voices_of(VOTERS, DIMS), np.linspace(0, 1, SAMPLE)
-    return Calibration(voices, np.ones(len(voices)), np.array([1.0, -1.0]), answers, answers)
+    spaces = sorted(DIMS)
+    voices, answers = voice_names(["classifier", "neighbours"], spaces), np.linspace(0, 1, SAMPLE)
+    weights, nobody = np.ones(len(voices)), np.array([1.0, -1.0])
+    return Calibration(voices, equal_weights(spaces), weights, nobody, answers, answers)
 
 
 def _vectors(rng: np.random.Generator) -> dict[str, np.ndarray]:

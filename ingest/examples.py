@@ -29,8 +29,7 @@ from attribution.encoders.encoder_set import EncoderSet
 from attribution.encoders.profiles import load_encoders
 from attribution.errors import BackendUnavailable, BadImage, BadInput, NotFound
 from attribution.images import CheckedImage, lineages, read_file, read_forbids, read_image
-from attribution.laboratory.systems import Indexed
-from attribution.laboratory.works import Progress
+from attribution.laboratory.works import Indexed, Progress
 from attribution.training.cache import CACHE, Cache, Encoded
 from ingest.datasets import DatasetOptions, is_dataset, read_dataset
 from ingest.lessons import SAYS_NO, UNUSABLE, judged

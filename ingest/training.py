@@ -21,17 +21,17 @@ from filelock import FileLock, Timeout
 from attribution.catalogue.columns import now
 from attribution.collection import Stores
 from attribution.errors import BadInput, Conflict
+from attribution.laboratory.asking import artist_id
 from attribution.laboratory.splits import hold_out
-from attribution.laboratory.systems import Indexed
-from attribution.laboratory.voters import artist_id, compare
-from attribution.laboratory.works import Ints, Progress
+from attribution.laboratory.voters import compare
+from attribution.laboratory.works import Indexed, Ints, Progress
 from attribution.training.card import card
 from attribution.training.checkpoint import Facts, load, save
 from attribution.training.network import Network, joined, log_softmax, start
 from attribution.training.recipe import Recipe
 from attribution.training.run import Epoch, Run, State
 from attribution.training.trainer import Examples, train
-from attribution.voters.trained import Trained
+from attribution.voters.trained import TrainedVoter
 from ingest.datasets import DatasetOptions
 from ingest.examples import CATALOGUE, Gathered, gather
 
@@ -135,7 +135,7 @@ def _train(stores: Stores, plan: Plan, folder: Path, progress: Progress) -> Fact
         recipe=asdict(replace(plan.recipe, epochs=choosing.best_epoch)),
         epochs=[asdict(one) for one in choosing.history],
         held_out=len(parts.held),
-        compared=compare(works.take(parts.seen), works.take(parts.held), voter.shares, progress),
+        compared=compare(works.take(parts.seen), works.take(parts.held), voter, progress),
         works_per_s=training.works_per_s(len(parts.seen)),
         created_at=now().isoformat(timespec="seconds"),
     )
@@ -223,7 +223,7 @@ def _temperature(network: Network, held: Examples, artists: int) -> float:
 
 def _voter(
     network: Network, dims: Mapping[str, int], temperature: float, labels: list[str], works: Indexed
-) -> Trained:
+) -> TrainedVoter:
     numbers = np.unique(works.artist)
     artists = tuple(artist_id(one) for one in numbers.tolist())
-    return Trained(network, tuple(sorted(dims)), temperature, len(labels), artists, numbers)
+    return TrainedVoter(network, tuple(sorted(dims)), temperature, len(labels), artists, numbers)

@@ -17,52 +17,53 @@ from PIL import Image
 
 from attribution.arithmetic.calibration import (
     FEWEST_WORKS,
-    Asked,
+    Ballots,
     Calibration,
-    Case,
     Odds,
-    case_of,
-    fit,
     judge,
     together,
-    voice_names,
 )
 from attribution.arithmetic.classifier import Statistics
 from attribution.arithmetic.classifier import fit as solve
+from attribution.arithmetic.fitting import Asked, fit
+from attribution.arithmetic.voting import NEAREST, Ballot, cast
 from attribution.catalogue import queries
 from attribution.catalogue.models import KeptCalibration
 from attribution.config import Settings
+from attribution.encoders.stub import StubEncoder
 from attribution.images import read_image_file
 from attribution.lookup.attributor import find_ours
 from attribution.services import Services, open_services
-from attribution.types import Attribution, Neighbour, Reason, Verdict
+from attribution.types import Attribution, Neighbour, Probe, Reason, Verdict
 from attribution.upkeep.calibrating import calibrate, calibrate_if_due, is_due
 from attribution.upkeep.withdrawal import withdraw
+from attribution.voters.panel import Panel
+from attribution.voters.seating import take_seats
 from tests.homes import copy_ingested
 from tests.portfolios import ingest, portfolio
 
 ARTISTS = [UUID(int=number) for number in range(1, 9)]
-VOICES = voice_names(["classifier", "neighbours"], ["clip"])
+VOTERS, SPACES = ["classifier", "neighbours"], ["clip"]
 
 
-def a_case(rng: np.random.Generator, own: UUID | None) -> Case:
-    """Make up what the voices say: more for `own`, and more in agreement, than for the others."""
-    said = rng.normal(-3, 1, (len(ARTISTS), len(VOICES)))
+def some_ballots(rng: np.random.Generator, own: UUID | None) -> Ballots:
+    """Make up what two voters say: both more for `own`, and its work nearer, than for others."""
+    told = rng.normal(-3, 1, (len(ARTISTS), 3))
     if own is not None:
-        said[ARTISTS.index(own)] += rng.normal(2, 1)
-    return Case(tuple(ARTISTS), said, float(rng.normal(-1 if own else -3, 1)))
+        told[ARTISTS.index(own)] += rng.normal(2, 1)
+    return Ballots(tuple(ARTISTS), np.exp(told[:, :2, None]), told[:, 2:])
 
 
 def some_asked(works: int, seed: int = 0) -> list[Asked]:
     """Make up works that were asked for."""
     rng = np.random.default_rng(seed)
     owners = [ARTISTS[number % len(ARTISTS)] for number in range(works)]
-    return [Asked(owner, a_case(rng, owner), a_case(rng, None)) for owner in owners]
+    return [Asked(owner, some_ballots(rng, owner), some_ballots(rng, None)) for owner in owners]
 
 
 def calibration(works: int = 400) -> Calibration:
     """Fit a calibration on made-up works."""
-    made = fit(some_asked(works), VOICES, 2)
+    made = fit(some_asked(works), VOTERS, SPACES)
     assert made is not None
     return made
 
@@ -72,7 +73,7 @@ def test_probabilities_sum_to_one(seed: int) -> None:
     """The artists and nobody share all of the probability; p-values lie in (0, 1]."""
     rng = np.random.default_rng(seed)
 
-    odds = calibration(40).odds(a_case(rng, ARTISTS[0]))
+    odds = calibration(40).odds(some_ballots(rng, ARTISTS[0]))
 
     assert sum(odds.artists.values()) + odds.nobody == pytest.approx(1)
     assert all(0 < value <= 1 for value in (odds.p_nobody, *odds.p_values.values()))
@@ -82,7 +83,7 @@ def test_confidence_is_as_often_right_as_it_says() -> None:
     """Of new images of the same kind, as many are right as the probabilities promise."""
     made, rng = calibration(), np.random.default_rng(7)
     owners = [ARTISTS[number % len(ARTISTS)] if number % 2 else None for number in range(4_000)]
-    odds = [made.odds(a_case(rng, owner)) for owner in owners]
+    odds = [made.odds(some_ballots(rng, owner)) for owner in owners]
 
     best = [max(one.artists, key=lambda artist: one.artists[artist]) for one in odds]
     promised = np.mean([one.artists[artist] for one, artist in zip(odds, best, strict=True)])
@@ -98,7 +99,7 @@ def test_the_set_of_likely_artists_holds_the_right_one() -> None:
     made, rng = calibration(), np.random.default_rng(8)
     owners = [ARTISTS[number % len(ARTISTS)] for number in range(2_000)]
 
-    held = [owner in made.odds(a_case(rng, owner)).likely for owner in owners]
+    held = [owner in made.odds(some_ballots(rng, owner)).likely for owner in owners]
 
     assert np.mean(held) == pytest.approx(0.9, abs=0.03)
 
@@ -106,11 +107,15 @@ def test_the_set_of_likely_artists_holds_the_right_one() -> None:
 def test_more_from_a_voice_never_counts_against_an_artist() -> None:
     """No weight is negative, whatever the works say: here they say the opposite."""
     asked = [
-        Asked(one.artist, one.known and Case(one.known.artists, -one.known.said, 0.0), one.stranger)
+        Asked(
+            one.artist,
+            one.known and Ballots(one.known.artists, 1e-3 / one.known.shares, -one.known.nearness),
+            one.stranger,
+        )
         for one in some_asked(100)
     ]
 
-    made = fit(asked, VOICES, 2)
+    made = fit(asked, VOTERS, SPACES)
 
     assert made is not None
     assert (made.weights >= 0).all()
@@ -128,21 +133,23 @@ def test_more_from_a_voice_never_counts_against_an_artist() -> None:
 )
 def test_with_too_little_there_is_no_number(asked: list[Asked]) -> None:
     """Too few works, one artist, one work per artist: no calibration rather than a guess."""
-    assert fit(asked, VOICES, 2) is None
+    assert fit(asked, VOTERS, SPACES) is None
 
 
 def test_what_is_kept_says_the_same() -> None:
     """A calibration from the database gives the same odds, but for rounding."""
-    made, case = calibration(), a_case(np.random.default_rng(3), ARTISTS[2])
+    made, ballots = calibration(), some_ballots(np.random.default_rng(3), ARTISTS[2])
 
     again = Calibration.of_json(made.voices, made.as_json())
 
-    assert again.odds(case).artists == pytest.approx(made.odds(case).artists, abs=1e-3)
+    assert again.odds(ballots).artists == pytest.approx(made.odds(ballots).artists, abs=1e-3)
 
 
 def test_an_image_that_nothing_is_near() -> None:
     """Without one artist to name, nobody has the whole probability."""
-    odds = calibration().odds(case_of({"classifier": {}, "neighbours": {}}, {"clip": []}))
+    silent = [Ballot(voter, {}) for voter in VOTERS]
+
+    odds = calibration().odds(Ballots.of(silent, SPACES))
 
     assert (odds.nobody, odds.artists, odds.likely) == (1, {}, [])
 
@@ -267,7 +274,7 @@ def kept(services: Services) -> KeptCalibration | None:
 def due(services: Services) -> bool:
     """Tell whether a calibration is due."""
     with services.sessions() as session:
-        return is_due(session, services.row, services.settings.voters)
+        return is_due(session, services)
 
 
 def ask(services: Services, path: Path) -> Attribution:
@@ -399,7 +406,7 @@ def test_a_calibration_after_a_withdrawal_is_as_if_never_added(
 
     assert without is not None
     assert never is not None
-    numbers = ("weights", "nobody", "misfits", "strangers")
+    numbers = ("spaces", "weights", "nobody", "misfits", "strangers")
     for name in numbers:
         assert without.numbers[name] == pytest.approx(never.numbers[name], abs=1e-3)
 
@@ -491,11 +498,31 @@ def test_findings_are_the_surest(services: Services, tmp_path: Path) -> None:
     )
 
 
+def test_only_the_spaces_that_vote_are_heard(services: Services, tmp_path: Path) -> None:
+    """Never those of copies; and a calibration by other spaces does not speak of them."""
+    calibrate(services)
+    encoders, seats = services.row.fingerprint, take_seats(services)
+    image = read_image_file(tmp_path / "asked" / "artist-3.png")
+    vectors = {space: rows[0] for space, rows in StubEncoder().encode([image.rgb]).items()}
+    near = services.index.neighbours(Probe(vectors), limit=NEAREST)
+
+    panels = [
+        Panel(services.sessions, encoders, seats, spaces)
+        for spaces in (["clip"], list(services.row.voting))
+    ]
+    some, every = (panel.ask(vectors, near, {}) for panel in panels)
+
+    assert {space for vote in some.votes for space in vote.spaces} == {"clip"}
+    assert (some.weights, some.odds) == ({"clip": 1.0}, None)
+    assert {space for vote in every.votes for space in vote.spaces} == {"clip", "vae_style"}
+    assert every.odds is not None
+
+
 def test_neighbours_of_the_artist_rise_above_the_last() -> None:
-    """A voice for nearness: the best work's score above the last neighbour's, in tens."""
+    """A voice for nearness: the best work's cosine above the last neighbour's."""
     hits = [Neighbour(UUID(int=9), ARTISTS[0], 0.9, 1), Neighbour(UUID(int=8), ARTISTS[1], 0.4, 2)]
 
-    case = case_of({"neighbours": {ARTISTS[0]: 1.0}}, {"clip": hits})
+    ballots = Ballots.of([cast("neighbours", {"clip": hits}, {}, {"clip": 1.0})], SPACES)
 
-    assert case.artists == (ARTISTS[0], ARTISTS[1])
-    assert case.said[:, 1].tolist() == pytest.approx([5.0, 0.0])
+    assert ballots.artists == (ARTISTS[0], ARTISTS[1])
+    assert ballots.nearness[:, 0].tolist() == pytest.approx([0.5, 0.0])

@@ -221,13 +221,18 @@ def test_works_are_found_by_content(database: Database) -> None:
     with database.sessions() as session:
         indexed = queries.artworks_by_id(session, ids, status=ArtworkStatus.INDEXED)
         by_bytes = queries.artworks_by_sha256(session, [boat.sha256, "0" * 64])
-        by_pixels = queries.artworks_by_pixel_sha256(session, [tree.pixel_sha256])
+        same = [
+            queries.same_image(session, *content)
+            for content in ((boat.sha256, "0"), ("0", boat.pixel_sha256), ("0", "0"))
+        ]
+        pending = queries.same_image(session, tree.sha256, tree.pixel_sha256)
 
         assert len(queries.artworks_by_id(session, ids)) == 2
         assert queries.artwork_by_id(session, boat.id).artist.name == "Alan Horkan"
     assert list(indexed) == [boat.id]
     assert [row.id for row in by_bytes] == [boat.id]
-    assert [row.title for row in by_pixels] == ["tree"]
+    assert [row and row.id for row in same] == [boat.id, boat.id, None]
+    assert pending is None
 
 
 def test_unknown_work_is_named(database: Database) -> None:
@@ -565,7 +570,7 @@ def test_lookups_use_their_index(database: Database) -> None:
     with planned(database) as (session, plans):
         queries.artworks_by_id(session, [uuid4()], status=ArtworkStatus.INDEXED)
         queries.artworks_by_sha256(session, ["0"], status=ArtworkStatus.INDEXED)
-        queries.artworks_by_pixel_sha256(session, ["0"], status=ArtworkStatus.INDEXED)
+        queries.same_image(session, "0", "0")
         queries.list_artworks(session)
         queries.list_artworks(session, artist_id=uuid4())
         queries.miscounted(session)

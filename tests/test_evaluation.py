@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from attribution.arithmetic import voting
-from attribution.arithmetic.classifier import Statistics, fit
+from attribution.arithmetic.calibration import Ballots
 from attribution.encoders.encoder_set import EncoderSet
 from attribution.encoders.starter.works import partition
 from attribution.encoders.stub import StubEncoder
@@ -30,7 +30,7 @@ from attribution.laboratory.splits import at_most, hold_out, split
 from attribution.laboratory.systems import Lawful, Nearest, System
 from attribution.laboratory.works import Labelled, Works, choose_half, embed
 from attribution.types import Point, Probe
-from attribution.voters import panel
+from attribution.voters.voter import Question
 from ingest.sources import read_source
 from tests.commands import lawful
 from tests.portfolios import by_hand, picture
@@ -216,15 +216,13 @@ def test_votes_are_those_of_the_index(works: Works, tmp_path: Path) -> None:
         ]
     )
     sizes = {artist: artists.count(artist) for artist in artists}
-    rows = np.concatenate([indexed.vectors[space] for space in sorted(dims)], axis=1)
-    classifier = fit(Statistics.of(artists, rows), dims)
-    assert classifier is not None
+    assert ours.calibration is not None
     for query, row in enumerate(asked.tolist()):
         probe = Probe({space: rows[row] for space, rows in works.vectors.items()})
         near = index.neighbours(probe, limit=voting.NEAREST)
-        _, case = panel.hear(ours.VOTERS, probe.vectors, near, sizes, classifier)
-        assert ours.calibration is not None
-        odds = ours.calibration.odds(case)
+        question = Question(probe.vectors, near, sizes, ours.calibration.spaces)
+        ballots = [voter.shares(question) for voter in ours.voters]
+        odds = ours.calibration.odds(Ballots.of(ballots, sorted(dims)))
         first = max(odds.artists, key=lambda artist: odds.artists[artist])
         assert first.int - 1 == answer.scores[query].argmax()
         assert 1 - odds.nobody == pytest.approx(1 / (1 + np.exp(-answer.known[query])), abs=1e-3)

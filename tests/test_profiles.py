@@ -119,6 +119,10 @@ def test_a_third_encoder_is_ten_lines(tmp_path: Path) -> None:
         (THIRD.replace('dinov2"\nlane', 'clip"\nlane'), "two encoders give a vector 'clip'"),
         (THIRD.replace('dinov2"\nlane', 'Dino v2"\nlane'), "vector"),
         (THIRD.replace('lane = "content"', ""), "lane: Field required"),
+        (
+            THIRD.replace('"content"', '"copy"').replace('extends = "starter"', ""),
+            "none of its vectors names artists",
+        ),
         (THIRD.replace('"starter"', '"startr"'), "extends 'startr'; it may extend one of"),
         (THIRD.replace('"starter"', '"ours"'), "extends 'ours'; it may extend one of"),
         (OWN.replace("ours", "starter"), "'starter' is a profile of the package"),

@@ -21,6 +21,7 @@ from safetensors.numpy import load_file, save_file
 from attribution.catalogue.models import artwork_id
 from attribution.collection import Stores, open_stores
 from attribution.config import Settings
+from attribution.encoders.encoder_set import EncoderSet
 from attribution.errors import BadInput, Conflict, NotFound, ProfileMismatch
 from attribution.images import read_image_file
 from attribution.services import Services, open_services
@@ -33,7 +34,8 @@ from attribution.training.run import Epoch, State
 from attribution.training.trainer import Examples, train
 from attribution.types import Matrix
 from attribution.upkeep.withdrawal import withdraw
-from attribution.voters.trained import TrainedVoter
+from attribution.voters.trained import TrainedSeat
+from attribution.voters.voter import Question
 from ingest.examples import CLOSED, NOT_GRANTED, TWICE, WITHDRAWN
 from ingest.lessons import SAYS_NO, UNUSABLE
 from ingest.training import RUNS, Plan, train_classifier
@@ -247,7 +249,7 @@ def test_the_third_voter_votes(services: Services, tmp_path: Path) -> None:
     answer = services.attributor.attribute(read_image_file(tmp_path / "query.png"), limit=ARTISTS)
 
     assert sum(one.score for one in answer.artists) == pytest.approx(1)
-    assert sum(one.voters["trained"] for one in answer.artists) == pytest.approx(1 / 3)
+    assert sum(one.voters["trained"] for one in answer.artists) == pytest.approx(1 / 2)
     assert answer.artists[0].name == "artist-2"
 
 
@@ -264,7 +266,7 @@ def test_without_a_checkpoint_the_others_vote(services: Services, tmp_path: Path
 def test_a_withdrawn_artist_is_never_named(services: Services) -> None:
     """From the moment of withdrawal, in a process that had it loaded; what stays is said."""
     facts = trained(services)
-    voter = TrainedVoter(services.sessions, facts.fingerprint, services.settings.trained)
+    voter = TrainedSeat(services.sessions, facts.fingerprint, services.settings.trained)
     before = voter.current()
     assert before is not None
     assert len(before.artists) == ARTISTS
@@ -276,7 +278,8 @@ def test_a_withdrawn_artist_is_never_named(services: Services) -> None:
     assert row.artist_id in before.artists
     assert row.artist_id not in after.artists
     vectors = {name: np.ones(dim, np.float32) for name, dim in facts.dims.items()}
-    assert sum(after.shares(vectors).values()) == pytest.approx(1)
+    question = Question(vectors, {}, {}, {})
+    assert sum(after.shares(question).shares.values()) == pytest.approx(1)
     seen = row.receipt["trained"]
     assert seen["weights"] == facts.weights
     assert 0 < seen["works seen"] <= WORKS
@@ -359,7 +362,7 @@ def test_encoded_once(stores: Stores, tmp_path: Path, monkeypatch: pytest.Monkey
     """A second training of the same files encodes none of them again."""
     folder = str(works(tmp_path / "works"))
     trained(stores, folder)
-    monkeypatch.setattr("ingest.examples.encode", None)
+    monkeypatch.setattr(EncoderSet, "encode", None)
 
     assert trained(stores, folder, recipe=replace(QUICK, seed=1)).held_out > 0
 
@@ -383,7 +386,7 @@ def test_what_a_file_says_is_asked_each_time(
         arrays = load_file(part)
         yes = np.zeros(len(arrays["sha256"]), np.uint8)
         save_file(arrays | {"forbidden": yes}, part)
-    monkeypatch.setattr("ingest.examples.encode", None)
+    monkeypatch.setattr(EncoderSet, "encode", None)
 
     facts = trained(stores, str(folder), recipe=replace(QUICK, seed=1))
 

@@ -3,27 +3,38 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from uuid import UUID
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from attribution.arithmetic import voting
-from attribution.arithmetic.voting import cast_votes
-from attribution.types import Neighbour
+from attribution.arithmetic.voting import Ballot, cast, count
+from attribution.types import Neighbour, Vote
 
 ANNA, BORIS, CLARA = (UUID(int=i) for i in (1, 2, 3))
 
 
-def leg(*hits: tuple[int, UUID, float]) -> list[Neighbour]:
-    """Build one leg from (work, artist, similarity), best first."""
+def near(*hits: tuple[int, UUID, float]) -> list[Neighbour]:
+    """Build the neighbours in one space from (work, artist, similarity), best first."""
     return [
         Neighbour(UUID(int=100 + work), artist, score, rank)
         for rank, (work, artist, score) in enumerate(hits, 1)
     ]
 
 
-legs = st.dictionaries(
+def votes_of(
+    neighbours: Mapping[str, Sequence[Neighbour]],
+    sizes: Mapping[UUID, int],
+    weights: Mapping[str, float] | None = None,
+) -> list[Vote]:
+    """Count the votes of neighbours alone, all spaces weighing alike by default."""
+    ballot = cast("neighbours", neighbours, sizes, weights or dict.fromkeys(neighbours, 1.0))
+    return count([ballot])
+
+
+some_neighbours = st.dictionaries(
     st.sampled_from(["clip", "vae_style", "vae_layout"]),
     st.lists(
         st.tuples(
@@ -33,44 +44,44 @@ legs = st.dictionaries(
         ),
         max_size=20,
         unique_by=lambda hit: hit[0],
-    ).map(lambda hits: leg(*sorted(hits, key=lambda hit: -hit[2]))),
+    ).map(lambda hits: near(*sorted(hits, key=lambda hit: -hit[2]))),
 )
 
 
-@given(legs)
+@given(some_neighbours)
 def test_shares_sum_to_one(neighbours: dict[str, list[Neighbour]]) -> None:
     """All votes together are the whole vote, whatever the neighbours."""
-    votes = cast_votes(neighbours, {})
+    votes = votes_of(neighbours, {})
 
     assert not votes or math.isclose(sum(vote.share for vote in votes), 1)
     assert bool(votes) == any(neighbours.values())
 
 
-@given(legs)
+@given(some_neighbours)
 def test_share_is_the_sum_of_its_spaces(neighbours: dict[str, list[Neighbour]]) -> None:
     """The explanation adds up to what it explains, and every cited work is the artist's own."""
-    for vote in cast_votes(neighbours, {}):
-        hits = [hit for leg in neighbours.values() for hit in leg]
+    for vote in votes_of(neighbours, {}):
+        hits = [hit for found in neighbours.values() for hit in found]
         own = {hit.id for hit in hits if hit.artist_id == vote.artist_id}
         assert math.isclose(vote.share, sum(vote.spaces.values()))
         assert set(vote.works) == own
 
 
-@given(legs)
+@given(some_neighbours)
 def test_order_of_spaces_does_not_matter(neighbours: dict[str, list[Neighbour]]) -> None:
     """The same neighbours give the same ranking, in whatever order the spaces come."""
     backwards = dict(reversed(list(neighbours.items())))
 
-    ranked = [vote.artist_id for vote in cast_votes(neighbours, {})]
+    ranked = [vote.artist_id for vote in votes_of(neighbours, {})]
 
-    assert ranked == [vote.artist_id for vote in cast_votes(backwards, {})]
+    assert ranked == [vote.artist_id for vote in votes_of(backwards, {})]
 
 
 def test_nearest_artist_leads() -> None:
     """One clearly nearer work outweighs several far ones."""
-    hits = leg((1, ANNA, 0.95), (2, BORIS, 0.5), (3, BORIS, 0.5), (4, CLARA, 0.5))
+    hits = near((1, ANNA, 0.95), (2, BORIS, 0.5), (3, BORIS, 0.5), (4, CLARA, 0.5))
 
-    votes = cast_votes({"clip": hits}, {ANNA: 1, BORIS: 2, CLARA: 1})
+    votes = votes_of({"clip": hits}, {ANNA: 1, BORIS: 2, CLARA: 1})
 
     assert votes[0].artist_id == ANNA
     assert votes[0].works == (UUID(int=101),)
@@ -78,30 +89,45 @@ def test_nearest_artist_leads() -> None:
 
 def test_prolific_artists_do_not_win_by_number() -> None:
     """At equal similarity the artist with the small portfolio is worth more a work."""
-    hits = leg((1, ANNA, 0.8), (2, BORIS, 0.8), (3, CLARA, 0.1))
+    hits = near((1, ANNA, 0.8), (2, BORIS, 0.8), (3, CLARA, 0.1))
 
-    votes = cast_votes({"clip": hits}, {ANNA: 2, BORIS: 500, CLARA: 1})
+    votes = votes_of({"clip": hits}, {ANNA: 2, BORIS: 500, CLARA: 1})
 
     assert votes[0].artist_id == ANNA
 
 
 def test_equal_votes_are_ordered_by_id() -> None:
     """Ties have one order, so that an answer can be repeated."""
-    hits = leg((1, BORIS, 0.8), (2, ANNA, 0.8))
+    hits = near((1, BORIS, 0.8), (2, ANNA, 0.8))
 
-    assert [vote.artist_id for vote in cast_votes({"clip": hits}, {})] == [ANNA, BORIS]
+    assert [vote.artist_id for vote in votes_of({"clip": hits}, {})] == [ANNA, BORIS]
 
 
 def test_a_space_with_more_weight_decides() -> None:
     """When spaces disagree, their weights say who is heard."""
     disagreeing = {
-        "clip": leg((1, ANNA, 0.9), (2, BORIS, 0.1)),
-        "vae_style": leg((2, BORIS, 0.9), (1, ANNA, 0.1)),
+        "clip": near((1, ANNA, 0.9), (2, BORIS, 0.1)),
+        "vae_style": near((2, BORIS, 0.9), (1, ANNA, 0.1)),
     }
 
     for heavy, winner in (("clip", ANNA), ("vae_style", BORIS)):
         weights = {"clip": 1.0, "vae_style": 1.0} | {heavy: 3.0}
-        assert cast_votes(disagreeing, {}, weights=weights)[0].artist_id == winner
+        assert votes_of(disagreeing, {}, weights)[0].artist_id == winner
+
+
+def test_ballots_weigh_alike() -> None:
+    """Each voter that speaks has the same part of the vote; one that is silent has none."""
+    ballots = [
+        Ballot("one", {ANNA: 1.0}),
+        Ballot("other", {ANNA: 0.4, BORIS: 0.6}),
+        Ballot("silent", {}),
+    ]
+
+    first, second = count(ballots)
+
+    assert (first.artist_id, second.artist_id) == (ANNA, BORIS)
+    assert first.voters == {"one": 0.5, "other": 0.2}
+    assert math.isclose(second.share, 0.3)
 
 
 def test_nobody_stands_out_among_few() -> None:

@@ -239,6 +239,8 @@ def calibrate(*, as_json: Json = False) -> None:
     table = Table("voice", "weight", box=None, pad_edge=False)
     for voice, weight in zip(made.voices, made.numbers["weights"], strict=True):
         table.add_row(voice, f"{weight:.2f}")
+    for space, weight in sorted(made.numbers["spaces"].items()):
+        table.add_row(f"part of {space} in the neighbours' share", f"{weight:.2f}")
     console.print(table)
 
 

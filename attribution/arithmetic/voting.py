@@ -1,19 +1,19 @@
-"""Neighbours and classifier become votes: pure arithmetic, no engine and no database.
+"""Ballots become votes: pure arithmetic, no engine and no database.
+
+A voter (`attribution.voters`) gives every artist a share of its ballot; all ballots together, each
+weighing alike, are the vote.
 
 Every space (named vector) has one vote to give. It gives it to the artists of the nearest works,
 by how far each work rises above the space's own background, so that a space in which everything
 looks alike cannot outshout one that discriminates. An artist with many works would collect many
 small votes by number alone; dividing by a power of the portfolio's size takes that away.
-
-The classifier (`attribution.arithmetic.classifier`) is the second voter. Where the neighbours see
-single works, it sees what all works of an artist have in common, and how far works of one hand
-differ.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from heapq import nlargest
 from uuid import UUID
 
@@ -22,76 +22,97 @@ import numpy.typing as npt
 
 from attribution.types import Neighbour, Vote
 
-SPACE_WEIGHTS: Mapping[str, float] = {"clip": 1.0, "vae_style": 0.5, "vae_layout": 0.25}
+Shares = Mapping[UUID, float]
+"""A number for each artist who has one."""
+
 NEAREST = 50  # works asked for in each space
-NEIGHBOURS, CLASSIFIER, TRAINED = "neighbours", "classifier", "trained"  # the voters
-CLASSIFIER_WEIGHT = 0.5  # its part of the vote
-TRAINED_WEIGHT = 1 / 3  # its part where it votes too: all three alike
-NAMED = 50  # artists that the classifier may name by itself
+NAMED = 50  # artists whom a voter may name without showing a work
 TEMPERATURE = 1.0
 DAMPING = 0.3
 STANDS_OUT = 0.25  # share of the vote from which a leader counts among many artists
 FEWEST_ARTISTS = 3  # among fewer a large share says nothing
 
 
-def cast_votes(
+@dataclass(frozen=True)
+class Ballot:
+    """What one voter says of one image. The shares of all artists sum to 1; none: it is silent.
+
+    A voter that looks at the spaces one by one also says what each would give alone: `shares` are
+    these, weighed by `weights`, which sum to 1 over the spaces that have something to say.
+    """
+
+    voter: str
+    shares: Shares
+    spaces: Mapping[str, Shares] = field(default_factory=dict)
+    weights: Mapping[str, float] = field(default_factory=dict)
+    nearness: Mapping[str, Shares] = field(default_factory=dict)  # by space, in cosines
+    works: Mapping[UUID, tuple[UUID, ...]] = field(default_factory=dict)  # heaviest first
+
+
+def cast(
+    voter: str,
     neighbours: Mapping[str, Sequence[Neighbour]],
     portfolio_sizes: Mapping[UUID, int],
-    *,
-    weights: Mapping[str, float] = SPACE_WEIGHTS,
-) -> list[Vote]:
-    """Rank artists by their share of the vote, best first; ties by artist id.
+    weights: Mapping[str, float],
+) -> Ballot:
+    """Return the ballot of the nearest works in each space that `weights` names.
 
-    In space s the work at rank i weighs exp(z_i / T) / n^d: z_i is its similarity standardised
+    In a space the work at rank i weighs exp(z_i / T) / n^d: z_i is its similarity standardised
     over the space's neighbours (local contrast), T the temperature, n the size of its artist's
-    portfolio, d the damping. The weights of a space sum to its entry in `weights`, over all spaces
-    they sum to 1. No neighbours, no votes.
+    portfolio, d the damping. The weights of a space's works sum to 1. Nearness is by how much the
+    artist's nearest work rises above the last neighbour. No neighbours, no shares.
     """
-    shares: dict[UUID, dict[str, float]] = defaultdict(dict)
-    behind: dict[UUID, dict[UUID, float]] = defaultdict(dict)
-    spaces = {name: hits for name, hits in neighbours.items() if hits and weights.get(name, 0) > 0}
-    total = sum(weights[name] for name in spaces)
-    for name, hits in spaces.items():
-        parts = _weigh(hits, portfolio_sizes) * weights[name] / total
-        for hit, part in zip(hits, parts.tolist(), strict=True):
-            shares[hit.artist_id][name] = shares[hit.artist_id].get(name, 0.0) + part
-            works = behind[hit.artist_id]
-            works[hit.id] = works.get(hit.id, 0.0) + part
+    heard = {space: neighbours[space] for space in weights if neighbours.get(space)}
+    total = sum(weights[space] for space in heard)
+    shares: dict[UUID, float] = defaultdict(float)
+    behind: dict[UUID, dict[UUID, float]] = defaultdict(lambda: defaultdict(float))
+    spaces: dict[str, Shares] = {}
+    for space, hits in heard.items():
+        weight, own = weights[space] / total, defaultdict[UUID, float](float)
+        for hit, part in zip(hits, _weigh(hits, portfolio_sizes).tolist(), strict=True):
+            own[hit.artist_id] += part
+            shares[hit.artist_id] += weight * part
+            behind[hit.artist_id][hit.id] += weight * part
+        spaces[space] = dict(own)
+    return Ballot(
+        voter,
+        dict(shares),
+        spaces,
+        {space: weights[space] / total for space in heard},
+        {space: _rises(hits) for space, hits in heard.items()},
+        {artist: _heaviest_first(works) for artist, works in behind.items()},
+    )
+
+
+def count(ballots: Sequence[Ballot]) -> list[Vote]:
+    """Return one vote for each artist whom the ballots name; best first, ties by artist id.
+
+    The mean of all ballots that are not silent, a linear opinion pool (Stone 1961): what each voter
+    gave can be told apart, and a voter that knows nothing only flattens.
+    """
+    spoken = [ballot for ballot in ballots if ballot.shares]
     votes = []
-    for artist, by_space in shares.items():
-        share = sum(by_space.values())
-        evidence = _heaviest_first(behind[artist])
-        votes.append(Vote(artist, share, by_space, evidence, {NEIGHBOURS: share}))
-    return _best_first(votes)
+    for artist in named(spoken):
+        voters = {one.voter: one.shares.get(artist, 0.0) / len(spoken) for one in spoken}
+        spaces = {
+            space: one.weights[space] * shares[artist] / len(spoken)
+            for one in spoken
+            for space, shares in one.spaces.items()
+            if artist in shares
+        }
+        works = tuple(work for one in spoken for work in one.works.get(artist, ()))
+        votes.append(Vote(artist, sum(voters.values()), spaces, works, voters))
+    return sorted(votes, key=lambda vote: (-vote.share, vote.artist_id))
 
 
-def join_votes(
-    votes: Sequence[Vote],
-    shares: Mapping[UUID, float],
-    *,
-    voter: str = CLASSIFIER,
-    weight: float = CLASSIFIER_WEIGHT,
-) -> list[Vote]:
-    """Mix votes that were cast with the shares of one more voter, each summing to 1; best first.
-
-    (1 - w) v + w s, a linear opinion pool (Stone 1961): what each voter gave can be told apart, and
-    a voter that knows nothing only flattens. Without votes, or without shares, the other one
-    decides alone. Artists that only the new voter names are left out behind its first few.
-    """
-    if not shares:
-        return list(votes)
-    weight = weight if votes else 1.0
-    by_artist = {vote.artist_id: vote for vote in votes}
-    cast = votes[0].voters if votes else {}
-    first = nlargest(NAMED, shares, key=lambda artist: (shares[artist], artist))
-    joined = []
-    for artist in {*by_artist, *first}:
-        vote = by_artist.get(artist, Vote(artist, 0.0, {}, (), {}))
-        parts = {name: (1 - weight) * vote.voters.get(name, 0.0) for name in cast}
-        parts[voter] = weight * shares.get(artist, 0.0)
-        spaces = {space: (1 - weight) * part for space, part in vote.spaces.items()}
-        joined.append(Vote(artist, sum(parts.values()), spaces, vote.works, parts))
-    return _best_first(joined)
+def named(ballots: Collection[Ballot]) -> set[UUID]:
+    """Return whom ballots name: for whom they show a work, and the first few of each."""
+    artists: set[UUID] = set()
+    for ballot in ballots:
+        shares = ballot.shares
+        artists.update(ballot.works)
+        artists.update(nlargest(NAMED, shares, key=lambda artist: (shares[artist], artist)))
+    return artists
 
 
 def stands_out(artists: int) -> float:
@@ -113,8 +134,13 @@ def _weigh(hits: Sequence[Neighbour], sizes: Mapping[UUID, int]) -> npt.NDArray[
     return parts
 
 
-def _best_first(votes: Sequence[Vote]) -> list[Vote]:
-    return sorted(votes, key=lambda vote: (-vote.share, vote.artist_id))
+def _rises(hits: Sequence[Neighbour]) -> dict[UUID, float]:
+    """Return, by artist, the best score above that of the last neighbour."""
+    least = min(hit.score for hit in hits)
+    best: dict[UUID, float] = {}
+    for hit in hits:
+        best[hit.artist_id] = max(best.get(hit.artist_id, 0.0), hit.score - least)
+    return best
 
 
 def _heaviest_first(works: Mapping[UUID, float]) -> tuple[UUID, ...]:

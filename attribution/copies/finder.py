@@ -17,7 +17,7 @@ from PIL.Image import Image
 from sqlalchemy.orm import Session, sessionmaker
 
 from attribution.catalogue import queries
-from attribution.catalogue.models import ArtworkStatus, NonCopy
+from attribution.catalogue.models import NonCopy
 from attribution.copies.description import encode_pictures
 from attribution.copies.hashes import Position, hashes
 from attribution.copies.overlap import IDENTITY, of_the_whole, overlap
@@ -230,22 +230,27 @@ class CopyFinder:
         return Probe(vectors, using=dict.fromkeys(vectors, self._space))
 
     def _verified(self, asked: _Asked, parts: Collection[Part]) -> list[FoundCopy]:
+        if not parts:
+            return []
         with self._sessions() as session:
             kept = queries.kept_sketches(session, parts)
-            declared = queries.non_copies_in_force(session, {part.work for part in kept})
         candidates = {
             part: Candidate(sketch, one.phash, is_cut=(one.box, asked.view.box) != (WHOLE, WHOLE))
             for part, one in sorted(kept.items())
             if (sketch := Sketch.from_bytes(one.data))
         }
-        matches = verify(asked.sketch, asked.positions, list(candidates.values()))
+        verified = verify(asked.sketch, asked.positions, list(candidates.values()))
+        matches = {part: one for part, one in zip(candidates, verified, strict=True) if one}
+        if not matches:
+            return []
+        with self._sessions() as session:
+            declared = queries.non_copies_in_force(session, {part.work for part in matches})
         found = [
             replace(
                 _found(part, match, asked, candidates[part].sketch, kept[part].box),
                 declared=_silencing(asked.facts, kept[part].phash, declared.get(part.work, [])),
             )
-            for part, match in zip(candidates, matches, strict=True)
-            if match
+            for part, match in matches.items()
         ]
         return _ordered(found)
 
@@ -300,12 +305,11 @@ def _parts_by_rank(legs: Mapping[str, Sequence[NearPart]]) -> list[Part]:
 
 
 def _exact(session: Session, facts: ImageFacts) -> FoundCopy | None:
-    indexed = ArtworkStatus.INDEXED
-    if rows := queries.artworks_by_sha256(session, [facts.sha256], status=indexed):
-        return FoundCopy(rows[0].id, "bytes", CopyKind.SAME_IMAGE, content=1.0)
-    if rows := queries.artworks_by_pixel_sha256(session, [facts.pixel_sha256], status=indexed):
-        return FoundCopy(rows[0].id, "pixels", CopyKind.SAME_IMAGE, content=1.0)
-    return None
+    work = queries.same_image(session, facts.sha256, facts.pixel_sha256)
+    if work is None:
+        return None
+    match = "bytes" if work.sha256 == facts.sha256 else "pixels"
+    return FoundCopy(work.id, match, CopyKind.SAME_IMAGE, content=1.0)
 
 
 def _silencing(facts: ImageFacts, phash: str, declared: Sequence[NonCopy]) -> UUID | None:

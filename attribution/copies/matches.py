@@ -61,6 +61,8 @@ def silenced(
     session: Session, findings: Sequence[FoundCopy], image_sha256: str
 ) -> tuple[DeclaredNonCopy, ...]:
     """Say what is not said of an image because of declarations, and who has declared that."""
+    if not findings:
+        return ()
     rows = queries.non_copies_by_id(session, [one.declared for one in findings if one.declared])
     told = []
     for found in findings:

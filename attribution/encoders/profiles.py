@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from attribution.config import Settings
 from attribution.encoders.clip import ClipSpec
 from attribution.encoders.csd import CsdSpec
+from attribution.encoders.encoder import voting
 from attribution.encoders.encoder_set import EncoderSet
 from attribution.encoders.stub import StubEncoder
 from attribution.encoders.timm_model import TimmSpec
@@ -50,6 +51,8 @@ class Profile(BaseModel):
             raise ValueError(
                 f"two encoders give a vector {min(twice)!r}; name that of one with `vector`"
             )
+        if not voting({name: lane for spec in self.encoders for name, lane in spec.lanes.items()}):
+            raise ValueError("none of its vectors names artists; one of content or style must")
         return self
 
     @property

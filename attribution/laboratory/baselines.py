@@ -15,8 +15,8 @@ import numpy as np
 
 from attribution.laboratory.metrics import Floats
 from attribution.laboratory.splits import hold_out
-from attribution.laboratory.systems import CONTENT, Answer, Indexed, nearest_works
-from attribution.laboratory.works import Ints
+from attribution.laboratory.systems import CONTENT, Answer, nearest_works
+from attribution.laboratory.works import Indexed, Ints
 from attribution.training.network import joined, start
 from attribution.training.recipe import Recipe, Scaling
 from attribution.training.run import Run

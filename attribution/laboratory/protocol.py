@@ -16,12 +16,11 @@ from attribution.laboratory.splits import Split, at_most, split
 from attribution.laboratory.systems import (
     AsAnswered,
     Calibrated,
-    Indexed,
     Lawful,
     Nearest,
     System,
 )
-from attribution.laboratory.works import Ints, Progress, Works
+from attribution.laboratory.works import Indexed, Ints, Progress, Works
 from attribution.types import Matrix
 
 SYSTEMS: Mapping[str, Callable[[], System]] = {

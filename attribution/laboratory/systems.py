@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
@@ -10,41 +9,24 @@ from uuid import UUID
 
 import numpy as np
 
-from attribution.arithmetic import calibration, voting
-from attribution.arithmetic.classifier import Statistics, fit
+from attribution.arithmetic import fitting, voting
+from attribution.arithmetic.calibration import Ballots
 from attribution.index.vector_index import RRF_K
+from attribution.laboratory.asking import Asker
 from attribution.laboratory.metrics import Floats
 from attribution.laboratory.scaling import Scaling
 from attribution.laboratory.splits import hold_out
-from attribution.laboratory.works import Ints
-from attribution.types import Matrix, Neighbour, Vector
-from attribution.voters import panel
+from attribution.laboratory.works import Indexed, Ints
+from attribution.types import Matrix
+from attribution.voters.neighbours import NeighboursVoter
+from attribution.voters.panel import ask_absent, equal_weights
+from attribution.voters.voter import Question, Voter
 
 SHOWN = 10  # works of a ranking
 LEAST_SHARE = 1e-3  # of an artist who got no vote, so that a logarithm exists
 LEAST_CHANCE = 1e-6  # likewise, of an artist whom nobody named
 TINY = 1e-12
-NOTHING: Ints = np.zeros(0, np.int64)
 CONTENT = "clip"  # the space of B1 and B2
-
-
-@dataclass(frozen=True)
-class Indexed:
-    """The works that a system may know; artists are 0 … n-1, each with at least one."""
-
-    vectors: Mapping[str, Matrix]  # by space, shape (works, dim)
-    artist: Ints
-    group: Ints  # lineage
-
-    @property
-    def artists(self) -> int:
-        """How many artists there are."""
-        return int(self.artist.max()) + 1
-
-    def take(self, rows: Ints) -> Indexed:
-        """Return some of the works, with the artists' numbers as they are."""
-        vectors = {space: matrix[rows] for space, matrix in self.vectors.items()}
-        return Indexed(vectors, self.artist[rows], self.group[rows])
 
 
 @dataclass(frozen=True)
@@ -95,89 +77,45 @@ class Lawful:
     Scores and "known" are those of the product's calibration, made on the indexed works.
     """
 
-    VOTERS = (voting.NEIGHBOURS, voting.CLASSIFIER)
-
     def tune(self, indexed: Indexed, seed: int) -> None:
         """Keep the settings of the product."""
 
     def fit(self, indexed: Indexed, artists: int, seed: int) -> None:
         """Keep the works with ids as the catalogue has them, and calibrate on them."""
         del seed
-        self._indexed = indexed
         self._artists = artists
-        self._ids = [UUID(int=row + 1) for row in range(len(indexed.artist))]
-        self._artist_ids = [UUID(int=artist + 1) for artist in indexed.artist.tolist()]
-        self._sizes = dict(Counter(self._artist_ids))
-        dims = {space: matrix.shape[1] for space, matrix in indexed.vectors.items()}
-        rows = np.concatenate([indexed.vectors[space] for space in sorted(dims)], axis=1)
-        self._classifier = fit(Statistics.of(self._artist_ids, rows), dims)
-        voices = panel.voices_of(self.VOTERS, dims)
-        self.calibration = calibration.fit(self._asked(), voices, len(self.VOTERS))
+        self.asker = Asker(indexed)
+        classifier = self.asker.classifier()
+        self.voters: tuple[Voter, ...] = (NeighboursVoter(),)
+        self.calibration = None
+        if classifier is not None:
+            self.voters = (classifier, *self.voters)
+            told = [ask_absent(absent, self.voters) for absent in self.asker.absent()]
+            asked = [one for one in told if one is not None]
+            names = [voter.name for voter in self.voters]
+            self.calibration = fitting.fit(asked, names, self.asker.spaces)
 
     def answer(self, queries: Mapping[str, Matrix]) -> Answer:
         """Cast the votes: an artist's logit is the logarithm of the probability, else the share."""
-        near = {space: self._neighbours(space, rows) for space, rows in queries.items()}
-        count = len(next(iter(queries.values())))
+        count, made = len(next(iter(queries.values()))), self.calibration
         chances, known = np.zeros((count, self._artists)), np.zeros(count)
         works = []
-        for query in range(count):
-            hits = {space: lists[query] for space, lists in near.items()}
-            vectors = {space: rows[query] for space, rows in queries.items()}
-            votes, case = panel.hear(self.VOTERS, vectors, hits, self._sizes, self._classifier)
-            named = {vote.artist_id: vote.share for vote in votes}
-            known[query] = max(named.values())
-            if self.calibration is not None:
-                odds = self.calibration.odds(case)
+        weights = made.spaces if made else equal_weights(self.asker.spaces)
+        for query, question in enumerate(self.asker.questions(queries, weights)):
+            ballots = [voter.shares(question) for voter in self.voters]
+            if made is None:
+                named = {vote.artist_id: vote.share for vote in voting.count(ballots)}
+                known[query] = max(named.values())
+            else:
+                odds = made.odds(Ballots.of(ballots, self.asker.spaces))
                 ours = max(1 - odds.nobody, TINY)
                 named = {artist: chance / ours for artist, chance in odds.artists.items()}
                 known[query] = np.log(ours) - np.log(max(odds.nobody, TINY))
             for artist, chance in named.items():
                 chances[query, artist.int - 1] = chance
-            works.append(_fused(hits))
-        least = LEAST_SHARE if self.calibration is None else LEAST_CHANCE
+            works.append(_fused(question))
+        least = LEAST_SHARE if made is None else LEAST_CHANCE
         return Answer(np.log(chances + least), known, np.array(works))
-
-    def _asked(self) -> list[calibration.Asked]:
-        """Ask for every indexed work as if its lineage, and as if its artist, were not there."""
-        if self._classifier is None:
-            return []
-        indexed, asked = self._indexed, []
-        for row, artist in enumerate(self._artist_ids):
-            vectors = {space: matrix[row] for space, matrix in indexed.vectors.items()}
-            mates = np.flatnonzero(indexed.group == indexed.group[row])
-            own = np.flatnonzero(indexed.artist == indexed.artist[row])
-            gone = [{s: m[mate] for s, m in indexed.vectors.items()} for mate in mates]
-            absent = panel.Absent(
-                artist,
-                vectors,
-                gone,
-                without_work=self._without(vectors, mates),
-                without_artist=self._without(vectors, np.union1d(own, mates)),
-            )
-            asked.append(panel.ask_absent(absent, self.VOTERS, self._classifier, self._sizes))
-        return asked
-
-    def _without(self, vectors: Mapping[str, Vector], rows: Ints) -> dict[str, list[Neighbour]]:
-        return {
-            space: self._neighbours(space, vector[None], rows)[0]
-            for space, vector in vectors.items()
-        }
-
-    def _neighbours(
-        self, space: str, rows: Matrix, without: Ints = NOTHING
-    ) -> list[list[Neighbour]]:
-        cosines = rows @ self._indexed.vectors[space].T
-        cosines[:, without] = -np.inf
-        left = cosines.shape[1] - len(without)
-        nearest = min(voting.NEAREST, left)
-        order = np.argsort(-cosines, axis=1, kind="stable")[:, :nearest]
-        return [
-            [
-                Neighbour(self._ids[row], self._artist_ids[row], float(cosines[query, row]), rank)
-                for rank, row in enumerate(ranked.tolist(), 1)
-            ]
-            for query, ranked in enumerate(order)
-        ]
 
 
 class AsAnswered(Lawful):
@@ -239,12 +177,11 @@ def nearest_works(query: Matrix, indexed: Matrix) -> Ints:
     return order
 
 
-def _fused(legs: Mapping[str, list[Neighbour]]) -> list[int]:
-    """Return the rows of the best works by weighted reciprocal rank, as the index fuses them."""
+def _fused(question: Question) -> list[int]:
+    """Return the rows of the best works by reciprocal rank, spaces weighing as in the vote."""
     scores: dict[UUID, float] = {}
-    for space, hits in legs.items():
-        weight = voting.SPACE_WEIGHTS.get(space, 1.0)
-        for hit in hits:
+    for space, weight in question.weights.items():
+        for hit in question.neighbours[space]:
             scores[hit.id] = scores.get(hit.id, 0.0) + weight / (RRF_K + hit.rank)
     best = sorted(scores, key=lambda work: (-scores[work], work))[:SHOWN]
     return [work.int - 1 for work in best]

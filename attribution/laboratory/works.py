@@ -58,6 +58,25 @@ class Works:
         return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
+@dataclass(frozen=True)
+class Indexed:
+    """The works that a system may know; artists are 0 … n-1, each with at least one."""
+
+    vectors: Mapping[str, Matrix]  # by space, shape (works, dim)
+    artist: Ints
+    group: Ints  # lineage
+
+    @property
+    def artists(self) -> int:
+        """How many artists there are."""
+        return int(self.artist.max()) + 1
+
+    def take(self, rows: Ints) -> Indexed:
+        """Return some of the works, with the artists' numbers as they are."""
+        vectors = {space: matrix[rows] for space, matrix in self.vectors.items()}
+        return Indexed(vectors, self.artist[rows], self.group[rows])
+
+
 def choose_half(items: Iterable[Labelled], data: Path, half: str) -> tuple[list[Labelled], str]:
     """Leave out what the starter models were trained on; returns the rest and what was done.
 

@@ -7,7 +7,6 @@ computes.
 
 from __future__ import annotations
 
-from collections.abc import Collection as Several
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -28,7 +27,7 @@ from attribution.arithmetic.calibration import (
 )
 from attribution.catalogue import queries
 from attribution.catalogue.licences import identify
-from attribution.catalogue.models import Artwork, ArtworkStatus
+from attribution.catalogue.models import Artist, Artwork, ArtworkStatus
 from attribution.catalogue.nobody import NOBODY
 from attribution.collection import Collection
 from attribution.copies.finder import CopyFinder, Finding
@@ -39,7 +38,15 @@ from attribution.encoders.encoder_set import EncoderSet
 from attribution.errors import BadInput
 from attribution.images import CheckedImage, lineages
 from attribution.index.vector_index import ANYWHERE
-from attribution.lookup.exhibits import SOMEBODYS, candidates, ids_of, known
+from attribution.lookup.exhibits import (
+    NO_EXHIBITS,
+    SOMEBODYS,
+    Exhibits,
+    candidates,
+    choose,
+    ids_of,
+    known,
+)
 from attribution.lookup.gaps import Gap, Gaps
 from attribution.types import (
     Attribution,
@@ -63,7 +70,6 @@ from attribution.types import (
     WrongFindings,
 )
 from attribution.voters.panel import Opinion, Panel
-from attribution.voters.trained import TrainedVoter
 
 BLANK = "the image is blank: it shows nothing that could be recognised"
 
@@ -90,14 +96,13 @@ def check_query(query: SearchQuery) -> None:
 class _Seen:
     """What is near an image, before the catalogue says whose it is."""
 
-    vectors: Mapping[str, Vector]
-    works: Several[UUID]  # the neighbours
     finding: Finding
     opinion: Opinion
+    exhibits: Exhibits
     gap: Gap | None = None  # of the index that was asked
 
 
-_NOTHING = _Seen({}, (), Finding(None, ()), Opinion((), None, None, ()))
+_NOTHING = _Seen(Finding(None, ()), Opinion((), None, None, ()), NO_EXHIBITS)
 
 
 class Attributor:
@@ -108,9 +113,10 @@ class Attributor:
         collection: Collection,
         encoders: EncoderSet,
         *,
-        trained: TrainedVoter | None = None,
+        panel: Panel,
     ) -> None:
         settings, sessions, row = collection.settings, collection.sessions, collection.row
+        self._collection = collection
         self._sessions = sessions
         self._encoders = encoders
         self._index = collection.index
@@ -118,7 +124,7 @@ class Attributor:
         self._gaps = Gaps(collection)
         self._profile = settings.profile
         self._fingerprint = row.fingerprint
-        self._panel = Panel(sessions, row.fingerprint, row.voting, settings.voters, trained)
+        self._panel = panel
 
     def attribute(self, image: CheckedImage, *, limit: int = 5) -> Attribution:
         """Rank the artists an image most resembles, with the works that speak for each.
@@ -226,14 +232,16 @@ class Attributor:
     def _attribute(self, image: CheckedImage, limit: int) -> tuple[Attribution, Opinion]:
         with self._sessions() as session:
             withdrawn_at = queries.withdrawn_at(session, image.facts.sha256)
-        seen = _NOTHING if image.is_blank or withdrawn_at else self._look(image)
+            has_nobodys = bool(queries.portfolio_sizes(session, [NOBODY]))
+        shows_nothing = image.is_blank or withdrawn_at
+        seen = _NOTHING if shows_nothing else self._look(image, limit, has_nobodys=has_nobodys)
         opinion, gap = seen.opinion, seen.gap
         with self._sessions.begin() as session:
-            rows = queries.artworks_by_id(session, seen.works, status=ArtworkStatus.INDEXED)
             match = laid_on(session, seen.finding.copied)
             copy_of, related_to = claimed(match)
             searched = self._searched(session, gap)
-            verdict, reasons = self._verdict(session, image, match, opinion, searched)
+            artists = queries.artists_by_id(session, [*seen.exhibits.works])
+            verdict, reasons = _verdict(image, match, opinion, artists, searched)
             if withdrawn_at:  # whoever comes near it now is not who made it
                 verdict, reasons = Verdict.ABSTAIN, (Reason.WITHDRAWN,)
             if gap:
@@ -246,13 +254,13 @@ class Attributor:
                 verdict=verdict,
                 copy_of=copy_of,
                 related_to=related_to,
-                artists=candidates(session, self._index, opinion, limit, rows, seen.vectors),
+                artists=candidates(session, opinion, artists, seen.exhibits),
                 searched=searched,
                 notes=(
                     *image.facts.notes,
                     *image.facts.credentials.notes,
                     *([BLANK] if image.is_blank else ()),
-                    *(() if image.is_blank or withdrawn_at else _notes(searched, opinion)),
+                    *(() if shows_nothing else _notes(searched, opinion)),
                 ),
                 reasons=reasons,
                 confidence=_confidence(opinion),
@@ -263,26 +271,27 @@ class Attributor:
             queries.record_attribution(session, ANSWER.dump_python(answer, mode="json"))
         return answer, opinion
 
-    def _look(self, image: CheckedImage) -> _Seen:
-        """Ask the index, the copy lane and the voters about an image that shows something."""
+    def _look(self, image: CheckedImage, limit: int, *, has_nobodys: bool) -> _Seen:
+        """Ask the index, the copy lane and the voters about an image that shows something.
+
+        Outside of any transaction: an index that is slow holds up no writer, and the voters read
+        the catalogue on connections of their own.
+        """
         gap = self._gaps.last()
         vectors = self._encoders.encode_one(image.rgb)
-        with self._sessions() as session:
-            has_nobodys = bool(queries.portfolio_sizes(session, [NOBODY]))
         where = SOMEBODYS if has_nobodys else ANYWHERE
         neighbours = self._index.neighbours(Probe(vectors), limit=voting.NEAREST, where=where)
         # Works by nobody have no vote, and are found as copies all the same.
         finding = self._copies.find(image, vectors, None if has_nobodys else neighbours)
-        works = ids_of(neighbours)
+        heard = {space: neighbours[space] for space in self._collection.row.voting}
         with self._sessions() as session:
-            rows = queries.artworks_by_id(session, works, status=ArtworkStatus.INDEXED)
+            rows = queries.artworks_by_id(session, ids_of(heard), status=ArtworkStatus.INDEXED)
         sizes = {row.artist.id: row.artist.works for row in rows.values()}
-        # Outside of any transaction: the voters read the catalogue on connections of their own.
-        hands = known(neighbours, rows)
-        opinion = self._panel.ask(vectors, hands, sizes, is_whole=gap is None)
+        opinion = self._panel.ask(vectors, known(heard, rows), sizes, is_whole=gap is None)
         if image.is_plain:  # whatever it is near, no number says anything
             opinion = replace(opinion, odds=None)
-        return _Seen(vectors, works, finding, opinion, gap)
+        exhibits = choose(self._collection, opinion, limit, vectors)
+        return _Seen(finding, opinion, exhibits, gap)
 
     def _probe(self, query: SearchQuery) -> Probe:
         check_query(query)
@@ -303,26 +312,6 @@ class Attributor:
             text=text,
             using={name: space for name, (space, _) in named.items()},
         )
-
-    def _verdict(
-        self,
-        session: Session,
-        image: CheckedImage,
-        match: CopyMatch | None,
-        opinion: Opinion,
-        searched: Searched,
-    ) -> tuple[Verdict, tuple[Reason, ...]]:
-        """Say what an answer amounts to, and why it is not more."""
-        if match:
-            is_related = match.kind is CopyKind.NEAR_IDENTICAL
-            return Verdict.RELATED if is_related else Verdict.COPY, ()
-        if image.is_blank or image.is_plain:
-            return Verdict.ABSTAIN, (Reason.LOW_QUALITY,)
-        if opinion.odds is None or not opinion.votes:
-            return _uncalibrated(opinion.votes, searched.artists)
-        first = opinion.votes[0].artist_id
-        works = queries.portfolio_sizes(session, [first]).get(first, 0)
-        return judge(opinion.odds, known_works=works)
 
     def _searched(self, session: Session, gap: Gap | None = None) -> Searched:
         artists, works = queries.searchable(session)
@@ -372,6 +361,25 @@ def find_ours(answers: Sequence[Attribution], *, level: float = 0.1) -> Findings
         incomplete,
         repeated,
     )
+
+
+def _verdict(
+    image: CheckedImage,
+    match: CopyMatch | None,
+    opinion: Opinion,
+    artists: Mapping[UUID, Artist],
+    searched: Searched,
+) -> tuple[Verdict, tuple[Reason, ...]]:
+    """Say what an answer amounts to, and why it is not more."""
+    if match:
+        is_related = match.kind is CopyKind.NEAR_IDENTICAL
+        return Verdict.RELATED if is_related else Verdict.COPY, ()
+    if image.is_blank or image.is_plain:
+        return Verdict.ABSTAIN, (Reason.LOW_QUALITY,)
+    if opinion.odds is None or not opinion.votes:
+        return _uncalibrated(opinion.votes, searched.artists)
+    first = artists.get(opinion.votes[0].artist_id)
+    return judge(opinion.odds, known_works=first.works if first else 0)
 
 
 def _is_incomplete(answer: Attribution) -> bool:

@@ -3,78 +3,99 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 import numpy as np
 from sqlalchemy.orm import Session
 
-from attribution.arithmetic import voting
 from attribution.catalogue import queries
-from attribution.catalogue.models import Artwork, ArtworkStatus
+from attribution.catalogue.models import Artist, Artwork, ArtworkStatus
 from attribution.catalogue.nobody import NOBODY
-from attribution.index.vector_index import VectorIndex
+from attribution.collection import Collection
 from attribution.types import Candidate, Evidence, Neighbour, Probe, Vector, Where
-from attribution.voters.panel import Neighbours, Opinion
+from attribution.voters.neighbours import NeighboursVoter
+from attribution.voters.panel import Opinion
+from attribution.voters.voter import Neighbours, Question
 
 WORKS_PER_ARTIST = 3
 SOMEBODYS = Where(exclude_artist_ids=(NOBODY,))  # the works that an artist can be ranked by
 
 
-def candidates(
-    session: Session,
-    index: VectorIndex,
-    opinion: Opinion,
-    limit: int,
-    rows: Mapping[UUID, Artwork],
-    vectors: Mapping[str, Vector],
-) -> tuple[Candidate, ...]:
-    """Return the first artists of an opinion, each with the works that speak most for it."""
-    votes, odds = opinion.votes[:limit], opinion.odds
-    artists = queries.artists_by_id(session, [vote.artist_id for vote in votes])
-    rows = dict(rows)
-    shown = {
-        vote.artist_id: vote.works[:WORKS_PER_ARTIST]
-        or _nearest(session, index, vote.artist_id, rows, vectors)
+@dataclass(frozen=True)
+class Exhibits:
+    """The works that an answer would show, as the index had them."""
+
+    works: Mapping[UUID, tuple[UUID, ...]]  # by artist, first what speaks most for them
+    cosines: Mapping[UUID, Mapping[str, float]]  # by work, those that the index has
+
+
+NO_EXHIBITS = Exhibits({}, {})
+
+
+def choose(
+    collection: Collection, opinion: Opinion, limit: int, vectors: Mapping[str, Vector]
+) -> Exhibits:
+    """Choose the works to show of the first artists of an opinion. Outside of any transaction."""
+    votes, index = opinion.votes[:limit], collection.index
+    near = {  # of artists whom no neighbour spoke for
+        vote.artist_id: index.neighbours(
+            Probe({space: vectors[space] for space in opinion.weights}),
+            limit=WORKS_PER_ARTIST,
+            where=Where(artist_ids=(vote.artist_id,)),
+        )
+        for vote in votes
+        if not vote.works
+    }
+    rows: Mapping[UUID, Artwork] = {}
+    if near:
+        ids = {work for found in near.values() for work in ids_of(found)}
+        with collection.sessions() as session:
+            rows = queries.artworks_by_id(session, ids, status=ArtworkStatus.INDEXED)
+    works = {
+        vote.artist_id: vote.works
+        or _fused(near[vote.artist_id], rows, opinion.weights, vote.artist_id)
         for vote in votes
     }
-    stored = index.vectors([work for works in shown.values() for work in works])
+    works = {artist: few[:WORKS_PER_ARTIST] for artist, few in works.items()}
+    stored = index.vectors([work for few in works.values() for work in few])
+    return Exhibits(works, {work: _cosines(vectors, own) for work, own in stored.items()})
+
+
+def candidates(
+    session: Session, opinion: Opinion, artists: Mapping[UUID, Artist], exhibits: Exhibits
+) -> tuple[Candidate, ...]:
+    """Return these artists as an opinion has them, with the works to show that are still there."""
+    odds, cosines = opinion.odds, exhibits.cosines
+    rows = queries.artworks_by_id(session, cosines, status=ArtworkStatus.INDEXED)
     return tuple(
         Candidate(
-            slug=artists[vote.artist_id].slug,
-            name=artists[vote.artist_id].name,
+            slug=artist.slug,
+            name=artist.name,
             score=vote.share,
             spaces=vote.spaces,
             works=tuple(
-                Evidence(work, rows[work].title, _cosines(vectors, stored[work]))
-                for work in shown[vote.artist_id]
-                if work in stored and work in rows  # one may have been withdrawn meanwhile
+                Evidence(work, rows[work].title, cosines[work])
+                for work in exhibits.works[artist.id]
+                if work in rows  # one may have been withdrawn meanwhile
             ),
             voters=vote.voters,
-            probability=odds.artists.get(vote.artist_id, 0.0) if odds else None,
-            p_value=odds.p_values.get(vote.artist_id, 0.0) if odds else None,
-            is_likely=vote.artist_id in odds.likely if odds else None,
+            probability=odds.artists.get(artist.id, 0.0) if odds else None,
+            p_value=odds.p_values.get(artist.id, 0.0) if odds else None,
+            is_likely=artist.id in odds.likely if odds else None,
         )
-        for vote in votes
+        for vote in opinion.votes
         # all may have been withdrawn meanwhile, or the artist merged into another
-        if vote.artist_id in artists and artists[vote.artist_id].works
+        if (artist := artists.get(vote.artist_id)) and artist.works
     )
 
 
-def _nearest(
-    session: Session,
-    index: VectorIndex,
-    artist_id: UUID,
-    rows: dict[UUID, Artwork],
-    vectors: Mapping[str, Vector],
+def _fused(
+    found: Neighbours, rows: Mapping[UUID, Artwork], weights: Mapping[str, float], artist: UUID
 ) -> tuple[UUID, ...]:
-    """Return the nearest works of an artist whom no neighbour spoke for; adds their rows."""
-    where = Where(artist_ids=(artist_id,))
-    found = index.neighbours(Probe(vectors), limit=WORKS_PER_ARTIST, where=where)
-    own = queries.artworks_by_id(session, ids_of(found), status=ArtworkStatus.INDEXED)
-    rows |= own
-    fused = voting.cast_votes(known(found, own), {})
-    return fused[0].works[:WORKS_PER_ARTIST] if fused else ()
+    """Return the nearest works of one artist, the spaces taken together."""
+    ballot = NeighboursVoter().shares(Question({}, known(found, rows), {}, weights))
+    return ballot.works.get(artist, ())
 
 
 def ids_of(neighbours: Neighbours) -> list[UUID]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import time
+from collections import ChainMap
 from collections.abc import Callable, Mapping
 from collections.abc import Collection as Several
 from dataclasses import replace
@@ -19,18 +20,19 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from attribution.arithmetic import voting
-from attribution.arithmetic.calibration import Asked, fit
-from attribution.arithmetic.classifier import fit as solve
+from attribution.arithmetic.fitting import Asked, fit, voice_names
 from attribution.catalogue import queries
 from attribution.catalogue.columns import now
-from attribution.catalogue.models import KeptCalibration, KeptCollection
+from attribution.catalogue.models import KeptCalibration
 from attribution.catalogue.nobody import NOBODY
 from attribution.collection import Collection
 from attribution.images import NEAR_BITS, hamming
 from attribution.lookup.exhibits import SOMEBODYS
 from attribution.lookup.gaps import Gaps
 from attribution.types import Probe, Vector, Where
-from attribution.voters.panel import Absent, Neighbours, ask_absent, calibrated, voices_of
+from attribution.voters.panel import ask_absent, equal_weights, voices_of
+from attribution.voters.seating import take_seats
+from attribution.voters.voter import Absent, Neighbours, Question
 
 log = logging.getLogger(__name__)
 
@@ -51,28 +53,28 @@ def calibrate(
     None where too little is registered to say anything: that is kept too. None as well once
     `stopping()` is true; then nothing has changed.
     """
-    encoders, dims = collection.row.fingerprint, collection.row.dims
-    voters, started = calibrated(collection.settings.voters), time.monotonic()
+    encoders, spaces = collection.row.fingerprint, list(collection.row.voting)
+    seats = [seat for seat in take_seats(collection) if seat.is_calibrated]
+    names, started = [seat.name for seat in seats], time.monotonic()
     began = now()  # whatever changes from here on counts as a change behind it
     with collection.sessions() as session:
         stamp = stamp_of(session, encoders)
         artists, works = queries.ranked(session)
         sample = queries.works_to_ask_for(session, encoders, SAMPLE)
-        statistics = queries.statistics_of(session, encoders, sum(dims.values()))
         sizes = queries.portfolio_sizes(session)
-    classifier = solve(statistics, dims) if stamp and sample and voters else None
+    voters = [voter for seat in seats if (voter := seat.current()) is not None]
+    asker = _Asker(collection, sizes)
     asked: list[Asked] = []
-    if classifier is not None:
-        asker = _Asker(collection)
-        for done, (work, artist) in enumerate(sample, 1):
-            absent = asker.absent(work, artist)
-            if absent is not None and artist in sizes and artist in classifier.positions:
-                asked.append(ask_absent(absent, voters, classifier, sizes))
-            if stopping():
-                return None
-            progress(done, len(sample))
-    voices = voices_of(voters, dims)
-    found = fit(asked, voices, len(voters))
+    if not voters or len(voters) < len(seats):  # one of them is not made yet
+        sample = []
+    for done, (work, artist) in enumerate(sample, 1):
+        absent = asker.absent(work, artist)
+        if absent is not None and (one := ask_absent(absent, voters)) is not None:
+            asked.append(one)
+        if stopping():
+            return None
+        progress(done, len(sample))
+    found = fit(asked, names, spaces)
     made = KeptCalibration(
         fingerprint=encoders,
         made_at=began,
@@ -80,7 +82,7 @@ def calibrate(
         works=works,
         artists=artists,
         asked=len(asked),
-        voices=list(voices),
+        voices=list(voice_names(names, spaces)),
         numbers=found.as_json() if found else {},
     )
     with collection.sessions.begin() as session:
@@ -89,15 +91,17 @@ def calibrate(
     return made if found else None
 
 
-def is_due(session: Session, row: KeptCollection, voters: Several[str]) -> bool:
+def is_due(session: Session, collection: Collection) -> bool:
     """Return whether the votes should be calibrated anew.
 
-    When a part of CHANGED came or went, when anything was withdrawn, when other voters are
-    switched on; and for any change once a calibration is OLD.
+    When a part of CHANGED came or went, when anything was withdrawn, when other voters or spaces
+    vote; and for any change once a calibration is OLD.
     """
+    row = collection.row
     kept = queries.calibration_of(session, row.fingerprint)
     stamp = stamp_of(session, row.fingerprint)
-    if kept is None or tuple(kept.voices) != voices_of(voters, row.dims):
+    voices = voices_of(take_seats(collection), list(row.voting))
+    if kept is None or tuple(kept.voices) != voices:
         return stamp is not None and queries.ranked(session)[1] > 0
     if (stamp or "") == kept.stamp:
         return False
@@ -122,9 +126,8 @@ def calibrate_if_due(
         return None
     with collection.sessions() as session:
         live = queries.live_collection(session)
-        if live is None or live.name != row.name:  # another profile has taken its place
-            return None
-        if not is_due(session, row, collection.settings.voters):
+        # another profile may have taken its place
+        if live is None or live.name != row.name or not is_due(session, collection):
             return None
     with collection.sessions() as holder:
         if not queries.take_turn(holder, f"calibration {row.fingerprint}"):
@@ -141,11 +144,15 @@ def stamp_of(session: Session, fingerprint: str) -> str | None:
 class _Asker:
     """Looks for works of one collection as if they were not there."""
 
-    def __init__(self, collection: Collection) -> None:
+    def __init__(self, collection: Collection, sizes: dict[UUID, int]) -> None:
         self._collection = collection
+        self._sizes = sizes
+        self._weights = equal_weights(list(collection.row.voting))
 
     def absent(self, work: UUID, artist: UUID) -> Absent | None:
-        """Return what is found in the absence of a work; None when it has just gone."""
+        """Return what is found in the absence of a work; None when it has just come or gone."""
+        if artist not in self._sizes:
+            return None
         with self._collection.sessions() as session:
             own = self._vectors(session, {work})
             if work not in own:
@@ -168,17 +175,18 @@ class _Asker:
             gone = self._vectors(session, {one for one in twins if hands[one][0] == artist})
         by = {one: hand for one, (hand, _) in hands.items() if one not in twins}
         others = {one: hand for one, hand in by.items() if hand != artist}
+        left = ChainMap({artist: self._sizes[artist] - 1 - len(gone)}, self._sizes)
         return Absent(
             artist,
-            own[work],
             [own[work], *gone.values()],
-            _first(without_work, by),
-            _first(without_artist, others),
+            Question(own[work], _first(without_work, by), left, self._weights),
+            Question(own[work], _first(without_artist, others), self._sizes, self._weights),
         )
 
     def _near(self, vectors: Mapping[str, Vector], where: Where) -> Neighbours:
+        probe = Probe({space: vectors[space] for space in self._weights})
         limit = voting.NEAREST + SPARE
-        return self._collection.index.neighbours(Probe(vectors), limit=limit, where=where)
+        return self._collection.index.neighbours(probe, limit=limit, where=where)
 
     def _vectors(self, session: Session, ids: Several[UUID]) -> dict[UUID, dict[str, Vector]]:
         encoders, dims = self._collection.row.fingerprint, self._collection.row.dims

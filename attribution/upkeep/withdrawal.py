@@ -49,12 +49,7 @@ def withdraw(collection: Collection, what: str, *, reason: str) -> Withdrawal:
 
 def withdraw_all(collection: Collection, whats: Sequence[str], *, reason: str) -> list[Withdrawal]:
     """Forget several at once, each with a receipt of its own."""
-    requests = []
-    for what in whats:
-        with collection.sessions.begin() as session:
-            artist_id, artwork_id = _target(session, what)
-            requests.append(_request(session, collection.index, artist_id, artwork_id, reason).id)
-    return finish(collection, requests)
+    return finish(collection, [_requested(collection, what, reason) for what in whats])
 
 
 def finish(
@@ -122,6 +117,7 @@ def _complete(
         request = queries.withdrawal_by_id(session, request_id)
         works = queries.buried_works(session, request)
     left, proof = _left(collection, request, works, rewrite=rewrite), _proof(collection)
+    points = _points(collection.index, request.artist_id)
     with collection.sessions.begin() as session:
         request = queries.withdrawal_by_id(session, request_id)
         removed: dict[str, int] = dict(request.receipt["removed"])
@@ -129,7 +125,7 @@ def _complete(
             removed[name] = removed.get(name, 0) + count
         request.receipt = request.receipt | {
             "removed": removed,
-            "after": _counts(session, collection.index, request.artist_id),
+            "after": _works(session, request.artist_id) | points,
             "left": left,
             "statistics": request.receipt.get("statistics", {}) | proof,
             "trained": _seen(collection, works),
@@ -169,6 +165,20 @@ def _left(
     }
 
 
+def _requested(collection: Collection, what: str, reason: str) -> UUID:
+    """Open a request, with the points that there were before it; returns its id.
+
+    They are counted outside of the transaction, and again when the artist has become another one.
+    """
+    counted, points = None, dict[str, int]()
+    while True:
+        with collection.sessions.begin() as session:
+            artist_id, artwork_id = _target(session, what)
+            if artist_id == counted:
+                return _request(session, points, artist_id, artwork_id, reason).id
+        counted, points = artist_id, _points(collection.index, artist_id)
+
+
 def _target(session: Session, what: str) -> tuple[UUID, UUID | None]:
     try:
         artwork_id = UUID(what)
@@ -187,14 +197,18 @@ def _target(session: Session, what: str) -> tuple[UUID, UUID | None]:
 
 
 def _request(
-    session: Session, index: VectorIndex, artist_id: UUID, artwork_id: UUID | None, reason: str
+    session: Session,
+    points: dict[str, int],
+    artist_id: UUID,
+    artwork_id: UUID | None,
+    reason: str,
 ) -> Withdrawal:
     """Turn the works into tombstones and open a receipt; an earlier one when nothing is left."""
     states = queries.works_to_withdraw(session, artist_id, artwork_id)
     earlier = queries.last_withdrawal(session, artist_id, artwork_id)
     if not states and earlier is not None:
         return earlier
-    before, statistics = _counts(session, index, artist_id), _digest(session)
+    before, statistics = _works(session, artist_id) | points, _digest(session)
     removal = Removal(now(), uuid4())
     removed = _bury(session, states, reason, removal)
     if artwork_id is None:
@@ -230,15 +244,17 @@ def _bury(session: Session, works: Several[UUID], reason: str, removal: Removal)
     return removed
 
 
-def _counts(session: Session, index: VectorIndex, artist_id: UUID) -> dict[str, Any]:
-    """Count works and points, of all artists and of this one."""
+def _works(session: Session, artist_id: UUID) -> dict[str, int]:
+    """Count works, of all artists and of this one."""
     _, works = queries.searchable(session)
-    return {
-        "works": works,
-        "works of the artist": queries.portfolio_sizes(session, [artist_id]).get(artist_id, 0),
-        "points": index.count(),
-        "points of the artist": index.count(Where(artist_ids=(artist_id,))),
-    }
+    theirs = queries.portfolio_sizes(session, [artist_id]).get(artist_id, 0)
+    return {"works": works, "works of the artist": theirs}
+
+
+def _points(index: VectorIndex, artist_id: UUID) -> dict[str, int]:
+    """Count points, of all artists and of this one."""
+    theirs = index.count(Where(artist_ids=(artist_id,)))
+    return {"points": index.count(), "points of the artist": theirs}
 
 
 def _digest(session: Session) -> str | None:

@@ -7,7 +7,7 @@ from alembic import op
 from sqlalchemy.dialects.postgresql import JSONB
 
 revision = "20261206_lanes"
-down_revision = "20261205_compared_vectors"
+down_revision = "20261206_weights_of_spaces"
 branch_labels = None
 depends_on = None
 

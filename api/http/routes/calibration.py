@@ -23,7 +23,13 @@ class CalibrationOut(BaseModel):
     works: int | None = Field(default=None, description="Works that could be found then.")
     artists: int | None = None
     asked: int | None = Field(default=None, description="Works asked for.")
-    weights: dict[str, float] | None = Field(default=None, description="By voice.")
+    weights: dict[str, float] | None = Field(
+        default=None,
+        description="By voice: a voter's log share, or nearness in a space, by cosine.",
+    )
+    spaces: dict[str, float] | None = Field(
+        default=None, description="Parts of the neighbours' share that the spaces give."
+    )
 
 
 @router.get("", summary="Get the state of the calibration")
@@ -32,7 +38,7 @@ def get_calibration(services: ServicesDep) -> CalibrationOut:
     row = services.row
     with services.sessions() as session:
         kept = queries.calibration_of(session, row.fingerprint)
-        due = is_due(session, row, services.settings.voters)
+        due = is_due(session, services)
     if kept is None or not kept.numbers:
         return CalibrationOut(calibrated=False, due=due)
     return CalibrationOut(
@@ -43,4 +49,5 @@ def get_calibration(services: ServicesDep) -> CalibrationOut:
         artists=kept.artists,
         asked=kept.asked,
         weights=dict(zip(kept.voices, kept.numbers["weights"], strict=True)),
+        spaces=kept.numbers["spaces"],
     )

@@ -116,12 +116,12 @@ def withdrawn_at(session: Session, sha256: str) -> datetime | None:
     )
 
 
-def artworks_by_pixel_sha256(
-    session: Session, hashes: Collection[str], *, status: ArtworkStatus | None = None
-) -> list[Artwork]:
-    """Return the works with these pixels, the oldest first, with their artists."""
-    wanted = _in_state(_with_artist().where(Artwork.pixel_sha256.in_(hashes)), status)
-    return list(session.scalars(wanted.order_by(Artwork.created_at, Artwork.id)))
+def same_image(session: Session, sha256: str, pixel_sha256: str) -> Artwork | None:
+    """Return the work to be found with these bytes, or else the oldest with these pixels."""
+    same = (Artwork.sha256 == sha256) | (Artwork.pixel_sha256 == pixel_sha256)
+    wanted = _in_state(select(Artwork).where(same), ArtworkStatus.INDEXED)
+    first = (Artwork.sha256 != sha256, Artwork.created_at, Artwork.id)
+    return session.scalar(wanted.order_by(*first).limit(1))
 
 
 def indexed_artworks(session: Session, *, after: UUID | None, limit: int) -> list[Artwork]:

@@ -41,8 +41,9 @@ def record_attribution(session: Session, answer: dict[str, Any]) -> None:
         )
     )
     kept = dict(answer)
-    for removal, works in _removals(session, named - indexed).items():
-        kept = without_works(kept, works, removal)
+    if gone := named - indexed:
+        for removal, works in _removals(session, gone).items():
+            kept = without_works(kept, works, removal)
     row = RecordedAttribution(
         id=UUID(answer["id"]),
         created_at=datetime.fromisoformat(answer["created_at"]),

@@ -1,0 +1,145 @@
+"""A calibration is fitted on registered works, each asked about as if it were not there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+import numpy as np
+import numpy.typing as npt
+
+from attribution.arithmetic.calibration import (
+    FEWEST_ARTISTS,
+    FEWEST_WORKS,
+    TINY,
+    Ballots,
+    Calibration,
+)
+from attribution.arithmetic.spaces import Floats, fit_weights
+
+TRUST = 0.5  # of a voter's log share, before any work was asked for
+STRENGTH = 1.0  # of that belief, in works
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A registered work, asked for as if it, and as if its artist, were not there."""
+
+    artist: UUID
+    known: Ballots | None  # None: the artist has no other work
+    stranger: Ballots
+
+
+def voice_names(voters: Sequence[str], spaces: Sequence[str]) -> tuple[str, ...]:
+    """Return the names of the voices of these voters and spaces."""
+    return (*voters, *(f"nearest in {space}" for space in spaces))
+
+
+def fit(asked: Sequence[Asked], voters: Sequence[str], spaces: Sequence[str]) -> Calibration | None:
+    """Fit the weights on works asked for, whose ballots list these voters and spaces.
+
+    First those of the spaces (`spaces.fit_weights`). Then those of the voices, maximum a
+    posteriori: the log-loss of both kinds of question, weighing alike, and a Gaussian belief that
+    every voter deserves TRUST, worth STRENGTH works. Nearness is measured by how far the nearest
+    work of all rises on the average, so that the belief is the same in a space of narrow cosines.
+    No voice counts against its artist: a weight is not negative. None where fewer than FEWEST_WORKS
+    works by FEWEST_ARTISTS artists could be asked for: then a number would be a guess.
+    """
+    from scipy.optimize import minimize  # half a second, which no other command has to wait for
+
+    known = [(one.known, one.artist) for one in asked if one.known is not None]
+    if len(known) < FEWEST_WORKS or len({artist for _, artist in known}) < FEWEST_ARTISTS:
+        return None
+    by_space = fit_weights(_of_the_true(known))
+    voices = voice_names(voters, spaces)
+    ballots = [*(one for one, _ in known), *(one.stranger for one in asked)]
+    truth = [*(artist for _, artist in known), *(None for _ in asked)]
+    table = _Table.of(ballots, truth, by_space)
+    rises = np.mean([one.nearness.max(axis=0, initial=0.0) for one, _ in known], axis=0)
+    unit = np.concatenate([np.ones(len(voters)), np.where(rises > TINY, rises, 1.0)])
+    table.voices[:] /= unit
+    weigh = np.concatenate([np.ones(len(known)), np.full(len(asked), len(known) / len(asked))])
+    belief = np.zeros(len(voices) + 2)
+    belief[: len(voters)] = TRUST
+    bounds = [(0, None)] * len(voices) + [(None, None), (None, 0)]
+    found = minimize(
+        table.loss, belief, args=(weigh, belief), jac=True, method="L-BFGS-B", bounds=bounds
+    )
+    weights, nobody = found.x[:-2], found.x[-2:]
+    ours, right = table.answers(weights)
+    log_odds = ours - nobody[0] - nobody[1] * table.agreement
+    return Calibration(
+        voices=voices,
+        spaces=dict(zip(spaces, by_space.tolist(), strict=True)),
+        weights=weights / unit,
+        nobody=nobody,
+        misfits=np.sort(1 - right[: len(known)]),
+        strangers=np.sort(log_odds[len(known) :]),
+    )
+
+
+@dataclass(frozen=True)
+class _Table:
+    """What is said of several images as one array; the last column of a row is nobody."""
+
+    voices: Floats  # (images, most artists, voices), zero where an image has fewer
+    is_there: npt.NDArray[np.bool_]  # (images, most artists)
+    agreement: Floats  # (images,)
+    truth: npt.NDArray[np.int64]  # (images,): column of the artist; of nobody; -1: not among them
+
+    @classmethod
+    def of(cls, ballots: Sequence[Ballots], truth: Sequence[UUID | None], spaces: Floats) -> _Table:
+        most = max(len(one.artists) for one in ballots)
+        said = [one.voices(spaces) for one in ballots]
+        voices = np.zeros((len(ballots), most, said[0][0].shape[1]))
+        is_there, columns = np.zeros((len(ballots), most), bool), np.full(len(ballots), -1)
+        for row, (one, artist) in enumerate(zip(ballots, truth, strict=True)):
+            voices[row, : len(one.artists)] = said[row][0]
+            is_there[row, : len(one.artists)] = True
+            if artist is None:
+                columns[row] = most
+            elif artist in one.artists:
+                columns[row] = one.artists.index(artist)
+        return cls(voices, is_there, np.array([agreement for _, agreement in said]), columns)
+
+    def loss(self, point: Floats, weigh: Floats, belief: Floats) -> tuple[float, Floats]:
+        """Return minus the log posterior and its gradient."""
+        nobody = point[-2] + point[-1] * self.agreement
+        scores = np.where(self.is_there, self.voices @ point[:-2], -np.inf)
+        scores = np.concatenate([scores, nobody[:, None]], axis=1)
+        chances = np.exp(scores - scores.max(1, keepdims=True))
+        chances /= chances.sum(1, keepdims=True)
+        rows = np.flatnonzero(self.truth >= 0)
+        right = np.maximum(chances[rows, self.truth[rows]], 1e-300)
+        excess = np.zeros_like(chances)
+        excess[rows] = chances[rows]
+        excess[rows, self.truth[rows]] -= 1
+        excess *= weigh[:, None]
+        gradient = np.concatenate(
+            [
+                np.einsum("qa,qav->v", excess[:, :-1], self.voices),
+                [excess[:, -1].sum(), excess[:, -1] @ self.agreement],
+            ]
+        )
+        apart = point - belief
+        loss = STRENGTH * (apart @ apart) / 2 - weigh[rows] @ np.log(right)
+        return float(loss), gradient + STRENGTH * apart
+
+    def answers(self, weights: Floats) -> tuple[Floats, Floats]:
+        """Return of each image log Σ exp of its artists, and P(the true artist | one of ours)."""
+        scores = np.where(self.is_there, self.voices @ weights, -np.inf)
+        largest = scores.max(1, keepdims=True, initial=-1e6)
+        ours = largest[:, 0] + np.log(np.maximum(np.exp(scores - largest).sum(1), 1e-300))
+        right = np.zeros(len(scores))
+        rows = np.flatnonzero((self.truth >= 0) & (self.truth < scores.shape[1]))
+        right[rows] = np.exp(scores[rows, self.truth[rows]] - ours[rows])
+        return ours, right
+
+
+def _of_the_true(known: Sequence[tuple[Ballots, UUID]]) -> Floats:
+    """Return what each space alone gives the true artist, by voters that tell spaces apart."""
+    own = [one.shares[one.artists.index(artist)] for one, artist in known if artist in one.artists]
+    rows = np.concatenate(own) if own else np.zeros((0, known[0][0].shares.shape[2]))
+    told: Floats = rows[rows.max(axis=1) > rows.min(axis=1)]
+    return told
