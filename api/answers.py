@@ -8,7 +8,7 @@ from typing import Any, Self
 
 from pydantic import TypeAdapter
 
-from api.wording import by_one_hand, headline, lanes, membership, together
+from attribution.lookup.wording import by_one_hand, headline, lanes, membership, together
 from attribution.types import Attribution, Findings, Member, SetAttribution
 
 

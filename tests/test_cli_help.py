@@ -12,8 +12,9 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from api import cli, wording
+from api import cli
 from api.cli import _unwrap_help, app
+from attribution.lookup import wording
 from tests.said import in_code, in_help
 
 # What no reader should have to guess; what may not be said of people is in `test_said.py`.

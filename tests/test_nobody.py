@@ -14,7 +14,6 @@ from PIL import Image
 from sqlalchemy import Uuid, bindparam, text, update
 
 from api.http.app import create_app
-from api.wording import by_whom
 from attribution.catalogue import queries, schema
 from attribution.catalogue.database import Database
 from attribution.catalogue.models import Artwork, ArtworkStatus, Claim, artwork_id
@@ -25,6 +24,7 @@ from attribution.errors import BadInput, Conflict
 from attribution.generation.studio import references_of
 from attribution.images import CheckedImage, read_image_file
 from attribution.lookup.attributor import SearchQuery
+from attribution.lookup.wording import by_whom
 from attribution.services import Services, open_services
 from attribution.types import Verdict
 from attribution.upkeep.audit import audit

@@ -19,7 +19,6 @@ from sqlalchemy import update
 from api.answers import AnswerOut, FindingsOut, MemberOut
 from api.http.app import create_app
 from api.reports.report import make_page, render_report
-from api.wording import headline, how_copied, lanes
 from attribution.catalogue import queries
 from attribution.catalogue.models import ChangeKind, NonCopy, NonCopyState
 from attribution.catalogue.queries import Origin
@@ -27,6 +26,7 @@ from attribution.config import Settings
 from attribution.errors import BadInput, Conflict, NotFound
 from attribution.images import CheckedImage, read_image_file
 from attribution.lookup.attributor import find_ours
+from attribution.lookup.wording import headline, how_copied, lanes
 from attribution.services import Services, open_services
 from attribution.types import Attribution, CopyKind, DeclaredNonCopy, Verdict
 from attribution.upkeep.non_copies import LONGEST_NAME, LONGEST_REASON, declare, revoke

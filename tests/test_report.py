@@ -11,13 +11,13 @@ import pytest
 
 from api.answers import AnswerOut, FindingsOut
 from api.reports.report import Exhibit, Page, make_page, render_report
-from api.wording import headline, how_copied, lanes, together
 from attribution.answers import ANSWER, read_answer
 from attribution.catalogue.nobody import NOBODYS_NAME
 from attribution.config import Settings
 from attribution.errors import BadInput
 from attribution.images import read_image_file, thumbnail
 from attribution.lookup.attributor import find_ours
+from attribution.lookup.wording import headline, how_copied, lanes, together
 from attribution.services import open_services
 from attribution.types import (
     Attribution,

@@ -13,7 +13,6 @@ from fastapi.testclient import TestClient
 from rich.console import Console
 from sqlalchemy.exc import StatementError
 
-from api import wording
 from api.cli.common import print_json
 from api.cli.render import show_attribution, show_member, show_search
 from api.http.app import create_app
@@ -23,7 +22,7 @@ from attribution.collection import open_stores
 from attribution.config import Settings
 from attribution.errors import BackendUnavailable, IndexDamaged
 from attribution.images import read_image_file
-from attribution.lookup import gaps
+from attribution.lookup import gaps, wording
 from attribution.lookup.attributor import SearchQuery
 from attribution.projection import point_of
 from attribution.services import Services, open_services

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from api import wording
 from api.cli.render import show_attribution
 from api.reports.report import make_page, render_report
 from attribution.answers import ANSWER
@@ -19,6 +18,7 @@ from attribution.catalogue.queries.withdrawals import LOOKED_AT
 from attribution.errors import BackendUnavailable, BadInput, NotFound
 from attribution.generation.generator import ImageRequest
 from attribution.images import read_image_file
+from attribution.lookup import wording
 from attribution.lookup.attributor import SearchQuery
 from attribution.services import Services
 from attribution.types import Attribution, Reason, Removal, Verdict

@@ -11,7 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from api.cli.common import plain
-from api.wording import (
+from attribution.lookup.wording import (
     REASONS,
     VERDICTS,
     WEIGHTS,

@@ -17,13 +17,13 @@ from uuid import UUID
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from PIL import Image
 
-from api import wording
 from api.reports.overlay import draw_overlay
 from attribution.catalogue import queries
 from attribution.catalogue.models import Artwork, ArtworkStatus
 from attribution.collection import Stores
 from attribution.errors import BadInput, NotFound
 from attribution.images import CheckedImage, thumbnail
+from attribution.lookup import wording
 from attribution.lookup.attributor import find_ours
 from attribution.lookup.regions import Regions
 from attribution.types import Attribution
