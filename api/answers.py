@@ -8,8 +8,9 @@ from typing import Any, Self
 
 from pydantic import TypeAdapter
 
+from attribution.answers import Attribution
+from attribution.lookup.results import Findings, Member, SetAttribution
 from attribution.lookup.wording import by_one_hand, headline, lanes, membership, together
-from attribution.types import Attribution, Findings, Member, SetAttribution
 
 
 class _AsJson:

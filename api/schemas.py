@@ -1,6 +1,6 @@
 """What the API sends: one model for each resource, made from catalogue rows and nothing else.
 
-Attributions and search results are the library's own dataclasses (`attribution.types`).
+Attributions are in `api.answers`, search results the library's own (`attribution.lookup.results`).
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from attribution.answers import Verdict
 from attribution.catalogue.models import (
     Artist,
     Artwork,
@@ -24,7 +25,6 @@ from attribution.catalogue.models import (
     RecordedAttribution,
 )
 from attribution.catalogue.queries import JobSummary, Page, Seen
-from attribution.types import Verdict
 
 Row = TypeVar("Row")
 Shown = TypeVar("Shown")

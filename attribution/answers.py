@@ -1,4 +1,4 @@
-"""Answers as they are recorded, and read again.
+"""The answer for one image, and how it is recorded and read again.
 
 What an earlier version recorded is read with the claims of this one: then "near-identical" was
 called a copy, and the oldest answers did not say what kind of copy they had found.
@@ -7,11 +7,184 @@ called a copy, and the oldest answers did not say what kind of copy they had fou
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
 from typing import Any
+from uuid import UUID
 
 from pydantic import TypeAdapter
 
-from attribution.types import Attribution, CopyKind, Verdict
+
+class Verdict(StrEnum):
+    """What an attribution amounts to."""
+
+    COPY = "copy"  # the image is an indexed work, or an altered copy of one
+    RELATED = "related"  # it shares much with a work, or with another of its series
+    ATTRIBUTED = "attributed"  # one artist alone is likely, and "nobody" is refused
+    CANDIDATES = "candidates"  # some artists stand out
+    ABSTAIN = "abstain"  # nothing stands out
+
+
+class Reason(StrEnum):
+    """Why a verdict is not a stronger one."""
+
+    UNKNOWN_ARTIST = "unknown_artist"  # a stranger's work may well look like this
+    SEVERAL_ARTISTS = "several_artists"  # more than one artist is likely
+    SPACES_DISAGREE = "spaces_disagree"  # the voters name different artists, none is likely
+    TOO_FEW_WORKS = "too_few_works"  # by the first artist
+    INCOMPLETE_INDEX = "incomplete_index"  # works are registered that the index does not have
+    TOO_FEW_ARTISTS = "too_few_artists"  # are registered: nobody can stand out
+    LOW_QUALITY = "low_quality"  # the image is blank, of nearly one colour, or tiny
+    NOT_CALIBRATED = "not_calibrated"  # too few works are registered to know what a share means
+    WITHDRAWN = "withdrawn"  # the image's bytes were registered once: nobody is named for them
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """One work that speaks for an artist, with its exact cosine in every space."""
+
+    id: UUID
+    title: str | None
+    similarity: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One artist of an answer."""
+
+    slug: str
+    name: str
+    score: float  # share of the vote, not a probability
+    spaces: Mapping[str, float]  # the neighbours' part of it, by space
+    works: tuple[Evidence, ...]
+    voters: Mapping[str, float] = field(default_factory=dict)  # the part that each voter gave
+    probability: float | None = None  # None: not calibrated
+    p_value: float | None = None  # of "by this artist"; small: it does not fit this hand
+    is_likely: bool | None = None  # in the set that holds the artist of 90 % of our works
+
+
+@dataclass(frozen=True)
+class CalibrationState:
+    """When the votes were last held against known works, and how much was registered then."""
+
+    made_at: datetime
+    works: int
+    artists: int
+    asked: int  # works asked for as if they, and as if their artists, were not there
+
+
+@dataclass(frozen=True)
+class Confidence:
+    """How sure an answer is. Half of the images asked about are taken to be by strangers."""
+
+    nobody: float  # probability that none of the registered artists made the image
+    p_nobody: float  # p-value of that: how often a stranger's work looks as much like ours
+    likely: int  # artists in the set that holds the right one for 90 % of our artists' works
+    calibrated: CalibrationState
+
+
+Corner = tuple[float, float]
+"""A point of a picture: parts of its width and height from the upper left, 0 to 1."""
+
+
+@dataclass(frozen=True)
+class Overlap:
+    """What an image and a work both show, and how the work was changed to become the image."""
+
+    image: tuple[Corner, ...]  # the outline of what both show, on the image
+    work: tuple[Corner, ...]  # the same outline on the work, corner by corner
+    is_mirrored: bool
+    turned_degrees: float  # counter-clockwise, after mirroring; -180 to 180
+
+
+class CopyKind(StrEnum):
+    """What is claimed of an image and a work, the surest first."""
+
+    SAME_IMAGE = "same_image"  # the same bytes or pixels
+    ALTERED_COPY = "altered_copy"  # its strokes and colours are the work's, or a part of them
+    NEAR_IDENTICAL = "near_identical"  # the work changed or written over, or another of its series
+
+
+@dataclass(frozen=True)
+class CopyMatch:
+    """The indexed work that an image can be laid on, how that was found, and who claims it."""
+
+    id: UUID
+    title: str | None
+    slug: str
+    name: str
+    match: str  # how it was found: "bytes", "pixels", "perceptual" or "geometric"
+    distance: int  # bits of 64 in which the perceptual hashes differ, in the nearest position
+    also_claimed_by: tuple[str, ...]  # slugs of other artists who brought the same bytes
+    kind: CopyKind
+    # None in answers that were given before these existed:
+    overlap: Overlap | None = None
+    agreement: float | None = None  # part of the strokes of what both show that is the same
+    content: float | None = None  # part of all of the work's strokes; None where not measured
+
+
+@dataclass(frozen=True)
+class DeclaredNonCopy:
+    """A finding that a person has declared to be none: it is not said, but that it is not is."""
+
+    id: UUID  # of the declaration
+    declared_at: datetime
+    by: str
+    reason: str | None  # None: it went with a work that was withdrawn
+    until: datetime | None  # None: without an end
+    image_sha256: str  # of the image that was looked at
+    is_this_image: bool  # False: one that is nearly the same
+    would_be: CopyMatch  # what the answer says without the declaration
+    # Of now, where an earlier answer is read: then its finding is silenced no longer.
+    revoked_at: datetime | None = None
+    revoked_by: str | None = None
+
+
+@dataclass(frozen=True)
+class Searched:
+    """What an answer rests on."""
+
+    works: int
+    artists: int
+    profile: str
+    fingerprint: str
+    points: int | None = None  # of these works that the index had, where it did not have all
+
+
+@dataclass(frozen=True)
+class Removal:
+    """Something of a recorded answer that a withdrawal has removed."""
+
+    at: datetime
+    receipt: UUID  # of the withdrawal
+
+
+@dataclass(frozen=True)
+class Attribution:
+    """The answer for one image."""
+
+    id: UUID
+    created_at: datetime
+    image_sha256: str
+    verdict: Verdict
+    copy_of: CopyMatch | None  # the same image or an altered copy: verdict `copy`
+    artists: tuple[Candidate, ...]  # best first
+    searched: Searched
+    notes: tuple[str, ...]  # what was done to the image, and why the answer may be weak
+    reasons: tuple[Reason, ...] = ()  # why the verdict is no stronger
+    confidence: Confidence | None = None  # None: not calibrated
+    credentials: str = "absent"  # C2PA of the image: "valid", "untrusted", "invalid", "absent"
+    related_to: CopyMatch | None = None  # near-identical: verdict `related`
+    withdrawn_at: datetime | None = None  # the image's bytes were registered until then
+    removed: tuple[Removal, ...] = ()  # since the answer was given
+    declared: tuple[DeclaredNonCopy, ...] = ()  # what is not said of it
+
+    @property
+    def laid_on(self) -> CopyMatch | None:
+        """The work that the image can be laid on, whatever that amounts to."""
+        return self.copy_of or self.related_to
+
 
 ANSWER = TypeAdapter(Attribution)
 """Attribution to JSON and back."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from attribution.catalogue.models import Artwork
-from attribution.types import Point, Vector
+from attribution.index.points import Point
+from attribution.types import Vector
 
 
 def point_of(row: Artwork, vectors: Mapping[str, Vector]) -> Point:

@@ -21,12 +21,13 @@ import numpy as np
 
 from attribution.arithmetic import voting
 from attribution.arithmetic.classifier import Statistics, fit
+from attribution.arithmetic.voting import Vote
 from attribution.config import Settings
 from attribution.encoders.encoder import voting as voting_spaces
 from attribution.encoders.profiles import load_encoders
 from attribution.images import hamming, read_image_file
 from attribution.index import open_index
-from attribution.types import Point, Probe, Vote
+from attribution.index.points import Point, Probe
 from attribution.voters.classifier import ClassifierVoter
 from attribution.voters.neighbours import NeighboursVoter
 from attribution.voters.panel import equal_weights

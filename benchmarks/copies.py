@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageOps
 
+from attribution.answers import CopyKind
 from attribution.config import Settings
 from attribution.copies.observed import Observed
 from attribution.encoders.encoder_set import EncoderSet
@@ -23,7 +24,6 @@ from attribution.images import read_image_file
 from attribution.laboratory.copies import Copies, choose, measure
 from attribution.laboratory.lane import CatalogueLane, open_lane
 from attribution.laboratory.works import Ints, Labelled, Works, embed
-from attribution.types import CopyKind
 from ingest.lessons import read_starter_works
 
 TILE = 130

@@ -33,8 +33,8 @@ from attribution.config import Settings
 from attribution.encoders.profiles import load_encoders
 from attribution.images import read_image_file
 from attribution.index import open_index
+from attribution.index.points import Point, Probe
 from attribution.services import open_services
-from attribution.types import Point, Probe
 from attribution.upkeep.calibrating import SAMPLE
 from attribution.voters.classifier import ClassifierVoter
 from attribution.voters.neighbours import NeighboursVoter

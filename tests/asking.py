@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from uuid import UUID
 
+from attribution.answers import Attribution
 from attribution.catalogue import queries
 from attribution.catalogue.models import Artwork, ArtworkStatus
 from attribution.images import read_image_file
 from attribution.lookup.attributor import SearchQuery
 from attribution.services import Services
-from attribution.types import Attribution
 from attribution.upkeep.reconcile import reconcile
 from tests.portfolios import picture
 

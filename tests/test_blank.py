@@ -12,6 +12,7 @@ import pytest
 from PIL import Image, ImageDraw
 from sqlalchemy import update
 
+from attribution.answers import Reason, Verdict
 from attribution.catalogue import queries
 from attribution.catalogue.models import Artwork, ArtworkStatus
 from attribution.config import Settings
@@ -19,7 +20,6 @@ from attribution.images import CheckedImage, read_image, read_image_file
 from attribution.images.blank import is_blank
 from attribution.lookup.attributor import BLANK, SearchQuery
 from attribution.services import Services, open_services
-from attribution.types import Reason, Verdict
 from attribution.upkeep.correction import correct
 from attribution.upkeep.reconcile import reconcile
 from attribution.upkeep.withdrawal import withdraw

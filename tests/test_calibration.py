@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from attribution.answers import Attribution, Reason, Verdict
 from attribution.arithmetic.calibration import (
     FEWEST_WORKS,
     Ballots,
@@ -32,9 +33,10 @@ from attribution.catalogue.models import KeptCalibration
 from attribution.config import Settings
 from attribution.encoders.stub import StubEncoder
 from attribution.images import read_image_file
+from attribution.index.points import Probe
 from attribution.lookup.attributor import find_ours
 from attribution.services import Services, open_services
-from attribution.types import Attribution, Neighbour, Probe, Reason, Verdict
+from attribution.types import Neighbour
 from attribution.upkeep.calibrating import calibrate, calibrate_if_due, is_due
 from attribution.upkeep.withdrawal import withdraw
 from attribution.voters.panel import Panel

@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 from PIL import Image, ImageDraw
 
+from attribution.answers import CopyKind, Verdict
 from attribution.catalogue import queries
 from attribution.catalogue.models import ArtworkStatus
 from attribution.config import Settings
 from attribution.errors import BadInput
 from attribution.images import read_image_file
 from attribution.services import Services, open_services
-from attribution.types import CopyKind, Verdict
 from ingest.options import BY_RULE, Options, Reading
 from ingest.sources import read_source
 from ingest.summary import Summary

@@ -14,6 +14,7 @@ from sqlalchemy import event, text
 from sqlalchemy.exc import IntegrityError, InvalidRequestError, StatementError
 from sqlalchemy.orm import Session
 
+from attribution.answers import Removal
 from attribution.catalogue import lifecycle, queries
 from attribution.catalogue.database import Database
 from attribution.catalogue.models import (
@@ -28,7 +29,6 @@ from attribution.catalogue.models import (
 )
 from attribution.catalogue.queries import ItemOutcome, NewArtwork, NewClaim, NewItem, Page
 from attribution.errors import BadInput, Conflict, NotFound
-from attribution.types import Removal
 from tests.databases import at_once, planned
 
 Row = TypeVar("Row")

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageOps
 
+from attribution.answers import CopyKind, CopyMatch
 from attribution.catalogue import queries
 from attribution.catalogue.queries import KeptSketch
 from attribution.config import Settings
@@ -24,7 +25,7 @@ from attribution.copies.verification import NEAR_HASH_BITS, Candidate, Match, ve
 from attribution.images import CheckedImage, hamming, read_image_file
 from attribution.images.facts import perceptual_hash
 from attribution.services import Services, open_services
-from attribution.types import CopyKind, CopyMatch, Part
+from attribution.types import Part
 from attribution.upkeep.reconcile import reconcile
 from attribution.upkeep.withdrawal import withdraw
 from tests.portfolios import ingest

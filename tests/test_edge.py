@@ -23,9 +23,9 @@ from attribution.errors import BackendUnavailable, Conflict, IndexLocked, Lawful
 from attribution.index import open_index, schema, text
 from attribution.index.edge import EdgeClient
 from attribution.index.markers import AT_ONCE, Markers
+from attribution.index.points import Point
 from attribution.index.translation import condition as translate
 from attribution.index.vector_index import VectorIndex
-from attribution.types import Point
 from tests.test_index import ANN, noise, point
 
 DIMS = {"clip": 8, "vae_style": 6}

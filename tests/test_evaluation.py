@@ -20,6 +20,7 @@ from attribution.encoders.stub import StubEncoder
 from attribution.errors import BadInput
 from attribution.images import NEAR_BITS, lineages, read_image_file
 from attribution.index import open_index
+from attribution.index.points import Point, Probe
 from attribution.laboratory.attacks import attacks
 from attribution.laboratory.baselines import Logistic, Seed
 from attribution.laboratory.copies import choose, measure
@@ -29,7 +30,7 @@ from attribution.laboratory.splits import at_most, hold_out, split
 from attribution.laboratory.starter.works import partition
 from attribution.laboratory.systems import Lawful, Nearest, System
 from attribution.laboratory.works import Ints, Labelled, Works, choose_half, embed
-from attribution.types import Matrix, Point, Probe
+from attribution.types import Matrix
 from attribution.voters.voter import Question
 from ingest.sources import read_source
 from tests.commands import lawful

@@ -19,6 +19,7 @@ from diffusers import AutoencoderKL
 from PIL import Image
 from transformers import CLIPImageProcessor
 
+from attribution.answers import Verdict
 from attribution.catalogue import queries
 from attribution.config import Settings
 from attribution.encoders.descriptors import layout, unit
@@ -34,7 +35,6 @@ from attribution.generation.studio import Consent, Withheld, check_request
 from attribution.images import read_image
 from attribution.images.credentials import read_credentials
 from attribution.services import Services, open_services
-from attribution.types import Verdict
 from tests.pipelines import CONTEXT, FAMILIES, save_sd
 from tests.portfolios import ingest, picture
 from tests.signing import development

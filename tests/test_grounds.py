@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
+from attribution.answers import CopyMatch
 from attribution.catalogue import queries
 from attribution.config import Settings
 from attribution.images import CheckedImage, read_image, read_image_file
 from attribution.images.facts import pixel_sha256
 from attribution.services import Services, open_services
-from attribution.types import CopyMatch
 from attribution.upkeep.withdrawal import withdraw
 from tests.portfolios import ingest
 

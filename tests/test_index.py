@@ -21,9 +21,10 @@ from qdrant_client import QdrantClient
 from attribution.errors import BadInput
 from attribution.index import ServerOptions
 from attribution.index.edge import EdgeClient
+from attribution.index.points import IndexEntry, Point, Probe, Where
 from attribution.index.server import ServerClient, connect
 from attribution.index.vector_index import RRF_K, VectorIndex
-from attribution.types import IndexEntry, Part, Point, Probe, Vector, Where
+from attribution.types import Part, Vector
 from tests.qdrant_doubles import server
 
 pytestmark = pytest.mark.filterwarnings(  # local mode says what it does not do

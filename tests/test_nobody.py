@@ -14,6 +14,7 @@ from PIL import Image
 from sqlalchemy import Uuid, bindparam, text, update
 
 from api.http.app import create_app
+from attribution.answers import Verdict
 from attribution.catalogue import queries, schema
 from attribution.catalogue.database import Database
 from attribution.catalogue.models import Artwork, ArtworkStatus, Claim, artwork_id
@@ -26,7 +27,6 @@ from attribution.images import CheckedImage, read_image_file
 from attribution.lookup.attributor import SearchQuery
 from attribution.lookup.wording import by_whom
 from attribution.services import Services, open_services
-from attribution.types import Verdict
 from attribution.upkeep.audit import audit
 from attribution.upkeep.calibrating import calibrate
 from attribution.upkeep.correction import confirm_alias, merge, move, rename, split

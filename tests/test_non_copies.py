@@ -19,6 +19,7 @@ from sqlalchemy import update
 from api.answers import AnswerOut, FindingsOut, MemberOut
 from api.http.app import create_app
 from api.reports.report import make_page, render_report
+from attribution.answers import Attribution, CopyKind, DeclaredNonCopy, Verdict
 from attribution.catalogue import queries
 from attribution.catalogue.models import ChangeKind, NonCopy, NonCopyState
 from attribution.catalogue.queries import Origin
@@ -28,7 +29,6 @@ from attribution.images import CheckedImage, read_image_file
 from attribution.lookup.attributor import find_ours
 from attribution.lookup.wording import headline, how_copied, lanes
 from attribution.services import Services, open_services
-from attribution.types import Attribution, CopyKind, DeclaredNonCopy, Verdict
 from attribution.upkeep.non_copies import LONGEST_NAME, LONGEST_REASON, declare, revoke
 from attribution.upkeep.undoing import undo
 from attribution.upkeep.withdrawal import withdraw

@@ -25,6 +25,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
+from attribution.answers import Attribution, Candidate, Evidence, Searched, Verdict
 from attribution.errors import BackendUnavailable, BadInput, Conflict
 from attribution.images import State, read_credentials
 from attribution.provenance import (
@@ -35,7 +36,6 @@ from attribution.provenance import (
     sign,
 )
 from attribution.provenance.development import make_development_chain
-from attribution.types import Attribution, Candidate, Evidence, Searched, Verdict
 from tests.signing import (
     FORMATS,
     Key,

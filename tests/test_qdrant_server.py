@@ -30,10 +30,11 @@ from attribution.config import Settings
 from attribution.errors import BackendUnavailable, BadInput, IndexLocked, KeyRefused, LawfulError
 from attribution.index import ServerOptions, open_index, schema
 from attribution.index.owner import BODY_LIMIT, Owner
+from attribution.index.points import Point, Probe, Where
 from attribution.index.server import connect
 from attribution.index.vector_index import VectorIndex
 from attribution.services import Services, open_services
-from attribution.types import Part, Point, Probe, Where
+from attribution.types import Part
 from attribution.upkeep.reconcile import reconcile
 from attribution.upkeep.withdrawal import withdraw
 from tests import qdrant_doubles as doubles

@@ -9,8 +9,8 @@ from sqlalchemy import delete, update
 
 from attribution.catalogue import queries
 from attribution.catalogue.models import Artist, Artwork, Embedding
+from attribution.index.points import Point
 from attribution.services import Services
-from attribution.types import Point
 from attribution.upkeep.reconcile import Report, reconcile
 from tests.portfolios import ingest
 

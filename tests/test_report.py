@@ -11,15 +11,8 @@ import pytest
 
 from api.answers import AnswerOut, FindingsOut
 from api.reports.report import Exhibit, Page, make_page, render_report
-from attribution.answers import ANSWER, read_answer
-from attribution.catalogue.nobody import NOBODYS_NAME
-from attribution.config import Settings
-from attribution.errors import BadInput
-from attribution.images import read_image_file, thumbnail
-from attribution.lookup.attributor import find_ours
-from attribution.lookup.wording import headline, how_copied, lanes, together
-from attribution.services import open_services
-from attribution.types import (
+from attribution.answers import (
+    ANSWER,
     Attribution,
     CalibrationState,
     Candidate,
@@ -31,7 +24,15 @@ from attribution.types import (
     Reason,
     Searched,
     Verdict,
+    read_answer,
 )
+from attribution.catalogue.nobody import NOBODYS_NAME
+from attribution.config import Settings
+from attribution.errors import BadInput
+from attribution.images import read_image_file, thumbnail
+from attribution.lookup.attributor import find_ours
+from attribution.lookup.wording import headline, how_copied, lanes, together
+from attribution.services import open_services
 from attribution.upkeep.correction import move
 from tests.corrections import US, merge
 from tests.portfolios import ingest, picture, portfolio

@@ -9,11 +9,11 @@ from dataclasses import replace
 import pytest
 from PIL import Image, ImageDraw, ImageOps
 
+from attribution.answers import CopyKind
 from attribution.copies.hashes import hashes
 from attribution.copies.sketch import Sketch, draw_question, draw_work
 from attribution.copies.verification import Candidate, Match, verify
 from attribution.images.facts import perceptual_hash
-from attribution.types import CopyKind
 from tests.series import SERIES, card, cross, flag, sign
 from tests.test_copies import drawing
 

@@ -10,12 +10,13 @@ from uuid import UUID
 import numpy as np
 import pytest
 
+from attribution.answers import Verdict
 from attribution.arithmetic import fitting
 from attribution.arithmetic.calibration import Ballots, Calibration, Odds, judge
 from attribution.arithmetic.spaces import fit_weights
 from attribution.laboratory.asking import Asker, artist_id
 from attribution.laboratory.works import Indexed
-from attribution.types import Matrix, Vector, Verdict
+from attribution.types import Matrix, Vector
 from attribution.voters.neighbours import NeighboursVoter
 from attribution.voters.panel import ask_absent
 from attribution.voters.voter import Question, Voter

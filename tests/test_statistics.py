@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
+from attribution.answers import Removal
 from attribution.arithmetic.classifier import Statistics
 from attribution.catalogue import lifecycle, queries, sums
 from attribution.catalogue.columns import now
@@ -33,7 +34,7 @@ from attribution.catalogue.queries import NewArtwork, Origin
 from attribution.config import Settings
 from attribution.errors import BadInput, Conflict
 from attribution.services import Services, open_services
-from attribution.types import Matrix, Removal
+from attribution.types import Matrix
 from attribution.upkeep import correction, withdrawal
 from attribution.upkeep.audit import audit, mend
 from attribution.upkeep.reconcile import reconcile

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from attribution.answers import CopyKind, CopyMatch
 from attribution.catalogue import queries
 from attribution.catalogue.models import Artwork
 from attribution.catalogue.queries import Origin
@@ -20,7 +21,7 @@ from attribution.images import read_image_file
 from attribution.images.views import MOST_TILES, TILED_PIXELS, cut_tiles, tiled_size
 from attribution.lookup.attributor import SearchQuery
 from attribution.services import Services, open_services
-from attribution.types import CopyKind, CopyMatch, Part
+from attribution.types import Part
 from attribution.upkeep.correction import merge, move
 from attribution.upkeep.reconcile import reconcile
 from attribution.upkeep.reindex import change_profile, make_anew

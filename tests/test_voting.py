@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from attribution.arithmetic import voting
-from attribution.arithmetic.voting import Ballot, cast, count
-from attribution.types import Neighbour, Vote
+from attribution.arithmetic.voting import Ballot, Vote, cast, count
+from attribution.types import Neighbour
 
 ANNA, BORIS, CLARA = (UUID(int=i) for i in (1, 2, 3))
 

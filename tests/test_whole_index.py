@@ -16,7 +16,7 @@ from sqlalchemy.exc import StatementError
 from api.cli.common import print_json
 from api.cli.render import show_attribution, show_member, show_search
 from api.http.app import create_app
-from attribution.answers import ANSWER
+from attribution.answers import ANSWER, Reason
 from attribution.catalogue import queries
 from attribution.collection import open_stores
 from attribution.config import Settings
@@ -26,7 +26,6 @@ from attribution.lookup import gaps, wording
 from attribution.lookup.attributor import SearchQuery
 from attribution.projection import point_of
 from attribution.services import Services, open_services
-from attribution.types import Reason
 from attribution.upkeep import rolling
 from attribution.upkeep.reconcile import reconcile
 from attribution.upkeep.reindex import make_anew

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from api.cli.render import show_attribution
 from api.reports.report import make_page, render_report
-from attribution.answers import ANSWER
+from attribution.answers import ANSWER, Attribution, Reason, Removal, Verdict
 from attribution.catalogue import queries
 from attribution.catalogue.models import ArtworkStatus, Base, Withdrawal, artwork_id
 from attribution.catalogue.queries.withdrawals import LOOKED_AT
@@ -21,7 +21,6 @@ from attribution.images import read_image_file
 from attribution.lookup import wording
 from attribution.lookup.attributor import SearchQuery
 from attribution.services import Services
-from attribution.types import Attribution, Reason, Removal, Verdict
 from attribution.upkeep import withdrawal
 from attribution.upkeep.reconcile import reconcile
 from attribution.upkeep.withdrawal import withdraw

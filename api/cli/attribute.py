@@ -24,10 +24,11 @@ from api.cli.loading import open_services
 from attribution.errors import BadInput, LawfulError
 
 if TYPE_CHECKING:
+    from attribution.answers import Attribution
     from attribution.images import CheckedImage, Limits
     from attribution.lookup.regions import Regions
+    from attribution.lookup.results import Findings, SetAttribution
     from attribution.services import Services
-    from attribution.types import Attribution, Findings, SetAttribution
 
 Year = partial(typer.Option, min=-10_000, max=10_000)
 
@@ -312,7 +313,7 @@ def search(
     from attribution.collection import image_limits
     from attribution.images import read_image_file
     from attribution.lookup.attributor import SearchQuery, check_query
-    from attribution.types import SearchResult
+    from attribution.lookup.results import SearchResult
 
     settings = settings_from_environment()
     query = SearchQuery(

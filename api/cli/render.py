@@ -11,6 +11,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from api.cli.common import plain
+from attribution.answers import Attribution, Reason, Verdict
+from attribution.lookup.results import Findings, FoundWork, Member, SearchResult, SetAttribution
 from attribution.lookup.wording import (
     REASONS,
     VERDICTS,
@@ -24,16 +26,6 @@ from attribution.lookup.wording import (
     membership,
     removed,
     together,
-)
-from attribution.types import (
-    Attribution,
-    Findings,
-    FoundWork,
-    Member,
-    Reason,
-    SearchResult,
-    SetAttribution,
-    Verdict,
 )
 
 COLOURS = {Weight.FOUND: "red", Weight.PERSON: "yellow", Weight.NOTHING: "default"}

@@ -18,6 +18,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from PIL import Image
 
 from api.reports.overlay import draw_overlay
+from attribution.answers import Attribution
 from attribution.catalogue import queries
 from attribution.catalogue.models import Artwork, ArtworkStatus
 from attribution.collection import Stores
@@ -26,7 +27,6 @@ from attribution.images import CheckedImage, thumbnail
 from attribution.lookup import wording
 from attribution.lookup.attributor import find_ours
 from attribution.lookup.regions import Regions
-from attribution.types import Attribution
 
 EXHIBIT_PX = 640  # the longer side of the image in question
 

@@ -18,8 +18,8 @@ from uuid import UUID
 import numpy as np
 import numpy.typing as npt
 
+from attribution.answers import Reason, Verdict
 from attribution.arithmetic.voting import Ballot, named
-from attribution.types import Reason, Verdict
 
 Floats = npt.NDArray[np.float64]
 

@@ -20,7 +20,7 @@ from uuid import UUID
 import numpy as np
 import numpy.typing as npt
 
-from attribution.types import Neighbour, Vote
+from attribution.types import Neighbour
 
 Shares = Mapping[UUID, float]
 """A number for each artist who has one."""
@@ -47,6 +47,17 @@ class Ballot:
     weights: Mapping[str, float] = field(default_factory=dict)
     nearness: Mapping[str, Shares] = field(default_factory=dict)  # by space, in cosines
     works: Mapping[UUID, tuple[UUID, ...]] = field(default_factory=dict)  # heaviest first
+
+
+@dataclass(frozen=True)
+class Vote:
+    """What the voters say for one artist; the shares of all artists sum to 1."""
+
+    artist_id: UUID
+    share: float
+    spaces: Mapping[str, float]  # the part of `share` that the neighbours in each space gave
+    works: tuple[UUID, ...]  # the neighbours behind it, heaviest first
+    voters: Mapping[str, float]  # the part of `share` that each voter gave
 
 
 def cast(

@@ -473,7 +473,7 @@ class Generation(Base):
     __tablename__ = "generations"
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
-    request: Mapped[dict[str, Any]]  # attribution.types.ImageRequest
+    request: Mapped[dict[str, Any]]  # attribution.generation.generator.ImageRequest
     status: Mapped[JobStatus] = mapped_column(default=JobStatus.QUEUED)
     done: Mapped[int] = mapped_column(default=0)  # steps, over all pictures
     steps: Mapped[int] = mapped_column(default=0)  # 0: not known yet

@@ -16,6 +16,7 @@ from uuid import UUID
 from PIL.Image import Image
 from sqlalchemy.orm import Session, sessionmaker
 
+from attribution.answers import CopyKind, Overlap
 from attribution.catalogue import queries
 from attribution.catalogue.models import NonCopy
 from attribution.copies.description import encode_pictures
@@ -26,17 +27,8 @@ from attribution.copies.verification import Candidate, Match, verify
 from attribution.encoders.encoder import Lane, space_of_parts
 from attribution.encoders.encoder_set import EncoderSet
 from attribution.images import CheckedImage, ImageFacts, View, hamming
-from attribution.types import (
-    WHOLE,
-    Box,
-    CopyKind,
-    NearPart,
-    Neighbour,
-    Overlap,
-    Part,
-    Probe,
-    Vector,
-)
+from attribution.index.points import NearPart, Probe
+from attribution.types import WHOLE, Box, Neighbour, Part, Vector
 
 NEAR_HASH = 6  # works and parts with a similar perceptual hash that are compared at most
 NEAREST = 10  # works compared of those nearest in content: turned, mirrored, framed, cut out
@@ -73,7 +65,7 @@ class Nearby(Protocol):
 
 @dataclass(frozen=True)
 class FoundCopy:
-    """A work that an image lies on, as `attribution.types.CopyMatch` without the catalogue."""
+    """A work that an image lies on, as `attribution.answers.CopyMatch` without the catalogue."""
 
     work: UUID
     match: str

@@ -7,10 +7,10 @@ from dataclasses import replace
 
 from sqlalchemy.orm import Session
 
+from attribution.answers import CopyKind, CopyMatch, DeclaredNonCopy
 from attribution.catalogue import queries
 from attribution.catalogue.models import ArtworkStatus
 from attribution.copies.finder import FoundCopy
-from attribution.types import CopyKind, CopyMatch, DeclaredNonCopy
 
 
 def laid_on(session: Session, found: FoundCopy | None) -> CopyMatch | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from attribution.types import CopyKind
+from attribution.answers import CopyKind
 
 CONFIDENCE = 0.95
 

@@ -8,8 +8,9 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
+from attribution.answers import Corner, Overlap
 from attribution.copies.geometry import CORNERS, Homography, project
-from attribution.types import Box, Corner, Overlap
+from attribution.types import Box
 
 FULL: tuple[Corner, ...] = ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0))
 IDENTITY = Overlap(FULL, FULL, is_mirrored=False, turned_degrees=0.0)  # the whole on the whole

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from attribution.answers import CopyKind
 from attribution.copies.evidence import GRID, Cells, Evidence, examine
 from attribution.copies.geometry import Alignment, align
 from attribution.copies.hashes import Position
@@ -18,7 +19,6 @@ from attribution.copies.laying import Laid, lay
 from attribution.copies.photometry import Likeness, compare, refine
 from attribution.copies.sketch import Sketch
 from attribution.images import hamming
-from attribution.types import CopyKind
 
 SAME_FRAME_BITS = 14  # hashes this near: the whole image may lie on the whole work
 NEAR_HASH_BITS = 6  # hashes this near speak for a copy by themselves

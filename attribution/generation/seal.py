@@ -6,10 +6,10 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from attribution.answers import Attribution
 from attribution.config import Settings
 from attribution.generation.generator import GeneratorInfo
 from attribution.provenance import GenerationClaim, Signer, load_signer, sign
-from attribution.types import Attribution
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from enum import StrEnum
 from PIL import Image
 from sqlalchemy.orm import Session, sessionmaker
 
+from attribution.answers import Attribution, Verdict
 from attribution.catalogue import queries
 from attribution.catalogue.nobody import is_nobody
 from attribution.errors import BadInput
@@ -22,7 +23,6 @@ from attribution.generation.generator import Drawn, Generator, GeneratorInfo, Im
 from attribution.generation.seal import Seal
 from attribution.images import Limits, read_image
 from attribution.lookup.attributor import Attributor
-from attribution.types import Attribution, Verdict
 
 LONGEST_PROMPT = 2_000  # characters; models read the first few hundred
 MOST_PICTURES = 64

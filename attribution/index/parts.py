@@ -18,7 +18,8 @@ from attribution.images.views import MOST_TILES
 from attribution.index import schema, soundness
 from attribution.index.engine import Embedded, Engine
 from attribution.index.markers import Markers
-from attribution.types import Matrix, NearPart, Part, Vector
+from attribution.index.points import NearPart
+from attribution.types import Matrix, Part, Vector
 
 WORK = models.KeywordIndexParams(type=models.KeywordIndexType.KEYWORD)
 RESCORED = models.SearchParams(

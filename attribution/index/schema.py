@@ -15,7 +15,8 @@ from qdrant_client import models
 
 from attribution.errors import BadInput
 from attribution.index import text
-from attribution.types import IndexEntry, Point, Vector, Where
+from attribution.index.points import IndexEntry, Point, Where
+from attribution.types import Vector
 
 TEXT = "text"
 UNIT_TOLERANCE = 1e-3

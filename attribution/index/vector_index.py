@@ -16,17 +16,9 @@ from attribution.index import replacement, schema, soundness, text
 from attribution.index.engine import Embedded, Engine
 from attribution.index.markers import Markers
 from attribution.index.parts import RESCORED, PartIndex
+from attribution.index.points import Contribution, Hit, IndexEntry, Point, Probe, Where
 from attribution.index.schema import TEXT
-from attribution.types import (
-    Contribution,
-    Hit,
-    IndexEntry,
-    Neighbour,
-    Point,
-    Probe,
-    Vector,
-    Where,
-)
+from attribution.types import Neighbour, Vector
 
 ANYWHERE = Where()
 OVERFETCH = 16  # beyond the cut, so that ties at the cut have one order on every engine

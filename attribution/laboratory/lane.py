@@ -11,6 +11,7 @@ from uuid import UUID
 import numpy as np
 from sqlalchemy.orm import Session
 
+from attribution.answers import CopyKind
 from attribution.arithmetic.voting import NEAREST
 from attribution.catalogue import lifecycle, queries
 from attribution.catalogue.database import connect
@@ -20,9 +21,10 @@ from attribution.copies.description import describe, encode_parts
 from attribution.copies.finder import CopyFinder, FoundCopy
 from attribution.encoders.encoder_set import EncoderSet
 from attribution.images import CheckedImage, read_image_file
+from attribution.index.points import NearPart, Probe
 from attribution.laboratory.copies import SHOWN, Match
 from attribution.laboratory.works import BATCH, Ints, Progress, Works
-from attribution.types import CopyKind, Matrix, NearPart, Neighbour, Part, Probe, Vector
+from attribution.types import Matrix, Neighbour, Part, Vector
 
 CERTAINTY = {CopyKind.SAME_IMAGE: 2.0, CopyKind.ALTERED_COPY: 1.0, CopyKind.NEAR_IDENTICAL: 0.0}
 

@@ -16,7 +16,17 @@ from uuid import UUID, uuid4
 import numpy as np
 from sqlalchemy.orm import Session
 
-from attribution.answers import ANSWER, read_answer
+from attribution.answers import (
+    ANSWER,
+    Attribution,
+    Confidence,
+    CopyKind,
+    CopyMatch,
+    Reason,
+    Searched,
+    Verdict,
+    read_answer,
+)
 from attribution.arithmetic import voting
 from attribution.arithmetic.calibration import (
     FEWEST_ARTISTS,
@@ -37,6 +47,7 @@ from attribution.copies.membership import membership
 from attribution.encoders.encoder_set import EncoderSet
 from attribution.errors import BadInput
 from attribution.images import CheckedImage, lineages
+from attribution.index.points import Hit, Probe, Where
 from attribution.index.vector_index import ANYWHERE
 from attribution.lookup.exhibits import (
     NO_EXHIBITS,
@@ -48,27 +59,16 @@ from attribution.lookup.exhibits import (
     known,
 )
 from attribution.lookup.gaps import Gap, Gaps
-from attribution.types import (
-    Attribution,
-    Confidence,
-    CopyKind,
-    CopyMatch,
+from attribution.lookup.results import (
     Findings,
     FoundWork,
-    Hit,
     Member,
-    Probe,
-    Reason,
-    Searched,
     SearchResult,
     SetArtist,
     SetAttribution,
-    Vector,
-    Verdict,
-    Vote,
-    Where,
     WrongFindings,
 )
+from attribution.types import Vector
 from attribution.voters.panel import Opinion, Panel
 
 BLANK = "the image is blank: it shows nothing that could be recognised"
@@ -386,7 +386,7 @@ def _is_incomplete(answer: Attribution) -> bool:
     return Reason.INCOMPLETE_INDEX in answer.reasons
 
 
-def _uncalibrated(votes: Sequence[Vote], artists: int) -> tuple[Verdict, tuple[Reason, ...]]:
+def _uncalibrated(votes: Sequence[voting.Vote], artists: int) -> tuple[Verdict, tuple[Reason, ...]]:
     """Go by the share of the vote where nobody knows yet what it means."""
     if artists < voting.FEWEST_ARTISTS:
         return Verdict.ABSTAIN, (Reason.TOO_FEW_ARTISTS, Reason.NOT_CALIBRATED)

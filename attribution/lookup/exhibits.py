@@ -9,11 +9,13 @@ from uuid import UUID
 import numpy as np
 from sqlalchemy.orm import Session
 
+from attribution.answers import Candidate, Evidence
 from attribution.catalogue import queries
 from attribution.catalogue.models import Artist, Artwork, ArtworkStatus
 from attribution.catalogue.nobody import NOBODY
 from attribution.collection import Collection
-from attribution.types import Candidate, Evidence, Neighbour, Probe, Vector, Where
+from attribution.index.points import Probe, Where
+from attribution.types import Neighbour, Vector
 from attribution.voters.neighbours import NeighboursVoter
 from attribution.voters.panel import Opinion
 from attribution.voters.voter import Neighbours, Question

@@ -17,6 +17,7 @@ import numpy as np
 from PIL.Image import Image
 from pydantic import TypeAdapter
 
+from attribution.answers import Attribution
 from attribution.arithmetic import patches
 from attribution.catalogue import queries
 from attribution.catalogue.models import ArtworkStatus
@@ -24,7 +25,7 @@ from attribution.collection import Stores
 from attribution.encoders.encoder_set import EncoderSet
 from attribution.errors import BadImage, BadInput, NotFound
 from attribution.images import CheckedImage, read_thumbnail, thumbnail
-from attribution.types import PATCHES, Attribution, Matrix
+from attribution.types import PATCHES, Matrix
 
 log = getLogger(__name__)
 

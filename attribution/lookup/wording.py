@@ -10,22 +10,20 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
 
-from attribution.catalogue.nobody import is_nobody
-from attribution.types import (
+from attribution.answers import (
     Attribution,
     Candidate,
     CopyKind,
     CopyMatch,
     DeclaredNonCopy,
-    Findings,
-    Member,
     Overlap,
     Reason,
     Removal,
     Searched,
-    SetAttribution,
     Verdict,
 )
+from attribution.catalogue.nobody import is_nobody
+from attribution.lookup.results import Findings, Member, SetAttribution
 
 VERDICTS: Mapping[Verdict, str] = {
     Verdict.COPY: "copy",

@@ -27,9 +27,10 @@ from attribution.catalogue.models import KeptCalibration
 from attribution.catalogue.nobody import NOBODY
 from attribution.collection import Collection
 from attribution.images import NEAR_BITS, hamming
+from attribution.index.points import Probe, Where
 from attribution.lookup.exhibits import SOMEBODYS
 from attribution.lookup.gaps import Gaps
-from attribution.types import Probe, Vector, Where
+from attribution.types import Vector
 from attribution.voters.panel import ask_absent, equal_weights, voices_of
 from attribution.voters.seating import take_seats
 from attribution.voters.voter import Absent, Neighbours, Question

@@ -15,10 +15,10 @@ from attribution.catalogue import queries
 from attribution.catalogue.models import Artwork, ArtworkStatus
 from attribution.collection import Collection, Stores
 from attribution.copies.description import untiled
+from attribution.index.points import IndexEntry
 from attribution.index.vector_index import VectorIndex
 from attribution.parts import rewrite_parts, wrong_parts
 from attribution.points import write_points
-from attribution.types import IndexEntry
 
 PAGE = 1_000
 

@@ -16,16 +16,17 @@ from uuid import UUID, uuid4
 
 from sqlalchemy.orm import Session
 
+from attribution.answers import Removal
 from attribution.catalogue import queries
 from attribution.catalogue.columns import now
 from attribution.catalogue.database import empty_log
 from attribution.catalogue.models import ArtworkStatus, Withdrawal
 from attribution.collection import Collection, Stores
 from attribution.errors import BadInput, Conflict
+from attribution.index.points import Where
 from attribution.index.vector_index import VectorIndex
 from attribution.training.cache import CACHE, forget
 from attribution.training.checkpoint import read_facts
-from attribution.types import Removal, Where
 from attribution.upkeep.audit import audit
 
 AT_ONCE = 1_000  # works in one statement

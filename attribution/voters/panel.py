@@ -13,12 +13,13 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session, sessionmaker
 
+from attribution.answers import CalibrationState
 from attribution.arithmetic.calibration import Ballots, Calibration, Odds
 from attribution.arithmetic.fitting import Asked, voice_names
-from attribution.arithmetic.voting import count
+from attribution.arithmetic.voting import Vote, count
 from attribution.catalogue import queries
 from attribution.catalogue.models import KeptCalibration
-from attribution.types import CalibrationState, Vector, Vote
+from attribution.types import Vector
 from attribution.voters.voter import Absent, Neighbours, Question, Seat, Voter
 
 

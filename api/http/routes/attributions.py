@@ -15,13 +15,13 @@ from api.http.dependencies import Cursor, PageSize, ServicesDep
 from api.http.uploads import read_upload
 from api.reports.report import make_page, render_report
 from api.schemas import AttributionBrief, PageOut
+from attribution.answers import Attribution
 from attribution.catalogue import queries
 from attribution.catalogue.names import visible
 from attribution.errors import BadImage
 from attribution.lookup.attributor import find_ours
 from attribution.lookup.regions import Regions, find_regions
 from attribution.services import Services
-from attribution.types import Attribution
 
 router = APIRouter(prefix="/attributions", tags=["attributions"])
 

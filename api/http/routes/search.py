@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 from api.http.dependencies import ServicesDep
 from api.http.uploads import read_upload
 from attribution.lookup.attributor import SearchQuery
-from attribution.types import SearchResult
+from attribution.lookup.results import SearchResult
 
 router = APIRouter(prefix="/search", tags=["search"])
 

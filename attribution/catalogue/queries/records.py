@@ -12,6 +12,7 @@ from uuid import UUID
 from sqlalchemy import delete, select, tuple_, update
 from sqlalchemy.orm import Session
 
+from attribution.answers import Removal
 from attribution.catalogue.models import (
     Artwork,
     ArtworkStatus,
@@ -22,11 +23,10 @@ from attribution.catalogue.models import (
 )
 from attribution.catalogue.queries.pages import Page, check_limit, cut, moment_key
 from attribution.errors import NotFound
-from attribution.types import Removal
 
 
 def record_attribution(session: Session, answer: dict[str, Any]) -> None:
-    """Keep an answer as it was given (`attribution.types.Attribution` as JSON values).
+    """Keep an answer as it was given (`attribution.answers.Attribution` as JSON values).
 
     A work that was withdrawn since it was looked up stands in it without its title, with a mark;
     locks the others, so that a withdrawal that comes now finds the answer.

@@ -13,6 +13,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Text, cast, delete, func, or_, select, true, tuple_, update
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
+from attribution.answers import Removal
 from attribution.catalogue.columns import now
 from attribution.catalogue.lifecycle import become_pending, become_withdrawn
 from attribution.catalogue.models import (
@@ -47,7 +48,6 @@ from attribution.catalogue.queries.pages import Page, check_limit, cut, moment_k
 from attribution.catalogue.queries.records import without_works
 from attribution.catalogue.queries.sketches import forget_sketches
 from attribution.errors import NotFound
-from attribution.types import Removal
 
 WIPED: Mapping[str, Any] = {
     "pixel_sha256": "",
