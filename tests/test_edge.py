@@ -313,7 +313,7 @@ def anywhere(n: int, **fields: Any) -> Point:
 @contextmanager
 def opened(folder: Path) -> Iterator[VectorIndex]:
     """Open an index for a block."""
-    index = open_index(str(folder), dims=DIMS, collection="artworks")
+    index = open_index(str(folder), dims=DIMS, parts="clip", collection="artworks")
     try:
         yield index
     finally:
