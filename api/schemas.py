@@ -12,7 +12,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from attribution.answers import Verdict
+from attribution.answers import Verdict, read_answer
 from attribution.catalogue.models import (
     Artist,
     Artwork,
@@ -250,12 +250,13 @@ class AttributionBrief(BaseModel):
     @classmethod
     def of(cls, row: RecordedAttribution) -> Self:
         """Shape a row."""
+        answer = read_answer(row.answer)  # the row's own verdict is that of its version
         return cls(
             id=row.id,
             created_at=row.created_at,
             image_sha256=row.image_sha256,
-            verdict=Verdict(row.verdict),
-            artists=[one["slug"] for one in row.answer["artists"]],
+            verdict=answer.verdict,
+            artists=[one.slug for one in answer.artists],
         )
 
 

@@ -1,12 +1,12 @@
 """The answer for one image, and how it is recorded and read again.
 
-What an earlier version recorded is read with the claims of this one: then "near-identical" was
-called a copy, and the oldest answers did not say what kind of copy they had found.
+The values change as the program does. What is recorded has a version, and every version that there
+was can be read: `write_answer`, `read_answer`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -14,6 +14,8 @@ from typing import Any
 from uuid import UUID
 
 from pydantic import TypeAdapter
+
+from attribution.errors import SchemaMismatch
 
 
 class Verdict(StrEnum):
@@ -186,20 +188,50 @@ class Attribution:
         return self.copy_of or self.related_to
 
 
-ANSWER = TypeAdapter(Attribution)
-"""Attribution to JSON and back."""
+VERSION = 2
+"""Of the recorded shape. A change that `read_answer` has to know of takes the next number."""
 
 EXACT = ("bytes", "pixels")
 
+_ADAPTER = TypeAdapter(Attribution)
+
+
+def write_answer(answer: Attribution) -> dict[str, Any]:
+    """Return an answer as it is recorded: JSON values, with the version of their shape."""
+    values: dict[str, Any] = _ADAPTER.dump_python(answer, mode="json")
+    return {"version": VERSION, **values}
+
 
 def read_answer(recorded: Mapping[str, Any]) -> Attribution:
-    """Return a recorded answer, with what is claimed of a work in the words of this version."""
+    """Return an answer recorded in any version, with its claims in the words of this one.
+
+    Raises SchemaMismatch for an answer that a newer program recorded.
+    """
+    version = recorded.get("version", 1)  # the first had no number
+    if version > VERSION:
+        raise SchemaMismatch(
+            f"answer {recorded['id']} was recorded in version {version}, this program reads up to "
+            f"{VERSION}; run the newer program"
+        )
+    for earlier in range(version, VERSION):
+        recorded = _NEXT[earlier](recorded)
+    return _ADAPTER.validate_python(recorded)
+
+
+def _from_1(recorded: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Claim of a work what version 2 does.
+
+    Near-identical was called a copy, and the oldest answers did not say what kind they had found.
+    """
     copy = recorded["copy_of"]
     if copy is None:
-        return ANSWER.validate_python(recorded)
+        return recorded
     guessed = CopyKind.SAME_IMAGE if copy["match"] in EXACT else CopyKind.NEAR_IDENTICAL
     copy = {**copy, "kind": copy.get("kind") or guessed}
     if copy["kind"] != CopyKind.NEAR_IDENTICAL:
-        return ANSWER.validate_python({**recorded, "copy_of": copy})
-    as_related = {"verdict": Verdict.RELATED, "copy_of": None, "related_to": copy}
-    return ANSWER.validate_python({**recorded, **as_related})
+        return {**recorded, "copy_of": copy}
+    return {**recorded, "verdict": Verdict.RELATED, "copy_of": None, "related_to": copy}
+
+
+_NEXT: Mapping[int, Callable[[Mapping[str, Any]], Mapping[str, Any]]] = {1: _from_1}
+"""What turns an answer of a version into one of the next."""

@@ -12,7 +12,6 @@ import pytest
 from api.answers import AnswerOut, FindingsOut
 from api.reports.report import Exhibit, Page, make_page, render_report
 from attribution.answers import (
-    ANSWER,
     Attribution,
     CalibrationState,
     Candidate,
@@ -24,7 +23,6 @@ from attribution.answers import (
     Reason,
     Searched,
     Verdict,
-    read_answer,
 )
 from attribution.catalogue.nobody import NOBODYS_NAME
 from attribution.config import Settings
@@ -173,40 +171,11 @@ def test_many_images_are_one_union() -> None:
     )
 
 
-def test_answers_of_before_are_said_in_todays_words() -> None:
-    """Near-identical was called a copy; the oldest answers had neither kind nor outline."""
-    values = ANSWER.dump_python(ANSWERS["copy"], mode="json")
-    del values["related_to"]
-    near = values | {"copy_of": values["copy_of"] | {"kind": "near_identical"}}
-    oldest = {
-        name: value
-        for name, value in values["copy_of"].items()
-        if name not in {"kind", "overlap", "agreement", "content"}
-    }
-
-    related = read_answer(near)
-    assert (related.verdict, related.copy_of) == (Verdict.RELATED, None)
-    by_bytes = read_answer(values | {"copy_of": oldest | {"match": "bytes"}})
-    assert by_bytes.copy_of is not None
-    assert by_bytes.copy_of.kind is CopyKind.SAME_IMAGE
-    by_hash = read_answer(values | {"copy_of": oldest | {"match": "perceptual"}})
-    assert by_hash.related_to is not None
-    assert how_copied(by_hash.related_to) == "30 of 64 bits of the perceptual hash differ"
-    assert read_answer(values) == ANSWERS["copy"]
-
-
 def test_how_much_of_a_work_is_shown_is_said_where_it_was_measured() -> None:
-    """Of a sibling it is shared; where nobody measured it, and in answers of before, no word."""
+    """Of a sibling it is shared; where nobody measured it, no word."""
     assert "shows 49% of the work's content" in how_copied(ALTERED)
     assert "shares 49% of the work's content" in how_copied(RELATED)
     assert "of the work" not in how_copied(replace(ALTERED, content=None))
-
-    recorded = ANSWER.dump_python(ANSWERS["copy"], mode="json")
-    del recorded["copy_of"]["content"]
-    recorded["copy_of"]["overlap"]["shown"] = 1.0  # the area of the outline
-    earlier = read_answer(recorded).copy_of
-    assert earlier is not None
-    assert how_copied(earlier) == "mirrored, turned by -90°; 97% of the strokes agree"
 
 
 def test_what_both_show_is_outlined_on_both() -> None:

@@ -16,7 +16,7 @@ from sqlalchemy.exc import StatementError
 from api.cli.common import print_json
 from api.cli.render import show_attribution, show_member, show_search
 from api.http.app import create_app
-from attribution.answers import ANSWER, Reason
+from attribution.answers import Reason, write_answer
 from attribution.catalogue import queries
 from attribution.collection import open_stores
 from attribution.config import Settings
@@ -220,7 +220,7 @@ def test_no_json_has_what_is_no_number(services: Services, tmp_path: Path) -> No
     """Neither what is printed nor what is kept."""
     with pytest.raises(ValueError, match="not JSON compliant"):
         print_json({"score": math.nan})
-    answer = ANSWER.dump_python(ask_about(services, tmp_path), mode="json")
+    answer = write_answer(ask_about(services, tmp_path))
     with (
         pytest.raises(StatementError, match="not JSON compliant"),
         services.sessions.begin() as one,

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from api.cli.render import show_attribution
 from api.reports.report import make_page, render_report
-from attribution.answers import ANSWER, Attribution, Reason, Removal, Verdict
+from attribution.answers import Attribution, Reason, Removal, Verdict, write_answer
 from attribution.catalogue import queries
 from attribution.catalogue.models import ArtworkStatus, Base, Withdrawal, artwork_id
 from attribution.catalogue.queries.withdrawals import LOOKED_AT
@@ -137,7 +137,7 @@ def test_an_answer_under_way_is_marked_too(
         answer = services.attributor.attribute(image)
     request = forget(services, work.id)
     with services.sessions.begin() as session:
-        real(session, ANSWER.dump_python(answer, mode="json"))
+        real(session, write_answer(answer))
     earlier = services.attributor.recall(answer.id)
     assert [one.receipt for one in earlier.removed] == [request.id]
     assert earlier.copy_of is not None

@@ -17,7 +17,6 @@ import numpy as np
 from sqlalchemy.orm import Session
 
 from attribution.answers import (
-    ANSWER,
     Attribution,
     Confidence,
     CopyKind,
@@ -26,6 +25,7 @@ from attribution.answers import (
     Searched,
     Verdict,
     read_answer,
+    write_answer,
 )
 from attribution.arithmetic import voting
 from attribution.arithmetic.calibration import (
@@ -268,7 +268,7 @@ class Attributor:
                 withdrawn_at=withdrawn_at,
                 declared=silenced(session, seen.finding.silenced, image.facts.sha256),
             )
-            queries.record_attribution(session, ANSWER.dump_python(answer, mode="json"))
+            queries.record_attribution(session, write_answer(answer))
         return answer, opinion
 
     def _look(self, image: CheckedImage, limit: int, *, has_nobodys: bool) -> _Seen:

@@ -26,7 +26,7 @@ from attribution.errors import NotFound
 
 
 def record_attribution(session: Session, answer: dict[str, Any]) -> None:
-    """Keep an answer as it was given (`attribution.answers.Attribution` as JSON values).
+    """Keep an answer as it was given (what `attribution.answers.write_answer` returns).
 
     A work that was withdrawn since it was looked up stands in it without its title, with a mark;
     locks the others, so that a withdrawal that comes now finds the answer.
@@ -91,7 +91,7 @@ def _removals(session: Session, works: Several[UUID]) -> dict[Removal, set[UUID]
 
 
 def works_named(answer: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return every place of an answer that names a work."""
+    """Return every place of an answer, of any version, that names a work."""
     evidence = [work for artist in answer["artists"] for work in artist["works"]]
     laid_on = (answer.get(name) for name in ("copy_of", "related_to"))
     silenced = [one["would_be"] for one in answer.get("declared", [])]
