@@ -1,70 +1,225 @@
-"""Answers as they leave the program as data: what is known, and the sentences that say it."""
+"""Answers as they leave the program as data: what is known, and the sentences that say it.
+
+Over HTTP and as JSON in the terminal. The names here are promised to clients: where a value of the
+library is renamed, the field keeps its name (`Field(validation_alias=...)`).
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, fields
-from typing import Any, Self
+from datetime import datetime
+from typing import Self
+from uuid import UUID
 
-from pydantic import TypeAdapter
+from pydantic import BaseModel, ConfigDict, Field
 
-from attribution.answers import Attribution
-from attribution.lookup.results import Findings, Member, SetAttribution
+from attribution.answers import Attribution, CopyKind, Reason, Verdict
+from attribution.lookup.results import Findings, Member, SearchResult, SetAttribution
 from attribution.lookup.wording import by_one_hand, headline, lanes, membership, together
 
-
-class _AsJson:
-    """Turns a data class into JSON values."""
-
-    def as_json(self) -> dict[str, Any]:
-        """Return it as JSON values."""
-        values: dict[str, Any] = TypeAdapter(type(self)).dump_python(self, mode="json")
-        return values
+Outline = tuple[tuple[float, float], ...]
 
 
-@dataclass(frozen=True)
-class AnswerOut(_AsJson, Attribution):
+class _Shape(BaseModel):
+    """Reads its fields from a value of the library."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+
+class EvidenceOut(_Shape):
+    """One work that speaks for an artist, with its exact cosine in every space."""
+
+    id: UUID
+    title: str | None
+    similarity: dict[str, float]
+
+
+class CandidateOut(_Shape):
+    """One artist of an answer."""
+
+    slug: str
+    name: str
+    score: float
+    spaces: dict[str, float]
+    works: tuple[EvidenceOut, ...]
+    voters: dict[str, float] = Field(default_factory=dict)
+    probability: float | None = None
+    p_value: float | None = None
+    is_likely: bool | None = None
+
+
+class CalibrationStateOut(_Shape):
+    """When the votes were last held against known works, and how much was registered then."""
+
+    made_at: datetime
+    works: int
+    artists: int
+    asked: int
+
+
+class ConfidenceOut(_Shape):
+    """How sure an answer is. Half of the images asked about are taken to be by strangers."""
+
+    nobody: float
+    p_nobody: float
+    likely: int
+    calibrated: CalibrationStateOut
+
+
+class OverlapOut(_Shape):
+    """What an image and a work both show, and how the work was changed to become the image."""
+
+    image: Outline
+    work: Outline
+    is_mirrored: bool
+    turned_degrees: float
+
+
+class CopyMatchOut(_Shape):
+    """The indexed work that an image can be laid on, how that was found, and who claims it."""
+
+    id: UUID
+    title: str | None
+    slug: str
+    name: str
+    match: str
+    distance: int
+    also_claimed_by: tuple[str, ...]
+    kind: CopyKind
+    overlap: OverlapOut | None = None
+    agreement: float | None = None
+    content: float | None = None
+
+
+class DeclaredNonCopyOut(_Shape):
+    """A finding that a person has declared to be none: it is not said, but that it is not is."""
+
+    id: UUID
+    declared_at: datetime
+    by: str
+    reason: str | None
+    until: datetime | None
+    image_sha256: str
+    is_this_image: bool
+    would_be: CopyMatchOut
+    revoked_at: datetime | None = None
+    revoked_by: str | None = None
+
+
+class SearchedOut(_Shape):
+    """What an answer rests on."""
+
+    works: int
+    artists: int
+    profile: str
+    fingerprint: str
+    points: int | None = None
+
+
+class RemovalOut(_Shape):
+    """Something of a recorded answer that a withdrawal has removed."""
+
+    at: datetime
+    receipt: UUID
+
+
+class AnswerOut(_Shape):
     """The answer for one image, with what it says."""
 
+    id: UUID
+    created_at: datetime
+    image_sha256: str
+    verdict: Verdict
+    copy_of: CopyMatchOut | None
+    artists: tuple[CandidateOut, ...]
+    searched: SearchedOut
+    notes: tuple[str, ...]
+    reasons: tuple[Reason, ...] = ()
+    confidence: ConfidenceOut | None = None
+    credentials: str = "absent"
+    related_to: CopyMatchOut | None = None
+    withdrawn_at: datetime | None = None
+    removed: tuple[RemovalOut, ...] = ()
+    declared: tuple[DeclaredNonCopyOut, ...] = ()
     summary: str = ""  # one sentence
-    lanes: dict[str, str] = field(default_factory=dict)  # a sentence each: copy, style, provenance
+    lanes: dict[str, str] = Field(default_factory=dict)  # a sentence each: copy, style, provenance
 
     @classmethod
     def of(cls, answer: Attribution) -> Self:
         """Add the words."""
-        return cls(**_values(answer), summary=headline(answer), lanes=lanes(answer))
+        words = {"summary": headline(answer), "lanes": lanes(answer)}
+        return cls.model_validate(answer).model_copy(update=words)
 
 
-@dataclass(frozen=True)
-class MemberOut(_AsJson, Member):
+class WrongFindingsOut(_Shape):
+    """How often such a finding, or a surer one, was made of works that were not registered."""
+
+    asked: int
+    found: int
+    at_most: float
+
+
+class MemberOut(_Shape):
     """Whether an image is registered, with what that says."""
 
+    copy_of: CopyMatchOut | None
+    related_to: CopyMatchOut | None
+    wrong: WrongFindingsOut | None
+    searched: SearchedOut
+    is_blank: bool = False
+    notes: tuple[str, ...] = ()
+    withdrawn_at: datetime | None = None
+    declared: tuple[DeclaredNonCopyOut, ...] = ()
+    reasons: tuple[Reason, ...] = ()
     summary: str = ""
 
     @classmethod
     def of(cls, answer: Member) -> Self:
         """Add the words."""
-        return cls(**_values(answer), summary=membership(answer))
+        return cls.model_validate(answer).model_copy(update={"summary": membership(answer)})
 
 
-@dataclass(frozen=True)
-class SetOut(_AsJson, SetAttribution):
+class SetArtistOut(_Shape):
+    """One artist of an answer about a set of images."""
+
+    slug: str
+    name: str
+    probability: float
+    p_value: float
+
+
+class SetOut(_Shape):
     """One answer for images that are said to be by one hand, with what it says."""
 
     answers: tuple[AnswerOut, ...]
+    pictures: int
+    verdict: Verdict
+    reasons: tuple[Reason, ...]
+    nobody: float | None
+    p_nobody: float | None
+    artists: tuple[SetArtistOut, ...]
     summary: str = ""
 
     @classmethod
     def of(cls, answer: SetAttribution) -> Self:
         """Add the words."""
-        values = _values(answer) | {"answers": tuple(map(AnswerOut.of, answer.answers))}
-        return cls(**values, summary=by_one_hand(answer))
+        single = tuple(map(AnswerOut.of, answer.answers))
+        words = {"answers": single, "summary": by_one_hand(answer)}
+        return cls.model_validate(answer).model_copy(update=words)
 
 
-@dataclass(frozen=True)
-class FindingsOut(_AsJson, Findings):
+class FindingsOut(_Shape):
     """Which of many images show or resemble what is registered, and the sentence about it."""
 
+    level: float
+    images: int
+    compared: int
+    copies: tuple[UUID, ...]
+    related: tuple[UUID, ...]
+    style: tuple[UUID, ...]
+    declared: tuple[UUID, ...] = ()
+    incomplete: int = 0
+    repeated: int = 0
     unreadable: tuple[str, ...] = ()  # names of images
     summary: str = ""
 
@@ -72,8 +227,40 @@ class FindingsOut(_AsJson, Findings):
     def of(cls, findings: Findings, unreadable: Sequence[str] = ()) -> Self:
         """Add the words."""
         summary = together(findings, unreadable=len(unreadable))
-        return cls(**_values(findings), unreadable=tuple(unreadable), summary=summary)
+        words = {"unreadable": tuple(unreadable), "summary": summary}
+        return cls.model_validate(findings).model_copy(update=words)
 
 
-def _values(known: Any) -> dict[str, Any]:
-    return {one.name: getattr(known, one.name) for one in fields(known)}
+class ContributionOut(_Shape):
+    """What one leg gave to a fused hit: its own score and rank, and its part of the fused score."""
+
+    score: float
+    rank: int
+    part: float
+
+
+class FoundWorkOut(_Shape):
+    """One work of a search, with what every leg gave."""
+
+    id: UUID
+    title: str | None
+    slug: str
+    name: str
+    licence: str | None
+    licence_id: str | None
+    year: int | None
+    score: float
+    legs: dict[str, ContributionOut]
+
+
+class SearchOut(_Shape):
+    """The works of a search, best first."""
+
+    hits: tuple[FoundWorkOut, ...]
+    searched: SearchedOut
+    notes: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, result: SearchResult) -> Self:
+        """Shape a result."""
+        return cls.model_validate(result)

@@ -1,6 +1,6 @@
 """What the API sends: one model for each resource, made from catalogue rows and nothing else.
 
-Attributions are in `api.answers`, search results the library's own (`attribution.lookup.results`).
+Answers and the results of searches are in `api.answers`.
 """
 
 from __future__ import annotations

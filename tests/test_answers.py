@@ -1,4 +1,4 @@
-"""Answers as they are recorded: the shape of every version that there was can be read."""
+"""Answers as they are recorded and sent: every version is read, and the names sent stay."""
 
 from __future__ import annotations
 
@@ -10,10 +10,21 @@ from uuid import UUID
 
 import pytest
 
+from api.answers import AnswerOut, FindingsOut, MemberOut, SearchOut, SetOut
 from api.schemas import AttributionBrief
-from attribution.answers import VERSION, CopyKind, Verdict, read_answer, write_answer
+from attribution.answers import VERSION, CopyKind, Reason, Verdict, read_answer, write_answer
 from attribution.catalogue.models import RecordedAttribution
 from attribution.errors import SchemaMismatch
+from attribution.index.points import Contribution
+from attribution.lookup.results import (
+    Findings,
+    FoundWork,
+    Member,
+    SearchResult,
+    SetArtist,
+    SetAttribution,
+    WrongFindings,
+)
 from attribution.lookup.wording import how_copied
 
 EXAMPLES = Path(__file__).parent / "data" / "answers"
@@ -94,3 +105,115 @@ def test_a_newer_programs_answer_is_refused() -> None:
 
     with pytest.raises(SchemaMismatch, match=rf"{newer['id']} .* version {VERSION + 1}.*newer"):
         read_answer(newer)
+
+
+def test_an_answer_as_it_is_sent() -> None:
+    """Every field has a value, so that one which is no longer read from the library is missed."""
+    answer = read_answer(example("2"))
+
+    assert AnswerOut.of(answer).model_dump(mode="json") == example("http")
+
+
+def test_a_membership_as_it_is_sent() -> None:
+    """Likewise."""
+    answer, sent = read_answer(example("2")), example("http")
+    member = Member(
+        copy_of=answer.copy_of,
+        related_to=answer.related_to,
+        wrong=WrongFindings(400, 14, 0.06),
+        searched=answer.searched,
+        is_blank=True,
+        notes=answer.notes,
+        withdrawn_at=answer.withdrawn_at,
+        declared=answer.declared,
+        reasons=answer.reasons,
+    )
+    same = ["copy_of", "related_to", "searched", "notes", "withdrawn_at", "declared", "reasons"]
+
+    assert MemberOut.of(member).model_dump(mode="json") == {name: sent[name] for name in same} | {
+        "wrong": {"asked": 400, "found": 14, "at_most": 0.06},
+        "is_blank": True,
+        "summary": "The image is blank, so nothing can be said.",
+    }
+
+
+def test_a_set_as_it_is_sent() -> None:
+    """With the answer for each image, as it is sent by itself."""
+    joint = SetAttribution(
+        answers=(read_answer(example("2")),),
+        pictures=1,
+        verdict=Verdict.ATTRIBUTED,
+        reasons=(Reason.TOO_FEW_WORKS,),
+        nobody=0.2,
+        p_nobody=0.01,
+        artists=(SetArtist("ann", "Ann", 0.7, 0.5),),
+    )
+
+    assert SetOut.of(joint).model_dump(mode="json") == {
+        "answers": [example("http")],
+        "pictures": 1,
+        "verdict": "attributed",
+        "reasons": ["too_few_works"],
+        "nobody": 0.2,
+        "p_nobody": 0.01,
+        "artists": [{"slug": "ann", "name": "Ann", "probability": 0.7, "p_value": 0.5}],
+        "summary": "Together they resemble work by Ann (ann), in style only; "
+        "the index had only 190 of 200 works.",
+    }
+
+
+def test_findings_as_they_are_sent() -> None:
+    """With the names of what could not be read."""
+    ids = [UUID(int=number) for number in range(4)]
+    findings = Findings(
+        level=0.1,
+        images=4,
+        compared=2,
+        copies=(ids[0],),
+        related=(ids[1],),
+        style=(ids[2],),
+        declared=(ids[3],),
+        incomplete=3,
+        repeated=1,
+    )
+    sent = FindingsOut.of(findings, ["broken.png"]).model_dump(mode="json")
+
+    assert sent.pop("summary").startswith("2 of 4 images show registered works or resemble")
+    assert sent == {
+        "level": 0.1,
+        "images": 4,
+        "compared": 2,
+        "copies": [str(ids[0])],
+        "related": [str(ids[1])],
+        "style": [str(ids[2])],
+        "declared": [str(ids[3])],
+        "incomplete": 3,
+        "repeated": 1,
+        "unreadable": ["broken.png"],
+    }
+
+
+def test_a_search_as_it_is_sent() -> None:
+    """Each hit with what every leg gave."""
+    work = UUID(int=1)
+    legs = {"text": Contribution(2.5, 1, 0.016)}
+    found = FoundWork(work, "Boat", "ann", "Ann", "CC0", "CC0-1.0", 1890, 0.016, legs)
+    searched = read_answer(example("2")).searched
+
+    assert SearchOut.of(SearchResult((found,), searched, ("a note",))).model_dump(mode="json") == {
+        "hits": [
+            {
+                "id": str(work),
+                "title": "Boat",
+                "slug": "ann",
+                "name": "Ann",
+                "licence": "CC0",
+                "licence_id": "CC0-1.0",
+                "year": 1890,
+                "score": 0.016,
+                "legs": {"text": {"score": 2.5, "rank": 1, "part": 0.016}},
+            }
+        ],
+        "searched": example("http")["searched"],
+        "notes": ["a note"],
+    }

@@ -121,7 +121,10 @@ def test_an_answer_says_what_it_does_not_say(
     assert lanes(answer)["copy"].endswith(says)
     assert headline(answer).endswith("; a finding was declared no copy.")
     assert services.attributor.recall(answer.id) == answer
-    assert AnswerOut.of(answer).as_json()["declared"][0]["would_be"]["kind"] == "altered_copy"
+    assert (
+        AnswerOut.of(answer).model_dump(mode="json")["declared"][0]["would_be"]["kind"]
+        == "altered_copy"
+    )
     assert escape(says) in render_report([make_page(services, "found.png", disputed, answer)])
     member = services.attributor.member(disputed)
     assert (member.copy_of, member.declared) == (None, answer.declared)

@@ -103,11 +103,28 @@ def test_others_can_verify_what_we_sign(kind: str) -> None:
         "seed": 7,
         "prompt_sha256": hashlib.sha256(b"a boat").hexdigest(),
     }
-    (artist,) = said["org.lawful-diffusion.attribution"]["artists"]
-    assert (artist["name"], artist["share"], artist["probability"]) == ("Ann Örn", 0.5, 0.4)
-    assert artist["works"] == [
-        {"id": str(UUID(int=2)), "title": "Sea", "similarity": {"clip": 0.7}}
-    ]
+    resembled = said["org.lawful-diffusion.attribution"]
+    assert "neither their consent nor their endorsement" in resembled.pop("meaning")
+    assert resembled == {
+        "attribution": str(UUID(int=1)),
+        "verdict": "candidates",
+        "searched": {
+            "works": 12,
+            "artists": 3,
+            "profile": "stub",
+            "fingerprint": "f" * 64,
+            "points": None,
+        },
+        "artists": [
+            {
+                "name": "Ann Örn",
+                "slug": "ann",
+                "share": 0.5,
+                "probability": 0.4,
+                "works": [{"id": str(UUID(int=2)), "title": "Sea", "similarity": {"clip": 0.7}}],
+            }
+        ],
+    }
     uses = {one["use"] for one in said["cawg.training-mining"]["entries"].values()}
     assert uses == {"notAllowed"}
 

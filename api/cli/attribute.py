@@ -145,10 +145,12 @@ def _together(
     from api.answers import FindingsOut, SetOut
 
     said: dict[str, Any] = {
-        "findings": FindingsOut.of(findings, [str(one) for one in unreadable]).as_json()
+        "findings": FindingsOut.of(findings, [str(one) for one in unreadable]).model_dump(
+            mode="json"
+        )
     }
     if joint is not None:
-        whole = SetOut.of(joint).as_json()
+        whole = SetOut.of(joint).model_dump(mode="json")
         said["one_hand"] = {name: value for name, value in whole.items() if name != "answers"}
     return said
 
@@ -186,7 +188,7 @@ def _values(answer: Attribution, regions: Regions | None) -> dict[str, Any]:
     from api.answers import AnswerOut
     from attribution.lookup.regions import REGIONS
 
-    values = AnswerOut.of(answer).as_json()
+    values = AnswerOut.of(answer).model_dump(mode="json")
     return values | ({"regions": REGIONS.dump_python(regions, mode="json")} if regions else {})
 
 
@@ -217,7 +219,7 @@ def member(
         for path, image in readable:
             answer = services.attributor.member(image)
             if as_json:
-                print_json({"image": str(path), **MemberOut.of(answer).as_json()})
+                print_json({"image": str(path), **MemberOut.of(answer).model_dump(mode="json")})
             else:
                 render.show_member(Console(), str(path), answer)
     if refused:
@@ -262,7 +264,7 @@ def show(
             path, image = given.pop(answer.image_sha256, (None, None))
             name = plain(path) if path else f"image {answer.image_sha256[:12]}"
             if as_json:
-                print_json(AnswerOut.of(answer).as_json())
+                print_json(AnswerOut.of(answer).model_dump(mode="json"))
             else:
                 render.show_attribution(Console(), name, answer)
             if report:
@@ -307,13 +309,11 @@ def search(
 
     Example: [bold]lawful search "red sailing boat" --artist nicu-buculei[/]
     """
-    from pydantic import TypeAdapter
-
+    from api.answers import SearchOut
     from api.cli.render import show_search
     from attribution.collection import image_limits
     from attribution.images import read_image_file
     from attribution.lookup.attributor import SearchQuery, check_query
-    from attribution.lookup.results import SearchResult
 
     settings = settings_from_environment()
     query = SearchQuery(
@@ -328,6 +328,6 @@ def search(
     with open_services(settings, as_json=as_json) as services:
         result = services.attributor.search(query, limit=limit)
     if as_json:
-        print_json(TypeAdapter(SearchResult).dump_python(result, mode="json"))
+        print_json(SearchOut.of(result).model_dump(mode="json"))
     else:
         show_search(Console(), result)

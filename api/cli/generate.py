@@ -170,7 +170,8 @@ def facts(generation: Generation, files: list[Path | None]) -> dict[str, Any]:
                 "withheld": picture.withheld,
                 "warnings": list(picture.warnings),
                 "references": [asdict(one) for one in picture.references],
-                "attribution": picture.attribution and AnswerOut.of(picture.attribution).as_json(),
+                "attribution": picture.attribution
+                and AnswerOut.of(picture.attribution).model_dump(mode="json"),
             }
             for file, picture in zip(files, generation.pictures, strict=True)
         ],

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any, Literal
 
@@ -81,7 +81,13 @@ def _resemblance(answer: Attribution) -> dict[str, Any]:
         "meaning": "whom the image resembles; neither their consent nor their endorsement",
         "attribution": str(answer.id),
         "verdict": str(answer.verdict),
-        "searched": asdict(answer.searched),
+        "searched": {
+            "works": answer.searched.works,
+            "artists": answer.searched.artists,
+            "profile": answer.searched.profile,
+            "fingerprint": answer.searched.fingerprint,
+            "points": answer.searched.points,
+        },
         "artists": [
             {
                 "name": artist.name,

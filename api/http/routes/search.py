@@ -7,10 +7,10 @@ from typing import Annotated
 from fastapi import APIRouter, File, Form, Query, UploadFile
 from pydantic import BaseModel, Field
 
+from api.answers import SearchOut
 from api.http.dependencies import ServicesDep
 from api.http.uploads import read_upload
 from attribution.lookup.attributor import SearchQuery
-from attribution.lookup.results import SearchResult
 
 router = APIRouter(prefix="/search", tags=["search"])
 
@@ -35,7 +35,7 @@ class AskedWithImage(Asked):
 
 
 @router.get("", summary="Search by words")
-def search(asked: Annotated[Asked, Query()], services: ServicesDep) -> SearchResult:
+def search(asked: Annotated[Asked, Query()], services: ServicesDep) -> SearchOut:
     """Find works by words: by their meaning (CLIP) and by their letters (BM25)."""
     return _search(services, asked, None)
 
@@ -44,12 +44,12 @@ def search(asked: Annotated[Asked, Query()], services: ServicesDep) -> SearchRes
 def search_with_image(
     asked: Annotated[AskedWithImage, Form(media_type="multipart/form-data")],
     services: ServicesDep,
-) -> SearchResult:
+) -> SearchOut:
     """Find works by a picture, by words, or by both; each hit says what every leg gave."""
     return _search(services, asked, asked.image)
 
 
-def _search(services: ServicesDep, asked: Asked, image: UploadFile | None) -> SearchResult:
+def _search(services: ServicesDep, asked: Asked, image: UploadFile | None) -> SearchOut:
     query = SearchQuery(
         text=asked.q,
         image=read_upload(image.file, services.limits) if image else None,
@@ -58,4 +58,4 @@ def _search(services: ServicesDep, asked: Asked, image: UploadFile | None) -> Se
         year_from=asked.year_from,
         year_to=asked.year_to,
     )
-    return services.attributor.search(query, limit=asked.limit)
+    return SearchOut.of(services.attributor.search(query, limit=asked.limit))
