@@ -80,7 +80,6 @@ class Where:
 
     artist_ids: tuple[UUID, ...] = ()
     licences: tuple[str, ...] = ()
-    consent: tuple[str, ...] = ()  # every named purpose must be granted
     year_from: int | None = None
     year_to: int | None = None
     exclude_ids: tuple[UUID, ...] = ()

@@ -27,9 +27,9 @@ from attribution.encoders.profiles import STARTER
 from attribution.generation.diffusion import DiffusionGenerator
 from attribution.generation.generator import Generator, ImageRequest
 from attribution.generation.pipelines import PipelineSpec
-from attribution.generation.starter.finetuning import finetune
-from attribution.generation.starter.works import Lesson, of_artist
 from attribution.images import read_image
+from attribution.laboratory.starter.generator.finetuning import finetune
+from attribution.laboratory.starter.generator.works import Lesson, of_artist
 from attribution.services import Services, open_services
 from ingest.lessons import read_lessons
 from ingest.options import BY_RULE

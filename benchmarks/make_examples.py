@@ -19,8 +19,8 @@ from typing import Any
 
 from PIL import Image, ImageEnhance
 
-from attribution.encoders.starter.works import partition
 from attribution.images import hamming, read_image_file
+from attribution.laboratory.starter.works import partition
 
 SEED = 20261124
 ARTISTS, WORKS, KNOWN = 20, 10, 3

@@ -17,8 +17,8 @@ import numpy as np
 from attribution.config import Settings
 from attribution.encoders.clip import ClipEncoder
 from attribution.encoders.profiles import load_encoders
-from attribution.encoders.starter.works import Work
 from attribution.images import read_image_file
+from attribution.laboratory.starter.works import Work
 from ingest.lessons import read_starter_works
 
 BATCH = 32

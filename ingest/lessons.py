@@ -11,10 +11,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from attribution.catalogue.licences import identify
-from attribution.encoders.starter.works import Work, partition
 from attribution.errors import BadImage, BadInput, NotAllowed, NotFound
-from attribution.generation.starter.works import Lesson
 from attribution.images import ImageFacts, file_sha256, read_image_file
+from attribution.laboratory.starter.generator.works import Lesson
+from attribution.laboratory.starter.works import Work, partition
 from ingest.sources import GRANTED_BY_DEFAULT, SourceItem, read_source
 from ingest.sources.folder import WAITS
 

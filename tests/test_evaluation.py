@@ -16,7 +16,6 @@ from PIL import Image
 from attribution.arithmetic import voting
 from attribution.arithmetic.calibration import Ballots
 from attribution.encoders.encoder_set import EncoderSet
-from attribution.encoders.starter.works import partition
 from attribution.encoders.stub import StubEncoder
 from attribution.errors import BadInput
 from attribution.images import NEAR_BITS, lineages, read_image_file
@@ -27,6 +26,7 @@ from attribution.laboratory.copies import choose, measure
 from attribution.laboratory.lane import open_lane
 from attribution.laboratory.protocol import SYSTEMS, prepare
 from attribution.laboratory.splits import at_most, hold_out, split
+from attribution.laboratory.starter.works import partition
 from attribution.laboratory.systems import Lawful, Nearest, System
 from attribution.laboratory.works import Labelled, Works, choose_half, embed
 from attribution.types import Point, Probe

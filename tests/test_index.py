@@ -282,18 +282,16 @@ def test_words_are_folded(index: VectorIndex) -> None:
         (Where(artist_ids=(ANN,)), {1, 2}),
         (Where(artist_ids=(ANN, BOB)), {1, 2, 3, 4}),
         (Where(licences=("CC0-1.0", "CC-BY-4.0")), {1, 3}),
-        (Where(consent=("index",)), {1, 2, 3}),
-        (Where(consent=("index", "train")), {1, 3}),
         (Where(year_from=1901), {2, 3}),
         (Where(year_to=1900), {1}),
         (Where(year_from=1901, year_to=1950), {2}),
         (Where(exclude_ids=(UUID(int=1), UUID(int=4))), {2, 3}),
-        (Where(artist_ids=(ANN,), consent=("train",), exclude_ids=(UUID(int=2),)), {1}),
+        (Where(artist_ids=(ANN,), exclude_ids=(UUID(int=2),)), {1}),
         (Where(licences=("unheard of",)), set()),
     ],
 )
 def test_filters(index: VectorIndex, where: Where, expected: set[int]) -> None:
-    """Fields are joined by AND; artists and licences by OR; every purpose has to be granted."""
+    """Fields are joined by AND; artists and licences by OR."""
     index.upsert(
         [
             point(1, licence="CC0-1.0", year=1900, consent=("index", "train")),

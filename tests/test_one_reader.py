@@ -17,10 +17,10 @@ from attribution.catalogue.models import ArtworkStatus, artwork_id
 from attribution.collection import open_stores
 from attribution.config import Settings
 from attribution.encoders.encoder_set import EncoderSet
-from attribution.encoders.starter.works import partition
 from attribution.encoders.stub import StubEncoder
 from attribution.errors import LawfulError
 from attribution.images import file_sha256
+from attribution.laboratory.starter.works import partition
 from attribution.laboratory.works import Labelled, embed
 from attribution.services import Services, open_services
 from ingest.datasets import DatasetOptions

@@ -161,14 +161,13 @@ def test_a_query_is_one_batch_with_the_filter_on_every_leg(
 ) -> None:
     """Each leg alone, so that its scores can be shown; dense ones with exact rescoring."""
     clip = np.eye(8, dtype=np.float32)[0]
-    where = Where((ANN,), ("CC0-1.0",), ("index",), 1900, 1950, (UUID(int=3),))
+    where = Where((ANN,), ("CC0-1.0",), 1900, 1950, (UUID(int=3),))
     index.neighbours(Probe({"clip": clip}, text="boat"), limit=10, where=where)
 
     chosen = {
         "must": [
             {"key": "artist", "match": {"any": [str(ANN)]}},
             {"key": "licence", "match": {"any": ["CC0-1.0"]}},
-            {"key": "consent", "match": {"value": "index"}},
             {"key": "year", "range": {"gte": 1900, "lte": 1950}},
         ],
         "must_not": [{"has_id": [str(UUID(int=3))]}],

@@ -14,11 +14,11 @@ from attribution.errors import BadInput, NotAllowed
 from attribution.generation.diffusion import DiffusionGenerator
 from attribution.generation.generator import ImageRequest
 from attribution.generation.pipelines import PipelineSpec
-from attribution.generation.starter import tower
-from attribution.generation.starter.finetuning import finetune
-from attribution.generation.starter.training import train_generator
-from attribution.generation.starter.works import of_artist
 from attribution.images import read_image_file
+from attribution.laboratory.starter.generator import tower
+from attribution.laboratory.starter.generator.finetuning import finetune
+from attribution.laboratory.starter.generator.training import train_generator
+from attribution.laboratory.starter.generator.works import of_artist
 from ingest.lessons import read_lessons
 
 EXAMPLES = Path(__file__).parent.parent / "examples" / "portfolio"

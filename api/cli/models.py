@@ -114,8 +114,8 @@ def train_starter(
     Example: [bold]lawful train-starter openclipart --out starter[/]
     """
     from attribution.encoders.profiles import STARTER
-    from attribution.encoders.starter import PARTS, Plan, train_starter
-    from attribution.generation.starter.training import train_generator
+    from attribution.laboratory.starter import PARTS, Plan, train_starter
+    from attribution.laboratory.starter.generator.training import train_generator
     from ingest.lessons import read_lessons, read_starter_works
 
     chosen = {"clip_steps": clip_steps, "vae_steps": vae_steps, "seed": seed}
@@ -150,8 +150,8 @@ def finetune(
     Example: [bold]lawful finetune portfolio --artist "Franck Doucet" -o franck.safetensors[/]
     """
     from attribution.encoders.profiles import STARTER
-    from attribution.generation.starter.finetuning import finetune as train
-    from attribution.generation.starter.works import of_artist
+    from attribution.laboratory.starter.generator.finetuning import finetune as train
+    from attribution.laboratory.starter.generator.works import of_artist
     from ingest.lessons import read_lessons
 
     check_writable(out, "--out")

@@ -149,10 +149,6 @@ def condition(where: Where) -> models.Filter | None:
     if where.licences:
         licences = list(where.licences)
         must.append(models.FieldCondition(key="licence", match=models.MatchAny(any=licences)))
-    must += [
-        models.FieldCondition(key="consent", match=models.MatchValue(value=purpose))
-        for purpose in where.consent
-    ]
     if where.year_from is not None or where.year_to is not None:
         years = models.Range(gte=where.year_from, lte=where.year_to)
         must.append(models.FieldCondition(key="year", range=years))

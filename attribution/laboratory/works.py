@@ -13,9 +13,9 @@ import numpy.typing as npt
 from attribution.catalogue.names import slugify
 from attribution.copies.hashes import hashes
 from attribution.encoders.encoder_set import EncoderSet
-from attribution.encoders.starter.works import partition
 from attribution.errors import BadImage
 from attribution.images import CheckedImage, lineages, read_image_file
+from attribution.laboratory.starter.works import partition
 from attribution.types import Matrix
 
 BATCH = 32

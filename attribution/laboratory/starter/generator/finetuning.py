@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from attribution.errors import BadInput
 from attribution.generation.pipelines import quieten
-from attribution.generation.starter.training import flow_loss, latents_of, states_of
+from attribution.laboratory.starter.generator.training import flow_loss, latents_of, states_of
 from attribution.whole import written_whole
 
 if TYPE_CHECKING:
-    from attribution.encoders.starter import Progress
-    from attribution.generation.starter.works import Lesson
+    from attribution.laboratory.starter import Progress
+    from attribution.laboratory.starter.generator.works import Lesson
 
 RANK = 8
 BATCH = 8

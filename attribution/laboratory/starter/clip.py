@@ -15,15 +15,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from attribution.encoders.starter.checkpoint import EVERY, Checkpoint, curve, rate
+from attribution.laboratory.starter.checkpoint import EVERY, Checkpoint, curve, rate
 
 if TYPE_CHECKING:
     import torch
     from PIL.Image import Image
 
-    from attribution.encoders.starter import Plan, Progress
-    from attribution.encoders.starter.teacher import Lessons, Teacher
-    from attribution.encoders.starter.works import Work
+    from attribution.laboratory.starter import Plan, Progress
+    from attribution.laboratory.starter.teacher import Lessons, Teacher
+    from attribution.laboratory.starter.works import Work
 
 WIDTH = 384  # of the shared space
 SIDE = 224
@@ -65,7 +65,7 @@ def train(works: Sequence[Work], out: Path, *, plan: Plan, progress: Progress) -
     """Train and write `out/clip`; returns the mean loss of every `EVERY` steps."""
     import torch
 
-    from attribution.encoders.starter.teacher import Teacher, vocabulary
+    from attribution.laboratory.starter.teacher import Teacher, vocabulary
 
     torch.manual_seed(plan.seed)
     folder = out / "clip"
@@ -178,7 +178,7 @@ def _lessons(
     import torch
     from torch.nn import functional
 
-    from attribution.encoders.starter.teacher import Lessons, class_lessons
+    from attribution.laboratory.starter.teacher import Lessons, class_lessons
 
     images = functional.normalize(model.visual.head(features), dim=-1)
     images = functional.normalize(images - images.mean(0), dim=-1)

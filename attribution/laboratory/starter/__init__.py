@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from attribution.encoders.starter.works import Work
+    from attribution.laboratory.starter.works import Work
 
 PARTS = ("clip", "vae")
 
@@ -41,7 +41,7 @@ def train_starter(
     `parts` names what to train, "clip", "vae" or both. Writes `clip/` (open_clip), `vae/`
     (diffusers), `curves-*.json` (losses) and, while it runs, `*.checkpoint.pt`.
     """
-    from attribution.encoders.starter import clip, vae
+    from attribution.laboratory.starter import clip, vae
 
     out.mkdir(parents=True, exist_ok=True)
     for part in parts:

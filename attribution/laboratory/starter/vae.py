@@ -11,13 +11,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from attribution.encoders.starter.checkpoint import EVERY, Checkpoint, curve, rate
+from attribution.laboratory.starter.checkpoint import EVERY, Checkpoint, curve, rate
 
 if TYPE_CHECKING:
     import torch
 
-    from attribution.encoders.starter import Plan, Progress
-    from attribution.encoders.starter.works import Work
+    from attribution.laboratory.starter import Plan, Progress
+    from attribution.laboratory.starter.works import Work
 
 SIDE = 64
 SIDE_ENCODED = 128  # of the images that the finished model encodes, as its profile says

@@ -13,15 +13,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from attribution.encoders.starter.checkpoint import EVERY, Checkpoint, curve, rate
-from attribution.generation.starter import tower
-from attribution.generation.starter.works import write_training_set
+from attribution.laboratory.starter.checkpoint import EVERY, Checkpoint, curve, rate
+from attribution.laboratory.starter.generator import tower
+from attribution.laboratory.starter.generator.works import write_training_set
 
 if TYPE_CHECKING:
     import torch
 
-    from attribution.encoders.starter import Progress
-    from attribution.generation.starter.works import Lesson
+    from attribution.laboratory.starter import Progress
+    from attribution.laboratory.starter.generator.works import Lesson
 
 SIDE = 128  # pixels a side: what the starter profile's VAE looks at too
 BATCH = 32
