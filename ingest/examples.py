@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
@@ -25,6 +25,7 @@ from attribution.catalogue.database import snapshot
 from attribution.catalogue.models import ArtworkStatus, artwork_id
 from attribution.catalogue.nobody import is_nobody
 from attribution.collection import Stores
+from attribution.encoders.encoder import voting
 from attribution.encoders.encoder_set import EncoderSet
 from attribution.encoders.profiles import load_encoders
 from attribution.errors import BackendUnavailable, BadImage, BadInput, NotFound
@@ -102,7 +103,9 @@ def gather(
         progress("encoding", len(basket.files), limit or 0)
         if limit is not None and len(basket.files) >= limit:
             break
-    return _gathered(basket, limit, data, "name", (stores.settings.profile, made_by))
+    return _gathered(
+        basket, limit, data, "name", (stores.settings.profile, made_by), voting(encoders.lanes)
+    )
 
 
 def _from_catalogue(stores: Stores, limit: int | None, progress: Progress) -> Gathered:
@@ -129,7 +132,7 @@ def _from_catalogue(stores: Stores, limit: int | None, progress: Progress) -> Ga
             progress("reading", len(basket.files), 0)
             if limit is not None and len(basket.files) >= limit:
                 break
-    return _gathered(basket, limit, CATALOGUE, "id", (live.profile, live.fingerprint))
+    return _gathered(basket, limit, CATALOGUE, "id", (live.profile, live.fingerprint), live.voting)
 
 
 def _sources(
@@ -230,15 +233,14 @@ def _gathered(
     data: str,
     named_by: Literal["id", "name"],
     profile: tuple[str, str],
+    spaces: Iterable[str],
 ) -> Gathered:
     files, ids, names = basket.files[:limit], basket.ids[:limit], basket.labels[:limit]
     if not files:
         reasons = "; ".join(f"{count}: {why}" for why, count in basket.left_out.items())
         raise BadInput(f"no work of {data} may train ({reasons or 'it is empty'})")
     labels, artist = np.unique(names, return_inverse=True)
-    vectors = {
-        space: np.stack([file.vectors[space] for file in files]) for space in files[0].vectors
-    }
+    vectors = {space: np.stack([file.vectors[space] for file in files]) for space in spaces}
     group = lineages(np.array([file.phash for file in files], np.uint64)[:, None])
     works = Indexed(vectors, artist.astype(np.int64), group)
     left_out = dict(basket.left_out)

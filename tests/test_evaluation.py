@@ -28,8 +28,8 @@ from attribution.laboratory.protocol import SYSTEMS, prepare
 from attribution.laboratory.splits import at_most, hold_out, split
 from attribution.laboratory.starter.works import partition
 from attribution.laboratory.systems import Lawful, Nearest, System
-from attribution.laboratory.works import Labelled, Works, choose_half, embed
-from attribution.types import Point, Probe
+from attribution.laboratory.works import Ints, Labelled, Works, choose_half, embed
+from attribution.types import Matrix, Point, Probe
 from attribution.voters.voter import Question
 from ingest.sources import read_source
 from tests.commands import lawful
@@ -63,6 +63,11 @@ def works(data: Path) -> Works:
     """Give the works of the folder, encoded."""
     items = [Labelled(item.path, item.artist) for item in read_source(data)]
     return embed(items, STUB, lambda *_: None)
+
+
+def vectors_of(works: Works, rows: Ints) -> dict[str, Matrix]:
+    """Return the vectors of some works in the spaces that vote."""
+    return {space: works.vectors[space][rows] for space in works.voting}
 
 
 def test_works_are_counted(works: Works) -> None:
@@ -179,7 +184,7 @@ def test_other_data_is_left_whole(tmp_path: Path) -> None:
 def test_every_system_keeps_the_contract(works: Works, make: type[System]) -> None:
     """One finite logit an artist, a finite score, ten works; tuned and fitted twice, the same."""
     trial = prepare(works, 0)
-    queries = {space: rows[trial.split.asked] for space, rows in works.vectors.items()}
+    queries = vectors_of(works, trial.split.asked)
     answers = []
     for _ in range(2):
         system = make()
@@ -205,8 +210,8 @@ def test_votes_are_those_of_the_index(works: Works, tmp_path: Path) -> None:
     indexed, asked = trial.indexed, trial.split.asked[:20]
     ours = Lawful()
     ours.fit(indexed, indexed.artists, 0)
-    answer = ours.answer({space: rows[asked] for space, rows in works.vectors.items()})
-    dims = {space: rows.shape[1] for space, rows in works.vectors.items()}
+    answer = ours.answer(vectors_of(works, asked))
+    dims = {space: works.vectors[space].shape[1] for space in works.voting}
     index = open_index(str(tmp_path / "index"), dims=dims, collection="artworks")
     artists = [UUID(int=number + 1) for number in indexed.artist.tolist()]
     index.upsert(
@@ -218,7 +223,7 @@ def test_votes_are_those_of_the_index(works: Works, tmp_path: Path) -> None:
     sizes = {artist: artists.count(artist) for artist in artists}
     assert ours.calibration is not None
     for query, row in enumerate(asked.tolist()):
-        probe = Probe({space: rows[row] for space, rows in works.vectors.items()})
+        probe = Probe({space: works.vectors[space][row] for space in works.voting})
         near = index.neighbours(probe, limit=voting.NEAREST)
         question = Question(probe.vectors, near, sizes, ours.calibration.spaces)
         ballots = [voter.shares(question) for voter in ours.voters]
@@ -247,7 +252,7 @@ def test_nearest_with_one_neighbour(works: Works) -> None:
     trial = prepare(works, 0)
     system = Nearest()
     system.fit(trial.indexed, trial.indexed.artists, 0)
-    answer = system.answer({s: rows[trial.split.asked] for s, rows in works.vectors.items()})
+    answer = system.answer(vectors_of(works, trial.split.asked))
 
     assert (answer.scores.argmax(1) == trial.indexed.artist[answer.works[:, 0]]).all()
 

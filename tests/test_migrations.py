@@ -15,7 +15,6 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import URL, Connection, inspect, text
 
-from attribution.arithmetic.calibration import Calibration
 from attribution.catalogue import database as database_module
 from attribution.catalogue import queries, schema
 from attribution.catalogue.database import Database, connect
@@ -185,35 +184,21 @@ def test_licences_that_are_there_get_their_identifiers(empty_database: Database)
     assert set(found) == {("CC BY 4.0", "CC-BY-4.0"), ("ask the artist", None), (None, None)}
 
 
-def test_calibrations_of_an_earlier_version_say_the_same(empty_database: Database) -> None:
-    """Until the next one: fixed weights of spaces, nearness by cosine. Others are not made."""
-    nearest = [f"nearest in {space}" for space in ("clip", "vae_layout", "vae_style")]
-    numbers = {"weights": [0.5, 0.25, 1.0, 2.0, 0.0], "nobody": [1, -1], "misfits": [0.5]}
-    rows = [
-        ("all", ["classifier", "neighbours", *nearest], numbers | {"strangers": [0.5]}),
-        ("others", ["classifier", "nearest in other"], numbers),
-        ("few works", ["classifier"], {}),
-    ]
+def test_calibrations_of_an_earlier_version_are_made_again(empty_database: Database) -> None:
+    """They lack the weights of the spaces: none is left that an answer could read."""
     row = (
         "INSERT INTO calibrations (fingerprint, made_at, stamp, works, artists, asked, voices, "
-        "numbers) VALUES (:print, '2026-01-01 00:00:00', 's', 40, 5, 40, :voices, :numbers)"
+        "numbers) VALUES ('f', '2026-01-01 00:00:00', 's', 40, 5, 40, '[\"classifier\"]', "
+        "'{\"weights\": [0.5]}')"
     )
     with empty_database.migrating() as connection:
         command.upgrade(schema.configuration(connection), "20261205_compared_vectors")
-        for print_, voices, kept in rows:
-            told = {"print": print_, "voices": json.dumps(voices), "numbers": json.dumps(kept)}
-            connection.execute(text(row), told)
+        connection.exec_driver_sql(row)
 
     empty_database.upgrade()
 
     with empty_database.sessions() as session:
-        assert queries.calibration_of(session, "others") is None
-        assert queries.calibration_of(session, "few works") is not None
-        kept_one = queries.calibration_of(session, "all")
-        assert kept_one is not None
-        made = Calibration.of_json(kept_one.voices, kept_one.numbers)
-    assert made.weights.tolist() == [0.5, 0.25, 10.0, 20.0, 0.0]
-    assert made.spaces == pytest.approx({"clip": 4 / 7, "vae_layout": 1 / 7, "vae_style": 2 / 7})
+        assert queries.calibration_of(session, "f") is None
 
 
 def test_hashes_that_are_there_get_their_thirds(empty_database: Database) -> None:

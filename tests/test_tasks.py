@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
@@ -14,6 +15,7 @@ from attribution.catalogue.columns import now
 from attribution.catalogue.database import Database
 from attribution.catalogue.models import JobStatus, Task, TaskKind, TaskStatus
 from attribution.catalogue.queries import TaskKey
+from attribution.catalogue.queries.batches import FILES_PER_BATCH
 from attribution.catalogue.queries.leases import DEADLY, ENDED, MOST_ATTEMPTS, STALLED
 from attribution.catalogue.queries.tasks import locked_subject
 
@@ -234,3 +236,31 @@ def test_what_stopped_it_here(database: Database, make: Make) -> None:
         assert where(session, stopped) == (JobStatus.FAILED, "a defect")
         assert where(session, done) == (JobStatus.DONE, None)
         assert not claim(session, stopped)
+
+
+def test_many_workers_at_once(database: Database) -> None:
+    """Each batch is run once, none waits for another for ever, and the last one ends the job."""
+    with database.sessions.begin() as session:
+        job = queries.create_job(session, source="/portfolio").id
+        queries.add_batches(session, job, 8 * FILES_PER_BATCH)
+        keys = queries.open_tasks(session)
+
+    def work(worker: int) -> list[TaskKey]:
+        done = []
+        for key in keys:
+            with database.sessions.begin() as session:
+                is_taken = claim(session, key, str(worker))
+            if is_taken:
+                done.append(key)
+                with database.sessions.begin() as session:
+                    queries.sweep(session)
+                with database.sessions.begin() as session:
+                    end(session, key, str(worker))
+        return done
+
+    with ThreadPoolExecutor(4) as workers:
+        done = [key for keys in workers.map(work, range(4)) for key in keys]
+
+    assert sorted(done) == keys
+    with database.sessions.begin() as session:
+        assert where(session, keys[0]) == (JobStatus.DONE, None)

@@ -143,7 +143,7 @@ def fewer_works(system: System, works: Works, trial: Trial) -> dict[int, Few]:
 
 
 def _rows(works: Works, rows: Ints) -> dict[str, Matrix]:
-    return {space: matrix[rows] for space, matrix in works.vectors.items()}
+    return {space: works.vectors[space][rows] for space in works.voting}
 
 
 def _mean(few: Sequence[Few]) -> Few:

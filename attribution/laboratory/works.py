@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from attribution.catalogue.names import slugify
 from attribution.copies.hashes import hashes
+from attribution.encoders.encoder import voting
 from attribution.encoders.encoder_set import EncoderSet
 from attribution.errors import BadImage
 from attribution.images import CheckedImage, lineages, read_image_file
@@ -43,6 +44,7 @@ class Works:
     artist: Ints  # number of each work's artist
     group: Ints  # number of each work's lineage
     vectors: Mapping[str, Matrix]  # by space, shape (works, dim)
+    voting: tuple[str, ...]  # the spaces that vote
     hashes: npt.NDArray[np.uint64]  # perceptual, upright, turned and mirrored: shape (works, 8)
     sha256: tuple[str, ...]  # of the bytes
     pixel_sha256: tuple[str, ...]
@@ -62,7 +64,7 @@ class Works:
 class Indexed:
     """The works that a system may know; artists are 0 … n-1, each with at least one."""
 
-    vectors: Mapping[str, Matrix]  # by space, shape (works, dim)
+    vectors: Mapping[str, Matrix]  # by space that votes, shape (works, dim)
     artist: Ints
     group: Ints  # lineage
 
@@ -128,6 +130,7 @@ def embed(items: Sequence[Labelled], encoders: EncoderSet, progress: Progress) -
         artist=artist.astype(np.int64),
         group=lineages(positions),
         vectors={space: np.concatenate(rows) for space, rows in parts.items()},
+        voting=tuple(voting(encoders.lanes)),
         hashes=positions,
         sha256=tuple(one.sha256 for one in facts),
         pixel_sha256=tuple(one.pixel_sha256 for one in facts),
@@ -153,6 +156,7 @@ def _one_artist_a_lineage(works: Works) -> Works:
         artist=artist.astype(np.int64),
         group=works.group[rows],
         vectors={space: matrix[rows] for space, matrix in works.vectors.items()},
+        voting=works.voting,
         hashes=works.hashes[rows],
         sha256=tuple(works.sha256[row] for row in rows),
         pixel_sha256=tuple(works.pixel_sha256[row] for row in rows),

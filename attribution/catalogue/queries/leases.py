@@ -9,13 +9,12 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, case, exists, func, literal, or_, select, true, update
+from sqlalchemy import ColumnElement, case, exists, literal, or_, select, true, update
 from sqlalchemy.orm import Session
 
 from attribution.catalogue.columns import now
 from attribution.catalogue.models import IngestJob, JobStatus, Task, TaskKind, TaskStatus
 from attribution.catalogue.queries.tasks import (
-    SUBJECTS,
     TaskKey,
     is_task,
     is_wanted,
@@ -60,17 +59,7 @@ def claim_task(session: Session, key: TaskKey, *, owner: str, lease_s: float) ->
         .returning(Task.number)
     ).all()
     if taken:
-        subject = SUBJECTS[key.kind]
-        session.execute(
-            update(subject)
-            .where(subject.id == key.subject, subject.status == JobStatus.QUEUED)
-            .values(
-                status=JobStatus.RUNNING,
-                started_at=func.coalesce(subject.started_at, now()),
-                finished_at=None,
-                error=None,
-            )
-        )
+        settle(session, key)
     return bool(taken)
 
 

@@ -26,11 +26,6 @@ from attribution.catalogue.queries.jobs import UNFINISHED
 from attribution.errors import NotFound
 
 OPEN = (TaskStatus.QUEUED, TaskStatus.RUNNING)
-SUBJECTS: dict[TaskKind, type[IngestJob | Generation]] = {
-    TaskKind.LIST: IngestJob,
-    TaskKind.INGEST: IngestJob,
-    TaskKind.DRAW: Generation,
-}
 
 
 class TaskKey(NamedTuple):
@@ -72,7 +67,7 @@ def mark_sent(session: Session, keys: Sequence[TaskKey]) -> None:
 
 def settle(session: Session, key: TaskKey) -> None:
     """Have the job or generation of a task stand where its tasks are; one that has ended stays."""
-    # Locked first: of two workers that end the last two tasks, one must see the other's.
+    # Locked first: of two workers that claim or end two of its tasks, one must see the other's.
     row = locked_subject(session, key)
     if row is None or row.status not in UNFINISHED:
         return
@@ -83,6 +78,8 @@ def settle(session: Session, key: TaskKey) -> None:
     )
     errors = {(kind, status): error for kind, status, error in session.execute(statement)}
     row.status = _status_over(errors.keys())
+    if row.status is JobStatus.RUNNING and row.started_at is None:
+        row.started_at = now()
     if row.status in UNFINISHED:
         return
     if row.status is JobStatus.DONE:  # nothing of it comes any more
