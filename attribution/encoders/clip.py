@@ -156,6 +156,7 @@ class ClipEncoder:
 
 def _load(spec: ClipSpec, device: str) -> _Loaded:
     import open_clip
+    import torch
 
     folder = Path(spec.model.removeprefix(LOCAL))
     own = folder / VOCABULARY_FILE
@@ -176,6 +177,8 @@ def _load(spec: ClipSpec, device: str) -> _Loaded:
         ) from None
     except (OSError, RuntimeError, ValueError) as cause:
         raise unreachable("CLIP weights", spec.source, cause) from cause
+    if device == "cpu":  # a third faster for convolutions there, with the same numbers
+        model = model.to(memory_format=torch.channels_last)
     return _Loaded(model.eval(), preprocess, tokenizer, _frozen(folder, device))
 
 
