@@ -35,7 +35,9 @@ KINDS = (
     "stub",
     "starter clip",
     "starter vae",
+    "palette",
     "own clip",
+    "own styled",
     "own kl",
     "own tiny",
     "own timm",
@@ -53,6 +55,7 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Encoder]:
     checkpoints.save_vaes(folder)
     specs: dict[str, Spec] = {
         "own clip": ClipSpec(model=checkpoints.save_clip(folder / "clip"), license="MIT"),
+        "own styled": ClipSpec(model=f"local-dir:{folder / 'clip'}", style=True, license="MIT"),
         "own kl": VaeSpec(model=str(folder), subfolder="kl", size_px=32, license="MIT"),
         "own tiny": VaeSpec(
             model=str(folder / "tiny"), architecture="AutoencoderTiny", size_px=32, license="MIT"
@@ -78,15 +81,16 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Encoder]:
     }
     for name, configuration in checkpoints.FAMILIES.items():
         where = checkpoints.save_clip(folder / name, configuration)
-        specs[name] = ClipSpec(model=where, license="MIT")
+        specs[name] = ClipSpec(model=where, style=True, license="MIT")
     return {name: spec.encoder("cpu") for name, spec in specs.items()}
 
 
 @pytest.fixture(scope="module")
 def encoders(own: dict[str, Encoder]) -> dict[str, Encoder]:
     """Every kind of encoder, each loaded once."""
-    clip, vae = load_encoders(Settings())
-    return {"stub": StubEncoder(), "starter clip": clip, "starter vae": vae, **own}
+    clip, vae, palette = load_encoders(Settings())
+    bundled = {"starter clip": clip, "starter vae": vae, "palette": palette}
+    return {"stub": StubEncoder(), **bundled, **own}
 
 
 @pytest.fixture(params=KINDS)
@@ -182,6 +186,37 @@ def test_places_are_described(kind: str, encoders: dict[str, Encoder]) -> None:
     assert np.isfinite(grid).all()
     change = np.linalg.norm(grid - blank, axis=2)
     assert change[PATCHES // 2 :, PATCHES // 2 :].mean() > 1.5 * change[:4, :4].mean()
+
+
+def test_a_style_vector_changes_no_other(own: dict[str, Encoder]) -> None:
+    """It comes from the same pass, and forgets places: a mirrored picture has nearly the same."""
+    plain, styled = (own[kind].encode(pictures()) for kind in ("own clip", "own styled"))
+
+    np.testing.assert_allclose(styled["clip"], plain["clip"], atol=1e-5)
+    assert set(styled) == {"clip", "clip_style"}
+    assert own["own styled"].info.lanes["clip_style"] is Lane.STYLE
+
+
+def test_style_forgets_places(encoders: dict[str, Encoder]) -> None:
+    """The starter's: a picture upside down keeps its style and its colours, not what it shows."""
+    picture = drawing("red")
+    for kind, space in (("starter clip", "clip_style"), ("palette", "palette")):
+        rows = encoders[kind].encode([picture, ImageOps.flip(picture), pictures()[1]])[space]
+        assert rows[0] @ rows[1] > max(rows[0] @ rows[2], 0.5), space
+
+
+def test_a_palette_is_of_what_stands_on_the_ground(encoders: dict[str, Encoder]) -> None:
+    """Its share of the picture does not count, nor the colour of the paper."""
+    small = Image.new("RGB", (120, 90), "white")
+    small.paste("red", (10, 10, 40, 40))
+    large = Image.new("RGB", (120, 90), "ivory")
+    large.paste("red", (10, 10, 80, 80))
+    blue = Image.new("RGB", (120, 90), "white")
+    blue.paste("blue", (10, 10, 40, 40))
+    rows = encoders["palette"].encode([small, large, blue])["palette"]
+
+    assert rows[0] @ rows[1] > 0.99
+    assert rows[0] @ rows[2] < 0.1
 
 
 def test_vaes_have_no_words_and_no_places(encoders: dict[str, Encoder]) -> None:

@@ -424,7 +424,7 @@ def test_a_key_that_cannot_sign_is_told_before_anything_is_drawn(services: Servi
 
 def test_a_latent_is_no_picture() -> None:
     """The latent that a picture is decoded from has other vectors than the picture (ADR 0014)."""
-    _, encoder = load_encoders(Settings())
+    _, encoder, _ = load_encoders(Settings())
     assert isinstance(encoder, VaeEncoder)
     works = [Image.open(path).convert("RGB") for path in sorted(EXAMPLES.glob("*/*.png"))[:60:20]]
     vae = AutoencoderKL.from_pretrained(STARTER / "vae").float()

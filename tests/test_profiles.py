@@ -96,12 +96,14 @@ def test_a_third_encoder_is_ten_lines(tmp_path: Path) -> None:
     profile = find_profile(own(tmp_path, THIRD), "ours")
 
     assert len(THIRD.strip().splitlines()) <= 10
-    assert [spec.kind for spec in profile.encoders] == ["open_clip", "vae", "timm"]
+    assert [spec.kind for spec in profile.encoders] == ["open_clip", "vae", "palette", "timm"]
     lanes = {name: lane for spec in profile.encoders for name, lane in spec.lanes.items()}
     assert lanes == {
         "clip": Lane.CONTENT,
+        "clip_style": Lane.STYLE,
         "vae_style": Lane.STYLE,
         "vae_layout": Lane.COPY,
+        "palette": Lane.STYLE,
         "dinov2": Lane.CONTENT,
     }
 
@@ -150,7 +152,7 @@ def test_licences_that_may_forbid_are_accepted_by_name(tmp_path: Path, licence: 
     with pytest.raises(BadInput, match=f"'{licence}'.*LAWFUL_ACCEPT_LICENCES"):
         load_encoders(own(tmp_path, text))
 
-    assert len(list(load_encoders(own(tmp_path, text, accept_licences=[licence])))) == 3
+    assert len(list(load_encoders(own(tmp_path, text, accept_licences=[licence])))) == 4
 
 
 def test_unknown_architecture(tmp_path: Path) -> None:

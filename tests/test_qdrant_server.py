@@ -60,7 +60,7 @@ def server(tmp_path: Path) -> Iterator[Server]:
 @pytest.fixture
 def index(server: Server) -> VectorIndex:
     """Give an empty collection, and forget what was asked to make it."""
-    index = VectorIndex(server.client(), dims=DIMS, collection="artworks")
+    index = VectorIndex(server.client(), dims=DIMS, parts="clip", collection="artworks")
     server.requests.clear()
     return index
 
@@ -125,7 +125,7 @@ def test_shards_and_replicas_are_asked_for(server: Server) -> None:
     """As the options say; the owner, which has neither, refuses aloud."""
     client = server.client(ServerOptions(shards=12, replicas=2))
     with pytest.raises(LawfulError, match=r"400 one process has one shard and no replicas"):
-        VectorIndex(client, dims=DIMS, collection="artworks")
+        VectorIndex(client, dims=DIMS, parts="clip", collection="artworks")
     asked = server.sent()[3][2]
     assert (asked["shard_number"], asked["replication_factor"]) == (12, 2)
 
@@ -452,17 +452,18 @@ def test_a_failure_between_two_requests_leaves_the_first(
 
 def test_two_processes_may_make_the_same_collection(server: Server) -> None:
     """The one that comes second finds it made, between its question and its request."""
-    VectorIndex(server.client(), dims=DIMS, collection="artworks").upsert([point(1)])
+    VectorIndex(server.client(), dims=DIMS, parts="clip", collection="artworks").upsert([point(1)])
     no = json.dumps({"result": {"exists": False}, "status": "ok", "time": 0.0}).encode()
     server.faults = [doubles.raw(200, no)]
-    assert VectorIndex(server.client(), dims=DIMS, collection="artworks").count() == 1
+    assert VectorIndex(server.client(), dims=DIMS, parts="clip", collection="artworks").count() == 1
 
 
 def test_two_processes_may_make_the_same_collection_of_parts(server: Server) -> None:
     """One that looked before finds what the other has written since, and writes next to it."""
     one, other = UUID(int=1), UUID(int=2)
     reading, writing = (
-        VectorIndex(server.client(), dims=DIMS, collection="artworks") for _ in range(2)
+        VectorIndex(server.client(), dims=DIMS, parts="clip", collection="artworks")
+        for _ in range(2)
     )
     assert reading.parts.nearest({"tile": noise(1)}, limit=2) == {}
     writing.parts.upsert({one: np.stack([noise(1)])})
@@ -476,12 +477,12 @@ def test_two_processes_may_make_the_same_collection_of_parts(server: Server) -> 
 
 def test_a_collection_of_parts_without_payload_index_gets_it(server: Server) -> None:
     """Its maker was killed before; without the index a server refuses to delete by work."""
-    index = VectorIndex(server.client(), dims=DIMS, collection="artworks")
+    index = VectorIndex(server.client(), dims=DIMS, parts="clip", collection="artworks")
     server.faults = [doubles.none] * 2 + [doubles.refused]
     parts = {UUID(int=1): np.stack([noise(1)])}
     with pytest.raises(BackendUnavailable):
         index.parts.upsert(parts)
-    again = VectorIndex(server.client(), dims=DIMS, collection="artworks")
+    again = VectorIndex(server.client(), dims=DIMS, parts="clip", collection="artworks")
     again.parts.upsert(parts)
     again.parts.delete([UUID(int=1)])
     assert again.parts.count() == 0
@@ -491,8 +492,8 @@ def test_a_collection_without_payload_indexes_gets_them(server: Server) -> None:
     """Its maker was killed before; the next who opens it finishes the work."""
     server.faults = [doubles.none] * 5 + [doubles.refused]
     with pytest.raises(BackendUnavailable):
-        VectorIndex(server.client(), dims=DIMS, collection="artworks")
-    index = VectorIndex(server.client(), dims=DIMS, collection="artworks")
+        VectorIndex(server.client(), dims=DIMS, parts="clip", collection="artworks")
+    index = VectorIndex(server.client(), dims=DIMS, parts="clip", collection="artworks")
     assert index.count(Where(licences=("CC0-1.0",), year_from=1900)) == 0
 
 
@@ -503,7 +504,7 @@ def test_a_dead_server_is_named_with_the_way_out() -> None:
     """Opening it fails at once, worth a retry."""
     url = f"http://127.0.0.1:{free_port()}"
     with pytest.raises(BackendUnavailable, match=f"{url} does not answer .*LAWFUL_QDRANT_URL"):
-        open_index(url, dims=DIMS, collection="artworks")
+        open_index(url, dims=DIMS, parts="clip", collection="artworks")
 
 
 def test_a_silent_server_is_not_waited_for_long() -> None:
@@ -522,7 +523,7 @@ def test_a_silent_server_is_not_waited_for_long() -> None:
 def test_what_is_no_address_is_refused(url: str) -> None:
     """Rather than made into a folder of that name."""
     with pytest.raises(BadInput, match="LAWFUL_QDRANT_URL"):
-        open_index(url, dims=DIMS, collection="artworks")
+        open_index(url, dims=DIMS, parts="clip", collection="artworks")
 
 
 @pytest.mark.parametrize(
@@ -559,7 +560,9 @@ def test_the_key_is_kept_out_of_sight() -> None:
 def test_a_key_opens_what_another_does_not(tmp_path: Path) -> None:
     """Every request carries it in `api-key`, as Qdrant wants it."""
     server = Server(Owner(tmp_path, api_key=KEY))
-    VectorIndex(server.client(ServerOptions(api_key=KEY)), dims=DIMS, collection="artworks")
+    VectorIndex(
+        server.client(ServerOptions(api_key=KEY)), dims=DIMS, parts="clip", collection="artworks"
+    )
     assert {request.headers["api-key"] for request in server.requests} == {KEY}
     for wrong in (None, "", "0123", KEY + "0", "ключ"):
         headers = {} if wrong is None else {"api-key": wrong}
@@ -568,7 +571,7 @@ def test_a_key_opens_what_another_does_not(tmp_path: Path) -> None:
         )
         assert (status, content["status"]["error"]) == (401, "Invalid API key")
     with pytest.raises(KeyRefused, match="LAWFUL_QDRANT_API_KEY"):
-        VectorIndex(server.client(), dims=DIMS, collection="artworks")
+        VectorIndex(server.client(), dims=DIMS, parts="clip", collection="artworks")
     server.owner.close()
 
 
@@ -677,10 +680,10 @@ def test_many_threads_may_ask_at_once(server: Server, index: VectorIndex) -> Non
 def test_what_a_filter_may_ask_outlives_the_owner(tmp_path: Path) -> None:
     """Payload indexes are read from the folder, not remembered."""
     first = doubles.server(tmp_path)
-    VectorIndex(first.client(), dims=DIMS, collection="artworks").upsert([point(1)])
+    VectorIndex(first.client(), dims=DIMS, parts="clip", collection="artworks").upsert([point(1)])
     first.owner.close()
     second = doubles.server(tmp_path)
-    index = VectorIndex(second.client(), dims=DIMS, collection="artworks")
+    index = VectorIndex(second.client(), dims=DIMS, parts="clip", collection="artworks")
     assert index.count(Where(artist_ids=(ANN,))) == 1
     second.owner.close()
 
@@ -746,8 +749,8 @@ def test_processes_share_the_index_of_an_owner(tmp_path: Path) -> None:
     """Two clients see each other's works; the folder itself is refused to anyone else."""
     with index_server(tmp_path, key=KEY) as (_, url):
         options = ServerOptions(api_key=KEY)
-        one = open_index(url, dims=DIMS, collection="artworks", server=options)
-        two = open_index(url, dims=DIMS, collection="artworks", server=options)
+        one = open_index(url, dims=DIMS, parts="clip", collection="artworks", server=options)
+        two = open_index(url, dims=DIMS, parts="clip", collection="artworks", server=options)
         one.upsert([point(1, text="boat")])
         two.upsert([point(2, BOB, text="boat")])
         hits = one.search(Probe({"clip": noise(2)}), limit=2)
@@ -756,16 +759,16 @@ def test_processes_share_the_index_of_an_owner(tmp_path: Path) -> None:
         one.close()
         two.close()
         with pytest.raises(IndexLocked, match="index-server"):
-            open_index(str(tmp_path / "index"), dims=DIMS, collection="artworks")
+            open_index(str(tmp_path / "index"), dims=DIMS, parts="clip", collection="artworks")
         with pytest.raises(KeyRefused):
-            open_index(url, dims=DIMS, collection="artworks")
+            open_index(url, dims=DIMS, parts="clip", collection="artworks")
 
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
 def test_an_owner_that_ends_loses_nothing(tmp_path: Path, how: signal.Signals) -> None:
     """Asked to, it closes the folder; killed, the log has what was acknowledged."""
     with index_server(tmp_path) as (process, url):
-        index = open_index(url, dims=DIMS, collection="artworks")
+        index = open_index(url, dims=DIMS, parts="clip", collection="artworks")
         index.upsert([point(n) for n in range(1, 50)])
         index.close()
         process.send_signal(how)
@@ -773,7 +776,7 @@ def test_an_owner_that_ends_loses_nothing(tmp_path: Path, how: signal.Signals) -
         assert process.stderr
         assert "Traceback" not in process.stderr.read()
     assert (tmp_path / "index" / "owner.json").exists() == (how == signal.SIGKILL)
-    again = open_index(str(tmp_path / "index"), dims=DIMS, collection="artworks")
+    again = open_index(str(tmp_path / "index"), dims=DIMS, parts="clip", collection="artworks")
     assert again.count() == 49
     again.close()
 
@@ -798,7 +801,7 @@ def test_a_body_without_end_is_stopped(tmp_path: Path) -> None:
 
 def client_works(url: str) -> bool:
     """Whether the server still serves."""
-    index = open_index(url, dims=DIMS, collection="artworks")
+    index = open_index(url, dims=DIMS, parts="clip", collection="artworks")
     index.upsert([point(1)])
     found = index.count() == 1
     index.close()
@@ -820,7 +823,7 @@ def test_an_open_door_needs_a_key(tmp_path: Path) -> None:
 
 def test_an_owned_folder_is_not_served_twice(tmp_path: Path) -> None:
     """The second says who has it and ends, before it listens."""
-    index = open_index(str(tmp_path / "index"), dims=DIMS, collection="artworks")
+    index = open_index(str(tmp_path / "index"), dims=DIMS, parts="clip", collection="artworks")
     done = subprocess.run(
         [sys.executable, "-c", INDEX_SERVER, "index-server", "--port", str(free_port())],
         env={"LAWFUL_HOME": str(tmp_path), "PATH": "/usr/bin:/bin"},

@@ -161,7 +161,7 @@ def test_profiles_without_a_map_say_so(services: Services) -> None:
 
     image = checked(ann_and_bob())
     answer = services.attributor.attribute(image)
-    _, vae = load_encoders(services.settings, "starter")
+    _, vae, _ = load_encoders(services.settings, "starter")
 
     blind = find_regions(services, EncoderSet([vae]), image, answer)
     mapless = find_regions(services, EncoderSet([Mapless()]), image, answer)
@@ -231,7 +231,7 @@ def test_overlays_glow_where_the_cells_speak() -> None:
 
 def test_starter_knows_a_half_by_its_hand() -> None:
     """Of a picture made of two hands, the starter finds the half of each, by their other works."""
-    encoder, _ = load_encoders(Settings())
+    encoder, *_ = load_encoders(Settings())
     assert isinstance(encoder, ClipEncoder)
     hands = []
     for name in ("codifiedivining", "gerald-g"):

@@ -28,6 +28,7 @@ vector = "forms"
 lane = "content"
 license = "MIT"
 """
+VOTING = {"clip", "clip_style", "forms", "palette", "vae_style"}
 
 
 def shown(_done: int, _total: int) -> None:
@@ -46,15 +47,11 @@ def test_a_third_encoder_votes_is_explained_and_survives_a_reindex(
 
     settings = settings.model_copy(update={"profile": "ours"})
     with open_services(settings) as services:
-        assert services.row.voting.keys() == {"clip", "forms", "vae_style"}
+        assert services.row.voting.keys() == VOTING
         ingest(services, portfolio(tmp_path / "more", artists=1, works=1), artist="Late")
         answer = ask_about(services, tmp_path)
         exhibits = [work.similarity.keys() for artist in answer.artists for work in artist.works]
-        assert {space for artist in answer.artists for space in artist.spaces} == {
-            "clip",
-            "forms",
-            "vae_style",
-        }
+        assert {space for artist in answer.artists for space in artist.spaces} == VOTING
         assert exhibits
         assert all(set(one) == services.row.dims.keys() for one in exhibits)
         work = a_work(services)

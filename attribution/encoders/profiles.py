@@ -18,6 +18,7 @@ from attribution.encoders.clip import ClipSpec
 from attribution.encoders.csd import CsdSpec
 from attribution.encoders.encoder import voting
 from attribution.encoders.encoder_set import EncoderSet
+from attribution.encoders.palette import PaletteSpec
 from attribution.encoders.stub import StubEncoder
 from attribution.encoders.timm_model import TimmSpec
 from attribution.encoders.torchscript import TorchScriptSpec
@@ -32,7 +33,8 @@ FREE = frozenset(  # licences of weights that need no acceptance
 )
 
 AnySpec = Annotated[
-    ClipSpec | VaeSpec | TimmSpec | TorchScriptSpec | CsdSpec, Field(discriminator="kind")
+    ClipSpec | VaeSpec | TimmSpec | TorchScriptSpec | CsdSpec | PaletteSpec,
+    Field(discriminator="kind"),
 ]
 
 

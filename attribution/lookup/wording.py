@@ -58,6 +58,8 @@ CREDENTIALS = {
 
 SPACES = {  # named vectors
     "clip": "content",
+    "clip_style": "strokes and colours",
+    "palette": "colours",
     "vae_layout": "layout",
     "vae_style": "strokes and texture",
 }

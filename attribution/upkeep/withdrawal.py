@@ -169,15 +169,19 @@ def _left(
 def _requested(collection: Collection, what: str, reason: str) -> UUID:
     """Open a request, with the points that there were before it; returns its id.
 
-    They are counted outside of the transaction, and again when the artist has become another one.
+    They are counted outside of the transaction, and again when the work is another artist's by
+    then.
     """
-    counted, points = None, dict[str, int]()
     while True:
+        with collection.sessions() as session:
+            counted, _ = _target(session, what)
+        points = _points(collection.index, counted)
         with collection.sessions.begin() as session:
             artist_id, artwork_id = _target(session, what)
+            if artwork_id is not None:  # nobody moves it from here on
+                artist_id = queries.works_to_change(session, [artwork_id])[artwork_id].artist_id
             if artist_id == counted:
                 return _request(session, points, artist_id, artwork_id, reason).id
-        counted, points = artist_id, _points(collection.index, artist_id)
 
 
 def _target(session: Session, what: str) -> tuple[UUID, UUID | None]:
@@ -192,9 +196,7 @@ def _target(session: Session, what: str) -> tuple[UUID, UUID | None]:
                 f"{artist.slug}` lists"
             ) from None
         return artist.id, None
-    queries.artwork_by_id(session, artwork_id)
-    work = queries.works_to_change(session, [artwork_id])[artwork_id]  # nobody moves it meanwhile
-    return work.artist_id, artwork_id
+    return queries.artwork_by_id(session, artwork_id).artist_id, artwork_id
 
 
 def _request(

@@ -99,8 +99,23 @@ def train(works: Sequence[Work], out: Path, *, plan: Plan, progress: Progress) -
             checkpoint.save(losses)
             progress("clip", step + 1, plan.clip_steps, sum(losses[-EVERY:]) / EVERY)
     _save(model, folder)
+    write_style_statistics(works, folder)
     checkpoint.clear()
     return curve(losses)
+
+
+def write_style_statistics(works: Sequence[Work], folder: Path) -> None:
+    """Measure what the style vector is standardised by, over the works; frozen with the model."""
+    import torch
+
+    from attribution.encoders import clip_style
+    from attribution.encoders.clip import ClipEncoder, ClipSpec
+    from attribution.images import read_image_file
+
+    spec = ClipSpec(model=f"local-dir:{folder}", style=True, license="Apache-2.0")
+    encoder = ClipEncoder(spec, device="cpu")
+    rows = [encoder.statistics([read_image_file(work.path).rgb]) for work in works]
+    clip_style.save(clip_style.freeze(torch.cat(rows)), folder)
 
 
 def write_configuration(folder: Path) -> None:

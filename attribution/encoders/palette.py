@@ -1,0 +1,97 @@
+"""The colours that a hand chooses: a histogram of what is not ground. No model, no torch."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from attribution.encoders.encoder import Lane, ModelInfo
+from attribution.encoders.spec import Spec, VectorName
+from attribution.types import Matrix
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+Floats = npt.NDArray[np.float32]
+
+SIDE_PX = 128  # the longer side of what is looked at
+LEVELS = 5  # of each channel; a colour between two levels counts for both, by its nearness
+COARSE = 32  # of 256: colours of the border this alike are one
+NEAR_GROUND = 24  # of 255: what differs from the ground by less in all channels belongs to it
+FEWEST = 20  # pixels; with fewer besides the ground everything is looked at
+METHOD = f"{SIDE_PX} px, {LEVELS} levels, ground {COARSE} {NEAR_GROUND} {FEWEST}, square root"
+
+
+class PaletteSpec(Spec):
+    """The histogram has no weights: nothing is chosen but its name."""
+
+    kind: Literal["palette"]
+    model: Literal["palette"] = "palette"
+    license: Literal["Apache-2.0"] = "Apache-2.0"
+    vector: VectorName = "palette"
+
+    @property
+    def lanes(self) -> Mapping[str, Lane]:
+        """The one vector."""
+        return {self.vector: Lane.STYLE}
+
+    def encoder(self, device: str) -> PaletteEncoder:
+        """Return the encoder, which needs no device."""
+        del device
+        return PaletteEncoder(self)
+
+
+class PaletteEncoder:
+    """Encodes images by the colours of what stands on their ground."""
+
+    def __init__(self, spec: PaletteSpec) -> None:
+        self._vector = spec.vector
+        self.info = ModelInfo(
+            model=spec.name,
+            vectors={spec.vector: LEVELS**3},
+            lanes=spec.lanes,
+            revision=hashlib.sha256(METHOD.encode()).hexdigest(),
+            preprocessing=METHOD,
+            license=spec.license,
+        )
+
+    def encode(self, images: Sequence[Image]) -> Mapping[str, Matrix]:
+        """Encode RGB images of any size; see `encoder.Encoder`."""
+        return {self._vector: np.stack([_histogram(image) for image in images])}
+
+
+def _histogram(image: Image) -> Floats:
+    """Return the square roots of the parts of each colour (Bhattacharyya): a unit vector."""
+    small = image.copy()
+    small.thumbnail((SIDE_PX, SIDE_PX))
+    pixels = np.asarray(small, np.float32)
+    colours = pixels.reshape(-1, 3)
+    away = np.abs(colours - _ground(pixels)).max(1) >= NEAR_GROUND
+    if np.count_nonzero(away) >= FEWEST:
+        colours = colours[away]
+    return np.sqrt(_soft_counts(colours) / len(colours)).astype(np.float32)
+
+
+def _ground(pixels: Floats) -> Floats:
+    """Return the mean of the most frequent of the border's colours, coarsely taken."""
+    border = np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])
+    coarse = (border // COARSE).astype(int) @ np.array([64, 8, 1])
+    ground: Floats = border[coarse == np.bincount(coarse).argmax()].mean(0)
+    return ground
+
+
+def _soft_counts(colours: Floats) -> npt.NDArray[np.float64]:
+    """Count colours at the corners of the cells of a grid, by their nearness to each corner."""
+    scaled = colours / 255 * (LEVELS - 1)
+    low = np.minimum(scaled.astype(int), LEVELS - 2)
+    beyond = scaled - low
+    counts = np.zeros(LEVELS**3)
+    for corner in np.ndindex(2, 2, 2):
+        near = np.where(corner, beyond, 1 - beyond).prod(1)
+        place = (low + corner) @ np.array([LEVELS**2, LEVELS, 1])
+        counts += np.bincount(place, near, LEVELS**3)
+    return counts
