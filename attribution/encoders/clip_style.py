@@ -55,8 +55,8 @@ def statistics(stages: Sequence[torch.Tensor]) -> torch.Tensor:
         chosen = [stages[int(depth * len(stages))] for depth in DEPTHS]
     parts = []
     for number, stage in enumerate(chosen):
-        places = _mixed(stage.float().flatten(2), SEED + number)
-        parts += [places.mean(2), places.std(2, correction=0)]
+        variance, mean = torch.var_mean(_mixed(stage.float(), SEED + number), (2, 3), correction=0)
+        parts += [mean, variance.sqrt()]
     joined = torch.cat(parts, dim=1)
     return joined.sign() * joined.abs().sqrt()
 
@@ -96,14 +96,13 @@ def save(frozen: Frozen, folder: Path) -> None:
     save_file(values, folder / STATISTICS_FILE)
 
 
-def _mixed(places: torch.Tensor, seed: int) -> torch.Tensor:
-    """Return the channels, or mixtures of many, (n, channels, places): fixed by the seed."""
+def _mixed(stage: torch.Tensor, seed: int) -> torch.Tensor:
+    """Return the channels of a stage, or mixtures of many, (n, channels, h, w): fixed by `seed`."""
     import torch
 
-    channels = places.shape[1]
+    channels = stage.shape[1]
     if channels <= WIDEST:
-        return places
+        return stage
     generator = torch.Generator().manual_seed(seed)
     mixture = torch.randn(PROJECTED, channels, generator=generator) / channels**0.5
-    mixed: torch.Tensor = mixture.to(places.device) @ places
-    return mixed
+    return torch.einsum("pc,nchw->nphw", mixture.to(stage.device), stage)

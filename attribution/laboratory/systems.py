@@ -26,7 +26,6 @@ SHOWN = 10  # works of a ranking
 LEAST_SHARE = 1e-3  # of an artist who got no vote, so that a logarithm exists
 LEAST_CHANCE = 1e-6  # likewise, of an artist whom nobody named
 TINY = 1e-12
-CONTENT = "clip"  # the space of B1 and B2
 
 
 @dataclass(frozen=True)
@@ -44,6 +43,11 @@ class Answer:
     def take(self, rows: slice) -> Answer:
         """Return the answers to some of the queries."""
         return Answer(self.scores[rows], self.known[rows], self.works[rows])
+
+
+def content_of(indexed: Indexed) -> str:
+    """Return the space of B1 and B2: CLIP's, or where there is none the first by name."""
+    return "clip" if "clip" in indexed.vectors else min(indexed.vectors)
 
 
 class System(Protocol):
@@ -160,7 +164,8 @@ class Nearest:
 
     def answer(self, queries: Mapping[str, Matrix]) -> Answer:
         """Answer with the number of neighbours plus the cosine of the nearest work."""
-        cosines = queries[CONTENT] @ self._indexed.vectors[CONTENT].T
+        space = content_of(self._indexed)
+        cosines = queries[space] @ self._indexed.vectors[space].T
         order = np.argsort(-cosines, axis=1, kind="stable")
         nearest = np.full((len(cosines), self._artists), -1.0)
         for work, artist in enumerate(self._indexed.artist):
