@@ -73,7 +73,6 @@ class ArtistOut(ArtistName):
 class ArtistDetail(ArtistOut):
     """Everything about one artist."""
 
-    identifiers: dict[str, str] = Field(examples=[{"wikidata": "Q296"}])
     likely_aliases: list[ArtistName] = Field(
         description="Artists of nearly the same name: perhaps one person, never merged unasked."
     )

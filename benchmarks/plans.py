@@ -25,9 +25,9 @@ from attribution.catalogue.models import ArtworkStatus
 
 ARTISTS = 10_000
 FILL = """
-INSERT INTO artists (id, slug, name, folded, turned, identifiers, works, created_at)
+INSERT INTO artists (id, slug, name, folded, turned, works, created_at)
 SELECT md5('artist' || n)::uuid, 'artist-' || n, 'Artist ' || n, n || ' artist', 'artist ' || n,
-  '{}', :each, now()
+  :each, now()
 FROM generate_series(1, :artists) n;
 INSERT INTO artworks (id, artist_id, sha256, pixel_sha256, phash, title, tags, consent_index,
   consent_display, consent_train, consent_generate, status, facts, rights, created_at, indexed_at)

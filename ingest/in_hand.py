@@ -19,7 +19,8 @@ from attribution.services import Services
 from ingest.joining import Spellings
 from ingest.lease import Lease
 from ingest.listing import source_item
-from ingest.reading import DEADLY, DECODERS, Prepared, Work, hash_of, prepare
+from ingest.loading import DECODERS, Work, load
+from ingest.reading import DEADLY, Prepared, prepare
 
 
 def prepared(
@@ -78,7 +79,7 @@ def _refuse_unread(services: Services, job_id: UUID, position: int) -> None:
     That process may have written its point already.
     """
     for work in _pending(services, job_id, first=position, stop=position + 1, limit=1):
-        if sha256 := hash_of(work, services.limits):
+        if sha256 := load(services, work).sha256:
             with services.sessions.begin() as session:
                 queries.add_deadly_file(session, sha256)
                 lifecycle.become_failed(session, [artwork_id(sha256)], DEADLY)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from itertools import islice
 from uuid import UUID
 
 from attribution.catalogue import queries
@@ -15,9 +14,10 @@ from attribution.collection import Stores
 from ingest.corrections import ASKED, FREER, divided, shown
 from ingest.denials import Denials
 from ingest.joining import Spellings, foreseen
+from ingest.loading import DECODERS, Work
 from ingest.nobodys import GIVEN
 from ingest.options import BY_RULE, Options
-from ingest.reading import BLANK, DECODERS, Prepared, Work, prepare
+from ingest.reading import BLANK, Prepared, prepare
 from ingest.sources import Source
 from ingest.summary import FileOutcome, Summary
 
@@ -28,7 +28,7 @@ def preview(stores: Stores, items: Source, options: Options = BY_RULE) -> Summar
     The artist of every file is in its outcome, and what would be corrected, field by field.
     """
     denials = Denials(stores.limits)
-    rest = iter(list(denials.noting(items)))
+    works = [Work(position, item) for position, item in enumerate(denials.noting(items))]
     denied = denials.by_hash()
     outcomes: list[FileOutcome] = []
     so_far = _SoFar()
@@ -36,10 +36,9 @@ def preview(stores: Stores, items: Source, options: Options = BY_RULE) -> Summar
     rule = options.name_rule(stores.settings)
     spellings = Spellings(rule)
     with ThreadPoolExecutor(DECODERS) as decoders:
-        while chunk := list(islice(rest, stores.settings.batch_size)):
-            works = [Work(position, item) for position, item in enumerate(chunk)]
+        while few := works[len(outcomes) : len(outcomes) + stores.settings.batch_size]:
             ready = prepare(
-                stores, decoders, works, spellings, lambda *_: denied, reinstate=options.reinstate
+                stores, decoders, few, spellings, lambda *_: denied, reinstate=options.reinstate
             )
             hands = _by_hand(stores, ready)
             outcomes += [_preview_one(done, so_far, hands, options) for done in ready]

@@ -1,11 +1,12 @@
-"""The first step of the pipeline: files are read and checked, and compared with what is known."""
+"""The first step of the pipeline: files are checked, and compared with what is known."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from functools import partial
 from uuid import UUID
 
 from sqlalchemy.orm import Session
@@ -17,11 +18,11 @@ from attribution.catalogue.spellings import Whose
 from attribution.collection import Stores
 from attribution.copies.description import describe, untiled
 from attribution.errors import BackendUnavailable, BadImage, NotFound
-from attribution.images import CheckedImage, Limits, file_sha256, read_file, read_image
+from attribution.images import CheckedImage
 from attribution.outages import disk_outages
 from attribution.types import Part
 from ingest.joining import Spellings
-from ingest.sources import SourceItem
+from ingest.loading import Loaded, Work, load_few
 
 log = logging.getLogger(__name__)
 
@@ -34,23 +35,6 @@ FORBIDS = "its source says no to finding it (consent_index, or words such as “
 ELSEWHERE = "a file with the same bytes elsewhere in its source says no to finding it"
 BLANK = "it is blank: registered, and never found"
 SETTLED = (ArtworkStatus.INDEXED, ArtworkStatus.BLANK)
-DECODERS = 2  # threads; Pillow releases the GIL while it decodes
-
-
-@dataclass(frozen=True)
-class Work:
-    """One file to be done: where it stands in its job, and where its bytes are."""
-
-    position: int
-    item: SourceItem
-    job_id: UUID | None = None  # of bytes in the store
-    sha256: str | None = None  # of bytes in the store
-    is_denied_elsewhere: bool = False  # by a file of its source with the same bytes, and not here
-
-    def heeding(self, denied: Collection[str]) -> Work:
-        """Return it as if its own row denied what another one denies of the same bytes."""
-        elsewhere = "index" in denied and "index" in self.item.consent
-        return replace(self, item=self.item.without(denied), is_denied_elsewhere=elsewhere)
 
 
 @dataclass(frozen=True)
@@ -58,6 +42,7 @@ class Prepared:
     """One file, read and checked: an image to encode, a work that is known, or a refusal."""
 
     work: Work
+    file: Loaded
     artist: str  # by the name that the catalogue has, or will have, of its spelling
     image: CheckedImage | None = None
     known: Artwork | None = None
@@ -66,10 +51,14 @@ class Prepared:
     parts: CheckedImage | None = None  # whose parts are to be encoded, where it has any
     again: CheckedImage | None = None  # of a known work that has no vectors of these encoders
     refused: str | None = None
-    sha256: str | None = None
     registered: UUID | None = None  # the work of these bytes, in whatever state
     # Whether it is of a withdrawn work or artist: nothing that its source says is kept.
     is_forgotten: bool = False
+
+    @property
+    def sha256(self) -> str | None:
+        """The hash of its bytes, where they are known."""
+        return self.file.sha256
 
     @property
     def is_own(self) -> bool:
@@ -103,69 +92,64 @@ def prepare(
     *,
     reinstate: bool,
 ) -> list[Prepared]:
-    """Read files; decode those whose bytes are not in the index yet.
+    """Read the first files, as many as memory is meant for; decode those that are not indexed yet.
 
     `denied_of` returns what their source denies of files under any name, by their hashes.
     """
-    hashes = list(decoders.map(lambda work: hash_of(work, stores.limits), works))
+    loaded = load_few(stores, decoders, works)
+    hashes = [file.sha256 for _, file in loaded if file.sha256]
     with stores.sessions() as session:
-        rows = queries.artworks_by_sha256(session, [one for one in hashes if one])
+        rows = queries.artworks_by_sha256(session, hashes)
         ids = [row.id for row in rows]
-        found = spellings.of(session, [work.item.artist for work in works])
+        found = spellings.of(session, [work.item.artist for work, _ in loaded])
         bare = queries.without_sketch(session, ids) | untiled(session, rows)
         live = queries.live_collection(session)
         unencoded = queries.without_vectors(session, live.fingerprint, ids) if live else set()
-        deadly = queries.deadly_files(session, [one for one in hashes if one])
-        denied = denied_of(session, [one for one in hashes if one])
-    works = [
-        work.heeding(denied.get(sha256 or "", ()))
-        for work, sha256 in zip(works, hashes, strict=True)
-    ]
+        deadly = queries.deadly_files(session, hashes)
+        denied = denied_of(session, hashes)
     known = {row.sha256: row for row in rows}
 
-    def read(work: Work, sha256: str | None) -> Prepared:
-        row, theirs = known.get(sha256 or ""), found[work.item.artist]
+    def read(work: Work, file: Loaded) -> Prepared:
+        sha256 = file.sha256 or ""
+        work, row = work.heeding(denied.get(sha256, ())), known.get(sha256)
+        theirs = found[work.item.artist]
         artist = theirs.of_work(row.artist.name) if row is not None else theirs.artist
+        made = partial(Prepared, work, file, artist)
         is_known = row is not None and row.status in SETTLED
         refused = _refusal(work, row, theirs, reinstate=reinstate)
         if refused is not None or (row is not None and is_known and row.id not in bare | unencoded):
-            return Prepared(
-                work,
-                artist,
+            return made(
                 known=row if is_known else None,
                 refused=refused,
                 registered=row.id if row else None,
                 is_forgotten=not reinstate and _is_withdrawn(row, theirs),
             )
         try:
-            image = _read(stores, work, is_deadly=sha256 in deadly)
+            image = _decode(stores, file, is_deadly=sha256 in deadly)
             sketches = describe(artwork_id(image.facts.sha256), image)
             parts = image if len(sketches) > 1 else None
             if row is not None and is_known:
                 again = image if row.id in unencoded else None
-                return Prepared(
-                    work, artist, known=row, sketches=sketches, parts=parts, again=again
-                )
+                return made(known=row, sketches=sketches, parts=parts, again=again)
             if refused := _policy(stores, image):
-                return Prepared(work, artist, refused=refused)
-            return Prepared(work, artist, image=image, sketches=sketches, parts=parts)
+                return made(refused=refused)
+            return made(image=image, sketches=sketches, parts=parts)
         except (BadImage, NotFound) as error:
-            return Prepared(work, artist, refused=str(error))
+            return made(refused=str(error))
         except BackendUnavailable:
             raise
         except Exception as error:
             log.warning("%s", work.item.path, exc_info=True)
-            return Prepared(work, artist, refused=unprocessable(error))
+            return made(refused=unprocessable(error))
 
-    done = decoders.map(read, works, hashes)
-    return [replace(one, sha256=sha256) for one, sha256 in zip(done, hashes, strict=True)]
+    return list(decoders.map(lambda one: read(*one), loaded))
 
 
-def _read(stores: Stores, work: Work, *, is_deadly: bool) -> CheckedImage:
+def _decode(stores: Stores, file: Loaded, *, is_deadly: bool) -> CheckedImage:
     if is_deadly:
         raise BadImage("deadly", DEADLY)
     with disk_outages("while files were read"):
-        return read_image(bytes_of(stores, work), stores.limits)
+        return file.image(stores.limits)
 
 
 def _refusal(work: Work, row: Artwork | None, theirs: Whose, *, reinstate: bool) -> str | None:
@@ -191,20 +175,6 @@ def _policy(stores: Stores, image: CheckedImage) -> str | None:
     if said is None or stores.settings.opted_out == "protect":
         return None
     return f"it says no to AI training ({said}), and LAWFUL_OPTED_OUT=refuse"
-
-
-def bytes_of(stores: Stores, work: Work) -> bytes:
-    """Return the bytes of a file, from the store or from its path; raises BadImage, NotFound."""
-    if work.sha256 and work.job_id:
-        return stores.store.incoming(work.job_id, work.sha256)
-    return read_file(work.item.path, stores.limits)
-
-
-def hash_of(work: Work, limits: Limits) -> str | None:
-    """Return the hash of a file that may be read, without looking into it; None for others."""
-    if work.item.is_lost:
-        return None
-    return work.sha256 or file_sha256(work.item.path, limits)
 
 
 def unprocessable(error: Exception) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
@@ -14,7 +13,7 @@ from attribution.catalogue.models import Artist, Artwork, ArtworkStatus, IngestJ
 from attribution.catalogue.queries import NewArtwork, Origin
 from attribution.collection import Stores, check_encoders
 from attribution.copies.description import encode_parts
-from attribution.images import CheckedImage, read_image, thumbnail
+from attribution.images import CheckedImage, thumbnail
 from attribution.points import follow, write_again, write_points
 from attribution.projection import point_of
 from attribution.services import Services
@@ -25,7 +24,7 @@ from ingest.corrections import corrections
 from ingest.joining import has_joined, resembles
 from ingest.nobodys import Given, give_nobodys
 from ingest.outcomes import Changed, Outcomes, Rows, Standing
-from ingest.reading import SETTLED, Prepared, bytes_of
+from ingest.reading import SETTLED, Prepared
 
 
 @dataclass(frozen=True)
@@ -201,7 +200,7 @@ def _follow_corrections(services: Services, few: Sequence[Prepared]) -> None:
 def _show_again(services: Services, done: Prepared) -> None:
     """Make the picture of a work that was not to be shown so far."""
     if done.known and not services.store.has_thumbnail(done.known.sha256):
-        image = read_image(bytes_of(services, done.work), services.limits)
+        image = done.file.image(services.limits)
         services.store.put_thumbnail(done.known.sha256, thumbnail(image.rgb))
 
 
@@ -239,9 +238,7 @@ def _keep_file(stores: Stores, done: Prepared, image: CheckedImage, row: Artwork
     if row.consent_display:
         stores.store.put_thumbnail(row.sha256, thumbnail(image.rgb))
     if stores.settings.keep_originals:
-        data = bytes_of(stores, done.work)
-        if hashlib.sha256(data).hexdigest() == row.sha256:  # the file may be another by now
-            stores.store.put_original(row.sha256, data)
+        stores.store.put_original(row.sha256, done.file.data)
 
 
 def _new_artwork(done: Prepared, image: CheckedImage, artist: Artist) -> NewArtwork:

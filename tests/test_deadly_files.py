@@ -36,13 +36,13 @@ from pathlib import Path
 from attribution.config import Settings
 from attribution.encoders.encoder_set import EncoderSet
 from attribution.services import open_services
-from ingest import in_hand, pipeline, reading
+from ingest import in_hand, loading, pipeline
 
 def die(image):
     if image.width == 77:
         os.kill(os.getpid(), signal.SIGKILL)
 
-def decode(data, limits, real=reading.read_image):
+def decode(data, limits, real=loading.read_image):
     image = real(data, limits)
     die(image.rgb)
     return image
@@ -60,7 +60,7 @@ settings = Settings(
     home=Path(home), database_url=url, profile="stub", batch_size=4, job_lease_s=1
 )
 if part == "decoder":
-    reading.read_image = decode
+    loading.read_image = decode
 """
 IN_PROCESS = """
 from tests.portfolios import ingest

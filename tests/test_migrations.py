@@ -60,6 +60,19 @@ def test_downgrade_takes_everything_back(database: Database) -> None:
     database.check_schema()
 
 
+def test_artists_lose_and_regain_their_identifiers(database: Database) -> None:
+    """On the way back they are empty."""
+    with database.sessions.begin() as session:
+        queries.get_or_create_artist(session, "Ann")
+    with database.migrating() as connection:
+        command.downgrade(schema.configuration(connection), "20261207_tasks")
+        (kept,) = connection.execute(text("SELECT identifiers FROM artists")).scalars()
+
+    assert kept in ("{}", {})
+    database.upgrade()
+    database.check_schema()
+
+
 def test_upgrade_again_changes_nothing(database: Database) -> None:
     """An upgraded database is left alone."""
     database.upgrade()

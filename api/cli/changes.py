@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from attribution.collection import Collection
 
 DOOR = "command line"
-ARTIST_ROW = ("aliases", "identifiers", "created_at")  # kept for an undo, not for reading
+# Kept for an undo, not for reading; merges of earlier versions have identifiers.
+ARTIST_ROW = ("aliases", "identifiers", "created_at")
 COUNTS = {
     "stayed": "works that stay: moved since, or not chosen",
     "added_since": "works that were added since, and stay",

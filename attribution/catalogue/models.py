@@ -160,7 +160,6 @@ class Artist(Base):
     name: Mapped[str] = mapped_column(unique=True)
     folded: Mapped[str] = mapped_column(index=True)  # names.fold(name)
     turned: Mapped[str] = mapped_column(index=True)  # names.turned(name): neighbours by the end
-    identifiers: Mapped[dict[str, str]] = mapped_column(default=dict)  # "wikidata" -> "Q5582"
     # Indexed works, counted along in the transactions that change them: a lookup among millions
     # cannot count them anew.
     works: Mapped[int] = mapped_column(default=0)

@@ -96,7 +96,6 @@ def _detail(services: Services, slug: str) -> ArtistDetail:
         alike = queries.likely_aliases(session, {artist.name: artist.id})
         return ArtistDetail(
             **vars(ArtistOut.of_row((artist, artist.works))),
-            identifiers=artist.identifiers,
             likely_aliases=[ArtistName.of(other) for _, other in alike],
             created_at=artist.created_at,
         )

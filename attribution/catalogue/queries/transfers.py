@@ -114,7 +114,6 @@ def merge_artists(session: Session, gone_id: UUID, into_id: UUID, origin: Origin
         # To lock those too would be out of order: whoever holds one may wait for the artist.
         raise Conflict(f"works have just come to {gone.slug!r}; ask again")
     own = select(Alias.name).where(Alias.artist_id == gone.id).order_by(Alias.name)
-    gained = {key: said for key, said in gone.identifiers.items() if key not in into.identifiers}
     change = new_change(
         ChangeKind.MERGE,
         into.id,
@@ -123,10 +122,9 @@ def merge_artists(session: Session, gone_id: UUID, into_id: UUID, origin: Origin
             "slug": gone.slug,
             "name": gone.name,
             "aliases": list(session.scalars(own)),
-            "identifiers": gone.identifiers,
             "created_at": gone.created_at.isoformat(),
         },
-        {"slug": into.slug, "name": into.name, "identifiers": gained},
+        {"slug": into.slug, "name": into.name},
     )
     change.from_artist_id, change.merged_slug = gone.id, gone.slug
     session.add(change)
@@ -137,7 +135,6 @@ def merge_artists(session: Session, gone_id: UUID, into_id: UUID, origin: Origin
     else:
         join_hands(session, gone, into)
         _note_works(session, change)
-    into.identifiers = into.identifiers | gained
     _join_claims(session, change, gone, into)
     _pass_on(session, change, gone, into)
     session.execute(delete(Artist).where(Artist.id == gone.id))
@@ -229,15 +226,10 @@ def _restored(session: Session, merge: Change, into: Artist) -> Artist:
         name=name,
         folded=fold(name),
         turned=turned(name),
-        identifiers=merge.before.get("identifiers", {}),
         created_at=datetime.fromisoformat(made) if made else merge.made_at,
     )
     session.add(gone)
     merge.merged_slug = None
-    gained = merge.after.get("identifiers", {})
-    into.identifiers = {
-        key: said for key, said in into.identifiers.items() if gained.get(key) != said
-    }
     session.flush()
     return gone
 
