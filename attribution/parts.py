@@ -11,6 +11,7 @@ from uuid import UUID
 
 from attribution.catalogue import queries
 from attribution.catalogue.models import ArtworkStatus
+from attribution.chunks import chunks
 from attribution.collection import Collection
 from attribution.types import Part
 
@@ -25,9 +26,9 @@ def wrong_parts(collection: Collection) -> list[UUID]:
 
 def rewrite_parts(collection: Collection, works: Sequence[UUID]) -> None:
     """Write the points of the parts of these works as they are kept, and leave no others."""
-    for start in range(0, len(works), PAGE):
-        collection.index.parts.delete(works[start : start + PAGE])
-        write_parts(collection, works[start : start + PAGE])
+    for page in chunks(works, PAGE):
+        collection.index.parts.delete(page)
+        write_parts(collection, page)
 
 
 def write_parts(collection: Collection, works: Several[UUID]) -> None:
@@ -35,8 +36,7 @@ def write_parts(collection: Collection, works: Several[UUID]) -> None:
     parts, fingerprint = collection.index.parts, collection.row.fingerprint
     with collection.sessions() as session:
         having = list(queries.numbers_of_parts(session, fingerprint, among=works))
-    for start in range(0, len(having), WORKS_AT_ONCE):
-        few = having[start : start + WORKS_AT_ONCE]
+    for few in chunks(having, WORKS_AT_ONCE):
         with collection.sessions() as session:
             vectors = queries.kept_part_vectors(session, fingerprint, few)
         parts.upsert(vectors)

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from attribution.catalogue import queries
 from attribution.catalogue.models import Artwork, ArtworkStatus
+from attribution.chunks import chunks
 from attribution.collection import Collection
 from attribution.parts import write_parts
 from attribution.projection import point_of
@@ -18,8 +19,8 @@ PAGE = 1_000
 def write_points(collection: Collection, ids: Several[UUID]) -> list[UUID]:
     """Write the points of these works from their kept vectors; returns the works that have none."""
     ordered, without = sorted(ids), []
-    for start in range(0, len(ordered), PAGE):
-        without += _write(collection, ordered[start : start + PAGE])
+    for page in chunks(ordered, PAGE):
+        without += _write(collection, page)
     return without
 
 

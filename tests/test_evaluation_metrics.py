@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -88,6 +89,19 @@ def test_benjamini_hochberg() -> None:
     assert benjamini_hochberg(p_values, 0.1).tolist() == [True, True, True, False, False]
     assert metrics.realised_fdr(p_values, bools(0, 0, 1, 1, 1)) == pytest.approx(1 / 3)
     assert metrics.realised_fdr(np.array([0.9]), bools(1)) == 0
+
+
+def test_benjamini_hochberg_at_exact_ties() -> None:
+    """Conformal p-values, (1 + count) / (n + 1), that lie on the bar itself are refused."""
+    for n in range(1, 60):
+        counts = np.random.default_rng(n).integers(1, 41, n)
+        bars = [
+            Fraction(int(k), 200) <= Fraction(i, 10 * n) for i, k in enumerate(sorted(counts), 1)
+        ]
+        passing = max(np.sort(counts)[bars], default=0)
+
+        assert (benjamini_hochberg(counts / 200, 0.1) == (counts <= passing)).all()
+    assert benjamini_hochberg(np.array([]), 0.1).tolist() == []
 
 
 def test_ks_uniform() -> None:

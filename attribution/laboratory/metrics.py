@@ -127,11 +127,11 @@ def realised_fdr(p_values: Floats, is_null: Bools, level: float = 0.1) -> float:
 
 def ks_uniform(p_values: Floats) -> float:
     """Return the Kolmogorov-Smirnov distance from the uniform distribution: sup |F_n - F|."""
-    n = len(p_values)
-    if not n:
+    from scipy.stats import ks_1samp, uniform
+
+    if not len(p_values):
         return float("nan")
-    ordered, steps = np.sort(p_values), np.arange(n + 1) / n
-    return float(max((steps[1:] - ordered).max(), (ordered - steps[:-1]).max()))
+    return float(ks_1samp(p_values, uniform.cdf, method="asymp").statistic)
 
 
 def micro_average_precision(scores: Floats, is_right: Bools, total: int) -> float:

@@ -44,7 +44,7 @@ class Network:
             codes(artists).T, self.heads, self.heads_offset, strict=True
         ):
             outputs = (hidden @ head.T + offset).astype(np.float64)
-            total += (outputs - _log_sum(outputs))[:, digit]
+            total += log_softmax(outputs)[:, digit]
         return total
 
     def scaled(self, rows: Matrix) -> Numbers:
@@ -98,8 +98,10 @@ def joined(vectors: Mapping[str, Matrix]) -> Matrix:
 
 def log_softmax(scores: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """Return the logarithms of shares that sum to 1 in each row."""
-    normalised: npt.NDArray[np.float64] = scores - _log_sum(scores)
-    return normalised
+    from scipy.special import log_softmax as in_rows
+
+    shares: npt.NDArray[np.float64] = in_rows(scores, axis=1)
+    return shares
 
 
 def _scale(rows: Matrix, dims: Mapping[str, int], scaling: Scaling) -> tuple[Numbers, Numbers]:
@@ -117,9 +119,3 @@ def _scale(rows: Matrix, dims: Mapping[str, int], scaling: Scaling) -> tuple[Num
 def _uniform(rng: np.random.Generator, shape: tuple[int, ...], inputs: int) -> Numbers:
     """Return numbers within ±1/√inputs, as torch begins a linear layer."""
     return rng.uniform(-(inputs**-0.5), inputs**-0.5, shape).astype(np.float32)
-
-
-def _log_sum(scores: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    most = scores.max(1, keepdims=True)
-    total: npt.NDArray[np.float64] = most + np.log(np.exp(scores - most).sum(1, keepdims=True))
-    return total

@@ -13,6 +13,7 @@ from uuid import UUID
 
 from attribution.catalogue import queries
 from attribution.catalogue.models import Artwork, ArtworkStatus
+from attribution.chunks import chunks
 from attribution.collection import Collection, Stores
 from attribution.copies.description import untiled
 from attribution.index.points import IndexEntry
@@ -87,13 +88,13 @@ def _looked_at_again(collection: Collection, found: Differences) -> Differences:
     with collection.sessions() as session:
         coming = queries.unfinished_jobs(session) > 0
     missing = []
-    for few in _few(found.missing):
+    for few in chunks(found.missing, PAGE):
         with collection.sessions() as session:
             rows = queries.artworks_by_id(session, few, status=ArtworkStatus.INDEXED)
         there = collection.index.held(list(rows))
         missing += [one for one in few if one in rows and one not in there]
     orphaned = []
-    for few in _few(found.orphaned):
+    for few in chunks(found.orphaned, PAGE):
         with collection.sessions() as session:
             rows = queries.artworks_by_id(session, few)
         fine = {ArtworkStatus.INDEXED} | ({ArtworkStatus.PENDING} if coming else set())
@@ -118,7 +119,3 @@ def _entries(index: VectorIndex) -> Iterator[IndexEntry]:
 
 def _entry_of(row: Artwork) -> IndexEntry:
     return IndexEntry(row.id, row.artist_id, row.licence_key, row.year, row.consent)
-
-
-def _few(ids: list[UUID]) -> list[list[UUID]]:
-    return [ids[start : start + PAGE] for start in range(0, len(ids), PAGE)]

@@ -11,7 +11,7 @@ from collections.abc import Collection as Several
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy.orm import Session
@@ -21,14 +21,13 @@ from attribution.catalogue.models import Artist, Artwork, ArtworkStatus, Change
 from attribution.catalogue.names import resemble, tidy
 from attribution.catalogue.nobody import is_nobody
 from attribution.catalogue.queries import Origin
+from attribution.chunks import chunks
 from attribution.collection import Collection, Stores
 from attribution.errors import BadInput, Conflict, NotAllowed, NotFound
 from attribution.images import forbidden_by, read_image, thumbnail
 from attribution.points import write_points
 
 AT_ONCE = 1_000  # changes, or works of one, that the index follows together
-
-T = TypeVar("T")
 
 
 def correct(
@@ -145,7 +144,7 @@ def split(
                 f"it theirs: `lawful changes --artist {old.slug}`, then `lawful undo CHANGE`, with "
                 f"`--work ID` for some works only"
             )
-        for few in _few(ordered):
+        for few in chunks(ordered, AT_ONCE):
             _check_theirs(session, few, old)
         made = queries.give_works(session, ordered, old.id, new.id, origin)
         waiting = queries.unfinished_changes(session, changes=[made.id])
@@ -193,7 +192,7 @@ def confirm_alias(stores: Stores, slug: str, name: str, origin: Origin) -> Chang
 
 def finish(collection: Collection, changes: Sequence[Change]) -> None:
     """Have index and pictures follow some changes, then note that they do."""
-    for few in _few(changes):
+    for few in chunks(changes, AT_ONCE):
         alone = {change.artwork_id for change in few if change.artwork_id}
         write_points(collection, alone)
         for change in few:
@@ -317,10 +316,6 @@ def _receiver(session: Session, name: str) -> Artist:
 
 def _merging(gone: Artist, kept: Artist) -> Merging:
     return Merging(gone.name, kept.name, gone.works, resemble(gone.name, kept.name))
-
-
-def _few(rows: Sequence[T]) -> list[Sequence[T]]:
-    return [rows[start : start + AT_ONCE] for start in range(0, len(rows), AT_ONCE)]
 
 
 def _is_about_display(change: Change) -> bool:

@@ -14,6 +14,7 @@ from uuid import UUID
 
 from attribution.catalogue import lifecycle, queries
 from attribution.catalogue.models import ArtworkStatus, KeptCollection
+from attribution.chunks import chunks
 from attribution.collection import Collection, Stores
 from attribution.copies.description import encode_parts
 from attribution.encoders.encoder_set import EncoderSet
@@ -47,9 +48,7 @@ def recover(collection: Collection, works: Sequence[UUID]) -> Recovered:
         return Recovered()
     encoders = _encoders_of(collection)
     without: list[UUID] = []
-    size = collection.settings.batch_size
-    for start in range(0, len(works), size):
-        few = works[start : start + size]
+    for few in chunks(works, collection.settings.batch_size):
         lacking = encode_originals(collection, collection.row, encoders, few) if encoders else few
         without += lacking
         write_points(collection, set(few) - set(lacking))

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection as Several
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any
 from uuid import UUID, uuid4
 
 from sqlalchemy.orm import Session
@@ -21,6 +21,7 @@ from attribution.catalogue import queries
 from attribution.catalogue.columns import now
 from attribution.catalogue.database import empty_log
 from attribution.catalogue.models import ArtworkStatus, Withdrawal
+from attribution.chunks import chunks
 from attribution.collection import Collection, Stores
 from attribution.errors import BadInput, Conflict
 from attribution.index.points import Where
@@ -32,8 +33,6 @@ from attribution.upkeep.audit import audit
 AT_ONCE = 1_000  # works in one statement
 REWRITTEN = 20_000  # points up to which the index's files are written anew at once: seconds
 REBUILT = 10_000  # works up to which a receipt compares the classifier with a rebuild: a second
-
-T = TypeVar("T")
 
 
 def withdraw(collection: Collection, what: str, *, reason: str) -> Withdrawal:
@@ -78,7 +77,7 @@ def _remove(collection: Collection, request_id: UUID) -> dict[str, int] | None:
     if request.completed_at is not None:
         return None
     counts: Counter[str] = Counter()
-    for few in _few(list(works.items())):
+    for few in chunks(list(works.items()), AT_ONCE):
         ids = [work for work, _ in few]
         counts["points"] += len(collection.index.held(ids))
         counts["points of parts"] += collection.index.parts.count(ids)
@@ -149,14 +148,14 @@ def _left(
     ids = list(works)
     rows: Counter[str] = Counter()
     with collection.sessions() as session:
-        for few in _few(ids):
+        for few in chunks(ids, AT_ONCE):
             rows.update(queries.left_of_works(session, few))
         if request.artwork_id is None:
             rows["prompts"] = queries.prompts_naming(session, request.artist_id)
     return {
         **rows,
-        "points": sum(len(collection.index.held(few)) for few in _few(ids)),
-        "points of parts": sum(collection.index.parts.count(few) for few in _few(ids)),
+        "points": sum(len(collection.index.held(few)) for few in chunks(ids, AT_ONCE)),
+        "points of parts": sum(collection.index.parts.count(few) for few in chunks(ids, AT_ONCE)),
         "files": sum(
             collection.store.has_original(one) + collection.store.has_thumbnail(one)
             for one in works.values()
@@ -242,7 +241,7 @@ def _request(
 def _bury(session: Session, works: Several[UUID], reason: str, removal: Removal) -> Counter[str]:
     """Turn works into tombstones; returns what was wiped where."""
     removed = Counter[str]()
-    for few in _few(list(works)):
+    for few in chunks(list(works), AT_ONCE):
         removed.update(queries.bury_works(session, few, reason, removal))
     return removed
 
@@ -292,7 +291,3 @@ def _seen(stores: Stores, works: Several[UUID]) -> dict[str, Any] | None:
     if facts is None:
         return None
     return {"weights": facts.weights, "works seen": facts.has_seen(works)}
-
-
-def _few(rows: Sequence[T]) -> list[Sequence[T]]:
-    return [rows[start : start + AT_ONCE] for start in range(0, len(rows), AT_ONCE)]

@@ -48,6 +48,7 @@ from attribution.catalogue.queries.changes import (
     works_to_follow,
 )
 from attribution.catalogue.queries.jobs import unfinished_jobs
+from attribution.chunks import chunks
 from attribution.errors import Conflict
 
 AT_ONCE = 1_000  # works whose vectors are read at a time
@@ -280,9 +281,7 @@ def _choose(
     if not chosen:
         _keep_works(session, change, theirs)
         return
-    ordered = sorted(set(chosen))
-    for start in range(0, len(ordered), AT_ONCE):
-        few = ordered[start : start + AT_ONCE]
+    for few in chunks(sorted(set(chosen)), AT_ONCE):
         there = set(session.scalars(select(Artwork.id).where(theirs, Artwork.id.in_(few))))
         if missing := [work for work in few if work not in there]:
             raise Conflict(
