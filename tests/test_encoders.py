@@ -364,3 +364,44 @@ def test_what_gives_no_vector_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(BadInput, match=r"map\.pt gives no vector"):
         spec.encoder("cpu").encode(pictures())
+
+
+def test_a_model_of_timm_takes_another_size(tmp_path: Path) -> None:
+    """Its tower and its images alike."""
+    spec = TimmSpec(
+        kind="timm",
+        model=checkpoints.save_timm(tmp_path / "timm"),
+        vector="forms",
+        lane=Lane.CONTENT,
+        license="MIT",
+        size_px=56,
+    )
+    large = spec.encoder("cpu")
+
+    assert large.encode(pictures())["forms"].shape == (len(pictures()), 64)
+    assert (
+        large.info.preprocessing
+        != spec.model_copy(update={"size_px": None}).encoder("cpu").info.preprocessing
+    )
+
+
+def test_a_torchscript_file_is_its_code_too(tmp_path: Path) -> None:
+    """Two programs without weights are two models."""
+    import torch
+
+    class Mean(torch.nn.Module):
+        def forward(self, pixels: torch.Tensor) -> torch.Tensor:
+            return pixels.mean((2, 3))
+
+    class Largest(torch.nn.Module):
+        def forward(self, pixels: torch.Tensor) -> torch.Tensor:
+            return pixels.amax((2, 3))
+
+    revisions = set()
+    for number, network in enumerate((Mean(), Largest())):
+        path = checkpoints.script(network, tmp_path / f"{number}.pt")
+        spec = TorchScriptSpec(
+            kind="torchscript", model=path, size_px=16, vector="a", lane=Lane.COPY, license="MIT"
+        )
+        revisions.add(spec.encoder("cpu").info.revision)
+    assert len(revisions) == 2

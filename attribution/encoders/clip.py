@@ -16,7 +16,7 @@ from attribution.encoders import clip_style
 from attribution.encoders.descriptors import unit
 from attribution.encoders.encoder import Lane, ModelInfo
 from attribution.encoders.spec import LOCAL, Once, Spec, VectorName
-from attribution.encoders.weights import check_device, unreachable
+from attribution.encoders.weights import check_device, state_hash, unreachable
 from attribution.errors import BadInput
 from attribution.types import PATCHES, Matrix, Patches
 
@@ -80,10 +80,11 @@ class ClipEncoder:
         loaded = self._loaded()
         said = f"{loaded.preprocess}; float32"
         if self._spec.style:
-            said += f"; stages {loaded.frozen.digest if loaded.frozen else 'as they are'}"
+            frozen = loaded.frozen.digest if loaded.frozen else "nothing"
+            said += f"; {clip_style.METHOD}, standardised by {frozen}"
         rows = self.encode([PIL.Image.new("RGB", (8, 8))])
         widths = {name: row.shape[1] for name, row in rows.items()}
-        return self._spec.info(loaded.model, widths, said)
+        return self._spec.info(state_hash(loaded.model), widths, said)
 
     def encode(self, images: Sequence[Image]) -> Mapping[str, Matrix]:
         """Encode RGB images of any size; see `encoder.Encoder`."""

@@ -22,6 +22,7 @@ SEED = 20261127  # of the mixtures
 DEPTHS = (1 / 6, 1 / 3, 1 / 2)  # of a ViT, whose layers are all of one size
 STRENGTH = 0.5  # of the whitening: 1 would make all axes alike
 LEAST = 1e-3  # of a deviation, and of the first axis's spread
+METHOD = f"stages: {WIDEST} or {PROJECTED} channels, seed {SEED}, layers at 1/6, 1/3, 1/2"
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from attribution.encoders.encoder import Lane
 from attribution.encoders.features import FeatureModel, FeatureSpec
 from attribution.encoders.spec import VectorName
-from attribution.encoders.weights import unreachable
+from attribution.encoders.weights import state_hash, unreachable
 from attribution.errors import BadInput
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ class CsdSpec(FeatureSpec):
             PreprocessCfg(size=size, mean=OPENAI_DATASET_MEAN, std=OPENAI_DATASET_STD),
             is_train=False,
         )
-        return FeatureModel(tower, preprocess, f"{preprocess}")
+        return FeatureModel(tower, preprocess, f"{preprocess}", state_hash(tower))
 
 
 def _tower(source: str, weights: Mapping[str, torch.Tensor]) -> tuple[torch.nn.Module, int]:

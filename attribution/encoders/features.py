@@ -27,6 +27,7 @@ class FeatureModel:
     module: torch.nn.Module  # (n, 3, height, width) -> (n, width)
     preprocess: Callable[[Image], torch.Tensor]
     preprocessing: str  # the same in words
+    revision: str  # SHA-256 of the weights, and of code that comes with them
 
 
 class FeatureSpec(Spec):
@@ -65,7 +66,7 @@ class FeatureEncoder:
         loaded = self._loaded()
         width = self._rows([Image.new("RGB", (8, 8))]).shape[1]
         return self._spec.info(
-            loaded.module, {self._spec.vector: width}, f"{loaded.preprocessing}; float32"
+            loaded.revision, {self._spec.vector: width}, f"{loaded.preprocessing}; float32"
         )
 
     def encode(self, images: Sequence[Image]) -> Mapping[str, Matrix]:

@@ -18,11 +18,10 @@ from pydantic import (
 )
 
 from attribution.encoders.encoder import Encoder, Lane, ModelInfo
-from attribution.encoders.weights import state_hash
 from attribution.errors import BadInput
 
 if TYPE_CHECKING:
-    import torch
+    pass
 
 LOCAL = "local-dir:"  # as open_clip and timm call a folder
 BESIDE = ("./", "../")  # how a path that belongs to the profile's file begins
@@ -76,11 +75,8 @@ class Spec(BaseModel, ABC):
         path = Path(self.source.removeprefix(LOCAL))
         return "/".join(path.parts[-2:]) if path.is_absolute() else self.source
 
-    def info(
-        self, module: torch.nn.Module, widths: Mapping[str, int], preprocessing: str
-    ) -> ModelInfo:
+    def info(self, revision: str, widths: Mapping[str, int], preprocessing: str) -> ModelInfo:
         """Describe the model as it was loaded; raises BadInput for weights of another revision."""
-        revision = state_hash(module)
         if not revision.startswith(self.revision or ""):
             raise BadInput(
                 f"{self.name}: its weights are of revision {revision[:12]}, the profile asks for "

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import Field
 
 from attribution.encoders.features import FeatureModel, FeatureSpec
-from attribution.encoders.weights import unreachable
+from attribution.encoders.weights import state_hash, unreachable
 from attribution.errors import BadInput
 
 if TYPE_CHECKING:
@@ -36,17 +36,22 @@ class TimmSpec(FeatureSpec):
                 self.model, pretrained=True, num_classes=0, img_size=self.size_px
             )
         except TypeError as cause:
+            if self.size_px is None:
+                raise
             raise BadInput(f"{self.name} takes no size_px ({cause}); leave it out") from None
         except (OSError, RuntimeError, ValueError) as cause:
             raise unreachable("weights", self.source, cause) from cause
-        return FeatureModel(model, *_preprocessing(model))
+        return FeatureModel(model, *_preprocessing(model, self.size_px), state_hash(model))
 
 
-def _preprocessing(model: Any) -> tuple[Callable[[Image], torch.Tensor], str]:
+def _preprocessing(model: Any, size_px: int | None) -> tuple[Callable[[Image], torch.Tensor], str]:
     """Return how the model's authors prepare an image, and the same in words."""
     from timm.data.config import resolve_model_data_config
     from timm.data.transforms_factory import create_transform
 
-    configuration = resolve_model_data_config(model)  # type: ignore[no-untyped-call]  # timm's
+    size = {"img_size": size_px} if size_px else {}
+    configuration = resolve_model_data_config(  # type: ignore[no-untyped-call]  # timm's
+        model, args=size
+    )
     transform = create_transform(**configuration, is_training=False)
     return transform, str(transform)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -46,7 +47,8 @@ class TorchScriptSpec(FeatureSpec):
         except (OSError, RuntimeError) as cause:
             raise unreachable("a TorchScript file", self.model, cause) from cause
         said = f"{self.resize} to {self.size_px} px, bicubic, mean {self.mean}, std {self.std}"
-        return FeatureModel(module, self._preprocess(), said)
+        revision = hashlib.sha256(Path(self.model).read_bytes()).hexdigest()  # its code too
+        return FeatureModel(module, self._preprocess(), said, revision)
 
     def _preprocess(self) -> Callable[[Image], torch.Tensor]:
         from open_clip.transform import PreprocessCfg, image_transform_v2

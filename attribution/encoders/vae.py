@@ -14,7 +14,7 @@ from pydantic import Field
 from attribution.encoders import descriptors
 from attribution.encoders.encoder import Lane, ModelInfo
 from attribution.encoders.spec import Once, Spec, VectorName
-from attribution.encoders.weights import check_device, unreachable
+from attribution.encoders.weights import check_device, state_hash, unreachable
 from attribution.types import Matrix
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ class VaeEncoder:
         loaded = self._loaded()
         frozen = [round(float(value), 5) for value in (*loaded.centre, *loaded.spread)]
         return self._spec.info(
-            loaded.model,
+            state_hash(loaded.model),
             {
                 self._spec.style: descriptors.style_width(loaded.channels),
                 self._spec.layout: descriptors.layout_width(loaded.channels),
