@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 
 from attribution.errors import BadInput, ModelUnavailable
 
+FILES = {".pt", ".safetensors"}  # which no hub is asked for
+
 
 def state_hash(module: torch.nn.Module) -> str:
     """Return the SHA-256 of a model's weights: names, shapes and bytes, in the order of names."""
@@ -38,8 +40,9 @@ def check_device(device: str) -> None:
 
 def unreachable(what: str, source: str, cause: BaseException) -> ModelUnavailable:
     """Return the error for weights that cannot be had, with every way out."""
-    if Path(source).is_absolute() or source.startswith("local-dir:"):
-        ways = "check the path"
+    path = Path(source)
+    if path.is_absolute() or source.startswith("local-dir:") or path.suffix in FILES:
+        ways = "check the path (`./` begins one beside the file of profiles)"
     else:
         ways = (
             "fetch them once with `lawful models fetch --profile …` on a machine with network; "
