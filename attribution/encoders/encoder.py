@@ -26,7 +26,7 @@ def voting(lanes: Mapping[str, str]) -> list[str]:
 
 
 def space_of_parts(lanes: Mapping[str, str]) -> str | None:
-    """Return the named vector by which parts of works are found: the first one of content."""
+    """Return the named vector by which parts of works are found: of content, the first by name."""
     return min((name for name, lane in lanes.items() if lane == Lane.CONTENT), default=None)
 
 

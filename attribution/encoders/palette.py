@@ -32,6 +32,7 @@ class PaletteSpec(Spec):
     kind: Literal["palette"]
     model: Literal["palette"] = "palette"
     license: Literal["Apache-2.0"] = "Apache-2.0"
+    revision: None = None
     vector: VectorName = "palette"
 
     @property
