@@ -274,6 +274,7 @@ def test_strangers_weigh_alike_by_artist() -> None:
 
     assert weights.mean() == pytest.approx(1)
     assert found == pytest.approx([1, (1 + 93 / 2) / 94, (1 + 93 / 4) / 94, 1 / 94])
+    assert weighted_p_values(scores[order], 1.00001 * weights[order], np.zeros(1)) <= 1
 
 
 def test_an_image_is_as_familiar_as_registered_works_are() -> None:

@@ -88,6 +88,19 @@ def test_digest_is_of_the_data(works: Works, data: Path) -> None:
     assert fewer.digest != works.digest
 
 
+def test_spellings_of_a_name_are_one_artist(tmp_path: Path) -> None:
+    """Whoever names the artist by the other spelling is right; the usual spelling is shown."""
+    items = []
+    for number, name in enumerate(["José Núñez", "Jose Nunez", "José Núñez", "Ann"]):
+        by_hand(number, 1).save(tmp_path / f"{number}.png")
+        items.append(Labelled(tmp_path / f"{number}.png", name))
+
+    found = embed(items, STUB, lambda *_: None)
+
+    assert sorted(found.names) == ["Ann", "José Núñez"]
+    assert len({*found.artist[:3].tolist()}) == 1
+
+
 def test_lineages_join_through_a_third() -> None:
     """Two hashes that are far apart are of one lineage when a third is near to both."""
     near = np.array([0b0, 0b111111, 0b111111_111111, 0xFFFF_0000_0000], dtype=np.uint64)
@@ -335,7 +348,8 @@ def test_json_has_its_shape(
     """Data with digest, seeds, four systems with mean, low and high, copies by attack."""
     answer, _ = evaluated
 
-    assert list(answer) == ["data", "seeds", "systems", "copies"]
+    parts = ["data", "seeds", "systems", "copies", "pairs", "same_subjects", "another_kind"]
+    assert list(answer) == parts
     assert len(str(answer["data"]["digest"])) == 64
     assert answer["seeds"] == [0, 1]
     assert list(answer["systems"]) == ["lawful", "as answered", "B0", "B1", "B2"]
@@ -345,6 +359,8 @@ def test_json_has_its_shape(
             assert 0 <= interval["low"] <= interval["mean"] <= interval["high"] <= 1
         assert {"map10", "map10_csd"} < set(system)
     assert set(answer["copies"]["attacks"]) == set(attacks())
+    assert answer["pairs"]["together"]["artists"] == ARTISTS
+    assert (answer["same_subjects"], answer["another_kind"]) == ({}, None)
     assert isinstance(answer["copies"]["pooled_recall1"], float)
 
 
@@ -364,11 +380,17 @@ def test_files_are_written(evaluated: tuple[Json, Path]) -> None:
 
 @pytest.fixture(scope="module")
 def again(data: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Json, str]:
-    """Run it once more, for people and without copies: what it wrote as JSON, and what it says."""
+    """Run it once more, for people and without copies: what it wrote as JSON, and what it says.
+
+    With images of another kind, and with the subjects that all artists took.
+    """
     home = tmp_path_factory.mktemp("again")
-    done = lawful(
-        home, "evaluate", str(data), "--seeds", "2", "--no-copies", "--out", str(home / "out")
-    )
+    (home / "others").mkdir()
+    for number in range(10):
+        noise = np.random.default_rng(number).integers(0, 2, (64, 64, 3), np.uint8) * 255
+        Image.fromarray(noise).save(home / "others" / f"{number}.png")
+    asked = ("--strangers", str(home / "others"), "--subjects", "--no-copies")
+    done = lawful(home, "evaluate", str(data), "--seeds", "2", *asked, "--out", str(home / "out"))
     assert done.returncode == 0, done.stderr
     return json.loads((home / "out" / "evaluation.json").read_text("utf-8")), done.stdout
 
@@ -377,6 +399,24 @@ def test_same_seeds_same_figures(evaluated: tuple[Json, Path], again: tuple[Json
     """A second run gives the same answer, digit by digit; copies can be left out."""
     assert again[0]["systems"] == evaluated[0]["systems"]
     assert again[0]["copies"] is None
+
+
+def test_images_of_another_kind_are_nobodys(again: tuple[Json, str]) -> None:
+    """Noise, asked of drawings: nobody is named for most of it, and the table says so."""
+    found = again[0]["another_kind"]
+
+    assert found["unlike"] > 0.5
+    assert found["attributed"] < 0.1
+    assert "of images of another kind" in again[1]
+
+
+def test_subjects_that_several_artists_took(again: tuple[Json, str]) -> None:
+    """Every artist has a work of each title: all are asked for, in every space."""
+    found = again[0]["same_subjects"]
+
+    assert {one["works"] for one in found.values()} == {ARTISTS * (WORKS + 1)}
+    assert all(0 <= one["map1"] <= 1 for one in found.values())
+    assert "same subjects: mAP@1" in again[1]
 
 
 def test_table_for_people(again: tuple[Json, str]) -> None:
@@ -394,6 +434,11 @@ def test_bad_input(tmp_path: Path) -> None:
     few = lawful(tmp_path, "evaluate", str(tmp_path / "few"))
     out = lawful(tmp_path, "evaluate", str(tmp_path / "few"), "--out", str(one / "a.png"))
 
-    assert (few.returncode, out.returncode) == (1, 1)
+    kind = lawful(tmp_path, "evaluate", str(tmp_path / "few"), "--strangers", str(one / "a.png"))
+    apart = lawful(tmp_path, "evaluate", str(tmp_path / "few"), "--subjects")
+
+    assert {done.returncode for done in (few, out, kind, apart)} == {1}
     assert "at least 6" in few.stderr
     assert "is a file" in out.stderr
+    assert "is no folder" in kind.stderr
+    assert "is shared by several artists" in apart.stderr

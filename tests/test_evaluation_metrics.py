@@ -32,13 +32,6 @@ def test_macro_recall_counts_artists() -> None:
     assert metrics.macro_recall(bools(1, 1, 1, 0, 0), np.array([0, 0, 0, 0, 1])) == 0.375
 
 
-def test_macro_f1() -> None:
-    """Artist 0: 2·2/(3+2); artist 1: 2·1/(1+2); artist 2 is named once and never asked for."""
-    found = metrics.macro_f1(np.array([0, 0, 2, 1]), np.array([0, 0, 0, 1]))
-
-    assert found == pytest.approx((4 / 5 + 2 / 2) / 2)
-
-
 def test_average_precision_in_both_forms() -> None:
     """Hits at ranks 1 and 3 of three: P@i = 1, 1/2, 2/3."""
     csd, textbook = metrics.average_precision(bools(1, 0, 1).reshape(1, 3), np.array([2]))
@@ -104,12 +97,6 @@ def test_benjamini_hochberg_at_exact_ties() -> None:
     assert benjamini_hochberg(np.array([]), 0.1).tolist() == []
 
 
-def test_ks_uniform() -> None:
-    """One value in the middle is half off; evenly spread ones are half a step off."""
-    assert metrics.ks_uniform(np.array([0.5])) == 0.5
-    assert metrics.ks_uniform((np.arange(10) + 0.5) / 10) == pytest.approx(0.05)
-
-
 def test_micro_average_precision_puts_wrong_first_among_equals() -> None:
     """Right at ranks 1 and 4 of four queries: (1/1 + 2/4) / 4."""
     found = np.array([0.9, 0.5, 0.5, 0.7])
@@ -125,11 +112,6 @@ def test_curves_have_ends() -> None:
 
     assert (curve[0], curve[-1]) == ((0, 0), (1, 1))
     assert risk == [(0.25, 0), (0.5, 0), (0.75, pytest.approx(1 / 3)), (1, 0.25)]
-
-
-def test_worst_bin() -> None:
-    """Artists with 1 to 4, 5 to 19 and more works are bins of their own."""
-    assert metrics.worst_bin(bools(1, 1, 0, 1), np.array([1, 4, 5, 19])) == 0.5
 
 
 def test_nothing_is_nan() -> None:

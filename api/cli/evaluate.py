@@ -40,6 +40,18 @@ def evaluate(
     originals: Annotated[
         int, typer.Option(min=1, help="Number of works to alter, each in 33 ways.")
     ] = 80,
+    strangers: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder of images of another kind than the works, to be named by nobody."
+        ),
+    ] = None,
+    subjects: Annotated[
+        bool,
+        typer.Option(
+            "--subjects", help="Also ask among works of other subjects; equal titles, one subject."
+        ),
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Measure rankings, probabilities and copies on works whose artists are known.
@@ -52,12 +64,15 @@ def evaluate(
 
     Example: [bold]lawful evaluate ~/portfolios --out evaluation[/]
     """
+    from attribution.catalogue.names import fold
     from attribution.catalogue.nobody import is_nobody
     from ingest.lessons import judged
     from ingest.sources import GRANTED_BY_DEFAULT, read_source
 
     if out is not None and out.exists() and not out.is_dir():
         raise BadInput(f"--out {out} is a file; name a folder")
+    if strangers is not None and not strangers.is_dir():
+        raise BadInput(f"--strangers {strangers} is no folder; name one that has images")
     items = list(read_source(data, granted=(*GRANTED_BY_DEFAULT, "train")))
     usable = [
         item
@@ -72,11 +87,18 @@ def evaluate(
 
         from attribution.laboratory.works import Labelled
 
-        labelled = [Labelled(item.path, item.artist) for item in usable]
+        labelled = [
+            Labelled(item.path, item.artist, fold(item.title) if subjects and item.title else "")
+            for item in usable
+        ]
         altered = originals if copies else 0
         refused = len(items) - len(usable)
         report = _run(
-            labelled, data, half, range(seeds), refused, originals=altered, progress=progress
+            *(labelled, data, half, range(seeds), refused),
+            originals=altered,
+            strangers=strangers,
+            subjects=subjects,
+            progress=progress,
         )
     if out is not None:
         _write(out, report)
@@ -96,14 +118,17 @@ def _run(
     refused: int,
     *,
     originals: int,
+    strangers: Path | None,
+    subjects: bool,
     progress: Progress,
 ) -> Report:
     from api.reports.evaluation_report import Report
     from attribution.encoders.profiles import load_encoders
     from attribution.laboratory import copies as protocol
+    from attribution.laboratory import pairs
     from attribution.laboratory.lane import open_lane
     from attribution.laboratory.protocol import evaluate as run
-    from attribution.laboratory.works import choose_half, embed
+    from attribution.laboratory.works import choose_half, embed, embed_others
 
     settings = settings_from_environment()
     chosen, said = choose_half(items, data, half)
@@ -111,7 +136,11 @@ def _run(
         raise BadInput(f"{data} has no works for --half {half}; try --half all")
     encoders = load_encoders(settings)
     works = embed(chosen, encoders, progress)
-    systems = run(works, list(seeds), progress)
+    taken_up = pairs.same_subjects(works) if subjects else {}
+    if subjects and not taken_up:
+        raise BadInput(f"--subjects: no title in {data} is shared by several artists; leave it out")
+    others = embed_others(strangers, encoders, progress) if strangers else None
+    systems = run(works, list(seeds), progress, another_kind=others)
     found = None
     if originals:
         registry = protocol.choose(works, seeds[0], originals)
@@ -129,7 +158,7 @@ def _run(
         "profile": settings.profile,
         "fingerprint": encoders.fingerprint,
     }
-    return Report(facts, list(seeds), systems, found)
+    return Report(facts, list(seeds), systems, found, pairs.measure(works), taken_up)
 
 
 def _write(out: Path, report: Report) -> None:
@@ -179,10 +208,34 @@ def _show(console: Console, report: Report, out: Path | None) -> None:
             cells.append(f"{bold} [dim]{found.low:.{places}f}…{found.high:.{places}f}[/]")
         table.add_row(title, *cells)
     console.print(table)
+    _show_spaces(console, report)
+    if kind := report.another_kind:
+        console.print(
+            f"of images of another kind {shown(kind.attributed)} attributed, "
+            f"{shown(kind.candidates)} candidates, {shown(kind.unlike)} unlike anything registered",
+            soft_wrap=True,
+        )
     if report.copies:
         _show_copies(console, report.copies)
     if out is not None:
         console.print(plain(f"written: {out / 'evaluation.html'}"), markup=False, soft_wrap=True)
+
+
+def _show_spaces(console: Console, report: Report) -> None:
+    from api.reports.evaluation_report import shown
+
+    same = report.same_subjects
+    columns = [
+        "space",
+        "AUC over pairs",
+        "negative gap",
+        *(["same subjects: mAP@1"] if same else []),
+    ]
+    table = Table(*columns, box=None, pad_edge=False)
+    for space, one in report.pairs.items():
+        more = [shown(same[space].map1)] if same else []
+        table.add_row(space, shown(one.auc), f"{one.negative_gaps} of {one.artists}", *more)
+    console.print(table)
 
 
 def _show_copies(console: Console, copies: Copies) -> None:

@@ -6,19 +6,19 @@ import csv
 import io
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from attribution.laboratory.copies import Copies
-from attribution.laboratory.protocol import WORKS_PER_ARTIST, Evaluated
+from attribution.laboratory.pairs import Pairs, SameSubjects
+from attribution.laboratory.protocol import WORKS_PER_ARTIST, AnotherKind, Evaluated
 
 TITLES = {
     "top1": "top-1",
     "top5": "top-5",
     "macro_recall": "macro recall",
-    "macro_f1": "macro F1",
     "map1": "mAP@1",
     "map10_csd": "mAP@10, CSD's form",
     "map10": "mAP@10, textbook",
@@ -28,24 +28,29 @@ TITLES = {
     "oscr": "area under OSCR",
     "ece": "ECE, closed",
     "ece_open": "ECE, known and unknown",
-    "ece_before": "ECE, closed, before scaling",
     "brier": "Brier score",
     "nll": "NLL",
     "coverage90": "conformal coverage at 0.90",
-    "coverage90_worst": "… worst bin of artists",
     "set_size90": "… mean size of the set",
-    "coverage95": "conformal coverage at 0.95",
-    "set_size95": "… mean size of the set",
+    "useful90": "… sets of at most ten artists",
     "attributed": "attributed, of the known",
     "attributed_right": "… rightly, of all",
+    "candidates": "candidates, of the known",
+    "unlike": "unlike anything registered, of the known",
     "fdr10": "realised FDR at 0.10",
-    "p_uniform_ks": "strangers' p-values, KS",
+    "strangers_refused": "strangers with p ≤ 0.05",
+    "top1_few": "top-1, artists with 1 to 4 works",
+    "top1_some": "… 5 to 19",
+    "top1_many": "… 20 or more",
+    "coverage90_few": "coverage, artists with 1 to 4 works",
+    "coverage90_some": "… 5 to 19",
+    "coverage90_many": "… 20 or more",
 }
 LESS_IS_BETTER = {
-    *("fpr95", "ece", "ece_open", "ece_before", "brier", "nll", "set_size90", "set_size95"),
-    *("fdr10", "p_uniform_ks"),
+    *("fpr95", "ece", "ece_open", "brier", "nll", "set_size90", "unlike"),
+    *("fdr10", "strangers_refused"),
 }
-AIMED = {"coverage90", "coverage90_worst", "coverage95"}  # neither more nor less is better
+AIMED = {"coverage90", "coverage90_few", "coverage90_some", "coverage90_many"}  # at 0.90
 NAMES = {
     "lawful": "Lawful Diffusion",
     "as answered": "Lawful Diffusion, with the product's own calibration",
@@ -64,6 +69,14 @@ class Report:
     seeds: Sequence[int]
     systems: Mapping[str, Evaluated]
     copies: Copies | None
+    pairs: Mapping[str, Pairs]  # by space, and all together
+    same_subjects: Mapping[str, SameSubjects]  # likewise; empty where not asked for
+
+    @property
+    def another_kind(self) -> AnotherKind | None:
+        """What becomes of images of another kind; None where none were given."""
+        found = (one.another_kind for one in self.systems.values())
+        return next((one for one in found if one), None)
 
 
 def as_json(report: Report) -> dict[str, Any]:
@@ -73,6 +86,9 @@ def as_json(report: Report) -> dict[str, Any]:
         "seeds": list(report.seeds),
         "systems": {name: _system(one) for name, one in report.systems.items()},
         "copies": _copies(report.copies) if report.copies else None,
+        "pairs": _values(report.pairs),
+        "same_subjects": _values(report.same_subjects),
+        "another_kind": _rounded(report.another_kind) if report.another_kind else None,
     }
 
 
@@ -92,6 +108,10 @@ def as_csv(report: Report) -> str:
         for attack, recall in copies["attacks"].items():
             writer.writerow(["copies", f"recall@1 {attack}", recall, "", ""])
         writer.writerow(["copies", "recall@1 pooled", copies["pooled_recall1"], "", ""])
+    for what in ("pairs", "same_subjects"):
+        for space, values in as_json(report)[what].items():
+            for name, value in values.items():
+                writer.writerow([what, f"{name} {space}", value, "", ""])
     return text.getvalue()
 
 
@@ -224,6 +244,18 @@ def _copies(copies: Copies) -> dict[str, Any]:
         "originals": copies.originals,
         "registered": copies.registered,
         "distractors": copies.distractors,
+    }
+
+
+def _values(by_space: Mapping[str, Pairs] | Mapping[str, SameSubjects]) -> dict[str, Any]:
+    return {space: _rounded(one) for space, one in by_space.items()}
+
+
+def _rounded(one: Pairs | SameSubjects | AnotherKind) -> dict[str, Any]:
+    """Return the fields of a value, its parts rounded and its counts as they are."""
+    return {
+        name: value if isinstance(value, int) else _number(value)
+        for name, value in asdict(one).items()
     }
 
 

@@ -193,7 +193,7 @@ def weighted_p_values(ordered: Floats, weights: Floats, asked: Floats | float) -
     """Return (1 + Σ weights of scores ≥ asked) / (n + 1); `ordered` ascends, weights' mean is 1."""
     tail = np.concatenate([np.cumsum(weights[::-1])[::-1], [0.0]])
     values: Floats = (1 + tail[np.searchsorted(ordered, asked, "left")]) / (1 + len(ordered))
-    return values
+    return np.minimum(values, 1.0)  # weights are kept rounded
 
 
 def alike_by_artist(artists: Sequence[Hashable]) -> Floats:

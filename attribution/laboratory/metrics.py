@@ -5,8 +5,6 @@ Undefined measures (no query of a kind) are NaN.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 import numpy.typing as npt
 
@@ -34,19 +32,6 @@ def macro_recall(is_right: Bools, artist: Ints) -> float:
     counts = np.bincount(artist)
     rights = np.bincount(artist, weights=is_right)
     return float((rights[counts > 0] / counts[counts > 0]).mean())
-
-
-def macro_f1(predicted: Ints, artist: Ints) -> float:
-    """Return the mean F1 over the artists asked for: 2 TP / (2 TP + FP + FN).
-
-    van Rijsbergen 1979, Information Retrieval; averaged as in Opitz & Burst 2019.
-    """
-    if not len(artist):
-        return float("nan")
-    size = int(max(predicted.max(), artist.max())) + 1
-    hits = np.bincount(artist[predicted == artist], minlength=size)
-    asked, named = np.bincount(artist, minlength=size), np.bincount(predicted, minlength=size)
-    return float((2 * hits / np.maximum(asked + named, 1))[asked > 0].mean())
 
 
 def average_precision(relevant: Bools, wanted: Ints) -> tuple[Floats, Floats]:
@@ -125,15 +110,6 @@ def realised_fdr(p_values: Floats, is_null: Bools, level: float = 0.1) -> float:
     return float((rejected & is_null).sum() / max(rejected.sum(), 1))
 
 
-def ks_uniform(p_values: Floats) -> float:
-    """Return the Kolmogorov-Smirnov distance from the uniform distribution: sup |F_n - F|."""
-    from scipy.stats import ks_1samp, uniform
-
-    if not len(p_values):
-        return float("nan")
-    return float(ks_1samp(p_values, uniform.cdf, method="asymp").statistic)
-
-
 def micro_average_precision(scores: Floats, is_right: Bools, total: int) -> float:
     """Return µAP = Σ (R_n - R_{n-1}) P_n over pooled answers; equal scores: wrong ones first.
 
@@ -171,15 +147,6 @@ def risk_coverage(confidence: Floats, is_right: Bools) -> list[tuple[float, floa
     answered = np.arange(1, len(right) + 1)
     wrong = 1 - right.cumsum() / answered
     return list(zip((answered / len(right)).tolist(), wrong.tolist(), strict=True))
-
-
-def worst_bin(is_covered: Bools, size: Ints, edges: Sequence[int] = (1, 5, 20)) -> float:
-    """Return the smallest coverage among bins of artists by their number of indexed works.
-
-    `edges` are the first sizes of the bins.
-    """
-    places = np.searchsorted(edges, size, "right")
-    return min((mean(is_covered[places == one]) for one in np.unique(places)), default=float("nan"))
 
 
 def _ranked(scores: Floats, is_right: Bools) -> Bools:

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
 
-from attribution.arithmetic.calibration import SIGNIFICANT
+from attribution.arithmetic.calibration import (
+    LARGEST_SET,
+    LARGEST_USEFUL,
+    SIGNIFICANT,
+    UNLIKE,
+    UNUSUAL,
+)
 from attribution.laboratory import metrics
 from attribution.laboratory.metrics import Bools, Floats
 from attribution.laboratory.scaling import Scaling, softmax
@@ -15,6 +22,7 @@ from attribution.laboratory.systems import Answer
 from attribution.laboratory.works import Ints
 
 RANKED = 10
+PORTFOLIOS = {"few": (1, 4), "some": (5, 19), "many": (20, sys.maxsize)}  # indexed works
 
 
 @dataclass(frozen=True)
@@ -35,10 +43,11 @@ class Outcomes:
     nll: Floats
     brier: Floats
     covered90: Bools
-    covered95: Bools
     size90: Ints
-    size95: Ints
     p_value: Floats  # of "nobody of the index"
+    is_unlike: Bools  # everything registered
+    attributed: Bools  # by the rule of the product,
+    candidates: Bools  # likewise
     ap1: Floats
     ap10_csd: Floats
     ap10: Floats
@@ -46,6 +55,25 @@ class Outcomes:
     def take(self, rows: Ints | Bools) -> Outcomes:
         """Return some of the rows, perhaps more than once."""
         return Outcomes(*(getattr(self, field.name)[rows] for field in fields(self)))
+
+
+@dataclass(frozen=True)
+class Verdicts:
+    """What the product would say of each query: the rule of `calibration.judge`."""
+
+    is_unlike: Bools
+    attributed: Bools
+    candidates: Bools
+
+
+def judge_all(answer: Answer, scaling: Scaling) -> Verdicts:
+    """Return the verdicts on queries; a system that does not ask how familiar they are: all are."""
+    likely = (1 - scaling.probabilities(answer) <= scaling.limit(0.1)).sum(1)
+    familiar = np.ones(len(likely)) if answer.familiar is None else answer.familiar
+    attributed = (scaling.p_values(answer) <= SIGNIFICANT) & (likely == 1) & (familiar > UNUSUAL)
+    named = (scaling.known(answer) > 1 / 2) & (likely > 0) & (likely <= LARGEST_SET)
+    is_unlike = familiar <= UNLIKE
+    return Verdicts(is_unlike, attributed, named & ~is_unlike & ~attributed)
 
 
 @dataclass(frozen=True)
@@ -67,7 +95,7 @@ def judge(answer: Answer, scaling: Scaling, asked: Asked) -> Outcomes:
     raw, rows = softmax(answer.scores), np.arange(len(truth))
     of_truth = np.where(is_known, probabilities[rows, truth], 0.0)
     squares = (probabilities**2).sum(1)
-    limits = {alpha: scaling.limit(alpha) for alpha in (0.1, 0.05)}
+    limit, verdicts = scaling.limit(0.1), judge_all(answer, scaling)
     relevant = asked.group_artist[answer.works] == truth[:, None]
     csd, textbook = metrics.average_precision(relevant[:, :RANKED], asked.portfolio)
     return Outcomes(
@@ -84,11 +112,12 @@ def judge(answer: Answer, scaling: Scaling, asked: Asked) -> Outcomes:
         open_confidence=probabilities.max(1) * chance,
         nll=-np.log(np.maximum(of_truth, 1e-12)),
         brier=squares - 2 * of_truth + 1,
-        covered90=is_known & (1 - of_truth <= limits[0.1]),
-        covered95=is_known & (1 - of_truth <= limits[0.05]),
-        size90=(1 - probabilities <= limits[0.1]).sum(1),
-        size95=(1 - probabilities <= limits[0.05]).sum(1),
+        covered90=is_known & (1 - of_truth <= limit),
+        size90=(1 - probabilities <= limit).sum(1),
         p_value=scaling.p_values(answer),
+        is_unlike=verdicts.is_unlike,
+        attributed=verdicts.attributed,
+        candidates=verdicts.candidates,
         ap1=relevant[:, 0].astype(float),
         ap10_csd=csd,
         ap10=textbook,
@@ -117,17 +146,23 @@ def _open(measure: Callable[[Floats, Floats], float]) -> Callable[[Outcomes], fl
     return lambda all_: measure(all_.score[all_.is_known], all_.score[~all_.is_known])
 
 
-def _attributed(all_: Outcomes) -> Bools:
-    """Return where the product's rule would say `attributed`."""
-    said: Bools = (all_.p_value <= SIGNIFICANT) & (all_.size90 == 1)
-    return said
+def _by_portfolio(column: str, least: int, most: int) -> Callable[[Outcomes], float]:
+    """Return the mean over works by artists with so many indexed works."""
+    return lambda all_: metrics.mean(
+        getattr(all_, column)[all_.is_known & (all_.portfolio >= least) & (all_.portfolio <= most)]
+    )
+
+
+def _strangers_refused(all_: Outcomes) -> float:
+    """Return the share of strangers' works of which "nobody of ours" is refused, artists alike."""
+    strangers = ~all_.is_known
+    return metrics.macro_recall(all_.p_value[strangers] <= SIGNIFICANT, all_.cluster[strangers])
 
 
 MEASURES: Mapping[str, Callable[[Outcomes], float]] = {
     "top1": _closed("is_right"),
     "top5": _closed("in_five"),
     "macro_recall": lambda o: metrics.macro_recall(o.is_right[o.is_known], o.cluster[o.is_known]),
-    "macro_f1": lambda o: metrics.macro_f1(o.named[o.is_known], o.truth[o.is_known]),
     "auroc": _open(metrics.auroc),
     "fpr95": _open(metrics.fpr_at_tpr),
     "tpr_at_1fpr": _open(metrics.tpr_at_fpr),
@@ -135,26 +170,25 @@ MEASURES: Mapping[str, Callable[[Outcomes], float]] = {
         o.score[o.is_known], o.is_right[o.is_known], o.score[~o.is_known]
     ),
     "ece": _ece("confidence"),
-    "ece_before": _ece("raw"),
     "ece_open": _ece("open_confidence", is_open=True),
     "brier": _closed("brier"),
     "nll": _closed("nll"),
     "coverage90": _closed("covered90"),
-    "coverage95": _closed("covered95"),
     "set_size90": _closed("size90"),
-    "set_size95": _closed("size95"),
-    "coverage90_worst": lambda o: metrics.worst_bin(
-        o.covered90[o.is_known], o.portfolio[o.is_known]
-    ),
-    "attributed": lambda o: metrics.mean(_attributed(o)[o.is_known]),
-    "attributed_right": lambda o: metrics.mean(o.is_right[_attributed(o)]),
+    "useful90": lambda o: metrics.mean(o.size90[o.is_known] <= LARGEST_USEFUL),
+    **{f"top1_{name}": _by_portfolio("is_right", *sizes) for name, sizes in PORTFOLIOS.items()},
+    **{f"coverage90_{n}": _by_portfolio("covered90", *sizes) for n, sizes in PORTFOLIOS.items()},
+    "attributed": _closed("attributed"),
+    "attributed_right": lambda o: metrics.mean(o.is_right[o.attributed]),
+    "candidates": _closed("candidates"),
+    "unlike": _closed("is_unlike"),
     "fdr10": lambda o: metrics.realised_fdr(o.p_value, ~o.is_known),
-    "p_uniform_ks": lambda o: metrics.ks_uniform(o.p_value[~o.is_known]),
+    "strangers_refused": _strangers_refused,
     "map1": _closed("ap1"),
     "map10_csd": _closed("ap10_csd"),
     "map10": _closed("ap10"),
 }
 
-POOLED = frozenset({"ece", "ece_before", "ece_open"})
+POOLED = frozenset({"ece", "ece_open"})
 """Measures of all seeds together: in bins of few queries chance alone parts confidence and
 accuracy, so that the ECE of one seed is too large."""

@@ -11,7 +11,15 @@ import numpy as np
 from attribution.laboratory import metrics, scaling
 from attribution.laboratory.baselines import Logistic, Seed
 from attribution.laboratory.intervals import Interval, intervals
-from attribution.laboratory.outcomes import MEASURES, Asked, Outcomes, joined, judge
+from attribution.laboratory.outcomes import (
+    MEASURES,
+    Asked,
+    Outcomes,
+    Verdicts,
+    joined,
+    judge,
+    judge_all,
+)
 from attribution.laboratory.splits import Split, at_most, split
 from attribution.laboratory.systems import (
     AsAnswered,
@@ -42,6 +50,15 @@ class Few:
 
 
 @dataclass(frozen=True)
+class AnotherKind:
+    """What becomes of images of another kind than the catalogue, nobody of whom is registered."""
+
+    attributed: float  # shares of the images, means over the seeds
+    candidates: float
+    unlike: float  # said to be unlike anything registered
+
+
+@dataclass(frozen=True)
 class Evaluated:
     """Everything that was found out about one system."""
 
@@ -51,6 +68,7 @@ class Evaluated:
     reliability_before: Sequence[tuple[float, float, float]]
     receiver: Sequence[tuple[float, float]]  # unknown accepted, known accepted
     risk: Sequence[tuple[float, float]]  # share answered, share of these that is wrong
+    another_kind: AnotherKind | None = None  # where such images were given, and it gives verdicts
 
 
 @dataclass(frozen=True)
@@ -69,11 +87,16 @@ def evaluate(
     seeds: Sequence[int],
     progress: Progress,
     systems: Mapping[str, Callable[[], System]] = SYSTEMS,
+    another_kind: Mapping[str, Matrix] | None = None,
 ) -> dict[str, Evaluated]:
-    """Run every system on every seed's split; raises BadInput where there is too little data."""
+    """Run every system on every seed's split; raises BadInput where there is too little data.
+
+    `another_kind` has the vectors, by space, of images of another kind than the works.
+    """
     trials = [prepare(works, seed) for seed in seeds]
     outcomes: dict[str, list[Outcomes]] = defaultdict(list)
     few: dict[str, list[dict[int, Few]]] = defaultdict(list)
+    others: dict[str, list[Verdicts]] = defaultdict(list)
     steps = len(trials) * len(systems)
     for trial in trials:
         for name, make in systems.items():
@@ -81,9 +104,11 @@ def evaluate(
             system = make()
             system.tune(trial.indexed, trial.seed)
             outcomes[name].append(test(system, works, trial))
+            if another_kind and isinstance(system, Calibrated) and (own := system.scaling()):
+                others[name].append(judge_all(system.answer(another_kind), own))
             few[name].append(fewer_works(system, works, trial))
     progress("resampling artists", steps, steps)
-    return {name: _evaluated(outcomes[name], few[name]) for name in systems}
+    return {name: _evaluated(outcomes[name], few[name], others[name]) for name in systems}
 
 
 def prepare(works: Works, seed: int) -> Trial:
@@ -153,7 +178,9 @@ def _mean(few: Sequence[Few]) -> Few:
     )
 
 
-def _evaluated(outcomes: Sequence[Outcomes], few: Sequence[Mapping[int, Few]]) -> Evaluated:
+def _evaluated(
+    outcomes: Sequence[Outcomes], few: Sequence[Mapping[int, Few]], others: Sequence[Verdicts]
+) -> Evaluated:
     """Measure every seed; what is plotted is over all seeds together."""
     pooled = joined(outcomes)
     known, strangers = pooled.take(pooled.is_known), pooled.take(~pooled.is_known)
@@ -164,4 +191,13 @@ def _evaluated(outcomes: Sequence[Outcomes], few: Sequence[Mapping[int, Few]]) -
         reliability_before=metrics.reliability(known.raw, known.is_right),
         receiver=metrics.receiver(known.score, strangers.score),
         risk=metrics.risk_coverage(pooled.open_confidence, pooled.is_right),
+        another_kind=_another_kind(others) if others else None,
+    )
+
+
+def _another_kind(verdicts: Sequence[Verdicts]) -> AnotherKind:
+    return AnotherKind(
+        float(np.mean([one.attributed.mean() for one in verdicts])),
+        float(np.mean([one.candidates.mean() for one in verdicts])),
+        float(np.mean([one.is_unlike.mean() for one in verdicts])),
     )

@@ -39,10 +39,13 @@ class Answer:
     scores: Floats  # shape (queries, artists)
     known: Floats  # shape (queries,)
     works: Ints  # rows of the index, best first, shape (queries, at most SHOWN)
+    # p-values of "as near as registered works are", shape (queries,); None: not asked
+    familiar: Floats | None = None
 
     def take(self, rows: slice) -> Answer:
         """Return the answers to some of the queries."""
-        return Answer(self.scores[rows], self.known[rows], self.works[rows])
+        familiar = None if self.familiar is None else self.familiar[rows]
+        return Answer(self.scores[rows], self.known[rows], self.works[rows], familiar)
 
 
 def content_of(indexed: Indexed) -> str:
@@ -103,11 +106,12 @@ class Lawful:
         """Cast the votes: an artist's logit is the logarithm of the probability, else the share."""
         count, made = len(next(iter(queries.values()))), self.calibration
         chances, known = np.zeros((count, self._artists)), np.zeros(count)
+        familiar = np.ones(count) if made else None
         works = []
         weights = made.spaces if made else equal_weights(self.asker.spaces)
         for query, question in enumerate(self.asker.questions(queries, weights)):
             ballots = [voter.shares(question) for voter in self.voters]
-            if made is None:
+            if made is None or familiar is None:
                 named = {vote.artist_id: vote.share for vote in voting.count(ballots)}
                 known[query] = max(named.values())
             else:
@@ -115,11 +119,12 @@ class Lawful:
                 ours = max(1 - odds.nobody, TINY)
                 named = {artist: chance / ours for artist, chance in odds.artists.items()}
                 known[query] = np.log(ours) - np.log(max(odds.nobody, TINY))
+                familiar[query] = odds.p_familiar
             for artist, chance in named.items():
                 chances[query, artist.int - 1] = chance
             works.append(_fused(question))
         least = LEAST_SHARE if made is None else LEAST_CHANCE
-        return Answer(np.log(chances + least), known, np.array(works))
+        return Answer(np.log(chances + least), known, np.array(works), familiar)
 
 
 class AsAnswered(Lawful):

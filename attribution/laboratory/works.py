@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,11 +11,11 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from attribution.catalogue.names import slugify
+from attribution.catalogue.names import fold, slugify
 from attribution.copies.hashes import hashes
 from attribution.encoders.encoder import voting
 from attribution.encoders.encoder_set import EncoderSet
-from attribution.errors import BadImage
+from attribution.errors import BadImage, BadInput
 from attribution.images import CheckedImage, lineages, read_image_file
 from attribution.laboratory.starter.works import partition
 from attribution.types import Matrix
@@ -33,6 +34,7 @@ class Labelled:
 
     path: Path
     artist: str
+    subject: str = ""  # what it shows, where several artists may show the same
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,7 @@ class Works:
     """What is known of the readable works, in the order of their files."""
 
     paths: tuple[Path, ...]
+    subjects: tuple[str, ...]
     names: tuple[str, ...]  # of the artists, by number
     artist: Ints  # number of each work's artist
     group: Ints  # number of each work's lineage
@@ -122,12 +125,13 @@ def embed(items: Sequence[Labelled], encoders: EncoderSet, progress: Progress) -
             for space, rows in encoders.encode([image.rgb for _, image in batch]).items():
                 parts.setdefault(space, []).append(rows)
         progress("encoding", min(start + BATCH, len(items)), len(items))
-    names, artist = np.unique([item.artist for item in kept], return_inverse=True)
+    names, artist = _one_name_an_artist([item.artist for item in kept])
     positions = np.array(turned, dtype=np.uint64)
     works = Works(
         paths=tuple(item.path for item in kept),
-        names=tuple(names.tolist()),
-        artist=artist.astype(np.int64),
+        subjects=tuple(item.subject for item in kept),
+        names=names,
+        artist=artist,
         group=lineages(positions),
         vectors={space: np.concatenate(rows) for space, rows in parts.items()},
         voting=tuple(voting(encoders.lanes)),
@@ -141,6 +145,37 @@ def embed(items: Sequence[Labelled], encoders: EncoderSet, progress: Progress) -
     return _one_artist_a_lineage(works)
 
 
+def embed_others(folder: Path, encoders: EncoderSet, progress: Progress) -> dict[str, Matrix]:
+    """Encode the images below a folder, whoever made them, in the spaces that vote.
+
+    Raises BadInput where there is none.
+    """
+    files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
+    images = [image for path in files if (image := _read(path)) is not None]
+    if not images:
+        raise BadInput(f"{folder} has no image that can be read")
+    spaces, parts = voting(encoders.lanes), defaultdict[str, list[Matrix]](list)
+    for start in range(0, len(images), BATCH):
+        batch = [image.rgb for image in images[start : start + BATCH]]
+        for space, rows in encoders.encode(batch, spaces).items():
+            parts[space].append(rows)
+        progress("encoding strangers", min(start + BATCH, len(images)), len(images))
+    return {space: np.concatenate(rows) for space, rows in parts.items()}
+
+
+def _one_name_an_artist(names: Sequence[str]) -> tuple[tuple[str, ...], Ints]:
+    """Return one spelling of each name, and of each work the number of its artist's.
+
+    Spellings of one name are one artist: else every work by the other spelling is held against
+    whoever names the artist rightly.
+    """
+    folded, numbers = np.unique([fold(name) for name in names], return_inverse=True)
+    spellings = [Counter[str]() for _ in folded]
+    for name, number in zip(names, numbers.tolist(), strict=True):
+        spellings[number][name] += 1
+    return tuple(one.most_common(1)[0][0] for one in spellings), numbers.astype(np.int64)
+
+
 def _one_artist_a_lineage(works: Works) -> Works:
     """Leave each lineage to the artist with the most works in it: a twin cannot be told apart."""
     keep = np.ones(len(works.artist), dtype=bool)
@@ -152,6 +187,7 @@ def _one_artist_a_lineage(works: Works) -> Works:
     numbers, artist = np.unique(works.artist[rows], return_inverse=True)
     return Works(
         paths=tuple(works.paths[row] for row in rows),
+        subjects=tuple(works.subjects[row] for row in rows),
         names=tuple(works.names[number] for number in numbers),
         artist=artist.astype(np.int64),
         group=works.group[rows],
