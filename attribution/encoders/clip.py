@@ -15,6 +15,7 @@ import PIL.Image
 from attribution.encoders import clip_style
 from attribution.encoders.descriptors import unit
 from attribution.encoders.encoder import Lane, ModelInfo
+from attribution.encoders.portions import OF_A_TOWER, Portions
 from attribution.encoders.spec import LOCAL, Once, Spec, VectorName
 from attribution.encoders.weights import check_device, state_hash, unreachable
 from attribution.errors import BadInput
@@ -72,6 +73,7 @@ class ClipEncoder:
         self._spec = spec
         self._device = device
         self._loaded = Once(lambda: _load(spec, device))
+        self._portions = Portions(spec.name, device=device, bytes_per_pixel=OF_A_TOWER)
         self.text_vector = spec.vector
 
     @cached_property
@@ -88,29 +90,30 @@ class ClipEncoder:
 
     def encode(self, images: Sequence[Image]) -> Mapping[str, Matrix]:
         """Encode RGB images of any size; see `encoder.Encoder`."""
-        import torch
-
         loaded = self._loaded()
-        pixels = torch.stack([loaded.preprocess(image) for image in images]).to(self._device)
-        with torch.inference_mode():
-            if self._spec.style:
-                stages, rows = self._stages(loaded.model, pixels)
-                style = clip_style.standardised(clip_style.statistics(stages), loaded.frozen)
-            else:
-                rows, style = loaded.model.encode_image(pixels, normalize=True), None
-        vectors = {self._spec.vector: rows.float().cpu().numpy()}
-        if style is not None:
-            vectors[self._spec.style_vector] = unit(style).cpu().numpy()
-        return vectors
+        rows = self._portions.run(images, loaded.preprocess, self._vectors)
+        return {
+            name: matrix.cpu().numpy() for name, matrix in zip(self._spec.lanes, rows, strict=True)
+        }
+
+    def _vectors(self, pixels: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        """Return the unit vectors of prepared images, in the order of the spec's lanes."""
+        loaded = self._loaded()
+        if not self._spec.style:
+            return (loaded.model.encode_image(pixels, normalize=True).float(),)
+        stages, rows = self._stages(loaded.model, pixels)
+        style = clip_style.standardised(clip_style.statistics(stages), loaded.frozen)
+        return rows.float(), unit(style)
 
     def statistics(self, images: Sequence[Image]) -> torch.Tensor:
         """Return what the style vector is made from; see `clip_style.statistics`."""
-        import torch
-
         loaded = self._loaded()
-        pixels = torch.stack([loaded.preprocess(image) for image in images]).to(self._device)
-        with torch.inference_mode():
-            return clip_style.statistics(self._stages(loaded.model, pixels)[0])
+        (rows,) = self._portions.run(
+            images,
+            loaded.preprocess,
+            lambda pixels: (clip_style.statistics(self._stages(loaded.model, pixels)[0]),),
+        )
+        return rows
 
     def encode_text(self, texts: Sequence[str]) -> Matrix:
         """Encode texts; what is longer than the model's context is cut."""
@@ -129,19 +132,21 @@ class ClipEncoder:
         Three of its stages, each brought to the same grid and to unit length at every place, side
         by side: early ones know textures and strokes, late ones forms.
         """
+        loaded = self._loaded()
+        (joined,) = self._portions.run(images, loaded.preprocess, self._places)
+        patches: Patches = joined.cpu().numpy()
+        return patches
+
+    def _places(self, pixels: torch.Tensor) -> tuple[torch.Tensor]:
         import torch
         from torch.nn import functional
 
-        loaded = self._loaded()
-        pixels = torch.stack([loaded.preprocess(image) for image in images]).to(self._device)
-        with torch.inference_mode():
-            stages, _ = self._stages(loaded.model, pixels)
-            count = len(stages)
-            chosen = (stages[count // 2], stages[3 * count // 4], stages[-1])
-            maps = [functional.adaptive_avg_pool2d(stage.float(), PATCHES) for stage in chosen]
-            joined = torch.cat([functional.normalize(one, dim=1) for one in maps], dim=1)
-        patches: Patches = joined.permute(0, 2, 3, 1).cpu().numpy()
-        return patches
+        stages, _ = self._stages(self._loaded().model, pixels)
+        count = len(stages)
+        chosen = (stages[count // 2], stages[3 * count // 4], stages[-1])
+        maps = [functional.adaptive_avg_pool2d(stage.float(), PATCHES) for stage in chosen]
+        joined = torch.cat([functional.normalize(one, dim=1) for one in maps], dim=1)
+        return (joined.permute(0, 2, 3, 1),)
 
     def _stages(self, model: Any, pixels: torch.Tensor) -> tuple[list[torch.Tensor], torch.Tensor]:
         """Return what every stage makes of square images, (n, channels, h, w), and unit vectors."""

@@ -13,6 +13,7 @@ from pydantic import Field
 
 from attribution.encoders import descriptors
 from attribution.encoders.encoder import Lane, ModelInfo
+from attribution.encoders.portions import OF_A_VAE, Portions
 from attribution.encoders.spec import Once, Spec, VectorName
 from attribution.encoders.weights import check_device, state_hash, unreachable
 from attribution.types import Matrix
@@ -71,8 +72,8 @@ class VaeEncoder:
 
     def __init__(self, spec: VaeSpec, *, device: str) -> None:
         self._spec = spec
-        self._device = device
         self._loaded = Once(lambda: _load(spec, device))
+        self._portions = Portions(spec.name, device=device, bytes_per_pixel=OF_A_VAE)
 
     @cached_property
     def info(self) -> ModelInfo:
@@ -102,16 +103,15 @@ class VaeEncoder:
 
         float32, shape (len(images), channels, size_px / 8, size_px / 8) for the usual models.
         """
-        import torch
+        (latents,) = self._portions.run(images, self._pixels, self._coded)
+        return latents
 
+    def _coded(self, pixels: torch.Tensor) -> tuple[torch.Tensor]:
         model = self._loaded().model
-        pixels = torch.stack([self._pixels(image) for image in images]).to(self._device)
-        with torch.inference_mode():
-            coded = model.encode(pixels)
+        coded = model.encode(pixels)
         mean = coded.latent_dist.mode() if hasattr(coded, "latent_dist") else coded.latents
         shift = getattr(model.config, "shift_factor", None) or 0.0
-        scaled: torch.Tensor = (mean.float() - shift) * model.config.scaling_factor
-        return scaled
+        return ((mean.float() - shift) * model.config.scaling_factor,)
 
     def _pixels(self, image: Image) -> torch.Tensor:
         """Squash to a square, in −1…1: what a crop loses or a border adds would be statistics."""
