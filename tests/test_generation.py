@@ -250,7 +250,7 @@ def test_missing_parts_are_named(
     path = folder / broken
     shutil.rmtree(path) if path.is_dir() else path.unlink()
 
-    with pytest.raises(ModelUnavailable, match=r"--model starter needs no download") as caught:
+    with pytest.raises(ModelUnavailable, match=r"starter, which needs no download") as caught:
         draw(DiffusionGenerator(PipelineSpec(str(folder))))
     assert says in str(caught.value)
 

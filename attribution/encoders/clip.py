@@ -15,9 +15,10 @@ import PIL.Image
 from attribution.encoders import clip_style
 from attribution.encoders.descriptors import unit
 from attribution.encoders.encoder import Lane, ModelInfo
+from attribution.encoders.missing import BROKEN, unreachable
 from attribution.encoders.portions import OF_A_TOWER, Portions
 from attribution.encoders.spec import LOCAL, Once, Spec, VectorName
-from attribution.encoders.weights import check_device, state_hash, unreachable
+from attribution.encoders.weights import check_device, state_hash
 from attribution.errors import BadInput
 from attribution.types import PATCHES, Matrix, Patches
 
@@ -181,7 +182,7 @@ def _load(spec: ClipSpec, device: str) -> _Loaded:
         raise BadInput(
             f"{spec.name}: {mismatch}; use the -quickgelu architecture for this tag"
         ) from None
-    except (OSError, RuntimeError, ValueError) as cause:
+    except BROKEN as cause:
         raise unreachable("CLIP weights", spec.source, cause) from cause
     if device == "cpu":  # a third faster for convolutions there, with the same numbers
         model = model.to(memory_format=torch.channels_last)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from attribution.encoders.descriptors import unit
 from attribution.encoders.encoder import Lane, ModelInfo
+from attribution.encoders.missing import BROKEN, unreachable
 from attribution.encoders.portions import OF_A_TOWER, Portions
 from attribution.encoders.spec import Once, Spec, VectorName
 from attribution.encoders.weights import check_device
@@ -95,5 +96,8 @@ class FeatureEncoder:
     def _load(self) -> FeatureModel:
         check_device(self._device)
         loaded = self._spec.load()
-        loaded.module.eval().to(self._device)
+        try:
+            loaded.module.eval().to(self._device)
+        except BROKEN as cause:
+            raise unreachable("weights", self._spec.source, cause) from cause
         return loaded

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import Field
 
 from attribution.encoders.features import FeatureModel, FeatureSpec
-from attribution.encoders.weights import state_hash, unreachable
+from attribution.encoders.missing import BROKEN, unreachable
+from attribution.encoders.weights import state_hash
 from attribution.errors import BadInput
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ class TimmSpec(FeatureSpec):
             if self.size_px is None:
                 raise
             raise BadInput(f"{self.name} takes no size_px ({cause}); leave it out") from None
-        except (OSError, RuntimeError, ValueError) as cause:
+        except BROKEN as cause:
             raise unreachable("weights", self.source, cause) from cause
         return FeatureModel(model, *_preprocessing(model, self.size_px), state_hash(model))
 

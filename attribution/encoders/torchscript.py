@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import Field
 
 from attribution.encoders.features import FeatureModel, FeatureSpec
-from attribution.encoders.weights import unreachable
+from attribution.encoders.missing import BROKEN, unreachable
 
 if TYPE_CHECKING:
     import torch
@@ -44,7 +44,7 @@ class TorchScriptSpec(FeatureSpec):
                 module = torch.jit.load(  # type: ignore[no-untyped-call]  # torch leaves it untyped
                     self.model, map_location="cpu"
                 )
-        except (OSError, RuntimeError) as cause:
+        except BROKEN as cause:
             raise unreachable("a TorchScript file", self.model, cause) from cause
         said = f"{self.resize} to {self.size_px} px, bicubic, mean {self.mean}, std {self.std}"
         revision = hashlib.sha256(Path(self.model).read_bytes()).hexdigest()  # its code too

@@ -13,9 +13,10 @@ from pydantic import Field
 
 from attribution.encoders import descriptors
 from attribution.encoders.encoder import Lane, ModelInfo
+from attribution.encoders.missing import BROKEN, other_weights, unreachable, weight_files
 from attribution.encoders.portions import OF_A_VAE, Portions
 from attribution.encoders.spec import Once, Spec, VectorName
-from attribution.encoders.weights import check_device, state_hash, unreachable
+from attribution.encoders.weights import check_device, state_hash
 from attribution.types import Matrix
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ class VaeSpec(Spec):
     kind: Literal["vae"] = "vae"
     architecture: Literal["AutoencoderKL", "AutoencoderTiny"] = "AutoencoderKL"
     subfolder: str | None = None
+    variant: Annotated[str, Field(pattern=r"^[\w-]+$")] | None = None  # of its files: "fp16"
     size_px: Annotated[int, Field(ge=16, le=2048)] = 256
     vector: VectorName = "vae"  # of both of its vectors, the beginning of the name
 
@@ -132,11 +134,23 @@ def _load(spec: VaeSpec, device: str) -> _Loaded:
     check_device(device)
     try:
         model = getattr(diffusers, spec.architecture).from_pretrained(
-            spec.model, torch_dtype=torch.float32, low_cpu_mem_usage=False, **where
+            spec.model,
+            variant=spec.variant,
+            use_safetensors=True,  # a pickle can run code
+            torch_dtype=torch.float32,  # half precision overflows in some VAEs
+            low_cpu_mem_usage=False,
+            **where,
         )
-    except (OSError, ValueError) as cause:
-        raise unreachable("VAE weights", spec.source, cause) from cause
-    model = model.eval().to(device)
+        model = model.eval().to(device)
+    except BROKEN as cause:
+        raise unreachable(
+            "VAE weights",
+            spec.source,
+            cause,
+            lambda: other_weights(
+                weight_files(spec.model, spec.subfolder), spec.variant, 'variant = "{}"'
+            ),
+        ) from cause
     channels = int(model.config.latent_channels)
     statistics = Path(spec.model) / STATISTICS_FILE
     if statistics.is_file():
