@@ -104,6 +104,12 @@ def test_pickles_are_not_read(kl: Path) -> None:
     assert "convert it (docs/models.md)" in said
 
 
+OWN_TOKENIZER = """
+open({!r}, "w").close()
+from transformers import PreTrainedTokenizerFast as Own
+"""
+
+
 class Harm:
     """Writes a file as it is unpickled."""
 
@@ -130,6 +136,27 @@ def test_code_in_a_pickle_is_not_run(kind: str, tmp_path: Path) -> None:
 
     assert "a pickle that calls for code" in refused(spec)
     assert not harmed.exists()
+
+
+def test_code_of_a_tokenizer_is_not_run(tmp_path: Path) -> None:
+    """Though the configuration that lies beside it says that it may."""
+    harmed, folder = tmp_path / "harmed", tmp_path / "clip"
+    name = checkpoints.save_clip(folder, checkpoints.FAMILIES["siglip 2"])
+    change(folder / "tokenizer_config.json", auto_map={"AutoTokenizer": ["own.Own", None]})
+    (folder / "own.py").write_text(OWN_TOKENIZER.format(str(harmed)), encoding="utf-8")
+    path = folder / "open_clip_config.json"
+    text = json.loads(path.read_text(encoding="utf-8"))["model_cfg"]
+    text["text_cfg"]["tokenizer_kwargs"]["trust_remote_code"] = True
+    change(path, model_cfg=text)
+
+    ClipSpec(model=name, license="MIT").encoder("cpu").encode([NOISE])
+    assert not harmed.exists()
+
+
+def change(path: Path, **fields: object) -> None:
+    """Change fields of a file of JSON."""
+    known = json.loads(path.read_text(encoding="utf-8"))
+    path.write_text(json.dumps({**known, **fields}), encoding="utf-8")
 
 
 def test_torn_weights_are_explained(kl: Path, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import warnings
 from collections.abc import Callable, Mapping, Sequence
@@ -17,6 +18,7 @@ from attribution.encoders.descriptors import unit
 from attribution.encoders.encoder import Lane, ModelInfo
 from attribution.encoders.missing import BROKEN, unreachable
 from attribution.encoders.portions import OF_A_TOWER, Portions
+from attribution.encoders.resizing import OPEN_CLIP, Resize
 from attribution.encoders.spec import LOCAL, Once, Spec, VectorName
 from attribution.encoders.weights import check_device, state_hash
 from attribution.errors import BadInput
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     import torch
     from PIL.Image import Image
 
+CONFIGURATION = "open_clip_config.json"  # of a folder or repository
 VOCABULARY_FILE = "bpe_vocabulary.txt.gz"  # a folder's own byte pair merges, where it has them
 
 
@@ -36,6 +39,7 @@ class ClipSpec(Spec):
     pretrained: str | None = None  # a tag or the path of a checkpoint; none for hf-hub, local-dir
     vector: VectorName = "clip"
     lane: Lane = Lane.CONTENT
+    resize: Resize | None = None  # none: as the model's authors do
     style: bool = False  # whether it gives a second vector, of its early and middle stages
 
     @property
@@ -166,8 +170,6 @@ def _load(spec: ClipSpec, device: str) -> _Loaded:
     import torch
 
     folder = Path(spec.model.removeprefix(LOCAL))
-    own = folder / VOCABULARY_FILE
-    vocabulary = {"bpe_path": str(own)} if own.is_file() else {}
     _check_known(spec)
     check_device(device)
     try:
@@ -175,9 +177,13 @@ def _load(spec: ClipSpec, device: str) -> _Loaded:
             # Without this a checkpoint trained with QuickGELU loads, and every vector is wrong.
             warnings.filterwarnings("error", message=".*QuickGELU.*")
             model, _, preprocess = open_clip.create_model_and_transforms(
-                spec.model, pretrained=spec.pretrained, device=device, require_pretrained=True
+                spec.model,
+                pretrained=spec.pretrained,
+                device=device,
+                image_resize_mode=OPEN_CLIP[spec.resize] if spec.resize else None,
+                require_pretrained=True,
             )
-        tokenizer = open_clip.get_tokenizer(spec.model, **vocabulary)
+        tokenizer = open_clip.get_tokenizer(spec.model, **_tokenizer_options(spec.model))
     except UserWarning as mismatch:
         raise BadInput(
             f"{spec.name}: {mismatch}; use the -quickgelu architecture for this tag"
@@ -187,6 +193,27 @@ def _load(spec: ClipSpec, device: str) -> _Loaded:
     if device == "cpu":  # a third faster for convolutions there, with the same numbers
         model = model.to(memory_format=torch.channels_last)
     return _Loaded(model.eval(), preprocess, tokenizer, _frozen(folder, device))
+
+
+def _tokenizer_options(model: str) -> dict[str, Any]:
+    """Return what a tokenizer is made with: a folder's own vocabulary, and never code with it.
+
+    The configuration of a model may ask transformers to run code; open_clip would pass that on.
+    """
+    from huggingface_hub import hf_hub_download
+
+    schema, _, place = model.partition(":")
+    if not place:
+        return {}  # an architecture of open_clip, whose configuration is open_clip's
+    folder = Path(place)
+    path = folder / CONFIGURATION
+    if f"{schema}:" != LOCAL:
+        path = Path(hf_hub_download(place, CONFIGURATION))  # it is in the cache by now
+    text = json.loads(path.read_text(encoding="utf-8"))["model_cfg"]["text_cfg"]
+    if text.get("hf_tokenizer_name"):
+        return {"trust_remote_code": False}
+    vocabulary = folder / VOCABULARY_FILE
+    return {"bpe_path": str(vocabulary)} if vocabulary.is_file() else {}
 
 
 def _frozen(folder: Path, device: str) -> clip_style.Frozen | None:

@@ -12,6 +12,7 @@ from pydantic import Field
 
 from attribution.encoders.features import FeatureModel, FeatureSpec
 from attribution.encoders.missing import BROKEN, unreachable
+from attribution.encoders.resizing import OPEN_CLIP, Resize
 
 if TYPE_CHECKING:
     import torch
@@ -28,7 +29,7 @@ class TorchScriptSpec(FeatureSpec):
 
     kind: Literal["torchscript"]
     size_px: Annotated[int, Field(ge=16, le=2048)]
-    resize: Literal["squash", "crop"] = "squash"  # the whole image, or the middle of it
+    resize: Resize = "squash"
     mean: Triple = IMAGENET_MEAN
     std: Triple = IMAGENET_STD
 
@@ -58,7 +59,7 @@ class TorchScriptSpec(FeatureSpec):
             mean=self.mean,
             std=self.std,
             interpolation="bicubic",
-            resize_mode="squash" if self.resize == "squash" else "shortest",
+            resize_mode=OPEN_CLIP[self.resize],
         )
         transform: Callable[[Image], torch.Tensor] = image_transform_v2(
             configuration, is_train=False
