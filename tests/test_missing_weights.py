@@ -134,7 +134,7 @@ def test_code_in_a_pickle_is_not_run(kind: str, tmp_path: Path) -> None:
         path = tmp_path / "timm" / "pytorch_model.bin"
     torch.save({"state_dict": {"a": Harm(harmed)}}, path)
 
-    assert "a pickle that calls for code" in refused(spec)
+    assert "no pickle of tensors alone" in refused(spec)
     assert not harmed.exists()
 
 
@@ -283,3 +283,5 @@ def test_a_generators_variant_is_its_own_setting(tmp_path: Path) -> None:
     said = of_generator(str(half))
     assert "has no plain weights, but 'fp16'" in said
     assert "write `LAWFUL_GENERATOR_VARIANT=fp16`" in said
+    with pytest.raises(ModelUnavailable, match=r"no variant 'ema', but 'fp16'\. Either write"):
+        open_pipeline(PipelineSpec(str(half), variant="ema"))

@@ -62,11 +62,11 @@ def why(source: str, cause: BaseException, other: Callable[[], Why | None] = lam
     if ran_out(cause):
         return Why(
             "there is too little memory for its weights",
-            "set LAWFUL_DEVICE=cpu, or choose a profile of smaller models",
+            "choose smaller models, or LAWFUL_DEVICE=cpu in place of an accelerator",
         )
     if any(isinstance(one, UnpicklingError) for one in causes):
         return Why(
-            "its file is a pickle that calls for code, and is not read",
+            "its file is no pickle of tensors alone: others may run code, and are not read",
             "save its weights as safetensors (docs/models.md)",
         )
     said = str(cause).strip().splitlines()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -69,7 +70,7 @@ def open_pipeline(spec: PipelineSpec) -> Opened:
             except ValueError:  # a class that the automatic choice does not know
                 pipeline = DiffusionPipeline.from_pretrained(folder, **options)
     except UNFIT as cause:
-        raise _unusable(spec.model, cause, spec.variant) from cause
+        raise _unusable(spec.model, cause, lambda: _other_parts(spec)) from cause
     _check(pipeline, spec.model)
     _set_scheduler(pipeline, spec.scheduler)
     _add_lora(pipeline, spec.lora)
@@ -115,8 +116,10 @@ def _local_folder(model: str) -> Path | None:
     return path
 
 
-def _unusable(model: str, cause: BaseException, variant: str = "") -> ModelUnavailable:
-    reason, ways = why(model, cause, lambda: _other_parts(model, variant))
+def _unusable(
+    model: str, cause: BaseException, other: Callable[[], Why | None] = lambda: None
+) -> ModelUnavailable:
+    reason, ways = why(model, cause, other)
     check = (
         "check the folder or the repository id (LAWFUL_GENERATOR, --model); HF_HOME says where "
         "fetched models are kept"
@@ -127,11 +130,20 @@ def _unusable(model: str, cause: BaseException, variant: str = "") -> ModelUnava
     )
 
 
-def _other_parts(model: str, variant: str) -> Why | None:
-    """Return what the first part of a folder has whose weights are not those that are wanted."""
-    for part in sorted(path for path in Path(model).expanduser().glob("*") if path.is_dir()):
-        if found := other_weights(weight_files(str(part)), variant or None, VARIANT):
-            return found._replace(reason=f"its {part.name}: {found.reason}")
+def _other_parts(spec: PipelineSpec) -> Why | None:
+    """Return what a folder has in place of the weights that are wanted.
+
+    Each part needs plain weights; of a variant, diffusers takes them where a part does not have it.
+    """
+    parts = sorted(path for path in Path(spec.model).expanduser().glob("*") if path.is_dir())
+    files = {part.name: weight_files(str(part)) for part in parts}
+    if spec.variant:
+        return other_weights(
+            [one for some in files.values() for one in some], spec.variant, VARIANT
+        )
+    for part, some in files.items():
+        if found := other_weights(some, None, VARIANT):
+            return found._replace(reason=f"its {part}: {found.reason}")
     return None
 
 
