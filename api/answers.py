@@ -62,8 +62,9 @@ class ConfidenceOut(_Shape):
 
     nobody: float
     p_nobody: float
-    likely: int
+    likely: int | None
     calibrated: CalibrationStateOut
+    p_familiar: float | None = None
 
 
 class OverlapOut(_Shape):

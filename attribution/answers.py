@@ -37,6 +37,7 @@ class Reason(StrEnum):
     TOO_FEW_WORKS = "too_few_works"  # by the first artist
     INCOMPLETE_INDEX = "incomplete_index"  # works are registered that the index does not have
     TOO_FEW_ARTISTS = "too_few_artists"  # are registered: nobody can stand out
+    UNLIKE_ANYTHING = "unlike_anything_registered"  # whoever is nearest is not near
     LOW_QUALITY = "low_quality"  # the image is blank, of nearly one colour, or tiny
     NOT_CALIBRATED = "not_calibrated"  # too few works are registered to know what a share means
     WITHDRAWN = "withdrawn"  # the image's bytes were registered once: nobody is named for them
@@ -63,7 +64,7 @@ class Candidate:
     voters: Mapping[str, float] = field(default_factory=dict)  # the part that each voter gave
     probability: float | None = None  # None: not calibrated
     p_value: float | None = None  # of "by this artist"; small: it does not fit this hand
-    is_likely: bool | None = None  # in the set that holds the artist of 90 % of our works
+    is_likely: bool | None = None  # in the set of likely artists; None: there is no useful one
 
 
 @dataclass(frozen=True)
@@ -82,8 +83,12 @@ class Confidence:
 
     nobody: float  # probability that none of the registered artists made the image
     p_nobody: float  # p-value of that: how often a stranger's work looks as much like ours
-    likely: int  # artists in the set that holds the right one for 90 % of our artists' works
+    # artists in the set that holds the right one for 90 % of our artists' works; None: too many
+    likely: int | None
     calibrated: CalibrationState
+    # chance that a registered artist's work is no nearer to what is registered; None in answers of
+    # before this was asked:
+    p_familiar: float | None = None
 
 
 Corner = tuple[float, float]
@@ -188,7 +193,7 @@ class Attribution:
         return self.copy_of or self.related_to
 
 
-VERSION = 2
+VERSION = 3
 """Of the recorded shape. A change that `read_answer` has to know of takes the next number."""
 
 EXACT = ("bytes", "pixels")
@@ -233,5 +238,10 @@ def _from_1(recorded: Mapping[str, Any]) -> Mapping[str, Any]:
     return {**recorded, "verdict": Verdict.RELATED, "copy_of": None, "related_to": copy}
 
 
-_NEXT: Mapping[int, Callable[[Mapping[str, Any]], Mapping[str, Any]]] = {1: _from_1}
+def _from_2(recorded: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Leave open how familiar the image was: it was not asked; every set was taken for useful."""
+    return recorded
+
+
+_NEXT: Mapping[int, Callable[[Mapping[str, Any]], Mapping[str, Any]]] = {1: _from_1, 2: _from_2}
 """What turns an answer of a version into one of the next."""

@@ -26,6 +26,7 @@ import psutil
 
 from attribution.arithmetic.calibration import Ballots, Calibration
 from attribution.arithmetic.classifier import Statistics, fit
+from attribution.arithmetic.familiarity import Familiarity
 from attribution.arithmetic.fitting import voice_names
 from attribution.arithmetic.voting import NEAREST, count
 from attribution.catalogue import queries
@@ -168,7 +169,11 @@ def _calibration() -> Calibration:
     spaces = sorted(DIMS)
     voices, answers = voice_names(["classifier", "neighbours"], spaces), np.linspace(0, 1, SAMPLE)
     weights, nobody = np.ones(len(voices)), np.array([1.0, -1.0])
-    return Calibration(voices, equal_weights(spaces), weights, nobody, answers, answers)
+    closeness, by_space = np.tile(answers[:, None], len(spaces)), equal_weights(spaces)
+    familiarity = Familiarity.of(closeness, np.array(list(by_space.values())))
+    return Calibration(
+        *(voices, by_space, weights, nobody, answers, answers, np.ones(SAMPLE), familiarity)
+    )
 
 
 def _vectors(rng: np.random.Generator) -> dict[str, np.ndarray]:

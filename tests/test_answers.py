@@ -109,14 +109,14 @@ def test_a_newer_programs_answer_is_refused() -> None:
 
 def test_an_answer_as_it_is_sent() -> None:
     """Every field has a value, so that one which is no longer read from the library is missed."""
-    answer = read_answer(example("2"))
+    answer = read_answer(example(f"{VERSION}"))
 
     assert AnswerOut.of(answer).model_dump(mode="json") == example("http")
 
 
 def test_a_membership_as_it_is_sent() -> None:
     """Likewise."""
-    answer, sent = read_answer(example("2")), example("http")
+    answer, sent = read_answer(example(f"{VERSION}")), example("http")
     member = Member(
         copy_of=answer.copy_of,
         related_to=answer.related_to,
@@ -140,7 +140,7 @@ def test_a_membership_as_it_is_sent() -> None:
 def test_a_set_as_it_is_sent() -> None:
     """With the answer for each image, as it is sent by itself."""
     joint = SetAttribution(
-        answers=(read_answer(example("2")),),
+        answers=(read_answer(example(f"{VERSION}")),),
         pictures=1,
         verdict=Verdict.ATTRIBUTED,
         reasons=(Reason.TOO_FEW_WORKS,),
@@ -198,7 +198,7 @@ def test_a_search_as_it_is_sent() -> None:
     work = UUID(int=1)
     legs = {"text": Contribution(2.5, 1, 0.016)}
     found = FoundWork(work, "Boat", "ann", "Ann", "CC0", "CC0-1.0", 1890, 0.016, legs)
-    searched = read_answer(example("2")).searched
+    searched = read_answer(example(f"{VERSION}")).searched
 
     assert SearchOut.of(SearchResult((found,), searched, ("a note",))).model_dump(mode="json") == {
         "hits": [

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from uuid import UUID
@@ -21,11 +22,14 @@ from attribution.arithmetic.calibration import (
     Ballots,
     Calibration,
     Odds,
+    alike_by_artist,
     judge,
     together,
+    weighted_p_values,
 )
 from attribution.arithmetic.classifier import Statistics
 from attribution.arithmetic.classifier import fit as solve
+from attribution.arithmetic.familiarity import Familiarity
 from attribution.arithmetic.fitting import Asked, fit
 from attribution.arithmetic.voting import NEAREST, Ballot, cast
 from attribution.catalogue import queries
@@ -53,7 +57,8 @@ def some_ballots(rng: np.random.Generator, own: UUID | None) -> Ballots:
     told = rng.normal(-3, 1, (len(ARTISTS), 3))
     if own is not None:
         told[ARTISTS.index(own)] += rng.normal(2, 1)
-    return Ballots(tuple(ARTISTS), np.exp(told[:, :2, None]), told[:, 2:])
+    near = rng.normal(0.6 if own else 0.5, 0.1, 1)
+    return Ballots(tuple(ARTISTS), np.exp(told[:, :2, None]), told[:, 2:], near)
 
 
 def some_asked(works: int, seed: int = 0) -> list[Asked]:
@@ -101,7 +106,7 @@ def test_the_set_of_likely_artists_holds_the_right_one() -> None:
     made, rng = calibration(), np.random.default_rng(8)
     owners = [ARTISTS[number % len(ARTISTS)] for number in range(2_000)]
 
-    held = [owner in made.odds(some_ballots(rng, owner)).likely for owner in owners]
+    held = [owner in (made.odds(some_ballots(rng, owner)).likely or ()) for owner in owners]
 
     assert np.mean(held) == pytest.approx(0.9, abs=0.03)
 
@@ -111,7 +116,8 @@ def test_more_from_a_voice_never_counts_against_an_artist() -> None:
     asked = [
         Asked(
             one.artist,
-            one.known and Ballots(one.known.artists, 1e-3 / one.known.shares, -one.known.nearness),
+            one.known
+            and replace(one.known, shares=1e-3 / one.known.shares, nearness=-one.known.nearness),
             one.stranger,
         )
         for one in some_asked(100)
@@ -195,7 +201,8 @@ def test_leaving_a_work_out_is_as_if_it_had_been_withdrawn() -> None:
 
 def test_near_duplicates_in_a_set_count_once() -> None:
     """Ten copies of one picture say no more than the picture; ten pictures do."""
-    odds = Odds({ARTISTS[0]: 0.6, ARTISTS[1]: 0.2}, 0.2, 0.04, {ARTISTS[0]: 0.5, ARTISTS[1]: 0.2})
+    shares = {ARTISTS[0]: 0.6, ARTISTS[1]: 0.2}
+    odds = Odds(shares, 0.2, 0.04, {ARTISTS[0]: 0.5, ARTISTS[1]: 0.2}, 0.01, 0.7)
 
     one, copies = together([odds], [0]), together([odds] * 10, [0] * 10)
     many = together([odds] * 10, list(range(10)))
@@ -203,30 +210,87 @@ def test_near_duplicates_in_a_set_count_once() -> None:
     assert copies.artists == pytest.approx(one.artists)
     assert many.artists[ARTISTS[0]] > 0.9 > one.artists[ARTISTS[0]]
     assert many.p_nobody == pytest.approx(0.08)  # twice the mean: they may all depend
+    assert (many.p_unnamed, many.p_familiar) == pytest.approx((0.02, 1))
 
 
 @pytest.mark.parametrize(
-    ("nobody", "p_nobody", "p_values", "verdict", "reasons"),
+    ("nobody", "p_nobody", "p_values", "p_familiar", "verdict", "reasons"),
     [
-        (0.05, 0.01, [0.6, 0.01], Verdict.ATTRIBUTED, ()),
-        (0.2, 0.2, [0.6, 0.01], Verdict.CANDIDATES, (Reason.UNKNOWN_ARTIST,)),
-        (0.2, 0.01, [0.6, 0.3], Verdict.CANDIDATES, (Reason.SEVERAL_ARTISTS,)),
-        (0.7, 0.4, [0.6, 0.3], Verdict.ABSTAIN, (Reason.UNKNOWN_ARTIST, Reason.SEVERAL_ARTISTS)),
-        (0.2, 0.01, [0.02, 0.01], Verdict.ABSTAIN, (Reason.SPACES_DISAGREE,)),
+        (0.05, 0.01, [0.6, 0.01], 0.5, Verdict.ATTRIBUTED, ()),
+        (0.05, 0.01, [0.6, 0.01], 0.15, Verdict.CANDIDATES, (Reason.UNLIKE_ANYTHING,)),
+        (0.05, 0.01, [0.6, 0.01], 0.05, Verdict.ABSTAIN, (Reason.UNLIKE_ANYTHING,)),
+        (0.2, 0.2, [0.6, 0.01], 0.5, Verdict.CANDIDATES, (Reason.UNKNOWN_ARTIST,)),
+        (0.2, 0.01, [0.6, 0.3], 0.5, Verdict.CANDIDATES, (Reason.SEVERAL_ARTISTS,)),
+        (
+            *(0.7, 0.4, [0.6, 0.3], 0.5, Verdict.ABSTAIN),
+            (Reason.UNKNOWN_ARTIST, Reason.SEVERAL_ARTISTS),
+        ),
+        (0.2, 0.01, [0.02, 0.01], 0.5, Verdict.ABSTAIN, (Reason.SPACES_DISAGREE,)),
+        (0.2, 0.01, [0.3] * 11, 0.5, Verdict.ABSTAIN, (Reason.SEVERAL_ARTISTS,)),
     ],
 )
 def test_verdicts(
     nobody: float,
     p_nobody: float,
     p_values: list[float],
+    p_familiar: float,
     verdict: Verdict,
     reasons: tuple[Reason, ...],
 ) -> None:
     """One likely artist and no stranger is an attribution; the rest says what is missing."""
-    shares = dict(zip(ARTISTS, [(1 - nobody) * 0.8, (1 - nobody) * 0.2], strict=False))
-    odds = Odds(shares, nobody, p_nobody, dict(zip(ARTISTS, p_values, strict=False)))
+    artists = [UUID(int=number) for number in range(1, 12)]
+    shares = dict(zip(artists, [(1 - nobody) * 0.8, (1 - nobody) * 0.2], strict=False))
+    by_artist = dict(zip(artists, p_values, strict=False))
+    odds = Odds(shares, nobody, p_nobody, by_artist, 0.01, p_familiar)
 
     assert judge(odds, known_works=20) == (verdict, reasons)
+
+
+def test_a_set_of_everybody_is_no_set() -> None:
+    """Where one true artist in ten is not even named, nobody can be ruled out: there is no set."""
+    asked = some_asked(400)
+    others = tuple(UUID(int=number) for number in range(101, 109))
+    unnamed = [
+        replace(one, known=replace(one.known, artists=others)) if number % 5 == 0 else one
+        for number, one in enumerate(asked)
+        if one.known
+    ]
+    some, made = calibration(), fit(unnamed, VOTERS, SPACES)
+    assert made is not None
+    image = some_ballots(np.random.default_rng(9), ARTISTS[0])
+
+    assert some.odds(image).likely is not None
+    assert made.odds(image).p_unnamed == pytest.approx(0.2, abs=0.01)
+    assert made.odds(image).likely is None
+
+
+def test_strangers_weigh_alike_by_artist() -> None:
+    """An artist with a hundred works is one stranger, not a hundred."""
+    weights = alike_by_artist(["prolific"] * 90 + ["one", "two", "three"])
+    scores = np.concatenate([np.full(90, 5.0), [1.0, 2.0, 3.0]])
+    order = np.argsort(scores)
+
+    found = weighted_p_values(scores[order], weights[order], np.array([0.0, 2.5, 4.0, 6.0]))
+
+    assert weights.mean() == pytest.approx(1)
+    assert found == pytest.approx([1, (1 + 93 / 2) / 94, (1 + 93 / 4) / 94, 1 / 94])
+
+
+def test_an_image_is_as_familiar_as_registered_works_are() -> None:
+    """Of works like those registered one in twenty is unlike them; of an image far off all are."""
+    rng = np.random.default_rng(3)
+    weights = np.array([0.7, 0.3])
+    known = rng.normal([0.6, 0.9], [0.1, 0.01], (1_000, 2))
+    measured = Familiarity.of(known, weights)
+
+    again = rng.normal([0.6, 0.9], [0.1, 0.01], (2_000, 2))
+    values = np.array([measured.p_value(one, weights) for one in again])
+
+    assert np.mean(values <= 0.05) == pytest.approx(0.05, abs=0.02)
+    assert measured.p_value(np.array([0.3, 0.8]), weights) == pytest.approx(1 / 1_001)
+    assert Familiarity.of_json(measured.as_json()).p_value(again[0], weights) == pytest.approx(
+        values[0], abs=2e-3
+    )
 
 
 def hands(folder: Path, artists: int = 8, works: int = 8) -> Path:
@@ -408,7 +472,7 @@ def test_a_calibration_after_a_withdrawal_is_as_if_never_added(
 
     assert without is not None
     assert never is not None
-    numbers = ("spaces", "weights", "nobody", "misfits", "strangers")
+    numbers = ("spaces", "weights", "nobody", "misfits", "strangers", "stranger_weights")
     for name in numbers:
         assert without.numbers[name] == pytest.approx(never.numbers[name], abs=1e-3)
 
@@ -438,6 +502,24 @@ def test_a_blank_image_is_nobodys(services: Services, tmp_path: Path) -> None:
 
     assert (answer.verdict, answer.reasons) == (Verdict.ABSTAIN, (Reason.LOW_QUALITY,))
     assert (answer.confidence, answer.artists) == (None, ())
+
+
+def test_an_image_of_another_kind_is_nobodys(services: Services, tmp_path: Path) -> None:
+    """Two halves asked of tinted blocks: somebody is nearest, nobody is named, and why is said."""
+    calibrate_if_due(services)
+    halves = np.zeros((96, 96, 3), np.uint8)
+    halves[:, :48, 0], halves[:, 48:, 1:] = 255, 255
+    Image.fromarray(halves).save(tmp_path / "halves.png")
+
+    answer = ask(services, tmp_path / "halves.png")
+
+    assert answer.confidence is not None
+    assert answer.confidence.p_familiar is not None
+    assert answer.confidence.p_familiar <= 0.05
+    assert answer.verdict is Verdict.ABSTAIN
+    assert Reason.UNLIKE_ANYTHING in answer.reasons
+    own = ask(services, tmp_path / "asked" / "artist-3.png")
+    assert Reason.UNLIKE_ANYTHING not in own.reasons
 
 
 def test_works_that_are_all_alike_are_not_calibrated_on(tmp_path: Path) -> None:

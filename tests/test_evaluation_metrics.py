@@ -156,6 +156,7 @@ def test_temperature_undoes_a_scale() -> None:
         answer(10 * logits, rng.normal(1, 1, 4_000)),
         truth,
         answer(logits[:1_000], rng.normal(-1, 1, 1_000)),
+        np.arange(1_000),
     )
     given_ = answer(10 * logits, np.zeros(4_000))
     probabilities = fitted.probabilities(given_)
@@ -171,7 +172,9 @@ def test_conformal_sets_cover() -> None:
     logits = rng.normal(size=(2_000, 4))
     truth = np.array([rng.choice(4, p=row) for row in scaling.softmax(logits)])
     strangers = answer(logits[:99], np.arange(99.0))
-    fitted = scaling.fit(answer(logits[:1_000], np.zeros(1_000)), truth[:1_000], strangers)
+    fitted = scaling.fit(
+        answer(logits[:1_000], np.zeros(1_000)), truth[:1_000], strangers, np.arange(99)
+    )
     probabilities = fitted.probabilities(answer(logits[1_000:], np.zeros(1_000)))
     misfits = 1 - probabilities[np.arange(1_000), truth[1_000:]]
 
@@ -182,7 +185,8 @@ def test_conformal_sets_cover() -> None:
 def test_too_few_to_calibrate() -> None:
     """With a handful of queries a set has everybody, and a curve needs both kinds."""
     few = answer(np.zeros((3, 2)), np.ones(3))
-    fitted = scaling.fit(few, np.array([0, 1, 1]), few.take(slice(0)))
+    nobody: np.ndarray = np.array([], np.int64)
+    fitted = scaling.fit(few, np.array([0, 1, 1]), few.take(slice(0)), nobody)
 
     assert fitted.limit(0.1) == 1
     assert fitted.known(few).tolist() == pytest.approx([1, 1, 1])

@@ -4,14 +4,15 @@ A voter's share is no chance. What it is worth is found out by asking the regist
 themselves: each as if it were not there (a known artist), then as if its artist were not there (a
 stranger). A weight for each space and one for each voice, that is a voter's share or the nearness
 in a space, are fitted on these answers alone, so that nobody has to hold data back; and the answers
-themselves are kept, sorted, for p-values that need no model at all.
+themselves are kept, sorted, for p-values that need no model at all. Strangers' answers weigh alike
+by artist: the next stranger is another artist, not another work of the most prolific one.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections import Counter, defaultdict
+from collections.abc import Collection, Hashable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
@@ -19,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from attribution.answers import Reason, Verdict
+from attribution.arithmetic.familiarity import Familiarity
 from attribution.arithmetic.voting import Ballot, named
 
 Floats = npt.NDArray[np.float64]
@@ -30,9 +32,18 @@ FEWEST_ARTISTS = 5
 LEVEL = 0.9  # of the set of likely artists
 SIGNIFICANT = 0.05  # p-value up to which "nobody of ours" is refused
 LARGEST_SET = 5  # likely artists that are still worth naming
+LARGEST_USEFUL = 10  # artists in a set that still says something
+UNLIKE = 0.05  # p-value of "as near as registered works are" up to which nobody is named,
+UNUSUAL = 0.2  # and up to which one artist alone is not
 FEW_WORKS = 3  # of an artist: they hardly show what is common to them
 KEPT_DIGITS = 5  # of a number that is kept
-LISTS = ("weights", "nobody", "misfits", "strangers")  # what is kept as a list of numbers
+LISTS = (
+    "weights",
+    "nobody",
+    "misfits",
+    "strangers",
+    "stranger_weights",
+)  # what is kept as a list of numbers
 
 
 @dataclass(frozen=True)
@@ -45,6 +56,7 @@ class Ballots:
     artists: tuple[UUID, ...]
     shares: Floats  # (artists, voters, spaces)
     nearness: Floats  # (artists, spaces), in cosines
+    closeness: Floats  # (spaces,), in cosines: how near anything registered is at all
 
     @classmethod
     def of(cls, ballots: Sequence[Ballot], spaces: Sequence[str]) -> Ballots:
@@ -58,7 +70,8 @@ class Ballots:
                 near = one.nearness.get(space, {})
                 shares[:, voter, number] = [given.get(artist, 0.0) for artist in artists]
                 nearness[:, number] += [near.get(artist, 0.0) for artist in artists]
-        return cls(artists, shares, nearness)
+        closeness = [sum(one.closeness.get(space, 0.0) for one in ballots) for space in spaces]
+        return cls(artists, shares, nearness, np.array(closeness))
 
     def voices(self, spaces: Floats) -> tuple[Floats, float]:
         """Return what the voices say with such weights of the spaces, and how voters agree.
@@ -85,17 +98,25 @@ class Odds:
     nobody: float
     p_nobody: float  # chance that a stranger's work looks as much like one of ours
     p_values: Mapping[UUID, float]  # chance that a work of this artist fits no better
+    p_unnamed: float  # likewise, of every artist whom no voter names
+    p_familiar: float  # chance that a registered artist's work is no nearer to what is registered
 
     @property
-    def likely(self) -> list[UUID]:
-        """The conformal set: it holds the artist of LEVEL of the works by registered artists."""
-        return [artist for artist, value in self.p_values.items() if value > 1 - LEVEL]
+    def likely(self) -> list[UUID] | None:
+        """The conformal set: it holds the artist of LEVEL of the works by registered artists.
+
+        None where it says nothing: it has more than LARGEST_USEFUL artists, or all who are not
+        even named.
+        """
+        chosen = [artist for artist, value in self.p_values.items() if value > 1 - LEVEL]
+        is_useful = len(chosen) <= LARGEST_USEFUL and self.p_unnamed <= 1 - LEVEL
+        return chosen if is_useful else None
 
     def among(self, artists: Collection[UUID]) -> Odds:
         """Return the odds of these artists; what the others had is nobody's."""
         left = {artist: chance for artist, chance in self.artists.items() if artist in artists}
         values = {artist: value for artist, value in self.p_values.items() if artist in artists}
-        return Odds(left, 1 - sum(left.values()), self.p_nobody, values)
+        return replace(self, artists=left, nobody=1 - sum(left.values()), p_values=values)
 
 
 @dataclass(frozen=True)
@@ -108,6 +129,8 @@ class Calibration:
     nobody: Floats  # (2,): log-odds of nobody, constant and for the agreement
     misfits: Floats  # 1 - P(its artist | one of ours), of works as if not there
     strangers: Floats  # log-odds of "one of ours", of works as if their artist was not there
+    stranger_weights: Floats  # of these, as they come; their mean is 1
+    familiarity: Familiarity
 
     def odds(self, ballots: Ballots) -> Odds:
         """Return what ballots mean that list the same voters and spaces.
@@ -118,35 +141,65 @@ class Calibration:
         """
         from scipy.special import logsumexp
 
-        voices, agreement = ballots.voices(np.array(list(self.spaces.values())))
+        by_space = np.array(list(self.spaces.values()))
+        voices, agreement = ballots.voices(by_space)
         scores, nobody = voices @ self.weights, float(self.nobody @ (1.0, agreement))
         ours = float(logsumexp(scores))
         chance, given = 1 / (1 + np.exp(nobody - ours)), np.exp(scores - ours)
-        above = np.searchsorted(self.misfits, 1 - given, "left")
-        p_values = (1 + len(self.misfits) - above) / (1 + len(self.misfits))
+        p_values = self.p_artist(given)
         return Odds(
             artists=dict(zip(ballots.artists, (chance * given).tolist(), strict=True)),
             nobody=float(1 - chance),
             p_nobody=self.p_nobody(ours - nobody),
             p_values=dict(zip(ballots.artists, p_values.tolist(), strict=True)),
+            p_unnamed=float(self.p_artist(np.zeros(1))[0]),
+            p_familiar=self.familiarity.p_value(ballots.closeness, by_space),
         )
 
+    def p_artist(self, given: Floats) -> Floats:
+        """Return (1 + #{misfits ≥ 1 - P(artist | one of ours)}) / (n + 1), conformal."""
+        above = np.searchsorted(self.misfits, 1 - given, "left")
+        values: Floats = (1 + len(self.misfits) - above) / (1 + len(self.misfits))
+        return values
+
     def p_nobody(self, log_odds: float) -> float:
-        """Return (1 + #{strangers ≥ log-odds}) / (n + 1), conformal (Vovk et al. 2005)."""
-        below = np.searchsorted(self.strangers, log_odds, "left")
-        return float((1 + len(self.strangers) - below) / (1 + len(self.strangers)))
+        """Return (1 + #{strangers ≥ log-odds}) / (n + 1), conformal (Vovk et al. 2005).
+
+        Counted by weight: every artist's works together weigh alike, as in hierarchical conformal
+        prediction (Dunn, Wasserman & Ramdas 2022).
+        """
+        return float(weighted_p_values(self.strangers, self.stranger_weights, log_odds))
 
     def as_json(self) -> dict[str, Any]:
         """Return the numbers as plain values; the voices are kept beside them."""
         lists = {name: value for name, value in vars(self).items() if name in LISTS}
         kept = {name: np.round(value, KEPT_DIGITS).tolist() for name, value in lists.items()}
-        return {"spaces": {one: round(x, KEPT_DIGITS) for one, x in self.spaces.items()}} | kept
+        return {
+            "spaces": {one: round(x, KEPT_DIGITS) for one, x in self.spaces.items()},
+            "familiarity": self.familiarity.as_json(),
+            **kept,
+        }
 
     @classmethod
     def of_json(cls, voices: Sequence[str], kept: Mapping[str, Any]) -> Calibration:
         """Return what `as_json` gave."""
         lists = {name: np.array(kept[name], float) for name in LISTS}
-        return cls(tuple(voices), dict(sorted(kept["spaces"].items())), **lists)
+        familiarity = Familiarity.of_json(kept["familiarity"])
+        spaces = dict(sorted(kept["spaces"].items()))
+        return cls(tuple(voices), spaces, familiarity=familiarity, **lists)
+
+
+def weighted_p_values(ordered: Floats, weights: Floats, asked: Floats | float) -> Floats:
+    """Return (1 + Σ weights of scores ≥ asked) / (n + 1); `ordered` ascends, weights' mean is 1."""
+    tail = np.concatenate([np.cumsum(weights[::-1])[::-1], [0.0]])
+    values: Floats = (1 + tail[np.searchsorted(ordered, asked, "left")]) / (1 + len(ordered))
+    return values
+
+
+def alike_by_artist(artists: Sequence[Hashable]) -> Floats:
+    """Return a weight for each work, so that all artists weigh alike; their mean is 1."""
+    counts = Counter(artists)
+    return np.array([len(artists) / len(counts) / counts[artist] for artist in artists])
 
 
 def together(odds: Sequence[Odds], pictures: Sequence[int]) -> Odds:
@@ -155,7 +208,8 @@ def together(odds: Sequence[Odds], pictures: Sequence[int]) -> Odds:
     Log probabilities and log-odds are averaged over each picture, summed over the n pictures and
     divided by √n: works of one hand are not independent, and the square root was the best
     calibrated power (docs/benchmarks.md). p-values: twice their mean, which is one whatever the
-    dependence (Vovk & Wang 2020); for "this artist" where the artist was named every time.
+    dependence (Vovk & Wang 2020); for "this artist" where the artist was named every time. A set
+    is as useful, and as familiar, as the pictures are on the average.
     """
     from scipy.special import logsumexp
 
@@ -165,13 +219,15 @@ def together(odds: Sequence[Odds], pictures: Sequence[int]) -> Odds:
     scale = 1 / np.sqrt(len(groups))
     artists = sorted({artist for one in odds for artist in one.artists})
     scores, ours = np.zeros(len(artists)), 0.0
-    p_nobody, p_values = 0.0, np.zeros(len(artists))
+    p_nobody, p_unnamed, p_familiar, p_values = 0.0, 0.0, 0.0, np.zeros(len(artists))
     for same in groups.values():
         given = [[one.artists.get(artist, 0.0) for artist in artists] for one in same]
         left = [max(1 - one.nobody, TINY) for one in same]
         scores += scale * np.log(np.array(given) / np.array(left)[:, None] + FLOOR).mean(0)
         ours += scale * float(np.mean([np.log(x / max(1 - x, TINY)) for x in left]))
         p_nobody += float(np.mean([one.p_nobody for one in same])) / len(groups)
+        p_unnamed += float(np.mean([one.p_unnamed for one in same])) / len(groups)
+        p_familiar += float(np.mean([one.p_familiar for one in same])) / len(groups)
         values = [[one.p_values.get(artist, 0.0) for artist in artists] for one in same]
         p_values += np.mean(values, axis=0) / len(groups)
     chance = 1 / (1 + np.exp(-ours))
@@ -181,27 +237,34 @@ def together(odds: Sequence[Odds], pictures: Sequence[int]) -> Odds:
         nobody=float(1 - chance),
         p_nobody=min(1.0, 2 * p_nobody),
         p_values=dict(zip(artists, np.minimum(1, 2 * p_values).tolist(), strict=True)),
+        p_unnamed=min(1.0, 2 * p_unnamed),
+        p_familiar=min(1.0, 2 * p_familiar),
     )
 
 
 def judge(odds: Odds, *, known_works: int) -> tuple[Verdict, tuple[Reason, ...]]:
     """Return the verdict on an image that is no copy, and why it is no stronger one.
 
-    `attributed`: "nobody of ours" is refused at SIGNIFICANT, and one artist alone is likely.
-    `candidates`: one of ours is more likely than not, and at most LARGEST_SET are likely.
-    `known_works` of the first artist are registered.
+    `attributed`: "nobody of ours" is refused at SIGNIFICANT, one artist alone is likely, and the
+    image is not UNUSUAL. `candidates`: one of ours is more likely than not, at most LARGEST_SET are
+    likely, and the image is not UNLIKE everything registered. `known_works` of the first artist are
+    registered.
     """
-    likely = len(odds.likely)
+    likely = None if odds.likely is None else len(odds.likely)
     reasons = []
+    if odds.p_familiar <= UNUSUAL:
+        reasons.append(Reason.UNLIKE_ANYTHING)
     if odds.p_nobody > SIGNIFICANT:
         reasons.append(Reason.UNKNOWN_ARTIST)
     if likely != 1:
-        reasons.append(Reason.SEVERAL_ARTISTS if likely else Reason.SPACES_DISAGREE)
+        is_empty = likely == 0
+        reasons.append(Reason.SPACES_DISAGREE if is_empty else Reason.SEVERAL_ARTISTS)
     if not reasons:
         return Verdict.ATTRIBUTED, ()
     if known_works < FEW_WORKS:
         reasons.append(Reason.TOO_FEW_WORKS)
-    named = odds.nobody < 1 / 2 and 0 < likely <= LARGEST_SET
+    few = likely is not None and 0 < likely <= LARGEST_SET
+    named = odds.nobody < 1 / 2 and few and odds.p_familiar > UNLIKE
     return (Verdict.CANDIDATES if named else Verdict.ABSTAIN), tuple(reasons)
 
 

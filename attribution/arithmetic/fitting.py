@@ -15,7 +15,9 @@ from attribution.arithmetic.calibration import (
     TINY,
     Ballots,
     Calibration,
+    alike_by_artist,
 )
+from attribution.arithmetic.familiarity import Familiarity
 from attribution.arithmetic.spaces import Floats, fit_weights
 
 TRUST = 0.5  # of a voter's log share, before any work was asked for
@@ -68,14 +70,18 @@ def fit(asked: Sequence[Asked], voters: Sequence[str], spaces: Sequence[str]) ->
     )
     weights, nobody = found.x[:-2], found.x[-2:]
     ours, right = table.answers(weights)
-    log_odds = ours - nobody[0] - nobody[1] * table.agreement
+    log_odds = (ours - nobody[0] - nobody[1] * table.agreement)[len(known) :]
+    order = np.argsort(log_odds, kind="stable")
+    closeness = np.stack([one.closeness for one, _ in known])
     return Calibration(
         voices=voices,
         spaces=dict(zip(spaces, by_space.tolist(), strict=True)),
         weights=weights / unit,
         nobody=nobody,
         misfits=np.sort(1 - right[: len(known)]),
-        strangers=np.sort(log_odds[len(known) :]),
+        strangers=log_odds[order],
+        stranger_weights=alike_by_artist([one.artist for one in asked])[order],
+        familiarity=Familiarity.of(closeness, by_space),
     )
 
 

@@ -26,7 +26,8 @@ Shares = Mapping[UUID, float]
 """A number for each artist who has one."""
 
 NEAREST = 50  # works asked for in each space
-NAMED = 50  # artists whom a voter may name without showing a work
+NAMED = 200  # artists whom a voter may name without showing a work
+CLOSEST = 3  # works that say how near anything registered is
 TEMPERATURE = 1.0
 DAMPING = 0.3
 STANDS_OUT = 0.25  # share of the vote from which a leader counts among many artists
@@ -46,6 +47,7 @@ class Ballot:
     spaces: Mapping[str, Shares] = field(default_factory=dict)
     weights: Mapping[str, float] = field(default_factory=dict)
     nearness: Mapping[str, Shares] = field(default_factory=dict)  # by space, in cosines
+    closeness: Mapping[str, float] = field(default_factory=dict)  # by space, a cosine
     works: Mapping[UUID, tuple[UUID, ...]] = field(default_factory=dict)  # heaviest first
 
 
@@ -71,7 +73,8 @@ def cast(
     In a space the work at rank i weighs exp(z_i / T) / n^d: z_i is its similarity standardised
     over the space's neighbours (local contrast), T the temperature, n the size of its artist's
     portfolio, d the damping. The weights of a space's works sum to 1. Nearness is by how much the
-    artist's nearest work rises above the last neighbour. No neighbours, no shares.
+    artist's nearest work rises above the last neighbour; closeness is the mean cosine of the
+    CLOSEST works, whoever made them. No neighbours, no shares.
     """
     heard = {space: neighbours[space] for space in weights if neighbours.get(space)}
     total = sum(weights[space] for space in heard)
@@ -91,6 +94,7 @@ def cast(
         spaces,
         {space: weights[space] / total for space in heard},
         {space: _rises(hits) for space, hits in heard.items()},
+        {space: _closeness(hits) for space, hits in heard.items()},
         {artist: _heaviest_first(works) for artist, works in behind.items()},
     )
 
@@ -152,6 +156,10 @@ def _rises(hits: Sequence[Neighbour]) -> dict[UUID, float]:
     for hit in hits:
         best[hit.artist_id] = max(best.get(hit.artist_id, 0.0), hit.score - least)
     return best
+
+
+def _closeness(hits: Sequence[Neighbour]) -> float:
+    return float(np.mean([hit.score for hit in hits[:CLOSEST]]))
 
 
 def _heaviest_first(works: Mapping[UUID, float]) -> tuple[UUID, ...]:

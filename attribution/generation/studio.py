@@ -169,7 +169,9 @@ def _resembled(answer: Attribution) -> set[str]:
     laid_on = {answer.laid_on.slug} if answer.laid_on else set()
     if answer.confidence and answer.verdict is Verdict.ABSTAIN:
         return laid_on
-    return laid_on | {one.slug for one in answer.artists if one.is_likely is not False}
+    return laid_on | {
+        one.slug for one in answer.artists if one.is_likely or one.probability is None
+    }
 
 
 def check_request(request: ImageRequest) -> None:

@@ -115,6 +115,7 @@ def test(system: System, works: Works, trial: Trial) -> Outcomes:
                 theirs.take(slice(count)),
                 trial.truth[calibrated_on[:count]],
                 theirs.take(slice(count, None)),
+                works.artist[calibrated_on[count:]],
             )
         asked = Asked(
             cluster=works.artist[rows],

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from attribution.arithmetic.calibration import alike_by_artist, weighted_p_values
 from attribution.laboratory.metrics import Bools, Floats
 from attribution.laboratory.works import Ints
 
@@ -28,7 +29,8 @@ class Scaling:
     slope: float  # of log-odds of "known", per unit of the score
     offset: float
     misfits: Floats  # 1 - probability of the true artist, of calibration queries by known artists
-    strangers: Floats  # the scores for "known" of calibration works by unknown artists
+    strangers: Floats  # scores for "known" of works by unknown artists, ascending,
+    stranger_weights: Floats  # and their weights, as they come: every artist's sum to the same
 
     def probabilities(self, answer: Answer) -> Floats:
         """Return the artists' probabilities, given that one of them it is; rows sum to 1."""
@@ -50,21 +52,20 @@ class Scaling:
         return float(np.sort(self.misfits)[rank - 1]) if rank <= len(self.misfits) else 1.0
 
     def p_values(self, answer: Answer) -> Floats:
-        """Return the conformal p-value of "nobody of the index": (1 + #{scores ≥ s}) / (m + 1)."""
-        ordered = np.sort(self.strangers)
-        at_least = len(ordered) - np.searchsorted(ordered, answer.known, "left")
-        values: Floats = (1 + at_least) / (len(ordered) + 1)
-        return values
+        """Return the conformal p-value of "nobody of the index"; see `weighted_p_values`."""
+        return weighted_p_values(self.strangers, self.stranger_weights, answer.known)
 
 
-def fit(known: Answer, truth: Ints, strangers: Answer) -> Scaling:
-    """Fit on answers to calibration queries by known artists and by unknown ones."""
+def fit(known: Answer, truth: Ints, strangers: Answer, artists: Ints) -> Scaling:
+    """Fit on answers to calibration queries by known artists and by unknown ones, `artists`."""
     temperature = _temperature(known.scores, truth)
     right = softmax(known.scores / temperature)[np.arange(len(truth)), truth]
     scores = np.concatenate([known.known, strangers.known])
     is_known = np.arange(len(scores)) < len(truth)
     slope, offset = _logistic(scores, is_known)
-    return Scaling(temperature, slope, offset, 1 - right, strangers.known)
+    order = np.argsort(strangers.known, kind="stable")
+    weights = alike_by_artist(artists.tolist())
+    return Scaling(temperature, slope, offset, 1 - right, strangers.known[order], weights[order])
 
 
 def softmax(logits: Floats) -> Floats:

@@ -130,7 +130,12 @@ class AsAnswered(Lawful):
         made = self.calibration
         if made is None:
             return None
-        return Scaling(1.0, 1.0, 0.0, misfits=made.misfits, strangers=made.strangers)
+        return Scaling(
+            *(1.0, 1.0, 0.0),
+            misfits=made.misfits,
+            strangers=made.strangers,
+            stranger_weights=made.stranger_weights,
+        )
 
 
 class Nearest:

@@ -398,7 +398,8 @@ def _confidence(opinion: Opinion) -> Confidence | None:
     if opinion.odds is None or opinion.calibrated is None:
         return None
     odds = opinion.odds
-    return Confidence(odds.nobody, odds.p_nobody, len(odds.likely), opinion.calibrated)
+    likely = None if odds.likely is None else len(odds.likely)
+    return Confidence(odds.nobody, odds.p_nobody, likely, opinion.calibrated, odds.p_familiar)
 
 
 def _notes(searched: Searched, opinion: Opinion) -> Iterator[str]:

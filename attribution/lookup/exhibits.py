@@ -84,7 +84,7 @@ def candidates(
             voters=vote.voters,
             probability=odds.artists.get(artist.id, 0.0) if odds else None,
             p_value=odds.p_values.get(artist.id, 0.0) if odds else None,
-            is_likely=artist.id in odds.likely if odds else None,
+            is_likely=artist.id in odds.likely if odds and odds.likely is not None else None,
         )
         for vote in opinion.votes
         # all may have been withdrawn meanwhile, or the artist merged into another

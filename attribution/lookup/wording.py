@@ -39,6 +39,7 @@ REASONS: Mapping[Reason, str] = {
     Reason.TOO_FEW_WORKS: "few works by the first artist are registered",
     Reason.INCOMPLETE_INDEX: "the index lacks registered works: nothing is calibrated",
     Reason.TOO_FEW_ARTISTS: "too few artists are registered",
+    Reason.UNLIKE_ANYTHING: "few registered works are as far from all others as this image",
     Reason.LOW_QUALITY: "the image is blank, of nearly one colour, or tiny",
     Reason.NOT_CALIBRATED: "not calibrated: shares of the vote, no probabilities",
     Reason.WITHDRAWN: "nobody is named for the bytes of a work that was withdrawn",
@@ -318,9 +319,10 @@ def _style_lane(answer: Attribution) -> str:
     sure = answer.confidence
     if sure is None:
         return "Shares of the vote alone, not probabilities."
+    several = "too many to name" if sure.likely is None else sure.likely
     return (
         f"None of the registered artists: probability {sure.nobody:.0%}, p = {sure.p_nobody:.3f}; "
-        f"{sure.likely} cannot be ruled out."
+        f"{several} cannot be ruled out."
     )
 
 
