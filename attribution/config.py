@@ -65,6 +65,7 @@ class Settings(BaseSettings):
     generator: str = "starter"  # "starter", a hub's repository id, a folder; who draws pictures
     generator_dtype: Literal["float32", "float16", "bfloat16"] = "float32"  # half on accelerators
     generator_offload: Literal["none", "model", "sequential"] = "none"  # for little device memory
+    generator_variant: str = ""  # of its files, such as "fp16"; empty: the plain ones
     generator_scheduler: str = ""  # a scheduler of diffusers; empty: the model's own
     generator_lora: str = ""  # a repository id, a folder or a .safetensors file
     withhold_copies: bool = False  # generated near copies of works are not handed out

@@ -121,6 +121,26 @@ def save_vaes(folder: Path) -> None:
     ).save_pretrained(folder / "tiny")
 
 
+def halve(folder: Path) -> None:
+    """Leave a VAE's folder with half-precision weights of the variant `fp16` alone."""
+    import torch
+
+    diffusers: Any = import_module("diffusers")
+    model = diffusers.AutoencoderKL.from_pretrained(folder, torch_dtype=torch.float16)
+    (folder / "diffusion_pytorch_model.safetensors").unlink()
+    model.save_pretrained(folder, variant="fp16")
+
+
+def pickle_weights(folder: Path) -> None:
+    """Leave a folder of diffusers with pickled weights alone."""
+    import torch
+    from safetensors.torch import load_file
+
+    weights = folder / "diffusion_pytorch_model.safetensors"
+    torch.save(load_file(weights), weights.with_suffix(".bin"))
+    weights.unlink()
+
+
 def save_timm(folder: Path) -> str:
     """Save a ViT with the registers and layer scales of DINOv2; returns its `local-dir:` name."""
     import timm

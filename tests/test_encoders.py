@@ -385,6 +385,25 @@ def test_a_model_of_timm_takes_another_size(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize("kind", ["own clip", "own timm", "own torchscript"])
+def test_how_images_become_square_can_be_chosen(kind: str, own: dict[str, Encoder]) -> None:
+    """A crop does not see the ends of a wide picture, the others do; each is another model."""
+    wide = Image.new("RGB", (160, 40), "white")
+    ends = wide.copy()
+    ends.paste("red", (0, 0, 40, 40))
+    ends.paste("blue", (120, 0, 160, 40))
+    spec = own[kind]._spec  # type: ignore[attr-defined]
+    prints = set()
+    for resize in ("crop", "letterbox", "squash"):
+        encoder = spec.model_copy(update={"resize": resize}).encoder("cpu")
+        ((_, rows),) = encoder.encode([wide, ends]).items()
+        is_the_same = bool(rows[0] @ rows[1] > 1 - 1e-6)
+        assert is_the_same is (resize == "crop")
+        prints.add(EncoderSet([encoder]).fingerprint)
+
+    assert len(prints) == 3
+
+
 def test_a_torchscript_file_is_its_code_too(tmp_path: Path) -> None:
     """Two programs without weights are two models."""
     import torch

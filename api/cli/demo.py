@@ -39,6 +39,7 @@ def own_settings(home: Path) -> Settings:
         profile="starter",
         generator="starter",
         generator_lora="",
+        generator_variant="",
         generator_scheduler="",
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import warnings
 from collections.abc import Callable, Mapping, Sequence
@@ -15,8 +16,11 @@ import PIL.Image
 from attribution.encoders import clip_style
 from attribution.encoders.descriptors import unit
 from attribution.encoders.encoder import Lane, ModelInfo
+from attribution.encoders.missing import BROKEN, unreachable
+from attribution.encoders.portions import OF_A_TOWER, Portions
+from attribution.encoders.resizing import OPEN_CLIP, Resize
 from attribution.encoders.spec import LOCAL, Once, Spec, VectorName
-from attribution.encoders.weights import check_device, state_hash, unreachable
+from attribution.encoders.weights import check_device, state_hash
 from attribution.errors import BadInput
 from attribution.types import PATCHES, Matrix, Patches
 
@@ -24,6 +28,7 @@ if TYPE_CHECKING:
     import torch
     from PIL.Image import Image
 
+CONFIGURATION = "open_clip_config.json"  # of a folder or repository
 VOCABULARY_FILE = "bpe_vocabulary.txt.gz"  # a folder's own byte pair merges, where it has them
 
 
@@ -34,6 +39,7 @@ class ClipSpec(Spec):
     pretrained: str | None = None  # a tag or the path of a checkpoint; none for hf-hub, local-dir
     vector: VectorName = "clip"
     lane: Lane = Lane.CONTENT
+    resize: Resize | None = None  # none: as the model's authors do
     style: bool = False  # whether it gives a second vector, of its early and middle stages
 
     @property
@@ -72,6 +78,7 @@ class ClipEncoder:
         self._spec = spec
         self._device = device
         self._loaded = Once(lambda: _load(spec, device))
+        self._portions = Portions(spec.name, device=device, bytes_per_pixel=OF_A_TOWER)
         self.text_vector = spec.vector
 
     @cached_property
@@ -88,29 +95,30 @@ class ClipEncoder:
 
     def encode(self, images: Sequence[Image]) -> Mapping[str, Matrix]:
         """Encode RGB images of any size; see `encoder.Encoder`."""
-        import torch
-
         loaded = self._loaded()
-        pixels = torch.stack([loaded.preprocess(image) for image in images]).to(self._device)
-        with torch.inference_mode():
-            if self._spec.style:
-                stages, rows = self._stages(loaded.model, pixels)
-                style = clip_style.standardised(clip_style.statistics(stages), loaded.frozen)
-            else:
-                rows, style = loaded.model.encode_image(pixels, normalize=True), None
-        vectors = {self._spec.vector: rows.float().cpu().numpy()}
-        if style is not None:
-            vectors[self._spec.style_vector] = unit(style).cpu().numpy()
-        return vectors
+        rows = self._portions.run(images, loaded.preprocess, self._vectors)
+        return {
+            name: matrix.cpu().numpy() for name, matrix in zip(self._spec.lanes, rows, strict=True)
+        }
+
+    def _vectors(self, pixels: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        """Return the unit vectors of prepared images, in the order of the spec's lanes."""
+        loaded = self._loaded()
+        if not self._spec.style:
+            return (loaded.model.encode_image(pixels, normalize=True).float(),)
+        stages, rows = self._stages(loaded.model, pixels)
+        style = clip_style.standardised(clip_style.statistics(stages), loaded.frozen)
+        return rows.float(), unit(style)
 
     def statistics(self, images: Sequence[Image]) -> torch.Tensor:
         """Return what the style vector is made from; see `clip_style.statistics`."""
-        import torch
-
         loaded = self._loaded()
-        pixels = torch.stack([loaded.preprocess(image) for image in images]).to(self._device)
-        with torch.inference_mode():
-            return clip_style.statistics(self._stages(loaded.model, pixels)[0])
+        (rows,) = self._portions.run(
+            images,
+            loaded.preprocess,
+            lambda pixels: (clip_style.statistics(self._stages(loaded.model, pixels)[0]),),
+        )
+        return rows
 
     def encode_text(self, texts: Sequence[str]) -> Matrix:
         """Encode texts; what is longer than the model's context is cut."""
@@ -129,19 +137,21 @@ class ClipEncoder:
         Three of its stages, each brought to the same grid and to unit length at every place, side
         by side: early ones know textures and strokes, late ones forms.
         """
+        loaded = self._loaded()
+        (joined,) = self._portions.run(images, loaded.preprocess, self._places)
+        patches: Patches = joined.cpu().numpy()
+        return patches
+
+    def _places(self, pixels: torch.Tensor) -> tuple[torch.Tensor]:
         import torch
         from torch.nn import functional
 
-        loaded = self._loaded()
-        pixels = torch.stack([loaded.preprocess(image) for image in images]).to(self._device)
-        with torch.inference_mode():
-            stages, _ = self._stages(loaded.model, pixels)
-            count = len(stages)
-            chosen = (stages[count // 2], stages[3 * count // 4], stages[-1])
-            maps = [functional.adaptive_avg_pool2d(stage.float(), PATCHES) for stage in chosen]
-            joined = torch.cat([functional.normalize(one, dim=1) for one in maps], dim=1)
-        patches: Patches = joined.permute(0, 2, 3, 1).cpu().numpy()
-        return patches
+        stages, _ = self._stages(self._loaded().model, pixels)
+        count = len(stages)
+        chosen = (stages[count // 2], stages[3 * count // 4], stages[-1])
+        maps = [functional.adaptive_avg_pool2d(stage.float(), PATCHES) for stage in chosen]
+        joined = torch.cat([functional.normalize(one, dim=1) for one in maps], dim=1)
+        return (joined.permute(0, 2, 3, 1),)
 
     def _stages(self, model: Any, pixels: torch.Tensor) -> tuple[list[torch.Tensor], torch.Tensor]:
         """Return what every stage makes of square images, (n, channels, h, w), and unit vectors."""
@@ -160,8 +170,6 @@ def _load(spec: ClipSpec, device: str) -> _Loaded:
     import torch
 
     folder = Path(spec.model.removeprefix(LOCAL))
-    own = folder / VOCABULARY_FILE
-    vocabulary = {"bpe_path": str(own)} if own.is_file() else {}
     _check_known(spec)
     check_device(device)
     try:
@@ -169,18 +177,43 @@ def _load(spec: ClipSpec, device: str) -> _Loaded:
             # Without this a checkpoint trained with QuickGELU loads, and every vector is wrong.
             warnings.filterwarnings("error", message=".*QuickGELU.*")
             model, _, preprocess = open_clip.create_model_and_transforms(
-                spec.model, pretrained=spec.pretrained, device=device, require_pretrained=True
+                spec.model,
+                pretrained=spec.pretrained,
+                device=device,
+                image_resize_mode=OPEN_CLIP[spec.resize] if spec.resize else None,
+                require_pretrained=True,
             )
-        tokenizer = open_clip.get_tokenizer(spec.model, **vocabulary)
+        tokenizer = open_clip.get_tokenizer(spec.model, **_tokenizer_options(spec.model))
     except UserWarning as mismatch:
         raise BadInput(
             f"{spec.name}: {mismatch}; use the -quickgelu architecture for this tag"
         ) from None
-    except (OSError, RuntimeError, ValueError) as cause:
+    except BROKEN as cause:
         raise unreachable("CLIP weights", spec.source, cause) from cause
     if device == "cpu":  # a third faster for convolutions there, with the same numbers
         model = model.to(memory_format=torch.channels_last)
     return _Loaded(model.eval(), preprocess, tokenizer, _frozen(folder, device))
+
+
+def _tokenizer_options(model: str) -> dict[str, Any]:
+    """Return what a tokenizer is made with: a folder's own vocabulary, and never code with it.
+
+    The configuration of a model may ask transformers to run code; open_clip would pass that on.
+    """
+    from huggingface_hub import hf_hub_download
+
+    schema, _, place = model.partition(":")
+    if not place:
+        return {}  # an architecture of open_clip, whose configuration is open_clip's
+    folder = Path(place)
+    path = folder / CONFIGURATION
+    if f"{schema}:" != LOCAL:
+        path = Path(hf_hub_download(place, CONFIGURATION))  # it is in the cache by now
+    text = json.loads(path.read_text(encoding="utf-8"))["model_cfg"]["text_cfg"]
+    if text.get("hf_tokenizer_name"):
+        return {"trust_remote_code": False}
+    vocabulary = folder / VOCABULARY_FILE
+    return {"bpe_path": str(vocabulary)} if vocabulary.is_file() else {}
 
 
 def _frozen(folder: Path, device: str) -> clip_style.Frozen | None:

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from attribution.encoders.encoder import Lane
 from attribution.encoders.features import FeatureModel, FeatureSpec
+from attribution.encoders.missing import BROKEN, unreachable
 from attribution.encoders.spec import VectorName
-from attribution.encoders.weights import state_hash, unreachable
+from attribution.encoders.weights import state_hash
 from attribution.errors import BadInput
 
 if TYPE_CHECKING:
@@ -39,14 +40,13 @@ class CsdSpec(FeatureSpec):
         """Build the tower that the weights are of; see `FeatureSpec.load`."""
         from open_clip.constants import OPENAI_DATASET_MEAN, OPENAI_DATASET_STD
         from open_clip.transform import PreprocessCfg, image_transform_v2
-        from safetensors import SafetensorError
         from safetensors.torch import load_file
 
         if Path(self.model).suffix != ".safetensors":
             raise BadInput(f"{self.model}: weights of CSD are read from a .safetensors file alone")
         try:
             weights = load_file(self.model)
-        except (OSError, SafetensorError) as cause:
+        except BROKEN as cause:
             raise unreachable("CSD weights", self.model, cause) from cause
         tower, size = _tower(self.model, weights)
         preprocess = image_transform_v2(

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 from attribution.encoders.descriptors import unit
 from attribution.encoders.encoder import Lane, ModelInfo
+from attribution.encoders.missing import BROKEN, unreachable
+from attribution.encoders.portions import OF_A_TOWER, Portions
 from attribution.encoders.spec import Once, Spec, VectorName
 from attribution.encoders.weights import check_device
 from attribution.errors import BadInput
@@ -56,6 +58,7 @@ class FeatureEncoder:
     def __init__(self, spec: FeatureSpec, *, device: str) -> None:
         self._spec = spec
         self._device = device
+        self._portions = Portions(spec.name, device=device, bytes_per_pixel=OF_A_TOWER)
         self._loaded = Once(self._load)
 
     @cached_property
@@ -74,12 +77,15 @@ class FeatureEncoder:
         return {self._spec.vector: unit(self._rows(images)).cpu().numpy()}
 
     def _rows(self, images: Sequence[Image]) -> torch.Tensor:
+        loaded = self._loaded()
+        (rows,) = self._portions.run(
+            images, loaded.preprocess, lambda pixels: (self._checked(loaded.module(pixels)),)
+        )
+        return rows
+
+    def _checked(self, rows: object) -> torch.Tensor:
         import torch
 
-        loaded = self._loaded()
-        pixels = torch.stack([loaded.preprocess(image) for image in images]).to(self._device)
-        with torch.inference_mode():
-            rows = loaded.module(pixels)
         if not isinstance(rows, torch.Tensor) or rows.ndim != 2:
             raise BadInput(
                 f"{self._spec.name} gives no vector of an image; what is needed is one row of "
@@ -90,5 +96,8 @@ class FeatureEncoder:
     def _load(self) -> FeatureModel:
         check_device(self._device)
         loaded = self._spec.load()
-        loaded.module.eval().to(self._device)
+        try:
+            loaded.module.eval().to(self._device)
+        except BROKEN as cause:
+            raise unreachable("weights", self._spec.source, cause) from cause
         return loaded

@@ -1,4 +1,4 @@
-"""Have the C library keep the memory of one batch for the next one."""
+"""Memory of batches: kept for the next one, and known for what it is when it runs out."""
 
 from __future__ import annotations
 
@@ -29,3 +29,15 @@ def keep_memory() -> None:
         return
     for option, value in OPTIONS.values():
         library.mallopt(option, value)
+
+
+def ran_out(error: BaseException) -> bool:
+    """Return whether a model found too little memory, on whatever device.
+
+    Accelerators have an error of their own, which TorchScript wraps; the CPU has only a text.
+    """
+    import torch
+
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        return True
+    return any(text in str(error) for text in ("out of memory", "DefaultCPUAllocator"))

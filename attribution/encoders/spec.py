@@ -6,7 +6,7 @@ import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Generic, TypeVar
+from typing import Annotated, Generic, TypeVar
 
 from pydantic import (
     BaseModel,
@@ -19,9 +19,6 @@ from pydantic import (
 
 from attribution.encoders.encoder import Encoder, Lane, ModelInfo
 from attribution.errors import BadInput
-
-if TYPE_CHECKING:
-    pass
 
 LOCAL = "local-dir:"  # as open_clip and timm call a folder
 BESIDE = ("./", "../")  # how a path that belongs to the profile's file begins

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import Field
 
 from attribution.encoders.features import FeatureModel, FeatureSpec
-from attribution.encoders.weights import state_hash, unreachable
+from attribution.encoders.missing import BROKEN, unreachable
+from attribution.encoders.resizing import TIMM, Resize
+from attribution.encoders.weights import state_hash
 from attribution.errors import BadInput
 
 if TYPE_CHECKING:
@@ -21,6 +23,7 @@ class TimmSpec(FeatureSpec):
 
     kind: Literal["timm"]
     size_px: Annotated[int, Field(ge=16, le=2048)] | None = None  # none: the model's own
+    resize: Resize | None = None  # none: as the model's authors do
 
     def load(self) -> FeatureModel:
         """Load it without its classes; see `FeatureSpec.load`."""
@@ -39,19 +42,21 @@ class TimmSpec(FeatureSpec):
             if self.size_px is None:
                 raise
             raise BadInput(f"{self.name} takes no size_px ({cause}); leave it out") from None
-        except (OSError, RuntimeError, ValueError) as cause:
+        except BROKEN as cause:
             raise unreachable("weights", self.source, cause) from cause
-        return FeatureModel(model, *_preprocessing(model, self.size_px), state_hash(model))
+        return FeatureModel(model, *_preprocessing(model, self), state_hash(model))
 
 
-def _preprocessing(model: Any, size_px: int | None) -> tuple[Callable[[Image], torch.Tensor], str]:
-    """Return how the model's authors prepare an image, and the same in words."""
+def _preprocessing(model: Any, spec: TimmSpec) -> tuple[Callable[[Image], torch.Tensor], str]:
+    """Return how an image is prepared, as the model's authors do but for what the spec says."""
     from timm.data.config import resolve_model_data_config
     from timm.data.transforms_factory import create_transform
 
-    size = {"img_size": size_px} if size_px else {}
+    own: dict[str, object] = {"img_size": spec.size_px} if spec.size_px else {}
+    if spec.resize:
+        own |= {"crop_mode": TIMM[spec.resize], "crop_pct": 1.0}  # else all three lose the borders
     configuration = resolve_model_data_config(  # type: ignore[no-untyped-call]  # timm's
-        model, args=size
+        model, args=own
     )
     transform = create_transform(**configuration, is_training=False)
     return transform, str(transform)

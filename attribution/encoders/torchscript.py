@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import Field
 
 from attribution.encoders.features import FeatureModel, FeatureSpec
-from attribution.encoders.weights import unreachable
+from attribution.encoders.missing import BROKEN, unreachable
+from attribution.encoders.resizing import OPEN_CLIP, Resize
 
 if TYPE_CHECKING:
     import torch
@@ -28,7 +29,7 @@ class TorchScriptSpec(FeatureSpec):
 
     kind: Literal["torchscript"]
     size_px: Annotated[int, Field(ge=16, le=2048)]
-    resize: Literal["squash", "crop"] = "squash"  # the whole image, or the middle of it
+    resize: Resize = "squash"
     mean: Triple = IMAGENET_MEAN
     std: Triple = IMAGENET_STD
 
@@ -44,7 +45,7 @@ class TorchScriptSpec(FeatureSpec):
                 module = torch.jit.load(  # type: ignore[no-untyped-call]  # torch leaves it untyped
                     self.model, map_location="cpu"
                 )
-        except (OSError, RuntimeError) as cause:
+        except BROKEN as cause:
             raise unreachable("a TorchScript file", self.model, cause) from cause
         said = f"{self.resize} to {self.size_px} px, bicubic, mean {self.mean}, std {self.std}"
         revision = hashlib.sha256(Path(self.model).read_bytes()).hexdigest()  # its code too
@@ -58,7 +59,7 @@ class TorchScriptSpec(FeatureSpec):
             mean=self.mean,
             std=self.std,
             interpolation="bicubic",
-            resize_mode="squash" if self.resize == "squash" else "shortest",
+            resize_mode=OPEN_CLIP[self.resize],
         )
         transform: Callable[[Image], torch.Tensor] = image_transform_v2(
             configuration, is_train=False

@@ -13,8 +13,10 @@ from pydantic import Field
 
 from attribution.encoders import descriptors
 from attribution.encoders.encoder import Lane, ModelInfo
+from attribution.encoders.missing import BROKEN, other_weights, unreachable, weight_files
+from attribution.encoders.portions import OF_A_VAE, Portions
 from attribution.encoders.spec import Once, Spec, VectorName
-from attribution.encoders.weights import check_device, state_hash, unreachable
+from attribution.encoders.weights import check_device, state_hash
 from attribution.types import Matrix
 
 if TYPE_CHECKING:
@@ -30,6 +32,7 @@ class VaeSpec(Spec):
     kind: Literal["vae"] = "vae"
     architecture: Literal["AutoencoderKL", "AutoencoderTiny"] = "AutoencoderKL"
     subfolder: str | None = None
+    variant: Annotated[str, Field(pattern=r"^[\w-]+$")] | None = None  # of its files: "fp16"
     size_px: Annotated[int, Field(ge=16, le=2048)] = 256
     vector: VectorName = "vae"  # of both of its vectors, the beginning of the name
 
@@ -71,8 +74,8 @@ class VaeEncoder:
 
     def __init__(self, spec: VaeSpec, *, device: str) -> None:
         self._spec = spec
-        self._device = device
         self._loaded = Once(lambda: _load(spec, device))
+        self._portions = Portions(spec.name, device=device, bytes_per_pixel=OF_A_VAE)
 
     @cached_property
     def info(self) -> ModelInfo:
@@ -102,16 +105,15 @@ class VaeEncoder:
 
         float32, shape (len(images), channels, size_px / 8, size_px / 8) for the usual models.
         """
-        import torch
+        (latents,) = self._portions.run(images, self._pixels, self._coded)
+        return latents
 
+    def _coded(self, pixels: torch.Tensor) -> tuple[torch.Tensor]:
         model = self._loaded().model
-        pixels = torch.stack([self._pixels(image) for image in images]).to(self._device)
-        with torch.inference_mode():
-            coded = model.encode(pixels)
+        coded = model.encode(pixels)
         mean = coded.latent_dist.mode() if hasattr(coded, "latent_dist") else coded.latents
         shift = getattr(model.config, "shift_factor", None) or 0.0
-        scaled: torch.Tensor = (mean.float() - shift) * model.config.scaling_factor
-        return scaled
+        return ((mean.float() - shift) * model.config.scaling_factor,)
 
     def _pixels(self, image: Image) -> torch.Tensor:
         """Squash to a square, in −1…1: what a crop loses or a border adds would be statistics."""
@@ -132,11 +134,23 @@ def _load(spec: VaeSpec, device: str) -> _Loaded:
     check_device(device)
     try:
         model = getattr(diffusers, spec.architecture).from_pretrained(
-            spec.model, torch_dtype=torch.float32, low_cpu_mem_usage=False, **where
+            spec.model,
+            variant=spec.variant,
+            use_safetensors=True,  # a pickle can run code
+            torch_dtype=torch.float32,  # half precision overflows in some VAEs
+            low_cpu_mem_usage=False,
+            **where,
         )
-    except (OSError, ValueError) as cause:
-        raise unreachable("VAE weights", spec.source, cause) from cause
-    model = model.eval().to(device)
+        model = model.eval().to(device)
+    except BROKEN as cause:
+        raise unreachable(
+            "VAE weights",
+            spec.source,
+            cause,
+            lambda: other_weights(
+                weight_files(spec.model, spec.subfolder), spec.variant, 'variant = "{}"'
+            ),
+        ) from cause
     channels = int(model.config.latent_channels)
     statistics = Path(spec.model) / STATISTICS_FILE
     if statistics.is_file():

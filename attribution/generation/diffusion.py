@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from attribution.encoders.memory import ran_out
 from attribution.errors import BadInput, ModelUnavailable
 from attribution.generation.generator import Drawing, Drawn, GeneratorInfo, ImageRequest
 from attribution.generation.pipelines import Opened, PipelineSpec, denoiser_of, open_pipeline
@@ -139,14 +140,10 @@ def _notes(pipeline: Any, prompt: str, call: dict[str, Any]) -> tuple[str, ...]:
 @contextmanager
 def _explained(request: ImageRequest, spec: PipelineSpec) -> Iterator[None]:
     """Say what to do when memory runs out; what `on_step` raises goes through."""
-    import torch
-
     try:
         yield
-    except (torch.OutOfMemoryError, MemoryError) as cause:
-        raise _out_of_memory(request, spec) from cause
-    except RuntimeError as cause:
-        if "can't allocate memory" not in str(cause):
+    except (RuntimeError, MemoryError) as cause:
+        if not ran_out(cause):
             raise
         raise _out_of_memory(request, spec) from cause
 

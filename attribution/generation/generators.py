@@ -27,6 +27,7 @@ def load_generator(settings: Settings) -> Generator:
             device=settings.device,
             dtype=settings.generator_dtype,
             offload=settings.generator_offload,
+            variant=settings.generator_variant,
             scheduler=settings.generator_scheduler,
             lora=settings.generator_lora,
         )

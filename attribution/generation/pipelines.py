@@ -9,30 +9,22 @@ from __future__ import annotations
 import hashlib
 import json
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Literal
 
-from safetensors import SafetensorError
-
+from attribution.encoders.missing import BROKEN, Why, other_weights, weight_files, why
 from attribution.encoders.weights import check_device
 from attribution.errors import BadInput, ModelUnavailable
 
 STARTER = "starter"
 DType = Literal["float32", "float16", "bfloat16"]
 Offload = Literal["none", "model", "sequential"]
-# What diffusers, transformers and safetensors raise for folders that are not what they should be.
-BROKEN = (
-    OSError,
-    ValueError,
-    RuntimeError,
-    ImportError,
-    AttributeError,
-    KeyError,
-    TypeError,
-    SafetensorError,
-)
+VARIANT = "LAWFUL_GENERATOR_VARIANT={}"
+# And what diffusers and transformers raise for folders whose parts do not fit each other.
+UNFIT = (*BROKEN, ImportError, AttributeError, KeyError, TypeError)
 
 
 @dataclass(frozen=True)
@@ -43,6 +35,7 @@ class PipelineSpec:
     device: str = "cpu"
     dtype: DType = "float32"
     offload: Offload = "none"  # keep parts in main memory until they are needed
+    variant: str = ""  # of its files, such as "fp16"; empty: the plain ones
     scheduler: str = ""  # another scheduler of diffusers; empty: the model's own
     lora: str = ""  # a repository id, a folder or a .safetensors file
 
@@ -63,8 +56,9 @@ def open_pipeline(spec: PipelineSpec) -> Opened:
     check_device(spec.device)
     quieten()
     try:
-        folder = _folder(spec.model)
+        folder = _folder(spec)
         options = {
+            "variant": spec.variant or None,
             "dtype": getattr(torch, spec.dtype),
             "use_safetensors": True,
             "local_files_only": True,
@@ -75,8 +69,8 @@ def open_pipeline(spec: PipelineSpec) -> Opened:
                 pipeline = AutoPipelineForText2Image.from_pretrained(folder, **options)
             except ValueError:  # a class that the automatic choice does not know
                 pipeline = DiffusionPipeline.from_pretrained(folder, **options)
-    except BROKEN as cause:
-        raise _unusable(spec.model, cause) from cause
+    except UNFIT as cause:
+        raise _unusable(spec.model, cause, lambda: _other_parts(spec)) from cause
     _check(pipeline, spec.model)
     _set_scheduler(pipeline, spec.scheduler)
     _add_lora(pipeline, spec.lora)
@@ -93,12 +87,14 @@ def check_model(model: str) -> None:
         raise _unusable(model, cause) from cause
 
 
-def _folder(model: str) -> Path:
+def _folder(spec: PipelineSpec) -> Path:
     """Return the folder of a model; one of the hub is fetched, or found in its cache."""
     from diffusers import DiffusionPipeline
 
-    folder = _local_folder(model)
-    return folder or Path(DiffusionPipeline.download(model, use_safetensors=True))
+    folder = _local_folder(spec.model)
+    return folder or Path(
+        DiffusionPipeline.download(spec.model, variant=spec.variant or None, use_safetensors=True)
+    )
 
 
 def _local_folder(model: str) -> Path | None:
@@ -120,13 +116,35 @@ def _local_folder(model: str) -> Path | None:
     return path
 
 
-def _unusable(model: str, cause: BaseException) -> ModelUnavailable:
-    said = str(cause).strip().splitlines()
-    return ModelUnavailable(
-        f"cannot load a generator from {model}: {said[0] if said else type(cause).__name__}. Check "
-        f"the folder or the repository id (LAWFUL_GENERATOR, --model); HF_HOME says where fetched "
-        f"models are kept; --model starter needs no download"
+def _unusable(
+    model: str, cause: BaseException, other: Callable[[], Why | None] = lambda: None
+) -> ModelUnavailable:
+    reason, ways = why(model, cause, other)
+    check = (
+        "check the folder or the repository id (LAWFUL_GENERATOR, --model); HF_HOME says where "
+        "fetched models are kept"
     )
+    return ModelUnavailable(
+        f"cannot load a generator from {model}: {reason}. Either {ways or check}; or use --model "
+        f"starter, which needs no download"
+    )
+
+
+def _other_parts(spec: PipelineSpec) -> Why | None:
+    """Return what a folder has in place of the weights that are wanted.
+
+    Each part needs plain weights; of a variant, diffusers takes them where a part does not have it.
+    """
+    parts = sorted(path for path in Path(spec.model).expanduser().glob("*") if path.is_dir())
+    files = {part.name: weight_files(str(part)) for part in parts}
+    if spec.variant:
+        return other_weights(
+            [one for some in files.values() for one in some], spec.variant, VARIANT
+        )
+    for part, some in files.items():
+        if found := other_weights(some, None, VARIANT):
+            return found._replace(reason=f"its {part}: {found.reason}")
+    return None
 
 
 def _check(pipeline: Any, model: str) -> None:
@@ -169,7 +187,7 @@ def _add_lora(pipeline: Any, lora: str) -> None:
             use_safetensors=True,
             **name,
         )
-    except BROKEN as cause:
+    except UNFIT as cause:
         said = str(cause).strip().splitlines()
         raise BadInput(
             f"LAWFUL_GENERATOR_LORA={lora} cannot be used: {said[0] if said else type(cause)}; "
