@@ -37,6 +37,7 @@ class Reason(StrEnum):
     TOO_FEW_WORKS = "too_few_works"  # by the first artist
     INCOMPLETE_INDEX = "incomplete_index"  # works are registered that the index does not have
     TOO_FEW_ARTISTS = "too_few_artists"  # are registered: nobody can stand out
+    SAME_SUBJECT = "same_subject"  # what is shown speaks for the first artist, not how it is drawn
     UNLIKE_ANYTHING = "unlike_anything_registered"  # whoever is nearest is not near
     LOW_QUALITY = "low_quality"  # the image is blank, of nearly one colour, or tiny
     NOT_CALIBRATED = "not_calibrated"  # too few works are registered to know what a share means

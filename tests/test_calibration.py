@@ -244,6 +244,9 @@ def test_verdicts(
     odds = Odds(shares, nobody, p_nobody, by_artist, 0.01, p_familiar)
 
     assert judge(odds, known_works=20) == (verdict, reasons)
+    if verdict is Verdict.ATTRIBUTED:
+        by_subject = judge(odds, known_works=20, is_by_subject=True)
+        assert by_subject == (Verdict.CANDIDATES, (Reason.SAME_SUBJECT,))
 
 
 def test_a_set_of_everybody_is_no_set() -> None:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from attribution.arithmetic import voting
-from attribution.arithmetic.voting import Ballot, Vote, cast, count
+from attribution.arithmetic.voting import Ballot, Vote, cast, count, is_by_subject
 from attribution.types import Neighbour
 
 ANNA, BORIS, CLARA = (UUID(int=i) for i in (1, 2, 3))
@@ -135,3 +135,20 @@ def test_nobody_stands_out_among_few() -> None:
     assert voting.stands_out(2) > 1
     assert voting.stands_out(4) == 0.5
     assert voting.stands_out(1_000) == voting.STANDS_OUT
+
+
+def test_the_subject_or_the_style_speaks_for_an_artist() -> None:
+    """First by content and in fewer than half of the styles: what is shown speaks, not how."""
+
+    def vote(artist: int, **spaces: float) -> Vote:
+        return Vote(UUID(int=artist), sum(spaces.values()), spaces, (), {})
+
+    content, style = ["clip"], ["clip_style", "palette", "vae_style"]
+    subject = [vote(1, clip=0.4, palette=0.1), vote(2, clip=0.1, clip_style=0.2, palette=0.05)]
+    by_style = [vote(1, clip=0.3, clip_style=0.2, palette=0.1), vote(2, clip=0.1, vae_style=0.3)]
+    elsewhere = [vote(1, clip=0.1, palette=0.2), vote(2, clip=0.3)]
+
+    assert is_by_subject(subject, content, style)
+    assert not is_by_subject(by_style, content, style)
+    assert not is_by_subject(elsewhere, content, style)
+    assert not is_by_subject(subject, content, [])  # without a style nothing is told apart

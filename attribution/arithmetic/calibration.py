@@ -242,13 +242,15 @@ def together(odds: Sequence[Odds], pictures: Sequence[int]) -> Odds:
     )
 
 
-def judge(odds: Odds, *, known_works: int) -> tuple[Verdict, tuple[Reason, ...]]:
+def judge(
+    odds: Odds, *, known_works: int, is_by_subject: bool = False
+) -> tuple[Verdict, tuple[Reason, ...]]:
     """Return the verdict on an image that is no copy, and why it is no stronger one.
 
-    `attributed`: "nobody of ours" is refused at SIGNIFICANT, one artist alone is likely, and the
-    image is not UNUSUAL. `candidates`: one of ours is more likely than not, at most LARGEST_SET are
-    likely, and the image is not UNLIKE everything registered. `known_works` of the first artist are
-    registered.
+    `attributed`: "nobody of ours" is refused at SIGNIFICANT, one artist alone is likely, the image
+    is not UNUSUAL, and it is not the subject that speaks for the artist (`voting.is_by_subject`).
+    `candidates`: one of ours is more likely than not, at most LARGEST_SET are likely, and the image
+    is not UNLIKE everything registered. `known_works` of the first artist are registered.
     """
     likely = None if odds.likely is None else len(odds.likely)
     reasons = []
@@ -259,6 +261,8 @@ def judge(odds: Odds, *, known_works: int) -> tuple[Verdict, tuple[Reason, ...]]
     if likely != 1:
         is_empty = likely == 0
         reasons.append(Reason.SPACES_DISAGREE if is_empty else Reason.SEVERAL_ARTISTS)
+    if is_by_subject:
+        reasons.append(Reason.SAME_SUBJECT)
     if not reasons:
         return Verdict.ATTRIBUTED, ()
     if known_works < FEW_WORKS:

@@ -120,6 +120,20 @@ def count(ballots: Sequence[Ballot]) -> list[Vote]:
     return sorted(votes, key=lambda vote: (-vote.share, vote.artist_id))
 
 
+def is_by_subject(votes: Sequence[Vote], content: Sequence[str], style: Sequence[str]) -> bool:
+    """Return whether the subject speaks for the first of these votes, rather than the style.
+
+    Artists who take the same subject draw near each other in a space of content: the first leads
+    in one, and in fewer than half of the spaces of style.
+    """
+
+    def leads(space: str) -> bool:
+        most = max(vote.spaces.get(space, 0.0) for vote in votes)
+        return votes[0].spaces.get(space, 0.0) >= most > 0
+
+    return any(map(leads, content)) and 2 * sum(map(leads, style)) < len(style)
+
+
 def named(ballots: Collection[Ballot]) -> set[UUID]:
     """Return whom ballots name: for whom they show a work, and the first few of each."""
     artists: set[UUID] = set()

@@ -20,6 +20,11 @@ class Lane(StrEnum):
     COPY = "copy"  # near-copies are looked for in it; it has no vote
 
 
+def of_lane(lanes: Mapping[str, str], lane: Lane) -> list[str]:
+    """Return the named vectors of a lane, by name."""
+    return sorted(name for name, own in lanes.items() if own == lane)
+
+
 def voting(lanes: Mapping[str, str]) -> list[str]:
     """Return the named vectors that vote, by name."""
     return sorted(name for name, lane in lanes.items() if lane != Lane.COPY)

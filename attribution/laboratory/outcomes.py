@@ -67,10 +67,12 @@ class Verdicts:
 
 
 def judge_all(answer: Answer, scaling: Scaling) -> Verdicts:
-    """Return the verdicts on queries; a system that does not ask how familiar they are: all are."""
+    """Return the verdicts on queries; a system that asks nothing about them takes all as usual."""
     likely = (1 - scaling.probabilities(answer) <= scaling.limit(0.1)).sum(1)
     familiar = np.ones(len(likely)) if answer.familiar is None else answer.familiar
     attributed = (scaling.p_values(answer) <= SIGNIFICANT) & (likely == 1) & (familiar > UNUSUAL)
+    if answer.is_by_subject is not None:
+        attributed &= ~answer.is_by_subject
     named = (scaling.known(answer) > 1 / 2) & (likely > 0) & (likely <= LARGEST_SET)
     is_unlike = familiar <= UNLIKE
     return Verdicts(is_unlike, attributed, named & ~is_unlike & ~attributed)

@@ -58,7 +58,7 @@ def measure(works: Works) -> dict[str, Pairs]:
                 near = cosines[own]
                 gaps.append(near[is_same[own]].mean() - near[is_other[own]].mean())
         auc = metrics.auroc(cosines[is_same], cosines[is_other])
-        found[name] = Pairs(auc, sum(gap < 0 for gap in gaps), len(gaps))
+        found[name] = Pairs(auc, int(np.sum(np.array(gaps) < 0)), len(gaps))
     return found
 
 

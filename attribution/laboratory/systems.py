@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 from uuid import UUID
@@ -13,7 +13,7 @@ from attribution.arithmetic import fitting, voting
 from attribution.arithmetic.calibration import Ballots
 from attribution.index.vector_index import RRF_K
 from attribution.laboratory.asking import Asker
-from attribution.laboratory.metrics import Floats
+from attribution.laboratory.metrics import Bools, Floats
 from attribution.laboratory.scaling import Scaling
 from attribution.laboratory.splits import hold_out
 from attribution.laboratory.works import Indexed, Ints
@@ -41,16 +41,18 @@ class Answer:
     works: Ints  # rows of the index, best first, shape (queries, at most SHOWN)
     # p-values of "as near as registered works are", shape (queries,); None: not asked
     familiar: Floats | None = None
+    is_by_subject: Bools | None = None  # `voting.is_by_subject`, likewise
 
     def take(self, rows: slice) -> Answer:
         """Return the answers to some of the queries."""
         familiar = None if self.familiar is None else self.familiar[rows]
-        return Answer(self.scores[rows], self.known[rows], self.works[rows], familiar)
+        by_subject = None if self.is_by_subject is None else self.is_by_subject[rows]
+        return Answer(self.scores[rows], self.known[rows], self.works[rows], familiar, by_subject)
 
 
-def content_of(indexed: Indexed) -> str:
-    """Return the space of B1 and B2: CLIP's, or where there is none the first by name."""
-    return "clip" if "clip" in indexed.vectors else min(indexed.vectors)
+def content_of(spaces: Collection[str]) -> str:
+    """Return the space of content, B1 and B2's: CLIP's, or where there is none the first."""
+    return "clip" if "clip" in spaces else min(spaces)
 
 
 class System(Protocol):
@@ -106,13 +108,16 @@ class Lawful:
         """Cast the votes: an artist's logit is the logarithm of the probability, else the share."""
         count, made = len(next(iter(queries.values()))), self.calibration
         chances, known = np.zeros((count, self._artists)), np.zeros(count)
-        familiar = np.ones(count) if made else None
+        familiar, is_by_subject = np.ones(count), np.zeros(count, bool)
+        content = content_of(self.asker.spaces)
+        style = [space for space in self.asker.spaces if space != content]
         works = []
         weights = made.spaces if made else equal_weights(self.asker.spaces)
         for query, question in enumerate(self.asker.questions(queries, weights)):
             ballots = [voter.shares(question) for voter in self.voters]
-            if made is None or familiar is None:
-                named = {vote.artist_id: vote.share for vote in voting.count(ballots)}
+            votes = voting.count(ballots)
+            if made is None:
+                named = {vote.artist_id: vote.share for vote in votes}
                 known[query] = max(named.values())
             else:
                 odds = made.odds(Ballots.of(ballots, self.asker.spaces))
@@ -120,11 +125,14 @@ class Lawful:
                 named = {artist: chance / ours for artist, chance in odds.artists.items()}
                 known[query] = np.log(ours) - np.log(max(odds.nobody, TINY))
                 familiar[query] = odds.p_familiar
+                votes.sort(key=lambda vote: -named.get(vote.artist_id, 0.0))
+                is_by_subject[query] = voting.is_by_subject(votes, [content], style)
             for artist, chance in named.items():
                 chances[query, artist.int - 1] = chance
             works.append(_fused(question))
         least = LEAST_SHARE if made is None else LEAST_CHANCE
-        return Answer(np.log(chances + least), known, np.array(works), familiar)
+        scores = np.log(chances + least)
+        return Answer(scores, known, np.array(works), familiar, is_by_subject)
 
 
 class AsAnswered(Lawful):
@@ -174,7 +182,7 @@ class Nearest:
 
     def answer(self, queries: Mapping[str, Matrix]) -> Answer:
         """Answer with the number of neighbours plus the cosine of the nearest work."""
-        space = content_of(self._indexed)
+        space = content_of(self._indexed.vectors)
         cosines = queries[space] @ self._indexed.vectors[space].T
         order = np.argsort(-cosines, axis=1, kind="stable")
         nearest = np.full((len(cosines), self._artists), -1.0)

@@ -44,6 +44,7 @@ from attribution.copies.finder import CopyFinder, Finding
 from attribution.copies.hashes import hashes
 from attribution.copies.matches import claimed, laid_on, of_now, silenced
 from attribution.copies.membership import membership
+from attribution.encoders.encoder import Lane, of_lane
 from attribution.encoders.encoder_set import EncoderSet
 from attribution.errors import BadInput
 from attribution.images import CheckedImage, lineages
@@ -241,7 +242,7 @@ class Attributor:
             copy_of, related_to = claimed(match)
             searched = self._searched(session, gap)
             artists = queries.artists_by_id(session, [*seen.exhibits.works])
-            verdict, reasons = _verdict(image, match, opinion, artists, searched)
+            verdict, reasons = self._verdict(image, match, opinion, artists, searched)
             if withdrawn_at:  # whoever comes near it now is not who made it
                 verdict, reasons = Verdict.ABSTAIN, (Reason.WITHDRAWN,)
             if gap:
@@ -313,6 +314,31 @@ class Attributor:
             using={name: space for name, (space, _) in named.items()},
         )
 
+    def _verdict(
+        self,
+        image: CheckedImage,
+        match: CopyMatch | None,
+        opinion: Opinion,
+        artists: Mapping[UUID, Artist],
+        searched: Searched,
+    ) -> tuple[Verdict, tuple[Reason, ...]]:
+        """Say what an answer amounts to, and why it is not more."""
+        if match:
+            is_related = match.kind is CopyKind.NEAR_IDENTICAL
+            return Verdict.RELATED if is_related else Verdict.COPY, ()
+        if image.is_blank or image.is_plain:
+            return Verdict.ABSTAIN, (Reason.LOW_QUALITY,)
+        if opinion.odds is None or not opinion.votes:
+            return _uncalibrated(opinion.votes, searched.artists)
+        first, lanes = artists.get(opinion.votes[0].artist_id), self._collection.row.lanes
+        return judge(
+            opinion.odds,
+            known_works=first.works if first else 0,
+            is_by_subject=voting.is_by_subject(
+                opinion.votes, of_lane(lanes, Lane.CONTENT), of_lane(lanes, Lane.STYLE)
+            ),
+        )
+
     def _searched(self, session: Session, gap: Gap | None = None) -> Searched:
         artists, works = queries.searchable(session)
         searched = Searched(works, artists, self._profile, self._fingerprint)
@@ -361,25 +387,6 @@ def find_ours(answers: Sequence[Attribution], *, level: float = 0.1) -> Findings
         incomplete,
         repeated,
     )
-
-
-def _verdict(
-    image: CheckedImage,
-    match: CopyMatch | None,
-    opinion: Opinion,
-    artists: Mapping[UUID, Artist],
-    searched: Searched,
-) -> tuple[Verdict, tuple[Reason, ...]]:
-    """Say what an answer amounts to, and why it is not more."""
-    if match:
-        is_related = match.kind is CopyKind.NEAR_IDENTICAL
-        return Verdict.RELATED if is_related else Verdict.COPY, ()
-    if image.is_blank or image.is_plain:
-        return Verdict.ABSTAIN, (Reason.LOW_QUALITY,)
-    if opinion.odds is None or not opinion.votes:
-        return _uncalibrated(opinion.votes, searched.artists)
-    first = artists.get(opinion.votes[0].artist_id)
-    return judge(opinion.odds, known_works=first.works if first else 0)
 
 
 def _is_incomplete(answer: Attribution) -> bool:
