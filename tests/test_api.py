@@ -389,6 +389,8 @@ def test_search_by_words_and_picture(filled: TestClient) -> None:
         "/v1/search", files={"image": png(50)}, data={"q": "boat", "artist": ["bob", "cy"]}
     ).json()["hits"]
     assert {one["slug"] for one in only} == {"bob", "cy"}
+    by_style = filled.post("/v1/search", files={"image": png(50)}, data={"by": "style"})
+    assert {leg for one in by_style.json()["hits"] for leg in one["legs"]} == {"vae_style_image"}
     old = filled.get("/v1/search", params={"q": "boat", "year_to": 1950, "licence": "CC0-1.0"})
     assert [one["slug"] for one in old.json()["hits"]] == ["dee"]
 
@@ -409,6 +411,8 @@ def test_search_by_words_and_picture(filled: TestClient) -> None:
         ("GET", "/v1/search?q=%20", 422, "bad-input"),
         ("GET", "/v1/search?q=x&artist=nobody", 404, "not-found"),
         ("GET", "/v1/search?q=x&yeer_from=1900", 422, "invalid-request"),
+        ("GET", "/v1/search?q=x&by=hand", 422, "invalid-request"),
+        ("GET", "/v1/search?q=x&by=style", 422, "bad-input"),
         ("GET", "/v1/artworks?limt=3", 422, "invalid-request"),
         ("POST", "/v1/attributions?lmit=3", 422, "invalid-request"),
         ("POST", "/v1/attributions", 422, "invalid-request"),

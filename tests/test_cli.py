@@ -189,6 +189,7 @@ def test_search_by_words(ingested: Path) -> None:
     [
         (("ingest", "/nowhere"), "/nowhere does not exist"),
         (("search", ""), "nothing to search for"),
+        (("search", "x", "--by", "style"), "words have no style; give an image"),
         (("search", "x", "--artist", "artist-9"), "no artist 'artist-9'; did you mean"),
         (("search", "x", "--image", "/nowhere.png"), "/nowhere.png does not exist"),
         (("generate", " ", "-o", "out"), "the prompt is empty"),

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 from uuid import UUID
 
 import typer
@@ -293,6 +293,13 @@ def _by_hash(images: Iterable[Path], limits: Limits) -> dict[str, tuple[Path, Ch
 def search(
     words: Annotated[str, typer.Argument(help="Words to search for.")] = "",
     image: Annotated[Path | None, typer.Option(help="Image to search for.")] = None,
+    by: Annotated[
+        list[Literal["subject", "style", "words"]] | None,
+        typer.Option(
+            help="Compare what is shown, how it is drawn (needs --image), or the words of title, "
+            "tags and artist (repeatable). By default subject and words."
+        ),
+    ] = None,
     artist: Annotated[
         list[str] | None, typer.Option(help="Only works of this artist (slug; repeatable).")
     ] = None,
@@ -308,17 +315,19 @@ def search(
     """Find works by words, by an image or by both, and show what each component contributed.
 
     Example: [bold]lawful search "red sailing boat" --artist nicu-buculei[/]
+    Example: [bold]lawful search --image boat.png --by style[/]
     """
     from api.answers import SearchOut
     from api.cli.render import show_search
     from attribution.collection import image_limits
     from attribution.images import read_image_file
-    from attribution.lookup.attributor import SearchQuery, check_query
+    from attribution.lookup.attributor import SearchBy, SearchQuery, check_query
 
     settings = settings_from_environment()
     query = SearchQuery(
         text=words,
         image=read_image_file(image, image_limits(settings)) if image else None,
+        by=tuple(map(SearchBy, by)) if by else SearchQuery.by,
         artists=tuple(artist or ()),
         licences=tuple(licence or ()),
         year_from=year_from,

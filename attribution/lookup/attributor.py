@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from enum import StrEnum
 from heapq import nlargest
 from uuid import UUID, uuid4
 
@@ -75,12 +76,21 @@ from attribution.voters.panel import Opinion, Panel
 BLANK = "the image is blank: it shows nothing that could be recognised"
 
 
+class SearchBy(StrEnum):
+    """What works are compared by."""
+
+    SUBJECT = "subject"  # what is shown: picture and words in the spaces of content
+    STYLE = "style"  # how it is drawn: the picture in the spaces of style
+    WORDS = "words"  # the letters of title, tags and artist
+
+
 @dataclass(frozen=True)
 class SearchQuery:
     """What a person asks for: words, a picture, or both, within a filter."""
 
     text: str | None = None
     image: CheckedImage | None = None
+    by: tuple[SearchBy, ...] = (SearchBy.SUBJECT, SearchBy.WORDS)
     artists: tuple[str, ...] = ()  # slugs
     licences: tuple[str, ...] = ()  # in any spelling; what names none, by its exact text
     year_from: int | None = None
@@ -88,9 +98,17 @@ class SearchQuery:
 
 
 def check_query(query: SearchQuery) -> None:
-    """Raise BadInput for a query with neither words nor a picture."""
-    if query.image is None and not (query.text or "").strip():
+    """Raise BadInput for a query with neither words nor a picture, or without what `by` needs."""
+    has_words = bool((query.text or "").strip())
+    if query.image is None and not has_words:
         raise BadInput("nothing to search for: give words, an image or both")
+    if query.image is None and set(query.by) == {SearchBy.STYLE}:
+        raise BadInput("by style: words have no style; give an image, or search by subject")
+    if not has_words and set(query.by) == {SearchBy.WORDS}:
+        raise BadInput("by words: an image has no words; give some, or search by subject or style")
+
+
+_LANES = {SearchBy.SUBJECT: Lane.CONTENT, SearchBy.STYLE: Lane.STYLE}
 
 
 @dataclass(frozen=True)
@@ -206,14 +224,15 @@ class Attributor:
     def search(self, query: SearchQuery, *, limit: int = 20) -> SearchResult:
         """Find works by words, by a picture or by both; each hit says what every leg gave.
 
-        Legs: `text` (BM25 over title, tags, artist), `clip_text` (the words in CLIP's space),
-        `clip_image` (the picture in CLIP's space). Raises BadInput without words and picture,
-        NotFound for an unknown artist.
+        Legs: `text` (BM25 over title, tags, artist), and by space what was compared in it:
+        `clip_text` (words), `clip_image`, `clip_style_image` (the picture). Raises BadInput without
+        words and picture, or without what is searched by; NotFound for an unknown artist.
         """
+        check_query(query)
         notes: tuple[str, ...] = ()
         if query.image is not None and query.image.is_blank:
             query, notes = replace(query, image=None), (BLANK,)
-        probe = None if notes and not query.text else self._probe(query)
+        probe = self._probe(query)
         with self._sessions() as session:
             artists = [queries.artist_by_slug(session, slug) for slug in query.artists]
             where = Where(
@@ -294,15 +313,21 @@ class Attributor:
         exhibits = choose(self._collection, opinion, limit, vectors)
         return _Seen(finding, opinion, exhibits, gap)
 
-    def _probe(self, query: SearchQuery) -> Probe:
-        check_query(query)
+    def _probe(self, query: SearchQuery) -> Probe | None:
+        """Return the legs of a query; None where a blank picture has left none."""
         text = query.text.strip() if query.text else None
         legs: dict[str, Mapping[str, Vector]] = {}
-        if text:
+        if text and SearchBy.SUBJECT in query.by:
             legs["text"] = self._encoders.encode_text(text)
-        if query.image is not None:
-            spaces = self._encoders.text_spaces
+        lanes = self._collection.row.lanes
+        spaces = [
+            space for by, lane in _LANES.items() if by in query.by for space in of_lane(lanes, lane)
+        ]
+        if query.image is not None and spaces:
             legs["image"] = self._encoders.encode_one(query.image.rgb, spaces)
+        words = text if SearchBy.WORDS in query.by else None
+        if not (legs or words):
+            return None
         named = {
             f"{space}_{leg}": (space, vector)
             for leg, vectors in legs.items()
@@ -310,7 +335,7 @@ class Attributor:
         }
         return Probe(
             {name: vector for name, (_, vector) in named.items()},
-            text=text,
+            text=words,
             using={name: space for name, (space, _) in named.items()},
         )
 

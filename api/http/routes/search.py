@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 from api.answers import SearchOut
 from api.http.dependencies import ServicesDep
 from api.http.uploads import read_upload
-from attribution.lookup.attributor import SearchQuery
+from attribution.lookup.attributor import SearchBy, SearchQuery
 
 router = APIRouter(prefix="/search", tags=["search"])
 
@@ -25,6 +25,14 @@ class Asked(BaseModel):
     )
     year_from: int | None = Field(None, ge=-10_000, le=10_000)
     year_to: int | None = Field(None, ge=-10_000, le=10_000)
+    by: list[SearchBy] = Field(
+        list(SearchQuery.by),
+        min_length=1,
+        description=(
+            "What works are compared by: `subject`, what is shown; `style`, how it is drawn, which "
+            "needs a picture; `words`, the letters of title, tags and artist. Several are fused."
+        ),
+    )
     limit: int = Field(20, ge=1, le=200, description="Works at most.")
 
 
@@ -53,6 +61,7 @@ def _search(services: ServicesDep, asked: Asked, image: UploadFile | None) -> Se
     query = SearchQuery(
         text=asked.q,
         image=read_upload(image.file, services.limits) if image else None,
+        by=tuple(asked.by),
         artists=tuple(asked.artist),
         licences=tuple(asked.licence),
         year_from=asked.year_from,
