@@ -12,7 +12,8 @@ from PIL import Image
 from attribution.config import Settings
 from attribution.errors import BadInput
 from attribution.images import CheckedImage, read_image_file
-from attribution.lookup.attributor import SearchBy, SearchQuery
+from attribution.lookup.attributor import SearchQuery
+from attribution.lookup.search_by import SearchBy
 from attribution.services import Services, open_services
 from tests.portfolios import ingest
 

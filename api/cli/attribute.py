@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 from uuid import UUID
 
 import typer
@@ -22,6 +22,7 @@ from api.cli.common import (
 )
 from api.cli.loading import open_services
 from attribution.errors import BadInput, LawfulError
+from attribution.lookup.search_by import SearchBy
 
 if TYPE_CHECKING:
     from attribution.answers import Attribution
@@ -294,7 +295,7 @@ def search(
     words: Annotated[str, typer.Argument(help="Words to search for.")] = "",
     image: Annotated[Path | None, typer.Option(help="Image to search for.")] = None,
     by: Annotated[
-        list[Literal["subject", "style", "words"]] | None,
+        list[SearchBy] | None,
         typer.Option(
             help="Compare what is shown, how it is drawn (needs --image), or the words of title, "
             "tags and artist (repeatable). By default subject and words."
@@ -321,13 +322,13 @@ def search(
     from api.cli.render import show_search
     from attribution.collection import image_limits
     from attribution.images import read_image_file
-    from attribution.lookup.attributor import SearchBy, SearchQuery, check_query
+    from attribution.lookup.attributor import SearchQuery, check_query
 
     settings = settings_from_environment()
     query = SearchQuery(
         text=words,
         image=read_image_file(image, image_limits(settings)) if image else None,
-        by=tuple(map(SearchBy, by)) if by else SearchQuery.by,
+        by=tuple(by) if by else SearchQuery.by,
         artists=tuple(artist or ()),
         licences=tuple(licence or ()),
         year_from=year_from,

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from enum import StrEnum
 from heapq import nlargest
 from uuid import UUID, uuid4
 
@@ -70,18 +69,11 @@ from attribution.lookup.results import (
     SetAttribution,
     WrongFindings,
 )
+from attribution.lookup.search_by import SearchBy
 from attribution.types import Vector
 from attribution.voters.panel import Opinion, Panel
 
 BLANK = "the image is blank: it shows nothing that could be recognised"
-
-
-class SearchBy(StrEnum):
-    """What works are compared by."""
-
-    SUBJECT = "subject"  # what is shown: picture and words in the spaces of content
-    STYLE = "style"  # how it is drawn: the picture in the spaces of style
-    WORDS = "words"  # the letters of title, tags and artist
 
 
 @dataclass(frozen=True)

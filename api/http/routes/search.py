@@ -10,7 +10,8 @@ from pydantic import BaseModel, Field
 from api.answers import SearchOut
 from api.http.dependencies import ServicesDep
 from api.http.uploads import read_upload
-from attribution.lookup.attributor import SearchBy, SearchQuery
+from attribution.lookup.attributor import SearchQuery
+from attribution.lookup.search_by import SearchBy
 
 router = APIRouter(prefix="/search", tags=["search"])
 
