@@ -63,10 +63,9 @@ def test_siblings_are_no_copies(name: str) -> None:
         assert CopyKind.ALTERED_COPY not in kinds(image, others)
 
 
-@pytest.mark.parametrize("name", ["cards with one frame", "one arrow in many colours"])
-def test_siblings_are_still_found(name: str) -> None:
-    """A person is shown the work that it may have been made from."""
-    works = SERIES[name]
+def test_siblings_are_still_found() -> None:
+    """A person is shown the work that it may have been made from, if there is enough to see."""
+    works = SERIES["cards with one frame"]
 
     assert set(kinds(works[0], works[1:])) == {CopyKind.NEAR_IDENTICAL}
 

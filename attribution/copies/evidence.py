@@ -2,7 +2,7 @@
 
 Works of one series share most of what they show. A sibling gives itself away by strokes that differ
 in one place, by other hues, by features that do not recur, or by a shared part that is the whole of
-neither picture.
+neither picture. Figures of few edges are no evidence at all.
 """
 
 from __future__ import annotations
@@ -14,14 +14,16 @@ import numpy.typing as npt
 
 from attribution.copies.geometry import Alignment, project
 from attribution.copies.laying import Laid, Mask, Numbers, grey, reduced, soften
-from attribution.copies.photometry import GREY, LUMA
+from attribution.copies.photometry import GREY, LUMA, correlation
 from attribution.copies.sketch import Sketch
 from attribution.copies.strokes import FLAT, WINDOW, Strokes, compare_strokes, contrast
+from attribution.copies.texture import edges
 
 GRID = 32  # cells a side, in which the shared part of an image is kept
 SLIVER_PX = 3  # breadth of what a place that is a pixel off leaves along an edge
 ODD = 0.6  # of the spread of the image's colours: a window that is so far off shows another thing
-MOST_GAIN = 2.5  # contrast of a grey image beside that of the work, either way
+LUMINANCE = 0.97  # correlation of the greys of an image with it
+MOST_GAIN = 1.25  # contrast of a grey image beside that of the luminance, either way
 
 Cells = npt.NDArray[np.bool_]
 
@@ -35,6 +37,7 @@ class Evidence:
     dispute: float  # windows of the largest patch in which strokes or colours differ
     hues: float  # how far hues agree, -1 to 1; 1 for a work without its colours
     features: float  # features that agree, of those that could
+    edges: float  # straight edges that the shared strokes amount to, in the plainer of both
     cells: Cells  # (GRID, GRID): where the image, as it was laid, shows the work's strokes
 
 
@@ -56,6 +59,7 @@ def examine(query: Sketch, work: Sketch, alignment: Alignment, laid: Laid) -> Ev
         dispute=_dispute(laid, strokes),
         hues=_hues(laid, strokes.present),
         features=_features(query, work, alignment),
+        edges=min(edges(one, shared) for one in (laid.ours, laid.theirs)),
         cells=np.asarray(cv2.resize(shown, (GRID, GRID), interpolation=cv2.INTER_AREA) > 0),
     )
 
@@ -97,7 +101,7 @@ def _hues(laid: Laid, present: Mask) -> float:
     """Return the correlation of the colours of both, taken without brightness."""
     ours, theirs = (_colour(one)[present] for one in (laid.ours, laid.theirs))
     if _strength(ours) < GREY:
-        return 1.0 if _strength(theirs) < GREY or _is_greyed(laid) else 0.0
+        return 1.0 if _strength(theirs) < GREY or _is_greyed(laid, present) else 0.0
     lengths = float(np.linalg.norm(ours)) * float(np.linalg.norm(theirs))
     return float((ours * theirs).sum()) / max(lengths, 1.0)
 
@@ -113,11 +117,14 @@ def _strength(colour: Numbers) -> float:
     return float(np.linalg.norm(colour, axis=1).mean())
 
 
-def _is_greyed(laid: Laid) -> bool:
-    """Tell whether a grey image may be a coloured work without its colours, not its outline."""
-    shades = laid.theirs[laid.mask] @ LUMA[0]
-    gain = (float(laid.ours[laid.mask].std()) + 1) / (float(shades.std()) + 1)
-    return 1 / MOST_GAIN < gain < MOST_GAIN
+def _is_greyed(laid: Laid, present: Mask) -> bool:
+    """Tell whether the greys of an image are the luminance of a work, and not merely its outline.
+
+    Any two shades follow from any two colours, so that the contrast has to be nearly the same.
+    """
+    greys, luminance = grey(laid.ours)[present], laid.theirs[present] @ LUMA[0]
+    gain = (float(greys.std()) + 1) / (float(luminance.std()) + 1)
+    return 1 / MOST_GAIN < gain < MOST_GAIN and correlation(greys, luminance) >= LUMINANCE
 
 
 def _features(query: Sketch, work: Sketch, alignment: Alignment) -> float:

@@ -71,8 +71,9 @@ def refine(query: Sketch, work: Sketch, alignment: Alignment) -> Alignment | Non
     return replace(alignment, matrix=matrix) if is_sane(matrix, query.size) else None
 
 
-def _correlation(one: Numbers, other: Numbers) -> float:
-    """Return the correlation of centred numbers; 0 where one does not vary."""
+def correlation(one: Numbers, other: Numbers) -> float:
+    """Return the correlation of two rows of numbers; 0 where one does not vary."""
+    one, other = one - one.mean(), other - other.mean()
     length = float(np.linalg.norm(one)) * float(np.linalg.norm(other))
     return float((one * other).sum()) / length if length > FLAT * one.size else 0.0
 
@@ -85,10 +86,9 @@ def _channels(one: Numbers, other: Numbers) -> float:
     """
     if float((one.max(0) - one.min(0)).mean()) < GREY:
         one, other = one.mean(0, keepdims=True), LUMA @ other
-    one, other = one - one.mean(1, keepdims=True), other - other.mean(1, keepdims=True)
     spread = np.maximum(one.std(1), other.std(1))
     telling = np.flatnonzero(spread > max(2 * FLAT, FAINT * float(spread.max())))
-    return min((_correlation(one[at], other[at]) for at in telling), default=0.0)
+    return min((correlation(one[at], other[at]) for at in telling), default=0.0)
 
 
 def _standard(pixels: Numbers) -> Numbers:

@@ -37,6 +37,7 @@ HASHED, WHOLLY = 0.55, 0.95  # agreement that bears a near hash out: with plenty
 MOST_DISPUTE = 0.5  # windows of one patch in which the strokes differ
 SAME_HUES = 0.85
 RECURRING = 0.1  # of the features: fine lines agree window by window, and never in their crossings
+FEW_EDGES = 18.0  # of a figure that any other of few edges can be laid on
 CONTAINED = 0.9  # of the strokes of the image, or of those of the work: one has all of the other
 ALL_SHARED = 0.99  # of a shared part, from which another work has it, too
 SHARED_BY = 2  # other works with the shared part, which is an element of many then
@@ -107,6 +108,14 @@ def judge(like: Likeness, agreeing: int, distance: int, *, is_whole: bool) -> Co
     return None
 
 
+def weigh(kind: CopyKind, like: Likeness, evidence: Evidence, *, is_cut: bool) -> CopyKind | None:
+    """Say what is left of a finding, given what speaks against it."""
+    if evidence.edges < FEW_EDGES:
+        is_same = like.colours >= SAME_COLOURS and evidence.hues >= SAME_HUES
+        return CopyKind.NEAR_IDENTICAL if is_same else None
+    return CopyKind.NEAR_IDENTICAL if is_sibling(evidence, is_cut=is_cut) else kind
+
+
 def is_sibling(evidence: Evidence, *, is_cut: bool) -> bool:
     """Tell whether what agrees in strokes and colours may be another work of the series."""
     is_contained = is_cut or max(evidence.of_work, evidence.of_image) >= CONTAINED
@@ -154,8 +163,9 @@ def _ways(
             for alignment, laid, like in _likenesses(sketch, work.sketch, proposal):
                 kind = judge(like, alignment.agreeing, distance, is_whole=is_whole)
                 evidence = examine(sketch, work.sketch, alignment, laid) if kind else None
-                if evidence and is_sibling(evidence, is_cut=work.is_cut):
-                    kind = CopyKind.NEAR_IDENTICAL
+                if kind and evidence:
+                    kind = weigh(kind, like, evidence, is_cut=work.is_cut)
+                evidence = evidence if kind else None
                 yield Match(alignment, like, is_mirrored, is_whole, distance, kind, evidence)
 
 
