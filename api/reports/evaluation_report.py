@@ -47,10 +47,10 @@ TITLES = {
     "coverage90_many": "… 20 or more",
 }
 LESS_IS_BETTER = {
-    *("fpr95", "ece", "ece_open", "brier", "nll", "set_size90", "unlike"),
+    *("fpr95", "ece", "ece_open", "brier", "nll", "set_size90"),
     *("fdr10", "strangers_refused"),
 }
-AIMED = {"coverage90", "coverage90_few", "coverage90_some", "coverage90_many"}  # at 0.90
+AIMED = {"coverage90", "coverage90_few", "coverage90_some", "coverage90_many", "unlike"}
 NAMES = {
     "lawful": "Lawful Diffusion",
     "as answered": "Lawful Diffusion, with the product's own calibration",
