@@ -19,7 +19,11 @@ from attribution.catalogue import queries, sums
 from attribution.catalogue.database import connect
 from attribution.catalogue.models import Artist
 
-SPACES = {718: {"clip": 384, "vae_layout": 256, "vae_style": 78}, 1024: {"clip": 768, "vae": 256}}
+PROFILES = {  # the spaces that vote in profiles of the package
+    "starter": {"clip": 384, "clip_style": 384, "palette": 125, "vae_style": 78},
+    "large": {"clip": 768, "clip_style": 384, "palette": 125, "vae_style": 78},
+    "flux": {"clip": 768, "clip_style": 384, "palette": 125, "vae_style": 600},
+}
 ARTISTS = (60, 1_000, 10_000)
 BATCH = 32  # works of one write
 TURNS = 5
@@ -27,8 +31,8 @@ TURNS = 5
 
 def main() -> None:
     """Print one line for each width and number of artists."""
-    print("dims artists  solve s  read s  ask ms  write of 32 works ms")
-    for width, dims in SPACES.items():
+    print("profile   dims artists  solve s  read s  ask ms  write of 32 works ms")
+    for profile, dims in PROFILES.items():
         for count in ARTISTS:
             artists = [UUID(int=one + 1) for one in range(count)]
             statistics = Statistics.of(artists * 2, rows(2 * count, dims))
@@ -40,7 +44,7 @@ def main() -> None:
             answered = fastest(lambda c=classifier, a=asked: c.shares(a))
             read, written = stored(statistics, artists, dims)
             print(
-                f"{width:4} {count:7} {solved:8.3f} {read:7.3f} "
+                f"{profile:8} {sum(dims.values()):5} {count:7} {solved:8.3f} {read:7.3f} "
                 f"{answered * 1e3:7.2f} {written * 1e3:8.1f}",
                 flush=True,
             )
