@@ -168,7 +168,7 @@ def _calibration() -> Calibration:
     """Return a calibration of the size that a catalogue's has."""
     spaces = sorted(DIMS)
     voices, answers = voice_names(["classifier", "neighbours"], spaces), np.linspace(0, 1, SAMPLE)
-    weights, nobody = np.ones(len(voices)), np.array([1.0, -1.0])
+    weights, nobody = np.ones(len(voices)), np.array([1.0, -1.0, -1.0])
     closeness, by_space = np.tile(answers[:, None], len(spaces)), equal_weights(spaces)
     familiarity = Familiarity.of(closeness, np.array(list(by_space.values())))
     return Calibration(

@@ -126,7 +126,7 @@ class Calibration:
     voices: tuple[str, ...]
     spaces: Mapping[str, float]  # those that vote, and their weights, which sum to 1
     weights: Floats  # (voices,), none negative; of nearness, by cosine
-    nobody: Floats  # (2,): log-odds of nobody, constant and for the agreement
+    nobody: Floats  # (3,): log-odds of nobody, constant, for the agreement, for the familiarity
     misfits: Floats  # 1 - P(its artist | one of ours), of works as if not there
     strangers: Floats  # log-odds of "one of ours", of works as if their artist was not there
     stranger_weights: Floats  # of these, as they come; their mean is 1
@@ -135,15 +135,16 @@ class Calibration:
     def odds(self, ballots: Ballots) -> Odds:
         """Return what ballots mean that list the same voters and spaces.
 
-        P(a) = exp(w · voices_a) / (Σ_b exp(w · voices_b) + exp(v · (1, agreement))): a logarithmic
-        opinion pool (Genest & Zidek 1986) with a place for nobody. Half of the images are taken to
-        be by strangers; the p-values need no such belief.
+        P(a) = exp(w · voices_a) / (Σ_b exp(w · voices_b) + exp(v · (1, agreement, familiarity))): a
+        logarithmic opinion pool (Genest & Zidek 1986) with a place for nobody. Half of the images
+        are taken to be by strangers; the p-values need no such belief.
         """
         from scipy.special import logsumexp
 
         by_space = np.array(list(self.spaces.values()))
         voices, agreement = ballots.voices(by_space)
-        scores, nobody = voices @ self.weights, float(self.nobody @ (1.0, agreement))
+        familiar = float(self.familiarity.total(ballots.closeness, by_space))
+        scores, nobody = voices @ self.weights, float(self.nobody @ (1.0, agreement, familiar))
         ours = float(logsumexp(scores))
         chance, given = 1 / (1 + np.exp(nobody - ours)), np.exp(scores - ours)
         p_values = self.p_artist(given)

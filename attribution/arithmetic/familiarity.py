@@ -35,13 +35,17 @@ class Familiarity:
         spread = np.maximum(closeness.std(axis=0), LEAST_SPREAD)
         return cls(centre, spread, np.sort((closeness - centre) / spread @ weights))
 
+    def total(self, closeness: Floats, weights: Floats) -> Floats:
+        """Return the standard scores of images, weighed; shapes (…, spaces), (spaces,), (…)."""
+        values: Floats = (closeness - self.centre) / self.spread @ weights
+        return values
+
     def p_value(self, closeness: Floats, weights: Floats) -> float:
         """Return (1 + #{works no closer}) / (n + 1), conformal (Vovk et al. 2005).
 
         Small: an image that shows a new work by a registered artist is hardly ever this far.
         """
-        total = (closeness - self.centre) / self.spread @ weights
-        no_closer = int(np.searchsorted(self.totals, total, "right"))
+        no_closer = int(np.searchsorted(self.totals, self.total(closeness, weights), "right"))
         return (1 + no_closer) / (1 + len(self.totals))
 
     def as_json(self) -> dict[str, list[float]]:

@@ -22,6 +22,7 @@ from attribution.arithmetic.spaces import Floats, fit_weights
 
 TRUST = 0.5  # of a voter's log share, before any work was asked for
 STRENGTH = 1.0  # of that belief, in works
+OF_NOBODY = 3  # weights of what speaks for nobody
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,8 @@ def fit(asked: Sequence[Asked], voters: Sequence[str], spaces: Sequence[str]) ->
     posteriori: the log-loss of both kinds of question, weighing alike, and a Gaussian belief that
     every voter deserves TRUST, worth STRENGTH works. Nearness is measured by how far the nearest
     work of all rises on the average, so that the belief is the same in a space of narrow cosines.
-    No voice counts against its artist: a weight is not negative. None where fewer than FEWEST_WORKS
+    No voice counts against its artist, and neither agreement nor nearness speaks for nobody: their
+    weights have a sign. None where fewer than FEWEST_WORKS
     works by FEWEST_ARTISTS artists could be asked for: then a number would be a guess.
     """
     from scipy.optimize import minimize  # half a second, which no other command has to wait for
@@ -57,22 +59,22 @@ def fit(asked: Sequence[Asked], voters: Sequence[str], spaces: Sequence[str]) ->
     voices = voice_names(voters, spaces)
     ballots = [*(one for one, _ in known), *(one.stranger for one in asked)]
     truth = [*(artist for _, artist in known), *(None for _ in asked)]
-    table = _Table.of(ballots, truth, by_space)
+    familiarity = Familiarity.of(np.stack([one.closeness for one, _ in known]), by_space)
+    table = _Table.of(ballots, truth, by_space, familiarity)
     rises = np.mean([one.nearness.max(axis=0, initial=0.0) for one, _ in known], axis=0)
     unit = np.concatenate([np.ones(len(voters)), np.where(rises > TINY, rises, 1.0)])
     table.voices[:] /= unit
     weigh = np.concatenate([np.ones(len(known)), np.full(len(asked), len(known) / len(asked))])
-    belief = np.zeros(len(voices) + 2)
+    belief = np.zeros(len(voices) + OF_NOBODY)
     belief[: len(voters)] = TRUST
-    bounds = [(0, None)] * len(voices) + [(None, None), (None, 0)]
+    bounds = [(0, None)] * len(voices) + [(None, None), (None, 0), (None, 0)]
     found = minimize(
         table.loss, belief, args=(weigh, belief), jac=True, method="L-BFGS-B", bounds=bounds
     )
-    weights, nobody = found.x[:-2], found.x[-2:]
+    weights, nobody = np.split(found.x, [-OF_NOBODY])
     ours, right = table.answers(weights)
-    log_odds = (ours - nobody[0] - nobody[1] * table.agreement)[len(known) :]
+    log_odds = (ours - table.of_nobody @ nobody)[len(known) :]
     order = np.argsort(log_odds, kind="stable")
-    closeness = np.stack([one.closeness for one, _ in known])
     return Calibration(
         voices=voices,
         spaces=dict(zip(spaces, by_space.tolist(), strict=True)),
@@ -81,7 +83,7 @@ def fit(asked: Sequence[Asked], voters: Sequence[str], spaces: Sequence[str]) ->
         misfits=np.sort(1 - right[: len(known)]),
         strangers=log_odds[order],
         stranger_weights=alike_by_artist([one.artist for one in asked])[order],
-        familiarity=Familiarity.of(closeness, by_space),
+        familiarity=familiarity,
     )
 
 
@@ -91,11 +93,17 @@ class _Table:
 
     voices: Floats  # (images, most artists, voices), zero where an image has fewer
     is_there: npt.NDArray[np.bool_]  # (images, most artists)
-    agreement: Floats  # (images,)
+    of_nobody: Floats  # (images, OF_NOBODY): 1, how the voters agree, how familiar the image is
     truth: npt.NDArray[np.int64]  # (images,): column of the artist; of nobody; -1: not among them
 
     @classmethod
-    def of(cls, ballots: Sequence[Ballots], truth: Sequence[UUID | None], spaces: Floats) -> _Table:
+    def of(
+        cls,
+        ballots: Sequence[Ballots],
+        truth: Sequence[UUID | None],
+        spaces: Floats,
+        familiarity: Familiarity,
+    ) -> _Table:
         most = max(len(one.artists) for one in ballots)
         said = [one.voices(spaces) for one in ballots]
         voices = np.zeros((len(ballots), most, said[0][0].shape[1]))
@@ -107,12 +115,16 @@ class _Table:
                 columns[row] = most
             elif artist in one.artists:
                 columns[row] = one.artists.index(artist)
-        return cls(voices, is_there, np.array([agreement for _, agreement in said]), columns)
+        agreement = np.array([agreement for _, agreement in said])
+        familiar = familiarity.total(np.stack([one.closeness for one in ballots]), spaces)
+        of_nobody = np.stack([np.ones(len(ballots)), agreement, familiar], axis=1)
+        return cls(voices, is_there, of_nobody, columns)
 
     def loss(self, point: Floats, weigh: Floats, belief: Floats) -> tuple[float, Floats]:
         """Return minus the log posterior and its gradient."""
-        nobody = point[-2] + point[-1] * self.agreement
-        scores = np.where(self.is_there, self.voices @ point[:-2], -np.inf)
+        weights, of_nobody = np.split(point, [-OF_NOBODY])
+        nobody = self.of_nobody @ of_nobody
+        scores = np.where(self.is_there, self.voices @ weights, -np.inf)
         scores = np.concatenate([scores, nobody[:, None]], axis=1)
         chances = np.exp(scores - scores.max(1, keepdims=True))
         chances /= chances.sum(1, keepdims=True)
@@ -125,7 +137,7 @@ class _Table:
         gradient = np.concatenate(
             [
                 np.einsum("qa,qav->v", excess[:, :-1], self.voices),
-                [excess[:, -1].sum(), excess[:, -1] @ self.agreement],
+                excess[:, -1] @ self.of_nobody,
             ]
         )
         apart = point - belief
