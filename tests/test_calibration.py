@@ -19,6 +19,7 @@ from PIL import Image
 from attribution.answers import Attribution, Reason, Verdict
 from attribution.arithmetic.calibration import (
     FEWEST_WORKS,
+    UNLIKE,
     Ballots,
     Calibration,
     Odds,
@@ -35,6 +36,7 @@ from attribution.arithmetic.voting import NEAREST, Ballot, cast
 from attribution.catalogue import queries
 from attribution.catalogue.models import KeptCalibration
 from attribution.config import Settings
+from attribution.encoders.encoder import Lane
 from attribution.encoders.stub import StubEncoder
 from attribution.images import read_image_file
 from attribution.index.points import Probe
@@ -210,7 +212,7 @@ def test_near_duplicates_in_a_set_count_once() -> None:
     assert copies.artists == pytest.approx(one.artists)
     assert many.artists[ARTISTS[0]] > 0.9 > one.artists[ARTISTS[0]]
     assert many.p_nobody == pytest.approx(0.08)  # twice the mean: they may all depend
-    assert (many.p_unnamed, many.p_familiar) == pytest.approx((0.02, 1))
+    assert (many.p_unnamed, many.p_familiar) == pytest.approx((0.02, 0.7))
 
 
 @pytest.mark.parametrize(
@@ -295,6 +297,47 @@ def test_an_image_is_as_familiar_as_registered_works_are() -> None:
     assert Familiarity.of_json(measured.as_json()).p_value(again[0], weights) == pytest.approx(
         values[0], abs=2e-3
     )
+
+
+def test_a_space_in_which_all_works_are_alike_says_nothing_strange() -> None:
+    """Line art has one palette: what is kept of such a space is a number, and so is the answer."""
+
+    def in_two_spaces(one: Ballots) -> Ballots:
+        return replace(
+            one,
+            shares=np.repeat(one.shares, 2, axis=2),
+            nearness=np.repeat(one.nearness, 2, axis=1),
+            closeness=np.array([*one.closeness, 1.0]),
+        )
+
+    asked = [
+        replace(
+            one, known=one.known and in_two_spaces(one.known), stranger=in_two_spaces(one.stranger)
+        )
+        for one in some_asked(60)
+    ]
+    made = fit(asked, VOTERS, ["clip", "palette"])
+    assert made is not None
+    again = Calibration.of_json(made.voices, made.as_json())
+    image = in_two_spaces(some_ballots(np.random.default_rng(1), ARTISTS[0]))
+
+    alike, coloured = (
+        again.odds(replace(image, closeness=np.array([0.6, palette]))) for palette in (1.0, 0.4)
+    )
+
+    assert 0 < alike.nobody < 1
+    assert alike.p_familiar > UNLIKE
+    assert coloured.nobody == pytest.approx(1)
+    assert coloured.p_familiar <= UNLIKE
+
+
+def test_a_set_of_images_of_another_kind_is_nobodys() -> None:
+    """Whom no image names alone, all together do not name either."""
+    odds = Odds({ARTISTS[0]: 0.9}, 0.1, 0.01, {ARTISTS[0]: 0.9}, 0.01, 0.04)
+
+    many = together([odds] * 3, [0, 1, 2])
+
+    assert judge(odds, known_works=9)[0] is judge(many, known_works=9)[0] is Verdict.ABSTAIN
 
 
 def hands(folder: Path, artists: int = 8, works: int = 8) -> Path:
@@ -567,6 +610,38 @@ def test_images_by_one_hand_get_one_answer(services: Services, tmp_path: Path) -
     assert found.pictures == 1
     assert found.artists[0].slug == "artist-3"
     assert len(found.answers) == 2
+
+
+def test_a_subject_attributes_no_set(services: Services, tmp_path: Path) -> None:
+    """Where the subject speaks for the artist of an image, it speaks for that of the set."""
+    calibrate_if_due(services)
+    # No space of style leads, as this one does not vote.
+    services.row.lanes = {"clip": Lane.CONTENT, "vae_layout": Lane.STYLE}
+
+    found = services.attributor.attribute_set(
+        [read_image_file(tmp_path / "asked" / "artist-3.png")]
+    )
+
+    assert Reason.SAME_SUBJECT in found.answers[0].reasons
+    assert Reason.SAME_SUBJECT in found.reasons
+
+
+def test_an_image_that_shows_too_little_is_left_out_of_a_set(
+    services: Services, tmp_path: Path
+) -> None:
+    """A tiny image beside a good one takes nothing away from it: calibrated is calibrated."""
+    calibrate_if_due(services)
+    good, tiny = tmp_path / "asked" / "artist-3.png", tmp_path / "tiny.png"
+    Image.open(tmp_path / "asked" / "artist-5.png").resize((20, 20)).save(tiny)
+
+    alone, both = (
+        services.attributor.attribute_set([read_image_file(one) for one in paths])
+        for paths in ([good], [good, tiny])
+    )
+
+    assert Reason.LOW_QUALITY in both.answers[1].reasons
+    assert (both.pictures, both.verdict, both.artists) == (1, alone.verdict, alone.artists)
+    assert both.nobody is not None
 
 
 def test_findings_are_the_surest(services: Services, tmp_path: Path) -> None:

@@ -143,12 +143,13 @@ def test_the_subject_or_the_style_speaks_for_an_artist() -> None:
     def vote(artist: int, **spaces: float) -> Vote:
         return Vote(UUID(int=artist), sum(spaces.values()), spaces, (), {})
 
-    content, style = ["clip"], ["clip_style", "palette", "vae_style"]
+    first, content, style = UUID(int=1), ["clip"], ["clip_style", "palette", "vae_style"]
     subject = [vote(1, clip=0.4, palette=0.1), vote(2, clip=0.1, clip_style=0.2, palette=0.05)]
     by_style = [vote(1, clip=0.3, clip_style=0.2, palette=0.1), vote(2, clip=0.1, vae_style=0.3)]
     elsewhere = [vote(1, clip=0.1, palette=0.2), vote(2, clip=0.3)]
 
-    assert is_by_subject(subject, content, style)
-    assert not is_by_subject(by_style, content, style)
-    assert not is_by_subject(elsewhere, content, style)
-    assert not is_by_subject(subject, content, [])  # without a style nothing is told apart
+    assert is_by_subject(first, subject, content, style)
+    assert not is_by_subject(first, by_style, content, style)
+    assert not is_by_subject(first, elsewhere, content, style)
+    assert not is_by_subject(first, subject, content, [])  # without a style nothing is told apart
+    assert is_by_subject(first, [*subject, *elsewhere], content, style)  # two images, added up

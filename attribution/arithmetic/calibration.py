@@ -139,14 +139,14 @@ class Calibration:
         logarithmic opinion pool (Genest & Zidek 1986) with a place for nobody. Half of the images
         are taken to be by strangers; the p-values need no such belief.
         """
-        from scipy.special import logsumexp
+        from scipy.special import expit, logsumexp
 
         by_space = np.array(list(self.spaces.values()))
         voices, agreement = ballots.voices(by_space)
         familiar = float(self.familiarity.total(ballots.closeness, by_space))
         scores, nobody = voices @ self.weights, float(self.nobody @ (1.0, agreement, familiar))
         ours = float(logsumexp(scores))
-        chance, given = 1 / (1 + np.exp(nobody - ours)), np.exp(scores - ours)
+        chance, given = expit(ours - nobody), np.exp(scores - ours)
         p_values = self.p_artist(given)
         return Odds(
             artists=dict(zip(ballots.artists, (chance * given).tolist(), strict=True)),
@@ -210,7 +210,8 @@ def together(odds: Sequence[Odds], pictures: Sequence[int]) -> Odds:
     divided by √n: works of one hand are not independent, and the square root was the best
     calibrated power (docs/benchmarks.md). p-values: twice their mean, which is one whatever the
     dependence (Vovk & Wang 2020); for "this artist" where the artist was named every time. A set
-    is as useful, and as familiar, as the pictures are on the average.
+    is as familiar as the pictures are on the average: twice that would name somebody for pictures
+    that are all unlike anything registered.
     """
     from scipy.special import logsumexp
 
@@ -239,7 +240,7 @@ def together(odds: Sequence[Odds], pictures: Sequence[int]) -> Odds:
         p_nobody=min(1.0, 2 * p_nobody),
         p_values=dict(zip(artists, np.minimum(1, 2 * p_values).tolist(), strict=True)),
         p_unnamed=min(1.0, 2 * p_unnamed),
-        p_familiar=min(1.0, 2 * p_familiar),
+        p_familiar=p_familiar,
     )
 
 

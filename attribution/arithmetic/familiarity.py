@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
 
-LEAST_SPREAD = 1e-6  # of a space's cosines
+LEAST_SPREAD = 1e-4  # of a space's cosines: more than KEPT_DIGITS round to nothing
 KEPT_DIGITS = 5
 
 

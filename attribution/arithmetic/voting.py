@@ -12,7 +12,7 @@ small votes by number alone; dividing by a power of the portfolio's size takes t
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from heapq import nlargest
 from uuid import UUID
@@ -120,16 +120,21 @@ def count(ballots: Sequence[Ballot]) -> list[Vote]:
     return sorted(votes, key=lambda vote: (-vote.share, vote.artist_id))
 
 
-def is_by_subject(votes: Sequence[Vote], content: Sequence[str], style: Sequence[str]) -> bool:
-    """Return whether the subject speaks for the first of these votes, rather than the style.
+def is_by_subject(
+    artist: UUID, votes: Iterable[Vote], content: Sequence[str], style: Sequence[str]
+) -> bool:
+    """Return whether the subject speaks for an artist, rather than the style.
 
-    Artists who take the same subject draw near each other in a space of content: the first leads
-    in one, and in fewer than half of the spaces of style.
+    Artists who take the same subject draw near each other in a space of content: the artist leads
+    in one, and in fewer than half of the spaces of style. Votes on several images add up.
     """
+    parts: dict[str, dict[UUID, float]] = defaultdict(lambda: defaultdict(float))
+    for vote in votes:
+        for space, part in vote.spaces.items():
+            parts[space][vote.artist_id] += part
 
     def leads(space: str) -> bool:
-        most = max(vote.spaces.get(space, 0.0) for vote in votes)
-        return votes[0].spaces.get(space, 0.0) >= most > 0
+        return parts[space][artist] >= max(parts[space].values()) > 0
 
     return any(map(leads, content)) and 2 * sum(map(leads, style)) < len(style)
 

@@ -126,7 +126,9 @@ class Lawful:
                 known[query] = np.log(ours) - np.log(max(odds.nobody, TINY))
                 familiar[query] = odds.p_familiar
                 votes.sort(key=lambda vote: -named.get(vote.artist_id, 0.0))
-                is_by_subject[query] = voting.is_by_subject(votes, [content], style)
+                is_by_subject[query] = voting.is_by_subject(
+                    votes[0].artist_id, votes, [content], style
+                )
             for artist, chance in named.items():
                 chances[query, artist.int - 1] = chance
             works.append(_fused(question))

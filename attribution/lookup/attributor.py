@@ -7,7 +7,7 @@ computes.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from heapq import nlargest
@@ -148,8 +148,8 @@ class Attributor:
     def attribute_set(self, images: Sequence[CheckedImage], *, limit: int = 5) -> SetAttribution:
         """Rank the artists of images that are by one hand, as one answer beside each image's own.
 
-        Near-duplicates among the images count as one picture; blank ones are answered and left
-        out of the common answer. Raises BadInput without an image.
+        Near-duplicates among the images count as one picture; those that show too little are
+        answered and left out of the common answer. Raises BadInput without an image.
         """
         if not images:
             raise BadInput("a set needs at least one image")
@@ -158,32 +158,38 @@ class Attributor:
         shown = [
             number
             for number, image in enumerate(images)
-            if not image.is_blank and answers[number].withdrawn_at is None
+            if not (image.is_blank or image.is_plain) and answers[number].withdrawn_at is None
         ]
         if not shown:
             why = tuple(dict.fromkeys(reason for one in answers for reason in one.reasons))
             return SetAttribution(answers, 0, Verdict.ABSTAIN, why, None, None, ())
         turned = [[int(one, 16) for one in hashes(images[n].rgb).values()] for n in shown]
         pictures = lineages(np.array(turned, np.uint64)).tolist()
-        differing = len(set(pictures))
+        different = dict(zip(reversed(pictures), reversed(shown), strict=True)).values()
         odds = [one for n in shown if (one := found[n][1].odds) is not None]
         if len(odds) < len(shown):
             gaps = (Reason.INCOMPLETE_INDEX,) if any(map(_is_incomplete, answers)) else ()
             why = gaps or (Reason.NOT_CALIBRATED,)
-            return SetAttribution(answers, differing, Verdict.ABSTAIN, why, None, None, ())
+            return SetAttribution(answers, len(different), Verdict.ABSTAIN, why, None, None, ())
         joint = together(odds, pictures)
         with self._sessions() as session:
             present = queries.portfolio_sizes(session, joint.artists)
             joint = joint.among(present)  # one may have been withdrawn or merged meanwhile
             best = nlargest(limit, joint.artists, key=lambda one: (joint.artists[one], one))
             rows = queries.artists_by_id(session, best)
-        verdict, reasons = judge(joint, known_works=rows[best[0]].works if best else 0)
+        votes = [vote for n in different for vote in found[n][1].votes]
+        verdict, reasons = judge(
+            joint,
+            known_works=rows[best[0]].works if best else 0,
+            is_by_subject=bool(best) and self._is_by_subject(best[0], votes),
+        )
         artists = [
             SetArtist(rows[one].slug, rows[one].name, joint.artists[one], joint.p_values[one])
             for one in best
         ]
         return SetAttribution(
-            answers, differing, verdict, reasons, joint.nobody, joint.p_nobody, tuple(artists)
+            *(answers, len(different), verdict, reasons),
+            *(joint.nobody, joint.p_nobody, tuple(artists)),
         )
 
     def member(self, image: CheckedImage) -> Member:
@@ -347,14 +353,17 @@ class Attributor:
             return Verdict.ABSTAIN, (Reason.LOW_QUALITY,)
         if opinion.odds is None or not opinion.votes:
             return _uncalibrated(opinion.votes, searched.artists)
-        first, lanes = artists.get(opinion.votes[0].artist_id), self._collection.row.lanes
+        first = artists.get(opinion.votes[0].artist_id)
         return judge(
             opinion.odds,
             known_works=first.works if first else 0,
-            is_by_subject=voting.is_by_subject(
-                opinion.votes, of_lane(lanes, Lane.CONTENT), of_lane(lanes, Lane.STYLE)
-            ),
+            is_by_subject=self._is_by_subject(opinion.votes[0].artist_id, opinion.votes),
         )
+
+    def _is_by_subject(self, artist: UUID, votes: Iterable[voting.Vote]) -> bool:
+        lanes = self._collection.row.lanes
+        content, style = of_lane(lanes, Lane.CONTENT), of_lane(lanes, Lane.STYLE)
+        return voting.is_by_subject(artist, votes, content, style)
 
     def _searched(self, session: Session, gap: Gap | None = None) -> Searched:
         artists, works = queries.searchable(session)
