@@ -41,6 +41,7 @@ from attribution.encoders.stub import StubEncoder
 from attribution.images import read_image_file
 from attribution.index.points import Probe
 from attribution.lookup.attributor import find_ours
+from attribution.lookup.wording import lanes
 from attribution.services import Services, open_services
 from attribution.types import Neighbour
 from attribution.upkeep.calibrating import calibrate, calibrate_if_due, is_due
@@ -565,8 +566,10 @@ def test_an_image_of_another_kind_is_nobodys(services: Services, tmp_path: Path)
     assert answer.confidence.p_familiar <= 0.05
     assert answer.verdict is Verdict.ABSTAIN
     assert Reason.UNLIKE_ANYTHING in answer.reasons
+    assert f"artist's work: p = {answer.confidence.p_familiar:.3f}." in lanes(answer)["style"]
     own = ask(services, tmp_path / "asked" / "artist-3.png")
     assert Reason.UNLIKE_ANYTHING not in own.reasons
+    assert "as near as" not in lanes(own)["style"]
 
 
 def test_works_that_are_all_alike_are_not_calibrated_on(tmp_path: Path) -> None:

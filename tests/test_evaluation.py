@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -389,6 +390,8 @@ def again(data: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Json, s
     for number in range(10):
         noise = np.random.default_rng(number).integers(0, 2, (64, 64, 3), np.uint8) * 255
         Image.fromarray(noise).save(home / "others" / f"{number}.png")
+    (home / "others" / "notes.txt").write_text("no image")
+    os.mkfifo(home / "others" / "pipe.png")
     asked = ("--strangers", str(home / "others"), "--subjects", "--no-copies")
     done = lawful(home, "evaluate", str(data), "--seeds", "2", *asked, "--out", str(home / "out"))
     assert done.returncode == 0, done.stderr
@@ -407,7 +410,8 @@ def test_images_of_another_kind_are_nobodys(again: tuple[Json, str]) -> None:
 
     assert found["unlike"] > 0.5
     assert found["attributed"] < 0.1
-    assert "of images of another kind" in again[1]
+    assert found["images"] == 10  # what is no image is left out
+    assert "of 10 images of another kind" in again[1]
 
 
 def test_subjects_that_several_artists_took(again: tuple[Json, str]) -> None:

@@ -72,6 +72,10 @@ def test_works_of_the_same_subject_do_not_count() -> None:
 
     assert (found.works, found.subjects) == (4, 2)
     assert found.map1 == 0.5  # artist 0's two lead to each other; artist 1's lead to artist 0
+    # Of two works that count one is by the artist; the work itself and its subject are behind them.
+    assert found.map10_csd == pytest.approx(
+        np.mean([(1 + 1 / 2 + 1 / 3 + 1 / 4) / 4] * 2 + [(0 + 1 / 2 + 1 / 3 + 1 / 4) / 4] * 2)
+    )
 
 
 @pytest.mark.parametrize("subjects", [["flag", "flag", "", ""], ["a", "b", "c", "d"]])

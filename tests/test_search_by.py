@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from attribution.config import Settings
+from attribution.encoders.encoder import Lane
 from attribution.errors import BadInput
 from attribution.images import CheckedImage, read_image_file
 from attribution.lookup.attributor import SearchQuery
@@ -89,6 +90,18 @@ def test_what_is_searched_by_has_to_be_given(
     """Words have no style: the message says what to do."""
     with pytest.raises(BadInput, match=message):
         services.attributor.search(query)
+
+
+def test_a_profile_without_style_is_told_from_finding_nothing(
+    services: Services, asked: CheckedImage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where no space knows style the message names the profile; beside the subject it is let be."""
+    monkeypatch.setattr(services.row, "lanes", {"clip": Lane.CONTENT})
+
+    with pytest.raises(BadInput, match="profile stub has no space of it"):
+        services.attributor.search(SearchQuery(image=asked, by=(SearchBy.STYLE,)))
+    both = SearchQuery(image=asked, by=(SearchBy.SUBJECT, SearchBy.STYLE))
+    assert services.attributor.search(both).hits
 
 
 def test_an_image_has_no_words(services: Services, asked: CheckedImage) -> None:

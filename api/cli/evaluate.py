@@ -211,7 +211,7 @@ def _show(console: Console, report: Report, out: Path | None) -> None:
     _show_spaces(console, report)
     if kind := report.another_kind:
         console.print(
-            f"of images of another kind {shown(kind.attributed)} attributed, "
+            f"of {kind.images} images of another kind {shown(kind.attributed)} attributed, "
             f"{shown(kind.candidates)} candidates, {shown(kind.unlike)} unlike anything registered",
             soft_wrap=True,
         )

@@ -85,7 +85,9 @@ def same_subjects(works: Works) -> dict[str, SameSubjects]:
     found = {}
     for name, cosines in _cosines({space: works.vectors[space][rows] for space in works.voting}):
         order = np.argsort(-np.where(may_count, cosines, -np.inf), axis=1, kind="stable")
-        relevant: Bools = artist[order[:, :RANKED]] == artist[:, None]
+        order = order[:, :RANKED]
+        relevant: Bools = artist[order] == artist[:, None]
+        relevant &= np.take_along_axis(may_count, order, axis=1)  # of few works the rest comes last
         csd, _ = metrics.average_precision(relevant[asked], wanted[asked])
         found[name] = SameSubjects(
             metrics.mean(relevant[asked, 0]), metrics.mean(csd), int(asked.sum()), len(shared)

@@ -53,7 +53,8 @@ class Few:
 class AnotherKind:
     """What becomes of images of another kind than the catalogue, nobody of whom is registered."""
 
-    attributed: float  # shares of the images, means over the seeds
+    images: int
+    attributed: float  # shares of them, means over the seeds
     candidates: float
     unlike: float  # said to be unlike anything registered
 
@@ -197,6 +198,7 @@ def _evaluated(
 
 def _another_kind(verdicts: Sequence[Verdicts]) -> AnotherKind:
     return AnotherKind(
+        len(verdicts[0].attributed),
         float(np.mean([one.attributed.mean() for one in verdicts])),
         float(np.mean([one.candidates.mean() for one in verdicts])),
         float(np.mean([one.is_unlike.mean() for one in verdicts])),

@@ -148,18 +148,18 @@ def embed(items: Sequence[Labelled], encoders: EncoderSet, progress: Progress) -
 def embed_others(folder: Path, encoders: EncoderSet, progress: Progress) -> dict[str, Matrix]:
     """Encode the images below a folder, whoever made them, in the spaces that vote.
 
-    Raises BadInput where there is none.
+    What is no image is left out. Raises BadInput where there is none.
     """
     files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
-    images = [image for path in files if (image := _read(path)) is not None]
-    if not images:
-        raise BadInput(f"{folder} has no image that can be read")
     spaces, parts = voting(encoders.lanes), defaultdict[str, list[Matrix]](list)
-    for start in range(0, len(images), BATCH):
-        batch = [image.rgb for image in images[start : start + BATCH]]
-        for space, rows in encoders.encode(batch, spaces).items():
-            parts[space].append(rows)
-        progress("encoding strangers", min(start + BATCH, len(images)), len(images))
+    for start in range(0, len(files), BATCH):
+        read = [_read(path) for path in files[start : start + BATCH]]
+        if batch := [image.rgb for image in read if image is not None]:
+            for space, rows in encoders.encode(batch, spaces).items():
+                parts[space].append(rows)
+        progress("encoding strangers", min(start + BATCH, len(files)), len(files))
+    if not parts:
+        raise BadInput(f"{folder} has no image that can be read")
     return {space: np.concatenate(rows) for space, rows in parts.items()}
 
 

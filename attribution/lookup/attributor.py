@@ -321,6 +321,10 @@ class Attributor:
         spaces = [
             space for by, lane in _LANES.items() if by in query.by for space in of_lane(lanes, lane)
         ]
+        if query.image is not None and set(query.by) == {SearchBy.STYLE} and not spaces:
+            raise BadInput(
+                f"by style: profile {self._profile} has no space of it; search by subject"
+            )
         if query.image is not None and spaces:
             legs["image"] = self._encoders.encode_one(query.image.rgb, spaces)
         words = text if SearchBy.WORDS in query.by else None

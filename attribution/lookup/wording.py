@@ -321,10 +321,13 @@ def _style_lane(answer: Attribution) -> str:
     if sure is None:
         return "Shares of the vote alone, not probabilities."
     several = "too many to name" if sure.likely is None else sure.likely
-    return (
+    says = (
         f"None of the registered artists: probability {sure.nobody:.0%}, p = {sure.p_nobody:.3f}; "
-        f"{several} cannot be ruled out."
+        f"{several} cannot be ruled out"
     )
+    if sure.p_familiar is not None and Reason.UNLIKE_ANYTHING in answer.reasons:
+        says += f"; as near as a registered artist's work: p = {sure.p_familiar:.3f}"
+    return f"{says}."
 
 
 def _likely(artists: Sequence[Candidate]) -> list[str]:
