@@ -162,6 +162,14 @@ def test_a_set_as_it_is_sent() -> None:
     }
 
 
+def test_a_set_names_the_likely_alone() -> None:
+    """The list has the nearest artists; the sentence those who cannot be ruled out."""
+    artists = [SetArtist(one.lower(), one, 0.3, p) for one, p in (("Ann", 0.5), ("Bo", 0.05))]
+    joint = SetAttribution((), 2, Verdict.CANDIDATES, (), 0.2, 0.2, tuple(artists))
+
+    assert SetOut.of(joint).summary == "Together they resemble work by Ann (ann), in style only."
+
+
 def test_findings_as_they_are_sent() -> None:
     """With the names of what could not be read."""
     ids = [UUID(int=number) for number in range(4)]

@@ -8,6 +8,7 @@ from datetime import datetime
 from uuid import UUID
 
 from attribution.answers import Attribution, CopyMatch, DeclaredNonCopy, Reason, Searched, Verdict
+from attribution.arithmetic.calibration import LEVEL
 from attribution.index.points import Contribution
 
 
@@ -19,6 +20,11 @@ class SetArtist:
     name: str
     probability: float
     p_value: float  # of "all by this artist"
+
+    @property
+    def is_likely(self) -> bool:
+        """Whether the artist is in the set of likely ones (`calibration.Odds.likely`)."""
+        return self.p_value > 1 - LEVEL
 
 
 @dataclass(frozen=True)

@@ -174,7 +174,8 @@ def _together(answer: SetAttribution) -> str:
             best = answer.artists[0]
             return f"Together they resemble work by {best.name} ({best.slug}), {STYLE_ONLY}."
         case Verdict.CANDIDATES:
-            names = [f"{one.name} ({one.slug})" for one in answer.artists]
+            likely = [one for one in answer.artists if one.is_likely] or answer.artists[:1]
+            names = [f"{one.name} ({one.slug})" for one in likely]
             return f"Together they resemble work by {_several(names)}, {STYLE_ONLY}."
         case _:
             return f"Nothing registered stands out for {pictures} together, {NO_PROOF}."
