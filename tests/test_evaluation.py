@@ -444,5 +444,5 @@ def test_bad_input(tmp_path: Path) -> None:
     assert {done.returncode for done in (few, out, kind, apart)} == {1}
     assert "at least 6" in few.stderr
     assert "is a file" in out.stderr
-    assert "is no folder" in kind.stderr
+    assert "is not a folder" in kind.stderr
     assert "is shared by several artists" in apart.stderr

@@ -165,6 +165,8 @@ def test_many_images_are_one_union() -> None:
         "1 more could not be read."
     )
     assert set(findings.style) == {one.id for one in sure}
+    unlike = answer(Verdict.ABSTAIN, confidence=replace(SURE, p_nobody=0.001, p_familiar=0.05))
+    assert find_ours([*sure, unlike]).style == findings.style  # nobody is named for it
     assert (
         together(find_ours([strange]))
         == "0 of 1 images show registered works or resemble artists' styles."

@@ -316,6 +316,7 @@ def search(
     """Find works by words, by an image or by both, and show what each component contributed.
 
     Example: [bold]lawful search "red sailing boat" --artist nicu-buculei[/]
+
     Example: [bold]lawful search --image boat.png --by style[/]
     """
     from api.answers import SearchOut

@@ -72,7 +72,7 @@ def evaluate(
     if out is not None and out.exists() and not out.is_dir():
         raise BadInput(f"--out {out} is a file; name a folder")
     if strangers is not None and not strangers.is_dir():
-        raise BadInput(f"--strangers {strangers} is no folder; name one that has images")
+        raise BadInput(f"--strangers {strangers} is not a folder; name one that has images")
     items = list(read_source(data, granted=(*GRANTED_BY_DEFAULT, "train")))
     usable = [
         item

@@ -31,6 +31,7 @@ from attribution.arithmetic import voting
 from attribution.arithmetic.calibration import (
     FEWEST_ARTISTS,
     FEWEST_WORKS,
+    UNLIKE,
     benjamini_hochberg,
     judge,
     together,
@@ -388,7 +389,8 @@ def find_ours(answers: Sequence[Attribution], *, level: float = 0.1) -> Findings
     """Return which of many images show registered works, and which resemble styles.
 
     Styles at a false discovery rate, of those that are no copies: Benjamini & Hochberg over the
-    p-values of "nobody of ours"; answers without one are left out. A file that was given several
+    p-values of "nobody of ours"; answers without one are left out, and what is unlike anything
+    registered, for which nobody is named, counts as refused by none. A file that was given several
     times counts once: a batch that is filled up with it would lower the bar for all others.
     """
     first: dict[str, Attribution] = {}
@@ -399,7 +401,7 @@ def find_ours(answers: Sequence[Attribution], *, level: float = 0.1) -> Findings
     related = tuple(answer.id for answer in answers if answer.related_to)
     declared = tuple(answer.id for answer in answers if answer.declared)
     given = [
-        (answer.id, answer.confidence.p_nobody)
+        (answer.id, 1.0 if _is_unlike(answer.confidence) else answer.confidence.p_nobody)
         for answer in answers
         if answer.confidence and not answer.copy_of
     ]
@@ -417,6 +419,11 @@ def find_ours(answers: Sequence[Attribution], *, level: float = 0.1) -> Findings
         incomplete,
         repeated,
     )
+
+
+def _is_unlike(confidence: Confidence) -> bool:
+    """Return whether nobody is named for an image, as it is unlike anything registered."""
+    return confidence.p_familiar is not None and confidence.p_familiar <= UNLIKE
 
 
 def _is_incomplete(answer: Attribution) -> bool:

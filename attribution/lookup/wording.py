@@ -39,7 +39,7 @@ REASONS: Mapping[Reason, str] = {
     Reason.TOO_FEW_WORKS: "few works by the first artist are registered",
     Reason.INCOMPLETE_INDEX: "the index lacks registered works: nothing is calibrated",
     Reason.TOO_FEW_ARTISTS: "too few artists are registered",
-    Reason.SAME_SUBJECT: "the subject speaks for the first artist more than the style does",
+    Reason.SAME_SUBJECT: "the subject supports the first artist more than the style does",
     Reason.UNLIKE_ANYTHING: "few registered works are as far from all others as this image",
     Reason.LOW_QUALITY: "the image is blank, of nearly one colour, or tiny",
     Reason.NOT_CALIBRATED: "not calibrated: shares of the vote, no probabilities",
