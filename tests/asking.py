@@ -9,7 +9,7 @@ from attribution.answers import Attribution
 from attribution.catalogue import queries
 from attribution.catalogue.models import Artwork, ArtworkStatus
 from attribution.images import read_image_file
-from attribution.lookup.attributor import SearchQuery
+from attribution.lookup.search_query import SearchQuery
 from attribution.services import Services
 from attribution.upkeep.reconcile import reconcile
 from tests.portfolios import picture

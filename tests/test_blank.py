@@ -18,7 +18,8 @@ from attribution.catalogue.models import Artwork, ArtworkStatus
 from attribution.config import Settings
 from attribution.images import CheckedImage, read_image, read_image_file
 from attribution.images.blank import is_blank
-from attribution.lookup.attributor import BLANK, SearchQuery
+from attribution.lookup.attributor import BLANK
+from attribution.lookup.search_query import SearchQuery
 from attribution.services import Services, open_services
 from attribution.upkeep.correction import correct
 from attribution.upkeep.reconcile import reconcile

@@ -40,7 +40,7 @@ from attribution.encoders.encoder import Lane
 from attribution.encoders.stub import StubEncoder
 from attribution.images import read_image_file
 from attribution.index.points import Probe
-from attribution.lookup.attributor import find_ours
+from attribution.lookup.findings import find_ours
 from attribution.lookup.wording import lanes
 from attribution.services import Services, open_services
 from attribution.types import Neighbour

@@ -20,7 +20,7 @@ from attribution.catalogue.queries import NewArtwork, NewClaim
 from attribution.config import Settings
 from attribution.errors import BackendUnavailable, BadInput, Conflict, NotAllowed, NotFound
 from attribution.images import file_sha256, read_image_file
-from attribution.lookup.attributor import SearchQuery
+from attribution.lookup.search_query import SearchQuery
 from attribution.projection import point_of
 from attribution.services import Services, open_services
 from attribution.upkeep import correction

@@ -24,7 +24,7 @@ from attribution.config import Settings
 from attribution.errors import Conflict
 from attribution.files import Store
 from attribution.index.vector_index import VectorIndex
-from attribution.lookup.attributor import SearchQuery
+from attribution.lookup.search_query import SearchQuery
 from attribution.services import Services, open_services
 from attribution.upkeep import correction
 from attribution.upkeep.reconcile import reconcile

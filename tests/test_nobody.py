@@ -24,7 +24,7 @@ from attribution.config import Settings
 from attribution.errors import BadInput, Conflict
 from attribution.generation.studio import references_of
 from attribution.images import CheckedImage, read_image_file
-from attribution.lookup.attributor import SearchQuery
+from attribution.lookup.search_query import SearchQuery
 from attribution.lookup.wording import by_whom
 from attribution.services import Services, open_services
 from attribution.upkeep.audit import audit

@@ -26,7 +26,7 @@ from attribution.catalogue.queries import Origin
 from attribution.config import Settings
 from attribution.errors import BadInput, Conflict, NotFound
 from attribution.images import CheckedImage, read_image_file
-from attribution.lookup.attributor import find_ours
+from attribution.lookup.findings import find_ours
 from attribution.lookup.wording import headline, how_copied, lanes
 from attribution.services import Services, open_services
 from attribution.upkeep.non_copies import LONGEST_NAME, LONGEST_REASON, declare, revoke

@@ -28,7 +28,7 @@ from attribution.catalogue.nobody import NOBODYS_NAME
 from attribution.config import Settings
 from attribution.errors import BadInput
 from attribution.images import read_image_file, thumbnail
-from attribution.lookup.attributor import find_ours
+from attribution.lookup.findings import find_ours
 from attribution.lookup.wording import headline, how_copied, lanes, together
 from attribution.services import open_services
 from attribution.upkeep.correction import move

@@ -13,8 +13,7 @@ from attribution.config import Settings
 from attribution.encoders.encoder import Lane
 from attribution.errors import BadInput
 from attribution.images import CheckedImage, read_image_file
-from attribution.lookup.attributor import SearchQuery
-from attribution.lookup.search_by import SearchBy
+from attribution.lookup.search_query import SearchBy, SearchQuery
 from attribution.services import Services, open_services
 from tests.portfolios import ingest
 

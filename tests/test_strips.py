@@ -19,7 +19,7 @@ from attribution.collection import open_stores
 from attribution.config import Settings
 from attribution.images import read_image_file
 from attribution.images.views import MOST_TILES, TILED_PIXELS, cut_tiles, tiled_size
-from attribution.lookup.attributor import SearchQuery
+from attribution.lookup.search_query import SearchQuery
 from attribution.services import Services, open_services
 from attribution.types import Part
 from attribution.upkeep.correction import merge, move

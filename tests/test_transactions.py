@@ -17,7 +17,7 @@ from attribution.catalogue.queries import Origin
 from attribution.index import engine
 from attribution.index.edge import EdgeClient
 from attribution.lookup import gaps
-from attribution.lookup.attributor import SearchQuery
+from attribution.lookup.search_query import SearchQuery
 from attribution.services import Services
 from attribution.upkeep import correction
 from attribution.upkeep.reconcile import reconcile

@@ -23,7 +23,7 @@ from attribution.config import Settings
 from attribution.errors import BackendUnavailable, IndexDamaged
 from attribution.images import read_image_file
 from attribution.lookup import gaps, wording
-from attribution.lookup.attributor import SearchQuery
+from attribution.lookup.search_query import SearchQuery
 from attribution.projection import point_of
 from attribution.services import Services, open_services
 from attribution.upkeep import rolling

@@ -19,7 +19,7 @@ from attribution.errors import BackendUnavailable, BadInput, NotFound
 from attribution.generation.generator import ImageRequest
 from attribution.images import read_image_file
 from attribution.lookup import wording
-from attribution.lookup.attributor import SearchQuery
+from attribution.lookup.search_query import SearchQuery
 from attribution.services import Services
 from attribution.upkeep import withdrawal
 from attribution.upkeep.reconcile import reconcile

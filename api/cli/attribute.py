@@ -22,7 +22,7 @@ from api.cli.common import (
 )
 from api.cli.loading import open_services
 from attribution.errors import BadInput, LawfulError
-from attribution.lookup.search_by import SearchBy
+from attribution.lookup.search_query import SearchBy, SearchQuery, check_query
 
 if TYPE_CHECKING:
     from attribution.answers import Attribution
@@ -65,7 +65,7 @@ def attribute(
     from api.cli import render
     from api.reports.report import make_page, render_report
     from attribution.collection import image_limits
-    from attribution.lookup.attributor import find_ours
+    from attribution.lookup.findings import find_ours
 
     if report:
         check_writable(report, "--report")
@@ -323,7 +323,6 @@ def search(
     from api.cli.render import show_search
     from attribution.collection import image_limits
     from attribution.images import read_image_file
-    from attribution.lookup.attributor import SearchQuery, check_query
 
     settings = settings_from_environment()
     query = SearchQuery(

@@ -25,7 +25,7 @@ from attribution.collection import Stores
 from attribution.errors import BadInput, NotFound
 from attribution.images import CheckedImage, thumbnail
 from attribution.lookup import wording
-from attribution.lookup.attributor import find_ours
+from attribution.lookup.findings import find_ours
 from attribution.lookup.regions import Regions
 
 EXHIBIT_PX = 640  # the longer side of the image in question

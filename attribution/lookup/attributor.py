@@ -31,8 +31,6 @@ from attribution.arithmetic import voting
 from attribution.arithmetic.calibration import (
     FEWEST_ARTISTS,
     FEWEST_WORKS,
-    UNLIKE,
-    benjamini_hochberg,
     judge,
     together,
 )
@@ -62,7 +60,6 @@ from attribution.lookup.exhibits import (
 )
 from attribution.lookup.gaps import Gap, Gaps
 from attribution.lookup.results import (
-    Findings,
     FoundWork,
     Member,
     SearchResult,
@@ -70,35 +67,11 @@ from attribution.lookup.results import (
     SetAttribution,
     WrongFindings,
 )
-from attribution.lookup.search_by import SearchBy
+from attribution.lookup.search_query import SearchBy, SearchQuery, check_query
 from attribution.types import Vector
 from attribution.voters.panel import Opinion, Panel
 
 BLANK = "the image is blank: it shows nothing that could be recognised"
-
-
-@dataclass(frozen=True)
-class SearchQuery:
-    """What a person asks for: words, a picture, or both, within a filter."""
-
-    text: str | None = None
-    image: CheckedImage | None = None
-    by: tuple[SearchBy, ...] = (SearchBy.SUBJECT, SearchBy.WORDS)
-    artists: tuple[str, ...] = ()  # slugs
-    licences: tuple[str, ...] = ()  # in any spelling; what names none, by its exact text
-    year_from: int | None = None
-    year_to: int | None = None
-
-
-def check_query(query: SearchQuery) -> None:
-    """Raise BadInput for a query with neither words nor a picture, or without what `by` needs."""
-    has_words = bool((query.text or "").strip())
-    if query.image is None and not has_words:
-        raise BadInput("nothing to search for: give words, an image or both")
-    if query.image is None and set(query.by) == {SearchBy.STYLE}:
-        raise BadInput("by style: words have no style; give an image, or search by subject")
-    if not has_words and set(query.by) == {SearchBy.WORDS}:
-        raise BadInput("by words: an image has no words; give some, or search by subject or style")
 
 
 _LANES = {SearchBy.SUBJECT: Lane.CONTENT, SearchBy.STYLE: Lane.STYLE}
@@ -383,47 +356,6 @@ def recalled(session: Session, attribution_id: UUID) -> Attribution:
     """
     answer = read_answer(queries.attribution_by_id(session, attribution_id).answer)
     return replace(answer, declared=of_now(session, answer.declared))
-
-
-def find_ours(answers: Sequence[Attribution], *, level: float = 0.1) -> Findings:
-    """Return which of many images show registered works, and which resemble styles.
-
-    Styles at a false discovery rate, of those that are no copies: Benjamini & Hochberg over the
-    p-values of "nobody of ours"; answers without one are left out, and what is unlike anything
-    registered, for which nobody is named, counts as refused by none. A file that was given several
-    times counts once: a batch that is filled up with it would lower the bar for all others.
-    """
-    first: dict[str, Attribution] = {}
-    for answer in answers:
-        first.setdefault(answer.image_sha256, answer)
-    repeated, answers = len(answers) - len(first), list(first.values())
-    copies = tuple(answer.id for answer in answers if answer.copy_of)
-    related = tuple(answer.id for answer in answers if answer.related_to)
-    declared = tuple(answer.id for answer in answers if answer.declared)
-    given = [
-        (answer.id, 1.0 if _is_unlike(answer.confidence) else answer.confidence.p_nobody)
-        for answer in answers
-        if answer.confidence and not answer.copy_of
-    ]
-    refused = benjamini_hochberg(np.array([value for _, value in given]), level)
-    style = tuple(one for (one, _), is_ours in zip(given, refused, strict=True) if is_ours)
-    incomplete = sum(map(_is_incomplete, answers))
-    return Findings(
-        level,
-        len(answers),
-        len(given),
-        copies,
-        related,
-        style,
-        declared,
-        incomplete,
-        repeated,
-    )
-
-
-def _is_unlike(confidence: Confidence) -> bool:
-    """Return whether nobody is named for an image, as it is unlike anything registered."""
-    return confidence.p_familiar is not None and confidence.p_familiar <= UNLIKE
 
 
 def _is_incomplete(answer: Attribution) -> bool:

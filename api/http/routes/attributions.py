@@ -19,7 +19,7 @@ from attribution.answers import Attribution
 from attribution.catalogue import queries
 from attribution.catalogue.names import visible
 from attribution.errors import BadImage
-from attribution.lookup.attributor import find_ours
+from attribution.lookup.findings import find_ours
 from attribution.lookup.regions import Regions, find_regions
 from attribution.services import Services
 

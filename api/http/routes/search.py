@@ -10,8 +10,7 @@ from pydantic import BaseModel, Field
 from api.answers import SearchOut
 from api.http.dependencies import ServicesDep
 from api.http.uploads import read_upload
-from attribution.lookup.attributor import SearchQuery
-from attribution.lookup.search_by import SearchBy
+from attribution.lookup.search_query import SearchBy, SearchQuery
 
 router = APIRouter(prefix="/search", tags=["search"])
 
