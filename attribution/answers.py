@@ -39,6 +39,7 @@ class Reason(StrEnum):
     TOO_FEW_ARTISTS = "too_few_artists"  # are registered: nobody can stand out
     SAME_SUBJECT = "same_subject"  # what is shown speaks for the first artist, not how it is drawn
     UNLIKE_ANYTHING = "unlike_anything_registered"  # whoever is nearest is not near
+    UNUSUAL = "unusual"  # among what is registered, if not unlike it
     LOW_QUALITY = "low_quality"  # the image is blank, of nearly one colour, or tiny
     NOT_CALIBRATED = "not_calibrated"  # too few works are registered to know what a share means
     WITHDRAWN = "withdrawn"  # the image's bytes were registered once: nobody is named for them

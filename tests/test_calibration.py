@@ -220,7 +220,7 @@ def test_near_duplicates_in_a_set_count_once() -> None:
     ("nobody", "p_nobody", "p_values", "p_familiar", "verdict", "reasons"),
     [
         (0.05, 0.01, [0.6, 0.01], 0.5, Verdict.ATTRIBUTED, ()),
-        (0.05, 0.01, [0.6, 0.01], 0.15, Verdict.CANDIDATES, (Reason.UNLIKE_ANYTHING,)),
+        (0.05, 0.01, [0.6, 0.01], 0.15, Verdict.CANDIDATES, (Reason.UNUSUAL,)),
         (0.05, 0.01, [0.6, 0.01], 0.05, Verdict.ABSTAIN, (Reason.UNLIKE_ANYTHING,)),
         (0.2, 0.2, [0.6, 0.01], 0.5, Verdict.CANDIDATES, (Reason.UNKNOWN_ARTIST,)),
         (0.2, 0.01, [0.6, 0.3], 0.5, Verdict.CANDIDATES, (Reason.SEVERAL_ARTISTS,)),

@@ -445,4 +445,4 @@ def test_bad_input(tmp_path: Path) -> None:
     assert "at least 6" in few.stderr
     assert "is a file" in out.stderr
     assert "is not a folder" in kind.stderr
-    assert "is shared by several artists" in apart.stderr
+    assert "nobody who shares a title" in apart.stderr

@@ -61,7 +61,9 @@ def test_only_what_is_searched_by_counts(
     services: Services, asked: CheckedImage, by: tuple[SearchBy, ...], legs: set[str]
 ) -> None:
     """Each hit says what every leg gave; there is none but those of what is searched by."""
-    hits = services.attributor.search(SearchQuery(text="boat", image=asked, by=by)).hits
+    text = None if by == (SearchBy.STYLE,) else "boat"
+    image = None if by == (SearchBy.WORDS,) else asked
+    hits = services.attributor.search(SearchQuery(text=text, image=image, by=by)).hits
 
     assert {leg for hit in hits for leg in hit.legs} == legs
 
@@ -103,10 +105,20 @@ def test_a_profile_without_style_is_told_from_finding_nothing(
     assert services.attributor.search(both).hits
 
 
-def test_an_image_has_no_words(services: Services, asked: CheckedImage) -> None:
-    """A picture alone cannot be searched by words."""
-    with pytest.raises(BadInput, match="an image has no words"):
-        services.attributor.search(SearchQuery(image=asked, by=(SearchBy.WORDS,)))
+@pytest.mark.parametrize(
+    ("by", "message"), [("words", "an image has no words"), ("style", "words have no style")]
+)
+@pytest.mark.parametrize("text", ["boat", None])
+def test_nothing_that_is_given_is_left_unused(
+    services: Services, asked: CheckedImage, by: str, message: str, text: str | None
+) -> None:
+    """A picture beside words by which alone is searched, and words beside a style, are refused."""
+    query = SearchQuery(text=text, image=asked, by=(SearchBy(by),))
+    if by == "style" and text is None:
+        assert services.attributor.search(query).hits
+        return
+    with pytest.raises(BadInput, match=message):
+        services.attributor.search(query)
 
 
 def test_a_blank_image_has_no_style(services: Services, tmp_path: Path) -> None:

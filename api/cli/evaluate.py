@@ -64,38 +64,20 @@ def evaluate(
 
     Example: [bold]lawful evaluate ~/portfolios --out evaluation[/]
     """
-    from attribution.catalogue.names import fold
-    from attribution.catalogue.nobody import is_nobody
-    from ingest.lessons import judged
-    from ingest.sources import GRANTED_BY_DEFAULT, read_source
-
     if out is not None and out.exists() and not out.is_dir():
         raise BadInput(f"--out {out} is a file; name a folder")
     if strangers is not None and not strangers.is_dir():
         raise BadInput(f"--strangers {strangers} is not a folder; name one that has images")
-    items = list(read_source(data, granted=(*GRANTED_BY_DEFAULT, "train")))
-    usable = [
-        item
-        for item, because in judged(items)
-        if because is None and "index" in item.consent and not is_nobody(item.artist)
-    ]
+    labelled, refused = _read(data, subjects=subjects)
     with progress_bar(status_console()) as bar:
         task = bar.add_task("reading", total=None)
 
         def progress(what: str, done: int, total: int) -> None:
             bar.update(task, description=what, completed=done, total=total)
 
-        from attribution.laboratory.works import Labelled
-
-        labelled = [
-            Labelled(item.path, item.artist, fold(item.title) if subjects and item.title else "")
-            for item in usable
-        ]
-        altered = originals if copies else 0
-        refused = len(items) - len(usable)
         report = _run(
             *(labelled, data, half, range(seeds), refused),
-            originals=altered,
+            originals=originals if copies else 0,
             strangers=strangers,
             subjects=subjects,
             progress=progress,
@@ -108,6 +90,23 @@ def evaluate(
         print_json(to_json(report))
     else:
         _show(Console(), report, out)
+
+
+def _read(data: Path, *, subjects: bool) -> tuple[list[Labelled], int]:
+    """Return the works that may be used, and how many may not."""
+    from attribution.catalogue.names import fold
+    from attribution.catalogue.nobody import is_nobody
+    from attribution.laboratory.works import Labelled
+    from ingest.lessons import judged
+    from ingest.sources import GRANTED_BY_DEFAULT, read_source
+
+    items = list(read_source(data, granted=(*GRANTED_BY_DEFAULT, "train")))
+    labelled = [
+        Labelled(item.path, item.artist, fold(item.title) if subjects and item.title else "")
+        for item, because in judged(items)
+        if because is None and "index" in item.consent and not is_nobody(item.artist)
+    ]
+    return labelled, len(items) - len(labelled)
 
 
 def _run(
@@ -138,7 +137,10 @@ def _run(
     works = embed(chosen, encoders, progress)
     taken_up = pairs.same_subjects(works) if subjects else {}
     if subjects and not taken_up:
-        raise BadInput(f"--subjects: no title in {data} is shared by several artists; leave it out")
+        raise BadInput(
+            f"--subjects: in {data} nobody who shares a title with another artist has works of "
+            f"other shared titles; leave it out"
+        )
     others = embed_others(strangers, encoders, progress) if strangers else None
     systems = run(works, list(seeds), progress, another_kind=others)
     found = None
@@ -157,6 +159,7 @@ def _run(
         "shared": works.shared,
         "profile": settings.profile,
         "fingerprint": encoders.fingerprint,
+        "strangers": len(next(iter(others.values()))) if others else 0,
     }
     return Report(facts, list(seeds), systems, found, pairs.measure(works), taken_up)
 
@@ -215,6 +218,8 @@ def _show(console: Console, report: Report, out: Path | None) -> None:
             f"{shown(kind.candidates)} candidates, {shown(kind.unlike)} unlike anything registered",
             soft_wrap=True,
         )
+    elif report.data["strangers"]:
+        console.print("too few works to calibrate on: images of another kind are not judged")
     if report.copies:
         _show_copies(console, report.copies)
     if out is not None:

@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from attribution.answers import Reason, Verdict
-from attribution.arithmetic.familiarity import Familiarity
+from attribution.arithmetic.familiarity import KEPT_DIGITS, Familiarity
 from attribution.arithmetic.voting import Ballot, named
 
 Floats = npt.NDArray[np.float64]
@@ -36,14 +36,8 @@ LARGEST_USEFUL = 10  # artists in a set that still says something
 UNLIKE = 0.05  # p-value of "as near as registered works are" up to which nobody is named,
 UNUSUAL = 0.2  # and up to which one artist alone is not
 FEW_WORKS = 3  # of an artist: they hardly show what is common to them
-KEPT_DIGITS = 5  # of a number that is kept
-LISTS = (
-    "weights",
-    "nobody",
-    "misfits",
-    "strangers",
-    "stranger_weights",
-)  # what is kept as a list of numbers
+# What is kept as a list of numbers.
+LISTS = ("weights", "nobody", "misfits", "strangers", "stranger_weights")
 
 
 @dataclass(frozen=True)
@@ -257,7 +251,8 @@ def judge(
     likely = None if odds.likely is None else len(odds.likely)
     reasons = []
     if odds.p_familiar <= UNUSUAL:
-        reasons.append(Reason.UNLIKE_ANYTHING)
+        is_unlike = odds.p_familiar <= UNLIKE
+        reasons.append(Reason.UNLIKE_ANYTHING if is_unlike else Reason.UNUSUAL)
     if odds.p_nobody > SIGNIFICANT:
         reasons.append(Reason.UNKNOWN_ARTIST)
     if likely != 1:

@@ -17,7 +17,7 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float64]
 
 LEAST_SPREAD = 1e-4  # of a space's cosines: more than KEPT_DIGITS round to nothing
-KEPT_DIGITS = 5
+KEPT_DIGITS = 5  # of a number that is kept with a calibration
 
 
 @dataclass(frozen=True)

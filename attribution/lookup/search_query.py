@@ -34,11 +34,11 @@ class SearchQuery:
 
 
 def check_query(query: SearchQuery) -> None:
-    """Raise BadInput for a query with neither words nor a picture, or without what `by` needs."""
-    has_words = bool((query.text or "").strip())
+    """Raise BadInput for a query without words or picture, or with one that `by` cannot use."""
+    has_words, by = bool((query.text or "").strip()), set(query.by)
     if query.image is None and not has_words:
         raise BadInput("nothing to search for: give words, an image or both")
-    if query.image is None and set(query.by) == {SearchBy.STYLE}:
-        raise BadInput("by style: words have no style; give an image, or search by subject")
-    if not has_words and set(query.by) == {SearchBy.WORDS}:
-        raise BadInput("by words: an image has no words; give some, or search by subject or style")
+    if has_words and by == {SearchBy.STYLE}:
+        raise BadInput("by style: words have no style; give an image alone, or search by subject")
+    if query.image is not None and by == {SearchBy.WORDS}:
+        raise BadInput("by words: an image has no words; leave it out, or search by subject")
