@@ -12,7 +12,8 @@ from rich.table import Table
 
 from api.cli.common import plain
 from attribution.answers import Attribution, Reason, Verdict
-from attribution.lookup.results import Findings, FoundWork, Member, SearchResult, SetAttribution
+from attribution.index.points import Contribution
+from attribution.lookup.results import Findings, Member, SearchResult, SetAttribution
 from attribution.lookup.wording import (
     REASONS,
     VERDICTS,
@@ -40,15 +41,7 @@ def show_attribution(console: Console, image: str, answer: Attribution) -> None:
     _say(console, headline(answer))
     _why(console, answer.reasons)
     for lane, says in lanes(answer).items():
-        sentence = fill(
-            plain(f"{lane}: {says}"),
-            console.width,
-            initial_indent="  ",
-            subsequent_indent="    ",
-            break_long_words=False,
-            break_on_hyphens=False,
-        )
-        console.print(sentence, markup=False, highlight=False, soft_wrap=True)
+        _say_wrapped(console, f"{lane}: {says}")
     if answer.artists and not answer.copy_of:
         console.print(_ranking(answer))
     if answer.confidence and not answer.copy_of:
@@ -134,11 +127,10 @@ def show_together(
 
 
 def show_search(console: Console, result: SearchResult) -> None:
-    """Print hits, best first, with the contribution of every leg."""
-    legs = sorted({leg for hit in result.hits for leg in hit.legs})
+    """Print hits, best first, and under them the contribution of every leg."""
     table = Table(box=None, pad_edge=False)
-    for heading in ("#", "work", "artist", "licence", "score", *legs):
-        table.add_column(heading, justify="right" if heading in {"#", "score", *legs} else "left")
+    for heading in ("#", "work", "artist", "licence", "score"):
+        table.add_column(heading, justify="right" if heading in {"#", "score"} else "left")
     for number, hit in enumerate(result.hits, 1):
         table.add_row(
             str(number),
@@ -146,11 +138,12 @@ def show_search(console: Console, result: SearchResult) -> None:
             escape(plain(hit.name)),
             escape(plain(hit.licence_id or hit.licence or "")),
             f"{hit.score:.3f}",
-            *(_leg(hit, leg) for leg in legs),
         )
     console.print(table if result.hits else "nothing found")
     for number, hit in enumerate(result.hits, 1):  # whole, as other commands ask for them
         console.print(f"{number:>3}  {hit.id}", style="dim", highlight=False)
+        for leg in sorted(hit.legs):
+            console.print(f"     {_leg(leg, hit.legs[leg])}", style="dim", highlight=False)
     console.print(
         f"[dim]searched {compared(result.searched)}; "
         f"each component shows its part (own score, rank)[/]"
@@ -165,9 +158,8 @@ def _show_notes(console: Console, notes: Iterable[str]) -> None:
         console.print(plain(f"  note: {note}"), style="dim", markup=False)
 
 
-def _leg(hit: FoundWork, leg: str) -> str:
-    gave = hit.legs.get(leg)
-    return f"{gave.part:.3f} ({gave.score:.2f}, {gave.rank})" if gave else "·"
+def _leg(leg: str, gave: Contribution) -> str:
+    return f"{leg:<18} {gave.part:.3f} ({gave.score:.2f}, {gave.rank})"
 
 
 def _say(console: Console, sentence: str) -> None:
@@ -178,9 +170,21 @@ def _verdict(verdict: Verdict) -> str:
     return f"[bold {COLOURS[WEIGHTS[verdict]]}]{VERDICTS[verdict]}[/]"
 
 
+def _say_wrapped(console: Console, sentence: str, *, style: str | None = None) -> None:
+    lines = fill(
+        plain(sentence),
+        console.width,
+        initial_indent="  ",
+        subsequent_indent="    ",
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    console.print(lines, style=style, markup=False, highlight=False, soft_wrap=True)
+
+
 def _why(console: Console, reasons: Iterable[Reason]) -> None:
     for reason in reasons:
-        console.print(f"  {reason.value}: {REASONS[reason]}", style="dim", markup=False)
+        _say_wrapped(console, f"{reason.value}: {REASONS[reason]}", style="dim")
 
 
 def _ranking(answer: Attribution) -> Table:
