@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
@@ -104,7 +104,7 @@ def gather(
         if limit is not None and len(basket.files) >= limit:
             break
     return _gathered(
-        basket, limit, data, "name", (stores.settings.profile, made_by), voting(encoders.lanes)
+        basket, limit, data, "name", (stores.settings.profile, made_by), encoders.lanes
     )
 
 
@@ -132,7 +132,7 @@ def _from_catalogue(stores: Stores, limit: int | None, progress: Progress) -> Ga
             progress("reading", len(basket.files), 0)
             if limit is not None and len(basket.files) >= limit:
                 break
-    return _gathered(basket, limit, CATALOGUE, "id", (live.profile, live.fingerprint), live.voting)
+    return _gathered(basket, limit, CATALOGUE, "id", (live.profile, live.fingerprint), live.lanes)
 
 
 def _sources(
@@ -233,15 +233,15 @@ def _gathered(
     data: str,
     named_by: Literal["id", "name"],
     profile: tuple[str, str],
-    spaces: Iterable[str],
+    lanes: Mapping[str, str],
 ) -> Gathered:
     files, ids, names = basket.files[:limit], basket.ids[:limit], basket.labels[:limit]
     if not files:
         reasons = "; ".join(f"{count}: {why}" for why, count in basket.left_out.items())
         raise BadInput(f"no work of {data} may train ({reasons or 'it is empty'})")
     labels, artist = np.unique(names, return_inverse=True)
-    vectors = {space: np.stack([file.vectors[space] for file in files]) for space in spaces}
+    vectors = {space: np.stack([file.vectors[space] for file in files]) for space in voting(lanes)}
     group = lineages(np.array([file.phash for file in files], np.uint64)[:, None])
-    works = Indexed(vectors, artist.astype(np.int64), group)
+    works = Indexed(vectors, artist.astype(np.int64), group, lanes)
     left_out = dict(basket.left_out)
     return Gathered(works, tuple(ids), tuple(labels.tolist()), named_by, *profile, left_out)

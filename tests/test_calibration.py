@@ -23,6 +23,7 @@ from attribution.arithmetic.calibration import (
     Ballots,
     Calibration,
     Odds,
+    Signs,
     alike_by_artist,
     judge,
     together,
@@ -246,9 +247,9 @@ def test_verdicts(
     by_artist = dict(zip(artists, p_values, strict=False))
     odds = Odds(shares, nobody, p_nobody, by_artist, 0.01, p_familiar)
 
-    assert judge(odds, known_works=20) == (verdict, reasons)
+    assert judge(Signs.of(odds), known_works=20) == (verdict, reasons)
     if verdict is Verdict.ATTRIBUTED:
-        by_subject = judge(odds, known_works=20, is_by_subject=True)
+        by_subject = judge(Signs.of(odds, is_by_subject=True), known_works=20)
         assert by_subject == (Verdict.CANDIDATES, (Reason.SAME_SUBJECT,))
 
 
@@ -338,7 +339,8 @@ def test_a_set_of_images_of_another_kind_is_nobodys() -> None:
 
     many = together([odds] * 3, [0, 1, 2])
 
-    assert judge(odds, known_works=9)[0] is judge(many, known_works=9)[0] is Verdict.ABSTAIN
+    for found in (odds, many):
+        assert judge(Signs.of(found), known_works=9)[0] is Verdict.ABSTAIN
 
 
 def hands(folder: Path, artists: int = 8, works: int = 8) -> Path:

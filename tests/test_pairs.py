@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from attribution.encoders.encoder import Lane
 from attribution.laboratory.pairs import TOGETHER, measure, same_subjects
 from attribution.laboratory.works import Works
 
@@ -29,7 +30,7 @@ def works(
         artist=np.array(artist),
         group=np.array(group or range(count)),
         vectors={"clip": np.array(rows, np.float32)},
-        voting=("clip",),
+        lanes={"clip": Lane.CONTENT},
         hashes=np.zeros((count, 8), np.uint64),
         sha256=names,
         pixel_sha256=names,

@@ -12,7 +12,7 @@ import pytest
 
 from attribution.answers import Verdict
 from attribution.arithmetic import fitting
-from attribution.arithmetic.calibration import Ballots, Calibration, Odds, judge
+from attribution.arithmetic.calibration import Ballots, Calibration, Odds, Signs, judge
 from attribution.arithmetic.spaces import fit_weights
 from attribution.laboratory.asking import Asker, artist_id
 from attribution.laboratory.works import Indexed
@@ -92,7 +92,7 @@ class Answered:
     @property
     def verdicts(self) -> list[Verdict]:
         """The verdicts."""
-        return [judge(odds, known_works=WORKS - SEEN)[0] for odds in self.odds]
+        return [judge(Signs.of(odds), known_works=WORKS - SEEN)[0] for odds in self.odds]
 
 
 @cache
@@ -103,9 +103,9 @@ def answered(spread: Spread) -> Answered:
     is_seen = np.arange(len(artists)) % WORKS < SEEN
     rows = np.flatnonzero((artists < REGISTERED) & ~is_seen)
     works = {space: matrix[rows] for space, matrix in vectors.items()}
-    asker = Asker(Indexed(works, artists[rows], np.arange(len(rows))))
+    asker = Asker(Indexed(works, artists[rows], np.arange(len(rows)), {}))
     classifier = Asker(
-        Indexed(stretched(works, spread), artists[rows], np.arange(len(rows)))
+        Indexed(stretched(works, spread), artists[rows], np.arange(len(rows)), {})
     ).classifier()
     assert classifier is not None
     voters: tuple[Voter, ...] = (classifier, NeighboursVoter())

@@ -238,34 +238,49 @@ def together(odds: Sequence[Odds], pictures: Sequence[int]) -> Odds:
     )
 
 
-def judge(
-    odds: Odds, *, known_works: int, is_by_subject: bool = False
-) -> tuple[Verdict, tuple[Reason, ...]]:
+@dataclass(frozen=True)
+class Signs:
+    """What a verdict rests on."""
+
+    p_nobody: float
+    nobody: float  # its probability
+    p_familiar: float
+    likely: int | None  # artists in the set; None: it says nothing
+    is_by_subject: bool  # `voting.is_by_subject`, of the first artist
+
+    @classmethod
+    def of(cls, odds: Odds, *, is_by_subject: bool = False) -> Signs:
+        """Return those of one image, or of a set."""
+        likely = None if odds.likely is None else len(odds.likely)
+        return cls(odds.p_nobody, odds.nobody, odds.p_familiar, likely, is_by_subject)
+
+
+def judge(signs: Signs, *, known_works: int) -> tuple[Verdict, tuple[Reason, ...]]:
     """Return the verdict on an image that is no copy, and why it is no stronger one.
 
     `attributed`: "nobody of ours" is refused at SIGNIFICANT, one artist alone is likely, the image
-    is not UNUSUAL, and it is not the subject that speaks for the artist (`voting.is_by_subject`).
+    is not UNUSUAL, and it is not the subject that speaks for the artist.
     `candidates`: one of ours is more likely than not, at most LARGEST_SET are likely, and the image
     is not UNLIKE everything registered. `known_works` of the first artist are registered.
     """
-    likely = None if odds.likely is None else len(odds.likely)
+    likely = signs.likely
     reasons = []
-    if odds.p_familiar <= UNUSUAL:
-        is_unlike = odds.p_familiar <= UNLIKE
+    if signs.p_familiar <= UNUSUAL:
+        is_unlike = signs.p_familiar <= UNLIKE
         reasons.append(Reason.UNLIKE_ANYTHING if is_unlike else Reason.UNUSUAL)
-    if odds.p_nobody > SIGNIFICANT:
+    if signs.p_nobody > SIGNIFICANT:
         reasons.append(Reason.UNKNOWN_ARTIST)
     if likely != 1:
         is_empty = likely == 0
         reasons.append(Reason.SPACES_DISAGREE if is_empty else Reason.SEVERAL_ARTISTS)
-    if is_by_subject:
+    if signs.is_by_subject:
         reasons.append(Reason.SAME_SUBJECT)
     if not reasons:
         return Verdict.ATTRIBUTED, ()
     if known_works < FEW_WORKS:
         reasons.append(Reason.TOO_FEW_WORKS)
     few = likely is not None and 0 < likely <= LARGEST_SET
-    named = odds.nobody < 1 / 2 and few and odds.p_familiar > UNLIKE
+    named = signs.nobody < 1 / 2 and few and signs.p_familiar > UNLIKE
     return (Verdict.CANDIDATES if named else Verdict.ABSTAIN), tuple(reasons)
 
 

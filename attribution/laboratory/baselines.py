@@ -15,7 +15,7 @@ import numpy as np
 
 from attribution.laboratory.metrics import Floats
 from attribution.laboratory.splits import hold_out
-from attribution.laboratory.systems import Answer, content_of, nearest_works
+from attribution.laboratory.systems import Answer, nearest_works
 from attribution.laboratory.works import Indexed, Ints
 from attribution.training.network import joined, start
 from attribution.training.recipe import Recipe, Scaling
@@ -103,12 +103,12 @@ class Logistic:
         """Minimise C Σ cross entropy + ½ ‖W‖² by L-BFGS (Hastie et al. 2009, 4.4)."""
         del seed
         self._indexed = indexed
-        rows = np.asarray(indexed.vectors[content_of(indexed.vectors)], dtype=np.float64)
+        rows = np.asarray(indexed.vectors[indexed.plainest], dtype=np.float64)
         self._weights = _regress(rows, indexed.artist, artists, self.strength)
 
     def answer(self, queries: Mapping[str, Matrix]) -> Answer:
         """Answer with log-probabilities; "known" is the largest; works by the cosine of CLIP."""
-        space = content_of(self._indexed.vectors)
+        space = self._indexed.plainest
         logits = queries[space] @ self._weights[:-1] + self._weights[-1]
         logits -= logits.max(1, keepdims=True)
         scores = logits - np.log(np.exp(logits).sum(1, keepdims=True))

@@ -8,12 +8,14 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
+from attribution.answers import Verdict
+from attribution.arithmetic import calibration
 from attribution.arithmetic.calibration import (
-    LARGEST_SET,
+    FEW_WORKS,
     LARGEST_USEFUL,
     SIGNIFICANT,
     UNLIKE,
-    UNUSUAL,
+    Signs,
 )
 from attribution.laboratory import metrics
 from attribution.laboratory.metrics import Bools, Floats
@@ -59,7 +61,7 @@ class Outcomes:
 
 @dataclass(frozen=True)
 class Verdicts:
-    """What the product would say of each query: the rule of `calibration.judge`."""
+    """What the product would say of each query."""
 
     is_unlike: Bools
     attributed: Bools
@@ -67,15 +69,19 @@ class Verdicts:
 
 
 def judge_all(answer: Answer, scaling: Scaling) -> Verdicts:
-    """Return the verdicts on queries; a system that asks nothing about them takes all as usual."""
+    """Return the product's verdicts; a system without a gate takes all queries as usual."""
     likely = (1 - scaling.probabilities(answer) <= scaling.limit(0.1)).sum(1)
-    familiar = np.ones(len(likely)) if answer.familiar is None else answer.familiar
-    attributed = (scaling.p_values(answer) <= SIGNIFICANT) & (likely == 1) & (familiar > UNUSUAL)
-    if answer.is_by_subject is not None:
-        attributed &= ~answer.is_by_subject
-    named = (scaling.known(answer) > 1 / 2) & (likely > 0) & (likely <= LARGEST_SET)
-    is_unlike = familiar <= UNLIKE
-    return Verdicts(is_unlike, attributed, named & ~is_unlike & ~attributed)
+    count = len(likely)
+    familiar = np.ones(count) if answer.familiar is None else answer.familiar
+    by_subject = np.zeros(count, bool) if answer.is_by_subject is None else answer.is_by_subject
+    columns = (scaling.p_values(answer), 1 - scaling.known(answer), familiar, likely, by_subject)
+    signs = (Signs(*row) for row in zip(*map(np.ndarray.tolist, columns), strict=True))
+    verdicts = np.array([calibration.judge(one, known_works=FEW_WORKS)[0] for one in signs])
+    return Verdicts(
+        is_unlike=familiar <= UNLIKE,
+        attributed=verdicts == Verdict.ATTRIBUTED,
+        candidates=verdicts == Verdict.CANDIDATES,
+    )
 
 
 @dataclass(frozen=True)

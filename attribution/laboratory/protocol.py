@@ -120,7 +120,10 @@ def prepare(works: Works, seed: int) -> Trial:
     truth[artists] = np.arange(len(artists))
     sizes = np.bincount(works.artist[parts.indexed], minlength=len(works.names))
     indexed = Indexed(
-        _rows(works, parts.indexed), numbers.astype(np.int64), works.group[parts.indexed]
+        _rows(works, parts.indexed),
+        numbers.astype(np.int64),
+        works.group[parts.indexed],
+        works.lanes,
     )
     return Trial(parts, indexed, truth[works.artist], sizes[works.artist], seed)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 from uuid import UUID
@@ -11,6 +11,7 @@ import numpy as np
 
 from attribution.arithmetic import fitting, voting
 from attribution.arithmetic.calibration import Ballots
+from attribution.encoders.encoder import Lane, of_lane
 from attribution.index.vector_index import RRF_K
 from attribution.laboratory.asking import Asker
 from attribution.laboratory.metrics import Bools, Floats
@@ -48,11 +49,6 @@ class Answer:
         familiar = None if self.familiar is None else self.familiar[rows]
         by_subject = None if self.is_by_subject is None else self.is_by_subject[rows]
         return Answer(self.scores[rows], self.known[rows], self.works[rows], familiar, by_subject)
-
-
-def content_of(spaces: Collection[str]) -> str:
-    """Return the space of content, B1 and B2's: CLIP's, or where there is none the first."""
-    return "clip" if "clip" in spaces else min(spaces)
 
 
 class System(Protocol):
@@ -94,6 +90,8 @@ class Lawful:
         del seed
         self._artists = artists
         self.asker = Asker(indexed)
+        self.content = of_lane(indexed.lanes, Lane.CONTENT)
+        self.style = of_lane(indexed.lanes, Lane.STYLE)
         classifier = self.asker.classifier()
         self.voters: tuple[Voter, ...] = (NeighboursVoter(),)
         self.calibration = None
@@ -109,8 +107,6 @@ class Lawful:
         count, made = len(next(iter(queries.values()))), self.calibration
         chances, known = np.zeros((count, self._artists)), np.zeros(count)
         familiar, is_by_subject = np.ones(count), np.zeros(count, bool)
-        content = content_of(self.asker.spaces)
-        style = [space for space in self.asker.spaces if space != content]
         works = []
         weights = made.spaces if made else equal_weights(self.asker.spaces)
         for query, question in enumerate(self.asker.questions(queries, weights)):
@@ -127,7 +123,7 @@ class Lawful:
                 familiar[query] = odds.p_familiar
                 votes.sort(key=lambda vote: -named.get(vote.artist_id, 0.0))
                 is_by_subject[query] = voting.is_by_subject(
-                    votes[0].artist_id, votes, [content], style
+                    votes[0].artist_id, votes, self.content, self.style
                 )
             for artist, chance in named.items():
                 chances[query, artist.int - 1] = chance
@@ -184,7 +180,7 @@ class Nearest:
 
     def answer(self, queries: Mapping[str, Matrix]) -> Answer:
         """Answer with the number of neighbours plus the cosine of the nearest work."""
-        space = content_of(self._indexed.vectors)
+        space = self._indexed.plainest
         cosines = queries[space] @ self._indexed.vectors[space].T
         order = np.argsort(-cosines, axis=1, kind="stable")
         nearest = np.full((len(cosines), self._artists), -1.0)

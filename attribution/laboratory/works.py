@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from attribution.catalogue.names import fold, slugify
 from attribution.copies.hashes import hashes
-from attribution.encoders.encoder import voting
+from attribution.encoders.encoder import Lane, of_lane, voting
 from attribution.encoders.encoder_set import EncoderSet
 from attribution.errors import BadImage, BadInput
 from attribution.images import CheckedImage, lineages, read_image_file
@@ -47,13 +47,18 @@ class Works:
     artist: Ints  # number of each work's artist
     group: Ints  # number of each work's lineage
     vectors: Mapping[str, Matrix]  # by space, shape (works, dim)
-    voting: tuple[str, ...]  # the spaces that vote
+    lanes: Mapping[str, str]  # of each space
     hashes: npt.NDArray[np.uint64]  # perceptual, upright, turned and mirrored: shape (works, 8)
     sha256: tuple[str, ...]  # of the bytes
     pixel_sha256: tuple[str, ...]
     unreadable: int
     refusing: int  # left out: files that say no to training, which the baselines are
     shared: int  # left out: near-duplicates of a work by another artist
+
+    @property
+    def voting(self) -> list[str]:
+        """The spaces that vote."""
+        return voting(self.lanes)
 
     @property
     def digest(self) -> str:
@@ -70,16 +75,22 @@ class Indexed:
     vectors: Mapping[str, Matrix]  # by space that votes, shape (works, dim)
     artist: Ints
     group: Ints  # lineage
+    lanes: Mapping[str, str]  # of these spaces, and of others
 
     @property
     def artists(self) -> int:
         """How many artists there are."""
         return int(self.artist.max()) + 1
 
+    @property
+    def plainest(self) -> str:
+        """The space that B1 and B2 look at: the first of content, or where there is none of all."""
+        return min(of_lane(self.lanes, Lane.CONTENT) or self.vectors)
+
     def take(self, rows: Ints) -> Indexed:
         """Return some of the works, with the artists' numbers as they are."""
         vectors = {space: matrix[rows] for space, matrix in self.vectors.items()}
-        return Indexed(vectors, self.artist[rows], self.group[rows])
+        return Indexed(vectors, self.artist[rows], self.group[rows], self.lanes)
 
 
 def choose_half(items: Iterable[Labelled], data: Path, half: str) -> tuple[list[Labelled], str]:
@@ -134,7 +145,7 @@ def embed(items: Sequence[Labelled], encoders: EncoderSet, progress: Progress) -
         artist=artist,
         group=lineages(positions),
         vectors={space: np.concatenate(rows) for space, rows in parts.items()},
-        voting=tuple(voting(encoders.lanes)),
+        lanes=encoders.lanes,
         hashes=positions,
         sha256=tuple(one.sha256 for one in facts),
         pixel_sha256=tuple(one.pixel_sha256 for one in facts),
@@ -192,7 +203,7 @@ def _one_artist_a_lineage(works: Works) -> Works:
         artist=artist.astype(np.int64),
         group=works.group[rows],
         vectors={space: matrix[rows] for space, matrix in works.vectors.items()},
-        voting=works.voting,
+        lanes=works.lanes,
         hashes=works.hashes[rows],
         sha256=tuple(works.sha256[row] for row in rows),
         pixel_sha256=tuple(works.pixel_sha256[row] for row in rows),

@@ -31,6 +31,7 @@ from attribution.arithmetic import voting
 from attribution.arithmetic.calibration import (
     FEWEST_ARTISTS,
     FEWEST_WORKS,
+    Signs,
     judge,
     together,
 )
@@ -152,10 +153,10 @@ class Attributor:
             best = nlargest(limit, joint.artists, key=lambda one: (joint.artists[one], one))
             rows = queries.artists_by_id(session, best)
         votes = [vote for n in different for vote in found[n][1].votes]
+        is_by_subject = bool(best) and self._is_by_subject(best[0], votes)
         verdict, reasons = judge(
-            joint,
+            Signs.of(joint, is_by_subject=is_by_subject),
             known_works=rows[best[0]].works if best else 0,
-            is_by_subject=bool(best) and self._is_by_subject(best[0], votes),
         )
         artists = [
             SetArtist(rows[one].slug, rows[one].name, joint.artists[one], joint.p_values[one])
@@ -331,11 +332,11 @@ class Attributor:
             return Verdict.ABSTAIN, (Reason.LOW_QUALITY,)
         if opinion.odds is None or not opinion.votes:
             return _uncalibrated(opinion.votes, searched.artists)
-        first = artists.get(opinion.votes[0].artist_id)
+        first = opinion.votes[0].artist_id
+        is_by_subject = self._is_by_subject(first, opinion.votes)
         return judge(
-            opinion.odds,
-            known_works=first.works if first else 0,
-            is_by_subject=self._is_by_subject(opinion.votes[0].artist_id, opinion.votes),
+            Signs.of(opinion.odds, is_by_subject=is_by_subject),
+            known_works=artists[first].works if first in artists else 0,
         )
 
     def _is_by_subject(self, artist: UUID, votes: Iterable[voting.Vote]) -> bool:
