@@ -48,7 +48,7 @@ from ingest.sources import SourceItem, read_source
 WORKS = 600
 LOOKUPS = 200
 ARTISTS = 500
-DIMS = {"clip": 384, "vae_style": 78, "vae_layout": 256}
+DIMS = {"clip": 384, "clip_style": 384, "palette": 125, "vae_style": 78}  # that vote
 BATCH = 500
 
 
