@@ -1,0 +1,61 @@
+"""Who acts, and what they may do.
+
+Every door says at its edge who acts (`acting`); what is recorded asks `who()`. Nothing is passed
+along, because every use case would have to.
+"""
+
+from __future__ import annotations
+
+import getpass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class Scope(StrEnum):
+    """One thing that a caller may do."""
+
+    READ = "read"  # what is registered, jobs, receipts, corrections
+    LOOK_UP = "lookup"  # ask whose work an image draws on, search, reports
+    CONTRIBUTE = "contribute"  # upload works
+    REVIEW = "review"  # say that an image is no copy of a work
+    GENERATE = "generate"  # draw pictures
+    OPERATE = "operate"  # correct, merge, withdraw, jobs of others
+    AUDIT = "audit"  # read who did what
+    ADMINISTER = "administer"  # make and revoke keys
+
+
+@dataclass(frozen=True)
+class Actor:
+    """A person or a program that does something."""
+
+    name: str  # as records show it: "command line (ann)", "key lk_1a2b3c4d (rights desk)"
+    scopes: frozenset[Scope] = field(default_factory=lambda: frozenset(Scope))
+
+
+_actor: ContextVar[Actor | None] = ContextVar("actor", default=None)
+
+
+@contextmanager
+def acting(actor: Actor) -> Iterator[None]:
+    """Have everything within the block done by this actor."""
+    token = _actor.set(actor)
+    try:
+        yield
+    finally:
+        _actor.reset(token)
+
+
+def who() -> Actor:
+    """Return who acts; where no door has said it, the user of the operating system."""
+    return _actor.get() or Actor(f"process of {system_user()}")
+
+
+def system_user() -> str:
+    """Return the user that this process runs as; a container may run as one without a name."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "unnamed user"
