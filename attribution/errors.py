@@ -11,6 +11,7 @@ LawfulError 500
 │   ├── IndexLocked         another process owns the index
 │   ├── IndexLost           the index is gone, the catalogue is not
 │   └── SchemaMismatch      the database belongs to another version
+├── RecordAltered 500       a record does not say what it said when it was made
 ├── DatabaseDamaged 500     the database's file cannot be read; waiting does not help
 ├── IndexDamaged 500        the files of the index are damaged; `lawful reindex` makes it anew
 ├── KeyRefused 503          a server wants another key; waiting does not help
@@ -83,6 +84,10 @@ class IndexLost(Conflict):
 
 class SchemaMismatch(Conflict):
     """The database belongs to another version of the program."""
+
+
+class RecordAltered(LawfulError):
+    """A record does not say what it said when it was made: somebody has altered the database."""
 
 
 class DatabaseDamaged(LawfulError):

@@ -8,6 +8,7 @@ import pty
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 from fastapi.testclient import TestClient
@@ -172,7 +173,7 @@ def test_a_withdrawal_closes_every_spelling(database: Database) -> None:
     with database.sessions.begin() as session:
         artist = queries.get_or_create_artist(session, "Linda Kim")
         queries.get_or_create_artists(session, ["KIM LINDA", "Someone"])
-        queries.close_artist(session, artist.id)
+        queries.close_artist(session, artist.id, uuid4())
     names = ["Linda Kim", "linda kim", "KIM LINDA", "Someone", "nobody else", ""]
     with database.sessions() as session:
         assert queries.closed_artists(session, names) == {"Linda Kim", "linda kim"}

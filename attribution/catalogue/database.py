@@ -19,7 +19,7 @@ from sqlalchemy.exc import ArgumentError
 from sqlalchemy.orm import Session, sessionmaker
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from attribution.catalogue import schema
+from attribution.catalogue import chain, schema
 from attribution.catalogue.outages import FILE, Pool, check_file, file_id, mask, translate, vanished
 from attribution.errors import BadInput
 
@@ -41,6 +41,7 @@ class Sessions(sessionmaker[Session]):
     def __init__(self, engine: Engine) -> None:
         super().__init__(engine, expire_on_commit=False)
         self._writer = engine.execution_options(writes=True)
+        chain.watch(self)
 
     def begin(self) -> AbstractContextManager[Session]:
         """Commit at the end of the block, roll back when it raises."""

@@ -145,6 +145,15 @@ class Base(DeclarativeBase):
     }
 
 
+class Sealed:
+    """What an entry of the audit vouches for: an answer, a change, a receipt."""
+
+    id: Mapped[UUID]
+    # `commitments.Seal`
+    seal: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default="{}")
+    sealed: Mapped[int | None] = mapped_column(BigInteger)  # the entry; none: made before the audit
+
+
 def _one_of(column: str, kind: type[StrEnum]) -> CheckConstraint:
     values = ", ".join(f"'{value}'" for value in kind)
     return CheckConstraint(f"{column} IN ({values})", name=column)
@@ -504,7 +513,7 @@ class Claim(Base):
     artist: Mapped[Artist] = relationship(lazy="raise")
 
 
-class RecordedAttribution(Base):
+class RecordedAttribution(Sealed, Base):
     """An answer as it was given."""
 
     __tablename__ = "attributions"
@@ -528,7 +537,7 @@ class CitedWork(Base):
     attribution_id: Mapped[UUID] = mapped_column(ForeignKey("attributions.id"), primary_key=True)
 
 
-class Withdrawal(Base):
+class Withdrawal(Sealed, Base):
     """A request to forget, and the receipt of what was removed from where."""
 
     __tablename__ = "withdrawals"
@@ -545,7 +554,7 @@ class Withdrawal(Base):
     __table_args__ = (Index(None, "requested_at", "id"),)
 
 
-class Change(Base):
+class Change(Sealed, Base):
     """A correction as it was made: when, through which door, of what, from what to what.
 
     What it took from one artist to another stands in rows of its own, so that it can be undone:
@@ -646,3 +655,31 @@ class KeptCollection(Base):
     def voting(self) -> dict[str, int]:
         """The vectors that vote, and their widths."""
         return {name: self.dims[name] for name in voting(self.lanes)}
+
+
+class AuditEntry(Base):
+    """Who did what, and when. Entries are only ever added; each one's digest goes on from the last.
+
+    What may have to be forgotten is committed to by salt: see `commitments`.
+    """
+
+    __tablename__ = "audit_entries"
+
+    sequence: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    at: Mapped[datetime]
+    actor: Mapped[str | None]  # none: forgotten
+    action: Mapped[str] = mapped_column(String(32), index=True)
+    object: Mapped[str | None] = mapped_column(String(64), index=True)  # "attribution:UUID"
+    details: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    seal: Mapped[dict[str, Any]] = mapped_column(default=dict)  # `commitments.Seal`
+    digest: Mapped[str] = mapped_column(String(64))  # of the chain up to here
+
+
+class AuditHead(Base):
+    """How far the chain goes. Whoever adds to it holds this row until the transaction ends."""
+
+    __tablename__ = "audit_head"
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    sequence: Mapped[int] = mapped_column(BigInteger, default=0)
+    digest: Mapped[str] = mapped_column(String(64))

@@ -36,6 +36,7 @@ from attribution.arithmetic.calibration import (
     together,
 )
 from attribution.catalogue import queries
+from attribution.catalogue.belief import Belief, believe
 from attribution.catalogue.licences import identify
 from attribution.catalogue.models import Artist, Artwork, ArtworkStatus
 from attribution.catalogue.nobody import NOBODY
@@ -46,7 +47,7 @@ from attribution.copies.matches import claimed, laid_on, of_now, silenced
 from attribution.copies.membership import membership
 from attribution.encoders.encoder import Lane, of_lane
 from attribution.encoders.encoder_set import EncoderSet
-from attribution.errors import BadInput
+from attribution.errors import BadInput, RecordAltered
 from attribution.images import CheckedImage, lineages
 from attribution.index.points import Hit, Probe, Where
 from attribution.index.vector_index import ANYWHERE
@@ -353,9 +354,15 @@ class Attributor:
 def recalled(session: Session, attribution_id: UUID) -> Attribution:
     """Return an earlier answer, with what has become of its declared non-copies since.
 
-    Raises NotFound.
+    Raises NotFound, RecordAltered.
     """
-    answer = read_answer(queries.attribution_by_id(session, attribution_id).answer)
+    row = queries.attribution_by_id(session, attribution_id)
+    if believe(session, "attribution", row) is Belief.ALTERED:
+        raise RecordAltered(
+            f"attribution {attribution_id} does not say what was recorded: it was altered in the "
+            f"database since; an audit of all records (`lawful audit verify`) shows what else was"
+        )
+    answer = read_answer(row.answer)
     return replace(answer, declared=of_now(session, answer.declared))
 
 

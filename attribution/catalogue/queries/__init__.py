@@ -41,6 +41,7 @@ from attribution.catalogue.queries.artworks import (
     searchable,
     withdrawn_at,
 )
+from attribution.catalogue.queries.audit import EntriesWanted, entries_from, list_entries
 from attribution.catalogue.queries.batches import (
     add_batches,
     add_listing,
@@ -249,6 +250,7 @@ __all__ = [
     "CLOSED",
     "WITHDREW",
     "Counts",
+    "EntriesWanted",
     "ItemOutcome",
     "JobSummary",
     "KeptSketch",
@@ -323,6 +325,7 @@ __all__ = [
     "declare_non_copy",
     "denied_files",
     "drop_collection",
+    "entries_from",
     "fail_job",
     "fail_task",
     "fail_unopened",
@@ -369,6 +372,7 @@ __all__ = [
     "list_artworks",
     "list_attributions",
     "list_changes",
+    "list_entries",
     "list_generations",
     "list_items",
     "list_jobs",
