@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import json
 import shutil
@@ -15,11 +16,14 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from fastapi.testclient import TestClient
 from hypothesis import HealthCheck, given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
 from sqlalchemy import delete, select, update
 
+from api.http.app import create_app
 from attribution.actors import Actor, acting
 from attribution.catalogue import chain, queries
 from attribution.catalogue.belief import Findings, Head, verify
@@ -27,17 +31,23 @@ from attribution.catalogue.database import Database, connect
 from attribution.catalogue.models import AuditEntry, AuditHead, Change, RecordedAttribution
 from attribution.catalogue.queries import Origin
 from attribution.config import Settings
-from attribution.errors import RecordAltered
+from attribution.errors import BadInput, RecordAltered
 from attribution.images import CheckedImage, read_image
+from attribution.provenance import load_signer
+from attribution.provenance.development import make_development_chain
+from attribution.provenance.statements import read_statement, sign_statement
 from attribution.services import open_services
 from attribution.upkeep import correction
 from attribution.upkeep.non_copies import declare
 from attribution.upkeep.withdrawal import withdraw
+from tests.apis import LOCAL
 from tests.asking import a_work
+from tests.commands import lawful
 from tests.corrections import US, merge, take_back
 from tests.databases import at_once
 from tests.homes import copy_home
 from tests.portfolios import picture
+from tests.signing import Key, signing_settings, write_chain
 
 REVIEWER = Origin("test", "seen side by side", "Rita")
 TITLE = "Sunrise over Gamla Stan"  # of the work that is withdrawn
@@ -107,7 +117,7 @@ def test_everything_that_was_done_has_an_entry(lived: Database) -> None:
     assert actions[0] == "begin"
     for action in ("lookup", "correct", "merge", "undo", "declare", "withdraw", "forget", "report"):
         assert action in actions, actions
-    assert rows[2].actor == "key lk_12345678 (rights desk)"
+    assert rows[actions.index("lookup")].actor == "key lk_12345678 (rights desk)"
     assert found(lived).told == []
     assert found(lived).head == Head(len(rows), rows[-1].digest)
 
@@ -282,3 +292,72 @@ def answer(number: int) -> dict[str, Any]:
         "searched": {"fingerprint": "f"},
         "artists": [],
     }
+
+
+def test_the_command_line(lived_once: Lived, tmp_path: Path) -> None:
+    """List, verify, head and export, and what they say of a forged answer."""
+    home = copy_home(lived_once.home, tmp_path / "home")
+    make_development_chain(tmp_path, days=2)
+    keys = {"sign_cert": str(tmp_path / "chain.pem"), "sign_key": str(tmp_path / "key.pem")}
+    head = str(tmp_path / "head.jws")
+    listed = lawful(home, "audit", "list", "--action", "withdraw", "--json")
+    assert json.loads(listed.stdout)["object"].startswith("withdrawal:")
+    assert "no key to sign with" in lawful(home, "audit", "head").stderr
+
+    made = lawful(home, "audit", "head", "--output", head, **keys)
+    assert made.returncode == 0, made.stderr
+    again = lawful(home, "audit", "verify", "--head", head)
+    assert (again.returncode, "nothing was altered" in again.stdout) == (0, True), again.stderr
+    out = lawful(home, "audit", "export", "--since", "2").stdout.splitlines()
+    assert [json.loads(line)["sequence"] for line in out] == list(range(2, len(out) + 2))
+
+    with closing(sqlite3.connect(home / "lawful.db")) as database, database:
+        database.execute("UPDATE attributions SET verdict = 'attributed'")
+    wrong = lawful(home, "audit", "verify", "--json")
+    said = json.loads(wrong.stdout)
+    assert (wrong.returncode, said["intact"], said["faults"]) == (4, False, 2)
+    assert "does not say what was recorded" in said["told"][0]
+    shown = lawful(home, "show", str(lived_once.answer))
+    assert (shown.returncode, "was altered in the database" in shown.stderr) == (1, True)
+    (tmp_path / "head.jws").write_text("a.b.c")
+    assert "no signed statement" in lawful(home, "audit", "verify", "--head", head).stderr
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        ec.generate_private_key(ec.SECP256R1()),
+        ec.generate_private_key(ec.SECP521R1()),
+        rsa.generate_private_key(65537, 2048),
+        ed25519.Ed25519PrivateKey.generate(),
+    ],
+    ids=["P-256", "P-521", "RSA", "Ed25519"],
+)
+def test_a_statement_is_checked_by_its_certificate(key: Key, tmp_path: Path) -> None:
+    """Whatever the key; one letter more, and it is no statement any more."""
+    write_chain(tmp_path, key)
+    signer = load_signer(signing_settings(tmp_path))
+    assert signer
+    said = {"sequence": 7, "digest": "f" * 64}
+
+    statement = sign_statement(said, signer)
+
+    assert read_statement(statement)[0] == said
+    head, payload, signature = statement.split(".")
+    forged = base64.urlsafe_b64encode(b'{"sequence":8}').decode().rstrip("=")
+    for wrong in (f"{head}.{forged}.{signature}", f"{head}.{payload}.", head, "", f"é.{payload}."):
+        with pytest.raises(BadInput, match="no signed statement"):
+            read_statement(wrong)
+
+
+def test_over_http(lived_once: Lived, tmp_path: Path) -> None:
+    """In pages, filtered, with what is needed to check the digests."""
+    home = copy_home(lived_once.home, tmp_path / "home")
+    with TestClient(create_app(Settings(home=home, profile="stub")), base_url=LOCAL) as client:
+        page = client.get("/v1/audit", params={"limit": 3}).json()
+        older = client.get("/v1/audit", params={"limit": 3, "cursor": page["next"]}).json()
+        lookups = client.get("/v1/audit", params={"object": f"attribution:{lived_once.answer}"})
+        assert client.get("/v1/audit", params={"cursor": "x"}).status_code == 422
+    numbers = [one["sequence"] for one in page["items"] + older["items"]]
+    assert numbers == list(range(numbers[0], numbers[0] - 6, -1))
+    assert [one["action"] for one in lookups.json()["items"]] == ["report", "lookup"]

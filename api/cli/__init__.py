@@ -13,6 +13,7 @@ from rich.console import Console
 
 from api.cli import (
     attribute,
+    audit,
     catalog,
     changes,
     corrections,
@@ -70,6 +71,7 @@ app.command()(corrections.rename)
 app.command()(corrections.alias)
 app.command()(changes.changes)
 app.command()(changes.undo)
+app.add_typer(audit.app, name="audit")
 app.add_typer(non_copies.app, name="non-copies")
 app.command()(catalog.info)
 app.command()(catalog.artists)

@@ -37,6 +37,7 @@ from attribution.arithmetic.calibration import (
 )
 from attribution.catalogue import queries
 from attribution.catalogue.belief import Belief, believe
+from attribution.catalogue.chain import note
 from attribution.catalogue.licences import identify
 from attribution.catalogue.models import Artist, Artwork, ArtworkStatus
 from attribution.catalogue.nobody import NOBODY
@@ -169,7 +170,17 @@ class Attributor:
         )
 
     def member(self, image: CheckedImage) -> Member:
-        """Say whether an image, or a near copy of it, is registered; nothing is recorded."""
+        """Say whether an image, or a near copy of it, is registered.
+
+        The answer is not kept, the audit says that it was asked for.
+        """
+        found = self._member(image)
+        with self._sessions.begin() as session:
+            kind = found.copy_of and found.copy_of.kind
+            note(session, "member", None, image_sha256=image.facts.sha256, found=kind)
+        return found
+
+    def _member(self, image: CheckedImage) -> Member:
         notes = image.facts.notes
         if image.is_blank:
             with self._sessions() as session:

@@ -29,8 +29,9 @@ ALGORITHMS = {  # of JOSE, by that of COSE
     "es384": ("ES384", hashes.SHA384()),
     "es512": ("ES512", hashes.SHA512()),
     "ps256": ("PS256", hashes.SHA256()),
-    "ed25519": ("EdDSA", None),
+    "ed25519": ("Ed25519", None),
 }
+LARGEST_HEADER = 2**16  # characters: a chain of certificates
 NUMBER_BYTES = {"es256": 32, "es384": 48, "es512": 66}  # of each of the two in an ECDSA signature
 
 
@@ -60,10 +61,10 @@ def read_statement(statement: str) -> tuple[dict[str, Any], str]:
         )
         kinds: dict[str, type[ECKey | RSAKey | OKPKey]]
         kinds = {"ES": ECKey, "PS": RSAKey, "Ed": OKPKey}
-        known = [name for name, _ in ALGORITHMS.values()]
-        found = jws.deserialize_compact(
-            statement, kinds[head["alg"][:2]].import_key(public), algorithms=known
-        )
+        rules = jws.JWSRegistry(algorithms=[name for name, _ in ALGORITHMS.values()])
+        rules.max_header_length = LARGEST_HEADER
+        key = kinds[head["alg"][:2]].import_key(public)
+        found = jws.deserialize_compact(statement, key, registry=rules)
         said = json.loads(found.payload)
     except (JoseError, ValueError, KeyError, TypeError, IndexError) as error:
         raise BadInput(f"this is no signed statement, or it was altered: {error}") from None

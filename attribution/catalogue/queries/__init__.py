@@ -41,7 +41,12 @@ from attribution.catalogue.queries.artworks import (
     searchable,
     withdrawn_at,
 )
-from attribution.catalogue.queries.audit import EntriesWanted, entries_from, list_entries
+from attribution.catalogue.queries.audit import (
+    EntriesWanted,
+    entries_from,
+    last_entry,
+    list_entries,
+)
 from attribution.catalogue.queries.batches import (
     add_batches,
     add_listing,
@@ -364,6 +369,7 @@ __all__ = [
     "kept_sketches",
     "kept_vectors",
     "known_spellings",
+    "last_entry",
     "last_seen",
     "last_withdrawal",
     "left_of_works",

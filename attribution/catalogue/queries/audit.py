@@ -41,6 +41,12 @@ def list_entries(
     return cut(rows, limit, lambda row: (row.sequence,))
 
 
+def last_entry(session: Session, action: str) -> AuditEntry | None:
+    """Return when something was done last."""
+    wanted = select(AuditEntry).where(AuditEntry.action == action)
+    return session.scalar(wanted.order_by(AuditEntry.sequence.desc()).limit(1))
+
+
 def entries_from(session: Session, sequence: int, limit: int) -> list[AuditEntry]:
     """Return entries from a number on, in their order."""
     wanted = select(AuditEntry).where(AuditEntry.sequence >= sequence)

@@ -12,6 +12,7 @@ from uuid import UUID
 from sqlalchemy import select, tuple_, update
 from sqlalchemy.orm import Session
 
+from attribution.catalogue.chain import note
 from attribution.catalogue.columns import now
 from attribution.catalogue.models import Generation, JobStatus, Task, TaskKind
 from attribution.catalogue.queries.jobs import UNFINISHED
@@ -26,6 +27,7 @@ def add_generation(session: Session, request: Mapping[str, Any]) -> Generation:
     session.flush()
     session.add(Task(kind=TaskKind.DRAW, subject=row.id, number=0))
     session.flush()
+    note(session, "generate", f"generation:{row.id}")
     return row
 
 
@@ -89,4 +91,5 @@ def cancel_generation(session: Session, generation_id: UUID) -> Generation:
     if row.status not in UNFINISHED:
         raise Conflict(f"generation {generation_id} is {row.status}: there is nothing to cancel")
     row.status, row.finished_at = JobStatus.CANCELLED, now()
+    note(session, "cancel", f"generation:{row.id}")
     return row
