@@ -52,8 +52,11 @@ from tests.signing import Key, signing_settings, write_chain
 REVIEWER = Origin("test", "seen side by side", "Rita")
 TITLE = "Sunrise over Gamla Stan"  # of the work that is withdrawn
 TABLES = ("audit_entries", "audit_head", "attributions", "changes", "withdrawals")
-NOT_VOUCHED = {table: set[str]() for table in TABLES} | {"changes": {"completed_at"}}
-"""What follows a record and is none: when the index followed a change."""
+NOT_VOUCHED = {table: set[str]() for table in TABLES} | {
+    "changes": {"completed_at"},
+    "audit_head": {"checked"},
+}
+"""What follows a record and is none: when the index followed, how far was verified."""
 MARK = "removed"  # in an answer: when something was withdrawn from it, which a receipt says
 
 
@@ -319,6 +322,8 @@ def test_the_command_line(lived_once: Lived, tmp_path: Path) -> None:
     assert "does not say what was recorded" in said["told"][0]
     shown = lawful(home, "show", str(lived_once.answer))
     assert (shown.returncode, "was altered in the database" in shown.stderr) == (1, True)
+    again = lawful(home, "reconcile", "--json")
+    assert (again.returncode, json.loads(again.stdout)["altered"]) == (4, 2)
     (tmp_path / "head.jws").write_text("a.b.c")
     assert "no signed statement" in lawful(home, "audit", "verify", "--head", head).stderr
 

@@ -86,8 +86,8 @@ def verify(
 ) -> None:
     """Check that no answer, change, receipt or entry was altered, removed, inserted or reordered.
 
-    Anyone who can write to the database could write a whole new audit. Against that helps a head that
-    you keep elsewhere, or publish: give it with --head. Exit code 4: something is wrong.
+    Anyone who can write to the database could write a whole new audit. Against that helps a head
+    that you keep elsewhere, or publish: give it with --head. Exit code 4: something is wrong.
 
     Example: [bold]lawful audit verify --head head-of-november.jws[/]
     """

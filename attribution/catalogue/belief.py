@@ -24,6 +24,7 @@ from attribution.catalogue.models import AuditEntry, AuditHead, Sealed
 
 PAGE = 500
 SHOWN = 100  # faults that are told one by one
+LARGEST = 2**63 - 1  # number of an entry
 UNREADABLE = (AttributeError, LookupError, TypeError, ValueError)  # of what is no longer ours
 
 Told = Callable[[str, int, int], None]
@@ -69,20 +70,24 @@ def verify(
     progress: Told,
     *,
     since: int = 1,
+    most: int | None = None,
     published: Head | None = None,
 ) -> Findings:
     """Walk the audit from an entry on, and compare the rows that these entries vouch for.
 
+    `most` entries at most; None: up to the head, and then rows without an entry are counted too.
     `published` is a head of earlier, which has to be in the chain. What was removed from the end of
     the chain together with its head, nothing but such a head can show.
     """
     with snapshot(sessions) as session:
         row = session.get(AuditHead, HEAD)
         found = Findings(Head(row.sequence, row.digest) if row else Head(0, START))
-        _walk(session, found, since, published, progress)
+        which = range(since, LARGEST if most is None else since + most)
+        _walk(session, found, which, published, progress)
         for kind in SEALED.values():
-            _compare(session, found, kind, since, progress)
-        _count_uncovered(session, found)
+            _compare(session, found, kind, which, progress)
+        if most is None:
+            _count_uncovered(session, found)
         return found
 
 
@@ -102,14 +107,14 @@ def believe(session: Session, name: str, row: Sealed) -> Belief:
 
 
 def _walk(
-    session: Session, found: Findings, since: int, published: Head | None, progress: Told
+    session: Session, found: Findings, which: range, published: Head | None, progress: Told
 ) -> None:
     """Check that every entry goes on from the one before, and that what it vouches for exists."""
-    before = session.get(AuditEntry, since - 1)
-    expected, digest = since, before.digest if before else START
-    if since > 1 and before is None:
-        found.fault(f"entry {since - 1} is missing")
-    while numbers := _page(session, expected - 1):
+    before = session.get(AuditEntry, which.start - 1)
+    expected, digest = which.start, before.digest if before else START
+    if which.start > 1 and before is None:
+        found.fault(f"entry {which.start - 1} is missing")
+    while numbers := _page(session, range(expected, which.stop)):
         entries = _readable(session, found, AuditEntry.sequence, numbers)
         for entry in entries:
             if entry.sequence != expected:
@@ -123,8 +128,8 @@ def _walk(
         found.entries += len(entries)
         _look_for(session, found, entries)
         session.expunge_all()
-        progress("entries", expected - since, found.head.sequence + 1 - since)
-    if found.head != Head(expected - 1, digest):
+        progress("entries", found.entries, found.head.sequence + 1 - which.start)
+    if which.stop > found.head.sequence and found.head != Head(expected - 1, digest):
         found.fault(f"the head says entry {found.head.sequence}, the last one is {expected - 1}")
     if published and published.sequence >= expected:
         found.fault(f"entry {published.sequence}, whose digest was published, is missing")
@@ -135,8 +140,10 @@ def _check_published(found: Findings, entry: AuditEntry, published: Head) -> Non
         found.fault(f"entry {entry.sequence} has another digest than the one that was published")
 
 
-def _page(session: Session, after: int) -> Sequence[int]:
-    wanted = select(AuditEntry.sequence).where(AuditEntry.sequence > after)
+def _page(session: Session, which: range) -> Sequence[int]:
+    wanted = select(AuditEntry.sequence).where(
+        AuditEntry.sequence >= which.start, AuditEntry.sequence < which.stop
+    )
     return session.scalars(wanted.order_by(AuditEntry.sequence).limit(PAGE)).all()
 
 
@@ -193,26 +200,23 @@ def _about(entry: AuditEntry) -> tuple[Kind | None, UUID]:
         return None, UUID(int=0)
 
 
-def _compare(session: Session, found: Findings, kind: Kind, since: int, progress: Told) -> None:
-    """Compare the rows of a table that entries from `since` on vouch for with these entries."""
+def _compare(session: Session, found: Findings, kind: Kind, which: range, progress: Told) -> None:
+    """Compare the rows of a table that these entries vouch for with them."""
     forgotten: dict[str, dict[str, set[str]]] = {}
-    after: UUID | None = None
+    sealed, after = kind.table.sealed, which.start - 1
     found.rows[kind.name] = 0
     while True:
-        wanted = select(kind.table.id).where(kind.table.sealed >= since)
-        if after is not None:
-            wanted = wanted.where(kind.table.id > after)
-        ids = session.scalars(wanted.order_by(kind.table.id).limit(PAGE)).all()
-        if not ids:
+        wanted = select(sealed).where(sealed > after, sealed < which.stop)
+        sequences = session.scalars(wanted.order_by(sealed).limit(PAGE)).all()
+        if not sequences:
             return
-        rows = _readable(session, found, kind.table.id, ids)
-        sequences = [row.sealed for row in rows]
+        rows = _readable(session, found, sealed, sequences)
         vouching = _readable(session, found, AuditEntry.sequence, sequences)
         entries = {entry.sequence: entry for entry in vouching}
         for row in rows:
             if why := _wrong(session, kind, row, entries.get(row.sealed or 0), forgotten):
                 found.fault(f"{kind.name} {row.id} {why}")
-        after = ids[-1]
+        after = sequences[-1] or 0
         found.rows[kind.name] += len(rows)
         session.expunge_all()
         progress(f"{kind.name}s", found.rows[kind.name], 0)

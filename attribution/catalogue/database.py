@@ -27,9 +27,9 @@ LOCK_TIMEOUT_S = 30
 CONNECT_TIMEOUT_S = 10
 
 PRAGMAS = (
+    f"PRAGMA busy_timeout={LOCK_TIMEOUT_S * 1000}",  # first: the others wait for locks too
     "PRAGMA journal_mode=WAL",  # readers do not wait for a writer
     "PRAGMA synchronous=NORMAL",  # safe with WAL: a power cut may lose the last commits, no more
-    f"PRAGMA busy_timeout={LOCK_TIMEOUT_S * 1000}",
     "PRAGMA secure_delete=ON",  # what is deleted is overwritten: a withdrawal leaves no free pages
 )
 LOG_TIMEOUT_S = 5  # to wait for readers of what the log still has

@@ -151,7 +151,8 @@ class Sealed:
     id: Mapped[UUID]
     # `commitments.Seal`
     seal: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default="{}")
-    sealed: Mapped[int | None] = mapped_column(BigInteger)  # the entry; none: made before the audit
+    # The entry; none: made before the audit.
+    sealed: Mapped[int | None] = mapped_column(BigInteger, index=True)
 
 
 def _one_of(column: str, kind: type[StrEnum]) -> CheckConstraint:
@@ -683,3 +684,5 @@ class AuditHead(Base):
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     sequence: Mapped[int] = mapped_column(BigInteger, default=0)
     digest: Mapped[str] = mapped_column(String(64))
+    # The entry up to which `reconcile` has verified; 0: it begins again.
+    checked: Mapped[int] = mapped_column(BigInteger, default=0)

@@ -39,19 +39,22 @@ def upgrade() -> None:
         sa.Column("id", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("sequence", sa.BigInteger(), nullable=False),
         sa.Column("digest", sa.String(64), nullable=False),
+        sa.Column("checked", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_audit_head")),
     )
-    op.bulk_insert(head, [{"id": 1, "sequence": 0, "digest": "0" * 64}])
+    op.bulk_insert(head, [{"id": 1, "sequence": 0, "digest": "0" * 64, "checked": 0}])
     for name in SEALED:
         with op.batch_alter_table(name) as table:
             table.add_column(sa.Column("seal", JSON, nullable=False, server_default="{}"))
             table.add_column(sa.Column("sealed", sa.BigInteger(), nullable=True))
+            table.create_index(op.f(f"ix_{name}_sealed"), ["sealed"])
 
 
 def downgrade() -> None:
     """Forget who did what."""
     for name in SEALED:
         with op.batch_alter_table(name) as table:
+            table.drop_index(op.f(f"ix_{name}_sealed"))
             table.drop_column("sealed")
             table.drop_column("seal")
     op.drop_table("audit_head")
