@@ -38,6 +38,7 @@ def services(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Servic
     monkeypatch.setattr(patience, "FIRST_PAUSE_S", 0.01)
     monkeypatch.setattr(patience, "LONGEST_PAUSE_S", 0.1)
     monkeypatch.setattr(database_module, "PRAGMAS", ("PRAGMA journal_mode=WAL",))
+    monkeypatch.setattr(database_module, "LOCK_TIMEOUT_S", 0)
     monkeypatch.setattr(sqlite3, "connect", _impatient(sqlite3.connect))
     with open_services(Settings(home=tmp_path / "home", profile="stub", batch_size=2)) as opened:
         yield opened
