@@ -12,6 +12,7 @@ from PIL import Image
 from api.http import problems
 from api.http.dependencies import known_names
 from api.http.guards import Guard
+from api.http.idempotency import Idempotency
 from api.http.metrics import Meter, Metrics
 from api.http.routes import (
     artists,
@@ -61,6 +62,7 @@ def create_app(settings: Settings) -> FastAPI:
     )
     app.state.metrics = Metrics()
     problems.install(app)
+    app.add_middleware(Idempotency)
     app.add_middleware(Guard, settings=settings)
     app.add_middleware(Meter, metrics=app.state.metrics)
     first = APIRouter(prefix="/v1", dependencies=[Depends(known_names)])

@@ -658,6 +658,21 @@ class KeptCollection(Base):
         return {name: self.dims[name] for name in voting(self.lanes)}
 
 
+class Reply(Base):
+    """What was answered to a request with an idempotency key, for when it is sent again."""
+
+    __tablename__ = "replies"
+
+    actor: Mapped[str] = mapped_column(String(200), primary_key=True)
+    key: Mapped[str] = mapped_column(String(255), primary_key=True)
+    route: Mapped[str]  # method, path and query
+    begun_at: Mapped[datetime] = mapped_column(default=now, index=True)
+    body_sha256: Mapped[str | None] = mapped_column(String(64))  # of the request; none: under way
+    status: Mapped[int] = mapped_column(default=0)
+    headers: Mapped[dict[str, str]] = mapped_column(default=dict)
+    body: Mapped[bytes] = mapped_column(default=b"")
+
+
 class AuditEntry(Base):
     """Who did what, and when. Entries are only ever added; each one's digest goes on from the last.
 

@@ -190,6 +190,13 @@ from attribution.catalogue.queries.records import (
     note_compared,
     record_attribution,
 )
+from attribution.catalogue.queries.replies import (
+    ReplyKey,
+    begin_reply,
+    drop_reply,
+    forget_replies,
+    keep_reply,
+)
 from attribution.catalogue.queries.sketches import (
     KeptSketch,
     count_without_sketch,
@@ -264,6 +271,7 @@ __all__ = [
     "NewItem",
     "Origin",
     "Page",
+    "ReplyKey",
     "Seen",
     "Stamp",
     "TaskKey",
@@ -295,6 +303,7 @@ __all__ = [
     "attribution_by_id",
     "batch_counts",
     "begin_generation",
+    "begin_reply",
     "blank_items",
     "buried_works",
     "bury_task",
@@ -330,6 +339,7 @@ __all__ = [
     "declare_non_copy",
     "denied_files",
     "drop_collection",
+    "drop_reply",
     "entries_from",
     "fail_job",
     "fail_task",
@@ -337,6 +347,7 @@ __all__ = [
     "finish_task",
     "forget_calibration",
     "forget_encoders",
+    "forget_replies",
     "forget_upload",
     "forget_vectors",
     "generation_by_id",
@@ -360,6 +371,7 @@ __all__ = [
     "join_spellings",
     "keep_calibration",
     "keep_part_vectors",
+    "keep_reply",
     "keep_result",
     "keep_sketches",
     "keep_vectors",

@@ -46,6 +46,7 @@ from attribution.catalogue.queries.forgetting import WIPED as WIPED_TEXT
 from attribution.catalogue.queries.forgetting import wipe_items
 from attribution.catalogue.queries.non_copies import forget_non_copies
 from attribution.catalogue.queries.pages import Page, check_limit, cut, moment_key
+from attribution.catalogue.queries.replies import forget_replies
 from attribution.catalogue.queries.sketches import forget_sketches
 from attribution.errors import NotFound
 
@@ -138,6 +139,7 @@ def bury_works(
         "declared non-copies": forget_non_copies(session, ids, removal.receipt),
         "lines of ingest jobs": lines,
         "recorded answers": _wipe_answers(session, ids, removal),
+        "answers kept for repeated requests": forget_replies(session),
     }
 
 
