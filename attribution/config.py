@@ -68,6 +68,7 @@ class Settings(BaseSettings):
     generator_variant: str = ""  # of its files, such as "fp16"; empty: the plain ones
     generator_scheduler: str = ""  # a scheduler of diffusers; empty: the model's own
     generator_lora: str = ""  # a repository id, a folder or a .safetensors file
+    most_drawings: Annotated[int, Field(ge=1)] = 100  # requests for pictures that may wait
     withhold_copies: bool = False  # generated near copies of works are not handed out
 
     job_lease_s: Annotated[float, Field(ge=1, le=3600)] = 30  # after it a silent worker is dead

@@ -11,6 +11,7 @@ LawfulError 500
 │   ├── IndexLocked         another process owns the index
 │   ├── IndexLost           the index is gone, the catalogue is not
 │   └── SchemaMismatch      the database belongs to another version
+├── TooMany 429             a queue is full, or a limit on requests was passed; later again
 ├── RecordAltered 500       a record does not say what it said when it was made
 ├── DatabaseDamaged 500     the database's file cannot be read; waiting does not help
 ├── IndexDamaged 500        the files of the index are damaged; `lawful reindex` makes it anew
@@ -84,6 +85,16 @@ class IndexLost(Conflict):
 
 class SchemaMismatch(Conflict):
     """The database belongs to another version of the program."""
+
+
+class TooMany(LawfulError):
+    """A queue is full, or a limit on requests was passed: worth another try after a while."""
+
+    status = 429
+
+    def __init__(self, message: str, *, retry_after_s: int) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
 
 
 class RecordAltered(LawfulError):

@@ -117,6 +117,7 @@ from attribution.catalogue.queries.generations import (
     keep_result,
     list_generations,
     note_steps,
+    waiting_drawings,
 )
 from attribution.catalogue.queries.jobs import (
     ItemOutcome,
@@ -449,6 +450,7 @@ __all__ = [
     "unfinished_changes",
     "unfinished_jobs",
     "unfinished_withdrawals",
+    "waiting_drawings",
     "wipe_jobs",
     "wipe_lines",
     "wipe_lines_under",

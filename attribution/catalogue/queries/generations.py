@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select, tuple_, update
+from sqlalchemy import func, select, tuple_, update
 from sqlalchemy.orm import Session
 
 from attribution.catalogue.chain import note
@@ -17,6 +17,7 @@ from attribution.catalogue.columns import now
 from attribution.catalogue.models import Generation, JobStatus, Task, TaskKind
 from attribution.catalogue.queries.jobs import UNFINISHED
 from attribution.catalogue.queries.pages import Page, check_limit, cut, moment_key
+from attribution.catalogue.queries.tasks import OPEN, is_wanted
 from attribution.errors import Conflict, NotFound
 
 
@@ -29,6 +30,14 @@ def add_generation(session: Session, request: Mapping[str, Any]) -> Generation:
     session.flush()
     note(session, "generate", f"generation:{row.id}")
     return row
+
+
+def waiting_drawings(session: Session) -> int:
+    """Count the requests for pictures that are not drawn yet."""
+    wanted = select(func.count()).where(
+        Task.kind == TaskKind.DRAW, Task.status.in_(OPEN), is_wanted()
+    )
+    return session.scalar(wanted) or 0
 
 
 def generation_by_id(session: Session, generation_id: UUID) -> Generation:
