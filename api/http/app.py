@@ -28,6 +28,7 @@ from api.http.routes import (
     search,
     withdrawals,
 )
+from api.http.tables import Tables
 from attribution.config import Settings
 from attribution.services import Services, open_services
 from ingest.work.jobs import job_queue
@@ -62,6 +63,7 @@ def create_app(settings: Settings) -> FastAPI:
     )
     app.state.metrics = Metrics()
     problems.install(app)
+    app.add_middleware(Tables)
     app.add_middleware(Idempotency)
     app.add_middleware(Guard, settings=settings)
     app.add_middleware(Meter, metrics=app.state.metrics)
