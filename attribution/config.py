@@ -80,7 +80,7 @@ class Settings(BaseSettings):
     max_archive_mb: Annotated[float, Field(gt=0)] = 2048  # an uploaded archive, packed
     max_archive_files: Annotated[int, Field(ge=1)] = 100_000  # members of an uploaded archive
 
-    host: str = "127.0.0.1"  # the API has no accounts yet: loopback unless you decide otherwise
+    host: str = "127.0.0.1"  # any other needs a key to be made first: `lawful keys create`
     port: Annotated[int, Field(ge=1, le=65535)] = 8000
     allowed_hosts: list[str] = []  # names a browser may use; addresses and localhost may be
 

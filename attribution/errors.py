@@ -4,7 +4,9 @@ LawfulError 500
 ├── BadInput 422            the caller sent something we cannot use
 │   ├── BadImage            not an image, or one that breaks a limit
 │   └── TooLarge 413        a limit on bytes was passed
-├── NotAllowed 403          rights or consent forbid it
+├── Unauthenticated 401     nobody knows who asks: no key, or one that does not hold
+├── NotAllowed 403          rights, consent or the caller's key forbid it
+│   └── ScopeMissing        the caller's key is for other things
 ├── NotFound 404
 ├── Conflict 409            the state does not allow it (another profile, another process)
 │   ├── ProfileMismatch     the collection was made with other encoders
@@ -53,10 +55,20 @@ class TooLarge(BadInput):
     status = 413
 
 
+class Unauthenticated(LawfulError):
+    """Who asks is not known: they sent no key, or one that does not hold."""
+
+    status = 401
+
+
 class NotAllowed(LawfulError):
-    """Rights or consent forbid it."""
+    """Rights, consent or the caller's key forbid it."""
 
     status = 403
+
+
+class ScopeMissing(NotAllowed):
+    """The caller's key is for other things."""
 
 
 class NotFound(LawfulError):

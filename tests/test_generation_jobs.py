@@ -32,7 +32,7 @@ from ingest.generations import ask, run_generation
 from ingest.listing import plan
 from ingest.sources import read_source
 from ingest.work.jobs import BrokerQueue, job_queue
-from tests.apis import settings
+from tests.apis import local_client, settings
 from tests.portfolios import has_ended, wait_until, works
 
 BOAT = ImageRequest("a red boat", count=2, seed=7)
@@ -48,7 +48,7 @@ def services(ingested: Settings) -> Iterator[Services]:
 @pytest.fixture
 def client(ingested: Settings) -> Iterator[TestClient]:
     """Open an application over such a collection."""
-    with TestClient(create_app(settings(ingested.home)), base_url="http://localhost") as opened:
+    with local_client(create_app(settings(ingested.home))) as opened:
         yield opened
 
 

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Depends, FastAPI
 from PIL import Image
 
 from api.http import problems
+from api.http.access import Access
 from api.http.dependencies import known_names
 from api.http.guards import Guard
 from api.http.idempotency import Idempotency
@@ -24,6 +25,7 @@ from api.http.routes import (
     generations,
     health,
     ingest_jobs,
+    keys,
     non_copies,
     search,
     withdrawals,
@@ -36,7 +38,8 @@ from ingest.work.jobs import job_queue
 DESCRIPTION = """Whose work does this image draw on, how sure are we, and what is the evidence?
 
 Errors are problem details (RFC 9457). Lists come in pages: give `next` as `cursor`.
-There are no accounts: whoever reaches the address can read and write."""
+Callers send a key, `Authorization: Bearer lk_…`; each operation says which scope it needs. Until
+the first key is made, the machine that the service runs on is let in without one."""
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -65,6 +68,7 @@ def create_app(settings: Settings) -> FastAPI:
     problems.install(app)
     app.add_middleware(Tables)
     app.add_middleware(Idempotency)
+    app.add_middleware(Access)  # those that are added later are passed first
     app.add_middleware(Guard, settings=settings)
     app.add_middleware(Meter, metrics=app.state.metrics)
     first = APIRouter(prefix="/v1", dependencies=[Depends(known_names)])
@@ -80,6 +84,7 @@ def create_app(settings: Settings) -> FastAPI:
         non_copies,
         search,
         generations,
+        keys,
     ):
         first.include_router(part.router)
     app.include_router(first)

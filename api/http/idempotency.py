@@ -29,6 +29,7 @@ HEADER = "idempotency-key"
 REPLAYED = "idempotency-replayed"
 LONGEST_KEY = 255
 LARGEST_ANSWER = 4 << 20  # bytes; more is answered, and not kept
+SHOWN_ONCE = "/v1/keys"  # what is answered there is kept nowhere
 NOT_KEPT = ("date", "server", "content-length", "x-request-id", "connection")
 BOUNDARY = re.compile(r'boundary="?([^";,]+)', re.IGNORECASE)
 
@@ -43,7 +44,7 @@ class Idempotency:
         """Answer as the first time, or pass the request on and keep what is answered."""
         is_post = scope["type"] == "http" and scope["method"] == "POST"
         headers = Headers(scope=scope) if is_post else Headers()
-        if HEADER not in headers:
+        if HEADER not in headers or scope["path"].startswith(SHOWN_ONCE):
             await self._app(scope, receive, send)
             return
         name = headers[HEADER].strip()

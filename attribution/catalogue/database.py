@@ -12,6 +12,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
@@ -22,6 +23,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from attribution.catalogue import chain, schema
 from attribution.catalogue.outages import FILE, Pool, check_file, file_id, mask, translate, vanished
 from attribution.errors import BadInput
+from attribution.private import make_private_file
 
 LOCK_TIMEOUT_S = 30
 CONNECT_TIMEOUT_S = 10
@@ -32,6 +34,7 @@ PRAGMAS = (
     "PRAGMA synchronous=NORMAL",  # safe with WAL: a power cut may lose the last commits, no more
     "PRAGMA secure_delete=ON",  # what is deleted is overwritten: a withdrawal leaves no free pages
 )
+MEMORY = ":memory:"  # SQLite's name for no file
 LOG_TIMEOUT_S = 5  # to wait for readers of what the log still has
 
 
@@ -198,6 +201,9 @@ class _File:
         """Raise BackendUnavailable when the file has vanished; called before each connection."""
         if self._was_there and file_id(self._url.database) is None:
             raise vanished(self._url)
+        name = self._url.database or MEMORY
+        if not self._was_there and name != MEMORY:  # SQLite gives its log the same permissions
+            make_private_file(Path(name))
 
     def prepare(self, connection: sqlite3.Connection, record: ConnectionPoolEntry) -> None:
         """Give a new connection our manners, and remember the file that it has opened."""

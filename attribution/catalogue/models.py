@@ -23,6 +23,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship, validates
 
+from attribution.actors import ROLES, Role, Scope
 from attribution.catalogue.columns import SLUG, CleanJson, CleanText, UtcDateTime, now
 from attribution.catalogue.licences import identify
 from attribution.catalogue.nobody import NOBODY
@@ -119,6 +120,14 @@ class NonCopyState(StrEnum):
 
     IN_FORCE = "in_force"
     OVER = "over"  # its end has come
+    REVOKED = "revoked"
+
+
+class KeyState(StrEnum):
+    """Whether a key opens anything; only `ACTIVE` ones do."""
+
+    ACTIVE = "active"
+    EXPIRED = "expired"
     REVOKED = "revoked"
 
 
@@ -572,7 +581,7 @@ class Change(Sealed, Base):
     from_artist_id: Mapped[UUID | None] = mapped_column(index=True)
     artwork_id: Mapped[UUID | None] = mapped_column(ForeignKey("artworks.id"), index=True)
     works: Mapped[int] = mapped_column(default=0)  # that were corrected, or came to the artist
-    origin: Mapped[str]  # "api", "command line (USER)", or the ingest job
+    origin: Mapped[str]  # the name of an actor, or the ingest job
     by: Mapped[str | None]  # who, as they call themselves; asked for by declarations
     reason: Mapped[str | None]
     made_at: Mapped[datetime] = mapped_column(default=now)
@@ -671,6 +680,41 @@ class Reply(Base):
     status: Mapped[int] = mapped_column(default=0)
     headers: Mapped[dict[str, str]] = mapped_column(default=dict)
     body: Mapped[bytes] = mapped_column(default=b"")
+
+
+class ApiKey(Base):
+    """A key to the HTTP API, known by the hash of its token. A row is never deleted."""
+
+    __tablename__ = "api_keys"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
+    name: Mapped[str]  # what it is for
+    prefix: Mapped[str] = mapped_column(String(11), unique=True)  # of the token; no secret
+    sha256: Mapped[str] = mapped_column(String(64))  # of the whole token
+    role: Mapped[Role | None]
+    scopes: Mapped[list[str]]  # on top of those of its role
+    artists: Mapped[list[str]]  # slugs of those whose works it may bring; empty: all
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    issued_by: Mapped[str]
+    expires_at: Mapped[datetime | None]
+    last_used_at: Mapped[datetime | None]  # to the minute
+    revoked_at: Mapped[datetime | None]
+
+    __table_args__ = (_one_of("role", Role),)
+
+    @property
+    def granted(self) -> frozenset[Scope]:
+        """Everything that it may do."""
+        of_role = ROLES[self.role] if self.role else frozenset()
+        return of_role | {Scope(one) for one in self.scopes}
+
+    @property
+    def state(self) -> KeyState:
+        """Where it stands now."""
+        if self.revoked_at is not None:
+            return KeyState.REVOKED
+        is_over = self.expires_at is not None and self.expires_at <= now()
+        return KeyState.EXPIRED if is_over else KeyState.ACTIVE
 
 
 class AuditEntry(Base):

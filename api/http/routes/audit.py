@@ -7,12 +7,14 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query
 
 from api.audit import AuditEntryOut
+from api.http.access import ScopedRoute, needs
 from api.http.dependencies import Cursor, Moment, PageSize, ServicesDep
 from api.schemas import PageOut
+from attribution.actors import Scope
 from attribution.catalogue import queries
 from attribution.catalogue.queries import EntriesWanted
 
-router = APIRouter(prefix="/audit", tags=["audit"])
+router = APIRouter(prefix="/audit", tags=["audit"], route_class=ScopedRoute)
 
 
 def entries_wanted(
@@ -29,7 +31,7 @@ def entries_wanted(
     return EntriesWanted(action, actor, about, since)
 
 
-@router.get("", summary="List who did what")
+@router.get("", summary="List who did what", dependencies=[needs(Scope.AUDIT)])
 def list_audit(
     services: ServicesDep,
     wanted: Annotated[EntriesWanted, Depends(entries_wanted)],
