@@ -15,6 +15,7 @@ from api.http.dependencies import known_names
 from api.http.guards import Guard
 from api.http.idempotency import Idempotency
 from api.http.metrics import Meter, Metrics
+from api.http.rates import Rates
 from api.http.routes import (
     artists,
     artworks,
@@ -68,6 +69,7 @@ def create_app(settings: Settings) -> FastAPI:
     problems.install(app)
     app.add_middleware(Tables)
     app.add_middleware(Idempotency)
+    app.add_middleware(Rates, settings=settings)
     app.add_middleware(Access)  # those that are added later are passed first
     app.add_middleware(Guard, settings=settings)
     app.add_middleware(Meter, metrics=app.state.metrics)

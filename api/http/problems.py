@@ -17,7 +17,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
-from attribution.errors import BackendUnavailable, BadImage, LawfulError, Unauthenticated
+from attribution.errors import BackendUnavailable, BadImage, LawfulError, TooMany, Unauthenticated
 from attribution.outages import disk_outage
 
 if TYPE_CHECKING:
@@ -89,6 +89,8 @@ def of(error: LawfulError) -> JSONResponse:
     headers = {}
     if isinstance(error, BackendUnavailable):
         headers = {"retry-after": RETRY_AFTER_S}
+    elif isinstance(error, TooMany):
+        headers = {"retry-after": str(error.retry_after_s)}
     elif isinstance(error, Unauthenticated):
         headers = {"www-authenticate": "Bearer"}
     return problem(error.status, kind, str(error), headers=headers, **members)
