@@ -27,7 +27,8 @@ from ingest.options import AS_IT_IS, BY_RULE, Options, Reading
 from ingest.patience import Patience
 from ingest.preview import preview
 from ingest.sources import GRANTED_BY_DEFAULT, Level, NoArtist, Source, SourceItem, read_source
-from ingest.sources.archives import LeftOut, UnpackLimits, is_archive, unpack
+from ingest.sources.archives import LeftOut, is_archive, unpack
+from ingest.sources.members import UnpackLimits
 from ingest.summary import FileOutcome, Summary
 
 LIMIT = "LAWFUL_MAX_ARCHIVE_MB"
