@@ -16,6 +16,9 @@ from ingest.sources.raw import Raw, Raws, Unreadable, Unrelated, check_rows
 from ingest.sources.spreadsheets import read_sheets
 
 MOST_JSON_BYTES = 32 * 2**20  # it is parsed in one piece
+MOST_PARTS = (
+    32 * 2**20
+)  # of all lines: three characters can be a list, which takes twenty times that
 
 
 Cells = Sequence[tuple[str, Any]]  # by header
@@ -28,6 +31,8 @@ def read_json_lines(path: Path, shown: str) -> tuple[list[str], Raws]:
 
 def _json_lines(path: Path, shown: str) -> Iterator[tuple[str, Cells]]:
     text = decode(path.read_bytes(), shown)
+    if sum(map(text.count, ",[{")) > MOST_PARTS:
+        raise Unreadable(f"{shown} holds more than {MOST_PARTS >> 20} million values; split it")
     for number, line in enumerate(text.split("\n"), 1):
         if line.strip():
             check_rows(number, shown)
