@@ -20,6 +20,7 @@ LawfulError 500
 ├── KeyRefused 503          a server wants another key; waiting does not help
 ├── ModelUnavailable 503    weights that cannot be reached
 └── BackendUnavailable 503  database, index or broker does not answer; worth a retry
+    ├── InsufficientStorage 507  a disk is full; a retry helps once there is room
     └── ProfileChanged      the collection has other encoders than this process; another has them
 
 A message names the value and the way out. Nothing here knows HTTP beyond a number.
@@ -137,6 +138,12 @@ class BackendUnavailable(LawfulError):
     """Database, index or broker does not answer; worth a retry."""
 
     status = 503
+
+
+class InsufficientStorage(BackendUnavailable):
+    """A disk is full, or a quota is used up."""
+
+    status = 507
 
 
 class ProfileChanged(BackendUnavailable):

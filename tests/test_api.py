@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import errno
 import io
-import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
@@ -526,23 +524,6 @@ def test_readiness_names_what_is_down(client: TestClient, monkeypatch: pytest.Mo
     assert response.status_code == 503
     assert response.json()["checks"]["database"] == "the database is away"
     assert response.json()["checks"]["index"] == "ok"
-
-
-def test_a_full_disk_is_said(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Wherever there is no room, for an upload or a form, the answer is 503 with the cause."""
-    from attribution.files import Store
-
-    def full(*_: object) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    for part, name in ((Store, "_put_stream"), (tempfile.SpooledTemporaryFile, "write")):
-        with monkeypatch.context() as patch:
-            patch.setattr(part, name, full)
-            response = client.post(
-                "/v1/ingest-jobs", files={"file": ("a.png", png(1))}, data={"artist": "Ann"}
-            )
-        body = is_problem(response, 503, "backend-unavailable")
-        assert "the disk is full" in body["detail"]
 
 
 def test_a_job_says_what_it_waits_for(client: TestClient) -> None:

@@ -136,7 +136,7 @@ def test_a_damaged_parquet_file_is_named(tmp_path: Path) -> None:
     root = shard(tmp_path / "00000", row("000000000"))
     (root / "00000.parquet").write_text("x")
 
-    with pytest.raises(BadInput, match=r"00000\.parquet cannot be read"):
+    with pytest.raises(BadInput, match=r"00000\.parquet is not a Parquet file"):
         list(shard_rows(root))
 
 

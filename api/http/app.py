@@ -32,6 +32,7 @@ from api.http.routes import (
     withdrawals,
 )
 from api.http.tables import Tables
+from api.http.uploads import spooled_below
 from attribution.config import Settings
 from attribution.services import Services, open_services
 from ingest.work.jobs import job_queue
@@ -51,7 +52,11 @@ def create_app(settings: Settings) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        with open_services(settings) as services, job_queue(services) as jobs:
+        with (
+            open_services(settings) as services,
+            spooled_below(settings.home),
+            job_queue(services) as jobs,
+        ):
             _warm(services)
             app.state.services = services
             app.state.jobs = jobs

@@ -104,7 +104,7 @@ def _ours(request: Request, error: Exception) -> JSONResponse:
 
 def _of_the_system(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, OSError)  # noqa: S101  what it is registered for
-    outage = disk_outage(error, "of this service")
+    outage = disk_outage(error, f"LAWFUL_HOME={request.app.state.services.settings.home}")
     return _ours(request, outage) if outage else _unforeseen(request, error)
 
 

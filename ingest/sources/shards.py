@@ -16,6 +16,7 @@ from typing import Any
 
 from attribution.errors import BadInput
 from ingest.sources import cells
+from ingest.sources.parquet import parquet_rows
 
 NO_ARTIST = (
     "this is output of img2dataset, which names no artists: give --artist, or add an `artist` "
@@ -144,23 +145,13 @@ def _json_object(path: Path) -> dict[str, Any] | str:
 
 def _parquet_rows(root: Path, shard: Path) -> dict[str, tuple[str, dict[str, Any]]]:
     """Return what the Parquet file of a shard says, by key, with its row."""
-    import pyarrow as pa
-    from pyarrow import parquet
-
     table = shard.with_name(f"{shard.name}.parquet")
     if shard == root or not table.is_file():
         return {}
-    rows: dict[str, tuple[str, dict[str, Any]]] = {}
-    number = 0
-    try:
-        with parquet.ParquetFile(table) as file:
-            for batch in file.iter_batches(batch_size=1_000):
-                for row in batch.to_pylist():
-                    number += 1
-                    rows[str(row.get("key"))] = (f"{table.name}, row {number}", _said(row))
-    except (pa.ArrowException, OSError) as error:
-        raise BadInput(f"{table.name} cannot be read: {error}") from None
-    return rows
+    return {
+        str(row.get("key")): (f"{table.name}, row {number}", _said(row))
+        for number, row in parquet_rows(table, table.name)
+    }
 
 
 def _said(row: Mapping[str, Any]) -> dict[str, Any]:
