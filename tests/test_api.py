@@ -158,7 +158,7 @@ def test_one_artwork_is_found_in_a_moment(client: TestClient) -> None:
     long = client.post(
         "/v1/artworks", files={"file": ("b.png", png(4))}, data={"artist": "n" * 300}
     )
-    is_problem(long, 422, "bad-input")
+    is_problem(long, 422, "invalid-request")
 
 
 def test_withdrawal_has_a_receipt(filled: TestClient) -> None:

@@ -28,6 +28,7 @@ def serve(
     import uvicorn
 
     from api.http.app import create_app
+    from api.http.logs import CONFIG
 
     settings = settings_from_environment()
     host, port = host or settings.host, port or settings.port
@@ -37,4 +38,4 @@ def serve(
             style="yellow",
             markup=False,
         )
-    uvicorn.run(create_app(settings), host=host, port=port, log_level="info")
+    uvicorn.run(create_app(settings), host=host, port=port, log_config=CONFIG)

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from importlib.metadata import version
 
 from fastapi import APIRouter, Depends, FastAPI
 from PIL import Image
 
-from api.http import problems
+from api.http import pages, problems
 from api.http.dependencies import known_names
+from api.http.description import describe
 from api.http.guards import Guard
+from api.http.headers import Marked
 from api.http.metrics import Meter, Metrics
 from api.http.routes import (
     artists,
@@ -30,9 +33,12 @@ from attribution.config import Settings
 from attribution.services import Services, open_services
 from ingest.work.jobs import job_queue
 
-DESCRIPTION = """Whose work does this image draw on, how sure are we, and what is the evidence?
+DESCRIPTION = f"""{pages.SUMMARY}
 
-Errors are problem details (RFC 9457). Lists come in pages: give `next` as `cursor`.
+Errors are problem details (RFC 9457), whose `type` leads to a page about the kind of error. Lists
+come in pages: give `next` as `cursor`. Every answer has an `X-Request-Id`: the request's own, where
+that is 1 to 128 of `A-Z a-z 0-9 . _ -`; the service's log has it in every line about the request.
+
 There are no accounts: whoever reaches the address can read and write."""
 
 
@@ -51,17 +57,21 @@ def create_app(settings: Settings) -> FastAPI:
             yield
 
     app = FastAPI(
-        title="Lawful Diffusion",
+        title=pages.NAME,
         version=version("lawful-diffusion"),
         description=DESCRIPTION,
         lifespan=lifespan,
-        responses=problems.RESPONSES,
+        responses={"default": {}},  # in place of the framework's; `describe` says what it is
+        docs_url=None,  # the framework's pages load scripts from elsewhere; `pages` has ours
+        redoc_url=None,
         generate_unique_id_function=lambda route: route.name,
     )
+    app.openapi = partial(describe, app)  # type: ignore[method-assign]  # as FastAPI documents it
     app.state.metrics = Metrics()
     problems.install(app)
     app.add_middleware(Guard, settings=settings)
     app.add_middleware(Meter, metrics=app.state.metrics)
+    app.add_middleware(Marked)
     first = APIRouter(prefix="/v1", dependencies=[Depends(known_names)])
     for part in (
         artists,
@@ -78,6 +88,7 @@ def create_app(settings: Settings) -> FastAPI:
         first.include_router(part.router)
     app.include_router(first)
     app.include_router(health.router)
+    app.include_router(pages.router)
     return app
 
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 from uuid import UUID
 
 from fastapi import APIRouter
-from pydantic import Field
+from pydantic import Field, StrictBool
 
 from api.changes import ChangeOut, Reasoned
 from api.http.dependencies import Cursor, PageSize, ServicesDep
+from api.http.description import also
 from api.schemas import ArtistDetail, ArtistName, ArtistOut, PageOut
 from attribution.catalogue import queries
+from attribution.catalogue.names import LONGEST_NAME
 from attribution.services import Services
 from attribution.upkeep.correction import confirm_alias, merge, rename, split
 
@@ -20,14 +22,14 @@ router = APIRouter(prefix="/artists", tags=["artists"])
 class Renamed(Reasoned):
     """A name of an artist."""
 
-    name: str = Field(min_length=1, max_length=500, examples=["Ann Example"])
+    name: str = Field(min_length=1, max_length=LONGEST_NAME, examples=["Ann Example"])
 
 
 class Merged(Reasoned):
     """The artist who remains."""
 
     into: str = Field(max_length=200, description="Slug.", examples=["ann-example"])
-    confirm: bool = Field(
+    confirm: StrictBool = Field(
         default=False, description="They are one artist, though their names do not resemble."
     )
 
@@ -37,7 +39,10 @@ class Split(Reasoned):
 
     works: list[UUID] = Field(min_length=1, max_length=10_000, description="Ids of artworks.")
     into: str = Field(
-        min_length=1, max_length=500, description="Name or slug.", examples=["Ann Example"]
+        min_length=1,
+        max_length=LONGEST_NAME,
+        description="Name or slug.",
+        examples=["Ann Example"],
     )
 
 
@@ -57,21 +62,21 @@ def get_artist(slug: str, services: ServicesDep) -> ArtistDetail:
     return _detail(services, slug)
 
 
-@router.patch("/{slug}", summary="Rename an artist")
+@router.patch("/{slug}", summary="Rename an artist", responses=also(409))
 def rename_artist(slug: str, asked: Renamed, services: ServicesDep) -> ArtistDetail:
     """Call an artist by another name; the slug stays, the old name becomes an alias."""
     rename(services, slug, asked.name, asked.origin)
     return _detail(services, slug)
 
 
-@router.post("/{slug}/aliases", summary="Confirm an alias", status_code=201)
+@router.post("/{slug}/aliases", summary="Confirm an alias", status_code=201, responses=also(409))
 def create_alias(slug: str, asked: Renamed, services: ServicesDep) -> ArtistDetail:
     """Note another name of an artist: works that come under it are theirs from now on."""
     confirm_alias(services, slug, asked.name, asked.origin)
     return _detail(services, slug)
 
 
-@router.post("/{slug}/merge", summary="Merge an artist into another")
+@router.post("/{slug}/merge", summary="Merge an artist into another", responses=also(409))
 def merge_artist(slug: str, asked: Merged, services: ServicesDep) -> ArtistDetail:
     """Make one artist of two; the first slug leads to the second artist.
 
@@ -82,7 +87,9 @@ def merge_artist(slug: str, asked: Merged, services: ServicesDep) -> ArtistDetai
     return _detail(services, asked.into)
 
 
-@router.post("/{slug}/split", summary="Give some works of an artist to another")
+@router.post(
+    "/{slug}/split", summary="Give some works of an artist to another", responses=also(409)
+)
 def split_artist(slug: str, asked: Split, services: ServicesDep) -> ChangeOut:
     """Give works to an artist of another name, known or new; returns the change."""
     made = split(services, slug, asked.works, asked.into, asked.origin)

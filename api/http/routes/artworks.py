@@ -20,6 +20,7 @@ from api.http.dependencies import (
     State,
     works_wanted,
 )
+from api.http.description import BYTES, also
 from api.http.routes.ingest_jobs import Upload
 from api.http.uploads import read_upload
 from api.schemas import Arriving, ArtworkDetail, ArtworkOut, PageOut
@@ -43,7 +44,7 @@ class Moved(Reasoned):
     artist: str = Field(max_length=200, description="Slug.", examples=["ann-example"])
 
 
-@router.get("", summary="List artworks")
+@router.get("", summary="List artworks", responses=also(404))
 def list_artworks(
     services: ServicesDep,
     artist: ArtistSlug = None,
@@ -64,7 +65,8 @@ def list_artworks(
     "/export",
     summary="Export artworks as a table",
     response_class=StreamingResponse,
-    responses={200: {"content": {one.media_type: {} for one in FORMATS.values()}}},
+    responses=also(404)
+    | {200: {"content": {one.media_type: {"schema": BYTES} for one in FORMATS.values()}}},
 )
 def export_artworks(
     services: ServicesDep,
@@ -121,14 +123,14 @@ def get_artwork(artwork_id: UUID, services: ServicesDep) -> ArtworkDetail:
     return _detail(services, artwork_id)
 
 
-@router.patch("/{artwork_id}", summary="Correct one artwork")
+@router.patch("/{artwork_id}", summary="Correct one artwork", responses=also(409))
 def correct_artwork(artwork_id: UUID, asked: Corrected, services: ServicesDep) -> ArtworkDetail:
     """Change what is said of a work: fields that are left out stay, null empties one."""
     correct(services, artwork_id, asked.said, asked.origin)
     return _detail(services, artwork_id)
 
 
-@router.post("/{artwork_id}/move", summary="Give an artwork to another artist")
+@router.post("/{artwork_id}/move", summary="Give an artwork to another artist", responses=also(409))
 def move_artwork(artwork_id: UUID, asked: Moved, services: ServicesDep) -> ArtworkDetail:
     """Say that a work is another artist's; a claim of theirs to it is settled by that."""
     move(services, artwork_id, asked.artist, asked.origin)
@@ -147,8 +149,9 @@ def _detail(services: Services, artwork_id: UUID) -> ArtworkDetail:
     "/{artwork_id}/thumbnail",
     summary="Get the picture of an artwork",
     response_class=Response,
-    responses={
-        200: {"description": "WebP, 256 px at most", "content": {"image/webp": {}}},
+    responses=also(403)
+    | {
+        200: {"description": "WebP, 256 px at most", "content": {"image/webp": {"schema": BYTES}}},
         304: {"description": "The picture that `If-None-Match` names is still the one"},
     },
 )

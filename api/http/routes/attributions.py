@@ -12,8 +12,10 @@ from pydantic import BaseModel, Field
 
 from api.answers import AnswerOut, FindingsOut, MemberOut, SetOut
 from api.http.dependencies import Cursor, PageSize, ServicesDep
+from api.http.description import also
+from api.http.headers import POLICY
 from api.http.uploads import read_upload
-from api.reports.report import make_page, render_report
+from api.reports.report import SOURCES, Page, make_page, render_report
 from api.schemas import AttributionBrief, PageOut
 from attribution.answers import Attribution
 from attribution.catalogue import queries
@@ -56,7 +58,9 @@ def create_attribution(
 
 @router.post("/sets", summary="Attribute images by one hand", status_code=201)
 def create_set_attribution(
-    images: Annotated[list[UploadFile], File(description="The images.", max_length=MOST_IMAGES)],
+    images: Annotated[
+        list[UploadFile], File(description="The images.", min_length=1, max_length=MOST_IMAGES)
+    ],
     services: ServicesDep,
     limit: Annotated[int, Query(ge=1, le=50, description="Artists at most.")] = 5,
 ) -> SetOut:
@@ -84,7 +88,11 @@ def find_member(
     return MemberOut.of(services.attributor.member(read_upload(image.file, services.limits)))
 
 
-@router.post("/findings", summary="Which of many images show or resemble what is registered")
+@router.post(
+    "/findings",
+    summary="Which of many images show or resemble what is registered",
+    responses=also(404),
+)
 def find_among(asked: Together, services: ServicesDep) -> FindingsOut:
     """Name the answers whose images are copies, and those that resemble a registered hand.
 
@@ -110,13 +118,21 @@ def get_attribution(attribution_id: UUID, services: ServicesDep) -> AnswerOut:
     return AnswerOut.of(services.attributor.recall(attribution_id))
 
 
-@router.get("/{attribution_id}/report", summary="Get the report of an attribution")
+@router.get(
+    "/{attribution_id}/report",
+    summary="Get the report of an attribution",
+    response_class=HTMLResponse,
+)
 def get_report(attribution_id: UUID, services: ServicesDep) -> HTMLResponse:
     """Return a page for people; the image itself was not kept, so it is not shown."""
     return _report(services, [services.attributor.recall(attribution_id)])
 
 
-@router.post("/{attribution_id}/report", summary="Get the report, with the image")
+@router.post(
+    "/{attribution_id}/report",
+    summary="Get the report, with the image",
+    response_class=HTMLResponse,
+)
 def make_report(
     attribution_id: UUID,
     image: Annotated[UploadFile, File(description="The same file again: it was not kept.")],
@@ -126,10 +142,15 @@ def make_report(
     answer = services.attributor.recall(attribution_id)
     checked = read_upload(image.file, services.limits)
     page = make_page(services, visible(image.filename or "") or "the image", checked, answer)
-    return HTMLResponse(render_report([page]))
+    return _html([page])
 
 
-@router.post("/report", summary="Get one report of several attributions")
+@router.post(
+    "/report",
+    summary="Get one report of several attributions",
+    response_class=HTMLResponse,
+    responses=also(404),
+)
 def make_joint_report(asked: Together, services: ServicesDep) -> HTMLResponse:
     """Return a page for people: what several earlier answers say together, then each."""
     answers = [services.attributor.recall(one) for one in dict.fromkeys(asked.attributions)]
@@ -140,7 +161,12 @@ def _report(services: Services, answers: Sequence[Attribution]) -> HTMLResponse:
     pages = [
         make_page(services, f"Image {answer.image_sha256[:12]}", None, answer) for answer in answers
     ]
-    return HTMLResponse(render_report(pages))
+    return _html(pages)
+
+
+def _html(pages: Sequence[Page]) -> HTMLResponse:
+    headers = {"content-security-policy": f"{POLICY}; {SOURCES}"}
+    return HTMLResponse(render_report(pages), headers=headers)
 
 
 @router.post("/{attribution_id}/regions", summary="See which parts of the image speak for whom")

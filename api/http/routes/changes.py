@@ -10,6 +10,7 @@ from pydantic import Field
 
 from api.changes import ChangeOut, Reasoned
 from api.http.dependencies import Cursor, Moment, PageSize, ServicesDep
+from api.http.description import also
 from api.schemas import ArtworkOut, PageOut
 from attribution.catalogue import queries
 from attribution.upkeep.undoing import undo
@@ -27,7 +28,7 @@ class Undone(Reasoned):
     )
 
 
-@router.get("", summary="List corrections")
+@router.get("", summary="List corrections", responses=also(404))
 def list_changes(
     services: ServicesDep,
     artist: Annotated[str | None, Query(description="Slug of an artist.")] = None,
@@ -70,7 +71,7 @@ def list_works_of_change(
         return PageOut[ArtworkOut].of(page, lambda row: ArtworkOut.of(row, seen.get(row.id)))
 
 
-@router.post("/{change_id}/undo", summary="Undo a correction")
+@router.post("/{change_id}/undo", summary="Undo a correction", responses=also(409))
 def undo_change(change_id: UUID, services: ServicesDep, asked: Undone | None = None) -> ChangeOut:
     """Take a change back by another one, which is returned and can be undone itself.
 

@@ -9,9 +9,11 @@ from fastapi import APIRouter, File, Form, Query, Request, Response, UploadFile
 from pydantic import BaseModel, BeforeValidator, Field
 
 from api.http.dependencies import Cursor, JobsDep, PageSize, ServicesDep
+from api.http.description import also
 from api.schemas import ItemOut, JobDetail, JobOut, PageOut
 from attribution.catalogue import queries
 from attribution.catalogue.models import PURPOSES, JobStatus, NameRule, Outcome
+from attribution.catalogue.names import LONGEST_NAME
 from attribution.services import Services
 from ingest.options import Options, Reading
 from ingest.sources import Level, SourceItem
@@ -42,7 +44,9 @@ class Upload(BaseModel):
     """One image with what is known of it, or an archive with one folder per artist."""
 
     file: Annotated[UploadFile, File(description="An image, or a zip, tar or tar.gz archive.")]
-    artist: str | None = Field(None, max_length=500, description="Needed for a single image.")
+    artist: str | None = Field(
+        None, max_length=LONGEST_NAME, description="Needed for a single image."
+    )
     title: str | None = Field(None, max_length=1000)
     caption: str | None = Field(None, max_length=5000)
     tags: str = Field("", max_length=5000, description="Separated by commas.")
@@ -142,7 +146,9 @@ def get_ingest_job(job_id: UUID, services: ServicesDep) -> JobDetail:
     return _detail(services, job_id)
 
 
-@router.post("/{job_id}/cancel", summary="Cancel an ingest job", status_code=202)
+@router.post(
+    "/{job_id}/cancel", summary="Cancel an ingest job", status_code=202, responses=also(409)
+)
 def cancel_ingest_job(job_id: UUID, services: ServicesDep) -> JobDetail:
     """Have a job end after the files in hand; what was done stays. 409 when it has ended."""
     with services.sessions.begin() as session:
@@ -150,7 +156,9 @@ def cancel_ingest_job(job_id: UUID, services: ServicesDep) -> JobDetail:
     return _detail(services, job_id)
 
 
-@router.post("/{job_id}/retry", summary="Go on with an ingest job", status_code=202)
+@router.post(
+    "/{job_id}/retry", summary="Go on with an ingest job", status_code=202, responses=also(409)
+)
 def retry_ingest_job(job_id: UUID, services: ServicesDep, jobs: JobsDep) -> JobDetail:
     """Have a failed or cancelled job go on where it stopped. 409 for any other."""
     with services.sessions.begin() as session:

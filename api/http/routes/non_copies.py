@@ -9,6 +9,7 @@ from fastapi import APIRouter, Form, Query, Request, Response, UploadFile
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.http.dependencies import Cursor, Moment, PageSize, ServicesDep
+from api.http.description import also
 from api.http.uploads import read_upload
 from api.non_copies import NonCopyOut
 from api.schemas import PageOut
@@ -55,7 +56,12 @@ class Revoked(BaseModel):
     reason: Reason = Field(examples=["it is a crop of the work"])
 
 
-@router.post("", summary="Declare that an image is no copy of a work", status_code=201)
+@router.post(
+    "",
+    summary="Declare that an image is no copy of a work",
+    status_code=201,
+    responses=also(404, 409),
+)
 def create_non_copy(
     asked: Annotated[Declared, Form(media_type="multipart/form-data")],
     services: ServicesDep,
@@ -74,7 +80,7 @@ def create_non_copy(
     return NonCopyOut.of(row)
 
 
-@router.get("", summary="List declared non-copies")
+@router.get("", summary="List declared non-copies", responses=also(404))
 def list_non_copies(
     services: ServicesDep,
     work: Annotated[UUID | None, Query(description="Id of an artwork.")] = None,
@@ -104,7 +110,7 @@ def get_non_copy(non_copy_id: UUID, services: ServicesDep) -> NonCopyOut:
         return NonCopyOut.of(queries.non_copy_by_id(session, non_copy_id))
 
 
-@router.post("/{non_copy_id}/revoke", summary="Revoke a declared non-copy")
+@router.post("/{non_copy_id}/revoke", summary="Revoke a declared non-copy", responses=also(409))
 def revoke_non_copy(non_copy_id: UUID, asked: Revoked, services: ServicesDep) -> NonCopyOut:
     """Have the pair found again; the declaration stays in the list, with who revoked it.
 

@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field
 
 from api.answers import SearchOut
 from api.http.dependencies import ServicesDep
+from api.http.description import also
 from api.http.uploads import read_upload
 from attribution.lookup.search_query import SearchBy, SearchQuery
 
@@ -42,13 +43,13 @@ class AskedWithImage(Asked):
     image: Annotated[UploadFile | None, File(description="A picture to look for.")] = None
 
 
-@router.get("", summary="Search by words")
+@router.get("", summary="Search by words", responses=also(404))
 def search(asked: Annotated[Asked, Query()], services: ServicesDep) -> SearchOut:
     """Find works by words: by their meaning (CLIP) and by their letters (BM25)."""
     return _search(services, asked, None)
 
 
-@router.post("", summary="Search by words and a picture")
+@router.post("", summary="Search by words and a picture", responses=also(404))
 def search_with_image(
     asked: Annotated[AskedWithImage, Form(media_type="multipart/form-data")],
     services: ServicesDep,

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field
 
 from api.http.dependencies import Cursor, JobsDep, PageSize, ServicesDep
+from api.http.description import also
 from api.schemas import PageOut, WithdrawalOut
 from attribution.catalogue import queries
 from attribution.upkeep.withdrawal import withdraw
@@ -26,7 +27,7 @@ class Requested(BaseModel):
     reason: str = Field(min_length=1, max_length=2000, examples=["asked for by the artist"])
 
 
-@router.post("", summary="Withdraw an artist or a work", status_code=201)
+@router.post("", summary="Withdraw an artist or a work", status_code=201, responses=also(404, 409))
 def create_withdrawal(
     asked: Requested,
     services: ServicesDep,
