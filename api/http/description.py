@@ -57,7 +57,7 @@ def describe(app: FastAPI) -> Node:
         document["components"]["schemas"]["Problem"] = Problem.model_json_schema()
         for name, example in json.loads(EXAMPLES.read_text("utf-8")).items():
             document["components"]["schemas"][name]["examples"] = [example]
-        _without_null_in_forms(document)
+        _describe_forms(document)
         for path, operations in document["paths"].items():
             for method, operation in operations.items():
                 _add_errors(path, method, operation)
@@ -65,8 +65,12 @@ def describe(app: FastAPI) -> Node:
     return app.openapi_schema
 
 
-def _without_null_in_forms(document: Node) -> None:
-    """Take null out of the fields of forms, which cannot send it: they leave the field out."""
+def _describe_forms(document: Node) -> None:
+    """Say of forms what generated clients need: files are bytes, and no field can be null.
+
+    The framework describes a file by `contentMediaType` alone, which clients take for text; and a
+    form has no null: a field that is not given is left out.
+    """
     schemas = document["components"]["schemas"]
     for operation in (one for path in document["paths"].values() for one in path.values()):
         form = operation.get("requestBody", {}).get("content", {}).get("multipart/form-data")
@@ -77,6 +81,9 @@ def _without_null_in_forms(document: Node) -> None:
                 if len(kinds) == 1:
                     del field["anyOf"]
                     field.update(kinds[0])
+                content = field.get("items", field)
+                if "contentMediaType" in content:
+                    content["format"] = "binary"
 
 
 def _add_errors(path: str, method: str, operation: Node) -> None:
@@ -124,4 +131,3 @@ def _response(status: int) -> Node:
 
 def _content(more: Node | None = None) -> Node:
     return {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}, **(more or {})}}
-

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fastapi import APIRouter, Response
+from fastapi.responses import PlainTextResponse
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from api.http.dependencies import JobsDep, MetricsDep, ServicesDep
@@ -49,7 +50,7 @@ def readyz(services: ServicesDep, jobs: JobsDep, response: Response) -> Readines
     return Readiness(ready=ready, checks=said)
 
 
-@router.get("/metrics", summary="Numbers for Prometheus", response_class=Response)
+@router.get("/metrics", summary="Numbers for Prometheus", response_class=PlainTextResponse)
 def show_metrics(services: ServicesDep, metrics: MetricsDep) -> Response:
     """Count requests by operation and status, works, artists, jobs."""
     return Response(metrics.render(services), media_type=CONTENT_TYPE_LATEST)
