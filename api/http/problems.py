@@ -18,6 +18,7 @@ from fastapi.routing import iter_route_contexts
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
+from api.hints import over_http
 from api.http.headers import mark
 from api.http.kinds import kind_of, title
 from attribution.errors import BackendUnavailable, BadImage, LawfulError
@@ -79,7 +80,7 @@ def _ours(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, LawfulError)  # noqa: S101  what it is registered for
     members = {"reason": error.reason} if isinstance(error, BadImage) else {}
     headers = {"retry-after": RETRY_AFTER_S} if isinstance(error, BackendUnavailable) else None
-    return problem(error.status, kind_of(error), str(error), headers=headers, **members)
+    return problem(error.status, kind_of(error), over_http(error), headers=headers, **members)
 
 
 def _of_the_system(request: Request, error: Exception) -> JSONResponse:
