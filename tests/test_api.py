@@ -156,7 +156,7 @@ def test_one_artwork_is_found_in_a_moment(client: TestClient) -> None:
     long = client.post(
         "/v1/artworks", files={"file": ("b.png", png(4))}, data={"artist": "n" * 300}
     )
-    is_problem(long, 422, "bad-input")
+    is_problem(long, 422, "invalid-request")
 
 
 def test_withdrawal_has_a_receipt(filled: TestClient) -> None:
@@ -548,20 +548,6 @@ def test_many_ask_while_a_job_runs(filled: TestClient) -> None:
         answers = list(threads.map(ask, [0, 1, 2, 3, 10, 11, 12, 13] * 5))
         assert job.result()["outcomes"]["added"] == 100
     assert answers == (["ann-orn"] * 4 + ["bob"] * 4) * 5
-
-
-def test_the_description_is_complete(client: TestClient) -> None:
-    """Every operation has a short id, a summary, a tag, and says that errors are problems."""
-    paths = client.get("/openapi.json").json()["paths"]
-    operations = [one for methods in paths.values() for one in methods.values()]
-
-    assert len(operations) >= 17
-    for one in operations:
-        assert one["operationId"].isidentifier()
-        assert one["summary"]
-        assert one["tags"]
-        assert "application/problem+json" in one["responses"]["default"]["content"]
-    assert len({one["operationId"] for one in operations}) == len(operations)
 
 
 def test_a_blank_picture_is_said_to_be_blank(filled: TestClient) -> None:

@@ -55,7 +55,7 @@ class Rates:
                     f"{actor.name} has asked for more than {self._limits[kind]} of {kind}; ask "
                     f"again in {wait} s, or have LAWFUL_RATE_{kind.upper()} raised"
                 )
-                refusal = problem(429, "too many", said, headers={"retry-after": str(wait)})
+                refusal = problem(429, "too-many", said, headers={"retry-after": str(wait)})
                 await refusal(scope, receive, send)
                 return
         await self._app(scope, receive, send)

@@ -79,9 +79,8 @@ def check_readable(root: Path) -> None:
     if packed:
         more = f" and {len(packed) - 1} more" if len(packed) > 1 else ""
         raise BadInput(
-            f"{packed[0]}{more} are packed shards of a data set; ingest each tar by itself "
-            f"(`lawful ingest {packed[0]}`), or write them as folders (img2dataset "
-            f"--output_format files)"
+            f"{packed[0]}{more} are packed shards of a data set; ingest each tar by itself, "
+            f"or write them as folders (img2dataset --output_format files)"
         )
     tables = [one for one in names if re.fullmatch(r"\d{3,}\.parquet", one)]
     if tables and not is_img2dataset(root):
