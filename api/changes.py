@@ -8,6 +8,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from attribution.actors import who
 from attribution.catalogue.models import Change, ChangeKind
 from attribution.catalogue.names import visible
 from attribution.catalogue.queries import Origin
@@ -23,7 +24,7 @@ class Reasoned(BaseModel):
     @property
     def origin(self) -> Origin:
         """Where the correction comes from, for its record."""
-        return Origin("api", self.reason)
+        return Origin(who().name, self.reason)
 
 
 class Consent(BaseModel):
@@ -69,7 +70,7 @@ class ChangeOut(BaseModel):
     artist_name: str
     artwork_id: UUID | None
     works: int = Field(description="Works that were corrected, or came to the artist.")
-    origin: str = Field(description="api, command line with its user, or an ingest job.")
+    origin: str = Field(description="The key, the user of the command line, or an ingest job.")
     by: str | None = Field(description="Who, as they call themselves; named by declarations.")
     reason: str | None
     made_at: datetime

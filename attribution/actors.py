@@ -7,11 +7,13 @@ along, because every use case would have to.
 from __future__ import annotations
 
 import getpass
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from enum import StrEnum
+
+from attribution.errors import ScopeMissing
 
 
 class Scope(StrEnum):
@@ -27,12 +29,42 @@ class Scope(StrEnum):
     ADMINISTER = "administer"  # make and revoke keys
 
 
+class Role(StrEnum):
+    """A set of scopes with a name."""
+
+    READER = "reader"
+    CONTRIBUTOR = "contributor"
+    REVIEWER = "reviewer"
+    OPERATOR = "operator"
+    AUDITOR = "auditor"
+
+
+ROLES: Mapping[Role, frozenset[Scope]] = {
+    Role.READER: frozenset({Scope.READ, Scope.LOOK_UP}),
+    Role.CONTRIBUTOR: frozenset({Scope.READ, Scope.LOOK_UP, Scope.CONTRIBUTE}),
+    Role.REVIEWER: frozenset({Scope.READ, Scope.LOOK_UP, Scope.REVIEW}),
+    # Who runs the service is whom the audit is about. As a key gives no more than it has, only the
+    # command line makes keys of auditors.
+    Role.OPERATOR: frozenset(Scope) - {Scope.AUDIT},
+    Role.AUDITOR: frozenset({Scope.READ, Scope.AUDIT}),
+}
+
+
 @dataclass(frozen=True)
 class Actor:
     """A person or a program that does something."""
 
     name: str  # as records show it: "command line (ann)", "key lk_1a2b3c4d (rights desk)"
     scopes: frozenset[Scope] = field(default_factory=lambda: frozenset(Scope))
+    artists: frozenset[str] = frozenset()  # slugs of those whose works they may bring; empty: all
+
+    def require(self, scope: Scope) -> None:
+        """Raise ScopeMissing unless they may do this."""
+        if scope not in self.scopes:
+            raise ScopeMissing(
+                f"{self.name} may not do this: it needs the scope {scope.value!r}; ask whoever "
+                f"administers the service for a key with it"
+            )
 
 
 _actor: ContextVar[Actor | None] = ContextVar("actor", default=None)

@@ -6,7 +6,9 @@ was can be read: `write_answer`, `read_answer`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Collection, Mapping
+from copy import deepcopy
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -223,6 +225,45 @@ def read_answer(recorded: Mapping[str, Any]) -> Attribution:
     for earlier in range(version, VERSION):
         recorded = _NEXT[earlier](recorded)
     return _ADAPTER.validate_python(recorded)
+
+
+def without_works(
+    answer: Mapping[str, Any], ids: Collection[UUID], removal: Removal
+) -> dict[str, Any]:
+    """Return an answer without what it says of these works, and with a mark that says so."""
+    wiped, names = deepcopy(dict(answer)), {str(one) for one in ids}
+    for work in works_named(wiped):
+        if work["id"] in names:
+            work["title"] = None
+    for one in wiped.get("declared", []):
+        if one["would_be"]["id"] in names:
+            one["reason"] = None
+    mark = {"at": removal.at.isoformat(), "receipt": str(removal.receipt)}
+    earlier = [one for one in wiped.get("removed", []) if one["receipt"] != mark["receipt"]]
+    return wiped | {"removed": [*earlier, mark]}
+
+
+def works_named(answer: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return every place of an answer, of any version, that names a work."""
+    evidence = [work for artist in answer["artists"] for work in artist["works"]]
+    laid_on = (answer.get(name) for name in ("copy_of", "related_to"))
+    silenced = [one["would_be"] for one in answer.get("declared", [])]
+    return evidence + [one for one in laid_on if one] + silenced
+
+
+def parted(answer: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, list[str | None]]]:
+    """Return a recorded answer without what it says of works, and that by the id of the work.
+
+    What a withdrawal takes away is there: titles, and reasons of declarations. Marks of removals,
+    which come later, are left out.
+    """
+    rest, said = deepcopy(dict(answer)), defaultdict[str, list[str | None]](list)
+    rest.pop("removed", None)
+    for work in works_named(rest):
+        said[work["id"]].append(work.pop("title", None))
+    for one in rest.get("declared", []):
+        said[one["would_be"]["id"]].append(one.pop("reason", None))
+    return rest, dict(said)
 
 
 def _from_1(recorded: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -27,6 +27,7 @@ from attribution.images import Limits
 from attribution.index import ServerOptions, open_index
 from attribution.index import open_next_to as open_empty_index
 from attribution.index.vector_index import VectorIndex
+from attribution.private import make_private_folder
 from attribution.provenance import load_trust_anchors
 
 log = logging.getLogger(__name__)
@@ -63,7 +64,7 @@ def image_limits(settings: Settings) -> Limits:
 def open_database(settings: Settings) -> Iterator[Database]:
     """Open the database as it is; raises BadInput for a home that cannot be."""
     try:
-        settings.home.mkdir(parents=True, exist_ok=True)
+        make_private_folder(settings.home)
     except OSError as error:
         raise BadInput(
             f"LAWFUL_HOME={settings.home} cannot be used: {error.strerror}; give a folder that "

@@ -68,6 +68,7 @@ class Settings(BaseSettings):
     generator_variant: str = ""  # of its files, such as "fp16"; empty: the plain ones
     generator_scheduler: str = ""  # a scheduler of diffusers; empty: the model's own
     generator_lora: str = ""  # a repository id, a folder or a .safetensors file
+    most_drawings: Annotated[int, Field(ge=1)] = 100  # requests for pictures that may wait
     withhold_copies: bool = False  # generated near copies of works are not handed out
 
     job_lease_s: Annotated[float, Field(ge=1, le=3600)] = 30  # after it a silent worker is dead
@@ -79,8 +80,11 @@ class Settings(BaseSettings):
     max_archive_mb: Annotated[float, Field(gt=0)] = 2048  # an uploaded archive, packed
     max_archive_files: Annotated[int, Field(ge=1)] = 100_000  # members of an uploaded archive
 
-    host: str = "127.0.0.1"  # the API has no accounts yet: loopback unless you decide otherwise
+    host: str = "127.0.0.1"  # any other needs a key to be made first: `lawful keys create`
     port: Annotated[int, Field(ge=1, le=65535)] = 8000
+    rate_reads: str = "1200/minute"  # of a key, looking at what is there; none: any number
+    rate_lookups: str = "120/minute"  # likewise, attributions and searches
+    rate_writes: str = "120/minute"  # likewise, what changes something
     allowed_hosts: list[str] = []  # names a browser may use; addresses and localhost may be
 
     debug: bool = False  # show where an unexpected error comes from

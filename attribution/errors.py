@@ -4,13 +4,17 @@ LawfulError 500
 ├── BadInput 422            the caller sent something we cannot use
 │   ├── BadImage            not an image, or one that breaks a limit
 │   └── TooLarge 413        a limit on bytes was passed
-├── NotAllowed 403          rights or consent forbid it
+├── Unauthenticated 401     nobody knows who asks: no key, or one that does not hold
+├── NotAllowed 403          rights, consent or the caller's key forbid it
+│   └── ScopeMissing        the caller's key is for other things
 ├── NotFound 404
 ├── Conflict 409            the state does not allow it (another profile, another process)
 │   ├── ProfileMismatch     the collection was made with other encoders
 │   ├── IndexLocked         another process owns the index
 │   ├── IndexLost           the index is gone, the catalogue is not
 │   └── SchemaMismatch      the database belongs to another version
+├── TooMany 429             a queue is full, or a limit on requests was passed; later again
+├── RecordAltered 500       a record does not say what it said when it was made
 ├── DatabaseDamaged 500     the database's file cannot be read; waiting does not help
 ├── IndexDamaged 500        the files of the index are damaged; `lawful reindex` makes it anew
 ├── KeyRefused 503          a server wants another key; waiting does not help
@@ -52,10 +56,20 @@ class TooLarge(BadInput):
     status = 413
 
 
+class Unauthenticated(LawfulError):
+    """Who asks is not known: they sent no key, or one that does not hold."""
+
+    status = 401
+
+
 class NotAllowed(LawfulError):
-    """Rights or consent forbid it."""
+    """Rights, consent or the caller's key forbid it."""
 
     status = 403
+
+
+class ScopeMissing(NotAllowed):
+    """The caller's key is for other things."""
 
 
 class NotFound(LawfulError):
@@ -84,6 +98,20 @@ class IndexLost(Conflict):
 
 class SchemaMismatch(Conflict):
     """The database belongs to another version of the program."""
+
+
+class TooMany(LawfulError):
+    """A queue is full, or a limit on requests was passed: worth another try after a while."""
+
+    status = 429
+
+    def __init__(self, message: str, *, retry_after_s: int) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class RecordAltered(LawfulError):
+    """A record does not say what it said when it was made: somebody has altered the database."""
 
 
 class DatabaseDamaged(LawfulError):

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 
+from attribution.catalogue import queries
+from attribution.catalogue.chain import note
 from attribution.collection import (
     Collection,
+    Stores,
     check_index,
     collection_of,
     open_collection,
@@ -23,6 +27,9 @@ from attribution.generation.studio import Studio
 from attribution.lookup.attributor import Attributor
 from attribution.voters.panel import Panel
 from attribution.voters.seating import take_seats
+
+CREDENTIALS = re.compile("//[^/]*@")
+SETTINGS = "settings"  # what the audit calls them
 
 
 @dataclass(frozen=True)
@@ -44,6 +51,7 @@ def open_services(settings: Settings) -> Iterator[Services]:
         encoders = load_encoders(settings)
         with open_collection(stores, collection_of(stores, encoders)) as collection:
             check_index(collection)
+            note_settings(collection)
             row = collection.row
             panel = Panel(
                 collection.sessions, row.fingerprint, take_seats(collection), list(row.voting)
@@ -62,3 +70,18 @@ def open_services(settings: Settings) -> Iterator[Services]:
                     load_seal=partial(load_seal, settings),
                 ),
             )
+
+
+def note_settings(stores: Stores) -> None:
+    """Record which settings were chosen, where they are others than at the last opening.
+
+    Secrets, and what stands before the @ of a URL, are left out.
+    """
+    chosen = stores.settings.model_dump(mode="json", exclude_unset=True)
+    said = {name: CREDENTIALS.sub("//", str(value)) for name, value in sorted(chosen.items())}
+    with stores.sessions() as session:
+        last = queries.last_entry(session, SETTINGS)
+        if last is not None and last.details == {"chosen": said}:
+            return
+    with stores.sessions.begin() as session:
+        note(session, SETTINGS, chosen=said)

@@ -19,7 +19,7 @@ from attribution.catalogue import queries
 from attribution.catalogue.models import JobStatus, TaskKind
 from attribution.catalogue.queries import TaskKey
 from attribution.collection import Stores
-from attribution.errors import BackendUnavailable
+from attribution.errors import BackendUnavailable, TooMany
 from attribution.generation.generator import ImageRequest
 from attribution.generation.studio import Generation, check_request
 from attribution.services import Services
@@ -27,6 +27,7 @@ from ingest.lease import Lease, holding
 
 log = logging.getLogger(__name__)
 
+RETRY_AFTER_S = 60  # where the queue is full
 NOTED_EVERY_S = 1.0  # how far a request is; then it is seen as well that it was cancelled
 
 
@@ -54,9 +55,19 @@ class Progress:
 
 
 def ask(stores: Stores, request: ImageRequest) -> UUID:
-    """Keep a request for pictures, to be submitted to a queue; raises BadInput."""
+    """Keep a request for pictures, to be submitted to a queue.
+
+    Raises BadInput, and TooMany where too many wait.
+    """
     check_request(request)
+    most = stores.settings.most_drawings
     with stores.sessions.begin() as session:
+        if queries.waiting_drawings(session) >= most:
+            raise TooMany(
+                f"{most} requests for pictures wait already; ask again when some are drawn "
+                f"(LAWFUL_MOST_DRAWINGS)",
+                retry_after_s=RETRY_AFTER_S,
+            )
         return queries.add_generation(session, asdict(request)).id
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import timedelta
@@ -12,6 +12,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
+from attribution.actors import Scope, who
 from attribution.catalogue import queries
 from attribution.catalogue.columns import now
 from attribution.catalogue.encodings import check_encoding
@@ -19,12 +20,13 @@ from attribution.catalogue.models import Outcome, TaskKind
 from attribution.catalogue.names import tidy, visible
 from attribution.catalogue.queries import ItemOutcome, NewItem, TaskKey
 from attribution.collection import Stores
-from attribution.errors import BackendUnavailable, BadInput, TooLarge
+from attribution.errors import BackendUnavailable, BadInput, NotAllowed, TooLarge
 from attribution.temporary import temporary_folder
 from ingest.denials import Denials
 from ingest.lease import holding
 from ingest.listing import conclude, listed, record
 from ingest.options import AS_IT_IS, BY_RULE, Options, Reading
+from ingest.own_artists import OwnArtists
 from ingest.patience import Patience
 from ingest.preview import preview
 from ingest.sources import GRANTED_BY_DEFAULT, Level, NoArtist, Source, SourceItem, read_source
@@ -76,18 +78,26 @@ def accept(
     """Store an upload and open a job whose first task lists it; returns the job's id.
 
     `reading` says how an archive is to be read; its artist is that of `said`. Raises BadInput for
-    what can be seen at once: a work without artist, fields that an archive cannot have.
+    what can be seen at once: a work without artist, fields that an archive cannot have; and
+    NotAllowed for what the caller's key is not for, such as the works of another artist.
     """
     is_packed = is_archive(file)
     _check(is_packed, said)
     _check_reading(is_packed, reading)
+    artists = sorted(who().artists)
+    _check_allowed(stores, said, options, artists)
     shown = shown_name(name)
     with stores.sessions.begin() as session:
         job_id = queries.create_job(
             session,
             source=f"upload:{shown}",
             **options.of_job(stores.settings),
-            upload={"name": shown, "said": asdict(said), "reading": asdict(reading)},
+            upload={
+                "name": shown,
+                "said": asdict(said),
+                "reading": asdict(reading),
+                "artists": artists,
+            },
         ).id
     try:
         stores.store.put_incoming(job_id, UPLOAD, file)
@@ -122,13 +132,16 @@ def list_upload(stores: Stores, job_id: UUID) -> None:
         if lease is None:
             return
         with stores.sessions() as session:
-            upload = queries.job_by_id(session, job_id).upload
+            job = queries.job_by_id(session, job_id)
+        upload = job.upload
         items, left_out, shown = _open(stores, job_id, folder, upload)
         with stores.sessions.begin() as session:
             queries.clear_items(session, job_id)  # of an earlier try
         files, denials = 0, Denials(stores.limits)
         patiently = Patience(at_most_s=PATIENCE_S)
-        rest = denials.noting(items)
+        slugs = upload.get("artists", [])
+        theirs = OwnArtists(stores, slugs, job.names).only(items) if slugs else items
+        rest = denials.noting(theirs)
         for chunk in listed(stores, job_id, rest, staged=True, patiently=patiently, shown=shown):
             with stores.sessions.begin() as session:
                 record(session, job_id, chunk, start=files)
@@ -192,6 +205,18 @@ def _check(is_packed: bool, said: Described) -> None:  # noqa: FBT001  a fact, n
         raise BadInput("a single work needs an artist; fill in the field `artist`")
     if said.artist is not None:
         tidy(said.artist)  # raises for what is no name
+
+
+def _check_allowed(
+    stores: Stores, said: Described, options: Options, artists: Sequence[str]
+) -> None:
+    """Raise NotAllowed for what the caller may not: an archive's works are looked at later."""
+    if options.reinstate:
+        who().require(Scope.OPERATE)  # it takes back what a withdrawal did
+    if artists and said.artist is not None:
+        own = OwnArtists(stores, artists, options.name_rule(stores.settings))
+        if refusal := own.refusal(said.artist):
+            raise NotAllowed(refusal)
 
 
 def _check_reading(is_packed: bool, reading: Reading) -> None:  # noqa: FBT001  a fact

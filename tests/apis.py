@@ -9,12 +9,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from PIL import Image
 
 from attribution.config import Settings
 
 LOCAL = "http://localhost"
+
+
+def local_client(app: FastAPI, **options: Any) -> TestClient:
+    """Return a client of this machine, which needs no key until one was made."""
+    return TestClient(app, base_url=LOCAL, client=("127.0.0.1", 50_000), **options)
 
 
 def png(seed: int, side: int = 64) -> bytes:

@@ -16,7 +16,7 @@ from attribution.catalogue import schema
 from attribution.catalogue.database import Database, connect
 from attribution.config import Settings
 from attribution.services import Services, open_services
-from tests.apis import LOCAL, settings
+from tests.apis import local_client, settings
 from tests.homes import copy_ingested
 from tests.portfolios import ingest, portfolio
 from tests.postgres import fresh_database, temporary_postgres
@@ -66,7 +66,7 @@ def services(ingested: Settings) -> Iterator[Services]:
 def client(tmp_path: Path) -> Iterator[TestClient]:
     """Open an application of its own, with low limits."""
     app = create_app(settings(tmp_path / "home", max_image_mb=0.5, max_archive_mb=1))
-    with TestClient(app, base_url=LOCAL, raise_server_exceptions=False) as opened:
+    with local_client(app, raise_server_exceptions=False) as opened:
         yield opened
 
 

@@ -12,7 +12,7 @@ from fastapi.testclient import TestClient
 from PIL import Image
 
 from api.http.app import create_app
-from tests.apis import LOCAL, archive, is_problem, png, settings, upload
+from tests.apis import LOCAL, archive, is_problem, local_client, png, settings, upload
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -193,7 +193,11 @@ def test_a_work_is_corrected(filled: TestClient) -> None:
     assert filled.get("/v1/search?q=boat").json()["hits"][0]["id"] == work["id"]
     last, first = filled.get("/v1/changes").json()["items"]
     assert (last["before"], last["after"]) == ({"year": 1901}, {"year": None})
-    assert (first["kind"], first["origin"], first["reason"]) == ("correct", "api", "asked for")
+    assert (first["kind"], first["origin"], first["reason"]) == (
+        "correct",
+        "anyone on this machine",
+        "asked for",
+    )
     assert (first["artist"], first["artwork_id"]) == ("bob", work["id"])
     assert first["completed_at"]
     misspelt = is_problem(filled.patch(path, json={"titel": "x"}), 422, "invalid-request")
@@ -255,7 +259,11 @@ def test_changes_are_shown_and_undone(filled: TestClient) -> None:
     undone = filled.post(f"{path}/undo", json={"reason": "two people"}).json()
 
     assert (undone["kind"], undone["undoes"], undone["artist"]) == ("undo", merged["id"], "cy")
-    assert (undone["works"], undone["reason"], undone["origin"]) == (4, "two people", "api")
+    assert (undone["works"], undone["reason"], undone["origin"]) == (
+        4,
+        "two people",
+        "anyone on this machine",
+    )
     assert (undone["after"]["stayed"], undone["after"]["added_since"]) == (0, 0)
     assert filled.get(path).json()["undone_by"] == undone["id"]
     assert filled.get("/v1/artists/cy").json()["works"] == 4
@@ -454,7 +462,7 @@ def test_too_large_uploads_are_refused(client: TestClient) -> None:
 def test_foreign_hosts_and_pages_are_refused(tmp_path: Path) -> None:
     """Neither a rebound name nor a page of another site reaches the API."""
     app = create_app(settings(tmp_path, allowed_hosts=["art.example.org"]))
-    with TestClient(app, base_url=LOCAL) as client:
+    with local_client(app) as client:
         evil = client.get("/v1/artists", headers={"host": "evil.example"})
         is_problem(evil, 421, "misdirected-request")
         for host in ("localhost:8000", "127.0.0.1", "[::1]:8000", "art.example.org"):

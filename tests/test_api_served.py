@@ -19,7 +19,8 @@ import uvicorn
 from fastapi.testclient import TestClient
 
 from api.http.app import create_app
-from tests.apis import LOCAL, archive, png, settings, upload
+from tests.apis import archive, local_client, png, settings, upload
+from tests.keys import bearing
 from tests.portfolios import wait_until
 
 if TYPE_CHECKING:
@@ -103,7 +104,7 @@ def test_the_examples_of_the_document_run(tmp_path: Path) -> None:
     commands = re.findall(r"^\$ (curl .*)$", DOCUMENT.read_text(), re.MULTILINE)
     assert len(commands) >= 18
 
-    with TestClient(create_app(settings(tmp_path / "home")), base_url=LOCAL) as client:
+    with local_client(create_app(settings(tmp_path / "home"))) as client:
         upload(
             client, png(1), artist="Ann Example", title="Red boat", year="1901", licence="CC0-1.0"
         )
@@ -116,6 +117,10 @@ def test_the_examples_of_the_document_run(tmp_path: Path) -> None:
             known["DECLARATION"] = next(declared, "")
             response = run(client, shlex.split(Template(command).substitute(known)), tmp_path)
             assert response.status_code < 300, f"{command}: {response.text}"
+            if "/v1/keys --json" in command:
+                made = response.json()
+                known |= {"TOKEN": made["token"], "KEY": made["id"]}
+                client.headers.update(bearing(made["token"]))  # `-H`, for what is asked here too
             if "items?outcome=added" in command or "v1/search" in command:
                 assert next(iter(response.json().values())), command
 
@@ -146,12 +151,12 @@ def ids(client: TestClient, picture: bytes) -> dict[str, str]:
 
 
 def run(client: TestClient, words: list[str], folder: Path) -> Any:
-    """Do what curl would with the options that the page uses: -F, -G, -d, --json, -o, -X."""
+    """Do what curl would with the options that the page uses: -F, -G, -H, -d, --json, -o, -X."""
     form: dict[str, str] = {}
     body: Any = None
     files: dict[str, bytes] = {}
     query: dict[str, str] = {}
-    method = dict(pairwise(words)).get("-X", "POST")
+    method = dict(pairwise(words)).get("-X")
     path, rest = "", iter(words[1:])
     for word in rest:
         if word == "-F":
@@ -165,15 +170,15 @@ def run(client: TestClient, words: list[str], folder: Path) -> Any:
             query[name] = value
         elif word == "--json":
             body = json.loads(next(rest))
-        elif word in ("-o", "-X"):
+        elif word in ("-o", "-X", "-H"):
             next(rest)
         elif word != "-G":
             path = word
     if body is not None:
-        return client.request(method, path, json=body)
+        return client.request(method or "POST", path, json=body)
     if files:
         return client.post(path, files=files, data=form)
-    return client.get(path, params=query or None)
+    return client.request(method or "GET", path, params=query or None)
 
 
 def test_the_json_examples_are_json() -> None:

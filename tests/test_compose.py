@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import subprocess
 import sys
 import tomllib
@@ -63,6 +64,21 @@ def test_command_exists(name: str, service: dict[str, Any]) -> None:
         command.make_context(words[0], list(words[1:]))
     else:
         assert "lawful" not in str(service.get("command"))
+
+
+def test_documented_commands_exist() -> None:
+    """What docs/deployment.md runs in our services is a command of `lawful`, with its options."""
+    page = (ROOT / "docs" / "deployment.md").read_text()
+    line = r"^\$ docker compose run --rm (?:--volume \S+ )?(\w+) (.+)$"
+    shown = re.findall(line, page, re.MULTILINE)
+
+    assert ("api", 'keys create "first operator" --role operator') in shown
+    for service, command in shown:
+        assert service in OURS
+        group, words = typer.main.get_command(app), shlex.split(command)
+        while words and hasattr(group, "commands"):
+            group = group.commands[words.pop(0)]
+        group.make_context("lawful", words, resilient_parsing=True)
 
 
 @EVERY_SERVICE

@@ -23,7 +23,7 @@ from attribution.catalogue.models import TaskKind
 from attribution.catalogue.queries import TaskKey
 from attribution.collection import Stores, open_stores
 from attribution.config import Settings
-from attribution.errors import BackendUnavailable, BadInput, Conflict
+from attribution.errors import BackendUnavailable, BadInput, Conflict, TooMany
 from attribution.files import Store
 from attribution.generation.generator import Drawing, ImageRequest
 from attribution.generation.stub import StubGenerator
@@ -32,7 +32,7 @@ from ingest.generations import ask, run_generation
 from ingest.listing import plan
 from ingest.sources import read_source
 from ingest.work.jobs import BrokerQueue, job_queue
-from tests.apis import settings
+from tests.apis import local_client, settings
 from tests.portfolios import has_ended, wait_until, works
 
 BOAT = ImageRequest("a red boat", count=2, seed=7)
@@ -48,7 +48,7 @@ def services(ingested: Settings) -> Iterator[Services]:
 @pytest.fixture
 def client(ingested: Settings) -> Iterator[TestClient]:
     """Open an application over such a collection."""
-    with TestClient(create_app(settings(ingested.home)), base_url="http://localhost") as opened:
+    with local_client(create_app(settings(ingested.home))) as opened:
         yield opened
 
 
@@ -205,6 +205,19 @@ def test_what_waits_is_cancelled_too(services: Services) -> None:
     assert status(services, generation_id) == "cancelled"
     with services.sessions.begin() as session, pytest.raises(Conflict, match="cancelled"):
         queries.cancel_generation(session, generation_id)
+
+
+def test_the_queue_has_a_length(services: Services) -> None:
+    """Who asks for more is told to come again; what is cancelled makes room."""
+    few = replace(services, settings=services.settings.model_copy(update={"most_drawings": 2}))
+    first, _ = (ask(few, BOAT) for _ in range(2))
+
+    with pytest.raises(TooMany, match="2 requests for pictures wait already") as full:
+        ask(few, BOAT)
+    assert (full.value.status, full.value.retry_after_s) == (429, 60)
+    with services.sessions.begin() as session:
+        queries.cancel_generation(session, first)
+    ask(few, BOAT)
 
 
 def test_a_shutdown_leaves_it_to_the_next(services: Services) -> None:

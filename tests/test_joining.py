@@ -8,9 +8,9 @@ import pty
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
-from fastapi.testclient import TestClient
 from sqlalchemy import func, select, text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
@@ -32,7 +32,7 @@ from ingest.options import Options
 from ingest.preview import preview
 from ingest.sources import read_source
 from ingest.summary import Summary
-from tests.apis import LOCAL, png, settings, upload
+from tests.apis import local_client, png, settings, upload
 from tests.commands import lawful
 from tests.databases import at_once, planned
 from tests.portfolios import ingest, works
@@ -172,7 +172,7 @@ def test_a_withdrawal_closes_every_spelling(database: Database) -> None:
     with database.sessions.begin() as session:
         artist = queries.get_or_create_artist(session, "Linda Kim")
         queries.get_or_create_artists(session, ["KIM LINDA", "Someone"])
-        queries.close_artist(session, artist.id)
+        queries.close_artist(session, artist.id, uuid4())
     names = ["Linda Kim", "linda kim", "KIM LINDA", "Someone", "nobody else", ""]
     with database.sessions() as session:
         assert queries.closed_artists(session, names) == {"Linda Kim", "linda kim"}
@@ -534,7 +534,7 @@ def at_terminal(home: Path, answers: str, *words: str) -> tuple[int, str]:
 def test_an_upload_may_say_the_rule(tmp_path: Path) -> None:
     """The form has a field, the job has the remark, and a rule that is none is refused."""
     app = create_app(settings(tmp_path / "home"))
-    with TestClient(app, base_url=LOCAL) as client:
+    with local_client(app) as client:
         upload(client, png(1), "a.png", artist="Linda Kim")
         asked = upload(client, png(2), "b.png", artist="linda kim", names="ask")
         done = upload(client, png(2), "b.png", artist="linda kim")

@@ -9,7 +9,6 @@ from uuid import UUID, uuid4
 
 import pytest
 from alembic import command
-from fastapi.testclient import TestClient
 from PIL import Image
 from sqlalchemy import Uuid, bindparam, text, update
 
@@ -38,6 +37,7 @@ from ingest.examples import NOBODYS, gather
 from ingest.nobodys import GIVEN
 from ingest.preview import preview
 from ingest.sources import read_source
+from tests.apis import local_client
 from tests.asking import ids_of
 from tests.portfolios import ingest, picture, portfolio, works
 
@@ -482,7 +482,7 @@ def test_lists_over_http(tmp_path: Path) -> None:
     settings = Settings(home=tmp_path / "home", profile="stub")
     with open_services(settings) as services:
         ingest(services, works_of(portfolio(tmp_path / "p"), "unknown", 901))
-    with TestClient(create_app(settings), base_url="http://localhost") as client:
+    with local_client(create_app(settings)) as client:
         artists = client.get("/v1/artists").json()["items"]
         works = client.get("/v1/artworks", params={"artist": "unknown-artist"}).json()["items"]
         refused = client.post(

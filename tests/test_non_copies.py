@@ -11,7 +11,6 @@ from pathlib import Path
 from uuid import UUID, uuid4
 
 import pytest
-from fastapi.testclient import TestClient
 from markupsafe import escape
 from PIL import Image
 from sqlalchemy import update
@@ -32,7 +31,7 @@ from attribution.services import Services, open_services
 from attribution.upkeep.non_copies import LONGEST_NAME, LONGEST_REASON, declare, revoke
 from attribution.upkeep.undoing import undo
 from attribution.upkeep.withdrawal import withdraw
-from tests.apis import LOCAL, is_problem, png
+from tests.apis import is_problem, local_client, png
 from tests.asking import a_work
 from tests.commands import lawful
 from tests.corrections import changes
@@ -379,7 +378,7 @@ def test_over_http(filled_once: Path, tmp_path: Path) -> None:
     file = {"image": (tmp_path / "found.png").read_bytes()}
     other = {"image": png(3)}
     app = create_app(Settings(home=home, profile="stub"))
-    with TestClient(app, base_url=LOCAL, raise_server_exceptions=False) as client:
+    with local_client(app, raise_server_exceptions=False) as client:
         (work,) = client.get("/v1/artworks").json()["items"]
         said = {"artwork_id": work["id"], "by": BY, "reason": WHY}
         for missing in ("by", "reason"):

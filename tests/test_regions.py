@@ -10,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from fastapi.testclient import TestClient
 from PIL import Image
 from typer.testing import CliRunner
 
@@ -29,6 +28,7 @@ from attribution.images import CheckedImage, read_image
 from attribution.lookup.regions import ArtistRegions, find_regions
 from attribution.services import Services, open_services
 from attribution.types import PATCHES, Patches
+from tests.apis import local_client
 from tests.portfolios import ingest
 
 EXAMPLES = Path(__file__).parent.parent / "examples" / "portfolio"
@@ -257,9 +257,7 @@ def test_regions_over_http(home: Path, tmp_path: Path) -> None:
     """The file is sent again with the answer's id; another file is refused."""
     buffer = io.BytesIO()
     ann_and_bob().save(buffer, "PNG")
-    with TestClient(
-        create_app(Settings(home=home, profile="stub")), base_url="http://localhost"
-    ) as client:
+    with local_client(create_app(Settings(home=home, profile="stub"))) as client:
         image = {"image": buffer.getvalue()}
         at = client.post("/v1/attributions", files=image).headers["location"]
         found = client.post(f"{at}/regions", files=image)

@@ -37,17 +37,10 @@ def services(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Servic
     """Open everything; pauses are short, and a lock is not waited for by the engine itself."""
     monkeypatch.setattr(patience, "FIRST_PAUSE_S", 0.01)
     monkeypatch.setattr(patience, "LONGEST_PAUSE_S", 0.1)
-    monkeypatch.setattr(database_module, "PRAGMAS", ("PRAGMA journal_mode=WAL",))
-    monkeypatch.setattr(sqlite3, "connect", _impatient(sqlite3.connect))
+    own = ("PRAGMA busy_timeout=10", "PRAGMA journal_mode=WAL")
+    monkeypatch.setattr(database_module, "PRAGMAS", own)
     with open_services(Settings(home=tmp_path / "home", profile="stub", batch_size=2)) as opened:
         yield opened
-
-
-def _impatient(connect: Callable[..., sqlite3.Connection]) -> Callable[..., sqlite3.Connection]:
-    def at_once(*arguments: object, **more: object) -> sqlite3.Connection:
-        return connect(*arguments, **more | {"timeout": 0.01})
-
-    return at_once
 
 
 class Hooked:

@@ -9,7 +9,6 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
-from fastapi.testclient import TestClient
 from rich.console import Console
 from sqlalchemy.exc import StatementError
 
@@ -29,7 +28,7 @@ from attribution.services import Services, open_services
 from attribution.upkeep import rolling
 from attribution.upkeep.reconcile import reconcile
 from attribution.upkeep.reindex import make_anew
-from tests.apis import LOCAL, is_problem
+from tests.apis import is_problem, local_client
 from tests.asking import a_work, agree, ask_about
 from tests.commands import lawful
 from tests.index_servers import index_server
@@ -82,7 +81,7 @@ def test_a_copy_is_found_in_an_index_that_lacks_works(services: Services, tmp_pa
 
 def test_the_api_says_it_too(ingested: Settings, tmp_path: Path) -> None:
     """Answer and report."""
-    with TestClient(create_app(ingested), base_url=LOCAL) as client:
+    with local_client(create_app(ingested)) as client:
         services: Services = client.app.state.services  # type: ignore[attr-defined]
         services.index.delete([a_work(services).id])
         ask_about(services, tmp_path)
@@ -149,7 +148,7 @@ def test_a_damaged_index_gives_no_answer(ingested: Settings, tmp_path: Path) -> 
             ask_about(services, tmp_path)
         assert recorded(services) == 1
     image = tmp_path / "asked.png"
-    with TestClient(create_app(ingested), base_url=LOCAL) as client:
+    with local_client(create_app(ingested)) as client:
         response = client.post("/v1/attributions", files={"image": image.read_bytes()})
         assert "lawful reindex" in is_problem(response, 500, "index-damaged")["detail"]
     done = lawful(ingested.home, "attribute", str(image), "--json")

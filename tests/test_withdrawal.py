@@ -69,6 +69,7 @@ def test_a_work_is_gone_everywhere(services: Services) -> None:
         "declared non-copies": 0,
         "lines of ingest jobs": 1,
         "recorded answers": 0,
+        "answers kept for repeated requests": 0,
         "points": 1,
         "points of parts": 0,
         "originals": 1,

@@ -13,6 +13,7 @@ from rich.console import Console
 
 from api.cli import (
     attribute,
+    audit,
     catalog,
     changes,
     corrections,
@@ -24,6 +25,7 @@ from api.cli import (
     index_server,
     ingest,
     jobs,
+    keys,
     models,
     non_copies,
     operate,
@@ -32,6 +34,7 @@ from api.cli import (
     works,
 )
 from api.cli.common import INTERRUPTED, UNEXPECTED, plain, settings_from_environment
+from attribution.actors import Actor, acting, system_user
 from attribution.errors import LawfulError
 from attribution.outages import disk_outages
 
@@ -70,7 +73,9 @@ app.command()(corrections.rename)
 app.command()(corrections.alias)
 app.command()(changes.changes)
 app.command()(changes.undo)
+app.add_typer(audit.app, name="audit")
 app.add_typer(non_copies.app, name="non-copies")
+app.add_typer(keys.app, name="keys")
 app.command()(catalog.info)
 app.command()(catalog.artists)
 app.command()(works.works)
@@ -110,12 +115,14 @@ def _version(is_asked: bool) -> None:  # noqa: FBT001  what Typer calls
 
 @app.callback()
 def _options(
+    context: typer.Context,
     *,
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
     ] = False,
 ) -> None:
     del version
+    context.with_resource(acting(Actor(f"command line ({system_user()})")))
 
 
 def main() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
@@ -14,13 +13,13 @@ from rich.padding import Padding
 from rich.text import Text
 
 from api.cli.common import plain, print_json, settings_from_environment
+from attribution.actors import who
 
 if TYPE_CHECKING:
     from attribution.catalogue.models import Change
     from attribution.catalogue.queries import Origin
     from attribution.collection import Collection
 
-DOOR = "command line"
 # Kept for an undo, not for reading; merges of earlier versions have identifiers.
 ARTIST_ROW = ("aliases", "identifiers", "created_at")
 COUNTS = {
@@ -93,13 +92,10 @@ def undo(
 
 
 def origin(reason: str | None, by: str | None = None) -> Origin:
-    """Return where a change from the command line comes from: the user of the system, and why."""
+    """Return whose change it is, and why, for its record."""
     from attribution.catalogue.queries import Origin
 
-    try:
-        return Origin(f"{DOOR} ({getpass.getuser()})", reason, by)
-    except (KeyError, OSError):  # a container may run as a user without a name
-        return Origin(DOOR, reason, by)
+    return Origin(who().name, reason, by)
 
 
 def perform(action: Callable[[Collection], Change | None], *, as_json: bool) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from api.cli.common import settings_from_environment, status_console
-from api.cli.serve import LOOPBACK
+from api.loopback import is_loopback
 from attribution.errors import BadInput
 
 
@@ -24,7 +24,7 @@ def index_server(
     """
     settings = settings_from_environment()
     key = settings.qdrant_api_key
-    if host not in LOOPBACK and not key:
+    if not (key or is_loopback(host)):
         raise BadInput(
             f"anyone who can reach {host} could change the index; set LAWFUL_QDRANT_API_KEY, "
             f"or listen on 127.0.0.1"

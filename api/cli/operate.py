@@ -179,7 +179,8 @@ def reconcile(
 ) -> None:
     """Compare catalogue and index, work by work; the SQL database is authoritative.
 
-    Exit code 0: they agree, or were repaired; 4: they differ.
+    Exit code 0: they agree, or were repaired; 4: they differ, or a record was altered
+    (`lawful audit verify` says which).
 
     Example: [bold]lawful reconcile --repair[/]
     """
@@ -196,7 +197,7 @@ def reconcile(
             if isinstance(value, int):
                 table.add_row(name.replace("_", " "), str(value))
         Console().print(table)
-    if not report.is_clean and not repair:
+    if report.altered or not (report.is_clean or repair):
         raise typer.Exit(DIFFERED)
 
 

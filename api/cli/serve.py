@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Annotated
 
 import typer
 
 from api.cli.common import plain, settings_from_environment, status_console
-
-LOOPBACK = ("127.0.0.1", "::1", "localhost")
+from api.loopback import is_loopback
+from attribution.errors import Conflict
 
 
 def serve(
@@ -21,20 +22,33 @@ def serve(
 ) -> None:
     """Serve the HTTP API: database, index, jobs and models in this one process.
 
-    The API has no accounts: anyone who can reach the address can read and write.
+    Callers need a key (`lawful keys`). Until the first one is made, anyone on this machine can read
+    and write, and an address that other machines reach is refused.
 
     Example: [bold]lawful serve --port 8000[/], then open http://127.0.0.1:8000/docs
     """
     import uvicorn
 
+    from api.http.access import hide_tokens
     from api.http.app import create_app
+    from attribution.collection import open_stores
+    from attribution.upkeep import keys
 
     settings = settings_from_environment()
     host, port = host or settings.host, port or settings.port
-    if host not in LOOPBACK:
+    with open_stores(settings) as stores:
+        has_keys = keys.any_exist(stores)
+    if not has_keys and not is_loopback(host):
+        raise Conflict(
+            f"other machines may reach {host}, and no key was made yet to keep strangers out; "
+            f"{keys.FIRST}, or serve on 127.0.0.1"
+        )
+    if not has_keys:
         status_console().print(
-            plain(f"warning: {host} is not loopback and the API has no accounts"),
+            plain(f"no key was made yet: anyone on this machine is let in; {keys.FIRST}"),
             style="yellow",
             markup=False,
+            soft_wrap=True,
         )
+    logging.getLogger("uvicorn.access").addFilter(hide_tokens)
     uvicorn.run(create_app(settings), host=host, port=port, log_level="info")

@@ -10,22 +10,28 @@ from fastapi import APIRouter, Depends, FastAPI
 from PIL import Image
 
 from api.http import problems
+from api.http.access import Access
 from api.http.dependencies import known_names
 from api.http.guards import Guard
+from api.http.idempotency import Idempotency
 from api.http.metrics import Meter, Metrics
+from api.http.rates import Rates
 from api.http.routes import (
     artists,
     artworks,
     attributions,
+    audit,
     calibration,
     changes,
     generations,
     health,
     ingest_jobs,
+    keys,
     non_copies,
     search,
     withdrawals,
 )
+from api.http.tables import Tables
 from api.http.uploads import spooled_below
 from attribution.config import Settings
 from attribution.services import Services, open_services
@@ -34,7 +40,8 @@ from ingest.work.jobs import job_queue
 DESCRIPTION = """Whose work does this image draw on, how sure are we, and what is the evidence?
 
 Errors are problem details (RFC 9457). Lists come in pages: give `next` as `cursor`.
-There are no accounts: whoever reaches the address can read and write."""
+Callers send a key, `Authorization: Bearer lk_…`; each operation says which scope it needs. Until
+the first key is made, the machine that the service runs on is let in without one."""
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -65,6 +72,10 @@ def create_app(settings: Settings) -> FastAPI:
     )
     app.state.metrics = Metrics()
     problems.install(app)
+    app.add_middleware(Tables)
+    app.add_middleware(Idempotency)
+    app.add_middleware(Rates, settings=settings)
+    app.add_middleware(Access)  # those that are added later are passed first
     app.add_middleware(Guard, settings=settings)
     app.add_middleware(Meter, metrics=app.state.metrics)
     first = APIRouter(prefix="/v1", dependencies=[Depends(known_names)])
@@ -75,10 +86,12 @@ def create_app(settings: Settings) -> FastAPI:
         withdrawals,
         changes,
         attributions,
+        audit,
         calibration,
         non_copies,
         search,
         generations,
+        keys,
     ):
         first.include_router(part.router)
     app.include_router(first)

@@ -1,7 +1,7 @@
 """What every request passes before a route sees it: who may call, how much may be sent.
 
-There are no accounts, so a web page in the user's browser is the nearest stranger: requests under
-a foreign host name (DNS rebinding) and posts that come from another site are refused.
+A web page in the user's browser is the nearest stranger, as this machine may need no key: requests
+under a foreign host name (DNS rebinding) and posts that come from another site are refused.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
-from attribution.errors import BackendUnavailable, BadImage, LawfulError
+from attribution.errors import BackendUnavailable, BadImage, LawfulError, TooMany, Unauthenticated
 from attribution.outages import disk_outage
 
 if TYPE_CHECKING:
@@ -82,13 +82,24 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(Exception, _unforeseen)
 
 
+def of(error: LawfulError) -> JSONResponse:
+    """Return an error of ours as a problem."""
+    kind = re.sub(r"(?<=.)(?=[A-Z])", " ", type(error).__name__).lower()
+    members = {"reason": error.reason} if isinstance(error, BadImage) else {}
+    headers = {}
+    if isinstance(error, BackendUnavailable):
+        headers = {"retry-after": RETRY_AFTER_S}
+    elif isinstance(error, TooMany):
+        headers = {"retry-after": str(error.retry_after_s)}
+    elif isinstance(error, Unauthenticated):
+        headers = {"www-authenticate": "Bearer"}
+    return problem(error.status, kind, str(error), headers=headers, **members)
+
+
 def _ours(request: Request, error: Exception) -> JSONResponse:
     del request
     assert isinstance(error, LawfulError)  # noqa: S101  what it is registered for
-    kind = re.sub(r"(?<=.)(?=[A-Z])", " ", type(error).__name__).lower()
-    members = {"reason": error.reason} if isinstance(error, BadImage) else {}
-    headers = {"retry-after": RETRY_AFTER_S} if isinstance(error, BackendUnavailable) else None
-    return problem(error.status, kind, str(error), headers=headers, **members)
+    return of(error)
 
 
 def _of_the_system(request: Request, error: Exception) -> JSONResponse:

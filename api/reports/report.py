@@ -20,6 +20,7 @@ from PIL import Image
 from api.reports.overlay import draw_overlay
 from attribution.answers import Attribution
 from attribution.catalogue import queries
+from attribution.catalogue.chain import note
 from attribution.catalogue.models import Artwork, ArtworkStatus
 from attribution.collection import Stores
 from attribution.errors import BadInput, NotFound
@@ -82,8 +83,9 @@ def make_page(
         )
     works = [work.id for artist in answer.artists for work in artist.works]
     works += [answer.laid_on.id] if answer.laid_on else []
-    with stores.sessions() as session:
+    with stores.sessions.begin() as session:
         rows = queries.artworks_by_id(session, works)
+        note(session, "report", f"attribution:{answer.id}")
     exhibits = {row.id: _exhibit(stores, row) for row in rows.values()}
     if image is None:
         return Page(name, None, answer, exhibits, {})

@@ -12,6 +12,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
@@ -19,19 +20,21 @@ from sqlalchemy.exc import ArgumentError
 from sqlalchemy.orm import Session, sessionmaker
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from attribution.catalogue import schema
+from attribution.catalogue import chain, schema
 from attribution.catalogue.outages import FILE, Pool, check_file, file_id, mask, translate, vanished
 from attribution.errors import BadInput
+from attribution.private import make_private_file
 
 LOCK_TIMEOUT_S = 30
 CONNECT_TIMEOUT_S = 10
 
 PRAGMAS = (
+    f"PRAGMA busy_timeout={LOCK_TIMEOUT_S * 1000}",  # first: the others wait for locks too
     "PRAGMA journal_mode=WAL",  # readers do not wait for a writer
     "PRAGMA synchronous=NORMAL",  # safe with WAL: a power cut may lose the last commits, no more
-    f"PRAGMA busy_timeout={LOCK_TIMEOUT_S * 1000}",
     "PRAGMA secure_delete=ON",  # what is deleted is overwritten: a withdrawal leaves no free pages
 )
+MEMORY = ":memory:"  # SQLite's name for no file
 LOG_TIMEOUT_S = 5  # to wait for readers of what the log still has
 
 
@@ -41,6 +44,7 @@ class Sessions(sessionmaker[Session]):
     def __init__(self, engine: Engine) -> None:
         super().__init__(engine, expire_on_commit=False)
         self._writer = engine.execution_options(writes=True)
+        chain.watch(self)
 
     def begin(self) -> AbstractContextManager[Session]:
         """Commit at the end of the block, roll back when it raises."""
@@ -197,6 +201,9 @@ class _File:
         """Raise BackendUnavailable when the file has vanished; called before each connection."""
         if self._was_there and file_id(self._url.database) is None:
             raise vanished(self._url)
+        name = self._url.database or MEMORY
+        if not self._was_there and name != MEMORY:  # SQLite gives its log the same permissions
+            make_private_file(Path(name))
 
     def prepare(self, connection: sqlite3.Connection, record: ConnectionPoolEntry) -> None:
         """Give a new connection our manners, and remember the file that it has opened."""

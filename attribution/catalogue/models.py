@@ -23,6 +23,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship, validates
 
+from attribution.actors import ROLES, Role, Scope
 from attribution.catalogue.columns import SLUG, CleanJson, CleanText, UtcDateTime, now
 from attribution.catalogue.licences import identify
 from attribution.catalogue.nobody import NOBODY
@@ -122,6 +123,14 @@ class NonCopyState(StrEnum):
     REVOKED = "revoked"
 
 
+class KeyState(StrEnum):
+    """Whether a key opens anything; only `ACTIVE` ones do."""
+
+    ACTIVE = "active"
+    EXPIRED = "expired"
+    REVOKED = "revoked"
+
+
 class Base(DeclarativeBase):
     """Every constraint has a predictable name, so that migrations can drop it on any database."""
 
@@ -143,6 +152,16 @@ class Base(DeclarativeBase):
         list[str]: CleanJson,
         StrEnum: Enum(StrEnum, native_enum=False, length=16, values_callable=list),
     }
+
+
+class Sealed:
+    """What an entry of the audit vouches for: an answer, a change, a receipt."""
+
+    id: Mapped[UUID]
+    # `commitments.Seal`
+    seal: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default="{}")
+    # The entry; none: made before the audit.
+    sealed: Mapped[int | None] = mapped_column(BigInteger, index=True)
 
 
 def _one_of(column: str, kind: type[StrEnum]) -> CheckConstraint:
@@ -504,7 +523,7 @@ class Claim(Base):
     artist: Mapped[Artist] = relationship(lazy="raise")
 
 
-class RecordedAttribution(Base):
+class RecordedAttribution(Sealed, Base):
     """An answer as it was given."""
 
     __tablename__ = "attributions"
@@ -528,7 +547,7 @@ class CitedWork(Base):
     attribution_id: Mapped[UUID] = mapped_column(ForeignKey("attributions.id"), primary_key=True)
 
 
-class Withdrawal(Base):
+class Withdrawal(Sealed, Base):
     """A request to forget, and the receipt of what was removed from where."""
 
     __tablename__ = "withdrawals"
@@ -545,7 +564,7 @@ class Withdrawal(Base):
     __table_args__ = (Index(None, "requested_at", "id"),)
 
 
-class Change(Base):
+class Change(Sealed, Base):
     """A correction as it was made: when, through which door, of what, from what to what.
 
     What it took from one artist to another stands in rows of its own, so that it can be undone:
@@ -562,7 +581,7 @@ class Change(Base):
     from_artist_id: Mapped[UUID | None] = mapped_column(index=True)
     artwork_id: Mapped[UUID | None] = mapped_column(ForeignKey("artworks.id"), index=True)
     works: Mapped[int] = mapped_column(default=0)  # that were corrected, or came to the artist
-    origin: Mapped[str]  # "api", "command line (USER)", or the ingest job
+    origin: Mapped[str]  # the name of an actor, or the ingest job
     by: Mapped[str | None]  # who, as they call themselves; asked for by declarations
     reason: Mapped[str | None]
     made_at: Mapped[datetime] = mapped_column(default=now)
@@ -646,3 +665,83 @@ class KeptCollection(Base):
     def voting(self) -> dict[str, int]:
         """The vectors that vote, and their widths."""
         return {name: self.dims[name] for name in voting(self.lanes)}
+
+
+class Reply(Base):
+    """What was answered to a request with an idempotency key, for when it is sent again."""
+
+    __tablename__ = "replies"
+
+    actor: Mapped[str] = mapped_column(String(200), primary_key=True)
+    key: Mapped[str] = mapped_column(String(255), primary_key=True)
+    route: Mapped[str]  # method, path and query
+    begun_at: Mapped[datetime] = mapped_column(default=now, index=True)
+    body_sha256: Mapped[str | None] = mapped_column(String(64))  # of the request; none: under way
+    status: Mapped[int] = mapped_column(default=0)
+    headers: Mapped[dict[str, str]] = mapped_column(default=dict)
+    body: Mapped[bytes] = mapped_column(default=b"")
+
+
+class ApiKey(Base):
+    """A key to the HTTP API, known by the hash of its token. A row is never deleted."""
+
+    __tablename__ = "api_keys"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
+    name: Mapped[str]  # what it is for
+    prefix: Mapped[str] = mapped_column(String(11), unique=True)  # of the token; no secret
+    sha256: Mapped[str] = mapped_column(String(64))  # of the whole token
+    role: Mapped[Role | None]
+    scopes: Mapped[list[str]]  # on top of those of its role
+    artists: Mapped[list[str]]  # slugs of those whose works it may bring; empty: all
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    issued_by: Mapped[str]
+    expires_at: Mapped[datetime | None]
+    last_used_at: Mapped[datetime | None]  # to the minute
+    revoked_at: Mapped[datetime | None]
+
+    __table_args__ = (_one_of("role", Role),)
+
+    @property
+    def granted(self) -> frozenset[Scope]:
+        """Everything that it may do."""
+        of_role = ROLES[self.role] if self.role else frozenset()
+        return of_role | {Scope(one) for one in self.scopes}
+
+    @property
+    def state(self) -> KeyState:
+        """Where it stands now."""
+        if self.revoked_at is not None:
+            return KeyState.REVOKED
+        is_over = self.expires_at is not None and self.expires_at <= now()
+        return KeyState.EXPIRED if is_over else KeyState.ACTIVE
+
+
+class AuditEntry(Base):
+    """Who did what, and when. Entries are only ever added; each one's digest goes on from the last.
+
+    What may have to be forgotten is committed to by salt: see `commitments`.
+    """
+
+    __tablename__ = "audit_entries"
+
+    sequence: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    at: Mapped[datetime]
+    actor: Mapped[str | None]  # none: forgotten
+    action: Mapped[str] = mapped_column(String(32), index=True)
+    object: Mapped[str | None] = mapped_column(String(64), index=True)  # "attribution:UUID"
+    details: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    seal: Mapped[dict[str, Any]] = mapped_column(default=dict)  # `commitments.Seal`
+    digest: Mapped[str] = mapped_column(String(64))  # of the chain up to here
+
+
+class AuditHead(Base):
+    """How far the chain goes. Whoever adds to it holds this row until the transaction ends."""
+
+    __tablename__ = "audit_head"
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    sequence: Mapped[int] = mapped_column(BigInteger, default=0)
+    digest: Mapped[str] = mapped_column(String(64))
+    # The entry up to which `reconcile` has verified; 0: it begins again.
+    checked: Mapped[int] = mapped_column(BigInteger, default=0)

@@ -36,6 +36,8 @@ from attribution.arithmetic.calibration import (
     together,
 )
 from attribution.catalogue import queries
+from attribution.catalogue.belief import Belief, believe
+from attribution.catalogue.chain import note
 from attribution.catalogue.licences import identify
 from attribution.catalogue.models import Artist, Artwork, ArtworkStatus
 from attribution.catalogue.nobody import NOBODY
@@ -46,7 +48,7 @@ from attribution.copies.matches import claimed, laid_on, of_now, silenced
 from attribution.copies.membership import membership
 from attribution.encoders.encoder import Lane, of_lane
 from attribution.encoders.encoder_set import EncoderSet
-from attribution.errors import BadInput
+from attribution.errors import BadInput, RecordAltered
 from attribution.images import CheckedImage, lineages
 from attribution.index.points import Hit, Probe, Where
 from attribution.index.vector_index import ANYWHERE
@@ -168,7 +170,17 @@ class Attributor:
         )
 
     def member(self, image: CheckedImage) -> Member:
-        """Say whether an image, or a near copy of it, is registered; nothing is recorded."""
+        """Say whether an image, or a near copy of it, is registered.
+
+        The answer is not kept, the audit says that it was asked for.
+        """
+        found = self._member(image)
+        with self._sessions.begin() as session:
+            kind = found.copy_of and found.copy_of.kind
+            note(session, "member", None, image_sha256=image.facts.sha256, found=kind)
+        return found
+
+    def _member(self, image: CheckedImage) -> Member:
         notes = image.facts.notes
         if image.is_blank:
             with self._sessions() as session:
@@ -353,9 +365,15 @@ class Attributor:
 def recalled(session: Session, attribution_id: UUID) -> Attribution:
     """Return an earlier answer, with what has become of its declared non-copies since.
 
-    Raises NotFound.
+    Raises NotFound, RecordAltered.
     """
-    answer = read_answer(queries.attribution_by_id(session, attribution_id).answer)
+    row = queries.attribution_by_id(session, attribution_id)
+    if believe(session, "attribution", row) is Belief.ALTERED:
+        raise RecordAltered(
+            f"attribution {attribution_id} does not say what was recorded: it was altered in the "
+            f"database since; an audit of all records (`lawful audit verify`) shows what else was"
+        )
+    answer = read_answer(row.answer)
     return replace(answer, declared=of_now(session, answer.declared))
 
 

@@ -25,7 +25,7 @@ from attribution.upkeep.comparison import compare, follow_catalogue
 from attribution.upkeep.correction import check_nothing_comes
 from attribution.upkeep.correction import finish as finish_changes
 from attribution.upkeep.recovery import Recovered, recover
-from attribution.upkeep.rolling import differing_vectors
+from attribution.upkeep.rolling import differing_vectors, verify_on
 from attribution.upkeep.withdrawal import finish
 
 SKETCHES_AT_ONCE = 100
@@ -54,6 +54,7 @@ class Report:
     lost: int  # of the missing: no vectors are left at all; ingest them again
     unsketched: int  # works whose altered copies are not recognised
     untiled: int  # strips of an earlier version, whose panels are not recognised: ingest them again
+    altered: int  # records that do not say what was recorded, as far as they were looked at
     repaired: bool
     examples: dict[str, list[str]]
 
@@ -71,6 +72,7 @@ class Report:
             + self.unfinished_changes
             + self.called_as_nobody
             + self.statistics
+            + self.altered
         )
 
     def as_json(self) -> dict[str, Any]:
@@ -86,9 +88,10 @@ def reconcile(collection: Collection, *, repair: bool) -> Report:
     ones are deleted, counts set right, the classifier's statistics mended, interrupted withdrawals
     and corrections finished, sketches for the copy lane drawn from kept pictures. A work without
     vectors of this collection's encoders is encoded from its original, or left alone (`recovery`).
-    Artists of an earlier version whose names mean nobody
-    become one, which can be undone. Works without a sketch, and strips without tiles, are told and
-    are no difference: they may have no picture to draw from, until they are ingested again.
+    Artists of an earlier version whose names mean nobody become one, which can be undone. Records
+    are verified by the audit, some at a time (`rolling`); what was altered cannot be mended. Works
+    without a sketch, and strips without tiles, are told and are no difference: they may have no
+    picture to draw from, until they are ingested again.
     """
     with collection.sessions() as session:
         wrong_counts = queries.miscounted(session)
@@ -104,6 +107,7 @@ def reconcile(collection: Collection, *, repair: bool) -> Report:
         with collection.sessions.begin() as session:
             lifecycle.recount(session, queries.miscounted(session))
     statistics = audit_all(collection, repair=repair)
+    believed = verify_on(collection, goes_on=repair)
     if repair:
         finish(collection, withdrawals, has_time=True)
         finish_changes(collection, changes)
@@ -126,6 +130,7 @@ def reconcile(collection: Collection, *, repair: bool) -> Report:
         **asdict(recovered),
         unsketched=unsketched,
         untiled=found.untiled,
+        altered=believed.faults,
         repaired=repair,
         examples={
             name: [str(one) for one in ids[:SHOWN]]
@@ -135,6 +140,7 @@ def reconcile(collection: Collection, *, repair: bool) -> Report:
                 ("stale", found.stale),
                 ("different", different),
                 ("wrong_parts", found.wrong_parts),
+                ("altered", believed.told),
             )
         },
     )

@@ -1,14 +1,23 @@
-"""Stored vectors against the kept ones, a sample a run, which moves on from run to run."""
+"""What is compared some at a time, and goes on from run to run.
+
+Stored vectors with the kept ones, and records with the audit.
+"""
 
 from __future__ import annotations
 
 from uuid import UUID
 
+from sqlalchemy import update
+
 from attribution.catalogue import queries
-from attribution.collection import Collection
+from attribution.catalogue.belief import Findings, verify
+from attribution.catalogue.chain import HEAD
+from attribution.catalogue.models import AuditHead
+from attribution.collection import Collection, Stores
 
 SAMPLE = 2_000  # works compared in one run
 AT_ONCE = 500
+ENTRIES = 20_000  # of the audit verified in one run: seconds
 
 
 def differing_vectors(collection: Collection, *, repair: bool) -> list[UUID]:
@@ -34,3 +43,20 @@ def differing_vectors(collection: Collection, *, repair: bool) -> list[UUID]:
         with collection.sessions.begin() as session:
             queries.note_compared(session, row.name, after)
     return different
+
+
+def verify_on(stores: Stores, *, goes_on: bool) -> Findings:
+    """Verify the next ENTRIES entries of the audit, and what they vouch for.
+
+    The next run begins behind them where this one `goes_on`, and from the first entry behind the
+    last.
+    """
+    with stores.sessions() as session:
+        head = session.get_one(AuditHead, HEAD)
+    since = head.checked + 1 if head.checked < head.sequence else 1
+    found = verify(stores.sessions, lambda *_: None, since=since, most=ENTRIES)
+    if goes_on:
+        reached = min(since + ENTRIES - 1, head.sequence)
+        with stores.sessions.begin() as session:
+            session.execute(update(AuditHead).values(checked=reached))
+    return found

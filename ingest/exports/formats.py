@@ -25,14 +25,15 @@ class Format:
 
 
 def _csv(pages: Iterable[list[Row]]) -> Iterator[bytes]:
-    yield _lines([COLUMNS], BOM)
+    yield lines([COLUMNS], BOM)
     for page in pages:
-        yield _lines([_cell(row[column]) for column in COLUMNS] for row in page)
+        yield lines([row[column] for column in COLUMNS] for row in page)
 
 
-def _lines(rows: Iterable[Iterable[str]], begin: str = "") -> bytes:
+def lines(rows: Iterable[Iterable[object]], begin: str = "") -> bytes:
+    """Return lines of CSV; no spreadsheet runs what is in a cell."""
     text = io.StringIO()
-    csv.writer(text).writerows(rows)
+    csv.writer(text).writerows([_cell(value) for value in row] for row in rows)
     return (begin + text.getvalue()).encode()
 
 
@@ -44,9 +45,9 @@ def _cell(value: object) -> str:
         case bool():
             return "yes" if value else "no"
         case list():
-            joined = ", ".join(value)
-            is_plain = not any(one in tag for tag in value for one in SEPARATORS)
-            return quote(joined if is_plain else _json(value))
+            are_texts = all(isinstance(one, str) for one in value)
+            is_plain = are_texts and not any(one in tag for tag in value for one in SEPARATORS)
+            return quote(", ".join(value) if is_plain else _json(value))
         case dict():
             return _json(value) if value else ""
         case str():

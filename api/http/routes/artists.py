@@ -8,13 +8,15 @@ from fastapi import APIRouter
 from pydantic import Field
 
 from api.changes import ChangeOut, Reasoned
+from api.http.access import ScopedRoute, needs
 from api.http.dependencies import Cursor, PageSize, ServicesDep
 from api.schemas import ArtistDetail, ArtistName, ArtistOut, PageOut
+from attribution.actors import Scope
 from attribution.catalogue import queries
 from attribution.services import Services
 from attribution.upkeep.correction import confirm_alias, merge, rename, split
 
-router = APIRouter(prefix="/artists", tags=["artists"])
+router = APIRouter(prefix="/artists", tags=["artists"], route_class=ScopedRoute)
 
 
 class Renamed(Reasoned):
@@ -41,7 +43,7 @@ class Split(Reasoned):
     )
 
 
-@router.get("", summary="List artists")
+@router.get("", summary="List artists", dependencies=[needs(Scope.READ)])
 def list_artists(
     services: ServicesDep, cursor: Cursor = None, limit: PageSize = 100
 ) -> PageOut[ArtistOut]:
@@ -51,27 +53,34 @@ def list_artists(
         return PageOut[ArtistOut].of(page, ArtistOut.of_row)
 
 
-@router.get("/{slug}", summary="Get one artist")
+@router.get("/{slug}", summary="Get one artist", dependencies=[needs(Scope.READ)])
 def get_artist(slug: str, services: ServicesDep) -> ArtistDetail:
     """Names, number of works, and artists of nearly the same name."""
     return _detail(services, slug)
 
 
-@router.patch("/{slug}", summary="Rename an artist")
+@router.patch("/{slug}", summary="Rename an artist", dependencies=[needs(Scope.OPERATE)])
 def rename_artist(slug: str, asked: Renamed, services: ServicesDep) -> ArtistDetail:
     """Call an artist by another name; the slug stays, the old name becomes an alias."""
     rename(services, slug, asked.name, asked.origin)
     return _detail(services, slug)
 
 
-@router.post("/{slug}/aliases", summary="Confirm an alias", status_code=201)
+@router.post(
+    "/{slug}/aliases",
+    summary="Confirm an alias",
+    status_code=201,
+    dependencies=[needs(Scope.OPERATE)],
+)
 def create_alias(slug: str, asked: Renamed, services: ServicesDep) -> ArtistDetail:
     """Note another name of an artist: works that come under it are theirs from now on."""
     confirm_alias(services, slug, asked.name, asked.origin)
     return _detail(services, slug)
 
 
-@router.post("/{slug}/merge", summary="Merge an artist into another")
+@router.post(
+    "/{slug}/merge", summary="Merge an artist into another", dependencies=[needs(Scope.OPERATE)]
+)
 def merge_artist(slug: str, asked: Merged, services: ServicesDep) -> ArtistDetail:
     """Make one artist of two; the first slug leads to the second artist.
 
@@ -82,7 +91,11 @@ def merge_artist(slug: str, asked: Merged, services: ServicesDep) -> ArtistDetai
     return _detail(services, asked.into)
 
 
-@router.post("/{slug}/split", summary="Give some works of an artist to another")
+@router.post(
+    "/{slug}/split",
+    summary="Give some works of an artist to another",
+    dependencies=[needs(Scope.OPERATE)],
+)
 def split_artist(slug: str, asked: Split, services: ServicesDep) -> ChangeOut:
     """Give works to an artist of another name, known or new; returns the change."""
     made = split(services, slug, asked.works, asked.into, asked.origin)

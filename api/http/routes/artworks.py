@@ -10,6 +10,7 @@ from fastapi.responses import StreamingResponse
 from pydantic import Field
 
 from api.changes import Corrected, Reasoned
+from api.http.access import ScopedRoute, needs
 from api.http.dependencies import (
     ArtistSlug,
     Cursor,
@@ -23,6 +24,7 @@ from api.http.dependencies import (
 from api.http.routes.ingest_jobs import Upload
 from api.http.uploads import read_upload
 from api.schemas import Arriving, ArtworkDetail, ArtworkOut, PageOut
+from attribution.actors import Scope
 from attribution.catalogue import queries
 from attribution.catalogue.models import ArtworkStatus, artwork_id
 from attribution.errors import NotAllowed
@@ -31,7 +33,7 @@ from attribution.upkeep.correction import correct, move
 from ingest.exports import FORMATS, AsSent, read_pages
 from ingest.uploads import accept
 
-router = APIRouter(prefix="/artworks", tags=["artworks"])
+router = APIRouter(prefix="/artworks", tags=["artworks"], route_class=ScopedRoute)
 
 
 Kind = Literal["csv", "json", "jsonl", "parquet"]
@@ -43,7 +45,7 @@ class Moved(Reasoned):
     artist: str = Field(max_length=200, description="Slug.", examples=["ann-example"])
 
 
-@router.get("", summary="List artworks")
+@router.get("", summary="List artworks", dependencies=[needs(Scope.READ)])
 def list_artworks(
     services: ServicesDep,
     artist: ArtistSlug = None,
@@ -65,6 +67,7 @@ def list_artworks(
     summary="Export artworks as a table",
     response_class=StreamingResponse,
     responses={200: {"content": {one.media_type: {} for one in FORMATS.values()}}},
+    dependencies=[needs(Scope.READ)],
 )
 def export_artworks(
     services: ServicesDep,
@@ -87,7 +90,7 @@ def export_artworks(
     )
 
 
-@router.post("", summary="Add one artwork", status_code=202)
+@router.post("", summary="Add one artwork", status_code=202, dependencies=[needs(Scope.CONTRIBUTE)])
 def create_artwork(
     upload: Annotated[Upload, Form(media_type="multipart/form-data")],
     services: ServicesDep,
@@ -115,20 +118,24 @@ def create_artwork(
     return Arriving(id=artwork_id(sha256), job=job_id)
 
 
-@router.get("/{artwork_id}", summary="Get one artwork")
+@router.get("/{artwork_id}", summary="Get one artwork", dependencies=[needs(Scope.READ)])
 def get_artwork(artwork_id: UUID, services: ServicesDep) -> ArtworkDetail:
     """Everything recorded, with the rights found in the file and conflicting claims."""
     return _detail(services, artwork_id)
 
 
-@router.patch("/{artwork_id}", summary="Correct one artwork")
+@router.patch("/{artwork_id}", summary="Correct one artwork", dependencies=[needs(Scope.OPERATE)])
 def correct_artwork(artwork_id: UUID, asked: Corrected, services: ServicesDep) -> ArtworkDetail:
     """Change what is said of a work: fields that are left out stay, null empties one."""
     correct(services, artwork_id, asked.said, asked.origin)
     return _detail(services, artwork_id)
 
 
-@router.post("/{artwork_id}/move", summary="Give an artwork to another artist")
+@router.post(
+    "/{artwork_id}/move",
+    summary="Give an artwork to another artist",
+    dependencies=[needs(Scope.OPERATE)],
+)
 def move_artwork(artwork_id: UUID, asked: Moved, services: ServicesDep) -> ArtworkDetail:
     """Say that a work is another artist's; a claim of theirs to it is settled by that."""
     move(services, artwork_id, asked.artist, asked.origin)
@@ -151,6 +158,7 @@ def _detail(services: Services, artwork_id: UUID) -> ArtworkDetail:
         200: {"description": "WebP, 256 px at most", "content": {"image/webp": {}}},
         304: {"description": "The picture that `If-None-Match` names is still the one"},
     },
+    dependencies=[needs(Scope.READ)],
 )
 def get_thumbnail(
     artwork_id: UUID,

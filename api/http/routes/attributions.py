@@ -11,10 +11,12 @@ from fastapi.responses import HTMLResponse
 from pydantic import BaseModel, Field
 
 from api.answers import AnswerOut, FindingsOut, MemberOut, SetOut
+from api.http.access import ScopedRoute, needs
 from api.http.dependencies import Cursor, PageSize, ServicesDep
 from api.http.uploads import read_upload
 from api.reports.report import make_page, render_report
 from api.schemas import AttributionBrief, PageOut
+from attribution.actors import Scope
 from attribution.answers import Attribution
 from attribution.catalogue import queries
 from attribution.catalogue.names import visible
@@ -23,7 +25,7 @@ from attribution.lookup.findings import find_ours
 from attribution.lookup.regions import Regions, find_regions
 from attribution.services import Services
 
-router = APIRouter(prefix="/attributions", tags=["attributions"])
+router = APIRouter(prefix="/attributions", tags=["attributions"], route_class=ScopedRoute)
 
 MOST_IMAGES = 50  # of a set: an answer is waited for
 
@@ -35,7 +37,7 @@ class Together(BaseModel):
     level: float = Field(default=0.1, gt=0, lt=1, description="False discovery rate.")
 
 
-@router.post("", summary="Attribute an image", status_code=201)
+@router.post("", summary="Attribute an image", status_code=201, dependencies=[needs(Scope.LOOK_UP)])
 def create_attribution(
     image: Annotated[UploadFile, File(description="The image.")],
     services: ServicesDep,
@@ -54,7 +56,12 @@ def create_attribution(
     return AnswerOut.of(answer)
 
 
-@router.post("/sets", summary="Attribute images by one hand", status_code=201)
+@router.post(
+    "/sets",
+    summary="Attribute images by one hand",
+    status_code=201,
+    dependencies=[needs(Scope.LOOK_UP)],
+)
 def create_set_attribution(
     images: Annotated[list[UploadFile], File(description="The images.", max_length=MOST_IMAGES)],
     services: ServicesDep,
@@ -73,7 +80,7 @@ def create_set_attribution(
     return SetOut.of(services.attributor.attribute_set(checked, limit=limit))
 
 
-@router.post("/members", summary="Is an image registered?")
+@router.post("/members", summary="Is an image registered?", dependencies=[needs(Scope.LOOK_UP)])
 def find_member(
     image: Annotated[UploadFile, File(description="The image.")], services: ServicesDep
 ) -> MemberOut:
@@ -84,7 +91,11 @@ def find_member(
     return MemberOut.of(services.attributor.member(read_upload(image.file, services.limits)))
 
 
-@router.post("/findings", summary="Which of many images show or resemble what is registered")
+@router.post(
+    "/findings",
+    summary="Which of many images show or resemble what is registered",
+    dependencies=[needs(Scope.LOOK_UP)],
+)
 def find_among(asked: Together, services: ServicesDep) -> FindingsOut:
     """Name the answers whose images are copies, and those that resemble a registered hand.
 
@@ -94,7 +105,7 @@ def find_among(asked: Together, services: ServicesDep) -> FindingsOut:
     return FindingsOut.of(find_ours(answers, level=asked.level))
 
 
-@router.get("", summary="List earlier attributions")
+@router.get("", summary="List earlier attributions", dependencies=[needs(Scope.READ)])
 def list_attributions(
     services: ServicesDep, cursor: Cursor = None, limit: PageSize = 100
 ) -> PageOut[AttributionBrief]:
@@ -104,19 +115,29 @@ def list_attributions(
         return PageOut[AttributionBrief].of(page, AttributionBrief.of)
 
 
-@router.get("/{attribution_id}", summary="Get an earlier attribution")
+@router.get(
+    "/{attribution_id}", summary="Get an earlier attribution", dependencies=[needs(Scope.READ)]
+)
 def get_attribution(attribution_id: UUID, services: ServicesDep) -> AnswerOut:
     """Return an earlier answer."""
     return AnswerOut.of(services.attributor.recall(attribution_id))
 
 
-@router.get("/{attribution_id}/report", summary="Get the report of an attribution")
+@router.get(
+    "/{attribution_id}/report",
+    summary="Get the report of an attribution",
+    dependencies=[needs(Scope.READ)],
+)
 def get_report(attribution_id: UUID, services: ServicesDep) -> HTMLResponse:
     """Return a page for people; the image itself was not kept, so it is not shown."""
     return _report(services, [services.attributor.recall(attribution_id)])
 
 
-@router.post("/{attribution_id}/report", summary="Get the report, with the image")
+@router.post(
+    "/{attribution_id}/report",
+    summary="Get the report, with the image",
+    dependencies=[needs(Scope.LOOK_UP)],
+)
 def make_report(
     attribution_id: UUID,
     image: Annotated[UploadFile, File(description="The same file again: it was not kept.")],
@@ -129,7 +150,9 @@ def make_report(
     return HTMLResponse(render_report([page]))
 
 
-@router.post("/report", summary="Get one report of several attributions")
+@router.post(
+    "/report", summary="Get one report of several attributions", dependencies=[needs(Scope.LOOK_UP)]
+)
 def make_joint_report(asked: Together, services: ServicesDep) -> HTMLResponse:
     """Return a page for people: what several earlier answers say together, then each."""
     answers = [services.attributor.recall(one) for one in dict.fromkeys(asked.attributions)]
@@ -143,7 +166,11 @@ def _report(services: Services, answers: Sequence[Attribution]) -> HTMLResponse:
     return HTMLResponse(render_report(pages))
 
 
-@router.post("/{attribution_id}/regions", summary="See which parts of the image speak for whom")
+@router.post(
+    "/{attribution_id}/regions",
+    summary="See which parts of the image speak for whom",
+    dependencies=[needs(Scope.LOOK_UP)],
+)
 def find_attribution_regions(
     attribution_id: UUID,
     image: Annotated[UploadFile, File(description="The same file again: it was not kept.")],

@@ -7,11 +7,13 @@ from datetime import datetime
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
+from api.http.access import ScopedRoute, needs
 from api.http.dependencies import ServicesDep
+from attribution.actors import Scope
 from attribution.catalogue import queries
 from attribution.upkeep.calibrating import is_due
 
-router = APIRouter(prefix="/calibration", tags=["operation"])
+router = APIRouter(prefix="/calibration", tags=["operation"], route_class=ScopedRoute)
 
 
 class CalibrationOut(BaseModel):
@@ -32,7 +34,7 @@ class CalibrationOut(BaseModel):
     )
 
 
-@router.get("", summary="Get the state of the calibration")
+@router.get("", summary="Get the state of the calibration", dependencies=[needs(Scope.READ)])
 def get_calibration(services: ServicesDep) -> CalibrationOut:
     """Say when the votes were last held against known works, and whether that is due again."""
     row = services.row

@@ -9,12 +9,14 @@ from fastapi import APIRouter, Query
 from pydantic import Field
 
 from api.changes import ChangeOut, Reasoned
+from api.http.access import ScopedRoute, needs
 from api.http.dependencies import Cursor, Moment, PageSize, ServicesDep
 from api.schemas import ArtworkOut, PageOut
+from attribution.actors import Scope
 from attribution.catalogue import queries
 from attribution.upkeep.undoing import undo
 
-router = APIRouter(prefix="/changes", tags=["changes"])
+router = APIRouter(prefix="/changes", tags=["changes"], route_class=ScopedRoute)
 
 
 class Undone(Reasoned):
@@ -27,7 +29,7 @@ class Undone(Reasoned):
     )
 
 
-@router.get("", summary="List corrections")
+@router.get("", summary="List corrections", dependencies=[needs(Scope.READ)])
 def list_changes(
     services: ServicesDep,
     artist: Annotated[str | None, Query(description="Slug of an artist.")] = None,
@@ -52,13 +54,15 @@ def list_changes(
         return PageOut[ChangeOut].of(page, ChangeOut.of)
 
 
-@router.get("/{change_id}", summary="Get one correction")
+@router.get("/{change_id}", summary="Get one correction", dependencies=[needs(Scope.READ)])
 def get_change(change_id: UUID, services: ServicesDep) -> ChangeOut:
     """Return what was changed, by whom and why, and what undid it."""
     return _shown(services, change_id)
 
 
-@router.get("/{change_id}/works", summary="List the works of a correction")
+@router.get(
+    "/{change_id}/works", summary="List the works of a correction", dependencies=[needs(Scope.READ)]
+)
 def list_works_of_change(
     change_id: UUID, services: ServicesDep, cursor: Cursor = None, limit: PageSize = 100
 ) -> PageOut[ArtworkOut]:
@@ -70,7 +74,7 @@ def list_works_of_change(
         return PageOut[ArtworkOut].of(page, lambda row: ArtworkOut.of(row, seen.get(row.id)))
 
 
-@router.post("/{change_id}/undo", summary="Undo a correction")
+@router.post("/{change_id}/undo", summary="Undo a correction", dependencies=[needs(Scope.OPERATE)])
 def undo_change(change_id: UUID, services: ServicesDep, asked: Undone | None = None) -> ChangeOut:
     """Take a change back by another one, which is returned and can be undone itself.
 

@@ -11,8 +11,10 @@ from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.answers import AnswerOut
+from api.http.access import ScopedRoute, needs
 from api.http.dependencies import Cursor, JobsDep, PageSize, ServicesDep
 from api.schemas import PageOut
+from attribution.actors import Scope
 from attribution.catalogue import queries
 from attribution.catalogue.models import ArtworkStatus, Generation, JobStatus
 from attribution.errors import NotAllowed, NotFound
@@ -21,7 +23,7 @@ from attribution.generation.studio import Reference, Withheld, references_of
 from attribution.services import Services
 from ingest.generations import ask
 
-router = APIRouter(prefix="/generations", tags=["generations"])
+router = APIRouter(prefix="/generations", tags=["generations"], route_class=ScopedRoute)
 
 
 class Wanted(BaseModel):
@@ -98,7 +100,7 @@ class GenerationDetail(GenerationOut):
         )
 
 
-@router.post("", summary="Draw pictures", status_code=202)
+@router.post("", summary="Draw pictures", status_code=202, dependencies=[needs(Scope.GENERATE)])
 def create_generation(
     wanted: Wanted,
     services: ServicesDep,
@@ -114,7 +116,7 @@ def create_generation(
     return get_generation(generation_id, services)
 
 
-@router.get("", summary="List generations")
+@router.get("", summary="List generations", dependencies=[needs(Scope.READ)])
 def list_generations(
     services: ServicesDep, cursor: Cursor = None, limit: PageSize = 100
 ) -> PageOut[GenerationOut]:
@@ -124,7 +126,7 @@ def list_generations(
         return PageOut[GenerationOut].of(page, GenerationOut.model_validate)
 
 
-@router.get("/{generation_id}", summary="Get one generation")
+@router.get("/{generation_id}", summary="Get one generation", dependencies=[needs(Scope.READ)])
 def get_generation(generation_id: UUID, services: ServicesDep) -> GenerationDetail:
     """How far a request is, and whose work each picture resembles."""
     with services.sessions() as session:
@@ -132,7 +134,12 @@ def get_generation(generation_id: UUID, services: ServicesDep) -> GenerationDeta
     return GenerationDetail.of(row, services)
 
 
-@router.post("/{generation_id}/cancel", summary="Cancel a generation", status_code=202)
+@router.post(
+    "/{generation_id}/cancel",
+    summary="Cancel a generation",
+    status_code=202,
+    dependencies=[needs(Scope.GENERATE)],
+)
 def cancel_generation(generation_id: UUID, services: ServicesDep) -> GenerationDetail:
     """Have a request end after the step in hand. 409 when it has ended."""
     with services.sessions.begin() as session:
@@ -145,6 +152,7 @@ def cancel_generation(generation_id: UUID, services: ServicesDep) -> GenerationD
     summary="Get a generated picture",
     response_class=Response,
     responses={200: {"description": "PNG", "content": {"image/png": {}}}},
+    dependencies=[needs(Scope.READ)],
 )
 def get_generated_image(generation_id: UUID, number: int, services: ServicesDep) -> Response:
     """Return a picture, counted from 0; 403 for one that is withheld."""

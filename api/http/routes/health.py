@@ -7,15 +7,17 @@ from typing import TYPE_CHECKING
 from fastapi import APIRouter, Response
 from prometheus_client import CONTENT_TYPE_LATEST
 
+from api.http.access import ScopedRoute, needs
 from api.http.dependencies import JobsDep, MetricsDep, ServicesDep
 from api.schemas import Readiness
+from attribution.actors import Scope
 from attribution.catalogue import queries
 from attribution.errors import LawfulError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-router = APIRouter(tags=["operation"])
+router = APIRouter(tags=["operation"], route_class=ScopedRoute)
 
 
 @router.get("/healthz", summary="Does the process live?")
@@ -49,7 +51,12 @@ def readyz(services: ServicesDep, jobs: JobsDep, response: Response) -> Readines
     return Readiness(ready=ready, checks=said)
 
 
-@router.get("/metrics", summary="Numbers for Prometheus", response_class=Response)
+@router.get(
+    "/metrics",
+    summary="Numbers for Prometheus",
+    response_class=Response,
+    dependencies=[needs(Scope.READ)],
+)
 def show_metrics(services: ServicesDep, metrics: MetricsDep) -> Response:
     """Count requests by operation and status, works, artists, jobs."""
     return Response(metrics.render(services), media_type=CONTENT_TYPE_LATEST)

@@ -8,8 +8,10 @@ from uuid import UUID
 from fastapi import APIRouter, File, Form, Query, Request, Response, UploadFile
 from pydantic import BaseModel, BeforeValidator, Field
 
+from api.http.access import ScopedRoute, needs
 from api.http.dependencies import Cursor, JobsDep, PageSize, ServicesDep
 from api.schemas import ItemOut, JobDetail, JobOut, PageOut
+from attribution.actors import Scope
 from attribution.catalogue import queries
 from attribution.catalogue.models import PURPOSES, JobStatus, NameRule, Outcome
 from attribution.services import Services
@@ -18,7 +20,7 @@ from ingest.sources import Level, SourceItem
 from ingest.sources.cells import says
 from ingest.uploads import Described, accept
 
-router = APIRouter(prefix="/ingest-jobs", tags=["ingest jobs"])
+router = APIRouter(prefix="/ingest-jobs", tags=["ingest jobs"], route_class=ScopedRoute)
 
 
 SAID = set(SourceItem.__dataclass_fields__) - {"artist"} | {f"consent_{one}" for one in PURPOSES}
@@ -96,7 +98,7 @@ class Upload(BaseModel):
         )
 
 
-@router.post("", summary="Upload works", status_code=202)
+@router.post("", summary="Upload works", status_code=202, dependencies=[needs(Scope.CONTRIBUTE)])
 def create_ingest_job(
     upload: Annotated[Upload, Form(media_type="multipart/form-data")],
     services: ServicesDep,
@@ -123,7 +125,7 @@ def create_ingest_job(
     return _detail(services, job_id)
 
 
-@router.get("", summary="List ingest jobs")
+@router.get("", summary="List ingest jobs", dependencies=[needs(Scope.READ)])
 def list_ingest_jobs(
     services: ServicesDep,
     status: Annotated[JobStatus | None, Query(description="Only these.")] = None,
@@ -136,13 +138,18 @@ def list_ingest_jobs(
         return PageOut[JobOut].of(page, JobOut.model_validate)
 
 
-@router.get("/{job_id}", summary="Get one ingest job")
+@router.get("/{job_id}", summary="Get one ingest job", dependencies=[needs(Scope.READ)])
 def get_ingest_job(job_id: UUID, services: ServicesDep) -> JobDetail:
     """How far a job is."""
     return _detail(services, job_id)
 
 
-@router.post("/{job_id}/cancel", summary="Cancel an ingest job", status_code=202)
+@router.post(
+    "/{job_id}/cancel",
+    summary="Cancel an ingest job",
+    status_code=202,
+    dependencies=[needs(Scope.OPERATE)],
+)
 def cancel_ingest_job(job_id: UUID, services: ServicesDep) -> JobDetail:
     """Have a job end after the files in hand; what was done stays. 409 when it has ended."""
     with services.sessions.begin() as session:
@@ -150,7 +157,12 @@ def cancel_ingest_job(job_id: UUID, services: ServicesDep) -> JobDetail:
     return _detail(services, job_id)
 
 
-@router.post("/{job_id}/retry", summary="Go on with an ingest job", status_code=202)
+@router.post(
+    "/{job_id}/retry",
+    summary="Go on with an ingest job",
+    status_code=202,
+    dependencies=[needs(Scope.OPERATE)],
+)
 def retry_ingest_job(job_id: UUID, services: ServicesDep, jobs: JobsDep) -> JobDetail:
     """Have a failed or cancelled job go on where it stopped. 409 for any other."""
     with services.sessions.begin() as session:
@@ -159,7 +171,9 @@ def retry_ingest_job(job_id: UUID, services: ServicesDep, jobs: JobsDep) -> JobD
     return _detail(services, job_id)
 
 
-@router.get("/{job_id}/items", summary="List the files of an ingest job")
+@router.get(
+    "/{job_id}/items", summary="List the files of an ingest job", dependencies=[needs(Scope.READ)]
+)
 def list_ingest_items(
     job_id: UUID,
     services: ServicesDep,

@@ -8,19 +8,18 @@ from uuid import UUID
 from fastapi import APIRouter, Form, Query, Request, Response, UploadFile
 from pydantic import BaseModel, ConfigDict, Field
 
+from api.http.access import ScopedRoute, needs
 from api.http.dependencies import Cursor, Moment, PageSize, ServicesDep
 from api.http.uploads import read_upload
 from api.non_copies import NonCopyOut
 from api.schemas import PageOut
+from attribution.actors import Scope, who
 from attribution.catalogue import queries
 from attribution.catalogue.queries import Origin
 from attribution.upkeep import non_copies
 from attribution.upkeep.non_copies import LONGEST_NAME, LONGEST_REASON
 
-router = APIRouter(prefix="/non-copies", tags=["attributions"])
-
-DOOR = "api"
-
+router = APIRouter(prefix="/non-copies", tags=["attributions"], route_class=ScopedRoute)
 
 Name = Annotated[
     str,
@@ -55,7 +54,12 @@ class Revoked(BaseModel):
     reason: Reason = Field(examples=["it is a crop of the work"])
 
 
-@router.post("", summary="Declare that an image is no copy of a work", status_code=201)
+@router.post(
+    "",
+    summary="Declare that an image is no copy of a work",
+    status_code=201,
+    dependencies=[needs(Scope.REVIEW)],
+)
 def create_non_copy(
     asked: Annotated[Declared, Form(media_type="multipart/form-data")],
     services: ServicesDep,
@@ -67,14 +71,14 @@ def create_non_copy(
     409 when the image has the very pixels of the work, and for a pair that is declared already.
     """
     facts = read_upload(asked.image.file, services.limits).facts
-    origin = Origin(DOOR, asked.reason, asked.by)
+    origin = Origin(who().name, asked.reason, asked.by)
     row = non_copies.declare(services, facts, asked.artwork_id, origin, until=asked.until)
     where = request.app.url_path_for("get_non_copy", non_copy_id=row.id)
     response.headers["location"] = str(where)
     return NonCopyOut.of(row)
 
 
-@router.get("", summary="List declared non-copies")
+@router.get("", summary="List declared non-copies", dependencies=[needs(Scope.READ)])
 def list_non_copies(
     services: ServicesDep,
     work: Annotated[UUID | None, Query(description="Id of an artwork.")] = None,
@@ -97,18 +101,22 @@ def list_non_copies(
         return PageOut[NonCopyOut].of(page, NonCopyOut.of)
 
 
-@router.get("/{non_copy_id}", summary="Get a declared non-copy")
+@router.get("/{non_copy_id}", summary="Get a declared non-copy", dependencies=[needs(Scope.READ)])
 def get_non_copy(non_copy_id: UUID, services: ServicesDep) -> NonCopyOut:
     """Return who declared what, when, why and until when, and who revoked it."""
     with services.sessions() as session:
         return NonCopyOut.of(queries.non_copy_by_id(session, non_copy_id))
 
 
-@router.post("/{non_copy_id}/revoke", summary="Revoke a declared non-copy")
+@router.post(
+    "/{non_copy_id}/revoke",
+    summary="Revoke a declared non-copy",
+    dependencies=[needs(Scope.REVIEW)],
+)
 def revoke_non_copy(non_copy_id: UUID, asked: Revoked, services: ServicesDep) -> NonCopyOut:
     """Have the pair found again; the declaration stays in the list, with who revoked it.
 
     409 for one that was revoked already, or is over.
     """
-    origin = Origin(DOOR, asked.reason, asked.by)
+    origin = Origin(who().name, asked.reason, asked.by)
     return NonCopyOut.of(non_copies.revoke(services, non_copy_id, origin))

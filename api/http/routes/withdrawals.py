@@ -7,12 +7,14 @@ from uuid import UUID
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field
 
+from api.http.access import ScopedRoute, needs
 from api.http.dependencies import Cursor, JobsDep, PageSize, ServicesDep
 from api.schemas import PageOut, WithdrawalOut
+from attribution.actors import Scope
 from attribution.catalogue import queries
 from attribution.upkeep.withdrawal import withdraw
 
-router = APIRouter(prefix="/withdrawals", tags=["withdrawals"])
+router = APIRouter(prefix="/withdrawals", tags=["withdrawals"], route_class=ScopedRoute)
 
 
 class Requested(BaseModel):
@@ -26,7 +28,9 @@ class Requested(BaseModel):
     reason: str = Field(min_length=1, max_length=2000, examples=["asked for by the artist"])
 
 
-@router.post("", summary="Withdraw an artist or a work", status_code=201)
+@router.post(
+    "", summary="Withdraw an artist or a work", status_code=201, dependencies=[needs(Scope.OPERATE)]
+)
 def create_withdrawal(
     asked: Requested,
     services: ServicesDep,
@@ -42,7 +46,7 @@ def create_withdrawal(
     return WithdrawalOut.model_validate(row)
 
 
-@router.get("", summary="List withdrawals")
+@router.get("", summary="List withdrawals", dependencies=[needs(Scope.READ)])
 def list_withdrawals(
     services: ServicesDep, cursor: Cursor = None, limit: PageSize = 100
 ) -> PageOut[WithdrawalOut]:
@@ -52,7 +56,7 @@ def list_withdrawals(
         return PageOut[WithdrawalOut].of(page, WithdrawalOut.model_validate)
 
 
-@router.get("/{withdrawal_id}", summary="Get a withdrawal")
+@router.get("/{withdrawal_id}", summary="Get a withdrawal", dependencies=[needs(Scope.READ)])
 def get_withdrawal(withdrawal_id: UUID, services: ServicesDep) -> WithdrawalOut:
     """Return a receipt."""
     with services.sessions() as session:

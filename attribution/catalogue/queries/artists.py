@@ -122,6 +122,15 @@ def artist_by_slug(session: Session, slug: str) -> Artist:
     return artist
 
 
+def artist_ids(session: Session, slugs: Collection[str]) -> set[UUID]:
+    """Return the ids of the artists to whom these slugs lead; unknown ones are left out."""
+    ids = union_all(
+        select(Artist.id).where(Artist.slug.in_(slugs)),
+        select(Change.artist_id).where(Change.merged_slug.in_(slugs)),
+    )
+    return set(session.scalars(ids))
+
+
 def artists_by_id(session: Session, ids: Collection[UUID]) -> dict[UUID, Artist]:
     """Return the artists with these ids, without those that do not exist."""
     rows = session.scalars(select(Artist).where(Artist.id.in_(ids)))

@@ -10,6 +10,7 @@ from uuid import UUID
 from sqlalchemy import func, insert, select, update
 from sqlalchemy.orm import Session
 
+from attribution.catalogue.chain import note
 from attribution.catalogue.columns import now
 from attribution.catalogue.models import IngestJob, JobStatus, Task, TaskKind, TaskStatus
 from attribution.catalogue.queries.jobs import UNFINISHED
@@ -74,6 +75,7 @@ def cancel_job(session: Session, job_id: UUID) -> None:
         raise Conflict(f"job {job_id} is {job.status}: there is nothing left to cancel")
     job.status = JobStatus.CANCELLED
     job.finished_at = now()
+    note(session, "cancel", f"job:{job_id}")
 
 
 def retry_job(session: Session, job_id: UUID) -> None:
@@ -96,6 +98,7 @@ def retry_job(session: Session, job_id: UUID) -> None:
     )
     job.status = JobStatus.QUEUED
     job.error = job.finished_at = None
+    note(session, "retry", f"job:{job_id}")
     session.flush()
     settle(session, TaskKey(TaskKind.INGEST, job_id))  # it may have to be listed, or be done
 

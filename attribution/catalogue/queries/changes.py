@@ -39,9 +39,9 @@ JOB = "ingest job"  # the door of a source; its id follows
 
 @dataclass(frozen=True)
 class Origin:
-    """Through which door a change came, why, and who says so."""
+    """Whose change it was, why, and who says so."""
 
-    door: str  # "api", "command line (USER)", or the ingest job
+    door: str  # the name of an actor, or the ingest job
     reason: str | None = None
     by: str | None = None  # as they call themselves
 

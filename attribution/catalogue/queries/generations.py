@@ -9,13 +9,15 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select, tuple_, update
+from sqlalchemy import func, select, tuple_, update
 from sqlalchemy.orm import Session
 
+from attribution.catalogue.chain import note
 from attribution.catalogue.columns import now
 from attribution.catalogue.models import Generation, JobStatus, Task, TaskKind
 from attribution.catalogue.queries.jobs import UNFINISHED
 from attribution.catalogue.queries.pages import Page, check_limit, cut, moment_key
+from attribution.catalogue.queries.tasks import OPEN, is_wanted
 from attribution.errors import Conflict, NotFound
 
 
@@ -26,7 +28,16 @@ def add_generation(session: Session, request: Mapping[str, Any]) -> Generation:
     session.flush()
     session.add(Task(kind=TaskKind.DRAW, subject=row.id, number=0))
     session.flush()
+    note(session, "generate", f"generation:{row.id}")
     return row
+
+
+def waiting_drawings(session: Session) -> int:
+    """Count the requests for pictures that are not drawn yet."""
+    wanted = select(func.count()).where(
+        Task.kind == TaskKind.DRAW, Task.status.in_(OPEN), is_wanted()
+    )
+    return session.scalar(wanted) or 0
 
 
 def generation_by_id(session: Session, generation_id: UUID) -> Generation:
@@ -89,4 +100,5 @@ def cancel_generation(session: Session, generation_id: UUID) -> Generation:
     if row.status not in UNFINISHED:
         raise Conflict(f"generation {generation_id} is {row.status}: there is nothing to cancel")
     row.status, row.finished_at = JobStatus.CANCELLED, now()
+    note(session, "cancel", f"generation:{row.id}")
     return row

@@ -12,6 +12,7 @@ from uuid import UUID
 from sqlalchemy import bindparam, delete, func, insert, select, tuple_, update
 from sqlalchemy.orm import Session
 
+from attribution.catalogue.chain import note
 from attribution.catalogue.columns import now
 from attribution.catalogue.insert import insert_new
 from attribution.catalogue.models import (
@@ -90,6 +91,7 @@ def create_job(
     )
     session.add(job)
     session.flush()
+    note(session, "ingest", f"job:{job.id}", reinstate=reinstate, allow_freer=allow_freer)
     return job
 
 

@@ -9,6 +9,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Select, delete, exists, or_, select, tuple_, update
 from sqlalchemy.orm import Session, aliased, contains_eager, joinedload
 
+from attribution.catalogue.chain import forget
 from attribution.catalogue.columns import now
 from attribution.catalogue.models import Artwork, Change, ChangeKind, NonCopy
 from attribution.catalogue.queries.changes import Origin, new_change
@@ -90,7 +91,7 @@ def list_non_copies(
     return cut(rows, limit, lambda row: (row.declared.made_at, row.id))
 
 
-def forget_non_copies(session: Session, ids: Collection[UUID]) -> int:
+def forget_non_copies(session: Session, ids: Collection[UUID], receipt: UUID) -> int:
     """Delete what was declared about these works, and of their files; returns how many there were.
 
     A declaration about another work has the likeness of the file that is no copy of it, and its
@@ -100,6 +101,7 @@ def forget_non_copies(session: Session, ids: Collection[UUID]) -> int:
     about = NonCopy.artwork_id.in_(ids) | NonCopy.image_sha256.in_(files)
     gone = session.scalars(delete(NonCopy).where(about).returning(NonCopy.id)).all()
     record = Change.id.in_(gone) | Change.undoes_id.in_(gone)
+    forget(session, Change, record, ["reason", "before", "after"], receipt)
     session.execute(
         update(Change).where(record).values(reason=None, before={}, after={}),
         execution_options={"synchronize_session": False},

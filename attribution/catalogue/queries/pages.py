@@ -72,7 +72,7 @@ def id_key(cursor: str) -> UUID:
 def number_key(cursor: str) -> int:
     """Read the cursor of a list that is sorted by a number."""
     (text,) = _decode(cursor, 1)
-    if not (text.isascii() and text.isdigit() and len(text) <= 9):
+    if not (text.isascii() and text.isdigit() and len(text) <= 18):
         raise _wrong(cursor)
     return int(text)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection as Several
 from collections.abc import Mapping
-from copy import deepcopy
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -12,7 +11,7 @@ from uuid import UUID
 from sqlalchemy import delete, select, tuple_, update
 from sqlalchemy.orm import Session
 
-from attribution.answers import Removal
+from attribution.answers import Removal, without_works, works_named
 from attribution.catalogue.models import (
     Artwork,
     ArtworkStatus,
@@ -57,22 +56,6 @@ def record_attribution(session: Session, answer: dict[str, Any]) -> None:
     session.add_all(CitedWork(artwork_id=work, attribution_id=row.id) for work in indexed)
 
 
-def without_works(
-    answer: Mapping[str, Any], ids: Several[UUID], removal: Removal
-) -> dict[str, Any]:
-    """Return an answer without what it says of these works, and with a mark that says so."""
-    wiped, names = deepcopy(dict(answer)), {str(one) for one in ids}
-    for work in works_named(wiped):
-        if work["id"] in names:
-            work["title"] = None
-    for one in wiped.get("declared", []):
-        if one["would_be"]["id"] in names:
-            one["reason"] = None
-    mark = {"at": removal.at.isoformat(), "receipt": str(removal.receipt)}
-    earlier = [one for one in wiped.get("removed", []) if one["receipt"] != mark["receipt"]]
-    return wiped | {"removed": [*earlier, mark]}
-
-
 def _removals(session: Session, works: Several[UUID]) -> dict[Removal, set[UUID]]:
     """Return under which receipts works were withdrawn; none for those that are gone otherwise."""
     about_it = Withdrawal.artwork_id == Artwork.id
@@ -88,14 +71,6 @@ def _removals(session: Session, works: Several[UUID]) -> dict[Removal, set[UUID]
     for work, removal in last.items():
         found.setdefault(removal, set()).add(work)
     return found
-
-
-def works_named(answer: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return every place of an answer, of any version, that names a work."""
-    evidence = [work for artist in answer["artists"] for work in artist["works"]]
-    laid_on = (answer.get(name) for name in ("copy_of", "related_to"))
-    silenced = [one["would_be"] for one in answer.get("declared", [])]
-    return evidence + [one for one in laid_on if one] + silenced
 
 
 def attribution_by_id(session: Session, attribution_id: UUID) -> RecordedAttribution:

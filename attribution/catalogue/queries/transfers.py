@@ -19,11 +19,13 @@ from sqlalchemy import (
     insert,
     literal,
     select,
+    true,
     union_all,
     update,
 )
 from sqlalchemy.orm import Session
 
+from attribution.catalogue import chain
 from attribution.catalogue.lifecycle import change_hands, join_hands
 from attribution.catalogue.models import (
     Alias,
@@ -334,7 +336,8 @@ def _give(
     new: Artist,
 ) -> None:
     theirs = update(table).where(which, table.artist_id == old.id).values(artist_id=new.id)
-    session.execute(theirs, execution_options=IN_SQL)
+    given = session.scalars(theirs.returning(table.id), execution_options=IN_SQL)
+    chain.amended(session, table, given.all())
 
 
 def _pass_on(session: Session, change: Change, gone: Artist, into: Artist) -> None:
@@ -344,9 +347,10 @@ def _pass_on(session: Session, change: Change, gone: Artist, into: Artist) -> No
     ).subquery()
     noted = select(literal(change.id, ChangeRow.change_id.type), ids.c.id)
     session.execute(insert(ChangeRow).from_select(["change_id", "row_id"], noted))
-    for table in (Alias, Withdrawal, Change):
-        theirs = update(table).where(table.artist_id == gone.id).values(artist_id=into.id)
-        session.execute(theirs, execution_options=IN_SQL)
+    for table in (Withdrawal, Change):
+        _give(session, table, true(), gone, into)
+    theirs = update(Alias).where(Alias.artist_id == gone.id).values(artist_id=into.id)
+    session.execute(theirs, execution_options=IN_SQL)
 
 
 def _join_claims(session: Session, change: Change, gone: Artist, into: Artist) -> None:

@@ -13,7 +13,8 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Text, cast, delete, func, or_, select, true, tuple_, update
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from attribution.answers import Removal
+from attribution.answers import Removal, without_works
+from attribution.catalogue.chain import forget
 from attribution.catalogue.columns import now
 from attribution.catalogue.lifecycle import become_pending, become_withdrawn
 from attribution.catalogue.models import (
@@ -45,7 +46,7 @@ from attribution.catalogue.queries.forgetting import WIPED as WIPED_TEXT
 from attribution.catalogue.queries.forgetting import wipe_items
 from attribution.catalogue.queries.non_copies import forget_non_copies
 from attribution.catalogue.queries.pages import Page, check_limit, cut, moment_key
-from attribution.catalogue.queries.records import without_works
+from attribution.catalogue.queries.replies import forget_replies
 from attribution.catalogue.queries.sketches import forget_sketches
 from attribution.errors import NotFound
 
@@ -129,15 +130,16 @@ def bury_works(
     session.execute(update(Artwork).where(Artwork.id.in_(rows)).values(**WIPED))
     lines = wipe_items(session, ids, titles)
     session.execute(update(Claim).where(Claim.artwork_id.in_(ids)).values(path=WIPED_TEXT))
-    _wipe_changes(session, ids)
+    _wipe_changes(session, ids, removal.receipt)
     return {
         "catalogue rows": len(rows),
         "kept vectors": forget_vectors(session, ids),
         "kept vectors of parts": forget_part_vectors(session, ids),
         "copy sketches": forget_sketches(session, ids),
-        "declared non-copies": forget_non_copies(session, ids),
+        "declared non-copies": forget_non_copies(session, ids, removal.receipt),
         "lines of ingest jobs": lines,
         "recorded answers": _wipe_answers(session, ids, removal),
+        "answers kept for repeated requests": forget_replies(session),
     }
 
 
@@ -150,7 +152,7 @@ def left_of_works(session: Session, ids: Collection[UUID]) -> dict[str, int]:
     return counted
 
 
-def close_artist(session: Session, artist_id: UUID) -> None:
+def close_artist(session: Session, artist_id: UUID, receipt: UUID) -> None:
     """Take in no more works of an artist; raises Conflict when it is just gone.
 
     From here on, until the transaction ends, nobody gives them any either.
@@ -161,6 +163,7 @@ def close_artist(session: Session, artist_id: UUID) -> None:
     own = Change.artist_id == artist_id
     undone = Change.id.in_(select(Change.undoes_id).where(own))  # such as the merge they left
     for about in (own, undone):
+        forget(session, Change, about, ["reason"], receipt)
         session.execute(update(Change).where(about).values(reason=None), execution_options=IN_SQL)
 
 
@@ -224,7 +227,7 @@ def unfinished_withdrawals(session: Session) -> list[UUID]:
     return list(session.scalars(wanted.order_by(Withdrawal.requested_at)))
 
 
-def _wipe_changes(session: Session, ids: Collection[UUID]) -> None:
+def _wipe_changes(session: Session, ids: Collection[UUID], receipt: UUID) -> None:
     """Take what was said of these works, and why, out of the record of changes.
 
     The reason of a merge is about artists and stays; that of a split, or of an undo, may be about
@@ -233,10 +236,12 @@ def _wipe_changes(session: Session, ids: Collection[UUID]) -> None:
     spoken = Change.kind.in_(SPOKEN)
     alone = Change.artwork_id.in_(ids)
     of_words = alone & spoken & Change.from_artist_id.is_(None)
+    forget(session, Change, of_words, ["before", "after"], receipt)
     session.execute(update(Change).where(of_words).values(before={}, after={}))
     among = Change.id.in_(select(ChangeWork.change_id).where(ChangeWork.artwork_id.in_(ids)))
     of_some = among & Change.kind.in_((ChangeKind.SPLIT, ChangeKind.UNDO))
     for about in (alone, of_some):
+        forget(session, Change, about, ["reason"], receipt)
         session.execute(update(Change).where(about).values(reason=None), execution_options=IN_SQL)
     session.execute(
         update(ChangeClaim).where(ChangeClaim.artwork_id.in_(ids)).values(path=WIPED_TEXT)
@@ -246,6 +251,11 @@ def _wipe_changes(session: Session, ids: Collection[UUID]) -> None:
 def _wipe_answers(session: Session, ids: Collection[UUID], removal: Removal) -> int:
     """Take what is said of these works out of the answers that cite them, and mark that."""
     cited = select(CitedWork.attribution_id).where(CitedWork.artwork_id.in_(ids))
+    forget(
+        *(session, RecordedAttribution, RecordedAttribution.id.in_(cited)),
+        leaves=[str(one) for one in ids],
+        receipt=removal.receipt,
+    )
     answers = session.scalars(
         select(RecordedAttribution).where(RecordedAttribution.id.in_(cited))
     ).all()

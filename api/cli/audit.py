@@ -1,0 +1,233 @@
+"""`lawful audit`: who did what, and whether the records still say what was recorded."""
+
+from __future__ import annotations
+
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from api.cli.common import (
+    check_writable,
+    plain,
+    print_json,
+    progress_bar,
+    settings_from_environment,
+    status_console,
+)
+from attribution.errors import BadInput
+
+if TYPE_CHECKING:
+    from attribution.catalogue.belief import Findings, Head
+    from attribution.catalogue.models import AuditEntry
+
+DIFFERED = 4  # exit code of verify: a record does not say what was recorded
+PAGE = 1_000
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object per entry.")]
+Since = Annotated[int, typer.Option(min=1, help="Number of the first entry.")]
+
+app = typer.Typer(
+    name="audit",
+    help="Who did what, and whether the records still say what was recorded.",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+)
+
+
+@app.command("list")
+def list_entries(
+    action: Annotated[str | None, typer.Option(help="Only this, such as lookup.")] = None,
+    actor: Annotated[str | None, typer.Option(help="Only by this actor, as shown.")] = None,
+    about: Annotated[
+        str | None, typer.Option("--object", help="Only about this, such as attribution:ID.")
+    ] = None,
+    since: Annotated[
+        datetime | None,
+        typer.Option(formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M"], help="Only since this time (UTC)."),
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, max=500, help="Entries to show.")] = 50,
+    *,
+    as_json: Json = False,
+) -> None:
+    """List who did what, newest first.
+
+    Example: [bold]lawful audit list --action withdraw --since 2026-11-01[/]
+    """
+    from api.audit import AuditEntryOut
+    from attribution.catalogue import queries
+    from attribution.catalogue.queries import EntriesWanted
+    from attribution.collection import open_stores
+
+    wanted = EntriesWanted(action, actor, about, since and since.replace(tzinfo=UTC))
+    with open_stores(settings_from_environment()) as stores, stores.sessions() as session:
+        page = queries.list_entries(session, wanted, limit=limit)
+    if as_json:
+        for entry in page.items:
+            print_json(AuditEntryOut.model_validate(entry).model_dump(mode="json"))
+    elif page.items:
+        Console().print(_table(page.items))
+    else:
+        Console().print("no such entry")
+
+
+@app.command()
+def verify(
+    since: Since = 1,
+    head: Annotated[
+        Path | None,
+        typer.Option(help="A head of earlier, as `lawful audit head` printed it: is it there?"),
+    ] = None,
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Check that no answer, change, receipt or entry was altered, removed, inserted or reordered.
+
+    Anyone who can write to the database could write a whole new audit. Against that helps a head
+    that you keep elsewhere, or publish: give it with --head. Exit code 4: something is wrong.
+
+    Example: [bold]lawful audit verify --head head-of-november.jws[/]
+    """
+    from api.audit import VerifiedOut
+    from attribution.catalogue import belief
+    from attribution.collection import open_stores
+
+    published = _published(head) if head else None
+    with open_stores(settings_from_environment()) as stores, progress_bar(status_console()) as bar:
+        tasks: dict[str, int] = {}
+
+        def show(what: str, done: int, total: int) -> None:
+            task = tasks.setdefault(what, len(tasks))
+            if task not in bar.task_ids:
+                bar.add_task(f"verifying {what}")
+            bar.update(bar.task_ids[task], completed=done, total=total or done)
+
+        found = belief.verify(stores.sessions, show, since=since, published=published)
+    if as_json:
+        print_json(VerifiedOut.of(found).model_dump(mode="json"))
+    else:
+        _show(found)
+    if found.faults:
+        raise typer.Exit(DIFFERED)
+
+
+@app.command()
+def head(
+    output: Annotated[Path | None, typer.Option(help="Write it here; default: print it.")] = None,
+) -> None:
+    """Print how far the audit goes, signed with the key that signs generated pictures.
+
+    A JSON Web Signature with its certificates. Keep it where nobody who can write to the database
+    can: it shows later that the audit up to here was not made again.
+
+    Example: [bold]lawful audit head --output head-of-november.jws[/]
+    """
+    from attribution.catalogue.chain import HEAD
+    from attribution.catalogue.columns import now
+    from attribution.catalogue.models import AuditHead
+    from attribution.collection import open_stores
+    from attribution.provenance import load_signer
+    from attribution.provenance.statements import sign_statement
+
+    settings = settings_from_environment()
+    signer = load_signer(settings)
+    if signer is None:
+        raise BadInput(
+            "there is no key to sign with: set LAWFUL_SIGN_CERT and LAWFUL_SIGN_KEY; for a try, "
+            "`lawful credentials init FOLDER` makes both"
+        )
+    if output:
+        check_writable(output, "--output")
+    with open_stores(settings) as stores, stores.sessions() as session:
+        row = session.get_one(AuditHead, HEAD)
+    said = {"sequence": row.sequence, "digest": row.digest, "at": now().isoformat()}
+    signed = sign_statement(said, signer)
+    if output:
+        output.write_text(f"{signed}\n", encoding="ascii")
+        status_console().print(plain(f"head of entry {row.sequence}: {output}"), markup=False)
+    else:
+        print(signed)  # noqa: T201  as it is, for a file
+
+
+@app.command()
+def export(
+    since: Since = 1,
+    output: Annotated[Path | None, typer.Option(help="Write it here; default: print it.")] = None,
+) -> None:
+    """Write the audit as JSON Lines, oldest first, with what is needed to check its digests.
+
+    Example: [bold]lawful audit export --output audit.jsonl[/]
+    """
+    from api.audit import AuditEntryOut
+    from attribution.catalogue import queries
+    from attribution.collection import open_stores
+
+    if output:
+        check_writable(output, "--output")
+    with open_stores(settings_from_environment()) as stores, stores.sessions() as session:
+        out = output.open("w", encoding="utf-8") if output else sys.stdout
+        try:
+            first = since
+            while entries := queries.entries_from(session, first, PAGE):
+                for entry in entries:
+                    out.write(f"{AuditEntryOut.model_validate(entry).model_dump_json()}\n")
+                first = entries[-1].sequence + 1
+                session.expunge_all()
+        finally:
+            if output:
+                out.close()
+    if output:
+        status_console().print(plain(f"{first - since} entries: {output}"), markup=False)
+
+
+def _published(path: Path) -> Head:
+    """Read a head of earlier; raises BadInput."""
+    from attribution.catalogue.belief import Head
+    from attribution.provenance.statements import read_statement
+
+    try:
+        text = path.read_text(encoding="ascii")
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadInput(f"--head {path} cannot be read: {error}") from None
+    said, signer = read_statement(text.strip())
+    status_console().print(plain(f"{path}: signed by {signer}"), markup=False)
+    try:
+        return Head(int(said["sequence"]), str(said["digest"]))
+    except (KeyError, TypeError, ValueError):
+        raise BadInput(f"--head {path} is signed, but no head of an audit") from None
+
+
+def _table(entries: tuple[AuditEntry, ...]) -> Table:
+    table = Table(box=None)
+    for title in ("", "when (UTC)", "who", "what", "of"):
+        table.add_column(title, overflow="fold")
+    for entry in entries:
+        table.add_row(
+            str(entry.sequence),
+            f"{entry.at:%Y-%m-%d %H:%M:%S}",
+            plain(entry.actor or "forgotten"),
+            entry.action,
+            plain(entry.object or ""),
+        )
+    return table
+
+
+def _show(found: Findings) -> None:
+    """Say what was found."""
+    out = Console(soft_wrap=True)
+    compared = ", ".join(
+        f"{count} {kind}{'s' * (count != 1)}" for kind, count in found.rows.items()
+    )
+    for one in found.told:
+        out.print(plain(one), style="red", markup=False)
+    if found.faults > len(found.told):
+        out.print(f"… and {found.faults - len(found.told)} more", style="red")
+    verdict = f"{found.faults} faults" if found.faults else "nothing was altered"
+    out.print(f"{verdict}; entries: {found.entries}, {compared}", markup=False)
+    if any(found.uncovered.values()):
+        earlier = ", ".join(f"{kind}s: {count}" for kind, count in found.uncovered.items() if count)
+        out.print(f"made before the audit began, nothing vouches for them; {earlier}")
+    out.print(f"head: entry {found.head.sequence}, {found.head.digest}", markup=False)

@@ -1,0 +1,120 @@
+"""Who calls: the key of a request, and the scope that each route declares it needs.
+
+`Access` finds out who calls before any route is looked for, and says it to all that follows;
+`ScopedRoute` refuses what the caller's key is not for, before the body is read.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from fastapi import Request, Response, Security, params
+from fastapi.routing import APIRoute
+from fastapi.security import HTTPBearer
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import Headers
+
+from api.http import problems
+from api.loopback import is_loopback
+from attribution.actors import Actor, Scope, acting, who
+from attribution.errors import LawfulError, Unauthenticated
+from attribution.upkeep import keys
+
+if TYPE_CHECKING:
+    import logging
+    from collections.abc import Callable, Coroutine
+
+    from starlette.types import ASGIApp, Receive, Send
+    from starlette.types import Scope as Connection
+
+    from attribution.collection import Stores
+
+# They tell nothing of the collection: probes, and the description of the API itself.
+OPEN = ("/", "/healthz", "/readyz", "/openapi.json", "/docs", "/docs/oauth2-redirect", "/redoc")
+ANYONE = Actor("anyone on this machine")
+BEARER = HTTPBearer(
+    scheme_name="key",
+    bearerFormat="lk_…",
+    description="A key, as `lawful keys create` prints it. None is needed on the machine itself "
+    "as long as no key was made.",
+    auto_error=False,  # `Access` has refused already
+)
+
+
+def needs(scope: Scope) -> Any:
+    """Declare, in a route's `dependencies`, what its caller has to be allowed."""
+    return Security(BEARER, scopes=[scope.value])
+
+
+def needed(declared: list[params.Depends]) -> Scope | None:
+    """Return what a route declares by `needs`."""
+    scopes = [
+        Scope(scope)
+        for one in declared
+        if isinstance(one, params.Security) and one.dependency is BEARER
+        for scope in one.scopes or ()
+    ]
+    return scopes[0] if scopes else None
+
+
+class ScopedRoute(APIRoute):
+    """A route that only callers with its scope reach."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Check the caller before the form is read: it may be large."""
+        handle, scope = super().get_route_handler(), needed(self.dependencies)
+
+        async def checked(request: Request) -> Response:
+            if scope is not None:
+                who().require(scope)
+            return await handle(request)
+
+        return checked
+
+
+class Access:
+    """ASGI middleware: nobody but the holder of a key passes, once a key was made."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Connection, receive: Receive, send: Send) -> None:
+        """Have the rest of the request done by whoever sent it, or refuse it."""
+        if scope["type"] != "http" or scope["path"] in OPEN:
+            await self._app(scope, receive, send)
+            return
+        try:
+            # The database may take its time, and must not hold up other requests.
+            actor = await run_in_threadpool(_caller, scope["app"].state.services, scope)
+        except LawfulError as error:
+            await problems.of(error)(scope, receive, send)
+            return
+        with acting(actor):
+            await self._app(scope, receive, send)
+
+
+def hide_tokens(record: logging.LogRecord) -> bool:
+    """Take keys out of a line, as a filter of a log: some callers put them into addresses."""
+    if isinstance(record.args, tuple):
+        record.args = tuple(
+            keys.TOKEN.sub("lk_…", one) if isinstance(one, str) else one for one in record.args
+        )
+    return True
+
+
+def _caller(stores: Stores, connection: Connection) -> Actor:
+    """Return who sends a request; raises Unauthenticated."""
+    scheme, _, token = Headers(scope=connection).get("authorization", "").partition(" ")
+    if scheme.lower() == "bearer":
+        return keys.authenticate(stores, token.strip())
+    if keys.any_exist(stores):
+        raise Unauthenticated(
+            "this needs a key: send `Authorization: Bearer lk_…`; whoever administers the service "
+            "makes one with `lawful keys create`"
+        )
+    host, _ = connection.get("client") or ("", 0)
+    if not is_loopback(host):
+        raise Unauthenticated(
+            f"no key was made yet, so only this machine itself is let in; {keys.FIRST}"
+        )
+    return ANYONE

@@ -1,0 +1,119 @@
+"""Keys: who may do what over HTTP."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Self
+from uuid import UUID
+
+from fastapi import APIRouter
+from pydantic import BaseModel, ConfigDict, Field
+
+from api.http.access import ScopedRoute, needs
+from api.http.dependencies import Cursor, Moment, PageSize, ServicesDep
+from api.schemas import PageOut
+from attribution.actors import Role, Scope
+from attribution.catalogue import queries
+from attribution.catalogue.models import ApiKey, KeyState
+from attribution.upkeep import keys
+from attribution.upkeep.keys import LONGEST_NAME, IssuedKey, NewKey
+
+router = APIRouter(prefix="/keys", tags=["keys"], route_class=ScopedRoute)
+
+
+class Wanted(BaseModel):
+    """What a key is for, and what it may do."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: str = Field(min_length=1, max_length=LONGEST_NAME, examples=["rights desk"])
+    role: Role | None = Field(None, examples=["reviewer"])
+    scopes: list[Scope] = Field([], description="On top of those of the role.")
+    artists: list[str] = Field(
+        [],
+        max_length=1_000,
+        description="Slugs of those whose works it may upload; left out: every artist's.",
+        examples=[["ann-example"]],
+    )
+    expires_at: Moment | None = Field(
+        None, description="UTC where no zone is said. Left out: it has no end."
+    )
+
+
+class KeyOut(BaseModel):
+    """A key, without its token."""
+
+    id: UUID
+    name: str
+    prefix: str = Field(
+        description="How its token begins, as records name it.", examples=["lk_1a2b3c4d"]
+    )
+    state: KeyState
+    role: Role | None
+    scopes: list[Scope] = Field(description="Everything that it may do.")
+    artists: list[str] = Field(description="Slugs of those whose works it may upload; empty: all.")
+    created_at: datetime
+    issued_by: str
+    expires_at: datetime | None
+    last_used_at: datetime | None = Field(description="To the minute.")
+    revoked_at: datetime | None
+
+    @classmethod
+    def of(cls, row: ApiKey) -> Self:
+        """Shape a row."""
+        return cls(
+            id=row.id,
+            name=row.name,
+            prefix=row.prefix,
+            state=row.state,
+            role=row.role,
+            scopes=sorted(row.granted),
+            artists=row.artists,
+            created_at=row.created_at,
+            issued_by=row.issued_by,
+            expires_at=row.expires_at,
+            last_used_at=row.last_used_at,
+            revoked_at=row.revoked_at,
+        )
+
+
+class IssuedKeyOut(KeyOut):
+    """A key that was just made."""
+
+    token: str = Field(description="Shown this once; only its hash is kept.")
+
+    @classmethod
+    def of_issued(cls, issued: IssuedKey) -> Self:
+        """Shape a row with its token."""
+        return cls(**vars(KeyOut.of(issued.row)), token=issued.token)
+
+
+@router.post("", summary="Make a key", status_code=201, dependencies=[needs(Scope.ADMINISTER)])
+def create_key(asked: Wanted, services: ServicesDep) -> IssuedKeyOut:
+    """Make a key; it may do at most what its maker may.
+
+    From the first one on, every call needs one.
+    """
+    return IssuedKeyOut.of_issued(keys.create(services, NewKey(**vars(asked))))
+
+
+@router.get("", summary="List keys", dependencies=[needs(Scope.ADMINISTER)])
+def list_keys(
+    services: ServicesDep, cursor: Cursor = None, limit: PageSize = 100
+) -> PageOut[KeyOut]:
+    """List keys, also expired and revoked ones, the newest first; no token is shown again."""
+    with services.sessions() as session:
+        page = queries.list_keys(session, cursor=cursor, limit=limit)
+        return PageOut[KeyOut].of(page, KeyOut.of)
+
+
+@router.post("/{key_id}/revoke", summary="Revoke a key", dependencies=[needs(Scope.ADMINISTER)])
+def revoke_key(key_id: UUID, services: ServicesDep) -> KeyOut:
+    """Have a key open nothing from now on. 409 for one that was revoked already."""
+    return KeyOut.of(keys.revoke(services, key_id))
+
+
+@router.post("/{key_id}/rotate", summary="Rotate a key", dependencies=[needs(Scope.ADMINISTER)])
+def rotate_key(key_id: UUID, services: ServicesDep) -> IssuedKeyOut:
+    """Revoke a key and make another that may do the same, for as long as the first was to last."""
+    return IssuedKeyOut.of_issued(keys.rotate(services, key_id))

@@ -1,0 +1,288 @@
+"""Whether records still say what was recorded: the audit is walked, and what it vouches for read.
+
+Whoever can write to the database can write a whole new chain: against that helps a head that was
+published, or kept elsewhere (`attribution.provenance.statements`).
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import InstrumentedAttribute, Session, sessionmaker
+
+from attribution.arithmetic import commitments
+from attribution.arithmetic.commitments import START, Seal
+from attribution.catalogue.chain import BEGIN, FORGET, HEAD, SEALED, Kind, entry_leaves
+from attribution.catalogue.database import snapshot
+from attribution.catalogue.models import AuditEntry, AuditHead, Sealed
+
+PAGE = 500
+SHOWN = 100  # faults that are told one by one
+LARGEST = 2**63 - 1  # number of an entry
+UNREADABLE = (AttributeError, LookupError, TypeError, ValueError)  # of what is no longer ours
+
+Told = Callable[[str, int, int], None]
+"""Takes what is being done, how much is done, and of how much."""
+
+
+class Belief(StrEnum):
+    """What can be said of one record."""
+
+    INTACT = "intact"  # it says what its entry says that it said
+    ALTERED = "altered"
+    UNCOVERED = "uncovered"  # made before the audit began
+
+
+@dataclass(frozen=True)
+class Head:
+    """How far a chain goes."""
+
+    sequence: int
+    digest: str
+
+
+@dataclass
+class Findings:
+    """What was found at one moment."""
+
+    head: Head
+    entries: int = 0  # that were walked
+    rows: dict[str, int] = field(default_factory=dict)  # compared with their entries, by kind
+    uncovered: dict[str, int] = field(default_factory=dict)  # made before the audit began
+    faults: int = 0
+    told: list[str] = field(default_factory=list)  # the first of them
+
+    def fault(self, what: str) -> None:
+        """Note that something is wrong."""
+        self.faults += 1
+        if len(self.told) < SHOWN:
+            self.told.append(what)
+
+
+def verify(
+    sessions: sessionmaker[Session],
+    progress: Told,
+    *,
+    since: int = 1,
+    most: int | None = None,
+    published: Head | None = None,
+) -> Findings:
+    """Walk the audit from an entry on, and compare the rows that these entries vouch for.
+
+    `most` entries at most; None: up to the head, and then rows without an entry are counted too.
+    `published` is a head of earlier, which has to be in the chain. What was removed from the end of
+    the chain together with its head, nothing but such a head can show.
+    """
+    with snapshot(sessions) as session:
+        row = session.get(AuditHead, HEAD)
+        found = Findings(Head(row.sequence, row.digest) if row else Head(0, START))
+        which = range(since, LARGEST if most is None else since + most)
+        _walk(session, found, which, published, progress)
+        for kind in SEALED.values():
+            _compare(session, found, kind, which, progress)
+        if most is None:
+            _count_uncovered(session, found)
+        return found
+
+
+def believe(session: Session, name: str, row: Sealed) -> Belief:
+    """Tell whether one record says what its entry says, and the entry what the chain says."""
+    if row.sealed is None:
+        return Belief.UNCOVERED
+    wanted = select(AuditEntry).where(AuditEntry.sequence.in_([row.sealed - 1, row.sealed]))
+    entries = {entry.sequence: entry for entry in session.scalars(wanted)}
+    entry, before = entries.get(row.sealed), entries.get(row.sealed - 1)
+    is_linked = entry is not None and entry.digest == _linked(
+        entry, before.digest if before else START
+    )
+    if not is_linked or _wrong(session, SEALED[name], row, entry, {}):
+        return Belief.ALTERED
+    return Belief.INTACT
+
+
+def _walk(
+    session: Session, found: Findings, which: range, published: Head | None, progress: Told
+) -> None:
+    """Check that every entry goes on from the one before, and that what it vouches for exists."""
+    before = session.get(AuditEntry, which.start - 1)
+    expected, digest = which.start, before.digest if before else START
+    if which.start > 1 and before is None:
+        found.fault(f"entry {which.start - 1} is missing")
+    while numbers := _page(session, range(expected, which.stop)):
+        entries = _readable(session, found, AuditEntry.sequence, numbers)
+        for entry in entries:
+            if entry.sequence != expected:
+                found.fault(f"entries {expected} to {entry.sequence - 1} are missing")
+            elif entry.digest != _linked(entry, digest):
+                found.fault(f"entry {entry.sequence} ({entry.action}) is not what was recorded")
+            if published and entry.sequence == published.sequence:
+                _check_published(found, entry, published)
+            expected, digest = entry.sequence + 1, entry.digest
+        expected = numbers[-1] + 1
+        found.entries += len(entries)
+        _look_for(session, found, entries)
+        session.expunge_all()
+        progress("entries", found.entries, found.head.sequence + 1 - which.start)
+    if which.stop > found.head.sequence and found.head != Head(expected - 1, digest):
+        found.fault(f"the head says entry {found.head.sequence}, the last one is {expected - 1}")
+    if published and published.sequence >= expected:
+        found.fault(f"entry {published.sequence}, whose digest was published, is missing")
+
+
+def _check_published(found: Findings, entry: AuditEntry, published: Head) -> None:
+    if entry.digest != published.digest:
+        found.fault(f"entry {entry.sequence} has another digest than the one that was published")
+
+
+def _page(session: Session, which: range) -> Sequence[int]:
+    wanted = select(AuditEntry.sequence).where(
+        AuditEntry.sequence >= which.start, AuditEntry.sequence < which.stop
+    )
+    return session.scalars(wanted.order_by(AuditEntry.sequence).limit(PAGE)).all()
+
+
+def _readable(
+    session: Session, found: Findings, key: InstrumentedAttribute[Any], keys: Sequence[Any]
+) -> Sequence[Any]:
+    """Return rows by their keys, in their order; what is no row of ours any more is a fault."""
+    wanted = select(key.class_).order_by(key)
+    try:
+        return session.scalars(wanted.where(key.in_(keys))).all()
+    except UNREADABLE:
+        rows: list[Any] = []
+        for one in keys:
+            try:
+                rows += session.scalars(wanted.where(key == one))
+            except UNREADABLE:
+                found.fault(f"row {one} of {key.class_.__tablename__} cannot be read")
+        return rows
+
+
+def _linked(entry: AuditEntry, before: str) -> str | None:
+    """Return the digest that the chain has after this entry; None where its seal is no seal."""
+    try:
+        record = commitments.digest(entry_leaves(entry), entry.seal)
+    except UNREADABLE:
+        return None
+    return commitments.link(before, entry.sequence, record)
+
+
+def _look_for(session: Session, found: Findings, entries: Sequence[AuditEntry]) -> None:
+    """Look for the rows of these entries; each has this entry, or a later one that amends it."""
+    vouched = defaultdict[str, dict[UUID, int]](dict)
+    for entry in entries:
+        kind, row_id = _about(entry)
+        if kind is not None and "digest" in entry.details:
+            vouched[kind.name][row_id] = entry.sequence
+    for name, by_id in vouched.items():
+        table = SEALED[name].table
+        wanted = select(table.id, table.sealed).where(table.id.in_(by_id))
+        kept = dict(session.execute(wanted).all())
+        for one, sequence in by_id.items():
+            if one not in kept:
+                found.fault(f"{name} {one}, recorded by entry {sequence}, is missing")
+            elif (kept[one] or 0) < sequence:
+                found.fault(f"{name} {one} does not know of entry {sequence}, which amends it")
+
+
+def _about(entry: AuditEntry) -> tuple[Kind | None, UUID]:
+    """Return which row an entry is about; none where it is about something else."""
+    name, _, row_id = (entry.object or "").partition(":")
+    try:
+        return SEALED[name], UUID(row_id)
+    except (KeyError, ValueError):
+        return None, UUID(int=0)
+
+
+def _compare(session: Session, found: Findings, kind: Kind, which: range, progress: Told) -> None:
+    """Compare the rows of a table that these entries vouch for with them."""
+    forgotten: dict[str, dict[str, set[str]]] = {}
+    sealed, after = kind.table.sealed, which.start - 1
+    found.rows[kind.name] = 0
+    while True:
+        wanted = select(sealed).where(sealed > after, sealed < which.stop)
+        sequences = session.scalars(wanted.order_by(sealed).limit(PAGE)).all()
+        if not sequences:
+            return
+        rows = _readable(session, found, sealed, sequences)
+        vouching = _readable(session, found, AuditEntry.sequence, sequences)
+        entries = {entry.sequence: entry for entry in vouching}
+        for row in rows:
+            if why := _wrong(session, kind, row, entries.get(row.sealed or 0), forgotten):
+                found.fault(f"{kind.name} {row.id} {why}")
+        after = sequences[-1] or 0
+        found.rows[kind.name] += len(rows)
+        session.expunge_all()
+        progress(f"{kind.name}s", found.rows[kind.name], 0)
+
+
+def _wrong(
+    session: Session,
+    kind: Kind,
+    row: Sealed,
+    entry: AuditEntry | None,
+    forgotten: dict[str, dict[str, set[str]]],
+) -> str | None:
+    """Return what is wrong with a row; None where it is as its entry says."""
+    if entry is None or entry.object != kind.key(row.id):
+        return f"names entry {row.sealed}, which is not about it"
+    try:
+        leaves = kind.leaves(session, row)
+        says = commitments.digest(leaves, row.seal)
+    except UNREADABLE:
+        return "cannot be read"
+    if says != entry.details.get("digest") or leaves.keys() - row.seal.keys():
+        return "does not say what was recorded"
+    for leaf, receipt in _gone(row.seal).items():
+        if receipt not in forgotten:
+            forgotten[receipt] = _forgotten(session, receipt)
+        if not _is_empty(leaves.get(leaf)) or leaf not in forgotten[receipt].get(
+            kind.key(row.id), ()
+        ):
+            return f"lost {leaf!r} without a receipt that says so"
+    return None
+
+
+def _gone(seal: Seal) -> dict[str, str]:
+    """Return the leaves that were forgotten, and by which receipts."""
+    return {leaf: one["receipt"] for leaf, one in seal.items() if "commitment" in one}
+
+
+def _forgotten(session: Session, receipt: str) -> dict[str, set[str]]:
+    """Return which leaves a withdrawal made which rows forget."""
+    about = SEALED["withdrawal"].key(UUID(receipt))
+    wanted = select(AuditEntry.details).where(
+        AuditEntry.action == FORGET, AuditEntry.object == about
+    )
+    found = defaultdict[str, set[str]](set)
+    for details in session.scalars(wanted):
+        leaves = details.get("leaves")
+        for key, names in leaves.items() if isinstance(leaves, dict) else ():
+            found[key].update(names)
+    return found
+
+
+def _is_empty(value: Any) -> bool:
+    return not value or (isinstance(value, list) and not any(value))
+
+
+def _count_uncovered(session: Session, found: Findings) -> None:
+    """Count the rows without an entry; more than at the beginning there cannot be."""
+    first = session.get(AuditEntry, 1)
+    before: Mapping[str, Any] = first.details if first and first.action == BEGIN else {}
+    for kind in SEALED.values():
+        wanted = select(func.count()).where(kind.table.sealed.is_(None))
+        count = session.scalar(wanted) or 0
+        found.uncovered[kind.name] = count
+        then = before.get(kind.name)
+        if first and not (isinstance(then, int) and count <= then):
+            found.fault(
+                f"{count} rows of kind {kind.name} have no entry, {then or 0} had none when the "
+                f"audit began"
+            )

@@ -1,0 +1,53 @@
+"""Statements about the audit: who did what, and when."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from attribution.catalogue.models import AuditEntry
+from attribution.catalogue.queries.pages import Page, check_limit, cut, number_key
+
+
+@dataclass(frozen=True)
+class EntriesWanted:
+    """Which entries a list shows; what is None does not matter."""
+
+    action: str | None = None
+    actor: str | None = None
+    about: str | None = None  # such as "attribution:UUID"
+    since: datetime | None = None
+
+
+def list_entries(
+    session: Session, wanted: EntriesWanted, *, cursor: str | None = None, limit: int = 100
+) -> Page[AuditEntry]:
+    """Return a page of entries, the newest first."""
+    found = select(AuditEntry).order_by(AuditEntry.sequence.desc())
+    if wanted.action is not None:
+        found = found.where(AuditEntry.action == wanted.action)
+    if wanted.actor is not None:
+        found = found.where(AuditEntry.actor == wanted.actor)
+    if wanted.about is not None:
+        found = found.where(AuditEntry.object == wanted.about)
+    if wanted.since is not None:
+        found = found.where(AuditEntry.at >= wanted.since)
+    if cursor is not None:
+        found = found.where(AuditEntry.sequence < number_key(cursor))
+    rows = session.scalars(found.limit(check_limit(limit))).all()
+    return cut(rows, limit, lambda row: (row.sequence,))
+
+
+def last_entry(session: Session, action: str) -> AuditEntry | None:
+    """Return when something was done last."""
+    wanted = select(AuditEntry).where(AuditEntry.action == action)
+    return session.scalar(wanted.order_by(AuditEntry.sequence.desc()).limit(1))
+
+
+def entries_from(session: Session, sequence: int, limit: int) -> list[AuditEntry]:
+    """Return entries from a number on, in their order."""
+    wanted = select(AuditEntry).where(AuditEntry.sequence >= sequence)
+    return list(session.scalars(wanted.order_by(AuditEntry.sequence).limit(limit)))
