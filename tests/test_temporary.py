@@ -19,7 +19,7 @@ from api.http.app import create_app
 from attribution.errors import InsufficientStorage
 from attribution.files import Store
 from attribution.temporary import TEMPORARY, temporary_folder
-from tests.apis import LOCAL, archive, is_problem, png, settings, upload
+from tests.apis import archive, is_problem, local_client, png, settings, upload
 
 FULL = "/dev/full"  # where the system itself says that there is no room
 BEGIN_AND_DIE = """
@@ -40,7 +40,7 @@ def below(folder: Path) -> list[Path]:
 def test_uploads_lie_below_home(tmp_path: Path) -> None:
     """As long as the application runs; afterwards nothing is left, and all is as before."""
     before, home = tempfile.gettempdir(), tmp_path / "home"
-    with TestClient(create_app(settings(home)), base_url=LOCAL) as client:
+    with local_client(create_app(settings(home))) as client:
         assert Path(tempfile.gettempdir()).parent == home / TEMPORARY
         job = upload(client, archive({"Ann/1.png": png(1), "Ann/large.txt": os.urandom(2**21)}))
         assert job["outcomes"]["added"] == 1
