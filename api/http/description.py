@@ -15,6 +15,7 @@ from fastapi.openapi.utils import get_openapi
 
 from api.http.kinds import KINDS, title
 from api.http.problems import MEDIA_TYPE, Problem
+from api.http.tables import JSON, OFFERED
 
 Node = dict[str, Any]
 
@@ -60,6 +61,7 @@ def describe(app: FastAPI) -> Node:
         for name, example in json.loads(EXAMPLES.read_text("utf-8")).items():
             document["components"]["schemas"][name]["examples"] = [example]
         _describe_forms(document)
+        _describe_tables(document)
         for path, operations in document["paths"].items():
             for method, operation in operations.items():
                 _add_errors(path, method, operation)
@@ -86,6 +88,21 @@ def _describe_forms(document: Node) -> None:
                 content = field.get("items", field)
                 if "contentMediaType" in content:
                     content["format"] = "binary"
+
+
+def _describe_tables(document: Node) -> None:
+    """Say of lists that they come as tables too, and that a header leads to the next page."""
+    for operation in (one for path in document["paths"].values() for one in path.values()):
+        answer = operation["responses"].get("200", {})
+        shape = answer.get("content", {}).get(JSON, {}).get("schema", {}).get("$ref", "")
+        if "/PageOut_" in shape:
+            answer["content"] |= {kind: {"schema": BYTES} for kind in OFFERED if kind != JSON}
+            answer["headers"] = {
+                "Link": {
+                    "description": 'The next page: `<…>; rel="next"`.',
+                    "schema": {"type": "string"},
+                }
+            }
 
 
 def _add_errors(path: str, method: str, operation: Node) -> None:
