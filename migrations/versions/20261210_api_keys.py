@@ -7,7 +7,7 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 revision = "20261210_api_keys"
-down_revision = "20261211_audit"
+down_revision = "20261209_calibrate_again"
 branch_labels = None
 depends_on = None
 
