@@ -75,6 +75,8 @@ wheel: $(VENV)/.installed-dev  ## Build dist/lawful_diffusion-*.whl
 	$(BIN)/python -m hatchling build -t wheel
 
 # Without torch's own CUDA packages: which of them it wants depends on the platform and the build.
+# Without hashes for the same reason: pip's --require-hashes wants one for every package, and has none
+# for the editable install nor for a torch of another index (PIP_ARGS).
 lock: $(VENV)/.installed-dev  ## Upgrade every package that pyproject.toml allows; pin constraints.txt
 	$(PIP) install --upgrade --upgrade-strategy eager $(PIP_ARGS) --editable . --group dev
 	@{ echo '# What `make` installs, so that it is the same tomorrow. Written by `make lock`.'; \

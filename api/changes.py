@@ -27,10 +27,10 @@ class Reasoned(BaseModel):
         return Origin(who().name, self.reason)
 
 
-class Consent(BaseModel):
+class Consents(BaseModel):
     """What a work may be used for; purposes that are left out stay as they are."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", strict=True)
 
     index: bool = Field(default=True, description="Taken back by a withdrawal only.")
     display: bool = True
@@ -41,6 +41,8 @@ class Consent(BaseModel):
 class Corrected(Reasoned):
     """What is said anew of a work."""
 
+    model_config = ConfigDict(strict=True)
+
     title: str | None = Field(None, max_length=1000)
     caption: str | None = Field(None, max_length=5000)
     tags: list[str] | None = Field(None, max_length=500, examples=[["boat", "sea"]])
@@ -50,7 +52,7 @@ class Corrected(Reasoned):
     )
     licence: str | None = Field(None, max_length=500, examples=["CC-BY-4.0"])
     source: str | None = Field(None, max_length=2000)
-    consent: Consent = Consent()
+    consent: Consents = Consents()
 
     @property
     def said(self) -> dict[str, Any]:

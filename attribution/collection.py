@@ -21,7 +21,15 @@ from attribution.config import Settings
 from attribution.encoders.encoder import space_of_parts
 from attribution.encoders.encoder_set import EncoderSet
 from attribution.encoders.memory import keep_memory
-from attribution.errors import BadInput, IndexLost, NotFound, ProfileChanged, ProfileMismatch
+from attribution.errors import (
+    BadInput,
+    Hint,
+    IndexLost,
+    NotFound,
+    ProfileChanged,
+    ProfileMismatch,
+    Way,
+)
 from attribution.files import Store
 from attribution.images import Limits
 from attribution.index import ServerOptions, open_index
@@ -123,7 +131,7 @@ def live_collection(stores: Stores) -> KeptCollection:
     with stores.sessions() as session:
         row = queries.live_collection(session)
     if row is None:
-        raise NotFound("there is no collection yet; begin with `lawful ingest FOLDER`")
+        raise NotFound("there is no collection yet", hint=Hint(Way.INGEST))
     return row
 
 

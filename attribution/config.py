@@ -82,6 +82,9 @@ class Settings(BaseSettings):
 
     host: str = "127.0.0.1"  # any other needs a key to be made first: `lawful keys create`
     port: Annotated[int, Field(ge=1, le=65535)] = 8000
+    rate_reads: str = "1200/minute"  # of a key, looking at what is there; none: any number
+    rate_lookups: str = "120/minute"  # likewise, attributions and searches
+    rate_writes: str = "120/minute"  # likewise, what changes something
     allowed_hosts: list[str] = []  # names a browser may use; addresses and localhost may be
 
     debug: bool = False  # show where an unexpected error comes from

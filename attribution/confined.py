@@ -1,9 +1,30 @@
-"""Rights that a process gives up before it reads what may end it.
+"""Processes that read one file each, and give up rights before they do, as it may end them.
 
-With the standard library alone: such a process is started for one file and has to begin fast.
+With the standard library alone: such a process has to begin fast.
 """
 
 from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+
+def output_of(
+    program: Path, *arguments: object, given: bytes | None = None, patience_s: float
+) -> bytes:
+    """Run a program that confines itself; returns what it prints. Raises SubprocessError.
+
+    It bounds what it prints: all of that is held here.
+    """
+    return subprocess.run(  # noqa: S603  this program's own interpreter and file
+        [sys.executable, "-s", "-P", program, *map(str, arguments)],
+        input=given or b"",
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        timeout=patience_s,
+        check=True,
+    ).stdout
 
 
 def confine(memory_bytes: int, cpu_s: int) -> None:

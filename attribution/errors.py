@@ -20,16 +20,58 @@ LawfulError 500
 ├── KeyRefused 503          a server wants another key; waiting does not help
 ├── ModelUnavailable 503    weights that cannot be reached
 └── BackendUnavailable 503  database, index or broker does not answer; worth a retry
+    ├── InsufficientStorage 507  a disk is full; a retry helps once there is room
     └── ProfileChanged      the collection has other encoders than this process; another has them
 
-A message names the value and the way out. Nothing here knows HTTP beyond a number.
+A message names the value and the way out. Where the way out is a command here and a route there,
+the error has a hint, which each door says in its own words. Nothing here knows HTTP beyond a
+number.
 """
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum, auto
+
+
+class Way(Enum):
+    """What a user may do next; every door has its own words for it (`api.hints`)."""
+
+    INGEST = auto()
+    ADD = auto()
+    LIST_ARTISTS = auto()
+    LIST_WORKS = auto()
+    LIST_WORKS_OF = auto()  # slug
+    LIST_JOBS = auto()
+    LIST_CHANGES = auto()
+    LIST_CHANGES_OF_ARTIST = auto()  # slug
+    LIST_CHANGES_OF_WORK = auto()  # id
+    LIST_NON_COPIES = auto()
+    UNDO_FOR_WORKS = auto()  # slug of the artist who got them
+    GIVE_WORKS = auto()
+    MERGE = auto()  # slugs: who goes, who remains
+    CONFIRM_MERGE = auto()
+    WITHDRAW = auto()  # id of a work
+    DECLARE_NON_COPY = auto()
+    REVOKE_NON_COPY = auto()  # its id
+
+
+@dataclass(frozen=True)
+class Hint:
+    """A way out, and what it is about."""
+
+    way: Way
+    about: tuple[object, ...] = ()
 
 
 class LawfulError(Exception):
     """Anything that this project raises on purpose."""
 
     status = 500
+
+    def __init__(self, message: str, *, hint: Hint | None = None) -> None:
+        super().__init__(message)
+        self.hint = hint
 
 
 class BadInput(LawfulError):
@@ -137,6 +179,12 @@ class BackendUnavailable(LawfulError):
     """Database, index or broker does not answer; worth a retry."""
 
     status = 503
+
+
+class InsufficientStorage(BackendUnavailable):
+    """A disk is full, or a quota is used up."""
+
+    status = 507
 
 
 class ProfileChanged(BackendUnavailable):

@@ -22,7 +22,7 @@ import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
 from attribution.errors import BackendUnavailable, BadInput, NotFound
-from attribution.outages import disk_outage
+from attribution.outages import disk_outage, disk_outages
 from attribution.whole import forget_unfinished, written_whole
 
 log = logging.getLogger(__name__)
@@ -89,7 +89,11 @@ class Store:
         """Copy a file on its way in, of any size, to a path; raises NotFound."""
         path = self._incoming(job_id, name)
         missing = "what was uploaded is gone; send it again"
-        with self._opened(path, missing) as source, target.open("wb") as file:
+        with (
+            self._opened(path, missing) as source,
+            disk_outages(target.parent),
+            target.open("wb") as file,
+        ):
             shutil.copyfileobj(source, file, CHUNK)
 
     def clear_incoming(self, job_id: UUID) -> None:

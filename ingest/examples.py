@@ -28,7 +28,7 @@ from attribution.collection import Stores
 from attribution.encoders.encoder import voting
 from attribution.encoders.encoder_set import EncoderSet
 from attribution.encoders.profiles import load_encoders
-from attribution.errors import BackendUnavailable, BadImage, BadInput, NotFound
+from attribution.errors import BackendUnavailable, BadImage, BadInput, Hint, NotFound, Way
 from attribution.images import CheckedImage, lineages, read_file, read_forbids, read_image
 from attribution.laboratory.works import Indexed, Progress
 from attribution.training.cache import CACHE, Cache, Encoded
@@ -113,7 +113,7 @@ def _from_catalogue(stores: Stores, limit: int | None, progress: Progress) -> Ga
     with snapshot(stores.sessions) as session:
         live = queries.live_collection(session)
         if live is None:
-            raise NotFound("there is no collection yet; begin with `lawful ingest FOLDER`")
+            raise NotFound("there is no collection yet", hint=Hint(Way.INGEST))
         if refusing := queries.refusing_works(session):
             basket.left_out[NOT_GRANTED] = refusing
         if nobodys := queries.nobodys_works(session):

@@ -91,8 +91,8 @@ def resembles(artist: Artist, other: Artist) -> str:
     """Say that two artists may be one, and how they become one."""
     old, new = sorted((artist, other), key=lambda each: (each.created_at, each.slug))
     return (
-        f"{_shown(new)} resembles {_shown(old)}; if they are one artist: "
-        f"lawful merge {new.slug} {old.slug}"
+        f"{_shown(new)} resembles {_shown(old)}; if they are one artist, merge {new.slug} into "
+        f"{old.slug}"
     )
 
 

@@ -101,7 +101,7 @@ def holding(stores: Stores, key: TaskKey) -> Iterator[Lease | None]:
     heart = Thread(target=_beat, args=(lease, ended, lease_s / RENEWALS), daemon=True)
     heart.start()
     try:
-        with disk_outages(f"LAWFUL_HOME={stores.settings.home}, or the folder for temporary files"):
+        with disk_outages(f"LAWFUL_HOME={stores.settings.home}"):
             yield lease
             if not lease.has_ended:
                 lease.give_back()

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import timedelta
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import IO, Any, Self
 from uuid import UUID
 
@@ -20,7 +20,8 @@ from attribution.catalogue.models import Outcome, TaskKind
 from attribution.catalogue.names import tidy, visible
 from attribution.catalogue.queries import ItemOutcome, NewItem, TaskKey
 from attribution.collection import Stores
-from attribution.errors import BadInput, NotAllowed, TooLarge
+from attribution.errors import BackendUnavailable, BadInput, NotAllowed, TooLarge
+from attribution.temporary import temporary_folder
 from ingest.denials import Denials
 from ingest.lease import holding
 from ingest.listing import conclude, listed, record
@@ -29,7 +30,8 @@ from ingest.own_artists import OwnArtists
 from ingest.patience import Patience
 from ingest.preview import preview
 from ingest.sources import GRANTED_BY_DEFAULT, Level, NoArtist, Source, SourceItem, read_source
-from ingest.sources.archives import LeftOut, UnpackLimits, is_archive, unpack
+from ingest.sources.archives import LeftOut, is_archive, unpack
+from ingest.sources.members import UnpackLimits
 from ingest.summary import FileOutcome, Summary
 
 LIMIT = "LAWFUL_MAX_ARCHIVE_MB"
@@ -102,6 +104,8 @@ def accept(
         with stores.sessions.begin() as session:
             queries.add_listing(session, job_id)
     except BaseException:
+        with suppress(BackendUnavailable):  # what went wrong is to be said, not this
+            stores.store.clear_incoming(job_id)
         with stores.sessions.begin() as session:
             queries.fail_job(session, job_id, "the upload could not be stored; send it again")
         raise
@@ -124,13 +128,12 @@ def list_upload(stores: Stores, job_id: UUID) -> None:
     Raises BadInput, TooLarge for an archive that cannot be used; the job has failed then.
     """
     key = TaskKey(TaskKind.LIST, job_id)
-    with holding(stores, key) as lease, TemporaryDirectory() as temporary:
+    with holding(stores, key) as lease, temporary_folder(stores.settings.home) as folder:
         if lease is None:
             return
         with stores.sessions() as session:
             job = queries.job_by_id(session, job_id)
         upload = job.upload
-        folder = Path(temporary)
         items, left_out, shown = _open(stores, job_id, folder, upload)
         with stores.sessions.begin() as session:
             queries.clear_items(session, job_id)  # of an earlier try
@@ -156,8 +159,7 @@ def list_upload(stores: Stores, job_id: UUID) -> None:
 def preview_archive(stores: Stores, archive: Path, reading: Reading, options: Options) -> Summary:
     """Unpack and check an archive as a job would, and write nothing into the catalogue."""
     _check_reading(is_packed=True, reading=reading)
-    with TemporaryDirectory() as temporary:
-        files = Path(temporary)
+    with temporary_folder(stores.settings.home) as files:
         items, left_out = _unpacked(stores, archive, files, reading)
         summary = preview(stores, items, options)
     shown = [replace(one, path=one.path.removeprefix(f"{files}/")) for one in summary.items]
@@ -168,8 +170,8 @@ def preview_archive(stores: Stores, archive: Path, reading: Reading, options: Op
 def names_in_archive(stores: Stores, archive: Path, reading: Reading) -> list[str]:
     """Return the artists of an archive as it spells them, each once, in order."""
     _check_reading(is_packed=True, reading=reading)
-    with TemporaryDirectory() as temporary:
-        items, _ = _unpacked(stores, archive, Path(temporary), reading)
+    with temporary_folder(stores.settings.home) as files:
+        items, _ = _unpacked(stores, archive, files, reading)
         return list(dict.fromkeys(item.artist for item in items if item.refused is None))
 
 

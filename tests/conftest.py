@@ -17,6 +17,7 @@ from attribution.catalogue.database import Database, connect
 from attribution.config import Settings
 from attribution.services import Services, open_services
 from tests.apis import local_client, settings
+from tests.contract import watched
 from tests.homes import copy_ingested
 from tests.portfolios import ingest, portfolio
 from tests.postgres import fresh_database, temporary_postgres
@@ -64,10 +65,10 @@ def services(ingested: Settings) -> Iterator[Services]:
 
 @pytest.fixture
 def client(tmp_path: Path) -> Iterator[TestClient]:
-    """Open an application of its own, with low limits."""
+    """Open an application of its own, with low limits; its answers keep to its description."""
     app = create_app(settings(tmp_path / "home", max_image_mb=0.5, max_archive_mb=1))
     with local_client(app, raise_server_exceptions=False) as opened:
-        yield opened
+        yield watched(opened)
 
 
 @pytest.fixture(scope="session")

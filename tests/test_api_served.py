@@ -6,6 +6,8 @@ import json
 import re
 import shlex
 import socket
+import subprocess
+import sys
 import threading
 import time
 from contextlib import contextmanager
@@ -20,6 +22,7 @@ from fastapi.testclient import TestClient
 
 from api.http.app import create_app
 from tests.apis import archive, local_client, png, settings, upload
+from tests.contract import generate_client
 from tests.keys import bearing
 from tests.portfolios import wait_until
 
@@ -179,6 +182,20 @@ def run(client: TestClient, words: list[str], folder: Path) -> Any:
     if files:
         return client.post(path, files=files, data=form)
     return client.request(method or "GET", path, params=query or None)
+
+
+def test_a_generated_client_does_what_the_document_says(
+    server: tuple[str, int], tmp_path: Path
+) -> None:
+    """The Python of docs/api.md, with the client that is made without a warning."""
+    generate_client(tmp_path)
+    (tmp_path / "picture.png").write_bytes(png(1))
+    (example,) = re.findall(r"```python\n(.*?)```", DOCUMENT.read_text(), re.DOTALL)
+    example = example.replace("http://127.0.0.1:8000", f"http://127.0.0.1:{server[1]}")
+    command = [sys.executable, "-c", example]
+    run = subprocess.run(command, cwd=tmp_path, check=True, capture_output=True, text=True)
+
+    assert run.stdout == "Shows the same image as “Red boat” by Ann Example (ann-example).\n"
 
 
 def test_the_json_examples_are_json() -> None:

@@ -17,7 +17,6 @@ from uuid import UUID, uuid4
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
-from fastapi.testclient import TestClient
 from hypothesis import HealthCheck, given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
@@ -40,7 +39,7 @@ from attribution.services import open_services
 from attribution.upkeep import correction
 from attribution.upkeep.non_copies import declare
 from attribution.upkeep.withdrawal import withdraw
-from tests.apis import LOCAL
+from tests.apis import local_client
 from tests.asking import a_work
 from tests.commands import lawful
 from tests.corrections import US, merge, take_back
@@ -358,7 +357,7 @@ def test_a_statement_is_checked_by_its_certificate(key: Key, tmp_path: Path) -> 
 def test_over_http(lived_once: Lived, tmp_path: Path) -> None:
     """In pages, filtered, with what is needed to check the digests."""
     home = copy_home(lived_once.home, tmp_path / "home")
-    with TestClient(create_app(Settings(home=home, profile="stub")), base_url=LOCAL) as client:
+    with local_client(create_app(Settings(home=home, profile="stub"))) as client:
         page = client.get("/v1/audit", params={"limit": 3}).json()
         older = client.get("/v1/audit", params={"limit": 3, "cursor": page["next"]}).json()
         lookups = client.get("/v1/audit", params={"object": f"attribution:{lived_once.answer}"})

@@ -28,7 +28,7 @@ from attribution.catalogue.models import (
     artwork_id,
 )
 from attribution.catalogue.queries import ItemOutcome, NewArtwork, NewClaim, NewItem, Page
-from attribution.errors import BadInput, Conflict, NotFound
+from attribution.errors import BadInput, Conflict, Hint, NotFound, Way
 from tests.databases import at_once, planned
 
 Row = TypeVar("Row")
@@ -131,13 +131,15 @@ def test_two_at_the_same_time_get_one_artist(database: Database) -> None:
 def test_unknown_artist_gets_a_hint(database: Database) -> None:
     """The error names the slug and what comes close, or how to begin."""
     with database.sessions.begin() as session:
-        with pytest.raises(NotFound, match=r"'petrm'.*empty.*lawful ingest"):
+        with pytest.raises(NotFound, match=r"'petrm'.*empty") as none_yet:
             queries.artist_by_slug(session, "petrm")
         queries.get_or_create_artist(session, "peterm")
         with pytest.raises(NotFound, match=r"no artist 'petrm'; did you mean 'peterm'\?"):
             queries.artist_by_slug(session, "petrm")
-        with pytest.raises(NotFound, match="`lawful artists` lists them"):
+        with pytest.raises(NotFound, match="no artist 'xyz'") as far_off:
             queries.artist_by_slug(session, "xyz")
+    assert none_yet.value.hint == Hint(Way.INGEST)
+    assert far_off.value.hint == Hint(Way.LIST_ARTISTS)
 
 
 def test_artists_come_in_pages(database: Database) -> None:

@@ -246,7 +246,7 @@ def test_a_progressive_jpeg_without_its_last_scans_is_refused() -> None:
         (b"CSFCHUNK", "clip", "Clip Studio"),
         (b"PK\3\4" + bytes(26) + b"mimetypeapplication/x-krita", "krita", "Krita"),
         (b"PK\3\4" + bytes(26) + b"Document.archive", "procreate", "Procreate"),
-        (b"PK\3\4" + bytes(26) + b"works/boat.png", "archive", "lawful ingest"),
+        (b"PK\3\4" + bytes(26) + b"works/boat.png", "archive", "ingest the archive itself"),
         (b"7z\xbc\xaf\x27\x1c", "archive", "unpack it"),
         (b"Rar!\x1a\7", "archive", "unpack it"),
         (b"\xfd7zXZ\0", "archive", "unpack it"),

@@ -130,7 +130,7 @@ def test_several_registered_of_one_fold_are_named(database: Database) -> None:
             "Linda Kim": "linda-kim",
             "linda kim": "linda-kim-2",
         }
-        said = r"LINDA KIM may be .*\(linda-kim.*\) or .*: .*lawful alias .*--names new"
+        said = r"LINDA KIM may be .*\(linda-kim.*\) or .*: .*an alias of linda-kim, .*names=new"
         with pytest.raises(Conflict, match=said):
             joined(session, "LINDA KIM")
         assert joined(session, "LINDA KIM", rule=NameRule.NEW) == {"LINDA KIM": "linda-kim-3"}
@@ -142,7 +142,9 @@ def test_a_rule_may_forbid_to_join(database: Database, rule: NameRule) -> None:
     with database.sessions.begin() as session:
         queries.get_or_create_artist(session, "Linda Kim")
         if rule is NameRule.ASK:
-            with pytest.raises(Conflict, match=r"may be Linda Kim \(linda-kim\): say --names join"):
+            with pytest.raises(
+                Conflict, match=r"may be Linda Kim \(linda-kim\): ingest it with names=join"
+            ):
                 joined(session, "linda kim", rule=rule)
         else:
             assert joined(session, "linda kim", rule=rule) == {"linda kim": "linda-kim-2"}
@@ -375,8 +377,8 @@ def test_new_means_new(services: Services, tmp_path: Path) -> None:
     assert artists(services) == {"Linda Kim": 1, "linda kim": 1}
     (remark,) = summary.remarks
     assert remark == (
-        "linda kim (linda-kim-2) resembles Linda Kim (linda-kim); if they are one artist: "
-        "lawful merge linda-kim-2 linda-kim"
+        "linda kim (linda-kim-2) resembles Linda Kim (linda-kim); if they are one artist, "
+        "merge linda-kim-2 into linda-kim"
     )
 
 
@@ -391,7 +393,7 @@ def test_unasked_spellings_wait_and_others_go_on(services: Services, tmp_path: P
     for one in (shown, summary):
         assert (one.added, one.refused) == (1, 1)
         assert reasons(one, Outcome.REFUSED) == [
-            "linda kim may be Linda Kim (linda-kim): say --names join or --names new"
+            "linda kim may be Linda Kim (linda-kim): ingest it with names=join or names=new"
         ]
     assert artists(services) == {"Linda Kim": 1, "Bob": 1}
 
@@ -406,7 +408,7 @@ def test_a_spelling_that_was_registered_just_now_waits(tmp_path: Path) -> None:
 
     assert (summary.added, summary.refused) == (2, 2)
     assert set(reasons(summary, Outcome.REFUSED)) == {
-        "linda kim may be Linda Kim (linda-kim): say --names join or --names new"
+        "linda kim may be Linda Kim (linda-kim): ingest it with names=join or names=new"
     }
 
 
@@ -452,12 +454,12 @@ def test_registered_twice_is_a_question(services: Services, tmp_path: Path) -> N
 
 
 def test_a_near_name_is_said_after_every_ingest(services: Services, tmp_path: Path) -> None:
-    """Likely aliases come with the command that merges; a second run says them again."""
+    """Likely aliases come with what merges them; a second run says them again."""
     ingest(services, works(tmp_path / "p" / "Ann Example", 1).parent)
     source = works(tmp_path / "q" / "Ann Exampel", 2).parent
     said = (
-        "Ann Exampel (ann-exampel) resembles Ann Example (ann-example); if they are one artist: "
-        "lawful merge ann-exampel ann-example"
+        "Ann Exampel (ann-exampel) resembles Ann Example (ann-example); if they are one artist, "
+        "merge ann-exampel into ann-example"
     )
 
     shown = preview(services, read_source(source))
@@ -492,7 +494,7 @@ def test_the_command_line_says_who_joined(tmp_path: Path) -> None:
     wrong = lawful(home, "ingest", str(tmp_path / "q"), names="perhaps")
 
     assert asked.returncode == 3
-    assert "say --names join or --names new" in asked.stdout
+    assert "ingest it with names=join or names=new" in asked.stdout
     assert json.loads(dry.stdout)["remarks"] == ["linda kim would join Linda Kim (linda-kim)"]
     assert done.returncode == 0
     assert "linda kim joined Linda Kim (linda-kim)" in done.stdout

@@ -13,7 +13,7 @@ from pyarrow import parquet
 from api.http.app import create_app
 from api.http.tables import preferred
 from attribution.config import Settings
-from tests.apis import LOCAL, upload
+from tests.apis import local_client, upload
 from tests.apis import png as picture
 
 PARQUET = "application/vnd.apache.parquet"
@@ -41,7 +41,7 @@ def test_what_is_preferred(accept: str, kind: str) -> None:
 
 def test_a_list_in_every_form(ingested: Settings) -> None:
     """The same page; columns have dots, and a link leads to the next page."""
-    with TestClient(create_app(ingested), base_url=LOCAL) as client:
+    with local_client(create_app(ingested)) as client:
 
         def get(accept: str, path: str = "/v1/artworks?limit=5") -> bytes:
             response = client.get(path, headers={"accept": accept})

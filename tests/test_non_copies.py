@@ -23,7 +23,7 @@ from attribution.catalogue import queries
 from attribution.catalogue.models import ChangeKind, NonCopy, NonCopyState
 from attribution.catalogue.queries import Origin
 from attribution.config import Settings
-from attribution.errors import BadInput, Conflict, NotFound
+from attribution.errors import BadInput, Conflict, Hint, NotFound, Way
 from attribution.images import CheckedImage, read_image_file
 from attribution.lookup.findings import find_ours
 from attribution.lookup.wording import headline, how_copied, lanes
@@ -215,8 +215,9 @@ def test_declarations_and_revokings_stand_in_the_history(
 ) -> None:
     """In the order of time, by id; an undo names what does it instead."""
     row = declare(services, disputed.facts, work, BOB)
-    with pytest.raises(BadInput, match="lawful non-copies revoke"):
+    with pytest.raises(BadInput, match="revoke it") as way:
         undo(services, row.id, Origin("test"))
+    assert way.value.hint == Hint(Way.REVOKE_NON_COPY, (row.id,))
     revoke(services, row.id, CARLA)
 
     revoked, declared = changes(services)
@@ -226,7 +227,7 @@ def test_declarations_and_revokings_stand_in_the_history(
     assert declared.after == {"image_sha256": disputed.facts.sha256}
     assert (revoked.kind, revoked.undoes_id, revoked.by) == (ChangeKind.REVOKE, row.id, CARLA.by)
     assert {declared.artwork_id, revoked.artwork_id} == {work}
-    with pytest.raises(BadInput, match="lawful non-copies declare"):
+    with pytest.raises(BadInput, match="declare it again"):
         undo(services, revoked.id, Origin("test"))
 
 
@@ -236,7 +237,7 @@ def test_bad_declarations_are_refused(
     """Each says what is wrong and what to do; nothing is declared."""
     exact = saved(drawing(1), tmp_path / "exact.png")
     past = datetime.now(UTC) - timedelta(minutes=1)
-    with pytest.raises(Conflict, match=f"very pixels.*lawful withdraw {work}"):
+    with pytest.raises(Conflict, match=f"very pixels of artwork {work}.*withdraw it"):
         declare(services, exact.facts, work, BOB)
     with pytest.raises(NotFound, match="no artwork"):
         declare(services, disputed.facts, uuid4(), BOB)
@@ -256,7 +257,7 @@ def test_bad_declarations_are_refused(
     row = declare(services, disputed.facts, work, BOB)
     with pytest.raises(Conflict, match=f"declared already, by declaration {row.id}"):
         declare(services, disputed.facts, work, CARLA)
-    with pytest.raises(NotFound, match="lawful non-copies list"):
+    with pytest.raises(NotFound, match="no declared non-copy"):
         revoke(services, uuid4(), CARLA)
     revoke(services, row.id, CARLA)
     with pytest.raises(Conflict, match=f"was revoked on .* by {CARLA.by}"):

@@ -237,7 +237,7 @@ def evaluated(folder: Path, monkeypatch: pytest.MonkeyPatch) -> set[Path | None]
 
     def run(items: list[Labelled], *_: object, **__: object) -> None:
         chosen.extend(items)
-        raise Enough
+        raise Enough("enough")
 
     monkeypatch.setattr(evaluate, "_run", run)
     with pytest.raises(Enough):

@@ -178,7 +178,7 @@ def test_nothing_to_make_anew(tmp_path: Path) -> None:
     """Before anything was ingested there is no collection."""
     with (
         open_stores(Settings(home=tmp_path, profile="stub")) as stores,
-        pytest.raises(NotFound, match="begin with `lawful ingest"),
+        pytest.raises(NotFound, match="there is no collection yet"),
     ):
         make_anew(stores, progress=shown)
 

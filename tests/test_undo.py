@@ -462,7 +462,7 @@ def test_what_may_not_be_split(services: Services) -> None:
         split("Zoë", work.id, other.id)
     with pytest.raises(NotFound, match="00000001"):
         split("Zoë", UUID(int=1))
-    with pytest.raises(Conflict, match="lawful undo CHANGE"):
+    with pytest.raises(Conflict, match="undo the change that made it theirs"):
         split("artist-0", work.id)
     assert state(services) == before
     take_back(services, merged)

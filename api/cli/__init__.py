@@ -34,6 +34,7 @@ from api.cli import (
     works,
 )
 from api.cli.common import INTERRUPTED, UNEXPECTED, plain, settings_from_environment
+from api.hints import in_terminal
 from attribution.actors import Actor, acting, system_user
 from attribution.errors import LawfulError
 from attribution.outages import disk_outages
@@ -135,7 +136,7 @@ def main() -> None:
         with disk_outages("LAWFUL_HOME, or the folder for temporary files"):
             app()
     except LawfulError as error:
-        _end(f"error: {error}", 1)
+        _end(f"error: {in_terminal(error)}", 1)
     except SystemExit as end:
         if end.code == INTERRUPTED:
             _end("interrupted; run the same command again to resume", INTERRUPTED)

@@ -31,6 +31,7 @@ def serve(
 
     from api.http.access import hide_tokens
     from api.http.app import create_app
+    from api.http.logs import CONFIG
     from attribution.collection import open_stores
     from attribution.upkeep import keys
 
@@ -51,4 +52,4 @@ def serve(
             soft_wrap=True,
         )
     logging.getLogger("uvicorn.access").addFilter(hide_tokens)
-    uvicorn.run(create_app(settings), host=host, port=port, log_level="info")
+    uvicorn.run(create_app(settings), host=host, port=port, log_config=CONFIG)

@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     from attribution.collection import Stores
 
 # They tell nothing of the collection: probes, and the description of the API itself.
-OPEN = ("/", "/healthz", "/readyz", "/openapi.json", "/docs", "/docs/oauth2-redirect", "/redoc")
+OPEN = ("/", "/healthz", "/readyz", "/openapi.json", "/docs")
+OPEN_BELOW = ("/docs/", "/problems/")
 ANYONE = Actor("anyone on this machine")
 BEARER = HTTPBearer(
     scheme_name="key",
@@ -80,7 +81,7 @@ class Access:
 
     async def __call__(self, scope: Connection, receive: Receive, send: Send) -> None:
         """Have the rest of the request done by whoever sent it, or refuse it."""
-        if scope["type"] != "http" or scope["path"] in OPEN:
+        if scope["type"] != "http" or is_open(scope["path"]):
             await self._app(scope, receive, send)
             return
         try:
@@ -91,6 +92,11 @@ class Access:
             return
         with acting(actor):
             await self._app(scope, receive, send)
+
+
+def is_open(path: str) -> bool:
+    """Tell whether a path is answered to anyone."""
+    return path in OPEN or path.startswith(OPEN_BELOW)
 
 
 def hide_tokens(record: logging.LogRecord) -> bool:

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from importlib.metadata import version
 
 from fastapi import APIRouter, Depends, FastAPI
 from PIL import Image
 
-from api.http import problems
+from api.http import pages, problems
 from api.http.access import Access
 from api.http.dependencies import known_names
+from api.http.description import describe
 from api.http.guards import Guard
+from api.http.headers import Marked
 from api.http.idempotency import Idempotency
 from api.http.metrics import Meter, Metrics
+from api.http.rates import Rates
 from api.http.routes import (
     artists,
     artworks,
@@ -31,13 +35,17 @@ from api.http.routes import (
     withdrawals,
 )
 from api.http.tables import Tables
+from api.http.uploads import spooled_below
 from attribution.config import Settings
 from attribution.services import Services, open_services
 from ingest.work.jobs import job_queue
 
-DESCRIPTION = """Whose work does this image draw on, how sure are we, and what is the evidence?
+DESCRIPTION = f"""{pages.SUMMARY}
 
-Errors are problem details (RFC 9457). Lists come in pages: give `next` as `cursor`.
+Errors are problem details (RFC 9457), whose `type` leads to a page about the kind of error. Lists
+come in pages: give `next` as `cursor`. Every answer has an `X-Request-Id`: the request's own, where
+that is 1 to 128 of `A-Z a-z 0-9 . _ -`; the service's log has it in every line about the request.
+
 Callers send a key, `Authorization: Bearer lk_…`; each operation says which scope it needs. Until
 the first key is made, the machine that the service runs on is let in without one."""
 
@@ -50,27 +58,36 @@ def create_app(settings: Settings) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        with open_services(settings) as services, job_queue(services) as jobs:
+        with (
+            open_services(settings) as services,
+            spooled_below(settings.home),
+            job_queue(services) as jobs,
+        ):
             _warm(services)
             app.state.services = services
             app.state.jobs = jobs
             yield
 
     app = FastAPI(
-        title="Lawful Diffusion",
+        title=pages.NAME,
         version=version("lawful-diffusion"),
         description=DESCRIPTION,
         lifespan=lifespan,
-        responses=problems.RESPONSES,
+        responses={"default": {}},  # in place of the framework's; `describe` says what it is
+        docs_url=None,  # the framework's pages load scripts from elsewhere; `pages` has ours
+        redoc_url=None,
         generate_unique_id_function=lambda route: route.name,
     )
+    app.openapi = partial(describe, app)  # type: ignore[method-assign]  # as FastAPI documents it
     app.state.metrics = Metrics()
     problems.install(app)
     app.add_middleware(Tables)
     app.add_middleware(Idempotency)
+    app.add_middleware(Rates, settings=settings)
     app.add_middleware(Access)  # those that are added later are passed first
     app.add_middleware(Guard, settings=settings)
     app.add_middleware(Meter, metrics=app.state.metrics)
+    app.add_middleware(Marked)
     first = APIRouter(prefix="/v1", dependencies=[Depends(known_names)])
     for part in (
         artists,
@@ -89,6 +106,7 @@ def create_app(settings: Settings) -> FastAPI:
         first.include_router(part.router)
     app.include_router(first)
     app.include_router(health.router)
+    app.include_router(pages.router)
     return app
 
 

@@ -11,7 +11,7 @@ from fastapi import Depends, Query, Request, params
 from fastapi.dependencies.models import Dependant
 from fastapi.dependencies.utils import get_flat_params
 from fastapi.exceptions import RequestValidationError
-from pydantic import AfterValidator, BaseModel
+from pydantic import AfterValidator, BaseModel, BeforeValidator, WithJsonSchema
 from pydantic.fields import FieldInfo
 from sqlalchemy.orm import Session
 
@@ -110,7 +110,27 @@ def _in_utc(moment: datetime) -> datetime:
         raise ValueError("no such moment in UTC") from None
 
 
-Moment = Annotated[datetime, AfterValidator(_in_utc)]
+def _is_written_out(said: object) -> object:
+    try:
+        float(str(said))
+    except ValueError:
+        return said
+    raise ValueError(f"{said!r} is no date; write it as 2026-11-01 or 2026-11-01T12:00:00Z")
+
+
+Moment = Annotated[
+    datetime,
+    BeforeValidator(_is_written_out),  # a number would be read as seconds since 1970
+    AfterValidator(_in_utc),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "string", "format": "date-time"},
+                {"type": "string", "format": "date"},
+            ]
+        }
+    ),
+]
 """A time that was given; UTC where no zone is said."""
 
 ServicesDep = Annotated[Services, Depends(services)]
@@ -129,6 +149,11 @@ State = Annotated[
     ArtworkStatus | Literal["any"], Query(description="State of the works; `any`: every one.")
 ]
 Cursor = Annotated[
-    str | None, Query(max_length=1000, description="`next` of the page before; leave out to begin.")
+    str | None,
+    Query(
+        max_length=1000,
+        description="`next` of the page before; leave out to begin.",
+        json_schema_extra={"pattern": "^[A-Za-z0-9_-]+$"},
+    ),
 ]
 PageSize = Annotated[int, Query(ge=1, le=LARGEST_PAGE, description="Entries a page.")]

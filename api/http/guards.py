@@ -10,7 +10,7 @@ from ipaddress import ip_address
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.formparsers import MultiPartException
 
 from api.http.problems import problem
@@ -26,7 +26,7 @@ READS = ("GET", "HEAD", "OPTIONS")
 
 
 class Guard:
-    """ASGI middleware: host, origin, size of the body, security headers."""
+    """ASGI middleware: host, origin, size of the body."""
 
     def __init__(self, app: ASGIApp, *, settings: Settings) -> None:
         self._app = app
@@ -45,7 +45,7 @@ class Guard:
         if refusal is not None:
             await refusal(scope, receive, send)
         else:
-            bounded = _Bounded(receive, _with_headers(send), limit)
+            bounded = _Bounded(receive, send, limit)
             await self._app(scope, bounded.receive, bounded.send)
             if bounded.is_exceeded:
                 await _too_large(limit)(scope, receive, send)
@@ -60,14 +60,14 @@ class Guard:
         if not self._may_be_called(host):
             return problem(
                 421,
-                "misdirected request",
+                "misdirected-request",
                 f"the API is not called {host!r}; use its address or localhost, "
                 f"or add the name to LAWFUL_ALLOWED_HOSTS",
             )
         origin = headers.get("origin")
         if method not in READS and origin is not None and not self._is_ours(origin, host):
             return problem(
-                403, "cross site request", f"a page of {origin} may not change anything here"
+                403, "cross-site-request", f"a page of {origin} may not change anything here"
             )
         length = headers.get("content-length", "")
         if length.isascii() and length.isdigit() and int(length[:20]) > limit:
@@ -124,23 +124,10 @@ class _Bounded:
             await self._send(message)
 
 
-def _with_headers(send: Send) -> Send:
-    async def sending(message: Message) -> None:
-        if message["type"] == "http.response.start":
-            headers = MutableHeaders(scope=message)
-            headers.setdefault("x-content-type-options", "nosniff")
-            headers.setdefault("cache-control", "no-store")
-            headers.setdefault("referrer-policy", "no-referrer")
-            headers.setdefault("x-frame-options", "DENY")
-        await send(message)
-
-    return sending
-
-
 def _too_large(limit: int) -> JSONResponse:
     detail = (
         f"the request has more than {limit / 2**20:.1f} MiB; send less, or raise "
         f"LAWFUL_MAX_IMAGE_MB or LAWFUL_MAX_ARCHIVE_MB"
     )
     # Closed, or the server would go on reading what nobody wants.
-    return problem(413, "too large", detail, headers={"connection": "close"})
+    return problem(413, "too-large", detail, headers={"connection": "close"})

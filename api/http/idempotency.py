@@ -50,7 +50,7 @@ class Idempotency:
         name = headers[HEADER].strip()
         if not (0 < len(name) <= LONGEST_KEY and name.isascii() and name.isprintable()):
             said = f"Idempotency-Key has 1 to {LONGEST_KEY} printable ASCII characters"
-            await problem(400, "bad request", said)(scope, receive, send)
+            await problem(400, "bad-request", said)(scope, receive, send)
             return
         key, body = ReplyKey(who().name[:200], name), _Body(receive, headers)
         sessions = scope["app"].state.services.sessions
@@ -86,7 +86,7 @@ def _again(earlier: Reply, route: str, sha256: str) -> Response:
             f"this Idempotency-Key was used for another request, {earlier.route}, or with another "
             f"body; a new request needs a new key"
         )
-        return problem(422, "key was used", said)
+        return problem(422, "key-was-used", said)
     return Response(earlier.body, earlier.status, {**earlier.headers, REPLAYED: "true"})
 
 

@@ -1,23 +1,27 @@
 """Errors as RFC 9457 problem details, rendered in this one place. No route catches anything.
 
-The type of a problem is `/problems/` and the kind of error; kinds are stable, titles and details
-are for people. What nobody foresaw is logged and shown without its insides.
+The type of a problem is `/problems/` and the kind of error; a page there says what the kind means.
+Kinds are stable (`api.http.kinds`), titles and details are for people. What nobody foresaw is
+logged and shown without its insides.
 """
 
 from __future__ import annotations
 
 import logging
-import re
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from fastapi.encoders import jsonable_encoder
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from fastapi.routing import iter_route_contexts
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
-from attribution.errors import BackendUnavailable, BadImage, LawfulError, Unauthenticated
+from api.hints import over_http
+from api.http.headers import mark
+from api.http.kinds import kind_of, title
+from attribution.errors import BackendUnavailable, BadImage, LawfulError, TooMany, Unauthenticated
 from attribution.outages import disk_outage
 
 if TYPE_CHECKING:
@@ -27,7 +31,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-HEADERS = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
+MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_S = "5"
 
 
@@ -42,14 +46,6 @@ class Problem(BaseModel):
     errors: list[dict[str, Any]] | None = Field(None, description="What is wrong, and where.")
 
 
-RESPONSES: dict[int | str, dict[str, Any]] = {
-    "default": {
-        "description": "A problem (RFC 9457)",
-        "content": {"application/problem+json": {"schema": Problem.model_json_schema()}},
-    }
-}
-
-
 def problem(
     status: int,
     kind: str,
@@ -58,19 +54,16 @@ def problem(
     headers: Mapping[str, str] | None = None,
     **members: object,
 ) -> JSONResponse:
-    """Return a problem; `kind` is in words ("bad image"), `members` are extensions."""
+    """Return a problem of this kind; `members` are extensions."""
     body = {
-        "type": "/problems/" + kind.replace(" ", "-"),
-        "title": kind.capitalize(),
+        "type": f"/problems/{kind}",
+        "title": title(kind),
         "status": status,
         "detail": detail,
     }
-    return JSONResponse(
-        body | members,
-        status,
-        headers=HEADERS | dict(headers or {}),
-        media_type="application/problem+json",
-    )
+    response = JSONResponse(body | members, status, headers=headers, media_type=MEDIA_TYPE)
+    mark(response.headers)  # the answer to what nobody foresaw passes no middleware
+    return response
 
 
 def install(app: FastAPI) -> None:
@@ -84,14 +77,15 @@ def install(app: FastAPI) -> None:
 
 def of(error: LawfulError) -> JSONResponse:
     """Return an error of ours as a problem."""
-    kind = re.sub(r"(?<=.)(?=[A-Z])", " ", type(error).__name__).lower()
     members = {"reason": error.reason} if isinstance(error, BadImage) else {}
     headers = {}
     if isinstance(error, BackendUnavailable):
         headers = {"retry-after": RETRY_AFTER_S}
+    elif isinstance(error, TooMany):
+        headers = {"retry-after": str(error.retry_after_s)}
     elif isinstance(error, Unauthenticated):
         headers = {"www-authenticate": "Bearer"}
-    return problem(error.status, kind, str(error), headers=headers, **members)
+    return problem(error.status, kind_of(error), over_http(error), headers=headers, **members)
 
 
 def _ours(request: Request, error: Exception) -> JSONResponse:
@@ -102,7 +96,7 @@ def _ours(request: Request, error: Exception) -> JSONResponse:
 
 def _of_the_system(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, OSError)  # noqa: S101  what it is registered for
-    outage = disk_outage(error, "of this service")
+    outage = disk_outage(error, f"LAWFUL_HOME={request.app.state.services.settings.home}")
     return _ours(request, outage) if outage else _unforeseen(request, error)
 
 
@@ -114,10 +108,21 @@ def _http(request: Request, error: Exception) -> JSONResponse:
     detail = str(error.detail)
     if detail == phrase:  # the framework has no more to say
         detail = f"{request.method} {request.url.path}: {phrase.lower()}; /docs lists what there is"
-    kind = (
-        "too large" if error.status_code == HTTPStatus.REQUEST_ENTITY_TOO_LARGE else phrase.lower()
-    )
-    return problem(error.status_code, kind, detail, headers=error.headers)
+    is_too_large = error.status_code == HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+    kind = "too-large" if is_too_large else phrase.lower().replace(" ", "-")
+    headers = error.headers
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        headers = {"allow": _allowed(request)}
+    return problem(error.status_code, kind, detail, headers=headers)
+
+
+def _allowed(request: Request) -> str:
+    """Return the methods of a path; several routes may share it, and the framework asks one."""
+    routes = list(iter_route_contexts(request.app.routes))
+    paths = {str(one.path) for one in routes if one.path_regex.match(request.url.path)}
+    path = min(paths, key=lambda one: one.count("{"))  # /sets, and not what fits /{id} as well
+    methods = {method for one in routes if one.path == path for method in one.methods or ()}
+    return ", ".join(sorted(methods))
 
 
 def _invalid(request: Request, error: Exception) -> JSONResponse:
@@ -125,9 +130,9 @@ def _invalid(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)  # noqa: S101  what it is registered for
     found = [{key: one[key] for key in ("loc", "msg", "type")} for one in error.errors()]
     said = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in found)
-    return problem(422, "invalid request", said, errors=jsonable_encoder(found))
+    return problem(422, "invalid-request", said, errors=jsonable_encoder(found))
 
 
 def _unforeseen(request: Request, error: Exception) -> JSONResponse:
     log.error("%s %s failed", request.method, request.url.path, exc_info=error)
-    return problem(500, "internal error", "this is a defect of the server; its log says more")
+    return problem(500, "internal-error", "this is a defect of the server; its log says more")

@@ -1,11 +1,19 @@
-"""Uploaded images that are looked at and not kept; what is kept goes through `ingest.uploads`."""
+"""Uploads on their way through this process: where large ones lie, and images that are looked at.
+
+What is kept goes through `ingest.uploads`.
+"""
 
 from __future__ import annotations
 
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import IO
 
 from attribution.errors import TooLarge
 from attribution.images import CheckedImage, Limits, read_image
+from attribution.temporary import temporary_folder
 
 
 def read_upload(file: IO[bytes], limits: Limits) -> CheckedImage:
@@ -17,3 +25,18 @@ def read_upload(file: IO[bytes], limits: Limits) -> CheckedImage:
             f"or raise LAWFUL_MAX_IMAGE_MB"
         )
     return read_image(data, limits)
+
+
+@contextmanager
+def spooled_below(home: Path) -> Iterator[None]:
+    """Have the form parser put large uploads down below `home`, where there is room for them.
+
+    It takes the folder for temporary files of the whole process, and lets nobody choose another.
+    """
+    before = tempfile.tempdir
+    with temporary_folder(home) as folder:
+        tempfile.tempdir = str(folder)
+        try:
+            yield
+        finally:
+            tempfile.tempdir = before

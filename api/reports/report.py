@@ -11,10 +11,13 @@ import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from hashlib import sha256
 from importlib.metadata import version
+from importlib.resources import files
 from uuid import UUID
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 from PIL import Image
 
 from api.reports.overlay import draw_overlay
@@ -30,6 +33,11 @@ from attribution.lookup.findings import find_ours
 from attribution.lookup.regions import Regions
 
 EXHIBIT_PX = 640  # the longer side of the image in question
+
+STYLE = (files(__package__) / "templates" / "report.css").read_text("utf-8")
+_STYLE_HASH = base64.b64encode(sha256(STYLE.encode()).digest()).decode("ascii")
+SOURCES = f"img-src data:; style-src 'sha256-{_STYLE_HASH}'"
+"""What the page is made of, for its Content-Security-Policy: pictures within it, and this style."""
 
 
 @dataclass(frozen=True)
@@ -118,6 +126,8 @@ def render_report(
         version=version("lawful-diffusion"),
         words=wording,
         unknown=UNKNOWN,
+        style=Markup(STYLE),  # noqa: S704  our own
+        sources=SOURCES,
     )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from attribution.errors import BadInput
@@ -49,9 +49,32 @@ def check_encoding(name: str) -> str:
     return name
 
 
-def readings(names: Sequence[bytes], *, without: frozenset[str] = frozenset()) -> list[Reading]:
-    """Return every reading of names that all candidates but some give, the likeliest first."""
+def readings(names: Sequence[bytes]) -> list[Reading]:
+    """Return every reading of a few names that all candidates give, the likeliest first."""
     found: dict[tuple[str, ...], Reading] = {}
+    for one in _each_reading(names):
+        found.setdefault(one.names, one)
+    return sorted(found.values(), key=lambda one: (one.oddities, _rare(one)))
+
+
+def certain(names: Sequence[bytes], *, without: frozenset[str] = frozenset()) -> Reading | None:
+    """Return the only plausible reading of names; None where there are several or none.
+
+    Of names without number two readings at most are held at a time.
+    """
+    only: Reading | None = None
+    for one in _each_reading(names, without):
+        if one.oddities:
+            continue
+        if only is not None and one.names != only.names:
+            return None
+        only = only or one
+    return only
+
+
+def _each_reading(
+    names: Sequence[bytes], without: frozenset[str] = frozenset()
+) -> Iterator[Reading]:
     for encoding in CANDIDATES:
         if encoding in without:
             continue
@@ -59,14 +82,7 @@ def readings(names: Sequence[bytes], *, without: frozenset[str] = frozenset()) -
             texts = tuple(name.decode(encoding) for name in names)
         except UnicodeDecodeError:
             continue
-        found.setdefault(texts, Reading(encoding, texts, _oddities(texts)))
-    return sorted(found.values(), key=lambda one: (one.oddities, _rare(one)))
-
-
-def certain(names: Sequence[bytes], *, without: frozenset[str] = frozenset()) -> Reading | None:
-    """Return the only plausible reading of names; None where there are several or none."""
-    plausible = [one for one in readings(names, without=without) if not one.oddities]
-    return plausible[0] if len(plausible) == 1 else None
+        yield Reading(encoding, texts, _oddities(texts))
 
 
 def choices(names: Sequence[bytes]) -> str:

@@ -16,7 +16,7 @@ from sqlalchemy.exc import DBAPIError, TimeoutError  # noqa: A004  the pool's
 from sqlalchemy.pool import PoolProxiedConnection
 
 from attribution.errors import BackendUnavailable, DatabaseDamaged
-from attribution.outages import FULL, MAKE_ROOM
+from attribution.outages import FULL, MAKE_ROOM, disk_full
 
 FileId = tuple[int, int] | None
 DAMAGED = {"SQLITE_CORRUPT", "SQLITE_NOTADB"}
@@ -109,7 +109,7 @@ def _outage(error: BaseException | None, url: URL) -> BackendUnavailable:
     cause, way_out = next(said for prefix, said in CAUSES.items() if name.startswith(prefix))
     words = str(error).strip().splitlines()[0]
     if cause is FULL:
-        return BackendUnavailable(f"{FULL} (the database {where}: {words}); {way_out}")
+        return disk_full(f"the database {where}: {words}")
     return BackendUnavailable(f"the database {where} {_is(cause)}: {words}; {way_out} ({SETTING})")
 
 

@@ -79,9 +79,9 @@ def whose(name: str, known: Sequence[Spelling], rule: NameRule) -> Whose:
 def _refusal(name: str, candidates: Sequence[Spelling], rule: NameRule) -> str:
     listed = " or ".join(map(str, candidates))
     if rule is NameRule.ASK:
-        return f"{name} may be {listed}: say --names join or --names new"
+        return f"{name} may be {listed}: ingest it with names=join or names=new"
     slugs = [one.slug for one in candidates if one.slug]
     return (
-        f"{name} may be {listed}: say whose name it is with `lawful alias "
-        f"{slugs[0] if slugs else 'SLUG'} {name!r}`, or --names new"
+        f"{name} may be {listed}: make it an alias of {slugs[0] if slugs else 'its artist'}, or "
+        f"ingest it with names=new"
     )

@@ -19,7 +19,7 @@ CANON_BRAND = b"crx "  # of CR3
 
 AS_PNG = "export it as PNG or TIFF"
 FLAT = "export it flattened, as PNG or TIFF"
-UNPACK = "it is not a picture; unpack it, or give the archive itself to `lawful ingest`"
+UNPACK = "it is not a picture; unpack it, or ingest the archive itself"
 FETCH = "the picture itself was not fetched"
 
 # Beginnings of files that one of our parsers should have read.

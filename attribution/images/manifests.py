@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from threading import BoundedSemaphore
 from typing import Any
+
+from attribution.confined import output_of
 
 PROCESS = Path(__file__).with_name("manifest_process.py")
 PATIENCE_S = 60  # for a machine so busy that the process does not get its processor time
@@ -43,15 +44,8 @@ def read_manifests(data: bytes, trust_anchors: str = "") -> Report:
     settings = json.dumps({**SETTINGS, **trust})
     try:
         with AT_ONCE:
-            done = subprocess.run(  # noqa: S603  this program's own interpreter and file
-                [sys.executable, "-s", "-P", PROCESS],
-                input=b"%s\n%s" % (settings.encode(), data),
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-                timeout=PATIENCE_S,
-                check=True,
-            )
-        report = json.loads(done.stdout)
+            given = b"%s\n%s" % (settings.encode(), data)
+            report = json.loads(output_of(PROCESS, given=given, patience_s=PATIENCE_S))
     except (subprocess.SubprocessError, ValueError, RecursionError):
         return {"error": "they take more memory or time than they may"}
     return report if isinstance(report, dict) else {"error": "they say nothing"}

@@ -23,7 +23,7 @@ from attribution.index import translation
 from attribution.index.markers import Markers
 from attribution.index.ownership import Ownership, write_note
 from attribution.index.soundness import damaged
-from attribution.outages import FULL, MAKE_ROOM
+from attribution.outages import disk_full
 from attribution.whole import written_whole
 
 ALIASES = "aliases.json"
@@ -299,9 +299,9 @@ class EdgeClient:
         """Refuse to write where the disk is nearly full: the engine's mapped files would crash."""
         free = shutil.disk_usage(self._folder).free
         if free < ROOM:
-            raise BackendUnavailable(
-                f"{FULL} (only {free / 2**20:.0f} MiB are free for the index in {self._folder}, "
-                f"it needs {ROOM / 2**20:.0f}); {MAKE_ROOM}"
+            raise disk_full(
+                f"only {free / 2**20:.0f} MiB are free for the index in {self._folder}, "
+                f"it needs {ROOM / 2**20:.0f}"
             )
 
     def _update(self, name: str, operation: Any) -> None:
@@ -315,13 +315,11 @@ class EdgeClient:
             raise
         except Exception as error:  # the engine raises nothing narrower
             if NO_SPACE in str(error):
-                said = f"{FULL} (the index in {self._folder}); {MAKE_ROOM}"
-            else:
-                said = (
-                    f"the index in {self._folder} failed: {error}; if it goes on, run `lawful "
-                    f"reindex`, which makes it anew from the catalogue"
-                )
-            raise BackendUnavailable(said) from error
+                raise disk_full(f"the index in {self._folder}") from error
+            raise BackendUnavailable(
+                f"the index in {self._folder} failed: {error}; if it goes on, run `lawful "
+                f"reindex`, which makes it anew from the catalogue"
+            ) from error
 
 
 @contextmanager

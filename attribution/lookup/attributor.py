@@ -399,7 +399,7 @@ def _confidence(opinion: Opinion) -> Confidence | None:
 
 def _notes(searched: Searched, opinion: Opinion) -> Iterator[str]:
     if not searched.works:
-        yield "nothing is registered yet; begin with `lawful ingest FOLDER`"
+        yield "nothing is registered yet"
     elif searched.artists < voting.FEWEST_ARTISTS:
         yield f"only {searched.artists} artists are registered: nobody can stand out among so few"
     if searched.artists:
@@ -408,7 +408,7 @@ def _notes(searched: Searched, opinion: Opinion) -> Iterator[str]:
     if searched.artists and opinion.calibrated is None and not opinion.silent and is_whole:
         yield (
             f"not calibrated: probabilities need {FEWEST_WORKS} works by {FEWEST_ARTISTS} "
-            f"artists with several pictures each (`lawful calibrate`)"
+            f"artists with several pictures each"
         )
 
 

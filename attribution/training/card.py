@@ -24,7 +24,7 @@ Three heads of artist codes on one hidden layer, over the vectors of profile `{f
 ({", ".join(f"{name} {width}" for name, width in sorted(facts.dims.items()))}; encoders
 `{facts.fingerprint[:12]}`). Trained {facts.created_at[:10]} by `lawful train classifier`.
 
-- **For**: one voter of `lawful attribute` next to others (`LAWFUL_VOTERS`), and baseline B0 of
+- **For**: one voter of attributions next to others (`LAWFUL_VOTERS`), and baseline B0 of
   `lawful evaluate`. It names one of its {len(facts.artists)} artists for any image, also for images
   by nobody among them: its shares are not probabilities of authorship.
 - **Training works**: {len(facts.works)} works by {len(facts.artists)} artists;

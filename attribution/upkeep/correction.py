@@ -23,7 +23,7 @@ from attribution.catalogue.nobody import is_nobody
 from attribution.catalogue.queries import Origin
 from attribution.chunks import chunks
 from attribution.collection import Collection, Stores
-from attribution.errors import BadInput, Conflict, NotAllowed, NotFound
+from attribution.errors import BadInput, Conflict, Hint, NotAllowed, NotFound, Way
 from attribution.images import forbidden_by, read_image, thumbnail
 from attribution.points import write_points
 
@@ -110,8 +110,8 @@ def merge(
             planned = _merging(gone, kept)
             if not (planned.is_likely or is_confirmed):
                 raise Conflict(
-                    f"the names do not resemble each other: {planned}; say `--yes`, over HTTP "
-                    f'"confirm": true, if they are one artist'
+                    f"the names do not resemble each other: {planned}",
+                    hint=Hint(Way.CONFIRM_MERGE),
                 )
         made = [queries.merge_artists(session, gone.id, kept.id, origin)] if is_new else []
         waiting = queries.unfinished_changes(session, artist_id=kept.id)
@@ -141,8 +141,8 @@ def split(
         if old.id == new.id:
             raise Conflict(
                 f"{into!r} is {old.slug!r} itself; give another name, or undo the change that made "
-                f"it theirs: `lawful changes --artist {old.slug}`, then `lawful undo CHANGE`, with "
-                f"`--work ID` for some works only"
+                f"it theirs",
+                hint=Hint(Way.UNDO_FOR_WORKS, (old.slug,)),
             )
         for few in chunks(ordered, AT_ONCE):
             _check_theirs(session, few, old)
@@ -268,7 +268,7 @@ def _check_theirs(session: Session, few: Sequence[UUID], artist: Artist) -> None
     rows = queries.works_to_change(session, few)
     for one in few:
         if one not in rows:
-            raise NotFound(f"no artwork {one}; `lawful search` and /v1/artworks show ids")
+            raise NotFound(f"no artwork {one}", hint=Hint(Way.LIST_WORKS))
         if rows[one].artist_id != artist.id:
             raise Conflict(f"artwork {one} is not by {artist.slug!r}; leave it out")
         _check_settled(rows[one])
@@ -286,8 +286,8 @@ def _somebody(session: Session, slug: str) -> Artist:
     artist = _artist(session, slug)
     if artist.is_nobody:
         raise Conflict(
-            f"{artist.slug!r} is not an artist: it stands for works by nobody in particular; give "
-            f"the works to an artist with `lawful move` or `lawful split`"
+            f"{artist.slug!r} is not an artist: it stands for works by nobody in particular",
+            hint=Hint(Way.GIVE_WORKS),
         )
     return artist
 

@@ -19,7 +19,7 @@ from attribution.catalogue.models import Artwork, ArtworkStatus, NonCopy, NonCop
 from attribution.catalogue.names import visible
 from attribution.catalogue.queries import Origin
 from attribution.collection import Stores
-from attribution.errors import BadInput, Conflict, NotFound
+from attribution.errors import BadInput, Conflict, Hint, NotFound, Way
 from attribution.images import ImageFacts
 
 LONGEST_NAME = 200  # characters
@@ -87,7 +87,8 @@ def _check_differs(work: Artwork, facts: ImageFacts) -> None:
     if facts.sha256 == work.sha256 or facts.pixel_sha256 == work.pixel_sha256:
         raise Conflict(
             f"the image has the very pixels of artwork {work.id}; if the work should not be found, "
-            f"withdraw it: `lawful withdraw {work.id} --reason …`"
+            f"withdraw it",
+            hint=Hint(Way.WITHDRAW, (work.id,)),
         )
 
 

@@ -15,7 +15,7 @@ from attribution.catalogue import queries
 from attribution.catalogue.models import Artist, Change, ChangeKind
 from attribution.catalogue.queries import Origin
 from attribution.collection import Collection
-from attribution.errors import BadInput, Conflict
+from attribution.errors import BadInput, Conflict, Hint, Way
 from attribution.upkeep.correction import check_file, finish, work_to_change
 
 
@@ -80,10 +80,12 @@ def put_back(session: Session, change: Change, works: Sequence[UUID], origin: Or
 def _of_declarations(change: Change) -> BadInput:
     """Return what is said of a declared non-copy, which needs a name and a reason to be revoked."""
     if change.kind is ChangeKind.DECLARE:
-        way = f"revoke it: `lawful non-copies revoke {change.id} --by NAME --reason WHY`"
+        way, hint = "revoke it", Hint(Way.REVOKE_NON_COPY, (change.id,))
     else:
-        way = "declare it again: `lawful non-copies declare IMAGE WORK --by NAME --reason WHY`"
-    return BadInput(f"change {change.id} is about a declared non-copy; to undo it, {way}")
+        way, hint = "declare it again", Hint(Way.DECLARE_NON_COPY)
+    return BadInput(
+        f"change {change.id} is about a declared non-copy; to undo it, {way}", hint=hint
+    )
 
 
 def _correct_back(session: Session, change: Change, origin: Origin) -> Change:
@@ -97,7 +99,8 @@ def _correct_back(session: Session, change: Change, origin: Origin) -> Change:
     if other := [name for name, said in change.after.items() if getattr(work, name) != said]:
         raise Conflict(
             f"{', '.join(other)} of artwork {work.id} changed again since change {change.id}; "
-            f"undo what came later first: `lawful changes --work {work.id}`"
+            f"undo later changes first",
+            hint=Hint(Way.LIST_CHANGES_OF_WORK, (work.id,)),
         )
     check_file(work, change.before)
     (made,) = queries.correct_works(session, {work.id: change.before}, origin)
@@ -110,8 +113,8 @@ def _rename_back(session: Session, change: Change, origin: Origin) -> Change:
     artist = _locked(session, change)
     if artist.name != change.after["name"]:
         raise Conflict(
-            f"{artist.slug!r} is called {artist.name!r} by now; undo what came later first: "
-            f"`lawful changes --artist {artist.slug}`"
+            f"{artist.slug!r} is called {artist.name!r} by now; undo later changes first",
+            hint=Hint(Way.LIST_CHANGES_OF_ARTIST, (artist.slug,)),
         )
     queries.check_name(session, artist.id, name)
     keeps_old = "alias" in change.before

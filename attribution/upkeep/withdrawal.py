@@ -23,7 +23,7 @@ from attribution.catalogue.database import empty_log
 from attribution.catalogue.models import ArtworkStatus, Withdrawal
 from attribution.chunks import chunks
 from attribution.collection import Collection, Stores
-from attribution.errors import BadInput, Conflict
+from attribution.errors import BadInput, Conflict, Hint, Way
 from attribution.index.points import Where
 from attribution.index.vector_index import VectorIndex
 from attribution.training.cache import CACHE, forget
@@ -191,8 +191,8 @@ def _target(session: Session, what: str) -> tuple[UUID, UUID | None]:
         if artist.is_nobody:
             raise Conflict(
                 f"{artist.slug!r} stands for works by nobody in particular: nobody can withdraw "
-                f"for all of them; withdraw the works by their ids, which `lawful works --artist "
-                f"{artist.slug}` lists"
+                f"for all of them; withdraw the works by their ids",
+                hint=Hint(Way.LIST_WORKS_OF, (artist.slug,)),
             ) from None
         return artist.id, None
     return queries.artwork_by_id(session, artwork_id).artist_id, artwork_id

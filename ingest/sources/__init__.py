@@ -24,7 +24,7 @@ from pathlib import Path
 
 from attribution.catalogue.names import tidy
 from attribution.catalogue.nobody import is_nobody
-from attribution.errors import BadInput, NotFound
+from attribution.errors import BadInput, Hint, NotFound, Way
 from ingest.sources.company import Company, counted
 from ingest.sources.folder import FolderTables, folder_items
 from ingest.sources.item import GRANTED_BY_DEFAULT, SourceItem
@@ -94,8 +94,8 @@ def read_source(
         items, remarks = manifest_items(path, table, artist, granted), [unused][: len(table.unused)]
     else:
         raise BadInput(
-            f"{path} is neither a folder nor a manifest ({', '.join(sorted(TABLES))}); "
-            f"a single image is added with `lawful add`"
+            f"{path} is neither a folder nor a manifest ({', '.join(sorted(TABLES))})",
+            hint=Hint(Way.ADD),
         )
     nameless: list[SourceItem] = []
     for item in items:

@@ -11,12 +11,8 @@ are made, each new, under names that were checked part by part.
 from __future__ import annotations
 
 import gzip
-import io
-import lzma
-import stat
 import tarfile
 import zipfile
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,22 +21,15 @@ from typing import IO
 
 from attribution.catalogue.encodings import shown_bytes
 from attribution.errors import BadInput, TooLarge
-from ingest.sources.zip_names import asked_for, zip_names
+from ingest.sources.members import DAMAGED, Content, Member, UnpackLimits
+from ingest.sources.tar_members import is_tar, tar_members
+from ingest.sources.zip_members import zip_members
 
 ARCHIVES = {".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar", ".zst"}
 SPREADSHEETS = {".xlsx", ".xlsm", ".ods"}
 CHUNK = 64 * 1024
-HEADER_BYTES = 1 << 20  # a tar header (long names, pax) that needs more is no honest one
 LONGEST_NAME = 255  # bytes of one part: what file systems take
 DEEPEST = 16  # folders within folders
-DAMAGED = (
-    zipfile.BadZipFile,
-    zlib.error,
-    lzma.LZMAError,
-    EOFError,
-    NotImplementedError,
-    UnicodeDecodeError,
-)
 OTHERS = {  # by their first bytes
     b"7z\xbc\xaf\x27\x1c": "a 7z archive",
     b"Rar!\x1a\x07": "a rar archive",
@@ -53,27 +42,6 @@ OTHERS = {  # by their first bytes
     b"MSCF": "a cabinet file",
     b"PK\x07\x08": "one part of a split zip archive",
 }
-METHODS = {  # of zip, which are not read
-    1: "Shrink",
-    6: "Implode",
-    9: "Deflate64, as Windows Explorer does with large files",
-    20: "Zstandard",
-    93: "Zstandard",
-    95: "xz",
-    96: "JPEG recompression",
-    97: "WavPack",
-    98: "PPMd",
-}
-READ_METHODS = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA}
-
-
-@dataclass(frozen=True)
-class UnpackLimits:
-    """What one archive may cost."""
-
-    max_files: int
-    max_member_bytes: int
-    max_total_bytes: int  # unpacked, of all members
 
 
 @dataclass(frozen=True)
@@ -82,15 +50,6 @@ class LeftOut:
 
     name: str
     reason: str
-
-
-@dataclass(frozen=True)
-class Member:
-    """One entry of an archive; `refusal` says why it is not to be read."""
-
-    name: str
-    content: IO[bytes] | None
-    refusal: str | None = None
 
 
 def is_archive(file: IO[bytes]) -> bool:
@@ -105,7 +64,7 @@ def is_archive(file: IO[bytes]) -> bool:
             raise BadInput(
                 f"it is {kind}, which is not read; unpack it and pack the folder as zip or tar.gz"
             )
-    return head[:4] in (b"PK\x03\x04", b"PK\x05\x06") or head[:2] == b"\x1f\x8b" or _is_tar(head)
+    return head[:4] in (b"PK\x03\x04", b"PK\x05\x06") or head[:2] == b"\x1f\x8b" or is_tar(head)
 
 
 def is_archive_file(path: Path) -> bool:
@@ -132,15 +91,14 @@ def unpack(
     with _opened(archive, limits, names_encoding) as members:
         for number, member in enumerate(members, 1):
             if number > limits.max_files:
-                raise TooLarge(
-                    f"the archive has more than {limits.max_files} files; split it, "
-                    f"or raise LAWFUL_MAX_ARCHIVE_FILES"
-                )
+                raise limits.too_many()
+            if member.is_folder:
+                continue
             try:
                 budget -= _write(member, folder, min(limits.max_member_bytes, budget))
             except BadInput as refusal:
                 if isinstance(refusal, TooLarge) and budget <= limits.max_member_bytes:
-                    raise _bomb(limits) from None
+                    raise limits.too_large() from None
                 left_out.append(LeftOut(_printable(member.name), str(refusal)))
                 # What was read of a member before its refusal has cost as much as one that is kept.
                 budget -= limits.max_member_bytes if isinstance(refusal, TooLarge) else 0
@@ -169,7 +127,7 @@ def _write(member: Member, folder: Path, limit: int) -> int:
         raise BadInput(f"this member is damaged: {error}") from None
 
 
-def _copy(source: IO[bytes], target: IO[bytes], limit: int) -> int:
+def _copy(source: Content, target: IO[bytes], limit: int) -> int:
     size = 0
     while chunk := source.read(CHUNK):
         size += len(chunk)
@@ -198,139 +156,14 @@ def _opened(
     archive: Path, limits: UnpackLimits, names_encoding: str | None
 ) -> Iterator[Iterator[Member]]:
     """Open an archive of either kind; raises BadInput for what is neither or damaged."""
+    members = zip_members if zipfile.is_zipfile(archive) else tar_members
     try:
-        if zipfile.is_zipfile(archive):
-            with zipfile.ZipFile(archive) as file:
-                yield _zip_members(file, names_encoding)
-        else:
-            # Room for headers beside the members: 2 KiB each, and once the largest member, so that
-            # one which is too large can be skipped.
-            room = limits.max_total_bytes + limits.max_member_bytes + limits.max_files * 2048
-            with _tar_stream(archive) as raw:
-                yield _tar_members(_Bounded(raw, room, limits), names_encoding)
-    except (tarfile.TarError, gzip.BadGzipFile, RecursionError, *DAMAGED) as error:
+        with members(archive, limits, names_encoding) as opened:
+            yield opened
+    except (tarfile.TarError, gzip.BadGzipFile, *DAMAGED) as error:
         raise BadInput(
             f"the archive cannot be read: {error}; send a zip, tar or tar.gz file"
         ) from error
-
-
-def _zip_members(file: zipfile.ZipFile, names_encoding: str | None) -> Iterator[Member]:
-    infos = file.infolist()
-    for info, name in zip(infos, zip_names(infos, names_encoding), strict=True):
-        kind = stat.S_IFMT(info.external_attr >> 16)
-        if name.endswith(("/", "\\")):
-            continue
-        if info.flag_bits & 1:
-            yield Member(name, None, "it is encrypted; pack it without a password")
-        elif kind not in (0, stat.S_IFREG):
-            yield Member(name, None, "links and devices are not unpacked")
-        elif info.compress_type not in READ_METHODS:
-            method = METHODS.get(info.compress_type, f"method {info.compress_type}")
-            yield Member(
-                name,
-                None,
-                f"it is packed with {method}, which is not read; pack it again with 7-Zip (format "
-                f"zip, method Deflate) or as tar.gz",
-            )
-        else:
-            yield _opened_member(file, info, name)
-
-
-def _opened_member(file: zipfile.ZipFile, info: zipfile.ZipInfo, name: str) -> Member:
-    try:
-        return Member(name, file.open(info))
-    except (*DAMAGED, RuntimeError) as error:
-        return Member(name, None, f"this member is damaged: {error}")
-
-
-def _tar_members(stream: _Bounded, names_encoding: str | None) -> Iterator[Member]:
-    """Yield the members of a tar, whose names are UTF-8 or in the encoding that was said."""
-    raw: IO[bytes] = stream  # type: ignore[assignment]  # RawIOBase is one in all but its stub
-    encoding, errors = names_encoding or "utf-8", "strict" if names_encoding else "surrogateescape"
-    with tarfile.open(fileobj=raw, mode="r:", encoding=encoding, errors=errors) as file:
-        while info := _next(file, stream):
-            name = info.name.encode("utf-8", "surrogateescape")
-            if not _is_utf8(name):
-                yield Member(info.name, None, f"its name is not text: {asked_for(name)}")
-            elif info.isfile():
-                yield Member(info.name, file.extractfile(info))
-            elif not info.isdir():
-                yield Member(info.name, None, "links and devices are not unpacked")
-
-
-def _next(file: tarfile.TarFile, stream: _Bounded) -> tarfile.TarInfo | None:
-    """Return the next entry. What tarfile keeps of the earlier ones would grow without end."""
-    stream.begin_header()
-    info = file.next()
-    stream.end_header()
-    file.members.clear()  # type: ignore[attr-defined]  # the stubs leave it out
-    file.pax_headers = {}
-    return info
-
-
-@contextmanager
-def _tar_stream(archive: Path) -> Iterator[IO[bytes]]:
-    with archive.open("rb") as file:
-        packed = file.read(2) == b"\x1f\x8b"
-        file.seek(0)
-        if packed:
-            with gzip.GzipFile(fileobj=file) as unpacked:
-                yield unpacked  # type: ignore[misc]  # GzipFile is IO[bytes] in all but its stub
-        else:
-            yield file
-
-
-class _Bounded(io.RawIOBase):
-    """A stream that ends in TooLarge: tarfile reads a header in one piece, however large."""
-
-    def __init__(self, raw: IO[bytes], room: int, limits: UnpackLimits) -> None:
-        super().__init__()
-        self._raw, self._room, self._limits = raw, room, limits
-        self._of_header: int | None = 0  # bytes read; None between headers
-
-    def begin_header(self) -> None:
-        self._of_header = self._of_header or 0  # the first one is read on opening
-
-    def end_header(self) -> None:
-        self._of_header = None
-
-    def read(self, size: int = -1, /) -> bytes:
-        if self._of_header is not None:
-            self._of_header += max(size, 0)
-        if not 0 <= size <= HEADER_BYTES or (self._of_header or 0) > HEADER_BYTES:
-            raise TooLarge("the archive has a header of more than 1 MiB; pack it again")
-        return self._raw.read(size)
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
-        if whence == io.SEEK_SET and offset > self._room:
-            raise _bomb(self._limits)
-        return self._raw.seek(offset, whence)
-
-    def tell(self) -> int:
-        return self._raw.tell()
-
-
-def _is_tar(head: bytes) -> bool:
-    try:
-        tarfile.TarInfo.frombuf(head, "utf-8", "surrogateescape")  # tars of old have no magic
-    except tarfile.HeaderError:
-        return False
-    return True
-
-
-def _is_utf8(name: bytes) -> bool:
-    try:
-        name.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
-
-
-def _bomb(limits: UnpackLimits) -> TooLarge:
-    return TooLarge(
-        f"the archive unpacks to more than {limits.max_total_bytes / 2**20:.0f} MiB; split it, "
-        f"or raise LAWFUL_MAX_ARCHIVE_MB"
-    )
 
 
 def _printable(name: str) -> str:

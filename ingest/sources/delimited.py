@@ -15,7 +15,7 @@ from ingest.sources.pictures import NAMES_PICTURE
 from ingest.sources.raw import Raw, Raws, Unreadable, Unrelated, check_rows
 
 DELIMITERS = ",;\t|"
-LONGEST_CELL = 2**24  # characters; the module's own limit is a caption of 128 KiB
+LONGEST_ROW = 2**24  # characters; the module's own limit is a caption of 128 KiB
 
 
 def read_delimited(path: Path, shown: str) -> tuple[list[str], Raws]:
@@ -35,14 +35,22 @@ def _records(
     text: str, delimiter: str, shown: str, lines_cut: int = 0
 ) -> Iterator[tuple[int, list[str]]]:
     """Yield the records of a text with the line in which each begins; blank ones are left out."""
-    csv.field_size_limit(LONGEST_CELL)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-    begins = 1 + lines_cut
+    csv.field_size_limit(LONGEST_ROW)
+    begins, length = 1 + lines_cut, 0
+
+    def lines() -> Iterator[str]:
+        nonlocal length
+        for line in io.StringIO(text, newline=""):
+            length += len(line)
+            _check_length(length, shown, begins)
+            yield line
+
+    reader = csv.reader(lines(), delimiter=delimiter, strict=True)
     try:
         for record in reader:
             if any(cell.strip() for cell in record):
                 yield begins, record
-            begins = reader.line_num + 1 + lines_cut
+            begins, length = reader.line_num + 1 + lines_cut, 0
     except csv.Error as error:
         said = str(error)
         if said == "unexpected end of data":
@@ -52,8 +60,19 @@ def _records(
         raise Unreadable(f"{shown}, line {begins}: {said}") from None
 
 
+def _check_length(length: int, shown: str, line: int) -> None:
+    """Raise Unreadable for a row of which every few characters may become a cell."""
+    if length > LONGEST_ROW:
+        raise Unreadable(
+            f"{shown}, line {line}: a row of more than {LONGEST_ROW} characters; is a quotation "
+            f"mark or the end of a line missing?"
+        )
+
+
 def _delimiter(text: str, shown: str) -> str:
     """Choose the delimiter by which the first line has the most columns that are known."""
+    head = re.match(r"[^\r\n]*", text)
+    _check_length(head.end() if head else 0, shown, 1)
     counted: dict[str, tuple[int, int]] = {}
     for delimiter in DELIMITERS:
         try:
@@ -68,7 +87,7 @@ def _delimiter(text: str, shown: str) -> str:
         raise Unrelated(
             f"{shown}, line 1: no column is known in {first!r}; name them file_name, artist, "
             f"title, year, licence …, separated by comma, semicolon or tab",
-            (cell.strip(" \"'") for cell in re.split(r"[,;\t|^\r\n]", text)),
+            (cell[0].strip(" \"'") for cell in re.finditer(r"[^,;\t|^\r\n]+", text)),
         )
     return best
 

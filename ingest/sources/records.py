@@ -1,24 +1,24 @@
-"""Tables that name their cells themselves: .json, .jsonl, .parquet, spreadsheets."""
+"""Tables that name their cells themselves: .json, .jsonl, spreadsheets."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from itertools import chain
 from pathlib import Path, PurePath
 from typing import Any
 
 from ingest.sources import cells
-from ingest.sources.columns import FILE_COLUMNS, KNOWN, fold, permits, understand, words_of
+from ingest.sources.columns import KNOWN, fold, permits, words_of
 from ingest.sources.concerning import concerning
 from ingest.sources.encodings import decode
 from ingest.sources.pictures import NAMES_PICTURE
-from ingest.sources.raw import MOST_ROWS, Raw, Raws, Unreadable, Unrelated, check_rows
+from ingest.sources.raw import Raw, Raws, Unreadable, Unrelated, check_rows
 from ingest.sources.spreadsheets import read_sheets
 
 MOST_JSON_BYTES = 32 * 2**20  # it is parsed in one piece
-LONGEST_BYTES = 1_000  # of a cell, on average, that may be a text
-MOST_CHARACTERS = 256 * 2**20  # of all cells: a few bytes of Parquet may stand for many
+MOST_PARTS = (
+    32 * 2**20
+)  # of all lines: three characters can be a list, which takes twenty times that
 
 
 Cells = Sequence[tuple[str, Any]]  # by header
@@ -31,6 +31,8 @@ def read_json_lines(path: Path, shown: str) -> tuple[list[str], Raws]:
 
 def _json_lines(path: Path, shown: str) -> Iterator[tuple[str, Cells]]:
     text = decode(path.read_bytes(), shown)
+    if sum(map(text.count, ",[{")) > MOST_PARTS:
+        raise Unreadable(f"{shown} holds more than {MOST_PARTS >> 20} million values; split it")
     for number, line in enumerate(text.split("\n"), 1):
         if line.strip():
             check_rows(number, shown)
@@ -103,67 +105,6 @@ def _with_headers(rows: Iterable[tuple[str, Cells]]) -> tuple[list[str], Raws]:
     found = list(rows)
     headers = list(dict.fromkeys(header for _, row in found for header, _ in row))
     return headers, (Raw(where, row) for where, row in found)
-
-
-def read_parquet(path: Path, shown: str) -> tuple[list[str], Raws]:
-    """Return the headers and the rows of a Parquet file; pictures in it stay where they are."""
-    import pyarrow as pa
-    from pyarrow import parquet
-
-    try:
-        file = parquet.ParquetFile(path)
-        schema = file.schema_arrow
-    except (pa.ArrowException, OSError) as error:
-        raise Unreadable(f"{shown} is not a Parquet file: {error}") from None
-    headers = [str(name) for name in schema.names]
-    understand(headers, shown)  # one column twice is found before any of it is read
-    if file.metadata.num_rows > MOST_ROWS:
-        check_rows(file.metadata.num_rows, shown)
-    readable = [one for one in range(len(file.schema)) if _is_readable(file, one)]
-    paths = [file.schema.column(one).path for one in readable]
-
-    def rows() -> Raws:
-        number, left = 0, MOST_CHARACTERS
-        try:
-            with file:
-                for batch in file.iter_batches(batch_size=100, columns=paths):
-                    for row in batch.to_pylist():
-                        number += 1
-                        left -= sum(map(len, cells.texts_within(list(row.values()))))
-                        if left < 0:
-                            raise Unreadable(f"{shown} unpacks to more than a table may; split it")
-                        yield Raw(f"{shown}, row {number}", list(row.items()))
-        except (pa.ArrowException, OSError, ValueError, OverflowError) as error:
-            raise Unreadable(f"{shown}, row {number + 1}: {error}") from None
-
-    if any(map(_holds_pictures, schema)) and not any(
-        KNOWN.get(fold(header)) in FILE_COLUMNS for header in headers
-    ):
-        raise Unrelated(
-            f"{shown} holds its pictures within the table; write them as a folder first, with "
-            f"`lawful export-dataset`",
-            chain(headers, (text for raw in rows() for text in cells.texts_within(raw.cells))),
-        )
-    return headers, rows()
-
-
-def _holds_pictures(field: Any) -> bool:
-    """Tell whether a column is one of pictures, as data sets of Hugging Face have it."""
-    import pyarrow as pa
-
-    kind = field.type
-    return pa.types.is_struct(kind) and {"bytes", "path"} <= {one.name for one in kind}
-
-
-def _is_readable(file: Any, number: int) -> bool:
-    """Tell whether a column, or a part of one, is no pictures: bytes that are long are these."""
-    column, meta = file.schema.column(number), file.metadata
-    is_bytes = column.physical_type.endswith("BYTE_ARRAY") and column.logical_type.type == "NONE"
-    if not is_bytes or fold(column.path) in KNOWN:
-        return True
-    chunks = [meta.row_group(group).column(number) for group in range(meta.num_row_groups)]
-    length = sum(chunk.total_uncompressed_size for chunk in chunks)
-    return bool(length <= LONGEST_BYTES * max(1, sum(chunk.num_values for chunk in chunks)))
 
 
 def read_spreadsheet(path: Path, shown: str) -> tuple[list[str], Raws]:

@@ -16,6 +16,7 @@ from typing import Any
 
 from attribution.errors import BadInput
 from ingest.sources import cells
+from ingest.sources.parquet import parquet_rows
 
 NO_ARTIST = (
     "this is output of img2dataset, which names no artists: give --artist, or add an `artist` "
@@ -78,9 +79,8 @@ def check_readable(root: Path) -> None:
     if packed:
         more = f" and {len(packed) - 1} more" if len(packed) > 1 else ""
         raise BadInput(
-            f"{packed[0]}{more} are packed shards of a data set; ingest each tar by itself "
-            f"(`lawful ingest {packed[0]}`), or write them as folders (img2dataset "
-            f"--output_format files)"
+            f"{packed[0]}{more} are packed shards of a data set; ingest each tar by itself, "
+            f"or write them as folders (img2dataset --output_format files)"
         )
     tables = [one for one in names if re.fullmatch(r"\d{3,}\.parquet", one)]
     if tables and not is_img2dataset(root):
@@ -144,23 +144,13 @@ def _json_object(path: Path) -> dict[str, Any] | str:
 
 def _parquet_rows(root: Path, shard: Path) -> dict[str, tuple[str, dict[str, Any]]]:
     """Return what the Parquet file of a shard says, by key, with its row."""
-    import pyarrow as pa
-    from pyarrow import parquet
-
     table = shard.with_name(f"{shard.name}.parquet")
     if shard == root or not table.is_file():
         return {}
-    rows: dict[str, tuple[str, dict[str, Any]]] = {}
-    number = 0
-    try:
-        with parquet.ParquetFile(table) as file:
-            for batch in file.iter_batches(batch_size=1_000):
-                for row in batch.to_pylist():
-                    number += 1
-                    rows[str(row.get("key"))] = (f"{table.name}, row {number}", _said(row))
-    except (pa.ArrowException, OSError) as error:
-        raise BadInput(f"{table.name} cannot be read: {error}") from None
-    return rows
+    return {
+        str(row.get("key")): (f"{table.name}, row {number}", _said(row))
+        for number, row in parquet_rows(table, table.name)
+    }
 
 
 def _said(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -22,6 +22,8 @@ from attribution.confined import confine
 
 MEMORY_BYTES = 2 * 2**30  # of address space
 CPU_S = 120
+MOST_UNPACKED_BYTES = 512 * 2**20
+MOST_CHARACTERS = 128 * 2**20  # that are handed on; merged cells repeat theirs
 LOST = (
     "{} holds an error, or a formula whose value was not saved; open it in a spreadsheet program, "
     "mend and save it"
@@ -36,6 +38,9 @@ def main() -> None:
 
     try:
         merges, notes = 0, dict[int, list[str]]()
+        if zipfile.is_zipfile(sys.argv[1]):
+            with zipfile.ZipFile(sys.argv[1]) as archive:
+                _check_size(archive)
         with CalamineWorkbook.from_path(sys.argv[1]) as book:
             opened = [(name, book.get_sheet_by_name(name)) for name in book.sheet_names]
             sheets = [(name, _rows(sheet)) for name, sheet in opened]
@@ -43,9 +48,21 @@ def main() -> None:
         if zipfile.is_zipfile(sys.argv[1]):
             with zipfile.ZipFile(sys.argv[1]) as archive:
                 notes = _examine(archive, merges)
-        json.dump({"sheets": sheets, "notes": notes}, sys.stdout, default=_as_text)
-    except (CalamineError, OSError, ValueError, SyntaxError, MemoryError) as error:
+        sys.stdout.write(_said({"sheets": sheets, "notes": notes}))
+    except (CalamineError, OSError, ValueError, SyntaxError) as error:
         sys.stdout.write(json.dumps({"error": str(error) or type(error).__name__}))
+
+
+def _said(read: dict[str, object]) -> str:
+    said = json.dumps(read, default=_as_text)
+    if len(said) > MOST_CHARACTERS:
+        raise ValueError(f"it holds more than {MOST_CHARACTERS >> 20} MiB of text")
+    return said
+
+
+def _check_size(archive: zipfile.ZipFile) -> None:
+    if sum(one.file_size for one in archive.infolist()) > MOST_UNPACKED_BYTES:
+        raise ValueError(f"it has more than {MOST_UNPACKED_BYTES >> 20} MiB unpacked")
 
 
 def _rows(sheet: Any) -> list[list[Any]]:

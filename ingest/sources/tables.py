@@ -25,12 +25,12 @@ from ingest.sources.columns import (
     understand,
 )
 from ingest.sources.delimited import read_delimited
+from ingest.sources.parquet import read_parquet
 from ingest.sources.pictures import NOTES, SIDECARS, is_picture
 from ingest.sources.raw import Raw, Unreadable, Unrelated
 from ingest.sources.records import (
     read_json,
     read_json_lines,
-    read_parquet,
     read_spreadsheet,
 )
 from ingest.sources.showing import against_showing

@@ -5,14 +5,16 @@ from __future__ import annotations
 from uuid import UUID
 
 from fastapi import APIRouter
-from pydantic import Field
+from pydantic import Field, StrictBool
 
 from api.changes import ChangeOut, Reasoned
 from api.http.access import ScopedRoute, needs
 from api.http.dependencies import Cursor, PageSize, ServicesDep
+from api.http.description import also
 from api.schemas import ArtistDetail, ArtistName, ArtistOut, PageOut
 from attribution.actors import Scope
 from attribution.catalogue import queries
+from attribution.catalogue.names import LONGEST_NAME
 from attribution.services import Services
 from attribution.upkeep.correction import confirm_alias, merge, rename, split
 
@@ -22,14 +24,14 @@ router = APIRouter(prefix="/artists", tags=["artists"], route_class=ScopedRoute)
 class Renamed(Reasoned):
     """A name of an artist."""
 
-    name: str = Field(min_length=1, max_length=500, examples=["Ann Example"])
+    name: str = Field(min_length=1, max_length=LONGEST_NAME, examples=["Ann Example"])
 
 
 class Merged(Reasoned):
     """The artist who remains."""
 
     into: str = Field(max_length=200, description="Slug.", examples=["ann-example"])
-    confirm: bool = Field(
+    confirm: StrictBool = Field(
         default=False, description="They are one artist, though their names do not resemble."
     )
 
@@ -39,7 +41,10 @@ class Split(Reasoned):
 
     works: list[UUID] = Field(min_length=1, max_length=10_000, description="Ids of artworks.")
     into: str = Field(
-        min_length=1, max_length=500, description="Name or slug.", examples=["Ann Example"]
+        min_length=1,
+        max_length=LONGEST_NAME,
+        description="Name or slug.",
+        examples=["Ann Example"],
     )
 
 
@@ -59,7 +64,9 @@ def get_artist(slug: str, services: ServicesDep) -> ArtistDetail:
     return _detail(services, slug)
 
 
-@router.patch("/{slug}", summary="Rename an artist", dependencies=[needs(Scope.OPERATE)])
+@router.patch(
+    "/{slug}", summary="Rename an artist", responses=also(409), dependencies=[needs(Scope.OPERATE)]
+)
 def rename_artist(slug: str, asked: Renamed, services: ServicesDep) -> ArtistDetail:
     """Call an artist by another name; the slug stays, the old name becomes an alias."""
     rename(services, slug, asked.name, asked.origin)
@@ -70,6 +77,7 @@ def rename_artist(slug: str, asked: Renamed, services: ServicesDep) -> ArtistDet
     "/{slug}/aliases",
     summary="Confirm an alias",
     status_code=201,
+    responses=also(409),
     dependencies=[needs(Scope.OPERATE)],
 )
 def create_alias(slug: str, asked: Renamed, services: ServicesDep) -> ArtistDetail:
@@ -79,7 +87,10 @@ def create_alias(slug: str, asked: Renamed, services: ServicesDep) -> ArtistDeta
 
 
 @router.post(
-    "/{slug}/merge", summary="Merge an artist into another", dependencies=[needs(Scope.OPERATE)]
+    "/{slug}/merge",
+    summary="Merge an artist into another",
+    responses=also(409),
+    dependencies=[needs(Scope.OPERATE)],
 )
 def merge_artist(slug: str, asked: Merged, services: ServicesDep) -> ArtistDetail:
     """Make one artist of two; the first slug leads to the second artist.
@@ -94,6 +105,7 @@ def merge_artist(slug: str, asked: Merged, services: ServicesDep) -> ArtistDetai
 @router.post(
     "/{slug}/split",
     summary="Give some works of an artist to another",
+    responses=also(409),
     dependencies=[needs(Scope.OPERATE)],
 )
 def split_artist(slug: str, asked: Split, services: ServicesDep) -> ChangeOut:

@@ -21,6 +21,7 @@ from api.http.dependencies import (
     State,
     works_wanted,
 )
+from api.http.description import BYTES, also
 from api.http.routes.ingest_jobs import Upload
 from api.http.uploads import read_upload
 from api.schemas import Arriving, ArtworkDetail, ArtworkOut, PageOut
@@ -45,7 +46,7 @@ class Moved(Reasoned):
     artist: str = Field(max_length=200, description="Slug.", examples=["ann-example"])
 
 
-@router.get("", summary="List artworks", dependencies=[needs(Scope.READ)])
+@router.get("", summary="List artworks", responses=also(404), dependencies=[needs(Scope.READ)])
 def list_artworks(
     services: ServicesDep,
     artist: ArtistSlug = None,
@@ -66,7 +67,8 @@ def list_artworks(
     "/export",
     summary="Export artworks as a table",
     response_class=StreamingResponse,
-    responses={200: {"content": {one.media_type: {} for one in FORMATS.values()}}},
+    responses=also(404)
+    | {200: {"content": {one.media_type: {"schema": BYTES} for one in FORMATS.values()}}},
     dependencies=[needs(Scope.READ)],
 )
 def export_artworks(
@@ -124,7 +126,12 @@ def get_artwork(artwork_id: UUID, services: ServicesDep) -> ArtworkDetail:
     return _detail(services, artwork_id)
 
 
-@router.patch("/{artwork_id}", summary="Correct one artwork", dependencies=[needs(Scope.OPERATE)])
+@router.patch(
+    "/{artwork_id}",
+    summary="Correct one artwork",
+    responses=also(409),
+    dependencies=[needs(Scope.OPERATE)],
+)
 def correct_artwork(artwork_id: UUID, asked: Corrected, services: ServicesDep) -> ArtworkDetail:
     """Change what is said of a work: fields that are left out stay, null empties one."""
     correct(services, artwork_id, asked.said, asked.origin)
@@ -134,6 +141,7 @@ def correct_artwork(artwork_id: UUID, asked: Corrected, services: ServicesDep) -
 @router.post(
     "/{artwork_id}/move",
     summary="Give an artwork to another artist",
+    responses=also(409),
     dependencies=[needs(Scope.OPERATE)],
 )
 def move_artwork(artwork_id: UUID, asked: Moved, services: ServicesDep) -> ArtworkDetail:
@@ -154,8 +162,9 @@ def _detail(services: Services, artwork_id: UUID) -> ArtworkDetail:
     "/{artwork_id}/thumbnail",
     summary="Get the picture of an artwork",
     response_class=Response,
-    responses={
-        200: {"description": "WebP, 256 px at most", "content": {"image/webp": {}}},
+    responses=also(403)
+    | {
+        200: {"description": "WebP, 256 px at most", "content": {"image/webp": {"schema": BYTES}}},
         304: {"description": "The picture that `If-None-Match` names is still the one"},
     },
     dependencies=[needs(Scope.READ)],

@@ -13,8 +13,10 @@ from pydantic import BaseModel, Field
 from api.answers import AnswerOut, FindingsOut, MemberOut, SetOut
 from api.http.access import ScopedRoute, needs
 from api.http.dependencies import Cursor, PageSize, ServicesDep
+from api.http.description import also
+from api.http.headers import POLICY
 from api.http.uploads import read_upload
-from api.reports.report import make_page, render_report
+from api.reports.report import SOURCES, Page, make_page, render_report
 from api.schemas import AttributionBrief, PageOut
 from attribution.actors import Scope
 from attribution.answers import Attribution
@@ -63,7 +65,9 @@ def create_attribution(
     dependencies=[needs(Scope.LOOK_UP)],
 )
 def create_set_attribution(
-    images: Annotated[list[UploadFile], File(description="The images.", max_length=MOST_IMAGES)],
+    images: Annotated[
+        list[UploadFile], File(description="The images.", min_length=1, max_length=MOST_IMAGES)
+    ],
     services: ServicesDep,
     limit: Annotated[int, Query(ge=1, le=50, description="Artists at most.")] = 5,
 ) -> SetOut:
@@ -94,6 +98,7 @@ def find_member(
 @router.post(
     "/findings",
     summary="Which of many images show or resemble what is registered",
+    responses=also(404),
     dependencies=[needs(Scope.LOOK_UP)],
 )
 def find_among(asked: Together, services: ServicesDep) -> FindingsOut:
@@ -126,6 +131,7 @@ def get_attribution(attribution_id: UUID, services: ServicesDep) -> AnswerOut:
 @router.get(
     "/{attribution_id}/report",
     summary="Get the report of an attribution",
+    response_class=HTMLResponse,
     dependencies=[needs(Scope.READ)],
 )
 def get_report(attribution_id: UUID, services: ServicesDep) -> HTMLResponse:
@@ -136,6 +142,7 @@ def get_report(attribution_id: UUID, services: ServicesDep) -> HTMLResponse:
 @router.post(
     "/{attribution_id}/report",
     summary="Get the report, with the image",
+    response_class=HTMLResponse,
     dependencies=[needs(Scope.LOOK_UP)],
 )
 def make_report(
@@ -147,11 +154,15 @@ def make_report(
     answer = services.attributor.recall(attribution_id)
     checked = read_upload(image.file, services.limits)
     page = make_page(services, visible(image.filename or "") or "the image", checked, answer)
-    return HTMLResponse(render_report([page]))
+    return _html([page])
 
 
 @router.post(
-    "/report", summary="Get one report of several attributions", dependencies=[needs(Scope.LOOK_UP)]
+    "/report",
+    summary="Get one report of several attributions",
+    response_class=HTMLResponse,
+    responses=also(404),
+    dependencies=[needs(Scope.LOOK_UP)],
 )
 def make_joint_report(asked: Together, services: ServicesDep) -> HTMLResponse:
     """Return a page for people: what several earlier answers say together, then each."""
@@ -163,7 +174,12 @@ def _report(services: Services, answers: Sequence[Attribution]) -> HTMLResponse:
     pages = [
         make_page(services, f"Image {answer.image_sha256[:12]}", None, answer) for answer in answers
     ]
-    return HTMLResponse(render_report(pages))
+    return _html(pages)
+
+
+def _html(pages: Sequence[Page]) -> HTMLResponse:
+    headers = {"content-security-policy": f"{POLICY}; {SOURCES}"}
+    return HTMLResponse(render_report(pages), headers=headers)
 
 
 @router.post(

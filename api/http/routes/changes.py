@@ -11,6 +11,7 @@ from pydantic import Field
 from api.changes import ChangeOut, Reasoned
 from api.http.access import ScopedRoute, needs
 from api.http.dependencies import Cursor, Moment, PageSize, ServicesDep
+from api.http.description import also
 from api.schemas import ArtworkOut, PageOut
 from attribution.actors import Scope
 from attribution.catalogue import queries
@@ -29,7 +30,7 @@ class Undone(Reasoned):
     )
 
 
-@router.get("", summary="List corrections", dependencies=[needs(Scope.READ)])
+@router.get("", summary="List corrections", responses=also(404), dependencies=[needs(Scope.READ)])
 def list_changes(
     services: ServicesDep,
     artist: Annotated[str | None, Query(description="Slug of an artist.")] = None,
@@ -74,7 +75,12 @@ def list_works_of_change(
         return PageOut[ArtworkOut].of(page, lambda row: ArtworkOut.of(row, seen.get(row.id)))
 
 
-@router.post("/{change_id}/undo", summary="Undo a correction", dependencies=[needs(Scope.OPERATE)])
+@router.post(
+    "/{change_id}/undo",
+    summary="Undo a correction",
+    responses=also(409),
+    dependencies=[needs(Scope.OPERATE)],
+)
 def undo_change(change_id: UUID, services: ServicesDep, asked: Undone | None = None) -> ChangeOut:
     """Take a change back by another one, which is returned and can be undone itself.
 

@@ -4,41 +4,81 @@ from __future__ import annotations
 
 import secrets
 from datetime import datetime
-from typing import Any, Self
+from typing import Annotated, Any, Self
 from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from api.answers import AnswerOut
 from api.http.access import ScopedRoute, needs
 from api.http.dependencies import Cursor, JobsDep, PageSize, ServicesDep
+from api.http.description import BYTES, also
 from api.schemas import PageOut
 from attribution.actors import Scope
 from attribution.catalogue import queries
 from attribution.catalogue.models import ArtworkStatus, Generation, JobStatus
 from attribution.errors import NotAllowed, NotFound
 from attribution.generation.generator import GeneratorInfo, ImageRequest
-from attribution.generation.studio import Reference, Withheld, references_of
+from attribution.generation.studio import (
+    LARGEST_SIDE_PX,
+    LONGEST_PROMPT,
+    MOST_GUIDANCE,
+    MOST_PICTURES,
+    MOST_STEPS,
+    SIDE_STEP_PX,
+    Reference,
+    Withheld,
+    references_of,
+)
 from attribution.services import Services
 from ingest.generations import ask
 
 router = APIRouter(prefix="/generations", tags=["generations"], route_class=ScopedRoute)
 
 
+def _limits(**limits: int) -> dict[str, JsonValue]:
+    """Return limits for the description only: `check_request` refuses, and says what to do."""
+    return dict(limits)
+
+
+Side = Annotated[
+    int | None,
+    Field(
+        description="Pixels.",
+        json_schema_extra=_limits(
+            minimum=SIDE_STEP_PX, maximum=LARGEST_SIDE_PX, multipleOf=SIDE_STEP_PX
+        ),
+    ),
+]
+
+
 class Wanted(BaseModel):
     """What is to be drawn; what is left out is as the model's authors have set it."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", strict=True)
 
-    prompt: str = Field(examples=["croissant by franck doucet"])
-    negative_prompt: str = ""
-    count: int = Field(1, description="Pictures.")
-    seed: int | None = Field(None, description="Of the first picture; the next has the next one.")
-    steps: int | None = None
-    guidance: float | None = Field(None, description="How much the prompt counts.")
-    width: int | None = Field(None, description="Pixels, a multiple of 16.")
-    height: int | None = Field(None, description="Pixels, a multiple of 16.")
+    prompt: str = Field(
+        examples=["croissant by franck doucet"],
+        json_schema_extra=_limits(minLength=1, maxLength=LONGEST_PROMPT),
+    )
+    negative_prompt: str = Field("", json_schema_extra=_limits(maxLength=LONGEST_PROMPT))
+    count: int = Field(
+        1, description="Pictures.", json_schema_extra=_limits(minimum=1, maximum=MOST_PICTURES)
+    )
+    seed: int | None = Field(
+        None,
+        description="Of the first picture; the next has the next one.",
+        json_schema_extra=_limits(minimum=0, maximum=2**32 - 1),
+    )
+    steps: int | None = Field(None, json_schema_extra=_limits(minimum=1, maximum=MOST_STEPS))
+    guidance: float | None = Field(
+        None,
+        description="How much the prompt counts.",
+        json_schema_extra=_limits(minimum=0, maximum=MOST_GUIDANCE),
+    )
+    width: Side = None
+    height: Side = None
 
     def request(self) -> ImageRequest:
         """Return it for the generator, with a seed."""
@@ -138,6 +178,7 @@ def get_generation(generation_id: UUID, services: ServicesDep) -> GenerationDeta
     "/{generation_id}/cancel",
     summary="Cancel a generation",
     status_code=202,
+    responses=also(409),
     dependencies=[needs(Scope.GENERATE)],
 )
 def cancel_generation(generation_id: UUID, services: ServicesDep) -> GenerationDetail:
@@ -151,7 +192,8 @@ def cancel_generation(generation_id: UUID, services: ServicesDep) -> GenerationD
     "/{generation_id}/images/{number}",
     summary="Get a generated picture",
     response_class=Response,
-    responses={200: {"description": "PNG", "content": {"image/png": {}}}},
+    responses=also(403)
+    | {200: {"description": "PNG", "content": {"image/png": {"schema": BYTES}}}},
     dependencies=[needs(Scope.READ)],
 )
 def get_generated_image(generation_id: UUID, number: int, services: ServicesDep) -> Response:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fastapi import APIRouter, Response
+from fastapi.responses import PlainTextResponse
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from api.http.access import ScopedRoute, needs
@@ -54,7 +55,7 @@ def readyz(services: ServicesDep, jobs: JobsDep, response: Response) -> Readines
 @router.get(
     "/metrics",
     summary="Numbers for Prometheus",
-    response_class=Response,
+    response_class=PlainTextResponse,
     dependencies=[needs(Scope.READ)],
 )
 def show_metrics(services: ServicesDep, metrics: MetricsDep) -> Response:

@@ -10,10 +10,12 @@ from pydantic import BaseModel, BeforeValidator, Field
 
 from api.http.access import ScopedRoute, needs
 from api.http.dependencies import Cursor, JobsDep, PageSize, ServicesDep
+from api.http.description import also
 from api.schemas import ItemOut, JobDetail, JobOut, PageOut
 from attribution.actors import Scope
 from attribution.catalogue import queries
 from attribution.catalogue.models import PURPOSES, JobStatus, NameRule, Outcome
+from attribution.catalogue.names import LONGEST_NAME
 from attribution.services import Services
 from ingest.options import Options, Reading
 from ingest.sources import Level, SourceItem
@@ -44,7 +46,9 @@ class Upload(BaseModel):
     """One image with what is known of it, or an archive with one folder per artist."""
 
     file: Annotated[UploadFile, File(description="An image, or a zip, tar or tar.gz archive.")]
-    artist: str | None = Field(None, max_length=500, description="Needed for a single image.")
+    artist: str | None = Field(
+        None, max_length=LONGEST_NAME, description="Needed for a single image."
+    )
     title: str | None = Field(None, max_length=1000)
     caption: str | None = Field(None, max_length=5000)
     tags: str = Field("", max_length=5000, description="Separated by commas.")
@@ -148,6 +152,7 @@ def get_ingest_job(job_id: UUID, services: ServicesDep) -> JobDetail:
     "/{job_id}/cancel",
     summary="Cancel an ingest job",
     status_code=202,
+    responses=also(409),
     dependencies=[needs(Scope.OPERATE)],
 )
 def cancel_ingest_job(job_id: UUID, services: ServicesDep) -> JobDetail:
@@ -161,6 +166,7 @@ def cancel_ingest_job(job_id: UUID, services: ServicesDep) -> JobDetail:
     "/{job_id}/retry",
     summary="Go on with an ingest job",
     status_code=202,
+    responses=also(409),
     dependencies=[needs(Scope.OPERATE)],
 )
 def retry_ingest_job(job_id: UUID, services: ServicesDep, jobs: JobsDep) -> JobDetail:

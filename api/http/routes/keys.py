@@ -21,7 +21,7 @@ from attribution.upkeep.keys import LONGEST_NAME, IssuedKey, NewKey
 router = APIRouter(prefix="/keys", tags=["keys"], route_class=ScopedRoute)
 
 
-class Wanted(BaseModel):
+class KeyWanted(BaseModel):
     """What a key is for, and what it may do."""
 
     model_config = ConfigDict(extra="forbid")
@@ -89,7 +89,7 @@ class IssuedKeyOut(KeyOut):
 
 
 @router.post("", summary="Make a key", status_code=201, dependencies=[needs(Scope.ADMINISTER)])
-def create_key(asked: Wanted, services: ServicesDep) -> IssuedKeyOut:
+def create_key(asked: KeyWanted, services: ServicesDep) -> IssuedKeyOut:
     """Make a key; it may do at most what its maker may.
 
     From the first one on, every call needs one.

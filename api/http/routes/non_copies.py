@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from api.http.access import ScopedRoute, needs
 from api.http.dependencies import Cursor, Moment, PageSize, ServicesDep
+from api.http.description import also
 from api.http.uploads import read_upload
 from api.non_copies import NonCopyOut
 from api.schemas import PageOut
@@ -58,6 +59,7 @@ class Revoked(BaseModel):
     "",
     summary="Declare that an image is no copy of a work",
     status_code=201,
+    responses=also(404, 409),
     dependencies=[needs(Scope.REVIEW)],
 )
 def create_non_copy(
@@ -78,7 +80,9 @@ def create_non_copy(
     return NonCopyOut.of(row)
 
 
-@router.get("", summary="List declared non-copies", dependencies=[needs(Scope.READ)])
+@router.get(
+    "", summary="List declared non-copies", responses=also(404), dependencies=[needs(Scope.READ)]
+)
 def list_non_copies(
     services: ServicesDep,
     work: Annotated[UUID | None, Query(description="Id of an artwork.")] = None,
@@ -111,6 +115,7 @@ def get_non_copy(non_copy_id: UUID, services: ServicesDep) -> NonCopyOut:
 @router.post(
     "/{non_copy_id}/revoke",
     summary="Revoke a declared non-copy",
+    responses=also(409),
     dependencies=[needs(Scope.REVIEW)],
 )
 def revoke_non_copy(non_copy_id: UUID, asked: Revoked, services: ServicesDep) -> NonCopyOut:

@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field
 from api.answers import SearchOut
 from api.http.access import ScopedRoute, needs
 from api.http.dependencies import ServicesDep
+from api.http.description import also
 from api.http.uploads import read_upload
 from attribution.actors import Scope
 from attribution.lookup.search_query import SearchBy, SearchQuery
@@ -44,13 +45,18 @@ class AskedWithImage(Asked):
     image: Annotated[UploadFile | None, File(description="A picture to look for.")] = None
 
 
-@router.get("", summary="Search by words", dependencies=[needs(Scope.LOOK_UP)])
+@router.get("", summary="Search by words", responses=also(404), dependencies=[needs(Scope.LOOK_UP)])
 def search(asked: Annotated[Asked, Query()], services: ServicesDep) -> SearchOut:
     """Find works by words: by their meaning (CLIP) and by their letters (BM25)."""
     return _search(services, asked, None)
 
 
-@router.post("", summary="Search by words and a picture", dependencies=[needs(Scope.LOOK_UP)])
+@router.post(
+    "",
+    summary="Search by words and a picture",
+    responses=also(404),
+    dependencies=[needs(Scope.LOOK_UP)],
+)
 def search_with_image(
     asked: Annotated[AskedWithImage, Form(media_type="multipart/form-data")],
     services: ServicesDep,

@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field
 
 from api.http.access import ScopedRoute, needs
 from api.http.dependencies import Cursor, JobsDep, PageSize, ServicesDep
+from api.http.description import also
 from api.schemas import PageOut, WithdrawalOut
 from attribution.actors import Scope
 from attribution.catalogue import queries
@@ -29,7 +30,11 @@ class Requested(BaseModel):
 
 
 @router.post(
-    "", summary="Withdraw an artist or a work", status_code=201, dependencies=[needs(Scope.OPERATE)]
+    "",
+    summary="Withdraw an artist or a work",
+    status_code=201,
+    responses=also(404, 409),
+    dependencies=[needs(Scope.OPERATE)],
 )
 def create_withdrawal(
     asked: Requested,

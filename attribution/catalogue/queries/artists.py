@@ -15,7 +15,7 @@ from attribution.catalogue.models import Alias, Artist, Change, ChangeKind
 from attribution.catalogue.names import fold, slugify, tidy, turned
 from attribution.catalogue.nobody import NOBODY, NOBODYS_NAME, is_nobody
 from attribution.catalogue.queries.pages import Page, check_limit, cut, text_key
-from attribution.errors import Conflict, NotFound
+from attribution.errors import Conflict, Hint, NotFound, Way
 
 HINTS_FROM = 2_000  # slugs compared with a misspelt one
 STREAMED = 1_000  # rows in memory while all names are read
@@ -118,7 +118,7 @@ def artist_by_slug(session: Session, slug: str) -> Artist:
     wanted = select(Artist).where(Artist.id.in_(ids))
     artist = session.scalar(wanted.options(selectinload(Artist.aliases)))
     if artist is None:
-        raise NotFound(f"no artist {slug!r}; {_hint(session, slug)}")
+        raise _unknown(session, slug)
     return artist
 
 
@@ -252,10 +252,12 @@ def _free_slugs(session: Session, names: Sequence[str]) -> dict[str, str]:
     return slugs
 
 
-def _hint(session: Session, slug: str) -> str:
+def _unknown(session: Session, slug: str) -> NotFound:
+    """Return the error for an artist that does not exist, with those who may be meant."""
     known = session.scalars(select(Artist.slug).order_by(Artist.slug).limit(HINTS_FROM)).all()
     if not known:
-        return "the catalogue is empty: begin with `lawful ingest FOLDER`"
+        return NotFound(f"no artist {slug!r}: the catalogue is empty", hint=Hint(Way.INGEST))
     if close := get_close_matches(slug, known, n=3):
-        return f"did you mean {' or '.join(repr(one) for one in close)}?"
-    return "`lawful artists` lists them"
+        meant = " or ".join(repr(one) for one in close)
+        return NotFound(f"no artist {slug!r}; did you mean {meant}?")
+    return NotFound(f"no artist {slug!r}", hint=Hint(Way.LIST_ARTISTS))

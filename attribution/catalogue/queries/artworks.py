@@ -23,7 +23,7 @@ from attribution.catalogue.models import (
     artwork_id,
 )
 from attribution.catalogue.nobody import NOBODY
-from attribution.errors import NotFound
+from attribution.errors import Hint, NotFound, Way
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ def artwork_by_id(session: Session, artwork_id: UUID) -> Artwork:
     """Return a work with its artist, in any state; raises NotFound."""
     artwork = session.scalar(_with_artist().where(Artwork.id == artwork_id))
     if artwork is None:
-        raise NotFound(f"no artwork {artwork_id}; `lawful search` and /v1/artworks show ids")
+        raise NotFound(f"no artwork {artwork_id}", hint=Hint(Way.LIST_WORKS))
     return artwork
 
 

@@ -16,7 +16,7 @@ from attribution.catalogue.models import IngestJob, JobStatus, Task, TaskKind, T
 from attribution.catalogue.queries.jobs import UNFINISHED
 from attribution.catalogue.queries.leases import held_by
 from attribution.catalogue.queries.tasks import TaskKey, settle
-from attribution.errors import Conflict, NotFound
+from attribution.errors import Conflict, Hint, NotFound, Way
 
 FILES_PER_BATCH = 128
 
@@ -106,5 +106,5 @@ def retry_job(session: Session, job_id: UUID) -> None:
 def _locked(session: Session, job_id: UUID) -> IngestJob:
     job = session.get(IngestJob, job_id, with_for_update=True, populate_existing=True)
     if job is None:
-        raise NotFound(f"no ingest job {job_id}; `lawful jobs` lists them")
+        raise NotFound(f"no ingest job {job_id}", hint=Hint(Way.LIST_JOBS))
     return job

@@ -32,7 +32,7 @@ from attribution.catalogue.models import (
 )
 from attribution.catalogue.names import fold, turned
 from attribution.catalogue.queries.pages import Page, check_limit, cut, id_key, moment_key
-from attribution.errors import Conflict, NotFound
+from attribution.errors import Conflict, Hint, NotFound, Way
 
 JOB = "ingest job"  # the door of a source; its id follows
 
@@ -194,7 +194,7 @@ def change_by_id(session: Session, change_id: UUID) -> Change:
     """Return a change with its artist and what has undone it; raises NotFound."""
     change = session.scalar(_with_artist().where(Change.id == change_id))
     if change is None:
-        raise NotFound(f"no change {change_id}; `lawful changes` and /v1/changes show ids")
+        raise NotFound(f"no change {change_id}", hint=Hint(Way.LIST_CHANGES))
     return change
 
 

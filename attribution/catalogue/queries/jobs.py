@@ -38,7 +38,7 @@ from attribution.errors import NotFound
 UNFINISHED = (JobStatus.LISTING, JobStatus.QUEUED, JobStatus.RUNNING)
 DEADLY_FOR = timedelta(days=1)  # then a file that ended its process is tried again
 MOST_REMARKS = 200  # of a job, before those on names end
-MORE_NAMES = "more names joined or resemble others: see `lawful changes` and `lawful artists`"
+MORE_NAMES = "more names joined or resemble others: the changes and the list of artists show them"
 STREAMED = 1_000  # rows in memory while all items of a job are read
 
 

@@ -14,7 +14,7 @@ from attribution.catalogue.columns import now
 from attribution.catalogue.models import Artwork, Change, ChangeKind, NonCopy
 from attribution.catalogue.queries.changes import Origin, new_change
 from attribution.catalogue.queries.pages import Page, check_limit, cut, moment_key
-from attribution.errors import NotFound
+from attribution.errors import Hint, NotFound, Way
 
 
 def declare_non_copy(
@@ -63,10 +63,7 @@ def non_copy_by_id(session: Session, non_copy_id: UUID) -> NonCopy:
     """Return one declaration as `non_copies_by_id` does; raises NotFound."""
     row = non_copies_by_id(session, [non_copy_id]).get(non_copy_id)
     if row is None:
-        raise NotFound(
-            f"no declared non-copy {non_copy_id}; `lawful non-copies list` and /v1/non-copies "
-            f"show ids"
-        )
+        raise NotFound(f"no declared non-copy {non_copy_id}", hint=Hint(Way.LIST_NON_COPIES))
     return row
 
 

@@ -51,7 +51,7 @@ from attribution.catalogue.queries.changes import (
 )
 from attribution.catalogue.queries.jobs import unfinished_jobs
 from attribution.chunks import chunks
-from attribution.errors import Conflict
+from attribution.errors import Conflict, Hint, Way
 
 AT_ONCE = 1_000  # works whose vectors are read at a time
 IN_SQL = {"synchronize_session": False}  # of many rows: none of them is in hand
@@ -187,8 +187,8 @@ def join_again(session: Session, parted: Change, origin: Origin) -> Change:
     )
     if count := session.scalar(more):
         raise Conflict(
-            f"{gone.slug!r} has {count} works that came since; `lawful merge {gone.slug} "
-            f"{into.slug}` merges all of them"
+            f"{gone.slug!r} has {count} works that came since",
+            hint=Hint(Way.MERGE, (gone.slug, into.slug)),
         )
     return merge
 

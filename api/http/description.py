@@ -1,0 +1,138 @@
+"""What `/openapi.json` says beyond what the routes themselves say: errors, tags, examples.
+
+Every error that an operation can answer is listed with it. Most follow from what the operation is
+(it has a body, a path with an id, it changes something); a route names others in its `responses`.
+"""
+
+from __future__ import annotations
+
+import json
+from importlib.resources import files
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from api.http.kinds import KINDS, title
+from api.http.problems import MEDIA_TYPE, Problem
+
+Node = dict[str, Any]
+
+TAGS = [
+    {"name": name, "description": description}
+    for name, description in {
+        "artists": "Who is in the catalogue, under which names.",
+        "artworks": "What is known of a work, what it may be used for, and its picture.",
+        "ingest jobs": "Works come in: uploads, and what became of every file.",
+        "withdrawals": "An artist or a work is forgotten everywhere, with a receipt.",
+        "changes": "What was corrected, by whom and why; and how it is undone.",
+        "attributions": "Whose registered work an image resembles or shows, and the evidence.",
+        "search": "Works by words, by a picture, or by both.",
+        "generations": "Pictures from words, each with the artists whose work it resembles.",
+        "audit": "Who did what, and when.",
+        "keys": "Who may call, and what they may do.",
+        "operation": "For those who run the service.",
+    }.items()
+]
+
+
+EXAMPLES = files(__package__) / "examples.json"  # an answer for each schema of answers
+
+BYTES: Node = {"type": "string", "format": "binary"}
+
+
+def also(*statuses: int) -> dict[int | str, Node]:
+    """Return what a route gives as `responses` for errors that its shape does not tell."""
+    return {status: {} for status in statuses}
+
+
+def describe(app: FastAPI) -> Node:
+    """Return the description of an application, made once."""
+    if app.openapi_schema is None:
+        document = get_openapi(
+            title=app.title,
+            version=app.version,
+            description=app.description,
+            routes=app.routes,
+            tags=TAGS,
+        )
+        document["components"]["schemas"]["Problem"] = Problem.model_json_schema()
+        for name, example in json.loads(EXAMPLES.read_text("utf-8")).items():
+            document["components"]["schemas"][name]["examples"] = [example]
+        _describe_forms(document)
+        for path, operations in document["paths"].items():
+            for method, operation in operations.items():
+                _add_errors(path, method, operation)
+        app.openapi_schema = document
+    return app.openapi_schema
+
+
+def _describe_forms(document: Node) -> None:
+    """Say of forms what generated clients need: files are bytes, and no field can be null.
+
+    The framework describes a file by `contentMediaType` alone, which clients take for text; and a
+    form has no null: a field that is not given is left out.
+    """
+    schemas = document["components"]["schemas"]
+    for operation in (one for path in document["paths"].values() for one in path.values()):
+        form = operation.get("requestBody", {}).get("content", {}).get("multipart/form-data")
+        if form is not None:
+            name = form["schema"]["$ref"].rsplit("/", 1)[1]
+            for field in schemas[name]["properties"].values():
+                kinds = [one for one in field.get("anyOf", ()) if one != {"type": "null"}]
+                if len(kinds) == 1:
+                    del field["anyOf"]
+                    field.update(kinds[0])
+                content = field.get("items", field)
+                if "contentMediaType" in content:
+                    content["format"] = "binary"
+
+
+def _add_errors(path: str, method: str, operation: Node) -> None:
+    responses = operation["responses"]
+    for status in sorted(_statuses(path, method, operation)):
+        if not responses.get(str(status), {}).get("content"):
+            responses[str(status)] = _response(status)
+    responses["default"] = {"description": "A problem (RFC 9457)", "content": _content()}
+
+
+def _statuses(path: str, method: str, operation: Node) -> set[int]:
+    """Return the errors of an operation: those that it names, and those that follow from it."""
+    statuses = {int(one) for one in operation["responses"] if one.isdigit() and int(one) >= 400}
+    statuses |= {421, 500}
+    if path.startswith("/v1/"):
+        # No unknown parameter passes, all of it needs the database, and callers have keys.
+        statuses |= {401, 403, 422, 429, 503}
+    if "{" in path:
+        statuses.add(404)
+    if method != "get":
+        statuses |= {403, 413}
+    if method == "post":
+        statuses.add(409)  # a request with the same Idempotency-Key may be under way
+    if "multipart/form-data" in operation.get("requestBody", {}).get("content", {}):
+        statuses |= {400, 507}
+    return statuses
+
+
+def _response(status: int) -> Node:
+    kinds = {name: kind for name, kind in KINDS.items() if kind.status == status}
+    examples = {
+        name: {
+            "summary": kind.when,
+            "value": {
+                "type": f"/problems/{name}",
+                "title": title(name),
+                "status": status,
+                "detail": kind.when,
+            },
+        }
+        for name, kind in kinds.items()
+    }
+    return {
+        "description": "; ".join(map(title, kinds)),
+        "content": _content({"examples": examples}),
+    }
+
+
+def _content(more: Node | None = None) -> Node:
+    return {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}, **(more or {})}}

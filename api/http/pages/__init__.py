@@ -1,0 +1,89 @@
+"""The pages of the service: what it is, its description to try out, its kinds of problems.
+
+All that they load lies in this package, so that they work without a network and no other site's
+script ever runs with the rights of this one.
+"""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from importlib.resources import files
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Header, Request, Response
+from fastapi.responses import HTMLResponse, JSONResponse
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from api.http.headers import POLICY
+from api.http.kinds import KINDS, title
+from attribution.errors import NotFound
+
+router = APIRouter(include_in_schema=False)
+
+NAME = "Lawful Diffusion"
+SUMMARY = "Whose work does this image draw on, how sure are we, and what is the evidence?"
+LINKS = {
+    "docs": "docs",
+    "description": "openapi.json",
+    "health": "healthz",
+    "readiness": "readyz",
+    "metrics": "metrics",
+}
+
+Asset = Literal["pages.css", "docs.js", "swagger-ui.css", "swagger-ui-bundle.js"]
+MEDIA_TYPES = {"css": "text/css", "js": "text/javascript"}
+KEPT = {"cache-control": "private, max-age=3600"}  # of this version, and it may be replaced
+
+PLAIN = f"{POLICY}; style-src 'self'"
+WITH_SCRIPT = f"{PLAIN}; script-src 'self'; img-src 'self' data:; connect-src 'self'"
+
+Accept = Annotated[str, Header()]
+
+
+@router.get("/")
+def show_service(request: Request, accept: Accept = "") -> Response:
+    """Say what answers here: a page for browsers, data for programs."""
+    root = request.scope.get("root_path", "")
+    links = {name: f"{root}/{path}" for name, path in LINKS.items()}
+    about = {"name": NAME, "version": version("lawful-diffusion"), "summary": SUMMARY}
+    return _negotiated(accept, "service.html", about | {"links": links})
+
+
+@router.get("/problems/{kind}")
+def show_problem_kind(kind: str, accept: Accept = "") -> Response:
+    """Say what a kind of problem means and what to do; raises NotFound."""
+    known = KINDS.get(kind)
+    if known is None:
+        raise NotFound(f"no kind of problem {kind!r}; known: {', '.join(KINDS)}")
+    about = {"type": f"/problems/{kind}", "title": title(kind), **vars(known)}
+    return _negotiated(accept, "problem.html", about)
+
+
+@router.get("/docs")
+def show_docs() -> HTMLResponse:
+    """Let people read and try out the description."""
+    return _page("docs.html", {}, WITH_SCRIPT)
+
+
+@router.get("/docs/{name}")
+def get_asset(name: Asset) -> Response:
+    """Return a script or a style of the pages."""
+    folder = files(__package__)
+    place = folder / "swagger_ui" if name.startswith("swagger") else folder
+    media_type = MEDIA_TYPES[name.rsplit(".", 1)[1]]
+    return Response((place / name).read_bytes(), media_type=media_type, headers=KEPT)
+
+
+def _negotiated(accept: str, template: str, about: dict[str, object]) -> Response:
+    is_browser = "text/html" in accept
+    response = _page(template, about, PLAIN) if is_browser else JSONResponse(about)
+    response.headers["vary"] = "accept"
+    return response
+
+
+def _page(template: str, values: dict[str, object], content_policy: str) -> HTMLResponse:
+    environment = Environment(
+        loader=PackageLoader("api.http", "pages"), autoescape=True, undefined=StrictUndefined
+    )
+    html = environment.get_template(template).render(values)
+    return HTMLResponse(html, headers={"content-security-policy": content_policy})

@@ -1,0 +1,136 @@
+"""What surrounds every answer: headers for browsers, ids of requests, the pages of the service."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import io
+import logging
+import logging.config
+import re
+
+import pytest
+from fastapi.testclient import TestClient
+
+from api.http.headers import ALWAYS
+from api.http.logs import CONFIG, WithRequestId
+from tests.apis import is_problem, png
+
+VENDORED = {
+    "swagger-ui-bundle.js": "e6a898692f2d768e807c3ba4626068a69a2c5dd960dd6c76f3e4d3a3de180af2",
+    "swagger-ui.css": "5ed08757e53da3e026d6cbecc61fe5d43585c9560b302d534ad56692519a273d",
+}
+
+
+def test_every_answer_has_its_headers(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Data, refusals before and within a route, and what nobody foresaw."""
+    answers = [
+        client.get("/v1/artists"),
+        client.get("/v1/artists/nobody"),
+        client.get("/nothing"),
+        client.get("/healthz", headers={"host": "evil.example"}),
+        client.post("/v1/search", headers={"origin": "http://evil.example"}),
+    ]
+    monkeypatch.setattr("attribution.catalogue.queries.list_artists", lambda *_, **__: 1 / 0)
+    answers.append(client.get("/v1/artists"))
+
+    assert [one.status_code for one in answers] == [200, 404, 404, 421, 403, 500]
+    for one in answers:
+        assert {name: one.headers.get(name) for name in ALWAYS} == ALWAYS
+        assert one.headers["x-request-id"]
+
+
+def test_pages_run_no_script_of_others(client: TestClient) -> None:
+    """The documentation loads files of this service alone, and has no script or style within."""
+    page = client.get("/docs")
+    policy = page.headers["content-security-policy"]
+    loaded = re.findall(r'(?:src|href)="([^"]+)"', page.text)
+
+    assert "default-src 'none'" in policy
+    assert "script-src 'self'" in policy
+    assert "unsafe" not in policy
+    assert not re.search(r"<script>|<style|style=|https?:", page.text)
+    for path in set(loaded) - {"data:,"}:
+        answer = client.get(f"/{path}")
+        assert answer.status_code == 200
+        assert answer.headers["content-type"].startswith(("text/css", "text/javascript"))
+
+
+@pytest.mark.parametrize("name", VENDORED)
+def test_swagger_ui_is_as_released(client: TestClient, name: str) -> None:
+    """The files that NOTICE names, byte for byte."""
+    assert hashlib.sha256(client.get(f"/docs/{name}").content).hexdigest() == VENDORED[name]
+
+
+def test_a_report_is_shown_and_runs_nothing(client: TestClient) -> None:
+    """Its one style is named by its hash, so no other would apply."""
+    answer = client.post("/v1/attributions", files={"image": png(1)}).json()
+    report = client.get(f"/v1/attributions/{answer['id']}/report")
+    policy = report.headers["content-security-policy"]
+    (style,) = re.findall(r"<style>(.*?)</style>", report.text, re.DOTALL)
+
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+    assert f"'sha256-{base64_sha256(style)}'" in policy
+    assert " style=" not in report.text
+
+
+def base64_sha256(text: str) -> str:
+    """Return the hash as browsers compare it."""
+    digest = hashlib.sha256(text.encode()).digest()
+    return base64.b64encode(digest).decode()
+
+
+def test_the_root_says_what_answers(client: TestClient) -> None:
+    """A page for browsers, data for programs; its links lead somewhere."""
+    about = client.get("/").json()
+    page = client.get("/", headers={"accept": "text/html"})
+
+    assert about["name"] == "Lawful Diffusion"
+    assert about["links"]["docs"] == "/docs"
+    for path in about["links"].values():
+        assert client.get(path).status_code == 200
+        assert f'href="{path}"' in page.text
+
+
+@pytest.mark.parametrize(
+    ("given", "is_kept"),
+    [("a-1._Z", True), ("x" * 128, True), ("x" * 129, False), ("a b", False), ("", False)],
+)
+def test_the_id_of_a_request_comes_back(client: TestClient, given: str, is_kept: bool) -> None:  # noqa: FBT001
+    """As it was given where it is well-formed; else a new one."""
+    ids = [client.get("/healthz", headers={"x-request-id": given}).headers["x-request-id"]]
+    ids.append(client.get("/v1/no", headers={"x-request-id": given}).headers["x-request-id"])
+
+    assert all((one == given) is is_kept for one in ids)
+    assert all(re.fullmatch(r"[A-Za-z0-9._-]+", one) for one in ids)
+
+
+def test_every_line_of_the_log_has_the_id(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also that of a defect, which is logged outside of all middleware."""
+
+    def broken(*_: object, **__: object) -> None:
+        logging.getLogger("attribution.catalogue").warning("it is slow")
+        raise RuntimeError("no")
+
+    monkeypatch.setattr("attribution.catalogue.queries.list_artists", broken)
+    lines = io.StringIO()
+    handler = logging.StreamHandler(lines)
+    handler.addFilter(WithRequestId())
+    handler.setFormatter(logging.Formatter(CONFIG["formatters"]["line"]["format"]))
+    logging.getLogger().addHandler(handler)
+    try:
+        answer = client.get("/v1/artists", headers={"x-request-id": "r-1"})
+    finally:
+        logging.getLogger().removeHandler(handler)
+
+    is_problem(answer, 500, "internal-error")
+    assert answer.headers["x-request-id"] == "r-1"
+    said = [
+        line for line in lines.getvalue().splitlines() if " WARNING " in line or " ERROR " in line
+    ]
+    assert [
+        bool(re.search(r"\[r-1\] (it is slow|GET /v1/artists failed)", one)) for one in said
+    ] == [True] * 2
