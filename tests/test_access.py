@@ -1,7 +1,7 @@
 """Who may do what over HTTP: every route, every role, and what is sent in place of a key.
 
 `docs/access.md` has the table of what is found here. After a change of routes or roles, write it
-again: `LAWFUL_WRITE=1 pytest tests/test_access.py`.
+again: `WRITE_TABLE=1 pytest tests/test_access.py`.
 """
 
 from __future__ import annotations
@@ -117,7 +117,7 @@ def test_the_table_of_who_may_do_what(served: Served, routes: list[Route]) -> No
         found.append(f"| `{route.method} {route.path}` | {route.scope} | {' | '.join(marks)} |")
     prose, _, table = DOCUMENT.read_text().partition(BEGIN)
     written = "\n".join(found) + "\n"
-    if "LAWFUL_WRITE" in os.environ:
+    if "WRITE_TABLE" in os.environ:
         DOCUMENT.write_text(prose + BEGIN + written)
     else:
         assert table == written, "write docs/access.md again, as the docstring above says"

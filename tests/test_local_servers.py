@@ -217,13 +217,15 @@ def test_strangers_are_refused(tmp_path: Path) -> None:
 
 
 def test_where_nobody_else_can_enter(tmp_path: Path) -> None:
-    """Root's PostgreSQL keeps its data elsewhere, and finds them there again."""
+    """Root's PostgreSQL keeps its data elsewhere, also older ones, and finds them there again."""
+    (tmp_path / "password").write_text("old")
     folder = local_servers._elsewhere(tmp_path)
     try:
         assert local_servers._anyone_enters(folder)
         assert local_servers._elsewhere(tmp_path) == folder
+        assert (folder / "password").read_text() == "old"
     finally:
-        folder.rmdir()
+        shutil.rmtree(folder)
     again = local_servers._elsewhere(tmp_path)
     again.rmdir()
     assert again != folder
@@ -253,10 +255,10 @@ def test_a_stack_is_watched(tmp_path: Path, python: Callable[..., Program]) -> N
 
 @pytest.fixture
 def home() -> Iterator[Path]:
-    """Give a folder that the user of PostgreSQL can enter."""
+    """Give a folder that is removed, with what root's PostgreSQL keeps elsewhere."""
     folder = Path(tempfile.mkdtemp(prefix="lawful-"))
-    folder.chmod(0o711)
     yield folder
+    shutil.rmtree((folder / "dev" / "postgres" / "elsewhere").resolve(), ignore_errors=True)
     shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -52,8 +52,8 @@ def postgres(folder: Path, *, durable: bool = True) -> Program:
     programs = _postgres_programs(package, folder)
     password = _password(folder)
     if user:
-        os.chown(folder, user, user)
-        os.chown(folder / "password", user, user)
+        for path in (folder, *folder.rglob("*")):
+            os.chown(path, user, user, follow_symlinks=False)
     if not (folder / "data" / "PG_VERSION").exists():
         _create_cluster(programs / "initdb", folder, user)
     options = () if durable else FORGETFUL
@@ -148,6 +148,9 @@ def _elsewhere(folder: Path) -> Path:
     if not link.exists():
         link.unlink(missing_ok=True)  # it may lead to what is gone
         link.symlink_to(tempfile.mkdtemp(prefix="lawful-postgres-", dir="/var/tmp"))
+        for kept in ("data", "password"):  # from before others were kept out of here
+            if (folder / kept).exists():
+                shutil.move(folder / kept, link.resolve() / kept)
     return link.resolve()
 
 

@@ -17,6 +17,7 @@ from typing import Self
 
 from api.servers.local_servers import postgres, redis
 from api.servers.programs import LOOPBACK, Program, answers
+from attribution.private import make_private_folder
 
 WATCH_S = 0.5
 
@@ -108,6 +109,7 @@ class Stack:
                     started.result()
                     show(starts[started])
 
+        make_private_folder(self.home)  # first, as it decides where PostgreSQL keeps its data
         begin(database := postgres(self.home / "postgres"))  # its lock keeps a second stack out
         begin(broker := redis(self.home / "redis"))
         self.settings["LAWFUL_DATABASE_URL"] = database.url
