@@ -10,15 +10,22 @@ from pathlib import Path
 FOLDER = 0o700
 FILE = 0o600
 OTHERS = 0o077
+OURS = (  # how the names begin of what this program puts there
+    *("lawful.db", "index", "thumbnails", "originals", "incoming", "generations", "temporary"),
+    *("trained", "credentials", "demo", "dev", "report.html", "storage", "postgres", "redis"),
+    *("logs", "."),
+)
 
 
 def make_private_folder(path: Path) -> None:
     """Make a folder, or close one of ours to others; raises OSError where it cannot be made.
 
-    One that many share, such as /tmp, is left as it is: it has the sticky bit.
+    One that holds something of others, such as /tmp or /srv, is left as it is.
     """
     path.mkdir(mode=FOLDER, parents=True, exist_ok=True)
-    if not path.stat().st_mode & stat.S_ISVTX:
+    with os.scandir(path) as entries:
+        is_ours = all(entry.name.startswith(OURS) for entry in entries)
+    if is_ours and not path.stat().st_mode & stat.S_ISVTX:
         _close(path, FOLDER)
 
 

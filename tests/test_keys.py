@@ -236,15 +236,19 @@ def test_a_collection_is_closed_to_other_users(tmp_path: Path) -> None:
         (home / "lawful.db").chmod(0o644)
 
 
-def test_a_folder_that_many_share_stays_theirs(tmp_path: Path) -> None:
-    """Such as /tmp."""
+@pytest.mark.parametrize(("permissions", "holds"), [(0o1777, ""), (0o755, "somebody's")])
+def test_a_folder_that_many_share_stays_theirs(
+    tmp_path: Path, permissions: int, holds: str
+) -> None:
+    """Such as /tmp, or /srv with the files of other services."""
     shared = tmp_path / "shared"
-    shared.mkdir()
-    shared.chmod(0o1777)
-    with open_stores(Settings(home=shared, profile="stub")):
-        pass
+    (shared / holds).mkdir(parents=True)
+    shared.chmod(permissions)
+    for _ in range(2):
+        with open_stores(Settings(home=shared, profile="stub")):
+            pass
 
-    assert mode(shared) == 0o1777
+    assert mode(shared) == permissions
     assert mode(shared / "lawful.db") == 0o600
 
 
