@@ -112,7 +112,7 @@ class _Bounded:
         self.refusal: JSONResponse | None = None
 
     async def receive(self) -> Message:
-        """Pass a piece of the body on; raises where there is a refusal in the place of an answer."""
+        """Pass a piece of the body on; raises where a refusal takes the place of the answer."""
         if self._is_whole:  # what is asked for now is whether the caller is still there
             return await self._receive()
         if self._begun_s is None:
