@@ -52,7 +52,7 @@ class Rates:
             kind = kind_of(scope["method"], scope["path"])
             if wait := await run_in_threadpool(self._wait, kind, actor.name):
                 said = (
-                    f"{actor.name} has asked for more than {self._limits[kind]} of {kind}; ask "
+                    f"{actor.name} has asked for more {kind} than {self._limits[kind]}; ask "
                     f"again in {wait} s, or have LAWFUL_RATE_{kind.upper()} raised"
                 )
                 refusal = problem(429, "too-many", said, headers={"retry-after": str(wait)})

@@ -101,9 +101,17 @@ def rotate(stores: Stores, key_id: UUID) -> IssuedKey:
 
 
 def revoke(stores: Stores, key_id: UUID) -> ApiKey:
-    """Have a key open nothing from now on. Raises NotFound, Conflict for one that was revoked."""
+    """Have a key open nothing from now on.
+
+    Raises NotFound, Conflict for one that was revoked, NotAllowed for one that may do more.
+    """
     with stores.sessions.begin() as session:
-        row = _unrevoked(session, key_id)
+        row, maker = _unrevoked(session, key_id), who()
+        if beyond := sorted(row.granted - maker.scopes):
+            raise NotAllowed(
+                f"the key {row.prefix} may {' and '.join(beyond)}, {maker.name} may not, so it "
+                f"cannot revoke it; a person with access to the machine can: `lawful keys revoke`"
+            )
         row.revoked_at = now()
         chain.note(session, "revoke-key", f"key:{row.id}", prefix=row.prefix)
         return row

@@ -107,13 +107,13 @@ def reconcile(collection: Collection, *, repair: bool) -> Report:
         with collection.sessions.begin() as session:
             lifecycle.recount(session, queries.miscounted(session))
     statistics = audit_all(collection, repair=repair)
-    believed = verify_on(collection, goes_on=repair)
     if repair:
         finish(collection, withdrawals, has_time=True)
         finish_changes(collection, changes)
         join_nobody(collection, nameless)
         unsketched -= draw_sketches(collection)
         collection.index.flush()
+    believed = verify_on(collection, goes_on=repair)
     return Report(
         works=found.works,
         points=found.points,
