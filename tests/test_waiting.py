@@ -34,7 +34,7 @@ WORKS = 6
 
 @pytest.fixture
 def services(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Services]:
-    """Open everything; pauses are short, and a lock is waited for by the engine itself for a second."""
+    """Open everything; pauses are short, and the engine waits a second for a lock."""
     monkeypatch.setattr(patience, "FIRST_PAUSE_S", 0.01)
     monkeypatch.setattr(patience, "LONGEST_PAUSE_S", 0.1)
     own = ("PRAGMA busy_timeout=1000", "PRAGMA journal_mode=WAL")
