@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from hypothesis import HealthCheck, given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
+from pydantic import SecretStr
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
@@ -342,6 +343,29 @@ def test_a_transaction_that_fails_leaves_no_entry(lived: Database) -> None:
     assert found(lived).head.sequence == before.sequence + 1
 
 
+def test_settings_are_recorded_when_they_change(lived_once: Lived, tmp_path: Path) -> None:
+    """Those that were chosen, once, and no secret."""
+    home = copy_home(lived_once.home, tmp_path / "home")
+    chosen = Settings(
+        home=home,
+        profile="stub",
+        broker_url="redis://:hidden@redis:6379/0?password=hidden",
+        qdrant_api_key=SecretStr("hidden"),
+    )
+    for settings in (chosen, chosen, Settings(home=home, profile="stub", device="cpu")):
+        with open_services(settings):
+            pass
+    database = connect(f"sqlite:///{home / 'lawful.db'}")
+    with database.sessions() as session:
+        wanted = select(AuditEntry.details).where(AuditEntry.action == "settings")
+        *_, first, second = session.scalars(wanted.order_by(AuditEntry.sequence)).all()
+    database.dispose()
+
+    assert first["chosen"]["broker_url"] == "redis://redis:6379/0"
+    assert "hidden" not in json.dumps(first)
+    assert second["chosen"].keys() == {"home", "profile", "device"}
+
+
 def test_writers_at_the_same_time_make_one_chain(database: Database) -> None:
     """None is lost, none is numbered twice, on a file and on a server."""
 
@@ -420,7 +444,9 @@ def test_a_statement_is_checked_by_its_certificate(key: Key, tmp_path: Path) -> 
     assert read_statement(statement)[0] == said
     head, payload, signature = statement.split(".")
     forged = base64.urlsafe_b64encode(b'{"sequence":8}').decode().rstrip("=")
-    for wrong in (f"{head}.{forged}.{signature}", f"{head}.{payload}.", head, "", f"é.{payload}."):
+    deep = base64.urlsafe_b64encode(b"[" * 100_000).decode()
+    wrongs = (f"{head}.{forged}.{signature}", f"{head}.{payload}.", head, "", f"é.{payload}.", deep)
+    for wrong in (*wrongs, base64.urlsafe_b64encode(b"[]").decode()):
         with pytest.raises(BadInput, match="no signed statement"):
             read_statement(wrong)
 

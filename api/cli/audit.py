@@ -208,7 +208,7 @@ def _table(entries: tuple[AuditEntry, ...]) -> Table:
         table.add_row(
             str(entry.sequence),
             f"{entry.at:%Y-%m-%d %H:%M:%S}",
-            plain(entry.actor or "forgotten"),
+            plain(entry.actor),
             entry.action,
             plain(entry.object or ""),
         )
@@ -225,7 +225,8 @@ def _show(found: Findings) -> None:
         out.print(plain(one), style="red", markup=False)
     if found.faults > len(found.told):
         out.print(f"… and {found.faults - len(found.told)} more", style="red")
-    verdict = f"{found.faults} faults" if found.faults else "nothing was altered"
+    faults = "1 fault" if found.faults == 1 else f"{found.faults} faults"
+    verdict = faults if found.faults else "nothing was altered"
     out.print(f"{verdict}; entries: {found.entries}, {compared}", markup=False)
     if any(found.uncovered.values()):
         earlier = ", ".join(f"{kind}s: {count}" for kind, count in found.uncovered.items() if count)

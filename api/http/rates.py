@@ -18,6 +18,7 @@ from redis.exceptions import RedisError
 from starlette.concurrency import run_in_threadpool
 
 from api.http.access import ANYONE
+from api.http.guards import READS
 from api.http.problems import problem
 from attribution.actors import who
 from attribution.errors import BadInput
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 NO_LIMIT = "none"
-READS = ("GET", "HEAD", "OPTIONS")
 LOOKUPS = ("/v1/attributions", "/v1/search")
 
 

@@ -25,13 +25,8 @@ from attribution.catalogue.models import AuditEntry, AuditHead, Sealed, Withdraw
 PAGE = 500
 SHOWN = 100  # faults that are told one by one
 LARGEST = 2**63 - 1  # number of an entry
-UNREADABLE = (
-    AttributeError,
-    LookupError,
-    RecursionError,
-    TypeError,
-    ValueError,
-)  # of what is no longer ours
+# What reading a row raises that is no longer ours.
+UNREADABLE = (AttributeError, LookupError, RecursionError, TypeError, ValueError)
 
 Told = Callable[[str, int, int], None]
 """Takes what is being done, how much is done, and of how much."""
@@ -128,7 +123,7 @@ def _walk(session: Session, found: Findings, which: range, progress: Told) -> No
         entries = _readable(session, found, AuditEntry.sequence, numbers)
         for entry in entries:
             if entry.sequence != expected:
-                found.fault(f"entries {expected} to {entry.sequence - 1} are missing")
+                found.fault(_missing(expected, entry.sequence - 1))
             elif entry.digest != _linked(entry, digest):
                 found.fault(f"entry {entry.sequence} ({entry.action}) is not what was recorded")
             expected, digest = entry.sequence + 1, entry.digest
@@ -139,6 +134,12 @@ def _walk(session: Session, found: Findings, which: range, progress: Told) -> No
         progress("entries", found.entries, found.head.sequence + 1 - which.start)
     if which.stop > found.head.sequence and found.head != Head(expected - 1, digest):
         found.fault(f"the head says entry {found.head.sequence}, the last one is {expected - 1}")
+
+
+def _missing(first: int, last: int) -> str:
+    return (
+        f"entry {first} is missing" if first == last else f"entries {first} to {last} are missing"
+    )
 
 
 def _check_published(session: Session, found: Findings, published: Head) -> None:
@@ -190,11 +191,11 @@ def _linked(entry: AuditEntry, before: str) -> str | None:
     """Return the digest that the chain has after this entry; None where its seal is no seal."""
     said = entry_leaves(entry)
     try:
-        # Nothing of an entry is ever forgotten: a commitment in the place of a salt could stand for
+        # Nothing of an entry is forgotten yet: a commitment in the place of a salt could stand for
         # anything.
-        if {leaf: list(one) for leaf, one in entry.seal.items()} != {
-            leaf: ["salt"] for leaf in said
-        }:
+        if any(list(one) != ["salt"] for one in entry.seal.values()) or entry.seal.keys() != set(
+            said
+        ):
             return None
         record = commitments.digest(said, entry.seal)
     except UNREADABLE:

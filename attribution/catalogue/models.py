@@ -720,14 +720,14 @@ class ApiKey(Base):
 class AuditEntry(Base):
     """Who did what, and when. Entries are only ever added; each one's digest goes on from the last.
 
-    What may have to be forgotten is committed to by salt: see `commitments`.
+    Their parts are committed to by salt, so that one can be forgotten; nothing does that yet.
     """
 
     __tablename__ = "audit_entries"
 
     sequence: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     at: Mapped[datetime]
-    actor: Mapped[str | None]  # none: forgotten
+    actor: Mapped[str]
     action: Mapped[str] = mapped_column(String(32), index=True)
     object: Mapped[str | None] = mapped_column(String(64), index=True)  # "attribution:UUID"
     details: Mapped[dict[str, Any]] = mapped_column(default=dict)
