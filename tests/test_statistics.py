@@ -36,7 +36,7 @@ from attribution.errors import BadInput, Conflict
 from attribution.services import Services, open_services
 from attribution.types import Matrix
 from attribution.upkeep import correction, withdrawal
-from attribution.upkeep.rebuilding import mend
+from attribution.upkeep.rebuilding import mend, rebuild_sums
 from attribution.upkeep.reconcile import reconcile
 from attribution.upkeep.undoing import put_back
 from attribution.upkeep.withdrawal import withdraw
