@@ -56,7 +56,7 @@ def rebuild_sums(stores: Stores, row: KeptCollection) -> Rebuilt:
 
 
 def mend(stores: Stores, found: Rebuilt) -> None:
-    """Add what a rebuild has shown to be missing; nothing where another process has just done so."""
+    """Add what a rebuild has shown to be missing, unless another process has just done so."""
     if not found.differences:
         return
     with stores.sessions.begin() as session:
@@ -65,7 +65,7 @@ def mend(stores: Stores, found: Rebuilt) -> None:
 
 
 def rebuild_all(stores: Stores, *, repair: bool) -> int:
-    """Rebuild the statistics of every collection, and mend them where `repair` is true; returns the differences."""
+    """Rebuild the statistics of every collection; returns the differences, mended on `repair`."""
     with stores.sessions() as session:
         collections = queries.collections(session)
     found = [rebuild_sums(stores, one) for one in collections]
