@@ -57,6 +57,7 @@ class Actor:
     name: str  # as records show it: "command line (ann)", "key lk_1a2b3c4d (rights desk)"
     scopes: frozenset[Scope] = field(default_factory=lambda: frozenset(Scope))
     artists: frozenset[str] = frozenset()  # slugs of those whose works they may bring; empty: all
+    tenant: str | None = None  # to whom they belong; none: to whom this process does
 
     def require(self, scope: Scope) -> None:
         """Raise ScopeMissing unless they may do this."""

@@ -14,6 +14,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session, sessionmaker
 
+from attribution import tenants
 from attribution.catalogue import queries
 from attribution.catalogue.database import Database, connect
 from attribution.catalogue.models import KeptCollection
@@ -99,9 +100,23 @@ def open_stores(settings: Settings) -> Iterator[Stores]:
             database.upgrade()
         else:
             database.check_schema()
-        yield Stores(
+        stores = Stores(
             settings, database.sessions, Store(settings.storage_url), image_limits(settings)
         )
+        _choose_tenant(stores)
+        yield stores
+
+
+def _choose_tenant(stores: Stores) -> None:
+    """Have this process act for the tenant that the settings name."""
+    name = stores.settings.tenant
+    with stores.sessions() as session:
+        if not queries.has_tenant(session, name):
+            raise BadInput(
+                f"LAWFUL_TENANT={name}: there is no such tenant; `lawful tenants create {name}` "
+                f"makes it, `lawful tenants list` shows which there are"
+            )
+    tenants.choose(name)
 
 
 @contextmanager
@@ -113,6 +128,10 @@ def open_collection(stores: Stores, row: KeptCollection | None = None) -> Iterat
     if row is None:
         row = live_collection(stores)
     with closing(open_index(**_place(stores, row))) as index:
+        if not row.says_tenants:
+            index.give_to(tenants.DEFAULT)
+            with stores.sessions.begin() as session:
+                queries.note_says_tenants(session, row.name)
         yield _collection(stores, row, index)
 
 
@@ -182,7 +201,8 @@ def collection_of(stores: Stores, encoders: EncoderSet) -> KeptCollection:
         if known is not None and known.fingerprint == print_of:
             known.profile = settings.profile  # the same encoders may have another name now
             return known
-        _, works = queries.searchable(session)
+        with tenants.across():
+            works = queries.findable(session)
         if known is None or works == 0:  # an empty collection is nobody's yet
             new = queries.add_collection(
                 session,
@@ -204,8 +224,8 @@ def collection_of(stores: Stores, encoders: EncoderSet) -> KeptCollection:
 
 def check_index(collection: Collection) -> None:
     """Refuse to answer from an index that was lost; warn about one that has gaps."""
-    with collection.sessions() as session:
-        _, works = queries.searchable(session)
+    with tenants.across(), collection.sessions() as session:
+        works = queries.findable(session)
     points = collection.index.points()
     if works and not points:
         raise IndexLost(

@@ -35,6 +35,7 @@ class Settings(BaseSettings):
     qdrant_timeout_s: Annotated[int, Field(ge=1)] = 10  # one request; a person waits for most
     qdrant_shards: Annotated[int, Field(ge=1)] = 1  # of a new collection, fixed from then on
     qdrant_replicas: Annotated[int, Field(ge=1)] = 1  # copies of each shard, on different machines
+    tenant: str = "default"  # for whom the command line acts, and whoever needs no key
     storage_url: str = Field(
         default_factory=lambda known: str(known["home"])
     )  # a folder, or s3://BUCKET/PREFIX that every worker reaches

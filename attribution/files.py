@@ -6,6 +6,8 @@ Four kinds of things under names of our own making, so that no path from outside
 - `originals/SH/SHA256`: the files of indexed works, where the settings say that they are kept;
 - `thumbnails/SH/SHA256.webp`: small pictures;
 - `generations/ID/N.png`: generated pictures.
+
+Those of another tenant than the default one lie under `tenants/NAME/`.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ from uuid import UUID
 import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
+from attribution import tenants
 from attribution.errors import BackendUnavailable, BadInput, NotFound
 from attribution.outages import disk_outage, disk_outages
 from attribution.whole import forget_unfinished, written_whole
@@ -98,7 +101,7 @@ class Store:
 
     def clear_incoming(self, job_id: UUID) -> None:
         """Delete all that waited for a job."""
-        self._clear(f"{self._root}/incoming/{job_id}")
+        self._clear(f"{self._of_tenant()}/incoming/{job_id}")
 
     def forget_incoming(self, job_id: UUID, name: str) -> int:
         """Delete one file that waited for a job; returns how many there were."""
@@ -106,7 +109,7 @@ class Store:
 
     def jobs_with_incoming(self) -> list[UUID]:
         """Return the jobs for which something waits."""
-        folder = f"{self._root}/incoming"
+        folder = f"{self._of_tenant()}/incoming"
         if not self._asked(lambda: self._files.exists(folder)):
             return []
         paths = self._asked(lambda: self._files.ls(folder, detail=False))
@@ -122,23 +125,27 @@ class Store:
 
     def forget_generated(self, generation_id: UUID) -> None:
         """Delete the pictures of one request."""
-        self._clear(f"{self._root}/generations/{generation_id}")
+        self._clear(f"{self._of_tenant()}/generations/{generation_id}")
 
     def check(self) -> None:
         """Raise BackendUnavailable unless files can be written here."""
         self._put(f"{self._root}/.check", b"ok")
 
+    def _of_tenant(self) -> str:
+        tenant = tenants.current()
+        return self._root if tenant == tenants.DEFAULT else f"{self._root}/tenants/{tenant}"
+
     def _original(self, sha256: str) -> str:
-        return f"{self._root}/originals/{sha256[:2]}/{sha256}"
+        return f"{self._of_tenant()}/originals/{sha256[:2]}/{sha256}"
 
     def _thumbnail(self, sha256: str) -> str:
-        return f"{self._root}/thumbnails/{sha256[:2]}/{sha256}.webp"
+        return f"{self._of_tenant()}/thumbnails/{sha256[:2]}/{sha256}.webp"
 
     def _generated(self, generation_id: UUID, number: int) -> str:
-        return f"{self._root}/generations/{generation_id}/{number}.png"
+        return f"{self._of_tenant()}/generations/{generation_id}/{number}.png"
 
     def _incoming(self, job_id: UUID, name: str) -> str:
-        return f"{self._root}/incoming/{job_id}/{name}"
+        return f"{self._of_tenant()}/incoming/{job_id}/{name}"
 
     def _put(self, path: str, data: bytes) -> None:
         with self._written(path) as file:

@@ -19,4 +19,5 @@ def point_of(row: Artwork, vectors: Mapping[str, Vector]) -> Point:
         licence=row.licence_key,
         year=row.year,
         consent=row.consent,
+        tenant=row.tenant,
     )

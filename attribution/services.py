@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 
+from attribution import tenants
 from attribution.catalogue import queries
 from attribution.catalogue.chain import note
 from attribution.collection import (
@@ -28,6 +29,7 @@ from attribution.voters.panel import Panel
 from attribution.voters.seating import take_seats
 
 SETTINGS = "settings"  # what the audit calls them
+PANELS = 64  # tenants whose solved classifiers stay in memory: megabytes each
 
 
 @dataclass(frozen=True)
@@ -50,11 +52,7 @@ def open_services(settings: Settings) -> Iterator[Services]:
         with open_collection(stores, collection_of(stores, encoders)) as collection:
             check_index(collection)
             note_settings(collection)
-            row = collection.row
-            panel = Panel(
-                collection.sessions, row.fingerprint, take_seats(collection), list(row.voting)
-            )
-            attributor = Attributor(collection, encoders, panel=panel)
+            attributor = Attributor(collection, encoders, panel_of=_panels(collection))
             yield Services(
                 **vars(collection),
                 encoders=encoders,
@@ -68,6 +66,19 @@ def open_services(settings: Settings) -> Iterator[Services]:
                     load_seal=partial(load_seal, settings),
                 ),
             )
+
+
+def _panels(collection: Collection) -> Callable[[str], Panel]:
+    """Return what gives each tenant its own voters: what they say comes from its works."""
+    row = collection.row
+
+    @lru_cache(maxsize=PANELS)
+    def panel_of(tenant: str) -> Panel:
+        with tenants.within(tenant):
+            seats = take_seats(collection)
+        return Panel(collection.sessions, row.fingerprint, seats, list(row.voting))
+
+    return panel_of
 
 
 def note_settings(stores: Stores) -> None:

@@ -7,7 +7,6 @@ next one reads what was in hand one by one; a file that ends that process too is
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from uuid import UUID
 
 from sqlalchemy.orm import Session
@@ -16,6 +15,7 @@ from attribution.catalogue import lifecycle, queries
 from attribution.catalogue.models import ArtworkStatus, NameRule, artwork_id
 from attribution.collection import Stores
 from attribution.services import Services
+from attribution.threads import Threads
 from ingest.joining import Spellings
 from ingest.lease import Lease
 from ingest.listing import source_item
@@ -34,7 +34,7 @@ def prepared(
     job_id = lease.key.subject
     with services.sessions() as session:
         batch = queries.task_by_key(session, lease.key)
-    with ThreadPoolExecutor(DECODERS) as decoders, ThreadPoolExecutor(1) as ahead:
+    with Threads(DECODERS) as decoders, Threads(1) as ahead:
 
         def denied(session: Session, hashes: Collection[str]) -> dict[str, set[str]]:
             return queries.denied_files(session, job_id, hashes)

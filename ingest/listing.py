@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -28,6 +27,7 @@ from attribution.catalogue.queries import ItemOutcome, NewItem
 from attribution.collection import Stores
 from attribution.errors import BackendUnavailable, BadImage, LawfulError, NotFound
 from attribution.images import read_file
+from attribution.threads import Threads
 from ingest.denials import Denials
 from ingest.options import BY_RULE, Options
 from ingest.patience import Patience
@@ -116,7 +116,7 @@ def listed(
         return _stage(stores, job_id, item, shown(item.path), patiently)
 
     rest = iter(items)
-    with ThreadPoolExecutor(STAGERS) as stagers:
+    with Threads(STAGERS) as stagers:
         while chunk := list(islice(rest, CHUNK)):
             if not staged:
                 yield [

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 from uuid import UUID
@@ -13,6 +12,7 @@ from attribution.chunks import chunks
 from attribution.collection import Stores
 from attribution.errors import BadImage, NotFound
 from attribution.images import CheckedImage, Limits, read_file, read_image
+from attribution.threads import Threads
 from ingest.sources import SourceItem
 
 DECODERS = 2  # threads; Pillow releases the GIL while it decodes
@@ -63,9 +63,7 @@ def load(stores: Stores, work: Work) -> Loaded:
     return Loaded(data, hashlib.sha256(data).hexdigest())
 
 
-def load_few(
-    stores: Stores, decoders: ThreadPoolExecutor, works: Sequence[Work]
-) -> list[tuple[Work, Loaded]]:
+def load_few(stores: Stores, decoders: Threads, works: Sequence[Work]) -> list[tuple[Work, Loaded]]:
     """Read the first of these files: at least one, and no more once they have MOST_BYTES."""
     few: list[tuple[Work, Loaded]] = []
     for some in chunks(works, DECODERS):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -11,6 +10,7 @@ from attribution.catalogue import queries
 from attribution.catalogue.models import Outcome
 from attribution.catalogue.nobody import NOBODYS_NAME, is_nobody
 from attribution.collection import Stores
+from attribution.threads import Threads
 from ingest.corrections import ASKED, FREER, divided, shown
 from ingest.denials import Denials
 from ingest.joining import Spellings, foreseen
@@ -35,7 +35,7 @@ def preview(stores: Stores, items: Source, options: Options = BY_RULE) -> Summar
     used: dict[str, None] = {}  # names of works that could come in, in order
     rule = options.name_rule(stores.settings)
     spellings = Spellings(rule)
-    with ThreadPoolExecutor(DECODERS) as decoders:
+    with Threads(DECODERS) as decoders:
         while few := works[len(outcomes) : len(outcomes) + stores.settings.batch_size]:
             ready = prepare(
                 stores, decoders, few, spellings, lambda *_: denied, reinstate=options.reinstate

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from uuid import UUID
@@ -20,6 +19,7 @@ from attribution.copies.description import describe, untiled
 from attribution.errors import BackendUnavailable, BadImage, NotFound
 from attribution.images import CheckedImage
 from attribution.outages import disk_outages
+from attribution.threads import Threads
 from attribution.types import Part
 from ingest.joining import Spellings
 from ingest.loading import Loaded, Work, load_few
@@ -85,7 +85,7 @@ class Prepared:
 
 def prepare(
     stores: Stores,
-    decoders: ThreadPoolExecutor,
+    decoders: Threads,
     works: Sequence[Work],
     spellings: Spellings,
     denied_of: Callable[[Session, Collection[str]], Mapping[str, Collection[str]]],

@@ -6,7 +6,6 @@ import re
 import sys
 from collections import Counter
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -14,6 +13,7 @@ import pytest
 
 from attribution.config import Settings
 from attribution.services import open_services
+from attribution.threads import Threads
 from ingest import loading
 from ingest.listing import plan
 from ingest.loading import Work, load_few
@@ -70,7 +70,7 @@ def test_as_many_are_held_as_memory_is_meant_for(
     monkeypatch.setattr(loading, "MOST_BYTES", 3 * size)
 
     with open_services(Settings(home=tmp_path / "home", profile="stub")) as services:
-        with ThreadPoolExecutor(2) as decoders:
+        with Threads(2) as decoders:
             few = load_few(services, decoders, works)
         shown, done = preview(services, read_source(source)), ingest(services, source)
 

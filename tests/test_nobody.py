@@ -17,7 +17,7 @@ from attribution.answers import Verdict
 from attribution.catalogue import queries, schema
 from attribution.catalogue.database import Database
 from attribution.catalogue.models import Artwork, ArtworkStatus, Claim, artwork_id
-from attribution.catalogue.nobody import NOBODY, is_nobody
+from attribution.catalogue.nobody import is_nobody, nobody
 from attribution.catalogue.queries import Origin
 from attribution.config import Settings
 from attribution.errors import BadInput, Conflict
@@ -187,13 +187,13 @@ def test_all_such_names_are_one_row(services: Services, tmp_path: Path) -> None:
         "3 works by nobody in particular (Unknown Artist, anonymous): found as copies, never ranked"
     ]
     with services.sessions() as session:
-        nobody = queries.artist_by_slug(session, "unknown-artist")
+        row = queries.artist_by_slug(session, "unknown-artist")
         listed = [artist.slug for artist, _ in queries.all_artists(session)]
         paged = [artist.slug for artist, _ in queries.list_artists(session).items]
         counts = queries.counts(session)
-        works = queries.list_artworks(session, artist_id=nobody.id).items
+        works = queries.list_artworks(session, artist_id=row.id).items
         assert queries.proposed_aliases(session) == []
-    assert (nobody.id, nobody.name, nobody.works) == (NOBODY, "Unknown artist", 3)
+    assert (row.id, row.name, row.works) == (nobody(), "Unknown artist", 3)
     assert listed == paged == ["artist-0", "artist-1", "artist-2", "zoe"]
     assert (counts.artists, counts.indexed, counts.nobodys) == (4, 16, 3)
     assert len(works) == 3
@@ -333,7 +333,7 @@ def test_an_index_that_lags_names_nobody(services: Services, tmp_path: Path) -> 
     ingest(services, works_of(tmp_path / "q", "unknown", 901))
     ids = ids_of(services, "artist-0")
     with services.sessions.begin() as session:
-        session.execute(update(Artwork).where(Artwork.id.in_(ids)).values(artist_id=NOBODY))
+        session.execute(update(Artwork).where(Artwork.id.in_(ids)).values(artist_id=nobody()))
 
     answer = services.attributor.attribute(image(tmp_path, 777))
 
@@ -503,7 +503,7 @@ def test_one_row_for_all_writers(database: Database) -> None:
             return queries.get_or_create_artist(session, name).id
 
     with ThreadPoolExecutor(4) as threads:
-        assert set(threads.map(bring, names)) == {NOBODY}
+        assert set(threads.map(bring, names)) == {nobody()}
 
 
 def test_the_name_is_free_after_an_upgrade(empty_database: Database) -> None:
@@ -521,8 +521,8 @@ def test_the_name_is_free_after_an_upgrade(empty_database: Database) -> None:
     empty_database.upgrade()
 
     with empty_database.sessions.begin() as session:
-        nobody = queries.get_or_create_artist(session, "unknown artist")
-        assert (nobody.id, nobody.name) == (NOBODY, "Unknown artist")
-        assert nobody.slug == "unknown-artist-2"
+        row = queries.get_or_create_artist(session, "unknown artist")
+        assert (row.id, row.name) == (nobody(), "Unknown artist")
+        assert row.slug == "unknown-artist-2"
         assert queries.closed_artists(session, ["Unknown artist"]) == {"Unknown artist"}
         assert queries.called_as_nobody(session) == []

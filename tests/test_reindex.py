@@ -255,7 +255,7 @@ def test_works_that_came_in_meanwhile_stop_a_change(services: Services) -> None:
         pytest.raises(Conflict, match="12 works came in meanwhile"),
         services.sessions.begin() as session,
     ):
-        _go_live(session, new)
+        _go_live(session, new, {})
     assert live_collection(services).name == services.row.name
 
 

@@ -274,6 +274,7 @@ def reindex(
     from attribution.collection import open_collection, open_stores
     from attribution.upkeep.calibrating import calibrate_if_due
     from attribution.upkeep.reindex import change_profile, drop_collections, make_anew
+    from attribution.upkeep.tenants import for_each
 
     with (
         open_stores(settings_from_environment()) as stores,
@@ -293,7 +294,7 @@ def reindex(
             change_profile(stores, profile, partial=partial, keep_old=keep_old, progress=show)
             bar.update(task, description="recalibrating")
             with open_collection(stores) as collection:
-                calibrate_if_due(collection)
+                for_each(stores, lambda: calibrate_if_due(collection))
             said = f"the collection now has profile {profile}: set LAWFUL_PROFILE={profile}"
     Console(soft_wrap=True).print(said, markup=False)
 

@@ -18,6 +18,7 @@ from api.http import problems
 from api.loopback import is_loopback
 from attribution.actors import Actor, Scope, acting, who
 from attribution.errors import LawfulError, Unauthenticated
+from attribution.tenants import within
 from attribution.upkeep import keys
 
 if TYPE_CHECKING:
@@ -84,13 +85,14 @@ class Access:
         if scope["type"] != "http" or is_open(scope["path"]):
             await self._app(scope, receive, send)
             return
+        stores: Stores = scope["app"].state.services
         try:
             # The database may take its time, and must not hold up other requests.
-            actor = await run_in_threadpool(_caller, scope["app"].state.services, scope)
+            actor = await run_in_threadpool(_caller, stores, scope)
         except LawfulError as error:
             await problems.of(error)(scope, receive, send)
             return
-        with acting(actor):
+        with acting(actor), within(actor.tenant or stores.settings.tenant):
             await self._app(scope, receive, send)
 
 

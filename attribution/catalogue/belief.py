@@ -21,6 +21,7 @@ from attribution.arithmetic.commitments import START, Seal
 from attribution.catalogue.chain import AMEND, BEGIN, FORGET, HEAD, SEALED, Kind, entry_leaves
 from attribution.catalogue.database import snapshot
 from attribution.catalogue.models import AuditEntry, AuditHead, Sealed, Withdrawal
+from attribution.tenants import across
 
 PAGE = 500
 SHOWN = 100  # faults that are told one by one
@@ -77,10 +78,10 @@ def verify(
     """Walk the audit from an entry on, and compare the rows that these entries vouch for.
 
     `most` entries at most; None: up to the head, and then rows without an entry are counted too.
-    `published` is a head of earlier, which has to be in the chain. What was removed from the end of
-    the chain together with its head, nothing but such a head can show.
+    `published` is a head of earlier, which has to be in the chain. The chain is one for all
+    tenants. What was removed from its end together with its head, nothing but such a head can show.
     """
-    with snapshot(sessions) as session:
+    with across(), snapshot(sessions) as session:
         row = session.get(AuditHead, HEAD)
         found = Findings(Head(row.sequence, row.digest) if row else Head(0, START))
         which = range(since, LARGEST if most is None else since + most)

@@ -32,6 +32,7 @@ from attribution.catalogue.models import (
     Sealed,
     Withdrawal,
 )
+from attribution.tenants import DEFAULT, EVERY, across, meant
 
 HEAD = 1  # the only row of its table
 BEGIN = "begin"  # the first entry: how many rows were there before, which nothing vouches for
@@ -157,7 +158,8 @@ def forget(
 
 def entry_leaves(entry: AuditEntry) -> dict[str, Any]:
     """Return what an entry says, by leaf."""
-    return {
+    of_whom = {} if entry.tenant == DEFAULT else {"tenant": entry.tenant}
+    return of_whom | {
         "at": entry.at.isoformat(),
         "actor": entry.actor,
         "action": entry.action,
@@ -251,6 +253,7 @@ def _add(
     """Add an entry to the end of the chain; returns its number."""
     entry = AuditEntry(
         sequence=head.sequence + 1,
+        tenant=DEFAULT if meant() == EVERY else meant(),
         at=now(),
         actor=clean(who().name),
         action=action,
@@ -270,8 +273,9 @@ def _add(
 def _before(session: Session, pending: _Pending) -> dict[str, int]:
     """Count the rows that were there before the first entry."""
     new = Counter(name for name, _ in pending.rows)
-    counted = {
-        kind.name: session.scalar(select(func.count()).select_from(kind.table)) or 0
-        for kind in SEALED.values()
-    }
+    with across():
+        counted = {
+            kind.name: session.scalar(select(func.count()).select_from(kind.table)) or 0
+            for kind in SEALED.values()
+        }
     return {name: count - new[name] for name, count in counted.items()}

@@ -20,7 +20,7 @@ from sqlalchemy.exc import ArgumentError
 from sqlalchemy.orm import Session, sessionmaker
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from attribution.catalogue import chain, schema
+from attribution.catalogue import chain, schema, tenancy
 from attribution.catalogue.outages import FILE, Pool, check_file, file_id, mask, translate, vanished
 from attribution.errors import BadInput
 from attribution.private import make_private_file
@@ -44,6 +44,7 @@ class Sessions(sessionmaker[Session]):
     def __init__(self, engine: Engine) -> None:
         super().__init__(engine, expire_on_commit=False)
         self._writer = engine.execution_options(writes=True)
+        tenancy.watch(self)
         chain.watch(self)
 
     def begin(self) -> AbstractContextManager[Session]:

@@ -3,20 +3,20 @@
 Whole names are compared, folded, and the forms of museums ("Unknown (French, 18th century)"). A
 real name that contains such a word ("Anonymous Bob") is somebody.
 
-In the catalogue all of these names are one row, `NOBODY`: its works are found as copies and by
-search, and it is never ranked.
+In the catalogue all of these names are one row of each tenant, `nobody()`: its works are found as
+copies and by search, and it is never ranked.
 """
 
 from __future__ import annotations
 
 import re
 from unicodedata import category
-from uuid import NAMESPACE_URL, uuid5
+from uuid import NAMESPACE_URL, UUID, uuid5
 
+from attribution import tenants
 from attribution.catalogue.names import fold
 
-NOBODY = uuid5(NAMESPACE_URL, "https://lawful-diffusion.org/artists/nobody")
-"""Id of the row that stands for nobody: the same in every catalogue, so no lookup asks for it."""
+NOBODYS_URL = "https://lawful-diffusion.org/artists/nobody"
 NOBODYS_NAME = "Unknown artist"  # what that row is called
 
 NAMES = frozenset(
@@ -102,6 +102,17 @@ NEGATED = frozenset(  # folds of what says the same with "no" and "not"
     for words in rest
 )
 GENDERED = re.compile(r"(?<=\w)(?:[/*:_]-?in(?:nen)?|\(s\)|\(in\))(?!\w)", re.IGNORECASE)
+
+
+def nobody() -> UUID:
+    """Return the id of the tenant's row that stands for nobody; none has to be looked up."""
+    return nobody_of(tenants.current())
+
+
+def nobody_of(tenant: str) -> UUID:
+    """Return the id of a tenant's row that stands for nobody."""
+    mark = "" if tenant == tenants.DEFAULT else f"/{tenant}"
+    return uuid5(NAMESPACE_URL, NOBODYS_URL + mark)
 
 
 def is_nobody(name: str) -> bool:

@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from uuid import UUID, uuid4
 
 import numpy as np
-from sqlalchemy import Select, select
+from sqlalchemy import ColumnElement, Select, select
 from sqlalchemy.orm import Session
 
 from attribution.arithmetic.classifier import Integers, Statistics
@@ -30,14 +30,18 @@ from attribution.catalogue.models import (
     Embedding,
     KeptCollection,
 )
-from attribution.catalogue.nobody import NOBODY
+from attribution.catalogue.nobody import nobody
 from attribution.errors import BadInput
 from attribution.types import Matrix
 
 SHARDS = 8  # writers at the same time
 NUMBER = np.dtype("<i8")
 KEPT = np.dtype("<f4")
-COUNTED = (Artwork.status == ArtworkStatus.INDEXED, Artwork.artist_id != NOBODY)  # which works
+
+
+def counted() -> tuple[ColumnElement[bool], ...]:
+    """Return which works count."""
+    return Artwork.status == ArtworkStatus.INDEXED, Artwork.artist_id != nobody()
 
 
 def columns_of(session: Session, fingerprint: str) -> Integers:
@@ -47,8 +51,8 @@ def columns_of(session: Session, fingerprint: str) -> Integers:
     ).one()
     ends = np.cumsum([0, *(width for _, width in sorted(row.dims.items()))])
     spaces = zip(sorted(row.dims), ends, ends[1:], strict=False)
-    counted = [np.arange(first, end) for name, first, end in spaces if name in row.voting]
-    return np.concatenate(counted) if counted else np.zeros(0, np.int64)
+    chosen = [np.arange(first, end) for name, first, end in spaces if name in row.voting]
+    return np.concatenate(chosen) if chosen else np.zeros(0, np.int64)
 
 
 def count_vectors(
@@ -111,7 +115,7 @@ def _counted(
     wanted = (
         select(Embedding.fingerprint, Artwork.artist_id, Embedding.vectors)
         .join(Artwork, Artwork.id == Embedding.artwork_id)
-        .where(Artwork.id.in_(ids), *COUNTED)
+        .where(Artwork.id.in_(ids), *counted())
         .order_by(Artwork.id)
         .with_for_update(of=Artwork)
     )

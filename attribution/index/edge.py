@@ -182,11 +182,28 @@ class EdgeClient:
             for row in rows
         ]
 
+    def set_payload(
+        self, collection_name: str, payload: Mapping[str, str], points: Sequence[str]
+    ) -> None:
+        """Write fields of the payload of some points beside what they have."""
+        self._check_room()
+        ids: list[int | UUID | str] = [UUID(str(point)) for point in points]
+        self._update(collection_name, edge.UpdateOperation.set_payload(ids, dict(payload)))
+
     def scroll(
-        self, collection_name: str, *, limit: int, offset: str | None = None
+        self,
+        collection_name: str,
+        *,
+        limit: int,
+        offset: str | None = None,
+        scroll_filter: models.Filter | None = None,
     ) -> tuple[list[models.Record], str | None]:
         """Return points in the order of their ids from `offset` on, and where to go on."""
-        request = edge.ScrollRequest(limit=limit, offset=UUID(offset) if offset else None)
+        request = edge.ScrollRequest(
+            limit=limit,
+            offset=UUID(offset) if offset else None,
+            filter=translation.condition(scroll_filter) if scroll_filter else None,
+        )
         rows, following = self._call(lambda: self._shard(collection_name).scroll(request))
         records = [models.Record(id=str(row.id), payload=row.payload) for row in rows]
         return records, str(following) if following else None

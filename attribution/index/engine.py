@@ -78,8 +78,19 @@ class Engine(Protocol):
         """Return the points of these ids that exist, in any order."""
         ...
 
+    def set_payload(
+        self, collection_name: str, payload: Mapping[str, str], points: Sequence[str]
+    ) -> None:
+        """Write fields of the payload of some points beside what they have; returns when done."""
+        ...
+
     def scroll(
-        self, collection_name: str, *, limit: int, offset: str | None = None
+        self,
+        collection_name: str,
+        *,
+        limit: int,
+        offset: str | None = None,
+        scroll_filter: models.Filter | None = None,
     ) -> tuple[list[models.Record], str | None]:
         """Return points in the order of their ids from `offset` on, and where to go on."""
         ...

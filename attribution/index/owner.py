@@ -168,6 +168,14 @@ def _delete(edge: EdgeClient, name: str, body: Any) -> Any:
     return DONE
 
 
+def _set_payload(edge: EdgeClient, name: str, body: Any) -> Any:
+    asked = models.SetPayload.model_validate(body)
+    if asked.points is None:
+        raise Refused(HTTPStatus.BAD_REQUEST, "points are named by their ids here")
+    edge.set_payload(name, asked.payload, [str(point) for point in asked.points])
+    return DONE
+
+
 def _retrieve(edge: EdgeClient, name: str, body: Any) -> Any:
     wanted = models.PointRequest.model_validate(body)
     ids = [str(point) for point in wanted.ids]
@@ -182,8 +190,11 @@ def _count(edge: EdgeClient, name: str, body: Any) -> Any:
 
 def _scroll(edge: EdgeClient, name: str, body: Any) -> Any:
     page = models.ScrollRequest.model_validate(body)
+    _check_filter(edge, name, page.filter)
     offset = str(page.offset) if page.offset else None
-    records, following = edge.scroll(name, limit=page.limit or 10, offset=offset)
+    records, following = edge.scroll(
+        name, limit=page.limit or 10, offset=offset, scroll_filter=page.filter
+    )
     return {"points": [_plain(one) for one in records], "next_page_offset": following}
 
 
@@ -234,10 +245,11 @@ ONE: dict[str, Callable[[EdgeClient, str, Any], Any]] = {
     "PUT index": _create_payload_index,
     "PUT points": _upsert,
     "POST points/delete": _delete,
+    "POST points/payload": _set_payload,
     "POST points": _retrieve,
     "POST points/count": _count,
     "POST points/scroll": _scroll,
     "POST points/query/batch": _query,
 }
 WITHOUT = ("GET exists", "PUT")  # may be asked of a collection that is not there
-WRITES = ("PUT index", "PUT points", "POST points/delete")
+WRITES = ("PUT index", "PUT points", "POST points/delete", "POST points/payload")

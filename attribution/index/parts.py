@@ -13,15 +13,18 @@ from uuid import UUID, uuid5
 
 from qdrant_client import models
 
+from attribution import tenants
 from attribution.images.grounds import GROUNDS
 from attribution.images.views import MOST_TILES
 from attribution.index import schema, soundness
 from attribution.index.engine import Embedded, Engine
 from attribution.index.markers import Markers
-from attribution.index.points import NearPart
+from attribution.index.points import NearPart, Where
 from attribution.types import Matrix, Part, Vector
 
 WORK = models.KeywordIndexParams(type=models.KeywordIndexType.KEYWORD)
+INDEXES = {schema.TENANT: schema.OWNER, "work": WORK}
+EVERYTHING = Where()
 RESCORED = models.SearchParams(
     quantization=models.QuantizationSearchParams(rescore=True, oversampling=2.0)
 )
@@ -40,14 +43,18 @@ class PartIndex:
         self._is_known = self._is_writable = False
 
     def upsert(self, vectors: Mapping[UUID, Matrix]) -> None:
-        """Write the parts of works, a row each, from part 1 on; raises BadInput as for works."""
+        """Write the parts of the tenant's works, a row each, from part 1 on.
+
+        Raises BadInput as for works.
+        """
+        tenant = tenants.current()
         if vectors and not self._is_writable:
             self.make()
         rows = (
             models.PointStruct(
                 id=str(_point(Part(work, number))),
                 vector={self._space: schema.checked(self._space, row, self._dims)},
-                payload={"work": str(work), "part": number},
+                payload={schema.TENANT: tenant, "work": str(work), "part": number},
             )
             for work, parts in vectors.items()
             for number, row in enumerate(parts, 1)
@@ -69,6 +76,7 @@ class PartIndex:
             models.QueryRequest(
                 query=schema.checked(self._space, vector, self._dims),
                 using=self._space,
+                filter=schema.condition(EVERYTHING),
                 limit=limit,
                 with_payload=["work", "part"],
                 params=RESCORED,
@@ -84,7 +92,7 @@ class PartIndex:
         """Count parts exactly, all or those of some works."""
         if not self._exists() or (works is not None and not works):
             return 0
-        chosen = None if works is None else _of(works)
+        chosen = schema.condition(EVERYTHING) if works is None else _of(works)
         return int(self._engine.count(self._name, count_filter=chosen).count)
 
     def held(self, parts: Collection[Part]) -> set[Part]:
@@ -99,7 +107,9 @@ class PartIndex:
         if not self._exists():
             return []
         offset = str(_point(after)) if after else None
-        rows, _ = self._engine.scroll(self._name, limit=limit + 1, offset=offset)
+        rows, _ = self._engine.scroll(
+            self._name, limit=limit + 1, offset=offset, scroll_filter=schema.condition(EVERYTHING)
+        )
         return [part for row in rows if (part := _part(row.payload)) != after][:limit]
 
     def scrub(self, engine: Embedded, works: Collection[UUID], *, rewrite: bool) -> int:
@@ -117,8 +127,15 @@ class PartIndex:
                 self._name, vectors_config=schema.dense(self._dims), sparse_vectors_config={}
             )
         # Whoever made the collection may have been killed before this.
-        self._engine.create_payload_index(self._name, "work", WORK)
+        for field, params in INDEXES.items():
+            self._engine.create_payload_index(self._name, field, params)
         self._is_known = self._is_writable = True
+
+    def give_to(self, tenant: str) -> None:
+        """Have parts from before there were tenants be this one's."""
+        if self._exists():
+            self.make()
+            schema.give_to(self._engine, self._name, tenant)
 
     def _exists(self) -> bool:
         """Whether any part was ever written: another process may just have begun."""
@@ -137,7 +154,8 @@ def _part(payload: Mapping[str, Any] | None) -> Part:
 
 def _of(works: Collection[UUID]) -> models.Filter:
     chosen = models.MatchAny(any=[str(work) for work in works])
-    return models.Filter(must=[models.FieldCondition(key="work", match=chosen)])
+    of_works = models.FieldCondition(key="work", match=chosen)
+    return models.Filter(must=[*schema.of_tenant(), of_works])
 
 
 def _ranked(points: Collection[models.ScoredPoint]) -> list[NearPart]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from uuid import UUID
 
+from attribution import tenants
 from attribution.types import Part, Vector
 
 
@@ -20,6 +21,7 @@ class Point:
     licence: str | None = None  # its identifier; the text of one that has none
     year: int | None = None
     consent: tuple[str, ...] = ()  # purposes granted: "index", "display", "train", "generate"
+    tenant: str = field(default_factory=tenants.current)
 
 
 @dataclass(frozen=True)
@@ -31,11 +33,12 @@ class IndexEntry:
     licence: str | None
     year: int | None
     consent: tuple[str, ...]
+    tenant: str = field(default_factory=tenants.current)
 
 
 @dataclass(frozen=True)
 class Where:
-    """A filter; empty means everything. Fields are joined by AND, values of one field by OR."""
+    """A filter; empty means all of the tenant. Fields are joined by AND, values of one by OR."""
 
     artist_ids: tuple[UUID, ...] = ()
     licences: tuple[str, ...] = ()

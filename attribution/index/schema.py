@@ -13,25 +13,30 @@ from uuid import UUID
 import numpy as np
 from qdrant_client import models
 
+from attribution import tenants
 from attribution.errors import BadInput
 from attribution.index import text
+from attribution.index.engine import Engine
 from attribution.index.points import IndexEntry, Point, Where
 from attribution.types import Vector
 
 TEXT = "text"
+TENANT = "tenant"
 UNIT_TOLERANCE = 1e-3
 NARROW = 128  # dimensions below which a graph of 16 links would outweigh the codes it connects
 NUMBER_BYTES = 25  # of a number in JSON, at most: "-1.2345678901234567e-05, "
 POINT_BYTES = 300  # of a point in JSON beside its numbers and its payload: id, names, brackets
+GIVEN_AT_ONCE = 1_000  # points
 REQUEST_BYTES = 8 * 2**20  # a server refuses 32 MiB; smaller requests fail smaller
 
-ARTIST = models.KeywordIndexParams(type=models.KeywordIndexType.KEYWORD, is_tenant=True)
+OWNER = models.KeywordIndexParams(type=models.KeywordIndexType.KEYWORD, is_tenant=True)
 KEYWORD = models.KeywordIndexParams(type=models.KeywordIndexType.KEYWORD)
 RANGE = models.IntegerIndexParams(  # years are only compared, never looked up
     type=models.IntegerIndexType.INTEGER, lookup=False, range=True
 )
 INDEXES: Mapping[str, models.PayloadSchemaParams] = {
-    "artist": ARTIST,
+    TENANT: OWNER,
+    "artist": OWNER,
     "licence": KEYWORD,
     "consent": KEYWORD,
     "year": RANGE,
@@ -78,6 +83,7 @@ def row(point: Point, dims: Mapping[str, int]) -> models.PointStruct:
     indices, values = text.document_vector(point.text)
     vectors[TEXT] = models.SparseVector(indices=indices, values=values)
     payload = {
+        TENANT: point.tenant,
         "artist": str(point.artist_id),
         "licence": point.licence,
         "consent": list(point.consent),
@@ -113,7 +119,20 @@ def entry(record: models.Record) -> IndexEntry:
         licence=payload.get("licence"),
         year=payload.get("year"),
         consent=tuple(payload.get("consent", ())),
+        tenant=payload[TENANT],
     )
+
+
+def give_to(engine: Engine, collection: str, tenant: str) -> None:
+    """Have the points that say no tenant be this one's. Killed midway, it goes on when repeated."""
+    following: str | None = None
+    while True:
+        rows, following = engine.scroll(collection, limit=GIVEN_AT_ONCE, offset=following)
+        nobodys = [str(row.id) for row in rows if TENANT not in (row.payload or {})]
+        if nobodys:
+            engine.set_payload(collection, {TENANT: tenant}, nobodys)
+        if following is None:
+            return
 
 
 def requests(rows: Iterable[models.PointStruct]) -> Iterator[list[models.PointStruct]]:
@@ -141,9 +160,17 @@ def _size(one: models.PointStruct) -> int:
     return NUMBER_BYTES * numbers + POINT_BYTES + len(json.dumps(one.payload))
 
 
+def of_tenant() -> list[models.Condition]:
+    """Return what every query is narrowed by: that a point is the tenant's."""
+    name = tenants.meant()
+    if name == tenants.EVERY:
+        return []
+    return [models.FieldCondition(key=TENANT, match=models.MatchValue(value=name))]
+
+
 def condition(where: Where) -> models.Filter | None:
-    """Return the filter, or None for everything."""
-    must: list[models.Condition] = []
+    """Return the filter, narrowed to the tenant; None for everything across all of them."""
+    must = of_tenant()
     if where.artist_ids:
         artists = [str(artist) for artist in where.artist_ids]
         must.append(models.FieldCondition(key="artist", match=models.MatchAny(any=artists)))

@@ -140,12 +140,26 @@ class ServerClient:
         with self._in_our_words():
             return self._client.retrieve(collection_name, ids, with_vectors=with_vectors)
 
+    def set_payload(
+        self, collection_name: str, payload: Mapping[str, str], points: Sequence[str]
+    ) -> None:
+        """Write fields of the payload of some points beside what they have."""
+        with self._in_our_words():
+            self._client.set_payload(collection_name, dict(payload), list(points), wait=True)
+
     def scroll(
-        self, collection_name: str, *, limit: int, offset: str | None = None
+        self,
+        collection_name: str,
+        *,
+        limit: int,
+        offset: str | None = None,
+        scroll_filter: models.Filter | None = None,
     ) -> tuple[list[models.Record], str | None]:
         """Return points in the order of their ids from `offset` on, and where to go on."""
         with self._in_our_words():
-            rows, following = self._client.scroll(collection_name, limit=limit, offset=offset)
+            rows, following = self._client.scroll(
+                collection_name, limit=limit, offset=offset, scroll_filter=scroll_filter
+            )
         return rows, str(following) if following else None
 
     def count(

@@ -206,7 +206,10 @@ class VectorIndex:
     def entries(self, *, after: UUID | None = None, limit: int = 1_000) -> list[IndexEntry]:
         """Return what is held, in ascending order of ids, those after `after`, `limit` at most."""
         rows, _ = self._engine.scroll(
-            self._at, limit=limit + 1, offset=str(after) if after else None
+            self._at,
+            limit=limit + 1,
+            offset=str(after) if after else None,
+            scroll_filter=schema.condition(ANYWHERE),
         )
         found = [schema.entry(row) for row in rows]
         return [entry for entry in found if entry.id != after][:limit]
@@ -216,11 +219,17 @@ class VectorIndex:
         return int(self._engine.count(self._at, count_filter=schema.condition(where)).count)
 
     def points(self) -> int:
-        """Return how many artworks there are by the engine's own books: at once, whatever the size.
+        """Return how many artworks all tenants have by the engine's own books: at once.
 
         A server may count some twice while it moves them, and leaves none out.
         """
         return int(self._engine.count(self._at, exact=False).count)
+
+    def give_to(self, tenant: str) -> None:
+        """Have points from before there were tenants be this one's, and index what they say."""
+        self._create_payload_indexes()
+        schema.give_to(self._engine, self._at, tenant)
+        self.parts.give_to(tenant)
 
     def publish(self, alias: str) -> None:
         """Have the name `alias` mean this collection from now on, whatever it meant before.

@@ -7,7 +7,7 @@ computes.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from heapq import nlargest
@@ -16,6 +16,7 @@ from uuid import UUID, uuid4
 import numpy as np
 from sqlalchemy.orm import Session
 
+from attribution import tenants
 from attribution.answers import (
     Attribution,
     Confidence,
@@ -40,7 +41,7 @@ from attribution.catalogue.belief import Belief, believe
 from attribution.catalogue.chain import note
 from attribution.catalogue.licences import identify
 from attribution.catalogue.models import Artist, Artwork, ArtworkStatus
-from attribution.catalogue.nobody import NOBODY
+from attribution.catalogue.nobody import nobody
 from attribution.collection import Collection
 from attribution.copies.finder import CopyFinder, Finding
 from attribution.copies.hashes import hashes
@@ -54,12 +55,12 @@ from attribution.index.points import Hit, Probe, Where
 from attribution.index.vector_index import ANYWHERE
 from attribution.lookup.exhibits import (
     NO_EXHIBITS,
-    SOMEBODYS,
     Exhibits,
     candidates,
     choose,
     ids_of,
     known,
+    somebodys,
 )
 from attribution.lookup.gaps import Gap, Gaps
 from attribution.lookup.results import (
@@ -101,7 +102,7 @@ class Attributor:
         collection: Collection,
         encoders: EncoderSet,
         *,
-        panel: Panel,
+        panel_of: Callable[[str], Panel],
     ) -> None:
         settings, sessions, row = collection.settings, collection.sessions, collection.row
         self._collection = collection
@@ -112,7 +113,7 @@ class Attributor:
         self._gaps = Gaps(collection)
         self._profile = settings.profile
         self._fingerprint = row.fingerprint
-        self._panel = panel
+        self._panel_of = panel_of
 
     def attribute(self, image: CheckedImage, *, limit: int = 5) -> Attribution:
         """Rank the artists an image most resembles, with the works that speak for each.
@@ -237,7 +238,7 @@ class Attributor:
     def _attribute(self, image: CheckedImage, limit: int) -> tuple[Attribution, Opinion]:
         with self._sessions() as session:
             withdrawn_at = queries.withdrawn_at(session, image.facts.sha256)
-            has_nobodys = bool(queries.portfolio_sizes(session, [NOBODY]))
+            has_nobodys = bool(queries.portfolio_sizes(session, [nobody()]))
         shows_nothing = image.is_blank or withdrawn_at
         seen = _NOTHING if shows_nothing else self._look(image, limit, has_nobodys=has_nobodys)
         opinion, gap = seen.opinion, seen.gap
@@ -284,7 +285,7 @@ class Attributor:
         """
         gap = self._gaps.last()
         vectors = self._encoders.encode_one(image.rgb)
-        where = SOMEBODYS if has_nobodys else ANYWHERE
+        where = somebodys() if has_nobodys else ANYWHERE
         neighbours = self._index.neighbours(Probe(vectors), limit=voting.NEAREST, where=where)
         # Works by nobody have no vote, and are found as copies all the same.
         finding = self._copies.find(image, vectors, None if has_nobodys else neighbours)
@@ -292,7 +293,8 @@ class Attributor:
         with self._sessions() as session:
             rows = queries.artworks_by_id(session, ids_of(heard), status=ArtworkStatus.INDEXED)
         sizes = {row.artist.id: row.artist.works for row in rows.values()}
-        opinion = self._panel.ask(vectors, known(heard, rows), sizes, is_whole=gap is None)
+        panel = self._panel_of(tenants.current())
+        opinion = panel.ask(vectors, known(heard, rows), sizes, is_whole=gap is None)
         if image.is_plain:  # whatever it is near, no number says anything
             opinion = replace(opinion, odds=None)
         exhibits = choose(self._collection, opinion, limit, vectors)

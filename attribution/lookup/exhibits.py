@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from attribution.answers import Candidate, Evidence
 from attribution.catalogue import queries
 from attribution.catalogue.models import Artist, Artwork, ArtworkStatus
-from attribution.catalogue.nobody import NOBODY
+from attribution.catalogue.nobody import nobody
 from attribution.collection import Collection
 from attribution.index.points import Probe, Where
 from attribution.types import Neighbour, Vector
@@ -21,7 +21,6 @@ from attribution.voters.panel import Opinion
 from attribution.voters.voter import Neighbours, Question
 
 WORKS_PER_ARTIST = 3
-SOMEBODYS = Where(exclude_artist_ids=(NOBODY,))  # the works that an artist can be ranked by
 
 
 @dataclass(frozen=True)
@@ -33,6 +32,11 @@ class Exhibits:
 
 
 NO_EXHIBITS = Exhibits({}, {})
+
+
+def somebodys() -> Where:
+    """Return the filter for the works that an artist can be ranked by."""
+    return Where(exclude_artist_ids=(nobody(),))
 
 
 def choose(
@@ -110,7 +114,7 @@ def known(neighbours: Neighbours, rows: Mapping[UUID, Artwork]) -> dict[str, lis
 
     It is the truth, the index a projection: what has just become nobody's is dropped too.
     """
-    owners = {work: row.artist_id for work, row in rows.items() if row.artist_id != NOBODY}
+    owners = {work: row.artist_id for work, row in rows.items() if row.artist_id != nobody()}
     return {
         space: [replace(hit, artist_id=owners[hit.id]) for hit in hits if hit.id in owners]
         for space, hits in neighbours.items()

@@ -8,9 +8,11 @@ by work.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from threading import Lock
 
+from attribution import tenants
 from attribution.catalogue import queries
 from attribution.collection import Collection
 
@@ -32,28 +34,35 @@ class Gaps:
         self._sessions = collection.sessions
         self._index = collection.index
         self._lock = Lock()
-        self._seen: Gap | None = None
-        self._due = time.monotonic()
+        self._seen: dict[str, tuple[float, Gap | None]] = {}  # by tenant: until when, and what
 
     def last(self) -> Gap | None:
-        """Return the gap; None where the index has all works."""
+        """Return the gap; None where the index has all works of the tenant."""
+        tenant, moment = tenants.current(), time.monotonic()
         with self._lock:
-            if time.monotonic() >= self._due:
-                self._seen = self._look()
-                self._due = time.monotonic() + EVERY_S
-            return self._seen
+            until, seen = self._seen.get(tenant, (moment, None))
+            if moment >= until:
+                seen = self._look()
+                self._seen[tenant] = time.monotonic() + EVERY_S, seen
+            return seen
 
     def _look(self) -> Gap | None:
+        """Count all points, which costs nothing; the tenant's only where some are missing."""
+        with tenants.across():
+            is_whole = self._gap(self._index.points) is None
+        return None if is_whole else self._gap(self._index.count)
+
+    def _gap(self, count: Callable[[], int]) -> Gap | None:
         """Compare points and works, whatever comes or goes in between.
 
         A work has its point before it is registered, and has it no longer only after it was
         withdrawn: so one of both numbers of works, before or after, is not above that of points.
         """
         before = self._works()
-        points = self._index.points()
+        points = count()
         works = min(before, self._works())
         return Gap(points, works) if points < works else None
 
     def _works(self) -> int:
         with self._sessions() as session:
-            return queries.searchable(session)[1]
+            return queries.findable(session)

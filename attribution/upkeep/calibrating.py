@@ -19,16 +19,17 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
+from attribution import tenants
 from attribution.arithmetic import voting
 from attribution.arithmetic.fitting import Asked, fit, voice_names
 from attribution.catalogue import queries
 from attribution.catalogue.columns import now
 from attribution.catalogue.models import KeptCalibration
-from attribution.catalogue.nobody import NOBODY
+from attribution.catalogue.nobody import nobody
 from attribution.collection import Collection
 from attribution.images import NEAR_BITS, hamming
 from attribution.index.points import Probe, Where
-from attribution.lookup.exhibits import SOMEBODYS
+from attribution.lookup.exhibits import somebodys
 from attribution.lookup.gaps import Gaps
 from attribution.types import Vector
 from attribution.voters.panel import ask_absent, equal_weights, voices_of
@@ -131,7 +132,7 @@ def calibrate_if_due(
         if live is None or live.name != row.name or not is_due(session, collection):
             return None
     with collection.sessions() as holder:
-        if not queries.take_turn(holder, f"calibration {row.fingerprint}"):
+        if not queries.take_turn(holder, f"calibration {row.fingerprint} {tenants.current()}"):
             return None
         return calibrate(collection, stopping=stopping)
 
@@ -158,8 +159,8 @@ class _Asker:
             own = self._vectors(session, {work})
             if work not in own:
                 return None
-            without_work = self._near(own[work], replace(SOMEBODYS, exclude_ids=(work,)))
-            without_artist = self._near(own[work], Where(exclude_artist_ids=(NOBODY, artist)))
+            without_work = self._near(own[work], replace(somebodys(), exclude_ids=(work,)))
+            without_artist = self._near(own[work], Where(exclude_artist_ids=(nobody(), artist)))
             near = {
                 hit.id
                 for hits in (*without_work.values(), *without_artist.values())

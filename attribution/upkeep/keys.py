@@ -32,6 +32,7 @@ from attribution.errors import (
     NotFound,
     Unauthenticated,
 )
+from attribution.tenants import across
 
 FIRST = "make the first key with `lawful keys create NAME --role operator`"
 LONGEST_NAME = 100  # characters
@@ -126,7 +127,7 @@ def find(stores: Stores, prefix: str) -> ApiKey:
 
 def any_exist(stores: Stores) -> bool:
     """Tell whether a key was ever made."""
-    with stores.sessions() as session:
+    with across(), stores.sessions() as session:
         return queries.keys_exist(session)
 
 
@@ -137,7 +138,7 @@ def authenticate(stores: Stores, token: str) -> Actor:
             "what was sent as a key is none of this service's: send the whole of what `lawful keys "
             "create` printed, as `Authorization: Bearer lk_…`"
         )
-    with stores.sessions() as session:
+    with across(), stores.sessions() as session:
         row = queries.key_by_prefix(session, token[:PREFIX])
     is_right = hmac.compare_digest(_digest(token), row.sha256 if row else NOTHING)
     if row is None or not is_right:
@@ -149,7 +150,8 @@ def authenticate(stores: Stores, token: str) -> Actor:
             f"the service for another one"
         )
     _note_used(stores, row)
-    return Actor(f"key {row.prefix} ({row.name})", row.granted, frozenset(row.artists))
+    name = f"key {row.prefix} ({row.name})"
+    return Actor(name, row.granted, frozenset(row.artists), row.tenant)
 
 
 def _issue(session: Session, row: ApiKey, action: str, **more: str) -> IssuedKey:
@@ -208,7 +210,7 @@ def _note_used(stores: Stores, row: ApiKey) -> None:
     since = now() - NOTED_EVERY
     if row.last_used_at is None or row.last_used_at < since:
         # A database that takes nothing in (a full disk) can still be read with a key.
-        with suppress(BackendUnavailable), stores.sessions.begin() as session:
+        with suppress(BackendUnavailable), across(), stores.sessions.begin() as session:
             queries.note_key_used(session, row.id, unless_since=since)
 
 

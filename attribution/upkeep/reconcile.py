@@ -12,7 +12,7 @@ from typing import Any
 
 from attribution.catalogue import lifecycle, queries
 from attribution.catalogue.models import Artist, Artwork, ArtworkStatus
-from attribution.catalogue.nobody import NOBODY
+from attribution.catalogue.nobody import nobody
 from attribution.catalogue.queries import KeptSketch, Origin
 from attribution.collection import Collection, Stores
 from attribution.copies.description import describe
@@ -26,6 +26,7 @@ from attribution.upkeep.correction import finish as finish_changes
 from attribution.upkeep.rebuilding import rebuild_all
 from attribution.upkeep.recovery import Recovered, recover
 from attribution.upkeep.rolling import differing_vectors, verify_on
+from attribution.upkeep.tenants import for_each
 from attribution.upkeep.withdrawal import finish
 
 SKETCHES_AT_ONCE = 100
@@ -75,13 +76,25 @@ class Report:
             + self.altered
         )
 
+    def __add__(self, other: Report) -> Report:
+        """Return the report on what both are about."""
+        numbers = {
+            name: value + getattr(other, name)
+            for name, value in vars(self).items()
+            if isinstance(value, int) and not isinstance(value, bool)
+        }
+        examples = {
+            kind: [*ids, *other.examples[kind]][:SHOWN] for kind, ids in self.examples.items()
+        }
+        return replace(self, **numbers, examples=examples)
+
     def as_json(self) -> dict[str, Any]:
         """Return the object that `lawful reconcile --json` prints."""
         return asdict(self) | {"clean": self.is_clean}
 
 
 def reconcile(collection: Collection, *, repair: bool) -> Report:
-    """Compare every indexed work with its point, and mend what differs where `repair` is true.
+    """Compare every indexed work of every tenant with its point; mend what differs on `repair`.
 
     Missing and stale points are written from the kept vectors, and so are those of parts, and those
     whose stored vectors differ (a sample, see `rolling`); orphaned
@@ -93,6 +106,15 @@ def reconcile(collection: Collection, *, repair: bool) -> Report:
     without a sketch, and strips without tiles, are told and are no difference: they may have no
     picture to draw from, until they are ingested again.
     """
+    found = for_each(collection, lambda: _reconcile(collection, repair=repair))
+    believed = verify_on(collection, goes_on=repair)
+    whole = sum(found[1:], found[0])
+    examples = whole.examples | {"altered": believed.told[:SHOWN]}
+    return replace(whole, altered=believed.faults, examples=examples)
+
+
+def _reconcile(collection: Collection, *, repair: bool) -> Report:
+    """Compare what the tenant has; records are verified for all of them together."""
     with collection.sessions() as session:
         wrong_counts = queries.miscounted(session)
         withdrawals = queries.unfinished_withdrawals(session)
@@ -113,7 +135,6 @@ def reconcile(collection: Collection, *, repair: bool) -> Report:
         join_nobody(collection, nameless)
         unsketched -= draw_sketches(collection)
         collection.index.flush()
-    believed = verify_on(collection, goes_on=repair)
     return Report(
         works=found.works,
         points=found.points,
@@ -130,7 +151,7 @@ def reconcile(collection: Collection, *, repair: bool) -> Report:
         **asdict(recovered),
         unsketched=unsketched,
         untiled=found.untiled,
-        altered=believed.faults,
+        altered=0,
         repaired=repair,
         examples={
             name: [str(one) for one in ids[:SHOWN]]
@@ -140,7 +161,6 @@ def reconcile(collection: Collection, *, repair: bool) -> Report:
                 ("stale", found.stale),
                 ("different", different),
                 ("wrong_parts", found.wrong_parts),
-                ("altered", believed.told),
             )
         },
     )
@@ -154,10 +174,10 @@ def join_nobody(collection: Collection, artists: Sequence[Artist]) -> None:
     for artist in artists:
         with suppress(Conflict), collection.sessions.begin() as session:
             check_nothing_comes(session, artist)
-            nobody = queries.get_or_create_nobody(session)
-            queries.merge_artists(session, artist.id, nobody.id, BY_NAME)
+            into = queries.get_or_create_nobody(session)
+            queries.merge_artists(session, artist.id, into.id, BY_NAME)
     with collection.sessions() as session:
-        finish_changes(collection, queries.unfinished_changes(session, artist_id=NOBODY))
+        finish_changes(collection, queries.unfinished_changes(session, artist_id=nobody()))
 
 
 def draw_sketches(stores: Stores) -> int:

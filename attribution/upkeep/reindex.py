@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy.orm import Session
 
+from attribution import tenants
 from attribution.catalogue import lifecycle, queries
 from attribution.catalogue.columns import now
 from attribution.catalogue.models import KeptCollection
@@ -26,6 +27,7 @@ from attribution.upkeep.comparison import compare, follow_catalogue, indexed_pag
 from attribution.upkeep.correction import finish as finish_changes
 from attribution.upkeep.rebuilding import mend, rebuild_sums
 from attribution.upkeep.recovery import Recovered, encode_originals, recover
+from attribution.upkeep.tenants import for_each
 
 PAGE = 1_000
 CLOCKS = timedelta(minutes=5)  # by which those of several machines may differ
@@ -51,10 +53,11 @@ def make_anew(stores: Stores, *, progress: Progress) -> tuple[int, int]:
             raise Conflict(f"another process makes {row.name} anew; wait for it")
         with open_next_to(stores, row) as collection:
             rebuild(collection, progress=progress)
-            follow_catalogue(collection, compare(collection))
+            for_each(stores, lambda: follow_catalogue(collection, compare(collection)))
             collection.index.take_over()
-            recovered = _follow_up(collection, began)
-            return collection.index.count(), recovered.unencoded + recovered.lost
+            recovered = for_each(stores, lambda: _follow_up(collection, began))
+            points = sum(for_each(stores, collection.index.count))
+            return points, sum(one.unencoded + one.lost for one in recovered)
 
 
 def rebuild(collection: Collection, *, progress: Progress) -> None:
@@ -63,12 +66,17 @@ def rebuild(collection: Collection, *, progress: Progress) -> None:
     The classifier's statistics are compared with the same vectors, and mended.
     """
     done, total = 0, _total(collection)
-    for page in indexed_pages(collection, PAGE):
-        write_points(collection, [work.id for work in page])
-        done += len(page)
-        progress(done, total)
+
+    def write() -> None:
+        nonlocal done
+        for page in indexed_pages(collection, PAGE):
+            write_points(collection, [work.id for work in page])
+            done += len(page)
+            progress(done, total)
+        mend(collection, rebuild_sums(collection, collection.row))
+
+    for_each(collection, write)
     collection.index.flush()
-    mend(collection, rebuild_sums(collection, collection.row))
 
 
 def change_profile(
@@ -95,9 +103,10 @@ def change_profile(
     if old is None or new.name == old.name:
         raise BadInput(f"the collection has the encoders of profile {profile!r} already")
     without = _embed(stores, new, encoders, progress=progress)
-    if without and not partial:
+    lacking = [work for works in without.values() for work in works]
+    if lacking and not partial:
         raise Conflict(
-            f"{len(without)} works have no kept original to encode, such as {without[0]}; ingest "
+            f"{len(lacking)} works have no kept original to encode, such as {lacking[0]}; ingest "
             f"them again with LAWFUL_KEEP_ORIGINALS=true, or leave them out with --partial"
         )
     with open_collection(stores, new) as collection:
@@ -105,20 +114,24 @@ def change_profile(
         with stores.sessions.begin() as session:
             _go_live(session, new, without)
         collection.index.publish(ALIAS)
-        _follow_up(collection, began)
+        for_each(stores, lambda: _follow_up(collection, began))
     if not keep_old:
         drop_collections(stores)
     return new
 
 
-def _go_live(session: Session, new: KeptCollection, left_out: Sequence[UUID] = ()) -> None:
-    """Have a collection searched from now on, without the works that are left out.
+def _go_live(session: Session, new: KeptCollection, left_out: Mapping[str, Sequence[UUID]]) -> None:
+    """Have a collection searched from now on, without the works that are left out, by tenant.
 
     Raises Conflict where works came in meanwhile.
     """
     queries.go_live(session, new.name)  # waits for those who write with the old encoders
-    lifecycle.become_lost(session, left_out, f"{LEFT_OUT} {new.profile!r}; ingest it again")
-    if late := queries.count_without_vectors(session, new.fingerprint):
+    for tenant, works in left_out.items():
+        with tenants.within(tenant):
+            lifecycle.become_lost(session, works, f"{LEFT_OUT} {new.profile!r}; ingest it again")
+    with tenants.across():
+        late = queries.count_without_vectors(session, new.fingerprint)
+    if late:
         raise Conflict(
             f"{late} works came in meanwhile that the new encoders have not seen; run the same "
             f"command again, what is done costs nothing"
@@ -137,15 +150,23 @@ def _follow_up(collection: Collection, began: datetime) -> Recovered:
 
 def _embed(
     stores: Stores, row: KeptCollection, encoders: EncoderSet, *, progress: Progress
-) -> list[UUID]:
-    """Encode the kept originals of all indexed works; returns those that have none to be read."""
-    without: list[UUID] = []
+) -> dict[str, list[UUID]]:
+    """Encode the kept originals of all indexed works.
+
+    Returns those that have none to be read, by tenant.
+    """
+    without: dict[str, list[UUID]] = {}
     done, total = 0, _total(stores)
-    for page in indexed_pages(stores, stores.settings.batch_size):
-        ids = [work.id for work in page]
-        without += encode_originals(stores, row, encoders, ids)
-        done += len(page)
-        progress(done, total)
+
+    def encode() -> None:
+        nonlocal done
+        lacking = without.setdefault(tenants.current(), [])
+        for page in indexed_pages(stores, stores.settings.batch_size):
+            lacking += encode_originals(stores, row, encoders, [work.id for work in page])
+            done += len(page)
+            progress(done, total)
+
+    for_each(stores, encode)
     return without
 
 
@@ -157,11 +178,12 @@ def drop_collections(stores: Stores) -> int:
         with open_collection(stores, row) as collection:
             collection.index.drop()
         with stores.sessions.begin() as session:
-            queries.forget_encoders(session, row.fingerprint)
+            with tenants.across():
+                queries.forget_encoders(session, row.fingerprint)
             queries.drop_collection(session, row.name)
     return len(old)
 
 
 def _total(stores: Stores) -> int:
-    with stores.sessions() as session:
-        return queries.searchable(session)[1]
+    with tenants.across(), stores.sessions() as session:
+        return queries.findable(session)

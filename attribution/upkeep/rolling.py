@@ -26,9 +26,9 @@ def differing_vectors(collection: Collection, *, repair: bool) -> list[UUID]:
     The next run goes on behind them, and begins again behind the last; where works differ and are
     not repaired, the same ones are compared again. Memory: AT_ONCE works.
     """
+    row = collection.row
     with collection.sessions() as session:
-        row = queries.collection_by_name(session, collection.row.name)  # as it is by now
-        after = row.compared_to
+        after = queries.compared_to(session)
     different: list[UUID] = []
     for _ in range(SAMPLE // AT_ONCE):
         with collection.sessions() as session:
@@ -41,7 +41,7 @@ def differing_vectors(collection: Collection, *, repair: bool) -> list[UUID]:
             break
     if repair or not different:
         with collection.sessions.begin() as session:
-            queries.note_compared(session, row.name, after)
+            queries.note_compared(session, after)
     return different
 
 

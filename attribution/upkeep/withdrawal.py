@@ -248,7 +248,7 @@ def _bury(session: Session, works: Several[UUID], reason: str, removal: Removal)
 
 def _works(session: Session, artist_id: UUID) -> dict[str, int]:
     """Count works, of all artists and of this one."""
-    _, works = queries.searchable(session)
+    works = queries.findable(session)
     theirs = queries.portfolio_sizes(session, [artist_id]).get(artist_id, 0)
     return {"works": works, "works of the artist": theirs}
 
@@ -275,7 +275,7 @@ def _proof(stores: Stores) -> dict[str, Any]:
     """
     with stores.sessions() as session:
         live = queries.live_collection(session)
-        works = queries.searchable(session)[1]
+        works = queries.findable(session)
         if live is None or works > REBUILT:
             return {"after": _digest(session), "equals a rebuild": None}
     found = rebuild_sums(stores, live)

@@ -13,6 +13,7 @@ from attribution.catalogue import queries
 from attribution.catalogue.models import TaskKind
 from attribution.catalogue.queries import TaskKey
 from attribution.errors import BackendUnavailable
+from attribution.tenants import across
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +41,7 @@ def send(app: Celery, sessions: sessionmaker[Session], keys: Sequence[TaskKey]) 
             sent.append(key)
     except OperationalError as error:
         log.warning("the broker does not answer, %d tasks wait: %s", len(keys) - len(sent), error)
-    with sessions.begin() as session:
+    with across(), sessions.begin() as session:
         queries.mark_sent(session, sent)
 
 

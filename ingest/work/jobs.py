@@ -24,7 +24,9 @@ from attribution.collection import Stores, open_stores
 from attribution.config import Settings
 from attribution.errors import BackendUnavailable, IndexLocked, LawfulError
 from attribution.services import Services, open_services
+from attribution.tenants import across
 from attribution.upkeep.calibrating import calibrate_if_due
+from attribution.upkeep.tenants import for_each
 from ingest.lease import give_back_own, said_by
 from ingest.patience import Patience
 from ingest.uploads import forget_given_up
@@ -88,7 +90,7 @@ class LocalQueue:
         self._ingesting = ThreadPoolExecutor(1, thread_name_prefix="ingest")
         self._drawing = ThreadPoolExecutor(1, thread_name_prefix="draw")
         self._calibrating = ThreadPoolExecutor(1, thread_name_prefix="calibrate")
-        with services.sessions.begin() as session:
+        with across(), services.sessions.begin() as session:
             queries.release_all(session)
             unfinished = queries.open_tasks(session)
         drawings = [key.subject for key in unfinished if key.kind is TaskKind.DRAW]
@@ -152,14 +154,15 @@ class LocalQueue:
             return
         except Exception as error:
             log.exception("job %s", subject)
-            with suppress(BackendUnavailable), self.stores.sessions.begin() as session:
+            with suppress(BackendUnavailable), across(), self.stores.sessions.begin() as session:
                 queries.interrupt(session, subject, said_by(error))
 
     def _run_task(self, key: TaskKey, failures: Counter[TaskKey], patiently: Patience) -> None:
         """Run a task as soon as it can be; its row notes a failure, or too many are raised."""
 
         def attempt() -> None:
-            give_back_own(self.stores, key)
+            with across():
+                give_back_own(self.stores, key)
             self._app.tasks[NAMES[key.kind]].delay(str(key.subject), key.number)
 
         try:
@@ -177,7 +180,8 @@ class LocalQueue:
 
     def _calibrate(self) -> None:
         try:
-            calibrate_if_due(self._services, stopping=self._stopping.is_set)
+            stopping = self._stopping.is_set
+            for_each(self.stores, lambda: calibrate_if_due(self._services, stopping=stopping))
         except LawfulError as error:  # it is looked at again after the next job
             log.warning("calibration: %s", error)
         except Exception:
@@ -185,10 +189,10 @@ class LocalQueue:
 
     def _forget_given_up(self) -> None:
         with suppress(BackendUnavailable):  # the next opening does it
-            forget_given_up(self.stores)
+            for_each(self.stores, lambda: forget_given_up(self.stores))
 
     def _open(self, subject: UUID) -> list[TaskKey]:
-        with self.stores.sessions() as session:
+        with across(), self.stores.sessions() as session:
             return queries.open_tasks(session, subject)
 
 
@@ -281,7 +285,7 @@ def _opened_for_jobs(settings: Settings) -> Iterator[Services]:
         except (BackendUnavailable, IndexLocked):  # over soon, or another process runs them
             raise
         except LawfulError as error:
-            with open_stores(settings) as stores, stores.sessions.begin() as session:
+            with open_stores(settings) as stores, across(), stores.sessions.begin() as session:
                 queries.fail_unopened(session, str(error))
             raise
         yield services

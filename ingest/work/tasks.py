@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from typing import Any, Protocol
 from uuid import UUID
@@ -22,8 +22,10 @@ from attribution.catalogue.queries import TaskKey
 from attribution.collection import Stores, open_collection
 from attribution.errors import BackendUnavailable, LawfulError, NotFound
 from attribution.services import Services
+from attribution.tenants import DEFAULT, across, within
 from attribution.upkeep.calibrating import calibrate_if_due
 from attribution.upkeep.reconcile import reconcile
+from attribution.upkeep.tenants import for_each
 from ingest import pipeline
 from ingest.generations import run_generation
 from ingest.lease import could_not_begin
@@ -99,15 +101,18 @@ def register(
 
     @app.task(name=LIST_UPLOAD, **task)
     def list_one(job_id: str, _number: int) -> None:
-        list_upload(runtime.stores(), UUID(job_id))
-        with runtime.stores().sessions() as session:
-            keys = queries.open_tasks(session, UUID(job_id))
+        with _for_whom(runtime, TaskKey(TaskKind.LIST, UUID(job_id))):
+            list_upload(runtime.stores(), UUID(job_id))
+            with runtime.stores().sessions() as session:
+                keys = queries.open_tasks(session, UUID(job_id))
         submit(keys)
 
     @app.task(name=RUN_BATCH, **task)
     def run_batch(job_id: str, number: int) -> None:
         key = TaskKey(TaskKind.INGEST, UUID(job_id), number)
-        if not _run_batch(runtime, key, stopping):
+        with _for_whom(runtime, key):
+            is_done = _run_batch(runtime, key, stopping)
+        if not is_done:
             submit([key])
 
     @app.task(name=TRAIN, bind=True, **task)
@@ -125,12 +130,13 @@ def register(
     @app.task(name=DRAW, **task)
     def draw_one(generation_id: str, _number: int) -> None:
         key = TaskKey(TaskKind.DRAW, UUID(generation_id))
-        run_generation(_opened(runtime, key), key.subject, stopping=stopping)
+        with _for_whom(runtime, key):
+            run_generation(_opened(runtime, key), key.subject, stopping=stopping)
 
     @app.task(name=SWEEP, shared=False)
     def sweep() -> int:
         """Send what waits and has no message, or lost it."""
-        with runtime.stores().sessions.begin() as session:
+        with across(), runtime.stores().sessions.begin() as session:
             keys = queries.sweep(session)
         submit(keys)
         return len(keys)
@@ -139,7 +145,7 @@ def register(
     def reconcile_stores() -> dict[str, Any]:
         """Compare catalogue and index, and repair; forget uploads that nobody goes on with."""
         stores = runtime.stores()
-        forget_given_up(stores)
+        for_each(stores, lambda: forget_given_up(stores))
         with open_collection(stores) as collection:
             report = reconcile(collection, repair=True)
         log.log(logging.INFO if report.is_clean else logging.WARNING, "reconciled: %s", report)
@@ -150,7 +156,16 @@ def register(
         """Find out anew what the votes mean, where enough has changed."""
         stores = runtime.stores()
         with suppress(NotFound), open_collection(stores) as collection:
-            calibrate_if_due(collection)
+            for_each(stores, lambda: calibrate_if_due(collection))
+
+
+@contextmanager
+def _for_whom(runtime: Runtime, key: TaskKey) -> Iterator[None]:
+    """Have a task done for the tenant whose it is; one that is gone is nobody's, and not done."""
+    with across(), runtime.stores().sessions() as session:
+        tenant = queries.tenant_of(session, key)
+    with within(tenant or DEFAULT):
+        yield
 
 
 def _opened(runtime: Runtime, key: TaskKey) -> Services:

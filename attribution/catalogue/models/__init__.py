@@ -4,9 +4,11 @@ from attribution.catalogue.models.access import (
     ApiKey,
     KeyState,
     Reply,
+    Tenant,
 )
 from attribution.catalogue.models.base import (
     Base,
+    OfTenant,
     Sealed,
 )
 from attribution.catalogue.models.jobs import (
@@ -88,6 +90,7 @@ __all__ = [
     "NameRule",
     "NonCopy",
     "NonCopyState",
+    "OfTenant",
     "Outcome",
     "PartVectors",
     "RecordedAttribution",
@@ -96,6 +99,7 @@ __all__ = [
     "Task",
     "TaskKind",
     "TaskStatus",
+    "Tenant",
     "Withdrawal",
     "artwork_id",
 ]

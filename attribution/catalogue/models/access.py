@@ -1,4 +1,4 @@
-"""Who may call, and what was answered to calls that may come again."""
+"""Who shares the deployment and may call, and what was answered to calls that may come again."""
 
 from __future__ import annotations
 
@@ -13,7 +13,18 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from attribution.actors import ROLES, Role, Scope
 from attribution.catalogue.columns import now
-from attribution.catalogue.models.base import Base, one_of
+from attribution.catalogue.models.base import Base, OfTenant, OfTenantByKey, one_of
+
+
+class Tenant(Base):
+    """An organisation that shares the deployment."""
+
+    __tablename__ = "tenants"
+
+    name: Mapped[str] = mapped_column(String(40), primary_key=True)
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    # The work up to which `reconcile` has compared stored vectors with the kept ones; none: begin.
+    compared_to: Mapped[UUID | None]
 
 
 class KeyState(StrEnum):
@@ -24,7 +35,7 @@ class KeyState(StrEnum):
     REVOKED = "revoked"
 
 
-class ApiKey(Base):
+class ApiKey(OfTenant, Base):
     """A key to the HTTP API, known by the hash of its token. A row is never deleted."""
 
     __tablename__ = "api_keys"
@@ -59,7 +70,7 @@ class ApiKey(Base):
         return KeyState.EXPIRED if is_over else KeyState.ACTIVE
 
 
-class Reply(Base):
+class Reply(OfTenantByKey, Base):
     """What was answered to a request with an idempotency key, for when it is sent again."""
 
     __tablename__ = "replies"

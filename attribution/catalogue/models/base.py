@@ -12,9 +12,11 @@ from sqlalchemy import (
     CheckConstraint,
     Enum,
     MetaData,
+    String,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
+from attribution import tenants
 from attribution.catalogue.columns import CleanJson, CleanText, UtcDateTime
 
 
@@ -41,7 +43,23 @@ class Base(DeclarativeBase):
     }
 
 
-class Sealed:
+class OfTenant:
+    """What is one tenant's: `tenancy` has every statement about it see only that tenant's rows."""
+
+    tenant: Mapped[str] = mapped_column(
+        String(40), default=tenants.current, server_default=tenants.DEFAULT
+    )
+
+
+class OfTenantByKey(OfTenant):
+    """What may be there once for each tenant under the same key."""
+
+    tenant: Mapped[str] = mapped_column(
+        String(40), primary_key=True, default=tenants.current, server_default=tenants.DEFAULT
+    )
+
+
+class Sealed(OfTenant):
     """What an entry of the audit vouches for: an answer, a change, a receipt."""
 
     id: Mapped[UUID]

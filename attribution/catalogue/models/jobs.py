@@ -15,7 +15,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, mapped_column
 
 from attribution.catalogue.columns import now
-from attribution.catalogue.models.base import Base, one_of
+from attribution.catalogue.models.base import Base, OfTenant, one_of
 
 
 class JobStatus(StrEnum):
@@ -69,7 +69,7 @@ class NameRule(StrEnum):
     NEW = "new"  # every spelling is an artist of its own
 
 
-class IngestJob(Base):
+class IngestJob(OfTenant, Base):
     """One portfolio on its way in."""
 
     __tablename__ = "ingest_jobs"
@@ -90,11 +90,11 @@ class IngestJob(Base):
     __table_args__ = (
         one_of("status", JobStatus),
         one_of("names", NameRule),
-        Index(None, "created_at", "id"),
+        Index(None, "tenant", "created_at", "id"),
     )
 
 
-class Task(Base):
+class Task(OfTenant, Base):
     """What one worker does at a time: list an upload, take in a batch of files, draw a request.
 
     Whoever runs a task holds its lease and renews it; a lease that ran out may be taken over.
@@ -130,7 +130,7 @@ class Task(Base):
     )
 
 
-class IngestItem(Base):
+class IngestItem(OfTenant, Base):
     """One file of a job, with everything that is needed to go on after an interruption."""
 
     __tablename__ = "ingest_items"
@@ -153,7 +153,7 @@ class IngestItem(Base):
 
 
 class DeadlyFile(Base):
-    """A file that ended the process that read it, twice; for a time it is refused unread."""
+    """A file that ended the process that read it, twice; for a time nobody has it read again."""
 
     __tablename__ = "deadly_files"
 
@@ -161,7 +161,7 @@ class DeadlyFile(Base):
     found_at: Mapped[datetime] = mapped_column(default=now)
 
 
-class DeniedFile(Base):
+class DeniedFile(OfTenant, Base):
     """What some row of a job's source denies of a file, and of its bytes under another name."""
 
     __tablename__ = "denied_files"
@@ -171,7 +171,7 @@ class DeniedFile(Base):
     purpose: Mapped[str] = mapped_column(String(16), primary_key=True)
 
 
-class Generation(Base):
+class Generation(OfTenant, Base):
     """One request for pictures, drawn by one task."""
 
     __tablename__ = "generations"
@@ -191,5 +191,5 @@ class Generation(Base):
 
     __table_args__ = (
         one_of("status", JobStatus),
-        Index(None, "created_at", "id"),
+        Index(None, "tenant", "created_at", "id"),
     )

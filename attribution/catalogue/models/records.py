@@ -12,13 +12,15 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     String,
+    UniqueConstraint,
     text,
 )
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from attribution.catalogue.columns import SLUG, now
-from attribution.catalogue.models.base import Base, Sealed, one_of
+from attribution.catalogue.models.base import Base, OfTenant, Sealed, one_of
 from attribution.catalogue.models.works import Artist, Artwork
+from attribution.tenants import DEFAULT
 
 
 class ChangeKind(StrEnum):
@@ -55,10 +57,10 @@ class RecordedAttribution(Sealed, Base):
     fingerprint: Mapped[str]  # of the encoders
     answer: Mapped[dict[str, Any]]
 
-    __table_args__ = (Index(None, "created_at", "id"),)
+    __table_args__ = (Index(None, "tenant", "created_at", "id"),)
 
 
-class CitedWork(Base):
+class CitedWork(OfTenant, Base):
     """Which answers name a work, so that a withdrawal finds them."""
 
     __tablename__ = "cited_works"
@@ -81,7 +83,7 @@ class Withdrawal(Sealed, Base):
     completed_at: Mapped[datetime | None]  # none: something is still to be removed
     receipt: Mapped[dict[str, Any]] = mapped_column(default=dict)
 
-    __table_args__ = (Index(None, "requested_at", "id"),)
+    __table_args__ = (Index(None, "tenant", "requested_at", "id"),)
 
 
 class Change(Sealed, Base):
@@ -108,7 +110,7 @@ class Change(Sealed, Base):
     completed_at: Mapped[datetime | None]  # none: the index does not follow yet
     before: Mapped[dict[str, Any]] = mapped_column(default=dict)
     after: Mapped[dict[str, Any]] = mapped_column(default=dict)
-    merged_slug: Mapped[str | None] = mapped_column(SLUG, unique=True)  # leads to the artist now
+    merged_slug: Mapped[str | None] = mapped_column(SLUG)  # leads to the artist now
     undoes_id: Mapped[UUID | None] = mapped_column(ForeignKey("changes.id"), unique=True)
 
     artist: Mapped[Artist] = relationship(lazy="raise")
@@ -118,7 +120,8 @@ class Change(Sealed, Base):
 
     __table_args__ = (
         one_of("kind", ChangeKind),
-        Index(None, "made_at", "id"),
+        UniqueConstraint("tenant", "merged_slug"),
+        Index(None, "tenant", "made_at", "id"),
         Index(
             "ix_changes_unfinished",
             "made_at",
@@ -128,7 +131,7 @@ class Change(Sealed, Base):
     )
 
 
-class ChangeWork(Base):
+class ChangeWork(OfTenant, Base):
     """A work that a change gave to another artist."""
 
     __tablename__ = "change_works"
@@ -139,7 +142,7 @@ class ChangeWork(Base):
     )
 
 
-class ChangeClaim(Base):
+class ChangeClaim(OfTenant, Base):
     """A claim as it was before a change settled it, or passed it on to the artist who remains."""
 
     __tablename__ = "change_claims"
@@ -155,7 +158,7 @@ class ChangeClaim(Base):
     created_at: Mapped[datetime]
 
 
-class ChangeRow(Base):
+class ChangeRow(OfTenant, Base):
     """A receipt of a withdrawal, or an earlier change, that a merge passed on."""
 
     __tablename__ = "change_rows"
@@ -164,7 +167,7 @@ class ChangeRow(Base):
     row_id: Mapped[UUID] = mapped_column(primary_key=True)  # in `withdrawals` or `changes`
 
 
-class NonCopy(Base):
+class NonCopy(OfTenant, Base):
     """An image that a person has declared not to be a copy of a work.
 
     Who, when and why stands in the record of changes, where a revoking stands as well.
@@ -198,12 +201,14 @@ class NonCopy(Base):
 class AuditEntry(Base):
     """Who did what, and when. Entries are only ever added; each one's digest goes on from the last.
 
-    Their parts are committed to by salt, so that one can be forgotten; nothing does that yet.
+    Their parts are committed to by salt, so that one can be forgotten; nothing does that yet. The
+    chain is the deployment's: whoever reads a tenant's entries asks for them by its name.
     """
 
     __tablename__ = "audit_entries"
 
     sequence: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    tenant: Mapped[str] = mapped_column(String(40), server_default=DEFAULT)
     at: Mapped[datetime]
     actor: Mapped[str]
     action: Mapped[str] = mapped_column(String(32), index=True)
@@ -211,6 +216,8 @@ class AuditEntry(Base):
     details: Mapped[dict[str, Any]] = mapped_column(default=dict)
     seal: Mapped[dict[str, Any]] = mapped_column(default=dict)  # `commitments.Seal`
     digest: Mapped[str] = mapped_column(String(64))  # of the chain up to here
+
+    __table_args__ = (Index(None, "tenant", "sequence"),)
 
 
 class AuditHead(Base):

@@ -2,6 +2,7 @@
 
 An artwork is its bytes: its id derives from their hash, so the same file is the same row wherever
 it comes from. When a second artist brings the same bytes, that is a `Claim`, never a second row.
+Tenants know nothing of each other, so the same bytes are a work of each.
 """
 
 from __future__ import annotations
@@ -16,14 +17,17 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     String,
+    UniqueConstraint,
+    false,
     text,
 )
 from sqlalchemy.orm import Mapped, mapped_column, relationship, validates
 
+from attribution import tenants
 from attribution.catalogue.columns import SLUG, CleanJson, now
 from attribution.catalogue.licences import identify
-from attribution.catalogue.models.base import Base, one_of
-from attribution.catalogue.nobody import NOBODY
+from attribution.catalogue.models.base import Base, OfTenant, OfTenantByKey, one_of
+from attribution.catalogue.nobody import nobody_of
 from attribution.encoders.encoder import voting
 
 ARTWORKS = uuid5(NAMESPACE_URL, "https://lawful-diffusion.org/artworks")
@@ -33,8 +37,9 @@ PURPOSES = ("index", "display", "train", "generate")
 
 
 def artwork_id(sha256: str) -> UUID:
-    """Return the id of the artwork with these bytes; also its point in the vector index."""
-    return uuid5(ARTWORKS, sha256)
+    """Return the tenant's id of the artwork with these bytes; also its point in the index."""
+    tenant = tenants.current()
+    return uuid5(ARTWORKS, sha256 if tenant == tenants.DEFAULT else f"{tenant}/{sha256}")
 
 
 class ArtworkStatus(StrEnum):
@@ -47,16 +52,16 @@ class ArtworkStatus(StrEnum):
     WITHDRAWN = "withdrawn"
 
 
-class Artist(Base):
-    """A name that works are attributed to; one row, `nobody.NOBODY`, stands for nobody."""
+class Artist(OfTenant, Base):
+    """A name that works are attributed to; one row, `nobody.nobody()`, stands for nobody."""
 
     __tablename__ = "artists"
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
-    slug: Mapped[str] = mapped_column(SLUG, unique=True)
-    name: Mapped[str] = mapped_column(unique=True)
-    folded: Mapped[str] = mapped_column(index=True)  # names.fold(name)
-    turned: Mapped[str] = mapped_column(index=True)  # names.turned(name): neighbours by the end
+    slug: Mapped[str] = mapped_column(SLUG)
+    name: Mapped[str]
+    folded: Mapped[str]  # names.fold(name)
+    turned: Mapped[str]  # names.turned(name): neighbours by the end
     # Indexed works, counted along in the transactions that change them: a lookup among millions
     # cannot count them anew.
     works: Mapped[int] = mapped_column(default=0)
@@ -65,13 +70,20 @@ class Artist(Base):
 
     aliases: Mapped[list[Alias]] = relationship(lazy="raise", order_by="Alias.name")
 
+    __table_args__ = (
+        UniqueConstraint("tenant", "slug"),
+        UniqueConstraint("tenant", "name"),
+        Index(None, "tenant", "folded"),
+        Index(None, "tenant", "turned"),
+    )
+
     @property
     def is_nobody(self) -> bool:
         """Whether this is no artist: works by nobody in particular, which are never ranked."""
-        return self.id == NOBODY
+        return self.id == nobody_of(self.tenant)
 
 
-class Alias(Base):
+class Alias(OfTenantByKey, Base):
     """Another name of an artist, confirmed by a person or of equal fold: a change says which."""
 
     __tablename__ = "aliases"
@@ -81,14 +93,14 @@ class Alias(Base):
     artist_id: Mapped[UUID] = mapped_column(ForeignKey("artists.id"), index=True)
 
 
-class Artwork(Base):
+class Artwork(OfTenant, Base):
     """One work, by the bytes of its file."""
 
     __tablename__ = "artworks"
 
     id: Mapped[UUID] = mapped_column(primary_key=True)  # artwork_id(sha256)
     artist_id: Mapped[UUID] = mapped_column(ForeignKey("artists.id"))
-    sha256: Mapped[str] = mapped_column(String(64), unique=True)  # of the file
+    sha256: Mapped[str] = mapped_column(String(64))  # of the file
     pixel_sha256: Mapped[str] = mapped_column(String(64), index=True)  # of the decoded pixels
     phash: Mapped[str] = mapped_column(String(16), index=True)  # perceptual, hexadecimal
     title: Mapped[str | None]
@@ -116,11 +128,12 @@ class Artwork(Base):
 
     __table_args__ = (
         one_of("status", ArtworkStatus),
-        Index(None, "created_at", "id"),  # pages
+        UniqueConstraint("tenant", "sha256"),
+        Index(None, "tenant", "created_at", "id"),  # pages
         # Pages of one artist, and sizes of portfolios. The state comes second: where it came first,
         # SQLite would take this index for every statement that asks for indexed works.
         Index(None, "artist_id", "status", "created_at", "id"),
-        Index(None, "licence_id", "created_at", "id"),  # pages of one licence
+        Index(None, "tenant", "licence_id", "created_at", "id"),  # pages of one licence
         # The few works that are not indexed: counted often, among millions that are.
         Index(
             "ix_artworks_unindexed",
@@ -148,7 +161,7 @@ class Artwork(Base):
         return licence
 
 
-class Claim(Base):
+class Claim(OfTenant, Base):
     """Another artist's claim to a work that was already there."""
 
     __tablename__ = "claims"
@@ -162,7 +175,7 @@ class Claim(Base):
     artist: Mapped[Artist] = relationship(lazy="raise")
 
 
-class Embedding(Base):
+class Embedding(OfTenant, Base):
     """The vectors of one work, from which its point in the index can be made again exactly."""
 
     __tablename__ = "embeddings"
@@ -172,7 +185,7 @@ class Embedding(Base):
     vectors: Mapped[bytes]  # float32, little endian, one after the other by name
 
 
-class ClassifierArtist(Base):
+class ClassifierArtist(OfTenant, Base):
     """What the classifier knows of one artist: the sum of the works' vectors, in fixed point."""
 
     __tablename__ = "classifier_artists"
@@ -183,7 +196,7 @@ class ClassifierArtist(Base):
     sums: Mapped[bytes]  # int64, little endian
 
 
-class ClassifierShard(Base):
+class ClassifierShard(OfTenantByKey, Base):
     """A part of Σ x xᵀ over all works, in fixed point; all parts together are the whole."""
 
     __tablename__ = "classifier_shards"
@@ -194,7 +207,7 @@ class ClassifierShard(Base):
     gram: Mapped[bytes]  # int64, little endian, the upper triangle row by row; empty: zeros
 
 
-class CopySketch(Base):
+class CopySketch(OfTenant, Base):
     """What copies of one work, or of a part of it, are recognised by: it is never shown."""
 
     __tablename__ = "copy_sketches"
@@ -215,7 +228,7 @@ class CopySketch(Base):
     data: Mapped[bytes]  # copies.sketch.Sketch
 
 
-class PartVectors(Base):
+class PartVectors(OfTenant, Base):
     """The vectors of the parts of one work, from which their points can be made again exactly."""
 
     __tablename__ = "part_vectors"
@@ -226,7 +239,7 @@ class PartVectors(Base):
     vectors: Mapped[bytes]  # float32, little endian, one part after the other
 
 
-class KeptCalibration(Base):
+class KeptCalibration(OfTenantByKey, Base):
     """What the votes of some encoders were found to mean, and on what: the last calibration.
 
     Without numbers where too little was registered to say anything.
@@ -257,8 +270,8 @@ class KeptCollection(Base):
     lanes: Mapped[dict[str, str]]  # vector -> what it is for, a `Lane`
     # How often the classifier's statistics were made or mended; 0: they never were complete.
     statistics: Mapped[int] = mapped_column(default=1)  # of no work yet they are
-    # The work up to which `reconcile` has compared stored vectors with the kept ones; none: begin.
-    compared_to: Mapped[UUID | None]
+    # Whether its points say whose they are; not yet, where it was made before there were tenants.
+    says_tenants: Mapped[bool] = mapped_column(default=True, server_default=false())
     created_at: Mapped[datetime] = mapped_column(default=now)
 
     @property

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session, aliased, selectinload
 from attribution.catalogue.insert import insert_new
 from attribution.catalogue.models import Alias, Artist, Change, ChangeKind
 from attribution.catalogue.names import fold, slugify, tidy, turned
-from attribution.catalogue.nobody import NOBODY, NOBODYS_NAME, is_nobody
+from attribution.catalogue.nobody import NOBODYS_NAME, is_nobody, nobody
 from attribution.catalogue.queries.pages import Page, check_limit, cut, text_key
 from attribution.errors import Conflict, Hint, NotFound, Way
 
@@ -151,7 +151,7 @@ def artists_named(session: Session, names: Collection[str]) -> dict[str, Artist]
 
 def all_artists(session: Session) -> list[tuple[Artist, int]]:
     """Return every artist, without nobody, with the number of indexed works, by slug."""
-    rows = session.scalars(select(Artist).where(Artist.id != NOBODY).order_by(Artist.slug))
+    rows = session.scalars(select(Artist).where(Artist.id != nobody()).order_by(Artist.slug))
     return [(artist, artist.works) for artist in rows]
 
 
@@ -159,7 +159,7 @@ def list_artists(
     session: Session, *, cursor: str | None = None, limit: int = 100
 ) -> Page[tuple[Artist, int]]:
     """Return a page of artists, without nobody, with aliases and indexed works, by slug."""
-    wanted = select(Artist).where(Artist.id != NOBODY)
+    wanted = select(Artist).where(Artist.id != nobody())
     wanted = wanted.order_by(Artist.slug).limit(check_limit(limit))
     if cursor is not None:
         wanted = wanted.where(Artist.slug > text_key(cursor))
@@ -184,7 +184,7 @@ def proposed_aliases(session: Session) -> list[tuple[Artist, Artist]]:
     pairs = (
         select(Artist, other)
         .join(other, (other.folded == Artist.folded) & (other.slug > Artist.slug))
-        .where(Artist.id != NOBODY, other.id != NOBODY)
+        .where(Artist.id != nobody(), other.id != nobody())
         .order_by(Artist.slug, other.slug)
     )
     return [(one, two) for one, two in session.execute(pairs)]
@@ -197,10 +197,10 @@ def called_as_nobody(session: Session) -> list[Artist]:
     taken out of nobody by an undo.
     """
     undone = select(Change.artist_id).where(
-        Change.kind == ChangeKind.UNDO, Change.from_artist_id == NOBODY
+        Change.kind == ChangeKind.UNDO, Change.from_artist_id == nobody()
     )
     wanted = select(Artist.id, Artist.name).where(
-        Artist.id != NOBODY, Artist.withdrawn_at.is_(None), Artist.id.not_in(undone)
+        Artist.id != nobody(), Artist.withdrawn_at.is_(None), Artist.id.not_in(undone)
     )
     names = session.execute(wanted.execution_options(yield_per=STREAMED))
     meant = [artist for artist, name in names if is_nobody(name)]
@@ -214,7 +214,7 @@ def called_as_nobody(session: Session) -> list[Artist]:
 
 def get_or_create_nobody(session: Session) -> Artist:
     """Return the row that stands for nobody; it is made when it is needed first."""
-    while (row := session.get(Artist, NOBODY)) is None:  # or another process took the slug
+    while (row := session.get(Artist, nobody())) is None:  # or another process took the slug
         slug = _free_slugs(session, [NOBODYS_NAME])[NOBODYS_NAME]
         named = {
             "name": NOBODYS_NAME,
@@ -222,7 +222,7 @@ def get_or_create_nobody(session: Session) -> Artist:
             "folded": fold(NOBODYS_NAME),
             "turned": turned(NOBODYS_NAME),
         }
-        insert_new(session, Artist, [named | {"id": NOBODY}])
+        insert_new(session, Artist, [named | {"id": nobody()}])
     return row
 
 

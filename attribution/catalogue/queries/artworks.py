@@ -22,7 +22,7 @@ from attribution.catalogue.models import (
     Claim,
     artwork_id,
 )
-from attribution.catalogue.nobody import NOBODY
+from attribution.catalogue.nobody import nobody
 from attribution.errors import Hint, NotFound, Way
 
 
@@ -176,7 +176,7 @@ def counts(session: Session) -> Counts:
     return Counts(
         artists=artists,
         indexed=indexed,
-        nobodys=session.scalar(select(Artist.works).where(Artist.id == NOBODY)) or 0,
+        nobodys=session.scalar(select(Artist.works).where(Artist.id == nobody())) or 0,
         blank=works.get(ArtworkStatus.BLANK, 0),
         pending=works.get(ArtworkStatus.PENDING, 0),
         failed=works.get(ArtworkStatus.FAILED, 0),
@@ -187,16 +187,21 @@ def counts(session: Session) -> Counts:
 
 def searchable(session: Session) -> tuple[int, int]:
     """Return how many artists have works that can be found, and how many can be with nobody's."""
-    somebody = func.count().filter(Artist.id != NOBODY)
+    somebody = func.count().filter(Artist.id != nobody())
     wanted = select(somebody, func.coalesce(func.sum(Artist.works), 0)).where(Artist.works > 0)
     artists, works = session.execute(wanted).one()
     return artists, int(works)
 
 
+def findable(session: Session) -> int:
+    """Return how many works can be found, also across tenants."""
+    return int(session.scalar(select(func.coalesce(func.sum(Artist.works), 0))) or 0)
+
+
 def ranked(session: Session) -> tuple[int, int]:
     """Return how many artists can be ranked, and how many works they have that can be found."""
     wanted = select(func.count(), func.coalesce(func.sum(Artist.works), 0))
-    artists, works = session.execute(wanted.where(Artist.works > 0, Artist.id != NOBODY)).one()
+    artists, works = session.execute(wanted.where(Artist.works > 0, Artist.id != nobody())).one()
     return artists, int(works)
 
 

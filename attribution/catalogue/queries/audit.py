@@ -8,6 +8,7 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from attribution import tenants
 from attribution.catalogue.models import AuditEntry
 from attribution.catalogue.queries.pages import Page, check_limit, cut, number_key
 
@@ -25,8 +26,9 @@ class EntriesWanted:
 def list_entries(
     session: Session, wanted: EntriesWanted, *, cursor: str | None = None, limit: int = 100
 ) -> Page[AuditEntry]:
-    """Return a page of entries, the newest first."""
-    found = select(AuditEntry).order_by(AuditEntry.sequence.desc())
+    """Return a page of the tenant's entries, the newest first."""
+    found = select(AuditEntry).where(AuditEntry.tenant == tenants.current())
+    found = found.order_by(AuditEntry.sequence.desc())
     if wanted.action is not None:
         found = found.where(AuditEntry.action == wanted.action)
     if wanted.actor is not None:
@@ -42,12 +44,12 @@ def list_entries(
 
 
 def last_entry(session: Session, action: str) -> AuditEntry | None:
-    """Return when something was done last."""
+    """Return when something was done last, by whichever tenant."""
     wanted = select(AuditEntry).where(AuditEntry.action == action)
     return session.scalar(wanted.order_by(AuditEntry.sequence.desc()).limit(1))
 
 
 def entries_from(session: Session, sequence: int, limit: int) -> list[AuditEntry]:
-    """Return entries from a number on, in their order."""
+    """Return entries of all tenants from a number on, in their order."""
     wanted = select(AuditEntry).where(AuditEntry.sequence >= sequence)
     return list(session.scalars(wanted.order_by(AuditEntry.sequence).limit(limit)))

@@ -17,7 +17,7 @@ from attribution.catalogue.models import (
     KeptCalibration,
     Withdrawal,
 )
-from attribution.catalogue.nobody import NOBODY
+from attribution.catalogue.nobody import nobody
 
 
 def works_to_ask_for(session: Session, fingerprint: str, limit: int) -> list[tuple[UUID, UUID]]:
@@ -31,7 +31,7 @@ def works_to_ask_for(session: Session, fingerprint: str, limit: int) -> list[tup
         .join(Embedding, Embedding.artwork_id == Artwork.id)
         .where(
             Artwork.status == ArtworkStatus.INDEXED,
-            Artwork.artist_id != NOBODY,
+            Artwork.artist_id != nobody(),
             Embedding.fingerprint == fingerprint,
         )
         .order_by(Artwork.id)
@@ -43,19 +43,21 @@ def works_to_ask_for(session: Session, fingerprint: str, limit: int) -> list[tup
 def hands_and_hashes(session: Session, ids: Collection[UUID]) -> dict[UUID, tuple[UUID, str]]:
     """Return artist and perceptual hash of those of these works that an artist is ranked by."""
     wanted = select(Artwork.id, Artwork.artist_id, Artwork.phash).where(
-        Artwork.id.in_(ids), Artwork.status == ArtworkStatus.INDEXED, Artwork.artist_id != NOBODY
+        Artwork.id.in_(ids), Artwork.status == ArtworkStatus.INDEXED, Artwork.artist_id != nobody()
     )
     return {work: (artist, phash) for work, artist, phash in session.execute(wanted)}
 
 
 def calibration_of(session: Session, fingerprint: str) -> KeptCalibration | None:
     """Return the last calibration of these encoders."""
-    return session.get(KeptCalibration, fingerprint)
+    wanted = select(KeptCalibration).where(KeptCalibration.fingerprint == fingerprint)
+    return session.scalar(wanted)
 
 
 def keep_calibration(session: Session, made: KeptCalibration) -> None:
     """Put a calibration in the place of the last one, unless that began later."""
-    values = {column.key: getattr(made, column.key) for column in KeptCalibration.__table__.columns}
+    columns = [one.key for one in KeptCalibration.__table__.columns if one.key != "tenant"]
+    values = {column: getattr(made, column) for column in columns}
     insert_new(session, KeptCalibration, [values])
     session.execute(
         update(KeptCalibration)

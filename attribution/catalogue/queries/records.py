@@ -114,14 +114,6 @@ def collections(session: Session) -> list[KeptCollection]:
     return list(session.scalars(select(KeptCollection).order_by(KeptCollection.name)))
 
 
-def collection_by_name(session: Session, name: str) -> KeptCollection:
-    """Return a collection; raises NotFound."""
-    row = session.get(KeptCollection, name)
-    if row is None:
-        raise NotFound(f"no collection {name!r}; `lawful info` lists them")
-    return row
-
-
 def collection_name(fingerprint: str) -> str:
     """Return what the collection of these encoders is called."""
     return f"artworks-{fingerprint[:12]}"
@@ -153,16 +145,16 @@ def add_collection(
     return row
 
 
+def note_says_tenants(session: Session, name: str) -> None:
+    """Note that all points of a collection say whose they are."""
+    session.execute(
+        update(KeptCollection).where(KeptCollection.name == name).values(says_tenants=True)
+    )
+
+
 def go_live(session: Session, name: str) -> None:
     """Have another collection searched from now on."""
     session.execute(update(KeptCollection).values(live=KeptCollection.name == name))
-
-
-def note_compared(session: Session, name: str, work: UUID | None) -> None:
-    """Note up to which work the stored vectors of a collection were compared; None: to the last."""
-    session.execute(
-        update(KeptCollection).where(KeptCollection.name == name).values(compared_to=work)
-    )
 
 
 def drop_collection(session: Session, name: str) -> None:

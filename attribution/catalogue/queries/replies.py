@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
-from sqlalchemy import delete, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from attribution.catalogue.columns import now
@@ -35,7 +35,7 @@ def begin_reply(session: Session, key: ReplyKey, route: str) -> Reply | None:
     empty = {"status": 0, "headers": {}, "body": b""}
     if insert_new(session, Reply, [row | empty], returning=Reply.key):
         return None
-    return session.get(Reply, (key.actor, key.key))
+    return session.scalar(select(Reply).where(Reply.actor == key.actor, Reply.key == key.key))
 
 
 def keep_reply(

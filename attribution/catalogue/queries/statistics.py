@@ -16,7 +16,7 @@ from attribution.catalogue.models import (
     Embedding,
     KeptCollection,
 )
-from attribution.catalogue.sums import COUNTED, columns_of, integers, part_of, rows_of, shards
+from attribution.catalogue.sums import columns_of, counted, integers, part_of, rows_of, shards
 from attribution.types import Matrix
 
 Stamp = tuple[object, ...]
@@ -67,7 +67,7 @@ def kept_rows(
     wanted = (
         select(Embedding.artwork_id, Artwork.artist_id, Embedding.vectors)
         .join(Artwork, Artwork.id == Embedding.artwork_id)
-        .where(Embedding.fingerprint == fingerprint, *COUNTED)
+        .where(Embedding.fingerprint == fingerprint, *counted())
         .order_by(Embedding.artwork_id)
         .limit(limit)
     )

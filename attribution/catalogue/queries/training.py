@@ -9,7 +9,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from attribution.catalogue.models import Artist, Artwork, ArtworkStatus
-from attribution.catalogue.nobody import NOBODY
+from attribution.catalogue.nobody import nobody
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ def training_works(session: Session, *, after: UUID | None, limit: int) -> list[
         .where(
             Artwork.status == ArtworkStatus.INDEXED,
             Artwork.consent_train,
-            Artwork.artist_id != NOBODY,
+            Artwork.artist_id != nobody(),
         )
         .order_by(Artwork.id)
         .limit(limit)
@@ -49,7 +49,7 @@ def refusing_works(session: Session) -> int:
 def nobodys_works(session: Session) -> int:
     """Return how many indexed works that grant training are by nobody in particular."""
     wanted = select(func.count()).where(
-        Artwork.artist_id == NOBODY,
+        Artwork.artist_id == nobody(),
         Artwork.status == ArtworkStatus.INDEXED,
         Artwork.consent_train,
     )
@@ -59,6 +59,6 @@ def nobodys_works(session: Session) -> int:
 def artists_with_works(session: Session) -> dict[UUID, str]:
     """Return the names of the artists who have indexed works and are not withdrawn."""
     wanted = select(Artist.id, Artist.name).where(
-        Artist.works > 0, Artist.withdrawn_at.is_(None), Artist.id != NOBODY
+        Artist.works > 0, Artist.withdrawn_at.is_(None), Artist.id != nobody()
     )
     return dict(session.execute(wanted).all())
