@@ -11,10 +11,9 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 from sqlalchemy import Engine, create_engine, text
-from sqlalchemy.orm import Session
 
 from attribution.catalogue import lifecycle, queries
-from attribution.catalogue.database import Database
+from attribution.catalogue.database import Database, Sessions
 from attribution.catalogue.models import CopySketch
 from attribution.catalogue.queries import KeptSketch, NewArtwork
 from attribution.catalogue.queries.near_hashes import (
@@ -171,7 +170,7 @@ def test_an_identical_hash_is_always_found_among_a_million(
     """So is one that differs in five bits; of a clump the first ids come."""
     engine, hashes = million
     rng = np.random.default_rng(8)
-    with Session(engine) as session:
+    with Sessions(engine)() as session:
         for number, row in enumerate(rng.integers(0, MILLION, 150).tolist()):
             bits = CERTAIN_BITS * (number % 2)
             asked = rng.integers(0, 2**64, POSITIONS, np.uint64)
@@ -189,7 +188,7 @@ def test_a_clump_costs_no_more_than_one_hash(million: tuple[Engine, Hashes]) -> 
     engine, hashes = million
     lone = next(one for one in hashes if one != hashes[0])
     steps = []
-    with Session(engine) as session:
+    with Sessions(engine)() as session:
         raw = session.connection().connection.driver_connection
         assert isinstance(raw, sqlite3.Connection)
         for own in (lone, hashes[0]):

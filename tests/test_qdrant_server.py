@@ -45,6 +45,8 @@ from tests.test_grounds import BLACK, logo, on
 from tests.test_index import ANN, BOB, CLIENTS, DIMS, noise, point
 from tests.test_strips import ask, portfolio, webtoon, work_called
 
+OURS = {"key": "tenant", "match": {"value": "default"}}
+ALL_OURS = {"must": [OURS], "must_not": []}
 KEY = "0123456789abcdef"
 EVERYWHERE = "0.0.0.0"  # noqa: S104  what is refused without a key
 
@@ -112,6 +114,7 @@ def test_a_collection_is_made_with_everything_that_a_server_has(server: Server) 
                 {"field_name": field, "field_schema": params},
             )
             for field, params in (
+                ("tenant", {"type": "keyword", "is_tenant": True}),
                 ("artist", {"type": "keyword", "is_tenant": True}),
                 ("licence", {"type": "keyword"}),
                 ("consent", {"type": "keyword"}),
@@ -149,7 +152,12 @@ def test_points_are_written_whole_and_waited_for(server: Server, index: VectorIn
                             "vae_style": [0, 1.0, 0, 0, 0, 0],
                             "text": words,
                         },
-                        "payload": {"artist": str(ANN), "consent": ["index"], "year": 1900},
+                        "payload": {
+                            "tenant": "default",
+                            "artist": str(ANN),
+                            "consent": ["index"],
+                            "year": 1900,
+                        },
                     }
                 ]
             },
@@ -167,6 +175,7 @@ def test_a_query_is_one_batch_with_the_filter_on_every_leg(
 
     chosen = {
         "must": [
+            OURS,
             {"key": "artist", "match": {"any": [str(ANN)]}},
             {"key": "licence", "match": {"any": ["CC0-1.0"]}},
             {"key": "year", "range": {"gte": 1900, "lte": 1950}},
@@ -210,8 +219,9 @@ def test_everything_else_on_the_wire(server: Server, index: VectorIndex) -> None
     index.publish("live")
     index.drop()
     base = "/collections/artworks"
-    by_artist = {"must": [artist], "must_not": []}
+    by_artist = {"must": [OURS, artist], "must_not": []}
     page = {"offset": str(one), "limit": 6, "with_payload": True, "with_vector": False}
+    page |= {"filter": ALL_OURS}
     are_there_parts = ("GET", f"{base}-parts/exists", None)
     assert server.sent() == [
         are_there_parts,
@@ -248,8 +258,9 @@ def test_parts_on_the_wire(server: Server, index: VectorIndex) -> None:
     index.drop()
 
     works, base = "/collections/artworks", "/collections/artworks-parts"
-    of_work = {"must": [{"key": "work", "match": {"any": [str(one)]}}]}
+    of_work = {"must": [OURS, {"key": "work", "match": {"any": [str(one)]}}]}
     search = {
+        "filter": ALL_OURS,
         "query": {"nearest": clip[0].tolist()},
         "using": "clip",
         "params": {"quantization": {"rescore": True, "oversampling": 2.0}},
@@ -264,6 +275,11 @@ def test_parts_on_the_wire(server: Server, index: VectorIndex) -> None:
         (
             "PUT",
             f"{base}/index?wait=true",
+            {"field_name": "tenant", "field_schema": {"type": "keyword", "is_tenant": True}},
+        ),
+        (
+            "PUT",
+            f"{base}/index?wait=true",
             {"field_name": "work", "field_schema": {"type": "keyword"}},
         ),
         (
@@ -274,7 +290,7 @@ def test_parts_on_the_wire(server: Server, index: VectorIndex) -> None:
                     {
                         "id": part,
                         "vector": {"clip": clip[0].tolist()},
-                        "payload": {"work": str(one), "part": 1},
+                        "payload": {"tenant": "default", "work": str(one), "part": 1},
                     }
                 ]
             },
@@ -284,7 +300,13 @@ def test_parts_on_the_wire(server: Server, index: VectorIndex) -> None:
         (
             "POST",
             f"{base}/points/scroll",
-            {"offset": part, "limit": 6, "with_payload": True, "with_vector": False},
+            {
+                "filter": ALL_OURS,
+                "offset": part,
+                "limit": 6,
+                "with_payload": True,
+                "with_vector": False,
+            },
         ),
         ("POST", f"{base}/points/delete?wait=true", {"filter": of_work}),
         ("POST", f"{works}/points/delete?wait=true", {"points": [str(one)]}),

@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from sqlalchemy import func, select, update
+from sqlalchemy import delete, func, select, update
 
 from attribution.catalogue import queries
 from attribution.catalogue.models import (
@@ -423,7 +423,7 @@ def test_names_that_changed_since_stay(services: Services) -> None:
         take_back(services, first)
     noted = correction.confirm_alias(services, "artist-0", "Nought", US)
     with services.sessions.begin() as session:
-        session.delete(session.get_one(Alias, "Nought"))
+        session.execute(delete(Alias).where(Alias.name == "Nought"))
     with pytest.raises(Conflict, match="not an alias of this artist any more"):
         take_back(services, noted)
 

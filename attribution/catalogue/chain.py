@@ -70,7 +70,7 @@ def _answer(session: Session, row: RecordedAttribution) -> dict[str, Any]:
     del session
     rest, works = parted(row.answer)
     fixed = [str(row.id), row.created_at.isoformat(), row.image_sha256, row.verdict]
-    return {"": [*fixed, row.fingerprint, rest], **works}
+    return {"": [*fixed, row.fingerprint, rest, *_whose(row)], **works}
 
 
 def _change(session: Session, row: Change) -> dict[str, Any]:
@@ -79,7 +79,7 @@ def _change(session: Session, row: Change) -> dict[str, Any]:
     fixed = [str(row.id), row.kind, row.origin, row.by, row.made_at.isoformat()]
     return {
         "whose": [str(row.artist_id), row.merged_slug],  # others merge, and part again
-        "": [*fixed, *(one and str(one) for one in ids), row.works],
+        "": [*fixed, *(one and str(one) for one in ids), row.works, *_whose(row)],
         "works": sorted(map(str, session.scalars(moved))),
         "reason": row.reason,
         "before": row.before,
@@ -87,12 +87,17 @@ def _change(session: Session, row: Change) -> dict[str, Any]:
     }
 
 
+def _whose(row: Sealed) -> list[str]:
+    """Return the tenant as records say it, which were there before there were any but one."""
+    return [] if row.tenant == DEFAULT else [row.tenant]
+
+
 def _receipt(session: Session, row: Withdrawal) -> dict[str, Any]:
     del session
     fixed = [str(row.id), row.kind, row.artwork_id and str(row.artwork_id), row.reason]
     ended = row.completed_at and row.completed_at.isoformat()
     return {
-        "": [*fixed, row.requested_at.isoformat()],
+        "": [*fixed, row.requested_at.isoformat(), *_whose(row)],
         "whose": str(row.artist_id),
         "receipt": [ended, row.receipt],  # what is removed is written down as it goes
     }
@@ -158,7 +163,7 @@ def forget(
 
 def entry_leaves(entry: AuditEntry) -> dict[str, Any]:
     """Return what an entry says, by leaf."""
-    of_whom = {} if entry.tenant == DEFAULT else {"tenant": entry.tenant}
+    of_whom = {"tenant": entry.tenant} if entry.tenant != DEFAULT else {}
     return of_whom | {
         "at": entry.at.isoformat(),
         "actor": entry.actor,

@@ -55,15 +55,21 @@ UNIQUE = {
     "artworks": ("sha256",),
     "changes": ("merged_slug",),
 }
-INDEXES = {
+INDEXES = {  # that begin with the tenant
     "artists": (["folded"], ["turned"]),
     "artworks": (["created_at", "id"], ["licence_id", "created_at", "id"]),
+    "copy_sketches": (
+        ["third_0", "bits", "artwork_id", "part"],
+        ["third_1", "bits"],
+        ["third_2", "bits"],
+    ),
     "attributions": (["created_at", "id"],),
     "changes": (["made_at", "id"],),
     "generations": (["created_at", "id"],),
     "ingest_jobs": (["created_at", "id"],),
     "withdrawals": (["requested_at", "id"],),
 }
+OF_ARTIST = ["artist_id", "status", "created_at", "id"]
 MINE = "current_setting('lawful.tenant', true) IN (tenant, '*')"
 
 
@@ -94,6 +100,8 @@ def upgrade() -> None:
     for table, indexes in INDEXES.items():
         for columns in indexes:
             _move_index(table, columns, ["tenant", *columns])
+    _move_index("artworks", OF_ARTIST, [*OF_ARTIST, "tenant"])
+    _index_unindexed(["tenant", "status"])
     with op.batch_alter_table("collections") as batch:
         batch.drop_column("compared_to")
         batch.add_column(
@@ -114,6 +122,8 @@ def downgrade() -> None:
     for table, indexes in INDEXES.items():
         for columns in indexes:
             _move_index(table, ["tenant", *columns], columns)
+    _move_index("artworks", [*OF_ARTIST, "tenant"], OF_ARTIST)
+    _index_unindexed(["status"])
     for table, constrained in UNIQUE.items():
         with op.batch_alter_table(table) as batch:
             for name in constrained:
@@ -137,6 +147,14 @@ def _set_key(table: str, columns: list[str]) -> None:
 def _move_index(table: str, old: list[str], new: list[str]) -> None:
     op.drop_index(op.f(f"ix_{table}_{'_'.join(old)}"), table)
     op.create_index(op.f(f"ix_{table}_{'_'.join(new)}"), table, new)
+
+
+def _index_unindexed(columns: list[str]) -> None:
+    op.drop_index("ix_artworks_unindexed", "artworks")
+    rest = sa.text("status <> 'indexed'")
+    op.create_index(
+        "ix_artworks_unindexed", "artworks", columns, postgresql_where=rest, sqlite_where=rest
+    )
 
 
 def _secure(switch: str, policy: str) -> None:

@@ -132,11 +132,12 @@ class Artwork(OfTenant, Base):
         Index(None, "tenant", "created_at", "id"),  # pages
         # Pages of one artist, and sizes of portfolios. The state comes second: where it came first,
         # SQLite would take this index for every statement that asks for indexed works.
-        Index(None, "artist_id", "status", "created_at", "id"),
+        Index(None, "artist_id", "status", "created_at", "id", "tenant"),
         Index(None, "tenant", "licence_id", "created_at", "id"),  # pages of one licence
         # The few works that are not indexed: counted often, among millions that are.
         Index(
             "ix_artworks_unindexed",
+            "tenant",
             "status",
             postgresql_where=text("status <> 'indexed'"),
             sqlite_where=text("status <> 'indexed'"),
@@ -212,9 +213,9 @@ class CopySketch(OfTenant, Base):
 
     __tablename__ = "copy_sketches"
     __table_args__ = (
-        Index(None, "third_0", "bits", "artwork_id", "part"),
-        Index(None, "third_1", "bits"),
-        Index(None, "third_2", "bits"),
+        Index(None, "tenant", "third_0", "bits", "artwork_id", "part"),
+        Index(None, "tenant", "third_1", "bits"),
+        Index(None, "tenant", "third_2", "bits"),
     )
 
     artwork_id: Mapped[UUID] = mapped_column(ForeignKey("artworks.id"), primary_key=True)

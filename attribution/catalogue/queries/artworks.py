@@ -118,8 +118,9 @@ def withdrawn_at(session: Session, sha256: str) -> datetime | None:
 
 def same_image(session: Session, sha256: str, pixel_sha256: str) -> Artwork | None:
     """Return the work to be found with these bytes, or else the oldest with these pixels."""
-    same = (Artwork.sha256 == sha256) | (Artwork.pixel_sha256 == pixel_sha256)
-    wanted = _in_state(select(Artwork).where(same), ArtworkStatus.INDEXED)
+    of_bytes = select(Artwork.id).where(Artwork.sha256 == sha256)
+    same = of_bytes.union_all(select(Artwork.id).where(Artwork.pixel_sha256 == pixel_sha256))
+    wanted = _in_state(select(Artwork).where(Artwork.id.in_(same)), ArtworkStatus.INDEXED)
     first = (Artwork.sha256 != sha256, Artwork.created_at, Artwork.id)
     return session.scalar(wanted.order_by(*first).limit(1))
 
