@@ -30,6 +30,7 @@ from api.cli import (
     non_copies,
     operate,
     serve,
+    tenants,
     train,
     works,
 )
@@ -77,6 +78,7 @@ app.command()(changes.undo)
 app.add_typer(audit.app, name="audit")
 app.add_typer(non_copies.app, name="non-copies")
 app.add_typer(keys.app, name="keys")
+app.add_typer(tenants.app, name="tenants")
 app.command()(catalog.info)
 app.command()(catalog.artists)
 app.command()(works.works)

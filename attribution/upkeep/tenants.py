@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeVar
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any, TypeVar
 
 from attribution import tenants
 from attribution.catalogue import queries
@@ -21,6 +23,30 @@ def create(stores: Stores, name: str) -> None:
         if not queries.add_tenant(session, name):
             raise Conflict(f"there is a tenant {name!r} already")
         note(session, "create-tenant", f"tenant:{name}")
+
+
+@dataclass(frozen=True)
+class Holding:
+    """A tenant, and how much it has registered that can be found."""
+
+    name: str
+    created_at: datetime
+    artists: int
+    works: int
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the object that `lawful tenants list --json` prints."""
+        return asdict(self) | {"created_at": self.created_at.isoformat()}
+
+
+def holdings(stores: Stores) -> list[Holding]:
+    """Return every tenant with what it has, by name."""
+    found: list[Holding] = []
+    with stores.sessions() as session:
+        for row in queries.all_tenants(session):
+            with tenants.within(row.name):
+                found.append(Holding(row.name, row.created_at, *queries.searchable(session)))
+    return found
 
 
 def for_each(stores: Stores, action: Callable[[], T]) -> list[T]:
