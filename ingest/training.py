@@ -18,6 +18,7 @@ from typing import Any, Self
 import numpy as np
 from filelock import FileLock, Timeout
 
+from attribution import tenants
 from attribution.catalogue.columns import now
 from attribution.collection import Stores
 from attribution.errors import BadInput, Conflict
@@ -50,6 +51,7 @@ class Plan:
     recipe: Recipe = field(default_factory=Recipe)
     limit: int | None = None  # works
     grow: bool = False  # keep the trunk and the codes of the classifier that is there
+    tenant: str = field(default_factory=tenants.current)  # whose works
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> Self:

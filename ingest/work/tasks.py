@@ -123,7 +123,9 @@ def register(
         slice_s = stores.settings.batch_time_limit_s / 2  # beyond the whole it would be killed
         try:
             tell = _Telling(self, time.monotonic() + slice_s, stopping)
-            return asdict(train_classifier(stores, Plan.of(plan), progress=tell))
+            chosen = Plan.of(plan)
+            with within(chosen.tenant):
+                return asdict(train_classifier(stores, chosen, progress=tell))
         except _TimeIsUpError:  # it goes on from its last epoch
             raise self.retry(countdown=0, max_retries=None) from None
 
