@@ -88,6 +88,7 @@ class Settings(BaseSettings):
     rate_writes: str = "120/minute"  # likewise, what changes something
     allowed_hosts: list[str] = []  # names a browser may use; addresses and localhost may be
 
+    webhook_hosts: list[str] = []  # of our own network, or without TLS, that may be told events
     debug: bool = False  # show where an unexpected error comes from
 
     @field_validator(

@@ -2,6 +2,7 @@
 
 LawfulError 500
 ├── BadInput 422            the caller sent something we cannot use
+│   ├── AddressRefused      a server that is not to be reached from here
 │   ├── BadImage            not an image, or one that breaks a limit
 │   └── TooLarge 413        a limit on bytes was passed
 ├── Unauthenticated 401     nobody knows who asks: no key, or one that does not hold
@@ -78,6 +79,10 @@ class BadInput(LawfulError):
     """The caller sent something that cannot be used."""
 
     status = 422
+
+
+class AddressRefused(BadInput):
+    """A server that strangers name, on a network that is not for them."""
 
 
 class BadImage(BadInput):

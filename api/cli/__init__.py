@@ -32,6 +32,7 @@ from api.cli import (
     serve,
     tenants,
     train,
+    webhooks,
     works,
 )
 from api.cli.common import INTERRUPTED, UNEXPECTED, plain, settings_from_environment
@@ -79,6 +80,7 @@ app.add_typer(audit.app, name="audit")
 app.add_typer(non_copies.app, name="non-copies")
 app.add_typer(keys.app, name="keys")
 app.add_typer(tenants.app, name="tenants")
+app.add_typer(webhooks.app, name="webhooks")
 app.command()(catalog.info)
 app.command()(catalog.artists)
 app.command()(works.works)

@@ -32,6 +32,7 @@ from api.http.routes import (
     keys,
     non_copies,
     search,
+    webhooks,
     withdrawals,
 )
 from api.http.tables import Tables
@@ -102,6 +103,7 @@ def create_app(settings: Settings) -> FastAPI:
         search,
         generations,
         keys,
+        webhooks,
     ):
         first.include_router(part.router)
     app.include_router(first)

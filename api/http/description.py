@@ -32,6 +32,7 @@ TAGS = [
         "generations": "Pictures from words, each with the artists whose work it resembles.",
         "audit": "Who did what, and when.",
         "keys": "Who may call, and what they may do.",
+        "webhooks": "Who is told what happened.",
         "operation": "For those who run the service.",
     }.items()
 ]

@@ -38,6 +38,12 @@ from attribution.catalogue.models.records import (
     RecordedAttribution,
     Withdrawal,
 )
+from attribution.catalogue.models.webhooks import (
+    Delivery,
+    DeliveryStatus,
+    Event,
+    Webhook,
+)
 from attribution.catalogue.models.works import (
     ARTWORKS,
     PURPOSES,
@@ -78,8 +84,11 @@ __all__ = [
     "ClassifierShard",
     "CopySketch",
     "DeadlyFile",
+    "Delivery",
+    "DeliveryStatus",
     "DeniedFile",
     "Embedding",
+    "Event",
     "Generation",
     "IngestItem",
     "IngestJob",
@@ -100,6 +109,7 @@ __all__ = [
     "TaskKind",
     "TaskStatus",
     "Tenant",
+    "Webhook",
     "Withdrawal",
     "artwork_id",
 ]

@@ -1,0 +1,80 @@
+"""Who is told what happened, and how far the telling is."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+from uuid import UUID, uuid4
+
+from sqlalchemy import ForeignKey, Index, String, text
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from attribution.catalogue.columns import now
+from attribution.catalogue.models.base import Base, OfTenant, one_of
+
+
+class Event(StrEnum):
+    """What can be told."""
+
+    JOB_ENDED = "job.ended"  # an ingest, a batch of lookups, a drawing: done, failed or cancelled
+    COPY_FOUND = "attribution.copy"  # an image that was looked up shows a registered work
+    WITHDRAWN = "withdrawal.completed"  # nothing is left anywhere
+    TEST = "webhook.test"  # asked for, to see whether it arrives; needs no asking for
+
+
+class DeliveryStatus(StrEnum):
+    """Where a delivery stands; those that were given up can be sent again by hand."""
+
+    PENDING = "pending"
+    DELIVERED = "delivered"
+    GIVEN_UP = "given_up"
+
+
+class Webhook(OfTenant, Base):
+    """An address that is told of events. A row is never deleted: deliveries are about it."""
+
+    __tablename__ = "webhooks"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
+    url: Mapped[str]
+    secret: Mapped[str] = mapped_column(String(64))  # by which deliveries are signed
+    events: Mapped[list[str]]
+    # Slugs of those whose works are watched; empty: all. Only copies are about works.
+    artists: Mapped[list[str]]
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    made_by: Mapped[str]
+    ended_at: Mapped[datetime | None]
+
+    __table_args__ = (Index(None, "tenant", "created_at", "id"),)
+
+
+class Delivery(OfTenant, Base):
+    """One event for one webhook: kept in the transaction of what it tells of, sent later."""
+
+    __tablename__ = "deliveries"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
+    webhook_id: Mapped[UUID] = mapped_column(ForeignKey("webhooks.id"), index=True)
+    event: Mapped[Event] = mapped_column(String(32))
+    data: Mapped[dict[str, Any]]  # ids and states; no names, so that nothing has to be forgotten
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    status: Mapped[DeliveryStatus] = mapped_column(default=DeliveryStatus.PENDING)
+    attempts: Mapped[int] = mapped_column(default=0)
+    due_at: Mapped[datetime] = mapped_column(default=now)  # for the next attempt
+    answered: Mapped[int | None]  # the status of the last answer
+    error: Mapped[str | None]  # why the last attempt failed
+    delivered_at: Mapped[datetime | None]
+
+    webhook: Mapped[Webhook] = relationship(lazy="raise")
+
+    __table_args__ = (
+        one_of("status", DeliveryStatus),
+        Index(None, "tenant", "created_at", "id"),
+        Index(
+            "ix_deliveries_due",
+            "due_at",
+            postgresql_where=text("status = 'pending'"),
+            sqlite_where=text("status = 'pending'"),
+        ),
+    )

@@ -1,0 +1,184 @@
+"""Statements about webhooks and what is to be delivered to them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+from sqlalchemy import delete, func, select, tuple_, update
+from sqlalchemy.orm import Session, joinedload
+
+from attribution.catalogue.columns import now
+from attribution.catalogue.models import Delivery, DeliveryStatus, Event, Webhook
+from attribution.catalogue.queries.artists import artist_ids
+from attribution.catalogue.queries.pages import Page, check_limit, cut, moment_key
+from attribution.errors import NotFound
+
+IN_SQL = {"synchronize_session": False}
+
+
+def announce(
+    session: Session, event: Event, data: Mapping[str, Any], *, artist_id: UUID | None = None
+) -> None:
+    """Keep an event for every webhook of the tenant that asked for it.
+
+    `artist_id` is whose work it is about; who watches others is not told.
+    """
+    for webhook in session.scalars(_open()).all():
+        if event in webhook.events and _watches(session, webhook, artist_id):
+            session.add(_delivery(webhook, event, data))
+
+
+def _watches(session: Session, webhook: Webhook, artist_id: UUID | None) -> bool:
+    if artist_id is None or not webhook.artists:
+        return True
+    return artist_id in artist_ids(session, webhook.artists)
+
+
+def _delivery(webhook: Webhook, event: Event, data: Mapping[str, Any]) -> Delivery:
+    return Delivery(
+        id=uuid4(), tenant=webhook.tenant, webhook_id=webhook.id, event=event, data=dict(data)
+    )
+
+
+def add_webhook(session: Session, row: Webhook) -> None:
+    """Keep a webhook that was just made."""
+    session.add(row)
+    session.flush()
+
+
+def count_webhooks(session: Session) -> int:
+    """Count those that are told something."""
+    return session.scalar(select(func.count()).select_from(_open().subquery())) or 0
+
+
+def webhook_by_id(session: Session, webhook_id: UUID) -> Webhook:
+    """Return a webhook; raises NotFound."""
+    row = session.get(Webhook, webhook_id)
+    if row is None:
+        raise NotFound(f"no webhook {webhook_id}; `lawful webhooks list` and /v1/webhooks show ids")
+    return row
+
+
+def list_webhooks(
+    session: Session, *, cursor: str | None = None, limit: int = 100
+) -> Page[Webhook]:
+    """Return a page of webhooks, the newest first, also those that ended."""
+    wanted = select(Webhook).order_by(Webhook.created_at.desc(), Webhook.id.desc())
+    if cursor is not None:
+        wanted = wanted.where(tuple_(Webhook.created_at, Webhook.id) < moment_key(cursor))
+    rows = session.scalars(wanted.limit(check_limit(limit))).all()
+    return cut(rows, limit, lambda row: (row.created_at, row.id))
+
+
+def list_deliveries(
+    session: Session,
+    *,
+    webhook_id: UUID | None = None,
+    status: DeliveryStatus | None = None,
+    cursor: str | None = None,
+    limit: int = 100,
+) -> Page[Delivery]:
+    """Return a page of deliveries, the newest first."""
+    wanted = select(Delivery).order_by(Delivery.created_at.desc(), Delivery.id.desc())
+    if webhook_id is not None:
+        wanted = wanted.where(Delivery.webhook_id == webhook_id)
+    if status is not None:
+        wanted = wanted.where(Delivery.status == status)
+    if cursor is not None:
+        wanted = wanted.where(tuple_(Delivery.created_at, Delivery.id) < moment_key(cursor))
+    rows = session.scalars(wanted.limit(check_limit(limit))).all()
+    return cut(rows, limit, lambda row: (row.created_at, row.id))
+
+
+def delivery_by_id(session: Session, delivery_id: UUID) -> Delivery:
+    """Return a delivery; raises NotFound."""
+    row = session.get(Delivery, delivery_id)
+    if row is None:
+        raise NotFound(
+            f"no delivery {delivery_id}; `lawful webhooks deliveries` and /v1/deliveries show ids"
+        )
+    return row
+
+
+def claim_deliveries(session: Session, *, limit: int, lease: timedelta) -> list[Delivery]:
+    """Take deliveries that are due, across tenants, with their webhooks: others leave them alone.
+
+    Until the lease is over; whoever died meanwhile has them tried again then.
+    """
+    due = (
+        select(Delivery.id)
+        .where(Delivery.status == DeliveryStatus.PENDING, Delivery.due_at <= now())
+        .order_by(Delivery.due_at)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    ids = session.scalars(due).all()
+    session.execute(
+        update(Delivery).where(Delivery.id.in_(ids)).values(due_at=now() + lease),
+        execution_options=IN_SQL,
+    )
+    wanted = select(Delivery).where(Delivery.id.in_(ids)).options(joinedload(Delivery.webhook))
+    return list(session.scalars(wanted.execution_options(populate_existing=True)))
+
+
+def note_attempt(
+    session: Session,
+    delivery_id: UUID,
+    *,
+    status: DeliveryStatus,
+    answered: int | None,
+    error: str | None,
+    due_at: datetime,
+) -> None:
+    """Note what came of an attempt."""
+    is_done = status is DeliveryStatus.DELIVERED
+    session.execute(
+        update(Delivery)
+        .where(Delivery.id == delivery_id)
+        .values(
+            status=status,
+            attempts=Delivery.attempts + 1,
+            answered=answered,
+            error=error,
+            due_at=due_at,
+            delivered_at=now() if is_done else None,
+        ),
+        execution_options=IN_SQL,
+    )
+
+
+def replay(row: Delivery) -> None:
+    """Have a delivery sent again, from the first attempt on."""
+    row.status, row.attempts, row.due_at = DeliveryStatus.PENDING, 0, now()
+    row.delivered_at = row.error = row.answered = None
+
+
+def end_webhook(session: Session, row: Webhook) -> None:
+    """Tell a webhook nothing any more, nor what waits for it."""
+    row.ended_at = now()
+    session.execute(
+        update(Delivery)
+        .where(Delivery.webhook_id == row.id, Delivery.status == DeliveryStatus.PENDING)
+        .values(status=DeliveryStatus.GIVEN_UP, error="the webhook was deleted"),
+        execution_options=IN_SQL,
+    )
+
+
+def forget_deliveries(session: Session, *, before: datetime) -> None:
+    """Delete the tenant's deliveries of long ago."""
+    session.execute(delete(Delivery).where(Delivery.created_at < before), execution_options=IN_SQL)
+
+
+def add_test_delivery(session: Session, row: Webhook) -> Delivery:
+    """Keep an event that says nothing, to see whether it arrives."""
+    one = _delivery(row, Event.TEST, {})
+    session.add(one)
+    session.flush()
+    return one
+
+
+def _open() -> Any:
+    return select(Webhook).where(Webhook.ended_at.is_(None))
