@@ -1,4 +1,4 @@
-"""Who calls: the key of a request, and the scope that each route declares it needs.
+"""Who calls: the key or token of a request, and the scope that each route declares it needs.
 
 `Access` finds out who calls before any route is looked for, and says it to all that follows;
 `ScopedRoute` refuses what the caller's key is not for, before the body is read.
@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from fastapi import Request, Response, Security, params
@@ -27,17 +28,19 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Send
     from starlette.types import Scope as Connection
 
+    from api.http.oidc import Provider
     from attribution.collection import Stores
 
 # They tell nothing of the collection: probes, and the description of the API itself.
 OPEN = ("/", "/healthz", "/readyz", "/openapi.json", "/docs")
 OPEN_BELOW = ("/docs/", "/problems/")
 ANYONE = Actor("anyone on this machine")
+JWT = re.compile(r"eyJ[\w-]*\.[\w-]+\.[\w-]*")
 BEARER = HTTPBearer(
     scheme_name="key",
     bearerFormat="lk_…",
-    description="A key, as `lawful keys create` prints it. None is needed on the machine itself "
-    "as long as no key was made.",
+    description="A key, as `lawful keys create` prints it, or a token of the OpenID provider that "
+    "the service is set to. On the machine itself neither is needed while there are none.",
     auto_error=False,  # `Access` has refused already
 )
 
@@ -74,10 +77,11 @@ class ScopedRoute(APIRoute):
 
 
 class Access:
-    """ASGI middleware: nobody but the holder of a key passes, once a key was made."""
+    """ASGI middleware: only holders of a key or a token pass, once there are any."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, *, provider: Provider | None) -> None:
         self._app = app
+        self._provider = provider
 
     async def __call__(self, scope: Connection, receive: Receive, send: Send) -> None:
         """Have the rest of the request done by whoever sent it, or refuse it."""
@@ -85,13 +89,21 @@ class Access:
             await self._app(scope, receive, send)
             return
         try:
-            # The database may take its time, and must not hold up other requests.
-            actor = await run_in_threadpool(_caller, scope["app"].state.services, scope)
+            actor = await self._caller(scope)
         except LawfulError as error:
             await problems.of(error)(scope, receive, send)
             return
         with acting(actor):
             await self._app(scope, receive, send)
+
+    async def _caller(self, scope: Connection) -> Actor:
+        """Return who sends a request; raises Unauthenticated, NotAllowed."""
+        scheme, _, said = Headers(scope=scope).get("authorization", "").partition(" ")
+        token = said.strip() if scheme.lower() == "bearer" else None
+        if self._provider and token is not None and not token.startswith(keys.START):
+            return await self._provider.authenticate(token)
+        # The database may take its time, and must not hold up other requests.
+        return await run_in_threadpool(_known, scope["app"].state.services, scope, token)
 
 
 def is_open(path: str) -> bool:
@@ -100,23 +112,25 @@ def is_open(path: str) -> bool:
 
 
 def hide_tokens(record: logging.LogRecord) -> bool:
-    """Take keys out of a line, as a filter of a log: some callers put them into addresses."""
+    """Take keys and tokens out of a line, as a filter of a log: some callers put them into URLs."""
     if isinstance(record.args, tuple):
         record.args = tuple(
-            keys.TOKEN.sub("lk_…", one) if isinstance(one, str) else one for one in record.args
+            JWT.sub("eyJ…", keys.TOKEN.sub("lk_…", one)) if isinstance(one, str) else one
+            for one in record.args
         )
     return True
 
 
-def _caller(stores: Stores, connection: Connection) -> Actor:
-    """Return who sends a request; raises Unauthenticated."""
-    scheme, _, token = Headers(scope=connection).get("authorization", "").partition(" ")
-    if scheme.lower() == "bearer":
-        return keys.authenticate(stores, token.strip())
-    if keys.any_exist(stores):
+def _known(stores: Stores, connection: Connection, token: str | None) -> Actor:
+    """Return whose key this is, or who needs none; raises Unauthenticated."""
+    if token is not None:
+        return keys.authenticate(stores, token)
+    if keys.are_needed(stores):
+        issuer = stores.settings.oidc_issuer
         raise Unauthenticated(
             "this needs a key: send `Authorization: Bearer lk_…`; whoever administers the service "
             "makes one with `lawful keys create`"
+            + (f". A token of {issuer} in its place does as well" if issuer else "")
         )
     host, _ = connection.get("client") or ("", 0)
     if not is_loopback(host):

@@ -18,6 +18,7 @@ from api.http.guards import Guard
 from api.http.headers import Marked
 from api.http.idempotency import Idempotency
 from api.http.metrics import Meter, Metrics
+from api.http.oidc import provider_of
 from api.http.rates import Rates
 from api.http.routes import (
     artists,
@@ -46,8 +47,9 @@ Errors are problem details (RFC 9457), whose `type` leads to a page about the ki
 come in pages: give `next` as `cursor`. Every answer has an `X-Request-Id`: the request's own, where
 that is 1 to 128 of `A-Z a-z 0-9 . _ -`; the service's log has it in every line about the request.
 
-Callers send a key, `Authorization: Bearer lk_…`; each operation says which scope it needs. Until
-the first key is made, the machine that the service runs on is let in without one."""
+Callers send a key, `Authorization: Bearer lk_…`, or a token of the OpenID provider that the service
+is set to; each operation says which scope it needs. Until the first key is made or a provider is
+set, the machine that the service runs on is let in without one."""
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -84,7 +86,9 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_middleware(Tables)
     app.add_middleware(Idempotency)
     app.add_middleware(Rates, settings=settings)
-    app.add_middleware(Access)  # those that are added later are passed first
+    app.add_middleware(
+        Access, provider=provider_of(settings)
+    )  # those that are added later are passed first
     app.add_middleware(Guard, settings=settings)
     app.add_middleware(Meter, metrics=app.state.metrics)
     app.add_middleware(Marked)
