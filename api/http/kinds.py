@@ -29,8 +29,8 @@ KINDS = {
     "unauthenticated": Kind(
         401,
         "no key or token, or one that is unknown, expired or revoked",
-        "Send `Authorization: Bearer lk_…`; whoever administers the service makes keys. Where it has "
-        "an OpenID provider, send a new token of that.",
+        "Send `Authorization: Bearer lk_…`; whoever administers the service makes keys. Where it "
+        "has an OpenID provider, send a new token of that.",
     ),
     "cross-site-request": Kind(
         403,
@@ -51,6 +51,11 @@ KINDS = {
     "not-found": Kind(404, "no such path, id or slug", "Lists show the ids and slugs there are."),
     "method-not-allowed": Kind(
         405, "a path that has no such method", "The header `Allow` names the methods it has."
+    ),
+    "request-timeout": Kind(
+        408,
+        "a body that does not arrive, or too slowly",
+        "Send it again over a faster connection, or in smaller parts.",
     ),
     "conflict": Kind(
         409,
