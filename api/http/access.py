@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Send
     from starlette.types import Scope as Connection
 
-    from api.http.oidc import Provider
+    from api.http.oidc.provider import Provider
     from attribution.collection import Stores
 
 # They tell nothing of the collection: probes, and the description of the API itself.
@@ -79,9 +79,8 @@ class ScopedRoute(APIRoute):
 class Access:
     """ASGI middleware: only holders of a key or a token pass, once there are any."""
 
-    def __init__(self, app: ASGIApp, *, provider: Provider | None) -> None:
+    def __init__(self, app: ASGIApp) -> None:
         self._app = app
-        self._provider = provider
 
     async def __call__(self, scope: Connection, receive: Receive, send: Send) -> None:
         """Have the rest of the request done by whoever sent it, or refuse it."""
@@ -89,21 +88,12 @@ class Access:
             await self._app(scope, receive, send)
             return
         try:
-            actor = await self._caller(scope)
+            actor = await _caller(scope)
         except LawfulError as error:
             await problems.of(error)(scope, receive, send)
             return
         with acting(actor):
             await self._app(scope, receive, send)
-
-    async def _caller(self, scope: Connection) -> Actor:
-        """Return who sends a request; raises Unauthenticated, NotAllowed."""
-        scheme, _, said = Headers(scope=scope).get("authorization", "").partition(" ")
-        token = said.strip() if scheme.lower() == "bearer" else None
-        if self._provider and token is not None and not token.startswith(keys.START):
-            return await self._provider.authenticate(token)
-        # The database may take its time, and must not hold up other requests.
-        return await run_in_threadpool(_known, scope["app"].state.services, scope, token)
 
 
 def is_open(path: str) -> bool:
@@ -119,6 +109,18 @@ def hide_tokens(record: logging.LogRecord) -> bool:
             for one in record.args
         )
     return True
+
+
+async def _caller(connection: Connection) -> Actor:
+    """Return who sends a request; raises Unauthenticated, NotAllowed, BackendUnavailable."""
+    state = connection["app"].state
+    provider: Provider | None = state.provider
+    scheme, _, said = Headers(scope=connection).get("authorization", "").partition(" ")
+    token = said.strip() if scheme.lower() == "bearer" else None
+    if provider and token is not None and not token.startswith(keys.START):
+        return await provider.authenticate(token)
+    # The database may take its time, and must not hold up other requests.
+    return await run_in_threadpool(_known, state.services, connection, token)
 
 
 def _known(stores: Stores, connection: Connection, token: str | None) -> Actor:

@@ -18,7 +18,7 @@ from api.http.guards import Guard
 from api.http.headers import Marked
 from api.http.idempotency import Idempotency
 from api.http.metrics import Meter, Metrics
-from api.http.oidc import provider_of
+from api.http.oidc.provider import provider_of
 from api.http.rates import Rates
 from api.http.routes import (
     artists,
@@ -82,13 +82,12 @@ def create_app(settings: Settings) -> FastAPI:
     )
     app.openapi = partial(describe, app)  # type: ignore[method-assign]  # as FastAPI documents it
     app.state.metrics = Metrics()
+    app.state.provider = provider_of(settings)
     problems.install(app)
     app.add_middleware(Tables)
     app.add_middleware(Idempotency)
     app.add_middleware(Rates, settings=settings)
-    app.add_middleware(
-        Access, provider=provider_of(settings)
-    )  # those that are added later are passed first
+    app.add_middleware(Access)  # those that are added later are passed first
     app.add_middleware(Guard, settings=settings)
     app.add_middleware(Meter, metrics=app.state.metrics)
     app.add_middleware(Marked)
