@@ -11,7 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, parse_qsl, urlsplit
 
 import httpx
 from joserfc import jws
@@ -20,7 +20,8 @@ from joserfc.jwk import Key, RSAKey
 from api.servers.programs import Program, answers
 
 AUDIENCE = "lawful"
-SECRET = "a secret of the tests"  # noqa: S105  of nobody
+CLIENT = "lawful-browser"
+SECRET = "a secret/of:the tests"  # noqa: S105  of nobody
 ROLES = {"curators": "reviewer", "admins": "operator"}
 ELSEWHERE = "http://localhost/elsewhere"
 DISCOVERY = "/.well-known/openid-configuration"
@@ -30,6 +31,11 @@ def oidc(issuer: str, **values: Any) -> dict[str, Any]:
     """Return the settings of a service that knows a provider."""
     known = {"oidc_issuer": issuer, "oidc_audience": AUDIENCE, "oidc_roles": ROLES}
     return known | values
+
+
+def with_login(issuer: str, **values: Any) -> dict[str, Any]:
+    """Return the settings of a service where people log in too."""
+    return oidc(issuer, oidc_client_id=CLIENT, oidc_client_secret=SECRET) | values
 
 
 def real_provider(folder: Path, port: int | None = None) -> Program:
@@ -44,8 +50,10 @@ def real_provider(folder: Path, port: int | None = None) -> Program:
     )
 
 
-def let_in(place: str, sub: str) -> dict[str, str]:
-    """Log in on the page that a provider shows, as this user; returns what it sends back."""
+def let_in(place: str, sub: str, **claims: object) -> dict[str, str]:
+    """Log in with a real provider as a user with these claims; returns what comes back."""
+    host = urlsplit(place).netloc
+    httpx.put(f"http://{host}/users/{sub}", json=claims).raise_for_status()
     answer = httpx.post(place, data={"sub": sub})
     assert answer.status_code == 302, answer.text
     said = parse_qs(urlsplit(answer.headers["location"]).query)
@@ -54,14 +62,13 @@ def let_in(place: str, sub: str) -> dict[str, str]:
 
 def real_token(issuer: str, sub: str, *, client: str = AUDIENCE, **claims: object) -> str:
     """Return an ID token of a real provider for a user with these claims."""
-    httpx.put(f"{issuer}/users/{sub}", json=claims).raise_for_status()
     asked = {
         "client_id": client,
         "redirect_uri": ELSEWHERE,
         "response_type": "code",
         "scope": "openid profile",
     }
-    said = let_in(f"{issuer}/oauth2/authorize?{httpx.QueryParams(asked)}", sub)
+    said = let_in(f"{issuer}/oauth2/authorize?{httpx.QueryParams(asked)}", sub, **claims)
     form = {"grant_type": "authorization_code", "code": said["code"], "redirect_uri": ELSEWHERE}
     answer = httpx.post(f"{issuer}/oauth2/token", data=form, auth=(client, SECRET))
     token: str = answer.raise_for_status().json()["id_token"]
@@ -77,13 +84,17 @@ class Forger:
         self.about: dict[str, Any] = {}  # on top of what it says of itself
         self.broken: tuple[int, bytes] | None = None  # what it answers in place of anything
         self.asked: list[str] = []
+        self.exchanged: tuple[int, Any] = (400, {"error": "invalid_grant"})  # for a code
+        self.posted: list[tuple[str, dict[str, str]]] = []  # Authorization, form
 
     def answer(self, path: str) -> tuple[int, bytes]:
         """Return status and body of what it publishes."""
         self.asked.append(path)
         if self.broken:
             return self.broken
-        about = {"issuer": self.issuer, "jwks_uri": f"{self.issuer}/keys"} | self.about
+        places = ("jwks_uri", "authorization_endpoint", "token_endpoint")
+        about = {name: f"{self.issuer}/{name}" for name in places}
+        about |= {"issuer": self.issuer} | self.about
         keys = {"keys": [key.as_dict(private=False) for key in self.keys]}
         return 200, json.dumps(about if path == DISCOVERY else keys).encode()
 
@@ -109,7 +120,15 @@ def forging() -> Iterator[Forger]:
 
     class Answers(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            status, body = forger.answer(self.path)
+            self.give(*forger.answer(self.path))
+
+        def do_POST(self) -> None:
+            form = self.rfile.read(int(self.headers["content-length"])).decode()
+            forger.posted.append((self.headers["authorization"], dict(parse_qsl(form))))
+            status, said = forger.exchanged
+            self.give(status, json.dumps(said).encode())
+
+        def give(self, status: int, body: bytes) -> None:
             self.send_response(status)
             self.end_headers()
             self.wfile.write(body)

@@ -1,4 +1,4 @@
-"""Who calls: the key or token of a request, and the scope that each route declares it needs.
+"""Who calls: by key, token or session, and the scope that each route declares it needs.
 
 `Access` finds out who calls before any route is looked for, and says it to all that follows;
 `ScopedRoute` refuses what the caller's key is not for, before the body is read.
@@ -14,8 +14,10 @@ from fastapi.routing import APIRoute
 from fastapi.security import HTTPBearer
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
+from starlette.requests import HTTPConnection
 
 from api.http import problems
+from api.http.oidc.login import SESSION
 from api.loopback import is_loopback
 from attribution.actors import Actor, Scope, acting, who
 from attribution.errors import LawfulError, Unauthenticated
@@ -28,11 +30,13 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Send
     from starlette.types import Scope as Connection
 
+    from api.http.oidc.login import Login
     from api.http.oidc.provider import Provider
     from attribution.collection import Stores
 
+LOGIN = ("/login", "/login/callback", "/logout")
 # They tell nothing of the collection: probes, and the description of the API itself.
-OPEN = ("/", "/healthz", "/readyz", "/openapi.json", "/docs")
+OPEN = ("/", "/healthz", "/readyz", "/openapi.json", "/docs", *LOGIN)
 OPEN_BELOW = ("/docs/", "/problems/")
 ANYONE = Actor("anyone on this machine")
 JWT = re.compile(r"eyJ[\w-]*\.[\w-]+\.[\w-]*")
@@ -40,7 +44,8 @@ BEARER = HTTPBearer(
     scheme_name="key",
     bearerFormat="lk_…",
     description="A key, as `lawful keys create` prints it, or a token of the OpenID provider that "
-    "the service is set to. On the machine itself neither is needed while there are none.",
+    "the service is set to; a browser that is logged in needs neither. Nor does the machine itself "
+    "while no key was made and no provider is set.",
     auto_error=False,  # `Access` has refused already
 )
 
@@ -77,7 +82,7 @@ class ScopedRoute(APIRoute):
 
 
 class Access:
-    """ASGI middleware: only holders of a key or a token pass, once there are any."""
+    """ASGI middleware: only those with a key, a token or a session pass, once there are any."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -119,6 +124,11 @@ async def _caller(connection: Connection) -> Actor:
     token = said.strip() if scheme.lower() == "bearer" else None
     if provider and token is not None and not token.startswith(keys.START):
         return await provider.authenticate(token)
+    login: Login | None = state.login
+    if login and token is None:
+        person = login.who(HTTPConnection(connection).cookies.get(SESSION, ""))
+        if person is not None:
+            return person.actor
     # The database may take its time, and must not hold up other requests.
     return await run_in_threadpool(_known, state.services, connection, token)
 

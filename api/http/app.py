@@ -18,6 +18,7 @@ from api.http.guards import Guard
 from api.http.headers import Marked
 from api.http.idempotency import Idempotency
 from api.http.metrics import Meter, Metrics
+from api.http.oidc.login import login_of
 from api.http.oidc.provider import provider_of
 from api.http.rates import Rates
 from api.http.routes import (
@@ -31,6 +32,7 @@ from api.http.routes import (
     health,
     ingest_jobs,
     keys,
+    login,
     non_copies,
     search,
     withdrawals,
@@ -83,6 +85,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.openapi = partial(describe, app)  # type: ignore[method-assign]  # as FastAPI documents it
     app.state.metrics = Metrics()
     app.state.provider = provider_of(settings)
+    app.state.login = login_of(settings, app.state.provider)
     problems.install(app)
     app.add_middleware(Tables)
     app.add_middleware(Idempotency)
@@ -109,6 +112,7 @@ def create_app(settings: Settings) -> FastAPI:
         first.include_router(part.router)
     app.include_router(first)
     app.include_router(health.router)
+    app.include_router(login.router)
     app.include_router(pages.router)
     return app
 

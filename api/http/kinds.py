@@ -35,7 +35,7 @@ KINDS = {
     "cross-site-request": Kind(
         403,
         "a page of another site wants to change something",
-        "Ask from a program, or have the name of the site added to LAWFUL_ALLOWED_HOSTS.",
+        "Ask from a program with a key, or have the site's name added to LAWFUL_ALLOWED_HOSTS.",
     ),
     "not-allowed": Kind(
         403,

@@ -95,7 +95,7 @@ class Published:
             except BackendUnavailable as error:
                 self._failure = f"the OpenID provider {self._issuer} cannot be used: {error}"
                 self._next_at = monotonic() + PAUSE_AFTER_FAILURE_S
-                log.warning(self._failure)
+                log.warning("%s", self._failure)
             else:
                 self._failure = ""
                 self._old_at, self._next_at = monotonic() + KEPT_S, monotonic() + PAUSE_S
