@@ -116,7 +116,8 @@ def test_the_whole_way_with_a_real_provider(tmp_path: Path) -> None:
 
             out = browser.post("/logout", headers=OURS)
             assert (out.status_code, out.headers["location"]) == (303, "/")
-            is_problem(browser.get("/v1/artists"), 401, "unauthenticated")
+            gone = is_problem(browser.get("/v1/artists"), 401, "unauthenticated")
+            assert "a login at /login" in gone["detail"]
             assert "Log in" in browser.get("/", headers=HTML).text
 
 

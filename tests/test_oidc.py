@@ -147,8 +147,8 @@ def test_asymmetric_algorithms(service: TestClient, forger: Forger, kind: str) -
 
 NOW = int(time.time())
 CLAIMS: list[tuple[dict[str, Any], str]] = [
-    ({"iss": "https://elsewhere.example"}, "it is by another issuer than LAWFUL_OIDC_ISSUER"),
-    ({"iss": None}, "it is by another issuer"),
+    ({"iss": "https://elsewhere.example"}, "its iss is not LAWFUL_OIDC_ISSUER"),
+    ({"iss": None}, "its iss is not LAWFUL_OIDC_ISSUER"),
     ({"aud": "another"}, "it is for another audience"),
     ({"aud": ["another", "lawful2"]}, "it is for another audience"),
     ({"aud": None}, "it has no aud"),

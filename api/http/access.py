@@ -138,11 +138,12 @@ def _known(stores: Stores, connection: Connection, token: str | None) -> Actor:
     if token is not None:
         return keys.authenticate(stores, token)
     if keys.are_needed(stores):
-        issuer = stores.settings.oidc_issuer
+        issuer, has_login = stores.settings.oidc_issuer, bool(stores.settings.oidc_client_id)
         raise Unauthenticated(
             "this needs a key: send `Authorization: Bearer lk_…`; whoever administers the service "
             "makes one with `lawful keys create`"
             + (f". A token of {issuer} in its place does as well" if issuer else "")
+            + (", and in a browser a login at /login" if issuer and has_login else "")
         )
     host, _ = connection.get("client") or ("", 0)
     if not is_loopback(host):

@@ -92,7 +92,7 @@ class Provider:
         """Return whom a token is about, if it makes the expected claims; raises as above."""
         signed, claims = _read(token)
         if claims.get("iss") != self._issuer:  # its key would not be among this one's
-            raise _invalid("it is by another issuer than LAWFUL_OIDC_ISSUER")
+            raise _invalid("its iss is not LAWFUL_OIDC_ISSUER")
         await self.published.check(signed)
         _check(claims, expected)
         return self._person(claims)
