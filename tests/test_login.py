@@ -96,8 +96,8 @@ def test_the_whole_way_with_a_real_provider(tmp_path: Path) -> None:
         values = with_login(provider.url, oidc_groups_claim="teams", oidc_roles=roles)
         app = create_app(settings(tmp_path / "home", **values))
         with local_client(app, follow_redirects=False) as browser:
-            page = browser.get("/problems/not-found", headers=HTML).text
-            (link,) = re.findall(r'href="(/login[^"]*)"', page)
+            first = browser.get("/problems/not-found", headers=HTML).text
+            (link,) = re.findall(r'href="(/login[^"]*)"', first)
             sent = browser.get(link)
             # The provider's own page; this user is known by the claims that it is given first
             claims = {"preferred_username": "ann", "teams": ["curators"]}
@@ -105,7 +105,11 @@ def test_the_whole_way_with_a_real_provider(tmp_path: Path) -> None:
             back = browser.get("/login/callback", params=said)
             assert (back.status_code, back.headers["location"]) == (303, "/problems/not-found")
             for path in ("/", "/docs", "/problems/conflict"):
-                assert "oidc a1 (ann)" in browser.get(path, headers=HTML).text
+                page = browser.get(path, headers=HTML)
+                assert "oidc a1 (ann)" in page.text
+                # Or browsers would neither send the form to log out, nor say where it comes from
+                assert "form-action 'self'" in page.headers["content-security-policy"]
+                assert page.headers["referrer-policy"] == "same-origin"
 
             assert browser.get("/v1/artists").status_code == 200
             image = {"image": png(1)}
@@ -355,7 +359,8 @@ def test_a_token_counts_before_a_session(browser: TestClient, forger: Forger) ->
     made = browser.post("/v1/keys", json={"name": "x", "role": "reader"}, headers=other | OURS)
 
     assert made.json()["issued_by"] == "oidc by-token"
-    is_problem(browser.get("/v1/artists", headers=bearing("wrong")), 401, "unauthenticated")
+    for wrong in ("wrong", "lk_00000000_" + "A" * 43):
+        is_problem(browser.get("/v1/artists", headers=bearing(wrong)), 401, "unauthenticated")
 
 
 def test_a_session_is_no_token(browser: TestClient, forger: Forger) -> None:

@@ -8,6 +8,7 @@ import json
 import logging
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -288,6 +289,16 @@ def test_the_provider_is_asked_rarely(
         unknown = forger.token(header={"kid": f"unknown {number}"})
         is_problem(get(service, unknown), 401, "unauthenticated")
     assert len(forger.asked) == 4
+
+
+def test_many_first_requests_ask_once(service: TestClient, forger: Forger) -> None:
+    """Those that come meanwhile wait for the keys."""
+    token = forger.token()
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda _: get(service, token).status_code, range(16)))
+
+    assert answers == [200] * 16
+    assert len(forger.asked) == 2
 
 
 def test_a_key_that_was_withdrawn(
