@@ -133,6 +133,16 @@ def test_what_a_token_opens_is_recorded_under_its_subject(
     assert entry["actor"] == "oidc s/1 (a@x.org)"
 
 
+def test_long_subjects_do_not_share_replies(service: TestClient, forger: Forger) -> None:
+    """An answer that is kept under an Idempotency-Key is shown to nobody else."""
+    for number in range(2):
+        headers = bearing(forger.token(sub="x" * 250 + str(number))) | {"idempotency-key": "k"}
+        image = {"image": png(number)}
+        answer = service.post("/v1/attributions", files=image, headers=headers)
+        assert answer.status_code == 201
+        assert "idempotency-replayed" not in answer.headers
+
+
 @pytest.mark.parametrize("kind", ["ES256", "PS256", "RS512"])
 def test_asymmetric_algorithms(service: TestClient, forger: Forger, kind: str) -> None:
     """With and without the name of the key in the token."""

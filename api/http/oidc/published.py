@@ -1,7 +1,7 @@
 """What an OpenID provider publishes: where it is asked for what, and its public keys.
 
 Fetched when it is first needed, again after an hour, and when a token is signed with a key that is
-not known yet. No token and no role is known here.
+not known yet. What tokens claim is read elsewhere.
 """
 
 from __future__ import annotations
