@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, TypeVar
@@ -11,7 +11,7 @@ from attribution import tenants
 from attribution.catalogue import queries
 from attribution.catalogue.chain import note
 from attribution.collection import Stores
-from attribution.errors import Conflict
+from attribution.errors import BadInput, Conflict
 
 T = TypeVar("T")
 
@@ -23,6 +23,17 @@ def create(stores: Stores, name: str) -> None:
         if not queries.add_tenant(session, name):
             raise Conflict(f"there is a tenant {name!r} already")
         note(session, "create-tenant", f"tenant:{name}")
+
+
+def check_known(stores: Stores, names: Iterable[str]) -> None:
+    """Raise BadInput for a tenant that the settings name, and that there is not."""
+    with stores.sessions() as session:
+        for name in names:
+            if not queries.has_tenant(session, name):
+                raise BadInput(
+                    f"the settings name the tenant {name!r}, which there is not; `lawful tenants "
+                    f"create {name}` makes it, `lawful tenants list` shows which there are"
+                )
 
 
 @dataclass(frozen=True)
