@@ -24,7 +24,9 @@ from api.http.oidc.provider import provider_of
 from api.servers.programs import running
 from attribution.actors import Role, Scope
 from attribution.catalogue import schema
+from attribution.collection import open_stores
 from attribution.errors import BadInput
+from attribution.upkeep.tenants import create
 from tests.apis import is_problem, local_client, png, settings
 from tests.keys import bearing, make_key
 from tests.providers import DISCOVERY, Forger, forging, oidc, real_provider, real_token
@@ -452,3 +454,38 @@ def test_tokens_stay_out_of_the_log(caplog: pytest.LogCaptureFixture) -> None:
         server.removeFilter(hide_tokens)
 
     assert caplog.messages == ["/v1/artists?access_token=eyJ…"]
+
+
+# ---- tenants -------------------------------------------------------------------------------------
+
+
+def test_groups_belong_to_tenants(tmp_path: Path) -> None:
+    """Who is in a group of one tenant reads what is its; of none or of several, nothing."""
+    belonging = {"museum": "museum", "agency": "agency"}
+    home = tmp_path / "home"
+    with forging() as forger:
+        chosen = settings(home, **oidc(forger.issuer, oidc_tenants=belonging))
+        with (
+            pytest.raises(BadInput, match="the tenant 'museum', which there is not"),
+            local_client(create_app(chosen)),
+        ):
+            pass
+        with open_stores(settings(home)) as stores:
+            for name in belonging:
+                create(stores, name)
+        with local_client(create_app(chosen)) as client:
+            ours, theirs = (
+                bearing(forger.token(groups=["curators", name])) for name in belonging
+            )
+            nobodys, both = (
+                bearing(forger.token(groups=["curators", *names])) for names in ((), belonging)
+            )
+            image = {"image": png(1)}
+            answer = client.post("/v1/attributions", files=image, headers=ours).json()
+            place = f"/v1/attributions/{answer['id']}"
+
+            assert client.get(place, headers=ours).status_code == 200
+            is_problem(client.get(place, headers=theirs), 404, "not-found")
+            for headers, said in ((nobodys, "for no tenant"), (both, "for more than one tenant")):
+                refused = is_problem(client.get(place, headers=headers), 403, "not-allowed")
+                assert said in refused["detail"]
