@@ -3,6 +3,7 @@
 LawfulError 500
 ├── BadInput 422            the caller sent something we cannot use
 │   ├── BadImage            not an image, or one that breaks a limit
+│   ├── NotFetched          a URL whose picture cannot be had
 │   └── TooLarge 413        a limit on bytes was passed
 ├── Unauthenticated 401     nobody knows who asks: no key, or one that does not hold
 ├── NotAllowed 403          rights, consent or the caller's key forbid it
@@ -85,6 +86,14 @@ class BadImage(BadInput):
 
     `reason` is a stable keyword for scripts and counts, the message is for people.
     """
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+class NotFetched(BadInput):
+    """A URL whose picture cannot be had; `reason` is a stable keyword."""
 
     def __init__(self, reason: str, message: str) -> None:
         super().__init__(message)
