@@ -14,7 +14,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field
 
 from attribution.answers import Attribution, CopyKind, Reason, Verdict
-from attribution.lookup.results import Findings, Member, SearchResult, SetAttribution
+from attribution.lookup.results import Findings, Member, SearchResult, SetAttribution, Union
 from attribution.lookup.wording import by_one_hand, headline, lanes, membership, together
 
 Outline = tuple[tuple[float, float], ...]
@@ -230,6 +230,44 @@ class FindingsOut(_Shape):
         summary = together(findings, unreadable=len(unreadable))
         words = {"unreadable": tuple(unreadable), "summary": summary}
         return cls.model_validate(findings).model_copy(update=words)
+
+
+class ShownWorkOut(_Shape):
+    """A registered work, and how many of many images show it."""
+
+    id: UUID
+    title: str | None
+    slug: str
+    name: str
+    copies: int
+    related: int
+
+
+class NamedArtistOut(_Shape):
+    """A registered artist, and how many of many images show or resemble their work."""
+
+    slug: str
+    name: str
+    copies: int
+    related: int
+    style: int
+
+
+class BatchFindingsOut(BaseModel):
+    """What the answers of a batch say together, so far."""
+
+    findings: FindingsOut
+    works: tuple[ShownWorkOut, ...]
+    artists: tuple[NamedArtistOut, ...]
+
+    @classmethod
+    def of(cls, findings: Findings, union: Union, unreadable: Sequence[str]) -> Self:
+        """Shape them."""
+        return cls(
+            findings=FindingsOut.of(findings, unreadable),
+            works=tuple(map(ShownWorkOut.model_validate, union.works)),
+            artists=tuple(map(NamedArtistOut.model_validate, union.artists)),
+        )
 
 
 class ContributionOut(_Shape):

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 FORM_BYTES = 1 << 20  # of a request: text fields and the seams between parts
 READS = ("GET", "HEAD", "OPTIONS")
+ARCHIVES = ("/v1/ingest-jobs", "/v1/lookup-batches")  # what takes them
 
 
 class Guard:
@@ -52,7 +53,8 @@ class Guard:
 
     def _limit(self, scope: Scope) -> int:
         """Return how many bytes a body may have; what an image itself may have is its reader's."""
-        largest = self._archive_bytes if "ingest-jobs" in scope["path"] else self._image_bytes
+        is_archive = scope["path"].startswith(ARCHIVES)
+        largest = self._archive_bytes if is_archive else self._image_bytes
         return largest + FORM_BYTES
 
     def _refusal(self, method: str, headers: Headers, limit: int) -> JSONResponse | None:

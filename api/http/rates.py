@@ -33,7 +33,7 @@ log = logging.getLogger(__name__)
 
 NO_LIMIT = "none"
 READS = ("GET", "HEAD", "OPTIONS")
-LOOKUPS = ("/v1/attributions", "/v1/search")
+LOOKUPS = ("/v1/attributions", "/v1/lookup-batches", "/v1/search")
 
 
 class Rates:

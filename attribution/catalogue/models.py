@@ -67,6 +67,7 @@ class TaskKind(StrEnum):
     LIST = "list"  # list the files of an upload
     INGEST = "ingest"  # take in some files of a job
     DRAW = "draw"  # draw the pictures of a request
+    LOOKUP = "lookup"  # list the images of a lookup batch (number 0), or ask about some of them
 
 
 class TaskStatus(StrEnum):
@@ -87,6 +88,22 @@ class Outcome(StrEnum):
     REPEATED = "repeated"  # the bytes of a file that came earlier in the same job
     CORRECTED = "corrected"  # known, and what its source says of it has changed
     CONFLICT = "conflict"  # known, but under another artist
+    REFUSED = "refused"
+
+
+class LookupKind(StrEnum):
+    """Where the images of a lookup batch come from."""
+
+    ARCHIVE = "archive"  # members of an upload
+    URLS = "urls"  # a table of them
+    WORKS = "works"  # registered works, by id
+
+
+class LookupOutcome(StrEnum):
+    """What became of one image of a lookup batch."""
+
+    PENDING = "pending"
+    ANSWERED = "answered"
     REFUSED = "refused"
 
 
@@ -416,7 +433,8 @@ class Task(Base):
 
     __tablename__ = "tasks"
 
-    subject: Mapped[UUID] = mapped_column(primary_key=True)  # an ingest job or a generation
+    # An ingest job, a generation or a lookup batch.
+    subject: Mapped[UUID] = mapped_column(primary_key=True)
     kind: Mapped[TaskKind] = mapped_column(primary_key=True)
     number: Mapped[int] = mapped_column(primary_key=True)  # of a batch; 0 where there is only one
     # Positions of the files of a batch: from `first` to before `stop`. `begun` and `alone` are what
@@ -506,6 +524,51 @@ class Generation(Base):
     __table_args__ = (
         _one_of("status", JobStatus),
         Index(None, "created_at", "id"),
+    )
+
+
+class LookupBatch(Base):
+    """Many images to be looked up by workers, in tasks of a few each."""
+
+    __tablename__ = "lookup_batches"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
+    kind: Mapped[LookupKind]
+    name: Mapped[str]  # of the file that was sent
+    status: Mapped[JobStatus] = mapped_column(default=JobStatus.LISTING)
+    error: Mapped[str | None]
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    started_at: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]
+
+    __table_args__ = (
+        _one_of("kind", LookupKind),
+        _one_of("status", JobStatus),
+        Index(None, "created_at", "id"),
+    )
+
+
+class LookupItem(Base):
+    """One image of a lookup batch.
+
+    Names are the sender's. Of the catalogue nothing but ids stands here, so a withdrawal has
+    nothing to wipe: what is said of works is in the answer alone.
+    """
+
+    __tablename__ = "lookup_items"
+
+    batch_id: Mapped[UUID] = mapped_column(ForeignKey("lookup_batches.id"), primary_key=True)
+    position: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str]  # a path in the archive, a URL, the id of a work
+    sha256: Mapped[str | None] = mapped_column(String(64))  # set when the bytes wait in the store
+    outcome: Mapped[LookupOutcome] = mapped_column(default=LookupOutcome.PENDING)
+    reason: Mapped[str | None]
+    attribution_id: Mapped[UUID | None] = mapped_column(ForeignKey("attributions.id"))
+    fetched: Mapped[dict[str, Any]] = mapped_column(default=dict)  # what the server of a URL said
+
+    __table_args__ = (
+        _one_of("outcome", LookupOutcome),
+        Index(None, "batch_id", "outcome", "position"),  # what is left, and counts
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from pathlib import Path
 
 from ingest.sources.columns import FOLDED_CONSENTS, KNOWN, fold
@@ -18,14 +18,19 @@ DELIMITERS = ",;\t|"
 LONGEST_ROW = 2**24  # characters; the module's own limit is a caption of 128 KiB
 
 
-def read_delimited(path: Path, shown: str) -> tuple[list[str], Raws]:
-    """Return the headers and the rows of a file; raises Unreadable."""
+def read_delimited(
+    path: Path, shown: str, *, known: Container[str] = KNOWN
+) -> tuple[list[str], Raws]:
+    """Return the headers and the rows of a file; raises Unreadable.
+
+    `known` are the folded headers of which it has to have one.
+    """
     text = decode(path.read_bytes(), shown)
     first, _, rest = text.partition("\n")
     lines_cut = 0
     if first.strip().casefold().startswith("sep=") and len(first.strip()) <= 5:  # Excel's own line
         text, lines_cut = rest, 1
-    delimiter = _delimiter(text, shown)
+    delimiter = _delimiter(text, shown, known)
     records = _records(text, delimiter, shown, lines_cut)
     headers = next(records, (0, []))[1]
     return headers, _csv_rows(records, headers, delimiter, shown)
@@ -69,7 +74,7 @@ def _check_length(length: int, shown: str, line: int) -> None:
         )
 
 
-def _delimiter(text: str, shown: str) -> str:
+def _delimiter(text: str, shown: str, known: Container[str]) -> str:
     """Choose the delimiter by which the first line has the most columns that are known."""
     head = re.match(r"[^\r\n]*", text)
     _check_length(head.end() if head else 0, shown, 1)
@@ -79,17 +84,21 @@ def _delimiter(text: str, shown: str) -> str:
             _, headers = next(_records(text, delimiter, shown), (0, []))
         except Unreadable:
             continue
-        known = sum(fold(header) in KNOWN for header in headers)
-        counted[delimiter] = (known, len(headers))
+        understood = sum(fold(header) in known for header in headers)
+        counted[delimiter] = (understood, len(headers))
     best = max(counted, key=lambda one: counted[one], default=",")
     if counted.get(best, (0, 0))[0] == 0:
         first = " ".join(text.lstrip().partition("\n")[0].split())[:120]
         raise Unrelated(
-            f"{shown}, line 1: no column is known in {first!r}; name them file_name, artist, "
-            f"title, year, licence …, separated by comma, semicolon or tab",
+            f"{shown}, line 1: no column is known in {first!r}; name them {_named(known)}, "
+            f"separated by comma, semicolon or tab",
             (cell[0].strip(" \"'") for cell in re.finditer(r"[^,;\t|^\r\n]+", text)),
         )
     return best
+
+
+def _named(known: Container[str]) -> str:
+    return "file_name, artist, title, year, licence …" if "artist" in known else "url"
 
 
 def _csv_rows(

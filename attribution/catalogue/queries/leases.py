@@ -34,6 +34,7 @@ DEADLY = {
     TaskKind.LIST: f"{TWICE} or {LONGER}, then retry the job, or send a smaller archive",
     TaskKind.INGEST: f"{TWICE}, then retry the job",
     TaskKind.DRAW: f"{TWICE} or {LONGER}, then ask again, or ask for fewer or smaller pictures",
+    TaskKind.LOOKUP: f"{TWICE} or {LONGER}, then retry the batch, or send a smaller one",
 }
 UNLISTED = "the process that listed its files ended without a word; ingest the source again"
 

@@ -1,0 +1,335 @@
+"""Many images looked up as a durable job: over HTTP, interrupted, cancelled, from URLs."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+from fastapi.testclient import TestClient
+from redis import Redis
+from sqlalchemy import select
+
+from api.http.app import create_app
+from attribution.catalogue import queries
+from attribution.catalogue.models import Artwork, LookupItem, RecordedAttribution, Task, TaskKind
+from attribution.catalogue.queries import TaskKey
+from attribution.collection import open_stores
+from attribution.config import Settings
+from attribution.errors import BackendUnavailable, BadInput, Conflict
+from attribution.files import Store
+from attribution.lookup.findings import find_ours, find_union
+from attribution.services import Services, open_services
+from attribution.upkeep.withdrawal import withdraw
+from ingest.lookups import accept, accept_works, run_lookups
+from ingest.work.jobs import BrokerQueue, job_queue
+from tests.apis import archive, is_problem, local_client, png, settings
+from tests.contract import watched
+from tests.portfolios import wait_until
+from tests.web import LOCAL, at, serving
+
+
+@pytest.fixture
+def services(ingested: Settings) -> Iterator[Services]:
+    """Open a collection of three artists, without the threads of a queue."""
+    with open_services(settings(ingested.home)) as opened:
+        yield opened
+
+
+@pytest.fixture
+def client(ingested: Settings) -> Iterator[TestClient]:
+    """Open an application over such a collection; its answers keep to its description."""
+    with local_client(create_app(settings(ingested.home))) as opened:
+        yield watched(opened)
+
+
+def registered(folder: Path) -> list[bytes]:
+    """Return the files of the collection's works."""
+    return [path.read_bytes() for path in sorted((folder / "p").rglob("*.png"))]
+
+
+def begin(services: Services, data: bytes, name: str) -> UUID:
+    """Have a file listed as a batch."""
+    batch_id = accept(services, io.BytesIO(data), name)
+    run(services, batch_id, 0)
+    return batch_id
+
+
+def run(services: Services, batch_id: UUID, number: int = 1, **options: Any) -> None:
+    """Run one task of a batch."""
+    key = TaskKey(TaskKind.LOOKUP, batch_id, number)
+    run_lookups(services, key, **{"stopping": lambda: False} | options)
+
+
+def lines(services: Services, batch_id: UUID) -> list[LookupItem]:
+    """Return the images of a batch as they stand."""
+    with services.sessions() as session:
+        page = queries.list_lookup_items(session, batch_id)
+        return [item for item, _ in page.items]
+
+
+def status(services: Services, batch_id: UUID) -> str:
+    """Return where a batch stands."""
+    with services.sessions() as session:
+        return queries.lookup_batch_by_id(session, batch_id).status
+
+
+def answers(services: Services) -> int:
+    """Count the recorded answers."""
+    with services.sessions() as session:
+        return len(session.scalars(select(RecordedAttribution.id)).all())
+
+
+def test_an_archive_over_http(client: TestClient, tmp_path: Path) -> None:
+    """202 and a batch; then a line per image, and what they say together."""
+    work, *_ = registered(tmp_path)
+    sent = archive(
+        {
+            "a/new.png": png(901),
+            "a/work.png": work,
+            "again.png": work,
+            "notes.txt": b"no picture",
+            ".DS_Store": b"x",
+        }
+    )
+    response = client.post("/v1/lookup-batches", files={"file": ("night.zip", sent)})
+    assert response.status_code == 202, response.text
+    where = response.headers["location"]
+    wait_until(lambda: client.get(where).json()["status"] == "done")
+    done = client.get(where).json()
+    assert (done["kind"], done["name"], done["error"]) == ("archive", "night.zip", None)
+    assert done["outcomes"] == {"pending": 0, "answered": 3, "refused": 1}
+
+    items = client.get(f"{where}/items").json()["items"]
+    assert [one["name"] for one in items] == ["a/new.png", "a/work.png", "again.png", "notes.txt"]
+    assert [one["verdict"] == "copy" for one in items] == [False, True, True, False]
+    (refused,) = client.get(f"{where}/items?outcome=refused").json()["items"]
+    assert "not an image" in refused["reason"]
+    answer = client.get(f"/v1/attributions/{items[1]['attribution']}").json()
+
+    found = client.get(f"{where}/findings").json()
+    assert found["findings"]["copies"] == [answer["id"]]
+    assert (found["findings"]["images"], found["findings"]["repeated"]) == (2, 1)
+    assert found["findings"]["unreadable"] == ["notes.txt"]
+    assert found["findings"]["summary"].startswith("1 of 2 images show registered works")
+    assert [one["id"] for one in found["works"]] == [answer["copy_of"]["id"]]
+    assert found["works"][0]["copies"] == 1
+    assert found["artists"][0]["slug"] == answer["copy_of"]["slug"]
+
+    table = client.get(f"{where}/items?limit=2", headers={"accept": "text/csv"})
+    rows = list(csv.DictReader(io.StringIO(table.text.lstrip("\ufeff"))))
+    assert [row["name"] for row in rows] == ["a/new.png", "a/work.png"]
+    assert "cursor=" in table.headers["link"]
+    (listed,) = client.get("/v1/lookup-batches").json()["items"]
+    assert listed["id"] == done["id"]
+    is_problem(client.post(f"{where}/cancel"), 409, "conflict")
+    is_problem(client.post(f"{where}/retry"), 409, "conflict")
+
+
+def test_works_over_http(client: TestClient) -> None:
+    """By id; one that is not registered is refused by itself, one that is no id at once."""
+    first, second = (one["id"] for one in client.get("/v1/artworks?limit=2").json()["items"])
+    asked = {"works": [first, str(UUID(int=7)), second]}
+    response = client.post("/v1/lookup-batches/works", json=asked)
+    where = response.headers["location"]
+    wait_until(lambda: client.get(where).json()["status"] == "done")
+
+    items = client.get(f"{where}/items").json()["items"]
+    assert [one["outcome"] for one in items] == ["answered", "refused", "answered"]
+    assert "GET /v1/artworks lists" in items[1]["reason"]
+    for works in ([], ["7"]):
+        answer = client.post("/v1/lookup-batches/works", json={"works": works})
+        is_problem(answer, 422, "invalid-request")
+
+
+def test_unknown_ones_are_not_found(client: TestClient) -> None:
+    """An id that nobody has."""
+    where = f"/v1/lookup-batches/{UUID(int=1)}"
+    for path in (where, f"{where}/items", f"{where}/findings"):
+        is_problem(client.get(path), 404, "not-found")
+    for path in (f"{where}/cancel", f"{where}/retry"):
+        is_problem(client.post(path), 404, "not-found")
+
+
+def test_urls_of_a_table(services: Services) -> None:
+    """What is there is answered, with what the server said; broken lines are refused singly."""
+    with serving() as server:
+        rows = [at(server, "/a.png"), at(server, "/page"), "ftp://a.example/a.png", ""]
+        table = "URL;note\n" + "".join(f"{url};x\n" for url in rows) + "a;b;c;d\n"
+        batch_id = begin(services, table.encode(), "links.csv")
+        run(services, batch_id, fetcher=LOCAL)
+
+    first, page, scheme, empty, broken = lines(services, batch_id)
+    assert first.attribution_id
+    assert first.fetched["url"] == rows[0]
+    assert first.fetched["headers"]["etag"] == '"7"'
+    assert "is text/html, not a picture" in (page.reason or "")
+    assert "give http://… or https://…" in (scheme.reason or "")
+    assert empty.reason == "links.csv, line 5: it has no URL"
+    assert "line 6: it has 4 cells, the head has 2" in (broken.reason or "")
+    assert status(services, batch_id) == "done"
+
+
+def test_no_url_reaches_our_own_network(services: Services) -> None:
+    """By no setting: the fetcher of a worker knows the public internet alone."""
+    with serving() as server:
+        url = f"http://127.0.0.1:{server.server_port}/a.png"
+        batch_id = begin(services, f"url\n{url}\n".encode(), "links.csv")
+        run(services, batch_id)
+        assert server.RequestHandlerClass.asked == []  # type: ignore[attr-defined]
+
+    (item,) = lines(services, batch_id)
+    assert "no address of the public internet" in (item.reason or "")
+
+
+@pytest.mark.parametrize(
+    ("data", "says"),
+    [
+        (b"name,year\na,1\n", "no column is known in 'name,year'; name them url"),
+        (b"url\n", "has nothing to look up"),
+        (archive({"a.png": png(1)})[:-30], "cannot be read"),
+    ],
+)
+def test_an_upload_that_cannot_be_used_fails_its_batch(
+    services: Services, data: bytes, says: str
+) -> None:
+    """The error says why, and the upload goes."""
+    batch_id = accept(services, io.BytesIO(data), "x")
+    with pytest.raises(BadInput):
+        run(services, batch_id, 0)
+
+    with services.sessions() as session:
+        row = queries.lookup_batch_by_id(session, batch_id)
+    assert row.status == "failed"
+    assert says in (row.error or "")
+    assert services.store.jobs_with_incoming() == []
+
+
+def test_it_goes_on_behind_the_last_outcome(services: Services) -> None:
+    """A process that stops leaves the rest to the next; nothing is asked twice."""
+    sent = archive({f"{n}.png": png(n) for n in range(4)})
+    batch_id = begin(services, sent, "a.zip")
+    run(services, batch_id, stopping=lambda: answers(services) == 2)
+    halfway = lines(services, batch_id)
+    assert [one.outcome for one in halfway] == ["answered"] * 2 + ["pending"] * 2
+    assert status(services, batch_id) == "queued"
+
+    with job_queue(services):
+        wait_until(lambda: status(services, batch_id) == "done")
+    done = lines(services, batch_id)
+    assert [one.attribution_id for one in done[:2]] == [one.attribution_id for one in halfway[:2]]
+    assert answers(services) == 4
+    run(services, batch_id)
+    assert answers(services) == 4
+    assert services.store.jobs_with_incoming() == []
+
+
+def test_cancelled_and_retried(services: Services) -> None:
+    """Answers stay; what was left is asked when it goes on."""
+    batch_id = begin(services, archive({f"{n}.png": png(n) for n in range(3)}), "a.zip")
+    run(services, batch_id, stopping=lambda: True)
+    with services.sessions.begin() as session:
+        queries.cancel_lookup_batch(session, batch_id)
+    run(services, batch_id)
+    assert (status(services, batch_id), answers(services)) == ("cancelled", 1)
+
+    with services.sessions.begin() as session:
+        queries.retry_lookup_batch(session, batch_id)
+    run(services, batch_id)
+    assert (status(services, batch_id), answers(services)) == ("done", 3)
+    for change in (queries.cancel_lookup_batch, queries.retry_lookup_batch):
+        with services.sessions.begin() as session, pytest.raises(Conflict, match="is done"):
+            change(session, batch_id)
+
+
+def test_many_are_cut_into_tasks(services: Services) -> None:
+    """Of 32 images each; the batch is done when all are."""
+    works = [UUID(int=n) for n in range(33)]
+    batch_id = accept_works(services, works)
+    run(services, batch_id, 1)
+    assert status(services, batch_id) == "queued"
+    run(services, batch_id, 2)
+
+    assert status(services, batch_id) == "done"
+    assert {one.outcome for one in lines(services, batch_id)} == {"refused"}
+
+
+def test_an_image_that_ends_processes_is_refused(services: Services) -> None:
+    """The one that was alone in hand when its process ended; the others are answered."""
+    batch_id = begin(services, archive({f"{n}.png": png(n) for n in range(3)}), "a.zip")
+    with services.sessions.begin() as session:
+        task = session.get_one(Task, (batch_id, TaskKind.LOOKUP, 1))
+        task.begun, task.alone = 2, 1
+    run(services, batch_id)
+
+    assert [one.outcome for one in lines(services, batch_id)] == ["answered", "refused", "answered"]
+    assert "ended the process" in (lines(services, batch_id)[1].reason or "")
+
+
+def test_an_outage_is_nobodys_fault(services: Services) -> None:
+    """A store that is away gives the task back, and refuses no image."""
+
+    class Away(Store):
+        def incoming(self, job_id: UUID, name: str) -> bytes:
+            raise BackendUnavailable(f"{job_id} {name}: the store is away")
+
+    batch_id = begin(services, archive({"a.png": png(1)}), "a.zip")
+    away = replace(services, store=Away(services.settings.storage_url))
+    with pytest.raises(BackendUnavailable):
+        run(away, batch_id)
+    assert status(services, batch_id) == "queued"
+    run(services, batch_id)
+    assert [one.outcome for one in lines(services, batch_id)] == ["answered"]
+
+
+def test_a_withdrawal_leaves_only_ids(services: Services) -> None:
+    """A batch has nothing of the catalogue but ids; its answers are wiped as all are."""
+    with services.sessions() as session:
+        work = session.scalars(select(Artwork.id).limit(1)).one()
+    batch_id = accept_works(services, [work])
+    run(services, batch_id)
+    withdraw(services, str(work), reason="asked for")
+
+    (item,) = lines(services, batch_id)
+    assert (item.name, item.reason, item.fetched) == (str(work), None, {})
+    answer = services.attributor.recall(item.attribution_id or UUID(int=0))
+    assert answer.copy_of is not None
+    assert answer.copy_of.title is None
+
+
+def test_what_images_say_together(services: Services, tmp_path: Path) -> None:
+    """Works and artists over all images, each file once, the most often found first."""
+    one, two, *_ = registered(tmp_path)
+    batch_id = begin(services, archive({"a.png": two, "b.png": one, "c.png": two}), "a.zip")
+    run(services, batch_id)
+    found = [
+        services.attributor.recall(item.attribution_id)
+        for item in lines(services, batch_id)
+        if item.attribution_id
+    ]
+    union = find_union(found, find_ours(found))
+
+    assert {(work.copies, work.related) for work in union.works} == {(1, 0)}
+    assert len(union.works) == 2
+    assert [(artist.copies, artist.style) for artist in union.artists] == [(2, 0)]
+
+
+def test_a_batch_has_its_queue(tmp_path: Path, redis_url: str) -> None:
+    """With a broker an id goes to `encode`; what could not be sent is swept up."""
+    with (
+        Redis.from_url(redis_url) as broker,
+        open_stores(settings(tmp_path / "home", broker_url=redis_url)) as stores,
+    ):
+        broker.flushall()
+        BrokerQueue(stores).look_up(sent := accept_works(stores, [UUID(int=1)]))
+        (message,) = broker.lrange("encode", 0, -1)
+        assert json.loads(message)["headers"]["argsrepr"] == f"('{sent}', 1)"
+        unsent = accept_works(stores, [UUID(int=1)])
+        with stores.sessions.begin() as session:
+            assert queries.sweep(session) == [TaskKey(TaskKind.LOOKUP, unsent, 1)]
