@@ -18,7 +18,7 @@ class AuditEntryOut(BaseModel):
 
     sequence: int
     at: datetime
-    actor: str | None = Field(description="Null: forgotten.", examples=["command line (ann)"])
+    actor: str = Field(examples=["command line (ann)"])
     action: str = Field(examples=["lookup"])
     object: str | None = Field(
         description="What it was done to.",
@@ -28,7 +28,7 @@ class AuditEntryOut(BaseModel):
         description="`digest`: of what the object said, over salted commitments to its parts."
     )
     seal: dict[str, dict[str, str]] = Field(
-        description="The salt of each part of this entry, or what is left of a forgotten one."
+        description="The salt of each part of this entry, with which its digest is checked."
     )
     digest: str = Field(description="Of the chain up to here.")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -28,7 +27,6 @@ from attribution.lookup.attributor import Attributor
 from attribution.voters.panel import Panel
 from attribution.voters.seating import take_seats
 
-CREDENTIALS = re.compile("//[^/]*@")
 SETTINGS = "settings"  # what the audit calls them
 
 
@@ -75,13 +73,21 @@ def open_services(settings: Settings) -> Iterator[Services]:
 def note_settings(stores: Stores) -> None:
     """Record which settings were chosen, where they are others than at the last opening.
 
-    Secrets, and what stands before the @ of a URL, are left out.
+    Secrets are left out, and what may be one in a URL: before the @, and behind the ?.
     """
     chosen = stores.settings.model_dump(mode="json", exclude_unset=True)
-    said = {name: CREDENTIALS.sub("//", str(value)) for name, value in sorted(chosen.items())}
+    said = {name: _without_secrets(str(value)) for name, value in sorted(chosen.items())}
     with stores.sessions() as session:
         last = queries.last_entry(session, SETTINGS)
         if last is not None and last.details == {"chosen": said}:
             return
     with stores.sessions.begin() as session:
         note(session, SETTINGS, chosen=said)
+
+
+def _without_secrets(value: str) -> str:
+    scheme, is_url, rest = value.partition("://")
+    if not is_url:
+        return value
+    host, slash, path = rest.partition("/")
+    return f"{scheme}://{host.rpartition('@')[2]}{slash}{path.partition('?')[0]}"

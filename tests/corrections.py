@@ -21,7 +21,7 @@ from attribution.catalogue.models import (
 from attribution.catalogue.queries import Origin
 from attribution.services import Services
 from attribution.upkeep import correction
-from attribution.upkeep.audit import audit
+from attribution.upkeep.rebuilding import rebuild_sums
 from attribution.upkeep.undoing import undo
 
 US = Origin("test", "a mistake")
@@ -53,7 +53,7 @@ def state(services: Services) -> dict[str, Any]:
         }
         kept = select(Change.id, Change.artist_id).order_by(Change.made_at)
         rows["whose changes"] = [tuple(row) for row in session.execute(kept)]
-    return rows | {"sums": audit(services, services.row).digest}
+    return rows | {"sums": rebuild_sums(services, services.row).digest}
 
 
 def _said(table: type[Base]) -> list[ColumnElement[Any]]:

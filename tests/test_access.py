@@ -177,8 +177,8 @@ def test_keys_that_do_not_hold(served: Served) -> None:
     cases = {
         UNKNOWN: "this key is not known here",
         wrong: "this key is not known here",
-        expired.token: f"the key {expired.row.prefix} is expired since",
-        revoked.token: f"the key {revoked.row.prefix} is revoked since",
+        expired.token: f"the key {expired.row.prefix} expired on",
+        revoked.token: f"the key {revoked.row.prefix} was revoked on",
     }
     for token, reason in cases.items():
         answer = served.client.get("/v1/artists", headers=bearing(token))

@@ -20,6 +20,7 @@ import pytest
 import uvicorn
 from fastapi.testclient import TestClient
 
+from api.http import guards
 from api.http.app import create_app
 from tests.apis import archive, local_client, png, settings, upload
 from tests.contract import generate_client
@@ -91,6 +92,30 @@ def test_the_answer_comes_before_the_end(server: tuple[str, int]) -> None:
         answer = connection.recv(1000)
         assert answer.startswith(b"HTTP/1.1 413")
         assert b"application/problem+json" in answer
+
+
+def test_a_slow_sender_is_not_waited_for(
+    server: tuple[str, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither one who stops, nor one who sends a byte now and then."""
+    monkeypatch.setattr(guards, "SILENCE_S", 0.3)
+    with sending(server, f"Content-Length: {MIB}") as connection:
+        connection.sendall(PART)
+        answer = connection.recv(2000)
+    assert answer.startswith(b"HTTP/1.1 408")
+    assert b"application/problem+json" in answer
+
+    with sending(server, f"Content-Length: {MIB}") as connection:
+        connection.settimeout(0.05)
+        connection.sendall(PART)
+        for _ in range(60):
+            connection.sendall(b"x")
+            try:
+                answer = connection.recv(2000)
+                break
+            except TimeoutError:
+                continue
+    assert answer.startswith(b"HTTP/1.1 408")
 
 
 def test_a_length_that_lies_cannot_pass(server: tuple[str, int]) -> None:

@@ -8,7 +8,7 @@ import io
 import json
 import shutil
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,10 +20,13 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from hypothesis import HealthCheck, given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
+from pydantic import SecretStr
 from sqlalchemy import delete, select, update
+from sqlalchemy.orm import Session
 
 from api.http.app import create_app
 from attribution.actors import Actor, acting
+from attribution.arithmetic import commitments
 from attribution.catalogue import chain, queries
 from attribution.catalogue.belief import Findings, Head, verify
 from attribution.catalogue.database import Database, connect
@@ -229,6 +232,75 @@ def test_a_chain_that_was_made_anew_is_found_by_a_published_head(lived: Database
     assert "another digest than the one that was published" in found(lived, published=later).told[0]
 
 
+def forged(database: Database, statements: Callable[[Session], object]) -> list[str]:
+    """Write into a database as somebody who knows how it works; return what is found."""
+    head = found(database).head
+    with (
+        database.engine.execution_options(writes=True).connect() as connection,
+        Session(connection) as session,  # none of ours: it writes no audit
+    ):
+        statements(session)
+        session.commit()
+        connection.commit()
+    return found(database, published=head).told
+
+
+def test_an_entry_has_no_commitments(lived: Database) -> None:
+    """Else anybody could put another actor in the place of one."""
+
+    def forge(session: Session) -> None:
+        entry = session.get_one(AuditEntry, 3)
+        gone = commitments.commitments(chain.entry_leaves(entry), entry.seal)["actor"]
+        entry.seal = entry.seal | {"actor": {"commitment": gone, "receipt": ""}}
+        entry.actor = "somebody else"
+
+    assert any("entry 3" in told for told in forged(lived, forge))
+
+
+@pytest.mark.parametrize("place", [-1, 0, 2**62])
+def test_nothing_lies_outside_of_the_chain(lived: Database, place: int) -> None:
+    """An answer that names an entry where none is looked at."""
+
+    def forge(session: Session) -> None:
+        session.execute(update(RecordedAttribution).values(sealed=place))
+
+    assert any("outside of the chain" in told for told in forged(lived, forge))
+
+
+def test_what_was_altered_is_not_vouched_for_by_the_next_merge(
+    lived_once: Lived, tmp_path: Path
+) -> None:
+    """A correction is altered, then passed on by a merge: it goes on to be wrong."""
+    home = copy_home(lived_once.home, tmp_path / "home")
+    with open_services(Settings(home=home, profile="stub")) as services:
+        with services.sessions() as session:
+            row = session.scalars(select(Change).where(Change.kind == "undo")).first()
+            assert row
+        with closing(sqlite3.connect(home / "lawful.db")) as file, file:
+            wanted = "UPDATE changes SET reason = 'forged' WHERE id = ?"
+            file.execute(wanted, [row.id.hex])
+        with services.sessions.begin() as session:
+            chain.amended(session, Change, [row.id])
+        told = verify(services.sessions, lambda *_: None).told
+    assert told == [f"change {row.id} does not say what was recorded"]
+
+
+def test_an_amendment_of_what_stays_is_a_fault(lived: Database) -> None:
+    """An entry that is added for an old answer, as the program itself never does."""
+    with lived.sessions.begin() as session:
+        row = session.scalars(select(RecordedAttribution)).first()
+        assert row
+        chain.note(session, "amend", f"attribution:{row.id}", digest="0" * 64)
+    assert any("amends what nothing may amend" in told for told in found(lived).told)
+
+
+def test_a_head_is_looked_at_wherever_the_walk_begins(lived: Database) -> None:
+    """Also one before the first entry that is verified."""
+    other = Head(2, "0" * 64)
+    (told,) = found(lived, since=5, published=other).told
+    assert told == "entry 2 has another digest than the one that was published"
+
+
 def test_the_end_alone_can_be_verified(lived: Database) -> None:
     """From an entry on: what is before it is taken as it is."""
     everything = found(lived)
@@ -269,6 +341,29 @@ def test_a_transaction_that_fails_leaves_no_entry(lived: Database) -> None:
     with lived.sessions.begin() as session:
         chain.note(session, "report", "attribution:some")
     assert found(lived).head.sequence == before.sequence + 1
+
+
+def test_settings_are_recorded_when_they_change(lived_once: Lived, tmp_path: Path) -> None:
+    """Those that were chosen, once, and no secret."""
+    home = copy_home(lived_once.home, tmp_path / "home")
+    chosen = Settings(
+        home=home,
+        profile="stub",
+        broker_url="redis://:hidden@redis:6379/0?password=hidden",
+        qdrant_api_key=SecretStr("hidden"),
+    )
+    for settings in (chosen, chosen, Settings(home=home, profile="stub", device="cpu")):
+        with open_services(settings):
+            pass
+    database = connect(f"sqlite:///{home / 'lawful.db'}")
+    with database.sessions() as session:
+        wanted = select(AuditEntry.details).where(AuditEntry.action == "settings")
+        *_, first, second = session.scalars(wanted.order_by(AuditEntry.sequence)).all()
+    database.dispose()
+
+    assert first["chosen"]["broker_url"] == "redis://redis:6379/0"
+    assert "hidden" not in json.dumps(first)
+    assert second["chosen"].keys() == {"home", "profile", "device"}
 
 
 def test_writers_at_the_same_time_make_one_chain(database: Database) -> None:
@@ -349,7 +444,9 @@ def test_a_statement_is_checked_by_its_certificate(key: Key, tmp_path: Path) -> 
     assert read_statement(statement)[0] == said
     head, payload, signature = statement.split(".")
     forged = base64.urlsafe_b64encode(b'{"sequence":8}').decode().rstrip("=")
-    for wrong in (f"{head}.{forged}.{signature}", f"{head}.{payload}.", head, "", f"é.{payload}."):
+    deep = base64.urlsafe_b64encode(b"[" * 100_000).decode()
+    wrongs = (f"{head}.{forged}.{signature}", f"{head}.{payload}.", head, "", f"é.{payload}.", deep)
+    for wrong in (*wrongs, base64.urlsafe_b64encode(b"[]").decode()):
         with pytest.raises(BadInput, match="no signed statement"):
             read_statement(wrong)
 

@@ -24,7 +24,7 @@ from attribution.lookup.search_query import SearchQuery
 from attribution.projection import point_of
 from attribution.services import Services, open_services
 from attribution.upkeep import correction
-from attribution.upkeep.audit import audit
+from attribution.upkeep.rebuilding import rebuild_sums
 from attribution.upkeep.reconcile import reconcile
 from attribution.upkeep.withdrawal import withdraw
 from ingest.options import Options
@@ -514,7 +514,7 @@ def test_any_history_counts_what_remains(
                     withdraw(services, str(ids[number]), reason="asked for")
         except (Conflict, NotFound):
             pass  # withdrawn, merged or not there yet: refused, and nothing has changed
-        found = audit(services, services.row)
+        found = rebuild_sums(services, services.row)
         with services.sessions() as session:
             indexed = queries.counts(session).indexed
         assert (found.differences, found.works) == (0, indexed)

@@ -55,7 +55,7 @@ def test_another_request_needs_another_key(client: TestClient) -> None:
     for path, files in (
         ("/v1/attributions", other),
         ("/v1/attributions?limit=3", IMAGE),
-        ("/v1/attributions/members", IMAGE),
+        ("/v1/attributions/sets", IMAGE),
     ):
         said = is_problem(client.post(path, files=files, headers=KEY), 422, "key-was-used")
         assert "POST /v1/attributions" in said["detail"]

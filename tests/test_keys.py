@@ -87,7 +87,7 @@ def test_rotating_keeps_what_a_key_may_and_how_long(stores: Stores) -> None:
     old = keys.create(stores, new)
     rotated = keys.rotate(stores, old.row.id)
 
-    with pytest.raises(Unauthenticated, match="is revoked since"):
+    with pytest.raises(Unauthenticated, match="was revoked on"):
         keys.authenticate(stores, old.token)
     assert keys.authenticate(stores, rotated.token).scopes == {
         Scope.READ,

@@ -8,11 +8,12 @@ import json
 
 import pytest
 from fastapi.testclient import TestClient
-from pyarrow import parquet
+from pyarrow import Table, parquet
 
 from api.http.app import create_app
 from api.http.tables import preferred
 from attribution.config import Settings
+from ingest.sources.formulas import quote, unquote
 from tests.apis import local_client, upload
 from tests.apis import png as picture
 
@@ -30,6 +31,8 @@ PARQUET = "application/vnd.apache.parquet"
         ("text/csv;q=0.2, */*;q=0.9", "application/json"),
         ("text/csv;q=0", "application/json"),
         ("text/csv;q=many", "application/json"),
+        ("text/csv, application/json;q=nan", "text/csv"),
+        ("text/csv;q=inf, application/json", "application/json"),
         ("application/x-ndjson", "application/x-ndjson"),
         (PARQUET, PARQUET),
     ],
@@ -63,7 +66,8 @@ def test_a_list_in_every_form(ingested: Settings) -> None:
     assert [row["artist.slug"] for row in table] == [one["artist"]["slug"] for one in lines]
     assert len(following["items"]) == 5
     assert not {one["id"] for one in following["items"]} & {one["id"] for one in lines}
-    assert (empty.status_code, empty.content.decode("utf-8-sig").strip()) == (200, "")
+    head = empty.content.decode("utf-8-sig").strip()
+    assert head == "id,kind,artist_id,artwork_id,reason,requested_at,completed_at,receipt"
 
 
 def test_cells_that_a_spreadsheet_would_run_are_quoted(client: TestClient) -> None:
@@ -72,6 +76,30 @@ def test_cells_that_a_spreadsheet_would_run_are_quoted(client: TestClient) -> No
     said = client.get("/v1/artworks", headers={"accept": "text/csv"}).content.decode("utf-8-sig")
     (row,) = csv.DictReader(io.StringIO(said))
     assert row["title"] == "'=HYPERLINK(evil)"
+
+
+@pytest.mark.parametrize("title", ["=1+1", "\n=1", "  @SUM(A1)", "＝1", "-2", "'=1", "a title"])
+def test_a_cell_comes_back_as_it_was(title: str) -> None:
+    """Quoted where a spreadsheet might run it, and read as the same text."""
+    cell = quote(title)
+    assert unquote(cell) == title
+    assert cell == title if title == "a title" else cell.startswith("'")
+
+
+def test_pages_have_the_same_columns(client: TestClient) -> None:
+    """Whatever their rows hold, so that they can be put together."""
+    csv_ = {"accept": "text/csv"}
+    heads, tables = set(), list[Table]()
+    for year in ("", "1999"):
+        fields = {"year": year} if year else {}
+        upload(client, picture(len(tables) + 1), artist="Ann", **fields)
+        page = "/v1/artworks?limit=1"
+        heads.add(client.get(page, headers=csv_).content.splitlines()[0])
+        answer = client.get(page, headers={"accept": PARQUET})
+        tables.append(parquet.read_table(io.BytesIO(answer.content)))
+    assert len(heads) == 1
+    assert tables[0].schema == tables[1].schema
+    assert tables[1]["year"].to_pylist() == [1999]
 
 
 def test_what_is_no_list_stays_as_it_is(client: TestClient) -> None:

@@ -26,9 +26,9 @@ from attribution.images import CheckedImage, read_image_file
 from attribution.lookup.search_query import SearchQuery
 from attribution.lookup.wording import by_whom
 from attribution.services import Services, open_services
-from attribution.upkeep.audit import audit
 from attribution.upkeep.calibrating import calibrate
 from attribution.upkeep.correction import confirm_alias, merge, move, rename, split
+from attribution.upkeep.rebuilding import rebuild_sums
 from attribution.upkeep.reconcile import reconcile
 from attribution.upkeep.undoing import undo
 from attribution.upkeep.withdrawal import withdraw
@@ -166,7 +166,7 @@ def digest(services: Services) -> str:
     with services.sessions() as session:
         live = queries.live_collection(session)
     assert live is not None
-    found = audit(services, live)
+    found = rebuild_sums(services, live)
     assert not found.differences
     return found.digest
 

@@ -49,7 +49,7 @@ def test_each_key_has_its_own_measure(tmp_path: Path) -> None:
         assert codes == [200, 200, 200, 429]
         assert first.status_code == 201
         said = is_problem(refused, 429, "too-many")
-        assert "of lookups; ask again in" in said["detail"]
+        assert "more lookups than 1 per 1 minute; ask again in" in said["detail"]
         assert 1 <= int(refused.headers["retry-after"]) <= 120
         assert client.get("/v1/artists", headers=other).status_code == 200
         assert client.get("/healthz").status_code == 200

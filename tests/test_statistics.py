@@ -36,7 +36,7 @@ from attribution.errors import BadInput, Conflict
 from attribution.services import Services, open_services
 from attribution.types import Matrix
 from attribution.upkeep import correction, withdrawal
-from attribution.upkeep.audit import audit, mend
+from attribution.upkeep.rebuilding import mend, rebuild_sums
 from attribution.upkeep.reconcile import reconcile
 from attribution.upkeep.undoing import put_back
 from attribution.upkeep.withdrawal import withdraw
@@ -50,17 +50,17 @@ WIDTH = 6
 
 def differences(services: Services) -> int:
     """Compare the statistics with a rebuild."""
-    return audit(services, services.row).differences
+    return rebuild_sums(services, services.row).differences
 
 
 def digest(services: Services) -> str:
     """Return the digest of the statistics."""
-    return audit(services, services.row).digest
+    return rebuild_sums(services, services.row).digest
 
 
 def test_what_comes_in_is_counted(services: Services) -> None:
     """Every work is in the sums, with the last write that makes it findable."""
-    found = audit(services, services.row)
+    found = rebuild_sums(services, services.row)
 
     assert (found.works, found.differences) == (12, 0)
 
@@ -139,7 +139,7 @@ def test_two_repairs_mend_once(services: Services) -> None:
     before = digest(services)
     with services.sessions.begin() as session:
         session.execute(delete(ClassifierArtist))
-    found = audit(services, services.row)
+    found = rebuild_sums(services, services.row)
 
     mend(services, found)
     mend(services, found)
@@ -151,7 +151,7 @@ def test_a_repair_bears_writers_meanwhile(services: Services, tmp_path: Path) ->
     """What is counted between the look and the repair stays counted."""
     with services.sessions.begin() as session:
         session.execute(delete(ClassifierArtist))
-    found = audit(services, services.row)
+    found = rebuild_sums(services, services.row)
     withdraw(services, "artist-0", reason="asked for")
     ingest(services, portfolio(tmp_path / "more", artists=1, works=6))
 

@@ -34,10 +34,10 @@ WORKS = 6
 
 @pytest.fixture
 def services(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Services]:
-    """Open everything; pauses are short, and a lock is not waited for by the engine itself."""
+    """Open everything; pauses are short, and the engine waits a second for a lock."""
     monkeypatch.setattr(patience, "FIRST_PAUSE_S", 0.01)
     monkeypatch.setattr(patience, "LONGEST_PAUSE_S", 0.1)
-    own = ("PRAGMA busy_timeout=10", "PRAGMA journal_mode=WAL")
+    own = ("PRAGMA busy_timeout=1000", "PRAGMA journal_mode=WAL")
     monkeypatch.setattr(database_module, "PRAGMAS", own)
     with open_services(Settings(home=tmp_path / "home", profile="stub", batch_size=2)) as opened:
         yield opened

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from api.cli.common import (
     check_writable,
@@ -22,6 +21,8 @@ from api.cli.common import (
 from attribution.errors import BadInput
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from attribution.catalogue.belief import Findings, Head
     from attribution.catalogue.models import AuditEntry
 
@@ -53,7 +54,7 @@ def list_entries(
     *,
     as_json: Json = False,
 ) -> None:
-    """List who did what, newest first.
+    """List who did what, newest first; times are UTC.
 
     Example: [bold]lawful audit list --action withdraw --since 2026-11-01[/]
     """
@@ -69,7 +70,7 @@ def list_entries(
         for entry in page.items:
             print_json(AuditEntryOut.model_validate(entry).model_dump(mode="json"))
     elif page.items:
-        Console().print(_table(page.items))
+        _show_entries(page.items)
     else:
         Console().print("no such entry")
 
@@ -200,19 +201,16 @@ def _published(path: Path) -> Head:
         raise BadInput(f"--head {path} is signed, but no head of an audit") from None
 
 
-def _table(entries: tuple[AuditEntry, ...]) -> Table:
-    table = Table(box=None)
-    for title in ("", "when (UTC)", "who", "what", "of"):
-        table.add_column(title, overflow="fold")
+def _show_entries(entries: Sequence[AuditEntry]) -> None:
+    """Print two lines an entry: ids are too long for a column, and are copied whole."""
+    out = Console(soft_wrap=True)
+    width = len(str(entries[0].sequence))
     for entry in entries:
-        table.add_row(
-            str(entry.sequence),
-            f"{entry.at:%Y-%m-%d %H:%M:%S}",
-            plain(entry.actor or "forgotten"),
-            entry.action,
-            plain(entry.object or ""),
-        )
-    return table
+        when = f"{entry.at:%Y-%m-%d %H:%M:%S}"
+        said = f"{entry.sequence:>{width}}  {when}  {entry.action}  by {entry.actor}"
+        out.print(plain(said), markup=False)
+        if entry.object:
+            out.print(plain(f"{'':{width}}  {entry.object}"), markup=False, style="dim")
 
 
 def _show(found: Findings) -> None:
@@ -225,7 +223,8 @@ def _show(found: Findings) -> None:
         out.print(plain(one), style="red", markup=False)
     if found.faults > len(found.told):
         out.print(f"… and {found.faults - len(found.told)} more", style="red")
-    verdict = f"{found.faults} faults" if found.faults else "nothing was altered"
+    faults = "1 fault" if found.faults == 1 else f"{found.faults} faults"
+    verdict = faults if found.faults else "nothing was altered"
     out.print(f"{verdict}; entries: {found.entries}, {compared}", markup=False)
     if any(found.uncovered.values()):
         earlier = ", ".join(f"{kind}s: {count}" for kind, count in found.uncovered.items() if count)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -74,6 +74,7 @@ def list_keys(
 
     Example: [bold]lawful keys list[/]
     """
+    from api.keys import KeyOut
     from attribution.catalogue import queries
     from attribution.collection import open_stores
     from attribution.upkeep.keys import FIRST
@@ -82,7 +83,7 @@ def list_keys(
         rows = queries.list_keys(session, limit=limit).items
     if as_json:
         for row in rows:
-            print_json(_as_json(row))
+            print_json(KeyOut.of(row).model_dump(mode="json"))
     elif rows:
         Console().print(_table(rows))
     else:
@@ -95,13 +96,14 @@ def revoke(key: Prefix, *, as_json: Json = False) -> None:
 
     Example: [bold]lawful keys revoke lk_1a2b3c4d[/]
     """
+    from api.keys import KeyOut
     from attribution.collection import open_stores
     from attribution.upkeep import keys
 
     with open_stores(settings_from_environment()) as stores:
         row = keys.revoke(stores, keys.find(stores, key).id)
     if as_json:
-        print_json(_as_json(row))
+        print_json(KeyOut.of(row).model_dump(mode="json"))
     else:
         Console(soft_wrap=True).print(plain(f"revoked: {row.prefix} ({row.name})"), markup=False)
 
@@ -123,8 +125,10 @@ def rotate(key: Prefix, *, as_json: Json = False) -> None:
 
 def _show_issued(issued: IssuedKey, *, as_json: bool) -> None:
     """Print the token on stdout, alone or in its object, so that a script can take it."""
+    from api.keys import IssuedKeyOut
+
     if as_json:
-        print_json(_as_json(issued.row) | {"token": issued.token})
+        print_json(IssuedKeyOut.of_issued(issued).model_dump(mode="json"))
         return
     status_console().print(_table([issued.row]))
     status_console().print("Its token, shown only this once:", markup=False)
@@ -163,18 +167,3 @@ def _state(row: ApiKey) -> str:
         return f"active until {row.expires_at:%Y-%m-%d}"
     over = row.revoked_at or row.expires_at
     return f"{row.state.value} {over:%Y-%m-%d}" if over else row.state.value
-
-
-def _as_json(row: ApiKey) -> dict[str, Any]:
-    moments = ("created_at", "expires_at", "last_used_at", "revoked_at")
-    return {
-        "id": str(row.id),
-        "name": row.name,
-        "prefix": row.prefix,
-        "state": row.state.value,
-        "role": row.role and row.role.value,
-        "scopes": sorted(row.granted),
-        "artists": row.artists,
-        "issued_by": row.issued_by,
-        **{name: at and at.isoformat() for name in moments for at in (getattr(row, name),)},
-    }

@@ -124,7 +124,7 @@ def _statuses(path: str, method: str, operation: Node) -> set[int]:
     if "{" in path:
         statuses.add(404)
     if method != "get":
-        statuses |= {403, 413}
+        statuses |= {403, 408, 413}
     if method == "post":
         statuses.add(409)  # a request with the same Idempotency-Key may be under way
     if "multipart/form-data" in operation.get("requestBody", {}).get("content", {}):

@@ -6,8 +6,10 @@ under a foreign host name (DNS rebinding) and posts that come from another site 
 
 from __future__ import annotations
 
+import asyncio
+import time
 from ipaddress import ip_address
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
     from attribution.config import Settings
 
 FORM_BYTES = 1 << 20  # of a request: text fields and the seams between parts
+SILENCE_S = 30  # between two pieces of a body
+SLOWEST = 1024  # bytes a second, on the average, once SILENCE_S have passed
 READS = ("GET", "HEAD", "OPTIONS")
 ARCHIVES = ("/v1/ingest-jobs", "/v1/lookup-batches")  # what takes them
 
@@ -48,8 +52,8 @@ class Guard:
         else:
             bounded = _Bounded(receive, send, limit)
             await self._app(scope, bounded.receive, bounded.send)
-            if bounded.is_exceeded:
-                await _too_large(limit)(scope, receive, send)
+            if bounded.refusal is not None:
+                await bounded.refusal(scope, receive, send)
 
     def _limit(self, scope: Scope) -> int:
         """Return how many bytes a body may have; what an image itself may have is its reader's."""
@@ -101,29 +105,50 @@ def _is_address(name: str) -> bool:
 
 
 class _Bounded:
-    """Counts what arrives, whatever the headers promised, and has the last word when it is more."""
+    """Counts what arrives, and how fast; has the last word when it is too much, or too slow."""
 
     def __init__(self, receive: Receive, send: Send, limit: int) -> None:
-        self._receive, self._send, self._left = receive, send, limit
-
-    @property
-    def is_exceeded(self) -> bool:
-        """Whether more has arrived than may."""
-        return self._left < 0
+        self._receive, self._send, self._limit = receive, send, limit
+        self._arrived, self._is_whole = 0, False
+        self._begun_s: float | None = None
+        self.refusal: JSONResponse | None = None
 
     async def receive(self) -> Message:
-        """Pass a piece of the body on; raises once it is too much."""
-        message = await self._receive()
-        self._left -= len(message.get("body", b""))
-        if self.is_exceeded:
-            # The form parser closes its temporary files for this error alone.
-            raise MultiPartException("too large")
+        """Pass a piece of the body on; raises where a refusal takes the place of the answer."""
+        if self._is_whole:  # what is asked for now is whether the caller is still there
+            return await self._receive()
+        if self._begun_s is None:
+            self._begun_s = time.monotonic()
+        try:
+            message = await asyncio.wait_for(self._receive(), SILENCE_S)
+        except TimeoutError:
+            self._refuse(_too_slow())
+        self._arrived += len(message.get("body", b""))
+        self._is_whole = not message.get("more_body", False)
+        if self._arrived > self._limit:
+            self._refuse(_too_large(self._limit))
+        took_s = time.monotonic() - self._begun_s
+        if not self._is_whole and took_s > SILENCE_S and self._arrived < took_s * SLOWEST:
+            self._refuse(_too_slow())
         return message
 
     async def send(self, message: Message) -> None:
-        """Pass an answer on, unless it is only the echo of the error above."""
-        if not self.is_exceeded:
+        """Pass an answer on, unless it is only the echo of the refusal."""
+        if self.refusal is None:
             await self._send(message)
+
+    def _refuse(self, answer: JSONResponse) -> NoReturn:
+        self.refusal = answer
+        # The form parser closes its temporary files for this error alone.
+        raise MultiPartException("refused")
+
+
+def _too_slow() -> JSONResponse:
+    detail = (
+        f"nothing came for {SILENCE_S} s, or less than {SLOWEST} bytes a second; send it again "
+        f"over a faster connection, or in smaller parts"
+    )
+    return problem(408, "request-timeout", detail, headers={"connection": "close"})
 
 
 def _too_large(limit: int) -> JSONResponse:

@@ -28,8 +28,9 @@ if TYPE_CHECKING:
 HEADER = "idempotency-key"
 REPLAYED = "idempotency-replayed"
 LONGEST_KEY = 255
-LARGEST_ANSWER = 4 << 20  # bytes; more is answered, and not kept
-SHOWN_ONCE = "/v1/keys"  # what is answered there is kept nowhere
+LARGEST_ANSWER = 1 << 18  # bytes; more is answered, and not kept
+# Tokens are shown once; what only asks may show what may not be shown tomorrow, and is asked again.
+NEVER_KEPT = re.compile(r"/v1/(keys|search)\b|/(report|regions|members|findings)$")
 NOT_KEPT = ("date", "server", "content-length", "x-request-id", "connection")
 BOUNDARY = re.compile(r'boundary="?([^";,]+)', re.IGNORECASE)
 
@@ -44,7 +45,7 @@ class Idempotency:
         """Answer as the first time, or pass the request on and keep what is answered."""
         is_post = scope["type"] == "http" and scope["method"] == "POST"
         headers = Headers(scope=scope) if is_post else Headers()
-        if HEADER not in headers or scope["path"].startswith(SHOWN_ONCE):
+        if HEADER not in headers or not is_kept(scope["path"]):
             await self._app(scope, receive, send)
             return
         name = headers[HEADER].strip()
@@ -111,9 +112,16 @@ def _drop(sessions: sessionmaker[Session], key: ReplyKey) -> None:
         queries.drop_reply(session, key)
 
 
+def is_kept(path: str) -> bool:
+    """Tell whether answers of a route are kept: of those that do something."""
+    return path.startswith("/v1/") and not NEVER_KEPT.search(path)
+
+
 def _route(scope: Scope) -> str:
-    query = scope["query_string"].decode("latin-1")
-    return f"{scope['method']} {scope['path']}" + (f"?{query}" if query else "")
+    """Return what a request asks, without what its query says: that may hold anything."""
+    query = scope["query_string"]
+    said = f" (query {hashlib.sha256(query).hexdigest()[:12]})" if query else ""
+    return f"{scope['method']} {scope['path']}{said}"
 
 
 class _Body:

@@ -50,6 +50,11 @@ KINDS = {
     "method-not-allowed": Kind(
         405, "a path that has no such method", "The header `Allow` names the methods it has."
     ),
+    "request-timeout": Kind(
+        408,
+        "a body that does not arrive, or too slowly",
+        "Send it again over a faster connection, or in smaller parts.",
+    ),
     "conflict": Kind(
         409,
         "the present state does not allow it",

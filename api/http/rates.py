@@ -18,6 +18,7 @@ from redis.exceptions import RedisError
 from starlette.concurrency import run_in_threadpool
 
 from api.http.access import ANYONE
+from api.http.guards import READS
 from api.http.problems import problem
 from attribution.actors import who
 from attribution.errors import BadInput
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 NO_LIMIT = "none"
-READS = ("GET", "HEAD", "OPTIONS")
 LOOKUPS = ("/v1/attributions", "/v1/lookup-batches", "/v1/search")
 
 
@@ -52,7 +52,7 @@ class Rates:
             kind = kind_of(scope["method"], scope["path"])
             if wait := await run_in_threadpool(self._wait, kind, actor.name):
                 said = (
-                    f"{actor.name} has asked for more than {self._limits[kind]} of {kind}; ask "
+                    f"{actor.name} has asked for more {kind} than {self._limits[kind]}; ask "
                     f"again in {wait} s, or have LAWFUL_RATE_{kind.upper()} raised"
                 )
                 refusal = problem(429, "too-many", said, headers={"retry-after": str(wait)})

@@ -8,10 +8,14 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from types import NoneType
+from typing import TYPE_CHECKING, Any, get_args, get_origin
 from urllib.parse import parse_qsl, urlencode
 
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
 from starlette.datastructures import Headers, MutableHeaders
 
 from ingest.exports.formats import BOM, lines
@@ -24,9 +28,8 @@ CSV = "text/csv"
 JSON_LINES = ("application/jsonl", "application/x-ndjson", "application/x-jsonlines")
 PARQUET = "application/vnd.apache.parquet"
 OFFERED = (JSON, CSV, *JSON_LINES, PARQUET)
+QUALITY = re.compile(r"[01](\.\d{0,3})?", re.ASCII)  # RFC 9110, 12.4.2
 LARGEST = 64 << 20  # bytes of a page; a longer answer is none
-
-Cells = dict[str, Any]
 
 
 class Tables:
@@ -50,10 +53,8 @@ def preferred(accept: str) -> str:
     for one in accept.split(","):
         name, *parameters = (part.strip().lower() for part in one.split(";"))
         quality = next((p[2:] for p in parameters if p.startswith("q=")), "1")
-        try:
+        if QUALITY.fullmatch(quality):
             liked[name] = float(quality)
-        except ValueError:
-            continue
     anything = max(liked.get("*/*", 0.0), liked.get("application/*", 0.0))
     liked.setdefault(JSON, anything)
     best = max(OFFERED, key=lambda name: liked.get(name, 0.0))
@@ -97,50 +98,63 @@ class _Page:
             headers["link"] = f'<{_next(self._scope, page["next"])}>; rel="next"'
         if self._wanted == JSON:
             return body
-        formed = write(page["items"], self._wanted)
+        columns = columns_of(self._scope["route"].response_model.model_fields["items"])
+        formed = write(page["items"], self._wanted, columns)
         headers["content-type"] = f"{CSV}; charset=utf-8" if self._wanted == CSV else self._wanted
         headers["content-length"] = str(len(formed))
         return formed
 
 
-def write(items: Sequence[Mapping[str, Any]], kind: str) -> bytes:
-    """Write entries of a list as CSV, JSON Lines or Parquet."""
+def write(items: Sequence[Mapping[str, Any]], kind: str, columns: Mapping[str, type]) -> bytes:
+    """Write entries of a list as CSV, JSON Lines or Parquet; `columns` as `columns_of` has them."""
     if kind in JSON_LINES:
         return "".join(f"{json.dumps(one, ensure_ascii=False)}\n" for one in items).encode()
-    rows = [flat(one) for one in items]
-    columns = list(dict.fromkeys(name for row in rows for name in row))
-    if kind == CSV:
-        return lines([columns, *([row.get(name) for name in columns] for row in rows)], BOM)
-    return _parquet(rows, columns)
+    rows = [[_cell(one, name) for name in columns] for one in items]
+    return lines([columns, *rows], BOM) if kind == CSV else _parquet(rows, columns)
 
 
-def flat(entry: Mapping[str, Any], before: str = "") -> Cells:
-    """Return an entry with a column for each member, also of its members: `artist.slug`."""
-    cells: Cells = {}
-    for name, value in entry.items():
-        if isinstance(value, Mapping) and value:
-            cells |= flat(value, f"{before}{name}.")
+def columns_of(items: FieldInfo) -> dict[str, type]:
+    """Return the columns of a list and their kinds: the same for every page, an empty one too.
+
+    Members of members are columns with a dot; what is no number and not yes or no is a text, in
+    JSON where it has parts.
+    """
+    (entry,) = get_args(items.annotation)
+    return dict(_columns(entry, ""))
+
+
+def _columns(model: type[BaseModel], before: str) -> Iterator[tuple[str, type]]:
+    for name, field in model.model_fields.items():
+        is_list = get_origin(field.annotation) is list
+        kinds = {one for one in get_args(field.annotation) if one is not NoneType}
+        kind: Any = kinds.pop() if len(kinds) == 1 else field.annotation
+        if isinstance(kind, type) and issubclass(kind, BaseModel) and not is_list:
+            yield from _columns(kind, f"{before}{name}.")
         else:
-            cells[f"{before}{name}"] = value
-    return cells
+            yield f"{before}{name}", kind if kind in {bool, int, float} and not is_list else str
 
 
-def _parquet(rows: Sequence[Cells], columns: Sequence[str]) -> bytes:
-    """Write a table; a column whose values are of several kinds, or lists, is JSON in a text."""
+def _cell(entry: Mapping[str, Any], column: str) -> Any:
+    value: Any = entry
+    for name in column.split("."):
+        value = None if value is None else value[name]
+    return value
+
+
+def _parquet(rows: Sequence[Sequence[Any]], columns: Mapping[str, type]) -> bytes:
     import pyarrow as pa
     from pyarrow import parquet
 
-    arrays = {}
-    for name in columns:
-        values = [row.get(name) for row in rows]
-        kinds = {type(value) for value in values if value is not None}
-        is_plain = len(kinds) <= 1 and kinds <= {str, bool, int, float}
-        arrays[name] = values if is_plain else [v if v is None else json.dumps(v) for v in values]
+    numbers = {bool: pa.bool_(), int: pa.int64(), float: pa.float64()}
+    schema = pa.schema([(name, numbers.get(kind, pa.string())) for name, kind in columns.items()])
+    cells = [[json.dumps(v) if isinstance(v, list | dict) else v for v in row] for row in rows]
+    named = [dict(zip(columns, row, strict=True)) for row in cells]
     out = io.BytesIO()
-    parquet.write_table(pa.table(arrays), out)
+    parquet.write_table(pa.Table.from_pylist(named, schema), out)
     return out.getvalue()
 
 
 def _next(scope: Scope, cursor: str) -> str:
-    query = dict(parse_qsl(scope["query_string"].decode("latin-1")))
-    return f"{scope['path']}?{urlencode(query | {'cursor': cursor})}"
+    asked = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
+    others = [(name, value) for name, value in asked if name != "cursor"]
+    return f"{scope['path']}?{urlencode([*others, ('cursor', cursor)])}"

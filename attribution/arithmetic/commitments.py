@@ -22,10 +22,9 @@ Seal = dict[str, dict[str, str]]
 """By leaf {"salt": …}, in hexadecimal; of a forgotten one {"commitment": …, "receipt": …}."""
 
 
-def seal(leaves: Mapping[str, Any], earlier: Seal | None = None) -> Seal:
-    """Draw salts for leaves, any JSON values; what is forgotten in an earlier seal stays so."""
-    gone = {leaf: kept for leaf, kept in (earlier or {}).items() if "commitment" in kept}
-    return {leaf: {"salt": secrets.token_hex(SALT_BYTES)} for leaf in leaves} | gone
+def seal(leaves: Mapping[str, Any]) -> Seal:
+    """Draw salts for leaves, any JSON values."""
+    return {leaf: {"salt": secrets.token_hex(SALT_BYTES)} for leaf in leaves}
 
 
 def digest(leaves: Mapping[str, Any], kept: Seal) -> str:

@@ -13,19 +13,20 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import func, or_, select
 from sqlalchemy.orm import InstrumentedAttribute, Session, sessionmaker
 
 from attribution.arithmetic import commitments
 from attribution.arithmetic.commitments import START, Seal
-from attribution.catalogue.chain import BEGIN, FORGET, HEAD, SEALED, Kind, entry_leaves
+from attribution.catalogue.chain import AMEND, BEGIN, FORGET, HEAD, SEALED, Kind, entry_leaves
 from attribution.catalogue.database import snapshot
-from attribution.catalogue.models import AuditEntry, AuditHead, Sealed
+from attribution.catalogue.models import AuditEntry, AuditHead, Sealed, Withdrawal
 
 PAGE = 500
 SHOWN = 100  # faults that are told one by one
 LARGEST = 2**63 - 1  # number of an entry
-UNREADABLE = (AttributeError, LookupError, TypeError, ValueError)  # of what is no longer ours
+# What reading a row raises that is no longer ours.
+UNREADABLE = (AttributeError, LookupError, RecursionError, TypeError, ValueError)
 
 Told = Callable[[str, int, int], None]
 """Takes what is being done, how much is done, and of how much."""
@@ -83,11 +84,14 @@ def verify(
         row = session.get(AuditHead, HEAD)
         found = Findings(Head(row.sequence, row.digest) if row else Head(0, START))
         which = range(since, LARGEST if most is None else since + most)
-        _walk(session, found, which, published, progress)
+        _walk(session, found, which, progress)
         for kind in SEALED.values():
             _compare(session, found, kind, which, progress)
+        if published:
+            _check_published(session, found, published)
         if most is None:
             _count_uncovered(session, found)
+            _count_outside(session, found)
         return found
 
 
@@ -95,6 +99,9 @@ def believe(session: Session, name: str, row: Sealed) -> Belief:
     """Tell whether one record says what its entry says, and the entry what the chain says."""
     if row.sealed is None:
         return Belief.UNCOVERED
+    head = session.get(AuditHead, HEAD)
+    if head is None or not 1 <= row.sealed <= head.sequence:
+        return Belief.ALTERED
     wanted = select(AuditEntry).where(AuditEntry.sequence.in_([row.sealed - 1, row.sealed]))
     entries = {entry.sequence: entry for entry in session.scalars(wanted)}
     entry, before = entries.get(row.sealed), entries.get(row.sealed - 1)
@@ -106,9 +113,7 @@ def believe(session: Session, name: str, row: Sealed) -> Belief:
     return Belief.INTACT
 
 
-def _walk(
-    session: Session, found: Findings, which: range, published: Head | None, progress: Told
-) -> None:
+def _walk(session: Session, found: Findings, which: range, progress: Told) -> None:
     """Check that every entry goes on from the one before, and that what it vouches for exists."""
     before = session.get(AuditEntry, which.start - 1)
     expected, digest = which.start, before.digest if before else START
@@ -118,11 +123,9 @@ def _walk(
         entries = _readable(session, found, AuditEntry.sequence, numbers)
         for entry in entries:
             if entry.sequence != expected:
-                found.fault(f"entries {expected} to {entry.sequence - 1} are missing")
+                found.fault(_missing(expected, entry.sequence - 1))
             elif entry.digest != _linked(entry, digest):
                 found.fault(f"entry {entry.sequence} ({entry.action}) is not what was recorded")
-            if published and entry.sequence == published.sequence:
-                _check_published(found, entry, published)
             expected, digest = entry.sequence + 1, entry.digest
         expected = numbers[-1] + 1
         found.entries += len(entries)
@@ -131,13 +134,33 @@ def _walk(
         progress("entries", found.entries, found.head.sequence + 1 - which.start)
     if which.stop > found.head.sequence and found.head != Head(expected - 1, digest):
         found.fault(f"the head says entry {found.head.sequence}, the last one is {expected - 1}")
-    if published and published.sequence >= expected:
+
+
+def _missing(first: int, last: int) -> str:
+    return (
+        f"entry {first} is missing" if first == last else f"entries {first} to {last} are missing"
+    )
+
+
+def _check_published(session: Session, found: Findings, published: Head) -> None:
+    wanted = select(AuditEntry.digest).where(AuditEntry.sequence == published.sequence)
+    digest = session.scalar(wanted)
+    if digest is None:
         found.fault(f"entry {published.sequence}, whose digest was published, is missing")
+    elif digest != published.digest:
+        found.fault(
+            f"entry {published.sequence} has another digest than the one that was published"
+        )
 
 
-def _check_published(found: Findings, entry: AuditEntry, published: Head) -> None:
-    if entry.digest != published.digest:
-        found.fault(f"entry {entry.sequence} has another digest than the one that was published")
+def _count_outside(session: Session, found: Findings) -> None:
+    """Look for entries before the first and behind the head, and rows that name such."""
+    places: list[tuple[str, Any]] = [("entries", AuditEntry.sequence)]
+    places += [(f"rows of kind {kind.name}", kind.table.sealed) for kind in SEALED.values()]
+    for what, number in places:
+        outside = or_(number < 1, number > found.head.sequence)
+        if count := session.scalar(select(func.count()).where(outside)):
+            found.fault(f"{count} {what} lie outside of the chain")
 
 
 def _page(session: Session, which: range) -> Sequence[int]:
@@ -166,8 +189,15 @@ def _readable(
 
 def _linked(entry: AuditEntry, before: str) -> str | None:
     """Return the digest that the chain has after this entry; None where its seal is no seal."""
+    said = entry_leaves(entry)
     try:
-        record = commitments.digest(entry_leaves(entry), entry.seal)
+        # Nothing of an entry is forgotten yet: a commitment in the place of a salt could stand for
+        # anything.
+        if any(list(one) != ["salt"] for one in entry.seal.values()) or entry.seal.keys() != set(
+            said
+        ):
+            return None
+        record = commitments.digest(said, entry.seal)
     except UNREADABLE:
         return None
     return commitments.link(before, entry.sequence, record)
@@ -178,7 +208,11 @@ def _look_for(session: Session, found: Findings, entries: Sequence[AuditEntry]) 
     vouched = defaultdict[str, dict[UUID, int]](dict)
     for entry in entries:
         kind, row_id = _about(entry)
-        if kind is not None and "digest" in entry.details:
+        if kind is not None and "digest" in _details(entry):
+            if entry.action == AMEND and not _may_amend(session, kind, entry):
+                found.fault(
+                    f"entry {entry.sequence} amends what nothing may amend in a {kind.name}"
+                )
             vouched[kind.name][row_id] = entry.sequence
     for name, by_id in vouched.items():
         table = SEALED[name].table
@@ -188,7 +222,27 @@ def _look_for(session: Session, found: Findings, entries: Sequence[AuditEntry]) 
             if one not in kept:
                 found.fault(f"{name} {one}, recorded by entry {sequence}, is missing")
             elif (kept[one] or 0) < sequence:
-                found.fault(f"{name} {one} does not know of entry {sequence}, which amends it")
+                found.fault(f"{name} {one} does not know of entry {sequence}, which is about it")
+
+
+def _details(entry: AuditEntry) -> Mapping[str, Any]:
+    return entry.details if isinstance(entry.details, dict) else {}
+
+
+def _may_amend(session: Session, kind: Kind, entry: AuditEntry) -> bool:
+    """Whether an entry leaves all that has to stay of its row as the entry before it says."""
+    wanted = select(AuditEntry).where(
+        AuditEntry.object == entry.object,
+        AuditEntry.sequence < entry.sequence,
+        AuditEntry.sequence >= 1,
+        AuditEntry.action != FORGET,
+    )
+    earlier = session.scalars(wanted.order_by(AuditEntry.sequence.desc()))
+    before = next((_details(one) for one in earlier if "digest" in _details(one)), {})
+    old, new = before.get("leaves"), _details(entry).get("leaves")
+    if not (isinstance(old, dict) and isinstance(new, dict)) or old.keys() != new.keys():
+        return False
+    return {leaf for leaf in old if old[leaf] != new[leaf]} <= kind.amends
 
 
 def _about(entry: AuditEntry) -> tuple[Kind | None, UUID]:
@@ -237,7 +291,7 @@ def _wrong(
         says = commitments.digest(leaves, row.seal)
     except UNREADABLE:
         return "cannot be read"
-    if says != entry.details.get("digest") or leaves.keys() - row.seal.keys():
+    if says != _details(entry).get("digest") or leaves.keys() - row.seal.keys():
         return "does not say what was recorded"
     for leaf, receipt in _gone(row.seal).items():
         if receipt not in forgotten:
@@ -256,15 +310,20 @@ def _gone(seal: Seal) -> dict[str, str]:
 
 def _forgotten(session: Session, receipt: str) -> dict[str, set[str]]:
     """Return which leaves a withdrawal made which rows forget."""
-    about = SEALED["withdrawal"].key(UUID(receipt))
+    try:
+        about = SEALED["withdrawal"].key(UUID(receipt))
+    except UNREADABLE:
+        return {}
+    if session.get(Withdrawal, UUID(receipt)) is None:
+        return {}
     wanted = select(AuditEntry.details).where(
-        AuditEntry.action == FORGET, AuditEntry.object == about
+        AuditEntry.action == FORGET, AuditEntry.object == about, AuditEntry.sequence >= 1
     )
     found = defaultdict[str, set[str]](set)
     for details in session.scalars(wanted):
-        leaves = details.get("leaves")
+        leaves = details.get("leaves") if isinstance(details, dict) else None
         for key, names in leaves.items() if isinstance(leaves, dict) else ():
-            found[key].update(names)
+            found[key].update(names if isinstance(names, list) else ())
     return found
 
 
@@ -275,7 +334,7 @@ def _is_empty(value: Any) -> bool:
 def _count_uncovered(session: Session, found: Findings) -> None:
     """Count the rows without an entry; more than at the beginning there cannot be."""
     first = session.get(AuditEntry, 1)
-    before: Mapping[str, Any] = first.details if first and first.action == BEGIN else {}
+    before = _details(first) if first and first.action == BEGIN else {}
     for kind in SEALED.values():
         wanted = select(func.count()).where(kind.table.sealed.is_(None))
         count = session.scalar(wanted) or 0

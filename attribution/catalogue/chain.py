@@ -50,6 +50,7 @@ class Kind:
     table: type[Sealed]
     action: Callable[[Any], str]  # what the first entry of a row calls it
     leaves: Callable[[Session, Any], dict[str, Any]]
+    amends: frozenset[str] = frozenset()  # leaves that may rightly say something else later
 
     def key(self, row_id: UUID) -> str:
         """Return what an entry calls a row."""
@@ -73,9 +74,10 @@ def _answer(session: Session, row: RecordedAttribution) -> dict[str, Any]:
 
 def _change(session: Session, row: Change) -> dict[str, Any]:
     moved = select(ChangeWork.artwork_id).where(ChangeWork.change_id == row.id)
-    ids = [row.artist_id, row.from_artist_id, row.artwork_id, row.undoes_id]
-    fixed = [str(row.id), row.kind, row.origin, row.by, row.made_at.isoformat(), row.merged_slug]
+    ids = [row.from_artist_id, row.artwork_id, row.undoes_id]
+    fixed = [str(row.id), row.kind, row.origin, row.by, row.made_at.isoformat()]
     return {
+        "whose": [str(row.artist_id), row.merged_slug],  # others merge, and part again
         "": [*fixed, *(one and str(one) for one in ids), row.works],
         "works": sorted(map(str, session.scalars(moved))),
         "reason": row.reason,
@@ -86,17 +88,27 @@ def _change(session: Session, row: Change) -> dict[str, Any]:
 
 def _receipt(session: Session, row: Withdrawal) -> dict[str, Any]:
     del session
-    fixed = [str(row.id), row.kind, str(row.artist_id), row.artwork_id and str(row.artwork_id)]
+    fixed = [str(row.id), row.kind, row.artwork_id and str(row.artwork_id), row.reason]
     ended = row.completed_at and row.completed_at.isoformat()
-    return {"": [*fixed, row.reason, row.requested_at.isoformat(), ended, row.receipt]}
+    return {
+        "": [*fixed, row.requested_at.isoformat()],
+        "whose": str(row.artist_id),
+        "receipt": [ended, row.receipt],  # what is removed is written down as it goes
+    }
 
 
 SEALED = {
     kind.name: kind
     for kind in (
         Kind("attribution", RecordedAttribution, lambda _: "lookup", _answer),
-        Kind("change", Change, lambda row: str(row.kind), _change),
-        Kind("withdrawal", Withdrawal, lambda _: "withdraw", _receipt),
+        Kind("change", Change, lambda row: str(row.kind), _change, frozenset({"whose"})),
+        Kind(
+            "withdrawal",
+            Withdrawal,
+            lambda _: "withdraw",
+            _receipt,
+            frozenset({"whose", "receipt"}),
+        ),
     )
 }
 _KINDS = {kind.table: kind for kind in SEALED.values()}
@@ -196,24 +208,34 @@ def _extend(session: Session) -> None:
 
 
 def _seal(session: Session, head: AuditHead, kind: Kind, ids: Sequence[UUID]) -> None:
-    """Add an entry for each of these rows that is new, or says something else than before."""
+    """Add an entry for each of these rows that is new, or rightly says something else than before.
+
+    One that had been altered besides gets none: it goes on to differ from its last one.
+    """
     wanted = select(*_columns(kind.table)).where(kind.table.id.in_(ids))
     rows = {row.id: row for row in session.execute(wanted)}
     known = [row.sealed for row in rows.values() if row.sealed is not None]
-    vouched = select(AuditEntry).where(AuditEntry.sequence.in_(known))
-    entries = {one.sequence: one.details.get("digest") for one in session.scalars(vouched)}
+    entries: dict[int, dict[str, Any]] = {}
+    if known:
+        vouched = select(AuditEntry).where(AuditEntry.sequence.in_(known))
+        entries = {one.sequence: one.details for one in session.scalars(vouched)}
     for row_id in ids:
         row = rows.get(row_id)
         if row is None:  # added and removed in one transaction
             continue
         said = kind.leaves(session, row)
-        action = kind.action(row)
+        action, kept = kind.action(row), commitments.seal(said)
         if row.sealed is not None:
-            if entries.get(row.sealed) == commitments.digest(said, row.seal):
+            before = entries.get(row.sealed, {}).get("leaves", {})
+            now_ = commitments.commitments(said, row.seal)
+            changed = {leaf for leaf in now_ if now_[leaf] != before.get(leaf)}
+            if not changed or changed - kind.amends:
                 continue
             action = AMEND
-        kept = commitments.seal(said, row.seal)
-        details = {"digest": commitments.digest(said, kept)}
+            kept = row.seal | {leaf: kept[leaf] for leaf in changed}
+        details: dict[str, Any] = {"digest": commitments.digest(said, kept)}
+        if kind.amends:
+            details["leaves"] = commitments.commitments(said, kept)
         sequence = _add(session, head, action, kind.key(row_id), details)
         sealed = update(kind.table).where(kind.table.id == row_id)
         session.execute(sealed.values(seal=kept, sealed=sequence), execution_options=IN_SQL)

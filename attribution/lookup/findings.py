@@ -65,7 +65,8 @@ def find_union(answers: Sequence[Attribution], findings: Findings) -> Union:
         ShownWork(one.id, one.title, one.slug, one.name, copied[one.id], alike[one.id])
         for one in shown.values()
     ]
-    named = {one.slug: one.name for one in (*style, *related, *copies)}
+    named = {one.slug: one.name for one in style}
+    named |= {one.slug: one.name for one in shown.values()}
     counted = [Counter(one.slug for one in found) for found in (copies, related, style)]
     artists = [
         NamedArtist(slug, name, *(each[slug] for each in counted)) for slug, name in named.items()

@@ -12,6 +12,7 @@ from typing import Any
 
 import rfc8785
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
@@ -31,6 +32,10 @@ ALGORITHMS = {  # of JOSE, by that of COSE
     "ps256": ("PS256", hashes.SHA256()),
     "ed25519": ("Ed25519", None),
 }
+# What reading raises that is no statement, whatever else it is.
+UNREADABLE = (
+    *(UnsupportedAlgorithm, AttributeError, LookupError, RecursionError, TypeError, ValueError),
+)
 LARGEST_HEADER = 2**16  # characters: a chain of certificates
 NUMBER_BYTES = {"es256": 32, "es384": 48, "es512": 66}  # of each of the two in an ECDSA signature
 
@@ -66,7 +71,7 @@ def read_statement(statement: str) -> tuple[dict[str, Any], str]:
         key = kinds[head["alg"][:2]].import_key(public)
         found = jws.deserialize_compact(statement, key, registry=rules)
         said = json.loads(found.payload)
-    except (JoseError, ValueError, KeyError, TypeError, IndexError) as error:
+    except (*UNREADABLE, JoseError) as error:
         raise BadInput(f"this is no signed statement, or it was altered: {error}") from None
     if not isinstance(said, dict):
         raise BadInput("this is a signed text, but no statement of ours")

@@ -101,9 +101,13 @@ def rotate(stores: Stores, key_id: UUID) -> IssuedKey:
 
 
 def revoke(stores: Stores, key_id: UUID) -> ApiKey:
-    """Have a key open nothing from now on. Raises NotFound, Conflict for one that was revoked."""
+    """Have a key open nothing from now on.
+
+    Raises NotFound, Conflict for one that was revoked, NotAllowed for one that may do more.
+    """
     with stores.sessions.begin() as session:
         row = _unrevoked(session, key_id)
+        _check_reach(row, "revoke")
         row.revoked_at = now()
         chain.note(session, "revoke-key", f"key:{row.id}", prefix=row.prefix)
         return row
@@ -139,10 +143,10 @@ def authenticate(stores: Stores, token: str) -> Actor:
     if row is None or not is_right:
         raise Unauthenticated("this key is not known here; check that the whole of it was sent")
     if row.state is not KeyState.ACTIVE:
-        over = row.revoked_at or row.expires_at
+        over, how = row.revoked_at or row.expires_at, "was revoked" if row.revoked_at else "expired"
         raise Unauthenticated(
-            f"the key {row.prefix} is {row.state.value} since {over:%Y-%m-%d %H:%M UTC}; ask "
-            f"whoever administers the service for another one"
+            f"the key {row.prefix} {how} on {over:%Y-%m-%d at %H:%M UTC}; ask whoever administers "
+            f"the service for another one"
         )
     _note_used(stores, row)
     return Actor(f"key {row.prefix} ({row.name})", row.granted, frozenset(row.artists))
@@ -150,14 +154,9 @@ def authenticate(stores: Stores, token: str) -> Actor:
 
 def _issue(session: Session, row: ApiKey, action: str, **more: str) -> IssuedKey:
     """Keep a key with a token of its own; raises NotAllowed where its maker may do less."""
-    maker = who()
-    if beyond := sorted(row.granted - maker.scopes):
-        raise NotAllowed(
-            f"{maker.name} may not {' or '.join(beyond)}, so it cannot make a key that may; a "
-            f"person with access to the machine can: `lawful keys create`"
-        )
+    _check_reach(row, "create")
     token = f"lk_{secrets.token_hex(4)}_{secrets.token_urlsafe(32)}"
-    row.prefix, row.sha256, row.issued_by = token[:PREFIX], _digest(token), maker.name
+    row.prefix, row.sha256, row.issued_by = token[:PREFIX], _digest(token), who().name
     queries.add_key(session, row)
     said = {"prefix": row.prefix, "name": row.name, "scopes": sorted(row.granted)}
     chain.note(session, action, f"key:{row.id}", **said, **more)
@@ -182,6 +181,16 @@ def _check_scopes(row: ApiKey) -> None:
             f"only uploads can be kept to some artists, so such a key has the role "
             f"{Role.CONTRIBUTOR.value!r}, or the scopes of it; this one may "
             f"{', '.join(sorted(row.granted))}"
+        )
+
+
+def _check_reach(row: ApiKey, doing: str) -> None:
+    """Raise NotAllowed for a key that may do more than whoever makes or revokes it."""
+    actor = who()
+    if beyond := sorted(row.granted - actor.scopes):
+        raise NotAllowed(
+            f"{actor.name} may not {' or '.join(beyond)}, so it cannot {doing} a key that may; a "
+            f"person with access to the machine can: `lawful keys {doing}`"
         )
 
 

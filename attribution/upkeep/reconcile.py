@@ -20,10 +20,10 @@ from attribution.errors import BadImage, Conflict, NotFound
 from attribution.images import read_image
 from attribution.points import write_points
 from attribution.types import Part
-from attribution.upkeep.audit import audit_all
 from attribution.upkeep.comparison import compare, follow_catalogue
 from attribution.upkeep.correction import check_nothing_comes
 from attribution.upkeep.correction import finish as finish_changes
+from attribution.upkeep.rebuilding import rebuild_all
 from attribution.upkeep.recovery import Recovered, recover
 from attribution.upkeep.rolling import differing_vectors, verify_on
 from attribution.upkeep.withdrawal import finish
@@ -106,14 +106,14 @@ def reconcile(collection: Collection, *, repair: bool) -> Report:
         recovered = recover(collection, follow_catalogue(collection, found))
         with collection.sessions.begin() as session:
             lifecycle.recount(session, queries.miscounted(session))
-    statistics = audit_all(collection, repair=repair)
-    believed = verify_on(collection, goes_on=repair)
+    statistics = rebuild_all(collection, repair=repair)
     if repair:
         finish(collection, withdrawals, has_time=True)
         finish_changes(collection, changes)
         join_nobody(collection, nameless)
         unsketched -= draw_sketches(collection)
         collection.index.flush()
+    believed = verify_on(collection, goes_on=repair)
     return Report(
         works=found.works,
         points=found.points,

@@ -22,9 +22,9 @@ from attribution.encoders.encoder_set import EncoderSet
 from attribution.encoders.profiles import load_encoders
 from attribution.errors import BadInput, Conflict
 from attribution.points import write_points
-from attribution.upkeep.audit import audit, mend
 from attribution.upkeep.comparison import compare, follow_catalogue, indexed_pages
 from attribution.upkeep.correction import finish as finish_changes
+from attribution.upkeep.rebuilding import mend, rebuild_sums
 from attribution.upkeep.recovery import Recovered, encode_originals, recover
 
 PAGE = 1_000
@@ -68,7 +68,7 @@ def rebuild(collection: Collection, *, progress: Progress) -> None:
         done += len(page)
         progress(done, total)
     collection.index.flush()
-    mend(collection, audit(collection, collection.row))
+    mend(collection, rebuild_sums(collection, collection.row))
 
 
 def change_profile(

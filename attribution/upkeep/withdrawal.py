@@ -28,7 +28,7 @@ from attribution.index.points import Where
 from attribution.index.vector_index import VectorIndex
 from attribution.training.cache import CACHE, forget
 from attribution.training.checkpoint import read_facts
-from attribution.upkeep.audit import audit
+from attribution.upkeep.rebuilding import rebuild_sums
 
 AT_ONCE = 1_000  # works in one statement
 REWRITTEN = 20_000  # points up to which the index's files are written anew at once: seconds
@@ -278,7 +278,7 @@ def _proof(stores: Stores) -> dict[str, Any]:
         works = queries.searchable(session)[1]
         if live is None or works > REBUILT:
             return {"after": _digest(session), "equals a rebuild": None}
-    found = audit(stores, live)
+    found = rebuild_sums(stores, live)
     return {"after": found.digest, "works": found.works, "equals a rebuild": not found.differences}
 
 

@@ -9,8 +9,11 @@ from __future__ import annotations
 
 import re
 
-FORMULA = re.compile(r"'*[=+\-@\t\r]")
-QUOTED = re.compile(r"'+[=+\-@\t\r]")
+BEGINS = (
+    r"\s*[=+\-@\t\r\n＝＋－＠]"  # some programs pass blanks over, and take wide signs for plain
+)
+FORMULA = re.compile(f"'*{BEGINS}")
+QUOTED = re.compile(f"'+{BEGINS}")
 
 
 def quote(text: str) -> str:

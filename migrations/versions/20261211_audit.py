@@ -24,7 +24,7 @@ def upgrade() -> None:
         "audit_entries",
         sa.Column("sequence", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("actor", sa.Text(), nullable=True),
+        sa.Column("actor", sa.Text(), nullable=False),
         sa.Column("action", sa.String(32), nullable=False),
         sa.Column("object", sa.String(64), nullable=True),
         sa.Column("details", JSON, nullable=False),

@@ -6,6 +6,7 @@ script ever runs with the rights of this one.
 
 from __future__ import annotations
 
+import re
 from importlib.metadata import version
 from importlib.resources import files
 from typing import Annotated, Literal
@@ -13,6 +14,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Header, Request, Response
 from fastapi.responses import HTMLResponse, JSONResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
 
 from api.http.headers import POLICY
 from api.http.kinds import KINDS, title
@@ -85,5 +87,11 @@ def _page(template: str, values: dict[str, object], content_policy: str) -> HTML
     environment = Environment(
         loader=PackageLoader("api.http", "pages"), autoescape=True, undefined=StrictUndefined
     )
+    environment.filters["code"] = _code
     html = environment.get_template(template).render(values)
     return HTMLResponse(html, headers={"content-security-policy": content_policy})
+
+
+def _code(text: str) -> Markup:
+    """Return a text in which what stands between backticks is shown as code."""
+    return Markup(re.sub("`([^`]+)`", r"<code>\1</code>", str(escape(text))))  # noqa: S704  escaped

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Self
 from uuid import UUID
 
 from fastapi import APIRouter
@@ -11,12 +9,12 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from api.http.access import ScopedRoute, needs
 from api.http.dependencies import Cursor, Moment, PageSize, ServicesDep
+from api.keys import IssuedKeyOut, KeyOut
 from api.schemas import PageOut
 from attribution.actors import Role, Scope
 from attribution.catalogue import queries
-from attribution.catalogue.models import ApiKey, KeyState
 from attribution.upkeep import keys
-from attribution.upkeep.keys import LONGEST_NAME, IssuedKey, NewKey
+from attribution.upkeep.keys import LONGEST_NAME, NewKey
 
 router = APIRouter(prefix="/keys", tags=["keys"], route_class=ScopedRoute)
 
@@ -38,54 +36,6 @@ class KeyWanted(BaseModel):
     expires_at: Moment | None = Field(
         None, description="UTC where no zone is said. Left out: it has no end."
     )
-
-
-class KeyOut(BaseModel):
-    """A key, without its token."""
-
-    id: UUID
-    name: str
-    prefix: str = Field(
-        description="How its token begins, as records name it.", examples=["lk_1a2b3c4d"]
-    )
-    state: KeyState
-    role: Role | None
-    scopes: list[Scope] = Field(description="Everything that it may do.")
-    artists: list[str] = Field(description="Slugs of those whose works it may upload; empty: all.")
-    created_at: datetime
-    issued_by: str
-    expires_at: datetime | None
-    last_used_at: datetime | None = Field(description="To the minute.")
-    revoked_at: datetime | None
-
-    @classmethod
-    def of(cls, row: ApiKey) -> Self:
-        """Shape a row."""
-        return cls(
-            id=row.id,
-            name=row.name,
-            prefix=row.prefix,
-            state=row.state,
-            role=row.role,
-            scopes=sorted(row.granted),
-            artists=row.artists,
-            created_at=row.created_at,
-            issued_by=row.issued_by,
-            expires_at=row.expires_at,
-            last_used_at=row.last_used_at,
-            revoked_at=row.revoked_at,
-        )
-
-
-class IssuedKeyOut(KeyOut):
-    """A key that was just made."""
-
-    token: str = Field(description="Shown this once; only its hash is kept.")
-
-    @classmethod
-    def of_issued(cls, issued: IssuedKey) -> Self:
-        """Shape a row with its token."""
-        return cls(**vars(KeyOut.of(issued.row)), token=issued.token)
 
 
 @router.post("", summary="Make a key", status_code=201, dependencies=[needs(Scope.ADMINISTER)])

@@ -126,7 +126,9 @@ def _in_force(*, is_so: bool) -> ColumnElement[bool]:
     revoking = aliased(Change)
     is_revoked = exists().where(revoking.undoes_id == NonCopy.id)
     goes_on = or_(NonCopy.until.is_(None), NonCopy.until > now())
-    return ~is_revoked & goes_on if is_so else is_revoked | ~goes_on
+    declaring = aliased(Change)
+    is_declared = exists().where(declaring.id == NonCopy.id, declaring.kind == ChangeKind.DECLARE)
+    return is_declared & ~is_revoked & goes_on if is_so else is_revoked | ~goes_on
 
 
 def _whole() -> Select[NonCopy]:

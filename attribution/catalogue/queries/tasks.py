@@ -6,7 +6,7 @@ Who runs one is decided in `leases`.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, cast
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Row, delete, exists, func, or_, select, true, update
@@ -119,10 +119,8 @@ def interrupt(session: Session, subject: UUID, error: str) -> None:
 def locked_subject(session: Session, key: TaskKey) -> Subject | None:
     """Return what a task belongs to, locked; None if there is none."""
     model = SUBJECTS[key.kind]
-    row: Subject | None = session.get(
-        model, key.subject, with_for_update=True, populate_existing=True
-    )
-    return row
+    row = session.get(model, key.subject, with_for_update=True, populate_existing=True)
+    return cast("Subject | None", row)  # mypy joins the classes to their common base
 
 
 def wanted_tasks(session: Session, which: ColumnElement[bool]) -> list[TaskKey]:

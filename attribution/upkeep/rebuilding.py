@@ -18,7 +18,7 @@ PAGE = 5_000  # works read at once: 14 MiB with 718 numbers each
 
 
 @dataclass(frozen=True)
-class Audit:
+class Rebuilt:
     """What was found at one moment."""
 
     fingerprint: str  # of the encoders
@@ -35,7 +35,7 @@ class Audit:
         return max(len(self.missing.works), 1)
 
 
-def audit(stores: Stores, row: KeptCollection) -> Audit:
+def rebuild_sums(stores: Stores, row: KeptCollection) -> Rebuilt:
     """Rebuild the statistics of a collection from the kept vectors, and compare.
 
     Reads every kept vector once. Memory: a page of works, and eight bytes for each dimension of
@@ -52,11 +52,11 @@ def audit(stores: Stores, row: KeptCollection) -> Audit:
         kept = queries.statistics_of(session, encoders, width)
     digest = kept.digest()
     missing.merge(kept, by=-1)
-    return Audit(encoders, seen, works, digest, missing)
+    return Rebuilt(encoders, seen, works, digest, missing)
 
 
-def mend(stores: Stores, found: Audit) -> None:
-    """Add what an audit missed, once: when another process has just done so, nothing happens."""
+def mend(stores: Stores, found: Rebuilt) -> None:
+    """Add what a rebuild has shown to be missing, unless another process has just done so."""
     if not found.differences:
         return
     with stores.sessions.begin() as session:
@@ -64,11 +64,11 @@ def mend(stores: Stores, found: Audit) -> None:
             lifecycle.mend_statistics(session, found.fingerprint, found.missing)
 
 
-def audit_all(stores: Stores, *, repair: bool) -> int:
-    """Audit every collection, and mend it where `repair` is true; returns the differences."""
+def rebuild_all(stores: Stores, *, repair: bool) -> int:
+    """Rebuild the statistics of every collection; returns the differences, mended on `repair`."""
     with stores.sessions() as session:
         collections = queries.collections(session)
-    found = [audit(stores, one) for one in collections]
+    found = [rebuild_sums(stores, one) for one in collections]
     if repair:
         for one in found:
             mend(stores, one)

@@ -1,0 +1,267 @@
+"""Artists, works, and what is derived from works.
+
+An artwork is its bytes: its id derives from their hash, so the same file is the same row wherever
+it comes from. When a second artist brings the same bytes, that is a `Claim`, never a second row.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+from uuid import NAMESPACE_URL, UUID, uuid4, uuid5
+
+from sqlalchemy import (
+    BigInteger,
+    ForeignKey,
+    Index,
+    String,
+    text,
+)
+from sqlalchemy.orm import Mapped, mapped_column, relationship, validates
+
+from attribution.catalogue.columns import SLUG, CleanJson, now
+from attribution.catalogue.licences import identify
+from attribution.catalogue.models.base import Base, one_of
+from attribution.catalogue.nobody import NOBODY
+from attribution.encoders.encoder import voting
+
+ARTWORKS = uuid5(NAMESPACE_URL, "https://lawful-diffusion.org/artworks")
+"""Namespace of artwork ids. Changing it would orphan every stored vector."""
+
+PURPOSES = ("index", "display", "train", "generate")
+
+
+def artwork_id(sha256: str) -> UUID:
+    """Return the id of the artwork with these bytes; also its point in the vector index."""
+    return uuid5(ARTWORKS, sha256)
+
+
+class ArtworkStatus(StrEnum):
+    """Where a work stands; only `INDEXED` ones are found."""
+
+    PENDING = "pending"
+    INDEXED = "indexed"
+    BLANK = "blank"  # registered, and shows nothing: never found
+    FAILED = "failed"
+    WITHDRAWN = "withdrawn"
+
+
+class Artist(Base):
+    """A name that works are attributed to; one row, `nobody.NOBODY`, stands for nobody."""
+
+    __tablename__ = "artists"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
+    slug: Mapped[str] = mapped_column(SLUG, unique=True)
+    name: Mapped[str] = mapped_column(unique=True)
+    folded: Mapped[str] = mapped_column(index=True)  # names.fold(name)
+    turned: Mapped[str] = mapped_column(index=True)  # names.turned(name): neighbours by the end
+    # Indexed works, counted along in the transactions that change them: a lookup among millions
+    # cannot count them anew.
+    works: Mapped[int] = mapped_column(default=0)
+    withdrawn_at: Mapped[datetime | None]  # no work of theirs is taken in since
+    created_at: Mapped[datetime] = mapped_column(default=now)
+
+    aliases: Mapped[list[Alias]] = relationship(lazy="raise", order_by="Alias.name")
+
+    @property
+    def is_nobody(self) -> bool:
+        """Whether this is no artist: works by nobody in particular, which are never ranked."""
+        return self.id == NOBODY
+
+
+class Alias(Base):
+    """Another name of an artist, confirmed by a person or of equal fold: a change says which."""
+
+    __tablename__ = "aliases"
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    folded: Mapped[str] = mapped_column(index=True)  # names.fold(name)
+    artist_id: Mapped[UUID] = mapped_column(ForeignKey("artists.id"), index=True)
+
+
+class Artwork(Base):
+    """One work, by the bytes of its file."""
+
+    __tablename__ = "artworks"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)  # artwork_id(sha256)
+    artist_id: Mapped[UUID] = mapped_column(ForeignKey("artists.id"))
+    sha256: Mapped[str] = mapped_column(String(64), unique=True)  # of the file
+    pixel_sha256: Mapped[str] = mapped_column(String(64), index=True)  # of the decoded pixels
+    phash: Mapped[str] = mapped_column(String(16), index=True)  # perceptual, hexadecimal
+    title: Mapped[str | None]
+    caption: Mapped[str | None]  # what is to be seen, in a sentence
+    tags: Mapped[list[str]] = mapped_column(default=list)
+    year: Mapped[int | None]
+    dated: Mapped[str | None]  # the source's own words where they are more than a year
+    licence: Mapped[str | None]  # as it was written
+    licence_id: Mapped[str | None] = mapped_column(String(64))  # licences.identify(licence)
+    source: Mapped[str | None]
+    consent_index: Mapped[bool] = mapped_column(default=True)
+    consent_display: Mapped[bool] = mapped_column(default=True)
+    consent_train: Mapped[bool] = mapped_column(default=False)
+    consent_generate: Mapped[bool] = mapped_column(default=False)
+    status: Mapped[ArtworkStatus] = mapped_column(default=ArtworkStatus.PENDING)
+    reason: Mapped[str | None]  # why it failed or was withdrawn
+    facts: Mapped[dict[str, Any]] = mapped_column(default=dict)  # format, sides, bytes, notes
+    rights: Mapped[dict[str, Any]] = mapped_column(default=dict)  # found in the file's metadata
+    thumbnail: Mapped[str | None]  # key in the thumbnail store
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    indexed_at: Mapped[datetime | None]
+    withdrawn_at: Mapped[datetime | None]
+
+    artist: Mapped[Artist] = relationship(lazy="raise")
+
+    __table_args__ = (
+        one_of("status", ArtworkStatus),
+        Index(None, "created_at", "id"),  # pages
+        # Pages of one artist, and sizes of portfolios. The state comes second: where it came first,
+        # SQLite would take this index for every statement that asks for indexed works.
+        Index(None, "artist_id", "status", "created_at", "id"),
+        Index(None, "licence_id", "created_at", "id"),  # pages of one licence
+        # The few works that are not indexed: counted often, among millions that are.
+        Index(
+            "ix_artworks_unindexed",
+            "status",
+            postgresql_where=text("status <> 'indexed'"),
+            sqlite_where=text("status <> 'indexed'"),
+        ),
+    )
+
+    @property
+    def consent(self) -> tuple[str, ...]:
+        """The purposes that are granted."""
+        return tuple(purpose for purpose in PURPOSES if getattr(self, f"consent_{purpose}"))
+
+    @property
+    def licence_key(self) -> str | None:
+        """What filters compare: the identifier of the licence, or its text where it has none."""
+        return self.licence_id or self.licence
+
+    @validates("licence")
+    def _identify(self, column: str, licence: str | None) -> str | None:
+        """Keep the identifier in step with the text, whoever corrects it."""
+        del column
+        self.licence_id = identify(licence)
+        return licence
+
+
+class Claim(Base):
+    """Another artist's claim to a work that was already there."""
+
+    __tablename__ = "claims"
+
+    artwork_id: Mapped[UUID] = mapped_column(ForeignKey("artworks.id"), primary_key=True)
+    artist_id: Mapped[UUID] = mapped_column(ForeignKey("artists.id"), primary_key=True, index=True)
+    path: Mapped[str]  # where the same bytes came from
+    job_id: Mapped[UUID | None] = mapped_column(ForeignKey("ingest_jobs.id"))
+    created_at: Mapped[datetime] = mapped_column(default=now)
+
+    artist: Mapped[Artist] = relationship(lazy="raise")
+
+
+class Embedding(Base):
+    """The vectors of one work, from which its point in the index can be made again exactly."""
+
+    __tablename__ = "embeddings"
+
+    artwork_id: Mapped[UUID] = mapped_column(ForeignKey("artworks.id"), primary_key=True)
+    fingerprint: Mapped[str] = mapped_column(String(64), primary_key=True)  # of the encoders
+    vectors: Mapped[bytes]  # float32, little endian, one after the other by name
+
+
+class ClassifierArtist(Base):
+    """What the classifier knows of one artist: the sum of the works' vectors, in fixed point."""
+
+    __tablename__ = "classifier_artists"
+
+    fingerprint: Mapped[str] = mapped_column(String(64), primary_key=True)  # of the encoders
+    artist_id: Mapped[UUID] = mapped_column(ForeignKey("artists.id"), primary_key=True)
+    works: Mapped[int]
+    sums: Mapped[bytes]  # int64, little endian
+
+
+class ClassifierShard(Base):
+    """A part of Σ x xᵀ over all works, in fixed point; all parts together are the whole."""
+
+    __tablename__ = "classifier_shards"
+
+    fingerprint: Mapped[str] = mapped_column(String(64), primary_key=True)  # of the encoders
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    stamp: Mapped[UUID]  # another one after every change
+    gram: Mapped[bytes]  # int64, little endian, the upper triangle row by row; empty: zeros
+
+
+class CopySketch(Base):
+    """What copies of one work, or of a part of it, are recognised by: it is never shown."""
+
+    __tablename__ = "copy_sketches"
+    __table_args__ = (
+        Index(None, "third_0", "bits", "artwork_id", "part"),
+        Index(None, "third_1", "bits"),
+        Index(None, "third_2", "bits"),
+    )
+
+    artwork_id: Mapped[UUID] = mapped_column(ForeignKey("artworks.id"), primary_key=True)
+    part: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)  # 0: the whole
+    box: Mapped[list[float]] = mapped_column(CleanJson)  # where the part lies: types.Box
+    phash: Mapped[str] = mapped_column(String(16))  # perceptual, hexadecimal
+    bits: Mapped[int] = mapped_column(BigInteger)  # phash as a signed number
+    third_0: Mapped[int] = mapped_column(BigInteger)  # every third bit of it, the others zero
+    third_1: Mapped[int] = mapped_column(BigInteger)
+    third_2: Mapped[int] = mapped_column(BigInteger)
+    data: Mapped[bytes]  # copies.sketch.Sketch
+
+
+class PartVectors(Base):
+    """The vectors of the parts of one work, from which their points can be made again exactly."""
+
+    __tablename__ = "part_vectors"
+
+    artwork_id: Mapped[UUID] = mapped_column(ForeignKey("artworks.id"), primary_key=True)
+    fingerprint: Mapped[str] = mapped_column(String(64), primary_key=True)  # of the encoders
+    parts: Mapped[int]  # how many, numbered from 1 as in copy_sketches
+    vectors: Mapped[bytes]  # float32, little endian, one part after the other
+
+
+class KeptCalibration(Base):
+    """What the votes of some encoders were found to mean, and on what: the last calibration.
+
+    Without numbers where too little was registered to say anything.
+    """
+
+    __tablename__ = "calibrations"
+
+    fingerprint: Mapped[str] = mapped_column(String(64), primary_key=True)  # of the encoders
+    made_at: Mapped[datetime]
+    stamp: Mapped[str] = mapped_column(String(64))  # of the classifier's statistics then
+    works: Mapped[int]  # that could be found then,
+    artists: Mapped[int]
+    asked: Mapped[int]  # works asked for
+    voices: Mapped[list[str]]
+    numbers: Mapped[dict[str, Any]]  # `attribution.arithmetic.calibration.Calibration`, or nothing
+
+
+class KeptCollection(Base):
+    """Which encoders made the vectors of a collection. One is live: it is the one searched."""
+
+    __tablename__ = "collections"
+
+    name: Mapped[str] = mapped_column(primary_key=True)  # as the index calls it
+    live: Mapped[bool] = mapped_column(default=True)
+    profile: Mapped[str]
+    fingerprint: Mapped[str]
+    dims: Mapped[dict[str, int]]  # vector -> width
+    lanes: Mapped[dict[str, str]]  # vector -> what it is for, a `Lane`
+    # How often the classifier's statistics were made or mended; 0: they never were complete.
+    statistics: Mapped[int] = mapped_column(default=1)  # of no work yet they are
+    # The work up to which `reconcile` has compared stored vectors with the kept ones; none: begin.
+    compared_to: Mapped[UUID | None]
+    created_at: Mapped[datetime] = mapped_column(default=now)
+
+    @property
+    def voting(self) -> dict[str, int]:
+        """The vectors that vote, and their widths."""
+        return {name: self.dims[name] for name in voting(self.lanes)}
