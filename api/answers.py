@@ -14,7 +14,8 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field
 
 from attribution.answers import Attribution, CopyKind, Reason, Verdict
-from attribution.lookup.results import Findings, Member, SearchResult, SetAttribution, Union
+from attribution.lookup.batches import BatchFindings
+from attribution.lookup.results import Findings, Member, SearchResult, SetAttribution
 from attribution.lookup.wording import by_one_hand, headline, lanes, membership, together
 
 Outline = tuple[tuple[float, float], ...]
@@ -256,17 +257,21 @@ class NamedArtistOut(_Shape):
 class BatchFindingsOut(BaseModel):
     """What the answers of a batch say together, so far."""
 
+    pending: int = Field(description="Images still to be looked up: what is found may change.")
     findings: FindingsOut
-    works: tuple[ShownWorkOut, ...]
-    artists: tuple[NamedArtistOut, ...]
+    works: tuple[ShownWorkOut, ...] = Field(description="Shown by any image, the most first.")
+    artists: tuple[NamedArtistOut, ...] = Field(
+        description="Whose work any image shows or resembles, the most first."
+    )
 
     @classmethod
-    def of(cls, findings: Findings, union: Union, unreadable: Sequence[str]) -> Self:
+    def of(cls, found: BatchFindings) -> Self:
         """Shape them."""
         return cls(
-            findings=FindingsOut.of(findings, unreadable),
-            works=tuple(map(ShownWorkOut.model_validate, union.works)),
-            artists=tuple(map(NamedArtistOut.model_validate, union.artists)),
+            pending=found.pending,
+            findings=FindingsOut.of(found.findings, found.unreadable),
+            works=tuple(map(ShownWorkOut.model_validate, found.union.works)),
+            artists=tuple(map(NamedArtistOut.model_validate, found.union.artists)),
         )
 
 

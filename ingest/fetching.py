@@ -77,7 +77,7 @@ class Fetcher:
 
     def fetch(self, url: str) -> Fetched:
         """Return what is behind a URL; raises NotFetched, which names it and says why."""
-        place, until = _checked(url), time.monotonic() + self.at_most_s
+        place, until = checked_url(url), time.monotonic() + self.at_most_s
         for _ in range(MOST_REDIRECTS + 1):
             try:
                 found = self._ask(place, until)
@@ -101,7 +101,7 @@ class Fetcher:
                     for name, value in answer.headers
                 }
                 if answer.status in REDIRECTS and "location" in said:
-                    return _checked(said["location"], place)
+                    return checked_url(said["location"], place)
                 _check_answer(place, answer.status, said)
                 data = self._read(place, answer.iter_stream())
         return Fetched(data, str(place), {one: said[one] for one in KEPT if one in said}, now())
@@ -204,7 +204,7 @@ def _left(until: float) -> float:
     return left
 
 
-def _checked(url: str, of: httpx.URL | None = None) -> httpx.URL:
+def checked_url(url: str, of: httpx.URL | None = None) -> httpx.URL:
     """Return a URL, perhaps one relative to another, that may be asked; raises NotFetched."""
     if len(url) > LONGEST_URL:
         raise NotFetched("url", f"{url[:60]}… has more than {LONGEST_URL} characters")

@@ -108,12 +108,14 @@ def test_an_archive_over_http(client: TestClient, tmp_path: Path) -> None:
 
     items = client.get(f"{where}/items").json()["items"]
     assert [one["name"] for one in items] == ["a/new.png", "a/work.png", "again.png", "notes.txt"]
-    assert [one["verdict"] == "copy" for one in items] == [False, True, True, False]
+    said = [one["answer"] and one["answer"]["verdict"] == "copy" for one in items]
+    assert said == [False, True, True, None]
     (refused,) = client.get(f"{where}/items?outcome=refused").json()["items"]
     assert "not an image" in refused["reason"]
-    answer = client.get(f"/v1/attributions/{items[1]['attribution']}").json()
+    answer = client.get(f"/v1/attributions/{items[1]['answer']['id']}").json()
 
     found = client.get(f"{where}/findings").json()
+    assert found["pending"] == 0
     assert found["findings"]["copies"] == [answer["id"]]
     assert (found["findings"]["images"], found["findings"]["repeated"]) == (2, 1)
     assert found["findings"]["unreadable"] == ["notes.txt"]
@@ -133,19 +135,18 @@ def test_an_archive_over_http(client: TestClient, tmp_path: Path) -> None:
 
 
 def test_works_over_http(client: TestClient) -> None:
-    """By id; one that is not registered is refused by itself, one that is no id at once."""
+    """By id; what is none, or not registered, is refused by itself."""
     first, second = (one["id"] for one in client.get("/v1/artworks?limit=2").json()["items"])
-    asked = {"works": [first, str(UUID(int=7)), second]}
+    asked = {"works": [first, str(UUID(int=7)), "7", second]}
     response = client.post("/v1/lookup-batches/works", json=asked)
     where = response.headers["location"]
     wait_until(lambda: client.get(where).json()["status"] == "done")
 
     items = client.get(f"{where}/items").json()["items"]
-    assert [one["outcome"] for one in items] == ["answered", "refused", "answered"]
+    assert [one["outcome"] for one in items] == ["answered", "refused", "refused", "answered"]
     assert "GET /v1/artworks lists" in items[1]["reason"]
-    for works in ([], ["7"]):
-        answer = client.post("/v1/lookup-batches/works", json={"works": works})
-        is_problem(answer, 422, "invalid-request")
+    assert items[2]["reason"].startswith("'7' is not the id of a work")
+    is_problem(client.post("/v1/lookup-batches/works", json={"works": []}), 422, "invalid-request")
 
 
 def test_unknown_ones_are_not_found(client: TestClient) -> None:
@@ -171,8 +172,9 @@ def test_urls_of_a_table(services: Services) -> None:
     assert first.fetched["headers"]["etag"] == '"7"'
     assert "is text/html, not a picture" in (page.reason or "")
     assert "give http://… or https://…" in (scheme.reason or "")
-    assert empty.reason == "links.csv, line 5: it has no URL"
-    assert "line 6: it has 4 cells, the head has 2" in (broken.reason or "")
+    assert (empty.name, empty.reason) == ("links.csv, line 5", "it has no URL")
+    assert broken.name == "links.csv, line 6"
+    assert "it has 4 cells, the head has 2" in (broken.reason or "")
     assert status(services, batch_id) == "done"
 
 
@@ -251,7 +253,7 @@ def test_cancelled_and_retried(services: Services) -> None:
 def test_many_are_cut_into_tasks(services: Services) -> None:
     """Of 32 images each; the batch is done when all are."""
     works = [UUID(int=n) for n in range(33)]
-    batch_id = accept_works(services, works)
+    batch_id = accept_works(services, map(str, works))
     run(services, batch_id, 1)
     assert status(services, batch_id) == "queued"
     run(services, batch_id, 2)
@@ -292,7 +294,7 @@ def test_a_withdrawal_leaves_only_ids(services: Services) -> None:
     """A batch has nothing of the catalogue but ids; its answers are wiped as all are."""
     with services.sessions() as session:
         work = session.scalars(select(Artwork.id).limit(1)).one()
-    batch_id = accept_works(services, [work])
+    batch_id = accept_works(services, [str(work)])
     run(services, batch_id)
     withdraw(services, str(work), reason="asked for")
 
@@ -327,9 +329,9 @@ def test_a_batch_has_its_queue(tmp_path: Path, redis_url: str) -> None:
         open_stores(settings(tmp_path / "home", broker_url=redis_url)) as stores,
     ):
         broker.flushall()
-        BrokerQueue(stores).look_up(sent := accept_works(stores, [UUID(int=1)]))
+        BrokerQueue(stores).look_up(sent := accept_works(stores, [str(UUID(int=1))]))
         (message,) = broker.lrange("encode", 0, -1)
         assert json.loads(message)["headers"]["argsrepr"] == f"('{sent}', 1)"
-        unsent = accept_works(stores, [UUID(int=1)])
+        unsent = accept_works(stores, [str(UUID(int=1))])
         with stores.sessions.begin() as session:
             assert queries.sweep(session) == [TaskKey(TaskKind.LOOKUP, unsent, 1)]

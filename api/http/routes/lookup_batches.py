@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Annotated, Any, Self
+from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, File, Query, Request, Response, UploadFile
 from pydantic import BaseModel, ConfigDict, Field
-from sqlalchemy import Row
 
 from api.answers import BatchFindingsOut
 from api.http.access import ScopedRoute, needs
 from api.http.dependencies import Cursor, JobsDep, PageSize, ServicesDep
 from api.http.description import also
+from api.lookups import LookupBatchDetail, LookupBatchOut, LookupItemOut
 from api.schemas import PageOut
 from attribution.actors import Scope
-from attribution.answers import Verdict
 from attribution.catalogue import queries
-from attribution.catalogue.models import JobStatus, LookupItem, LookupKind, LookupOutcome
-from attribution.lookup.findings import find_ours, find_union
+from attribution.catalogue.models import LookupOutcome
+from attribution.lookup.batches import findings_of
 from attribution.services import Services
-from ingest.lookups import MOST_ITEMS, accept, accept_works
+from ingest.lookup_sources import MOST_ITEMS
+from ingest.lookups import accept, accept_works
 
 router = APIRouter(
     prefix="/lookup-batches",
@@ -35,57 +34,12 @@ class RegisteredWorks(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    works: list[UUID] = Field(min_length=1, max_length=MOST_ITEMS, description="Ids of artworks.")
-
-
-class LookupBatchOut(BaseModel):
-    """A batch of images."""
-
-    model_config = ConfigDict(from_attributes=True)
-
-    id: UUID
-    kind: LookupKind
-    name: str = Field(description="Of the file that was sent.")
-    status: JobStatus
-    error: str | None
-    created_at: datetime
-    started_at: datetime | None
-    finished_at: datetime | None
-
-
-class LookupBatchDetail(LookupBatchOut):
-    """A batch of images, and how far it is."""
-
-    waiting: str | None = Field(description="What keeps it from going on; it goes on by itself.")
-    outcomes: dict[LookupOutcome, int] = Field(description="Images by outcome.")
-
-
-class LookupItemOut(BaseModel):
-    """What became of one image."""
-
-    position: int
-    name: str = Field(description="The path in the archive, the URL, or the id of the work.")
-    outcome: LookupOutcome
-    reason: str | None = Field(description="Why nothing can be said of it.")
-    attribution: UUID | None = Field(description="The answer; `GET /v1/attributions/{id}`.")
-    verdict: Verdict | None
-    fetched: dict[str, Any] = Field(
-        description="Of a URL: where redirects led, when, and what the server said of the picture."
+    works: list[str] = Field(
+        min_length=1,
+        max_length=MOST_ITEMS,
+        description="Ids of artworks; one that is none is refused by itself.",
+        examples=[["5b1f0c1e-4c3b-5d55-9d7d-7a4d7e0a1c11"]],
     )
-
-    @classmethod
-    def of(cls, row: Row[LookupItem, str | None]) -> Self:
-        """Shape a row."""
-        item, verdict = row
-        return cls(
-            position=item.position,
-            name=item.name,
-            outcome=item.outcome,
-            reason=item.reason,
-            attribution=item.attribution_id,
-            verdict=Verdict(verdict) if verdict else None,
-            fetched=item.fetched,
-        )
 
 
 @router.post(
@@ -172,17 +126,12 @@ def get_lookup_findings(
     services: ServicesDep,
     level: Annotated[float, Query(gt=0, lt=1, description="False discovery rate.")] = 0.1,
 ) -> BatchFindingsOut:
-    """Name the answers so far that are copies, and those that resemble a registered hand.
+    """Name the answers so far that are copies, and those that resemble an artist's style.
 
     The latter at a false discovery rate; and every registered work and artist found in any image.
     """
     with services.sessions() as session:
-        queries.lookup_batch_by_id(session, batch_id)
-        answered = queries.lookup_answers(session, batch_id)
-        refused = queries.refused_lookups(session, batch_id)
-    answers = [services.attributor.recall(one) for one in answered]
-    findings = find_ours(answers, level=level)
-    return BatchFindingsOut.of(findings, find_union(answers, findings), refused)
+        return BatchFindingsOut.of(findings_of(session, batch_id, level=level))
 
 
 @router.post(
@@ -225,9 +174,4 @@ def _begun(
 
 def _detail(services: Services, batch_id: UUID) -> LookupBatchDetail:
     with services.sessions() as session:
-        row = queries.lookup_batch_by_id(session, batch_id)
-        return LookupBatchDetail(
-            **vars(LookupBatchOut.model_validate(row)),
-            waiting=queries.trouble_of(session, batch_id),
-            outcomes=queries.lookup_counts(session, batch_id),
-        )
+        return LookupBatchDetail.of(session, batch_id)

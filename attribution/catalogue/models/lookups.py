@@ -39,6 +39,7 @@ class LookupBatch(Base):
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
     kind: Mapped[LookupKind]
     name: Mapped[str]  # of the file that was sent
+    asked_by: Mapped[str]  # the name of the actor; records of the answers say it too
     status: Mapped[JobStatus] = mapped_column(default=JobStatus.LISTING)
     error: Mapped[str | None]
     created_at: Mapped[datetime] = mapped_column(default=now)

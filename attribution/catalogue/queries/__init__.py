@@ -190,6 +190,7 @@ from attribution.catalogue.queries.lookups import (
     pending_lookups,
     refused_lookups,
     retry_lookup_batch,
+    waiting_lookup_batches,
 )
 from attribution.catalogue.queries.near_hashes import parts_near_hash
 from attribution.catalogue.queries.non_copies import (
@@ -205,7 +206,7 @@ from attribution.catalogue.queries.pages import (
 )
 from attribution.catalogue.queries.records import (
     add_collection,
-    attribution_by_id,
+    attributions_by_id,
     collection_by_name,
     collection_name,
     collections,
@@ -333,7 +334,7 @@ __all__ = [
     "artwork_row",
     "artworks_by_id",
     "artworks_by_sha256",
-    "attribution_by_id",
+    "attributions_by_id",
     "batch_counts",
     "begin_generation",
     "begin_reply",
@@ -499,6 +500,7 @@ __all__ = [
     "unfinished_jobs",
     "unfinished_withdrawals",
     "waiting_drawings",
+    "waiting_lookup_batches",
     "wipe_jobs",
     "wipe_lines",
     "wipe_lines_under",

@@ -9,9 +9,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Row, func, insert, select, tuple_, update
+from sqlalchemy import func, insert, select, tuple_, update
 from sqlalchemy.orm import Session
 
+from attribution.actors import who
 from attribution.catalogue.chain import note
 from attribution.catalogue.columns import now
 from attribution.catalogue.models import (
@@ -43,11 +44,17 @@ class NewLookup(NamedTuple):
 
 def add_lookup_batch(session: Session, kind: LookupKind, name: str) -> LookupBatch:
     """Open a batch; its images come next."""
-    row = LookupBatch(kind=kind, name=name)
+    row = LookupBatch(kind=kind, name=name, asked_by=who().name)
     session.add(row)
     session.flush()
     note(session, "lookup-batch", f"lookup-batch:{row.id}", kind=kind)
     return row
+
+
+def waiting_lookup_batches(session: Session) -> int:
+    """Count the batches that have not ended."""
+    wanted = select(func.count()).where(LookupBatch.status.in_(UNFINISHED))
+    return session.scalar(wanted) or 0
 
 
 def add_lookup_listing(session: Session, batch_id: UUID) -> None:
@@ -124,10 +131,10 @@ def list_lookup_items(
     outcome: LookupOutcome | None = None,
     cursor: str | None = None,
     limit: int = 100,
-) -> Page[Row[LookupItem, str | None]]:
-    """Return a page of images in the sender's order, each with the verdict of its answer."""
+) -> Page[tuple[LookupItem, RecordedAttribution | None]]:
+    """Return a page of images in the sender's order, each with its answer."""
     wanted = (
-        select(LookupItem, RecordedAttribution.verdict)
+        select(LookupItem, RecordedAttribution)
         .outerjoin(RecordedAttribution, RecordedAttribution.id == LookupItem.attribution_id)
         .where(LookupItem.batch_id == batch_id)
         .order_by(LookupItem.position)
@@ -140,14 +147,15 @@ def list_lookup_items(
     return cut(rows, limit, lambda row: (row[0].position,))
 
 
-def lookup_answers(session: Session, batch_id: UUID) -> list[UUID]:
-    """Return the answers of a batch so far, in the sender's order."""
+def lookup_answers(session: Session, batch_id: UUID) -> dict[UUID, str]:
+    """Return the answers of a batch so far with the names of their images, in their order."""
     statement = (
-        select(LookupItem.attribution_id)
+        select(LookupItem.attribution_id, LookupItem.name)
         .where(LookupItem.batch_id == batch_id, LookupItem.outcome == LookupOutcome.ANSWERED)
         .order_by(LookupItem.position)
     )
-    return [one for one in session.scalars(statement) if one is not None]
+    rows = session.execute(statement)
+    return {answer: name for answer, name in rows if answer is not None}
 
 
 def refused_lookups(session: Session, batch_id: UUID) -> list[str]:
@@ -179,9 +187,9 @@ def pending_lookups(
 
 def note_answer(
     session: Session, item: LookupItem, attribution_id: UUID, fetched: Mapping[str, Any]
-) -> None:
-    """Note the answer about an image; without effect where it has an outcome already."""
-    _conclude(
+) -> bool:
+    """Note the answer about an image; False where it has an outcome already, which stays."""
+    return _conclude(
         session,
         item,
         outcome=LookupOutcome.ANSWERED,
@@ -218,8 +226,8 @@ def retry_lookup_batch(session: Session, batch_id: UUID) -> None:
     settle(session, TaskKey(TaskKind.LOOKUP, batch_id))
 
 
-def _conclude(session: Session, item: LookupItem, **values: Any) -> None:
-    session.execute(
+def _conclude(session: Session, item: LookupItem, **values: Any) -> bool:
+    concluded = session.execute(
         update(LookupItem)
         .where(
             LookupItem.batch_id == item.batch_id,
@@ -227,7 +235,10 @@ def _conclude(session: Session, item: LookupItem, **values: Any) -> None:
             LookupItem.outcome == LookupOutcome.PENDING,
         )
         .values(**values)
+        .returning(LookupItem.position),
+        execution_options={"synchronize_session": False},
     )
+    return concluded.first() is not None
 
 
 def _locked(session: Session, batch_id: UUID) -> LookupBatch:
