@@ -5,10 +5,13 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 from uuid import UUID
 
 import pytest
@@ -17,22 +20,23 @@ from redis import Redis
 from sqlalchemy import select
 
 from api.http.app import create_app
+from attribution.actors import Actor, acting
 from attribution.catalogue import queries
-from attribution.catalogue.models import Artwork, LookupItem, RecordedAttribution, Task, TaskKind
+from attribution.catalogue.models import Artwork, AuditEntry, LookupKind, Task, TaskKind
 from attribution.catalogue.queries import TaskKey
 from attribution.collection import open_stores
 from attribution.config import Settings
-from attribution.errors import BackendUnavailable, BadInput, Conflict
+from attribution.errors import BackendUnavailable, Conflict, TooMany
 from attribution.files import Store
-from attribution.lookup.findings import find_ours, find_union
+from attribution.lookup.batches import findings_of
 from attribution.services import Services, open_services
 from attribution.upkeep.withdrawal import withdraw
-from ingest.lookups import accept, accept_works, run_lookups
+from ingest.lookups import accept, accept_works
 from ingest.work.jobs import BrokerQueue, job_queue
 from tests.apis import archive, is_problem, local_client, png, settings
 from tests.contract import watched
+from tests.lookups import answers, begin, lines, run, status
 from tests.portfolios import wait_until
-from tests.web import LOCAL, at, serving
 
 
 @pytest.fixture
@@ -52,38 +56,6 @@ def client(ingested: Settings) -> Iterator[TestClient]:
 def registered(folder: Path) -> list[bytes]:
     """Return the files of the collection's works."""
     return [path.read_bytes() for path in sorted((folder / "p").rglob("*.png"))]
-
-
-def begin(services: Services, data: bytes, name: str) -> UUID:
-    """Have a file listed as a batch."""
-    batch_id = accept(services, io.BytesIO(data), name)
-    run(services, batch_id, 0)
-    return batch_id
-
-
-def run(services: Services, batch_id: UUID, number: int = 1, **options: Any) -> None:
-    """Run one task of a batch."""
-    key = TaskKey(TaskKind.LOOKUP, batch_id, number)
-    run_lookups(services, key, **{"stopping": lambda: False} | options)
-
-
-def lines(services: Services, batch_id: UUID) -> list[LookupItem]:
-    """Return the images of a batch as they stand."""
-    with services.sessions() as session:
-        page = queries.list_lookup_items(session, batch_id)
-        return [item for item, _ in page.items]
-
-
-def status(services: Services, batch_id: UUID) -> str:
-    """Return where a batch stands."""
-    with services.sessions() as session:
-        return queries.lookup_batch_by_id(session, batch_id).status
-
-
-def answers(services: Services) -> int:
-    """Count the recorded answers."""
-    with services.sessions() as session:
-        return len(session.scalars(select(RecordedAttribution.id)).all())
 
 
 def test_an_archive_over_http(client: TestClient, tmp_path: Path) -> None:
@@ -158,61 +130,6 @@ def test_unknown_ones_are_not_found(client: TestClient) -> None:
         is_problem(client.post(path), 404, "not-found")
 
 
-def test_urls_of_a_table(services: Services) -> None:
-    """What is there is answered, with what the server said; broken lines are refused singly."""
-    with serving() as server:
-        rows = [at(server, "/a.png"), at(server, "/page"), "ftp://a.example/a.png", ""]
-        table = "URL;note\n" + "".join(f"{url};x\n" for url in rows) + "a;b;c;d\n"
-        batch_id = begin(services, table.encode(), "links.csv")
-        run(services, batch_id, fetcher=LOCAL)
-
-    first, page, scheme, empty, broken = lines(services, batch_id)
-    assert first.attribution_id
-    assert first.fetched["url"] == rows[0]
-    assert first.fetched["headers"]["etag"] == '"7"'
-    assert "is text/html, not a picture" in (page.reason or "")
-    assert "give http://… or https://…" in (scheme.reason or "")
-    assert (empty.name, empty.reason) == ("links.csv, line 5", "it has no URL")
-    assert broken.name == "links.csv, line 6"
-    assert "it has 4 cells, the head has 2" in (broken.reason or "")
-    assert status(services, batch_id) == "done"
-
-
-def test_no_url_reaches_our_own_network(services: Services) -> None:
-    """By no setting: the fetcher of a worker knows the public internet alone."""
-    with serving() as server:
-        url = f"http://127.0.0.1:{server.server_port}/a.png"
-        batch_id = begin(services, f"url\n{url}\n".encode(), "links.csv")
-        run(services, batch_id)
-        assert server.RequestHandlerClass.asked == []  # type: ignore[attr-defined]
-
-    (item,) = lines(services, batch_id)
-    assert "no address of the public internet" in (item.reason or "")
-
-
-@pytest.mark.parametrize(
-    ("data", "says"),
-    [
-        (b"name,year\na,1\n", "no column is known in 'name,year'; name them url"),
-        (b"url\n", "has nothing to look up"),
-        (archive({"a.png": png(1)})[:-30], "cannot be read"),
-    ],
-)
-def test_an_upload_that_cannot_be_used_fails_its_batch(
-    services: Services, data: bytes, says: str
-) -> None:
-    """The error says why, and the upload goes."""
-    batch_id = accept(services, io.BytesIO(data), "x")
-    with pytest.raises(BadInput):
-        run(services, batch_id, 0)
-
-    with services.sessions() as session:
-        row = queries.lookup_batch_by_id(session, batch_id)
-    assert row.status == "failed"
-    assert says in (row.error or "")
-    assert services.store.jobs_with_incoming() == []
-
-
 def test_it_goes_on_behind_the_last_outcome(services: Services) -> None:
     """A process that stops leaves the rest to the next; nothing is asked twice."""
     sent = archive({f"{n}.png": png(n) for n in range(4)})
@@ -230,6 +147,90 @@ def test_it_goes_on_behind_the_last_outcome(services: Services) -> None:
     run(services, batch_id)
     assert answers(services) == 4
     assert services.store.jobs_with_incoming() == []
+
+
+KILLED = """
+import sys
+from pathlib import Path
+from attribution.services import open_services
+from tests.apis import archive, png, settings
+from tests.lookups import begin, run
+with open_services(settings(Path(sys.argv[1]))) as services:
+    batch_id = begin(services, archive({f"{n}.png": png(n) for n in range(5)}), "a.zip")
+    print(batch_id, flush=True)
+    run(services, batch_id, stopping=lambda: print("one", flush=True))
+"""
+
+
+def test_a_killed_process_answers_nothing_twice(ingested: Settings) -> None:
+    """Killed with −9 between two images: the next process looks up what has no answer."""
+    command = [sys.executable, "-c", KILLED, str(ingested.home)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
+        assert child.stdout is not None
+        batch_id = UUID(child.stdout.readline().strip())
+        assert [child.stdout.readline() for _ in range(2)] == ["one\n"] * 2
+        os.kill(child.pid, signal.SIGKILL)
+        child.stdout.read()
+
+    with open_services(settings(ingested.home)) as services, job_queue(services):
+        wait_until(lambda: status(services, batch_id) == "done")
+        found = lines(services, batch_id)
+        assert len({one.attribution_id for one in found}) == answers(services) == 5
+        assert {one.outcome for one in found} == {"answered"}
+
+
+def test_what_gets_an_outcome_meanwhile_is_not_recorded(services: Services) -> None:
+    """Another worker was faster: its outcome stays, and there is no answer that nobody sees."""
+
+    class Slow(Store):
+        def incoming(self, job_id: UUID, name: str) -> bytes:
+            with services.sessions.begin() as session:
+                (item,) = queries.pending_lookups(session, job_id, first=0, stop=1)
+                queries.note_refusal(session, item, "by another")
+            return super().incoming(job_id, name)
+
+    batch_id = begin(services, archive({"a.png": png(1)}), "a.zip")
+    run(replace(services, store=Slow(services.settings.storage_url)), batch_id)
+
+    assert [one.reason for one in lines(services, batch_id)] == ["by another"]
+    assert (answers(services), status(services, batch_id)) == (0, "done")
+
+
+def test_records_name_whoever_sent_the_batch(services: Services) -> None:
+    """Each answer has its entry, as one that is asked for alone, whoever works it out."""
+    with acting(Actor("key lk_1a2b3c4d (rights desk)")):
+        batch_id = begin(services, archive({f"{n}.png": png(n) for n in range(2)}), "a.zip")
+    run(services, batch_id)
+
+    asked = [f"attribution:{one.attribution_id}" for one in lines(services, batch_id)]
+    with services.sessions() as session:
+        entries = session.scalars(select(AuditEntry).order_by(AuditEntry.sequence)).all()[-3:]
+    assert [(one.action, one.object) for one in entries] == [
+        ("lookup-batch", f"lookup-batch:{batch_id}"),
+        *(("lookup", one) for one in asked),
+    ]
+    assert {one.actor for one in entries} == {"key lk_1a2b3c4d (rights desk)"}
+
+
+def test_batches_that_wait_have_a_limit(services: Services) -> None:
+    """Who sends more is told to come again; what is cancelled makes room."""
+    few = services.settings.model_copy(update={"most_lookup_batches": 1})
+    limited = replace(services, settings=few)
+    waiting = accept_works(limited, [str(UUID(int=1))])
+
+    with pytest.raises(TooMany, match="1 lookup batches wait already"):
+        accept(limited, io.BytesIO(archive({"a.png": png(1)})), "a.zip")
+    with services.sessions.begin() as session:
+        queries.cancel_lookup_batch(session, waiting)
+    accept_works(limited, [str(UUID(int=1))])
+
+
+def test_an_upload_whose_process_died_has_failed(services: Services) -> None:
+    """Nobody goes on with what was not stored whole."""
+    with services.sessions.begin() as session:
+        batch_id = queries.add_lookup_batch(session, LookupKind.ARCHIVE, "a.zip").id
+    with job_queue(services):
+        assert status(services, batch_id) == "failed"
 
 
 def test_cancelled_and_retried(services: Services) -> None:
@@ -305,21 +306,46 @@ def test_a_withdrawal_leaves_only_ids(services: Services) -> None:
     assert answer.copy_of.title is None
 
 
+def test_a_withdrawal_wipes_the_name_of_the_artist(services: Services) -> None:
+    """From paths and addresses, of batches too; what waits under it is refused, others stay."""
+    sent = {"Artist 1/a.png": png(1), "b.png": png(2), "c/artist-1_x.png": png(3)}
+    batch_id = begin(services, archive(sent), "Artist 1.zip")
+    run(services, batch_id, stopping=lambda: True)
+    before = lines(services, batch_id)
+    urls = begin(services, b"url\nhttp://a.example/Artist%201/x\n", "b.csv")
+
+    receipt = withdraw(services, "artist-1", reason="asked for").receipt
+    run(services, batch_id)
+
+    after = lines(services, batch_id)
+    assert [(one.name, one.outcome) for one in after] == [
+        ("withdrawn", "answered"),
+        ("b.png", "answered"),
+        ("withdrawn", "refused"),
+    ]
+    assert after[0].attribution_id == before[0].attribution_id
+    assert after[2].reason == "it names an artist who has withdrawn"
+    assert [one.name for one in lines(services, urls)] == ["withdrawn"]
+    with services.sessions() as session:
+        assert queries.lookup_batch_by_id(session, batch_id).name == "withdrawn"
+    assert receipt["removed"]["lookup batches"] == 4
+    assert receipt["left"]["lookup batches"] == 0
+
+
 def test_what_images_say_together(services: Services, tmp_path: Path) -> None:
     """Works and artists over all images, each file once, the most often found first."""
     one, two, *_ = registered(tmp_path)
     batch_id = begin(services, archive({"a.png": two, "b.png": one, "c.png": two}), "a.zip")
     run(services, batch_id)
-    found = [
-        services.attributor.recall(item.attribution_id)
-        for item in lines(services, batch_id)
-        if item.attribution_id
-    ]
-    union = find_union(found, find_ours(found))
+    with services.sessions() as session:
+        found = findings_of(session, batch_id)
+    union = found.union
 
     assert {(work.copies, work.related) for work in union.works} == {(1, 0)}
     assert len(union.works) == 2
     assert [(artist.copies, artist.style) for artist in union.artists] == [(2, 0)]
+    assert [found.names[one] for one in found.findings.copies] == ["a.png", "b.png"]
+    assert (found.findings.repeated, found.pending) == (1, 0)
 
 
 def test_a_batch_has_its_queue(tmp_path: Path, redis_url: str) -> None:

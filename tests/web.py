@@ -87,9 +87,11 @@ def serving(tls: ssl.SSLContext | None = None) -> Iterator[ThreadingHTTPServer]:
             server.socket = tls.wrap_socket(server.socket, server_side=True)
         thread = Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
-        yield server
-        server.shutdown()
-        thread.join()
+        try:
+            yield server
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 def to_loopback(_host: str, _port: int) -> Sequence[Address]:

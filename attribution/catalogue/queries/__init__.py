@@ -110,6 +110,10 @@ from attribution.catalogue.queries.forgetting import (
     wipe_lines_under,
     wipe_prompts,
 )
+from attribution.catalogue.queries.forgotten_lookups import (
+    lookups_naming,
+    wipe_lookups,
+)
 from attribution.catalogue.queries.generations import (
     add_generation,
     begin_generation,
@@ -442,6 +446,7 @@ __all__ = [
     "lookup_answers",
     "lookup_batch_by_id",
     "lookup_counts",
+    "lookups_naming",
     "mark_sent",
     "mark_undo",
     "merge_artists",
@@ -504,6 +509,7 @@ __all__ = [
     "wipe_jobs",
     "wipe_lines",
     "wipe_lines_under",
+    "wipe_lookups",
     "wipe_prompts",
     "with_any_vectors",
     "with_parts",

@@ -28,7 +28,7 @@ from attribution.catalogue.models import (
 from attribution.catalogue.queries.batches import revive_tasks
 from attribution.catalogue.queries.jobs import UNFINISHED
 from attribution.catalogue.queries.pages import Page, check_limit, cut, moment_key, number_key
-from attribution.catalogue.queries.tasks import TaskKey, settle
+from attribution.catalogue.queries.tasks import OPEN, TaskKey, is_wanted, settle
 from attribution.errors import Conflict, NotFound
 
 ITEMS_PER_TASK = 32
@@ -52,8 +52,10 @@ def add_lookup_batch(session: Session, kind: LookupKind, name: str) -> LookupBat
 
 
 def waiting_lookup_batches(session: Session) -> int:
-    """Count the batches that have not ended."""
-    wanted = select(func.count()).where(LookupBatch.status.in_(UNFINISHED))
+    """Count the batches that have images to be listed or looked up."""
+    wanted = select(func.count(Task.subject.distinct())).where(
+        Task.kind == TaskKind.LOOKUP, Task.status.in_(OPEN), is_wanted()
+    )
     return session.scalar(wanted) or 0
 
 
