@@ -6,7 +6,7 @@ Whatever cannot be looked up stands among the others, with its reason.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from io import BytesIO
 from itertools import islice
 from pathlib import Path
@@ -51,8 +51,12 @@ def listed(stores: Stores, batch: LookupBatch) -> list[NewLookup]:
     return items
 
 
-def works(ids: Iterable[str]) -> list[NewLookup]:
-    """Return works by their ids, as the sender has written them."""
+def works(ids: Sequence[str]) -> list[NewLookup]:
+    """Return works by their ids, as the sender has written them; raises BadInput, TooLarge."""
+    if not ids:
+        raise BadInput("no work is named; give a list of their ids")
+    if len(ids) > MOST_ITEMS:
+        raise TooLarge(f"{len(ids):,} works are more than {MOST_ITEMS:,}; split the list")
     return [_work(one) for one in ids]
 
 
@@ -61,9 +65,7 @@ def _work(given: str) -> NewLookup:
         return NewLookup(str(UUID(given)))
     except ValueError:
         shown = given[:LONGEST_SHOWN]
-        return NewLookup(
-            shown, refused=f"{shown!r} is not the id of a work; GET /v1/artworks lists them"
-        )
+        return NewLookup(shown, refused=f"{shown!r} is not the id of a work")
 
 
 def _members(stores: Stores, batch_id: UUID, packed: Path, folder: Path) -> Iterator[NewLookup]:
@@ -108,7 +110,7 @@ def _urls(batch: LookupBatch, table: Path) -> Iterator[NewLookup]:
         given = (str(cell).strip() for head, cell in row.cells if fold(head) in OF_URLS.known)
         url = next(filter(None, given), "")
         fault = row.fault or (_fault(url) if url else "it has no URL")
-        yield NewLookup(row.where if fault else url, refused=fault)
+        yield NewLookup(row.where.removeprefix(f"{batch.name}, ") if fault else url, refused=fault)
 
 
 def _fault(url: str) -> str | None:

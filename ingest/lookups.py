@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -67,8 +67,11 @@ def accept(stores: Stores, file: IO[bytes], name: str | None) -> UUID:
     return batch_id
 
 
-def accept_works(stores: Stores, ids: Iterable[str]) -> UUID:
-    """Open a batch that looks up registered works, whose originals were kept; raises TooMany."""
+def accept_works(stores: Stores, ids: Sequence[str]) -> UUID:
+    """Open a batch that looks up registered works, whose originals were kept.
+
+    Raises BadInput, TooLarge for none or too many, TooMany where too many batches wait.
+    """
     items = works(ids)
     with stores.sessions.begin() as session:
         row = _opened(stores, session, LookupKind.WORKS, f"{len(items)} works")
@@ -185,5 +188,5 @@ def _bytes(
     with services.sessions() as session:
         row = queries.artworks_by_id(session, [work], status=ArtworkStatus.INDEXED).get(work)
     if row is None:
-        raise NotFound(f"no work {work} can be found; GET /v1/artworks lists those there are")
+        raise NotFound(f"no work {work} can be found: it was never registered, or withdrawn")
     return services.store.original(row.sha256), {}

@@ -41,8 +41,8 @@ def test_urls_of_a_table(services: Services) -> None:
     assert first.fetched["headers"]["etag"] == '"7"'
     assert "is text/html, not a picture" in (page.reason or "")
     assert "give http://… or https://…" in (scheme.reason or "")
-    assert (empty.name, empty.reason) == ("links.csv, line 5", "it has no URL")
-    assert broken.name == "links.csv, line 6"
+    assert (empty.name, empty.reason) == ("line 5", "it has no URL")
+    assert broken.name == "line 6"
     assert "it has 4 cells, the head has 2" in (broken.reason or "")
     assert status(services, batch_id) == "done"
 
@@ -102,7 +102,7 @@ def test_a_table_of_ten_thousand_rows(services: Services) -> None:
     assert counts == {"pending": 9_995, "answered": 0, "refused": 5}
     found = lines(services, batch_id)[:6]
     assert found[0].name == "https://a.example/1.png"
-    assert [one.name for one in found[1:]] == [f"links.csv, line {n}" for n in range(3, 8)]
+    assert [one.name for one in found[1:]] == [f"line {n}" for n in range(3, 8)]
     says = [
         "a quotation mark that begins here is never closed",
         "cannot be fetched; give http://… or https://…",

@@ -29,7 +29,7 @@ from attribution.catalogue.queries.batches import revive_tasks
 from attribution.catalogue.queries.jobs import UNFINISHED
 from attribution.catalogue.queries.pages import Page, check_limit, cut, moment_key, number_key
 from attribution.catalogue.queries.tasks import OPEN, TaskKey, is_wanted, settle
-from attribution.errors import Conflict, NotFound
+from attribution.errors import Conflict, Hint, NotFound, Way
 
 ITEMS_PER_TASK = 32
 
@@ -251,4 +251,4 @@ def _locked(session: Session, batch_id: UUID) -> LookupBatch:
 
 
 def _missing(batch_id: UUID) -> NotFound:
-    return NotFound(f"no lookup batch {batch_id}; GET /v1/lookup-batches lists them")
+    return NotFound(f"no lookup batch {batch_id}", hint=Hint(Way.LIST_LOOKUP_BATCHES))
