@@ -18,7 +18,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from attribution.actors import Actor, acting
+from attribution.actors import Actor, Scope, acting, who
 from attribution.answers import Attribution
 from attribution.catalogue import queries
 from attribution.catalogue.models import ArtworkStatus, LookupBatch, LookupItem, LookupKind
@@ -77,6 +77,26 @@ def accept_works(stores: Stores, ids: Sequence[str]) -> UUID:
         row = _opened(stores, session, LookupKind.WORKS, f"{len(items)} works")
         queries.add_lookup_items(session, row.id, items)
         return row.id
+
+
+def cancel(stores: Stores, batch_id: UUID) -> None:
+    """Have a batch end after the image in hand; raises NotFound, Conflict, ScopeMissing."""
+    with stores.sessions.begin() as session:
+        _check_own(session, batch_id)
+        queries.cancel_lookup_batch(session, batch_id)
+
+
+def retry(stores: Stores, batch_id: UUID) -> None:
+    """Have a failed or cancelled batch go on; raises NotFound, Conflict, ScopeMissing."""
+    with stores.sessions.begin() as session:
+        _check_own(session, batch_id)
+        queries.retry_lookup_batch(session, batch_id)
+
+
+def _check_own(session: Session, batch_id: UUID) -> None:
+    """Raise ScopeMissing for the batch of another, unless the caller operates the service."""
+    if queries.lookup_batch_by_id(session, batch_id).asked_by != who().name:
+        who().require(Scope.OPERATE)
 
 
 def _opened(stores: Stores, session: Session, kind: LookupKind, name: str) -> LookupBatch:

@@ -20,18 +20,18 @@ from redis import Redis
 from sqlalchemy import select
 
 from api.http.app import create_app
-from attribution.actors import Actor, acting
+from attribution.actors import ROLES, Actor, Role, acting
 from attribution.catalogue import queries
 from attribution.catalogue.models import Artwork, AuditEntry, LookupKind, Task, TaskKind
 from attribution.catalogue.queries import TaskKey
 from attribution.collection import open_stores
 from attribution.config import Settings
-from attribution.errors import BackendUnavailable, Conflict, TooMany
+from attribution.errors import BackendUnavailable, Conflict, ScopeMissing, TooMany
 from attribution.files import Store
 from attribution.lookup.batches import findings_of
 from attribution.services import Services, open_services
 from attribution.upkeep.withdrawal import withdraw
-from ingest.lookups import accept, accept_works
+from ingest.lookups import accept, accept_works, cancel, retry
 from ingest.work.jobs import BrokerQueue, job_queue
 from tests.apis import archive, is_problem, local_client, png, settings
 from tests.contract import watched
@@ -220,8 +220,7 @@ def test_batches_that_wait_have_a_limit(services: Services) -> None:
 
     with pytest.raises(TooMany, match="1 lookup batches wait already"):
         accept(limited, io.BytesIO(archive({"a.png": png(1)})), "a.zip")
-    with services.sessions.begin() as session:
-        queries.cancel_lookup_batch(session, waiting)
+    cancel(services, waiting)
     accept_works(limited, [str(UUID(int=1))])
 
 
@@ -237,18 +236,31 @@ def test_cancelled_and_retried(services: Services) -> None:
     """Answers stay; what was left is asked when it goes on."""
     batch_id = begin(services, archive({f"{n}.png": png(n) for n in range(3)}), "a.zip")
     run(services, batch_id, stopping=lambda: True)
-    with services.sessions.begin() as session:
-        queries.cancel_lookup_batch(session, batch_id)
+    cancel(services, batch_id)
     run(services, batch_id)
     assert (status(services, batch_id), answers(services)) == ("cancelled", 1)
 
-    with services.sessions.begin() as session:
-        queries.retry_lookup_batch(session, batch_id)
+    retry(services, batch_id)
     run(services, batch_id)
     assert (status(services, batch_id), answers(services)) == ("done", 3)
-    for change in (queries.cancel_lookup_batch, queries.retry_lookup_batch):
-        with services.sessions.begin() as session, pytest.raises(Conflict, match="is done"):
-            change(session, batch_id)
+    for change in (cancel, retry):
+        with pytest.raises(Conflict, match="is done"):
+            change(services, batch_id)
+
+
+def test_batches_of_others_are_the_operators(services: Services) -> None:
+    """A reader cancels and resumes their own; an operator anybody's."""
+    desk, other = (Actor(name, ROLES[Role.READER]) for name in ("key desk", "key other"))
+    with acting(desk):
+        batch_id = accept_works(services, [str(UUID(int=1))])
+    for change in (cancel, retry):
+        with acting(other), pytest.raises(ScopeMissing, match="key other may not do this"):
+            change(services, batch_id)
+    with acting(desk):
+        cancel(services, batch_id)
+    with acting(Actor("key operator", ROLES[Role.OPERATOR])):
+        retry(services, batch_id)
+    assert status(services, batch_id) == "queued"
 
 
 def test_many_are_cut_into_tasks(services: Services) -> None:

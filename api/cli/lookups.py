@@ -149,11 +149,11 @@ def cancel(batch_id: BatchId) -> None:
 
     Example: [bold]lawful lookups cancel ID[/]
     """
-    from attribution.catalogue import queries
     from attribution.collection import open_stores
+    from ingest import lookups
 
-    with open_stores(settings_from_environment()) as stores, stores.sessions.begin() as session:
-        queries.cancel_lookup_batch(session, batch_id)
+    with open_stores(settings_from_environment()) as stores:
+        lookups.cancel(stores, batch_id)
     Console().print(f"cancelled; `lawful lookups retry {batch_id}` resumes it where it stopped")
 
 
@@ -164,12 +164,14 @@ def retry(batch_id: BatchId, level: Level = 0.1, *, as_json: Json = False) -> No
     Example: [bold]lawful lookups retry ID[/]
     """
     from attribution.catalogue import queries
+    from ingest import lookups
 
     end_on_sigterm()
     with open_queue(settings_from_environment(), as_json=as_json) as queue:
-        with queue.stores.sessions.begin() as session:
-            if queries.lookup_batch_by_id(session, batch_id).status not in UNFINISHED:
-                queries.retry_lookup_batch(session, batch_id)
+        with queue.stores.sessions() as session:
+            status = queries.lookup_batch_by_id(session, batch_id).status
+        if status not in UNFINISHED:
+            lookups.retry(queue.stores, batch_id)
         _finish(queue, batch_id, level, as_json=as_json)
 
 

@@ -20,7 +20,7 @@ from attribution.catalogue.models import LookupOutcome
 from attribution.lookup.batches import findings_of
 from attribution.services import Services
 from ingest.lookup_sources import MOST_ITEMS
-from ingest.lookups import accept, accept_works
+from ingest.lookups import accept, accept_works, cancel, retry
 
 router = APIRouter(
     prefix="/lookup-batches",
@@ -79,7 +79,7 @@ def create_lookup_batch_of_works(
     return _begun(accept_works(services, asked.works), services, jobs, request, response)
 
 
-@router.get("", summary="List lookup batches", dependencies=[needs(Scope.LOOK_UP)])
+@router.get("", summary="List lookup batches", dependencies=[needs(Scope.READ)])
 def list_lookup_batches(
     services: ServicesDep, cursor: Cursor = None, limit: PageSize = 100
 ) -> PageOut[LookupBatchOut]:
@@ -89,7 +89,7 @@ def list_lookup_batches(
         return PageOut[LookupBatchOut].of(page, LookupBatchOut.model_validate)
 
 
-@router.get("/{batch_id}", summary="Get one lookup batch", dependencies=[needs(Scope.LOOK_UP)])
+@router.get("/{batch_id}", summary="Get one lookup batch", dependencies=[needs(Scope.READ)])
 def get_lookup_batch(batch_id: UUID, services: ServicesDep) -> LookupBatchDetail:
     """How far a batch is."""
     return _detail(services, batch_id)
@@ -98,7 +98,7 @@ def get_lookup_batch(batch_id: UUID, services: ServicesDep) -> LookupBatchDetail
 @router.get(
     "/{batch_id}/items",
     summary="List the images of a lookup batch",
-    dependencies=[needs(Scope.LOOK_UP)],
+    dependencies=[needs(Scope.READ)],
 )
 def list_lookup_items(
     batch_id: UUID,
@@ -119,7 +119,7 @@ def list_lookup_items(
 @router.get(
     "/{batch_id}/findings",
     summary="See what the images of a lookup batch say together",
-    dependencies=[needs(Scope.LOOK_UP)],
+    dependencies=[needs(Scope.READ)],
 )
 def get_lookup_findings(
     batch_id: UUID,
@@ -142,9 +142,11 @@ def get_lookup_findings(
     dependencies=[needs(Scope.LOOK_UP)],
 )
 def cancel_lookup_batch(batch_id: UUID, services: ServicesDep) -> LookupBatchDetail:
-    """Have a batch end after the image in hand; answers stay. 409 when it has ended."""
-    with services.sessions.begin() as session:
-        queries.cancel_lookup_batch(session, batch_id)
+    """Have a batch end after the image in hand; answers stay. 409 when it has ended.
+
+    Whoever sent it may, and operators.
+    """
+    cancel(services, batch_id)
     return _detail(services, batch_id)
 
 
@@ -156,9 +158,11 @@ def cancel_lookup_batch(batch_id: UUID, services: ServicesDep) -> LookupBatchDet
     dependencies=[needs(Scope.LOOK_UP)],
 )
 def retry_lookup_batch(batch_id: UUID, services: ServicesDep, jobs: JobsDep) -> LookupBatchDetail:
-    """Have a failed or cancelled batch go on where it stopped. 409 for any other."""
-    with services.sessions.begin() as session:
-        queries.retry_lookup_batch(session, batch_id)
+    """Have a failed or cancelled batch go on where it stopped. 409 for any other.
+
+    Whoever sent it may, and operators.
+    """
+    retry(services, batch_id)
     jobs.look_up(batch_id)
     return _detail(services, batch_id)
 
