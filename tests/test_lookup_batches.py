@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from uuid import UUID
@@ -22,6 +23,7 @@ from sqlalchemy import select
 from api.http.app import create_app
 from attribution.actors import ROLES, Actor, Role, acting
 from attribution.catalogue import queries
+from attribution.catalogue.database import Database
 from attribution.catalogue.models import Artwork, AuditEntry, LookupKind, Task, TaskKind
 from attribution.catalogue.queries import TaskKey
 from attribution.collection import open_stores
@@ -36,7 +38,7 @@ from ingest.work.jobs import BrokerQueue, job_queue
 from tests.apis import archive, is_problem, local_client, png, settings
 from tests.contract import watched
 from tests.lookups import answers, begin, lines, run, status
-from tests.portfolios import wait_until
+from tests.portfolios import ingest, portfolio, wait_until
 
 
 @pytest.fixture
@@ -300,6 +302,34 @@ def test_an_outage_is_nobodys_fault(services: Services) -> None:
     assert status(services, batch_id) == "queued"
     run(services, batch_id)
     assert [one.outcome for one in lines(services, batch_id)] == ["answered"]
+
+
+def test_on_each_database(database_url: str, database: Database, tmp_path: Path) -> None:
+    """Listed, looked up by two workers, found, wiped: the same statements on every engine."""
+    database.dispose()
+    at_home = settings(tmp_path / "home", database_url=database_url)
+    with open_services(at_home) as services:
+        ingest(services, portfolio(tmp_path / "p"))
+        works = registered(tmp_path)
+        sent = {f"artist-1/{n}.png": data for n, data in enumerate([*works, *works, *works])}
+        batch_id = begin(services, archive(sent), "a.zip")
+        with ThreadPoolExecutor() as workers:
+            list(workers.map(lambda number: run(services, batch_id, number), [1, 1, 2, 2]))
+        assert status(services, batch_id) == "done"
+        assert answers(services) == 36
+
+        with services.sessions() as session:
+            found = findings_of(session, batch_id)
+        assert (len(found.findings.copies), found.findings.repeated) == (12, 24)
+        assert {(one.slug, one.copies) for one in found.union.artists} == {
+            (f"artist-{n}", 4) for n in range(3)
+        }
+        receipt = withdraw(services, "artist-1", reason="asked for").receipt
+        assert receipt["removed"]["lookup batches"] == 36
+        assert {one.name for one in lines(services, batch_id)} == {"withdrawn"}
+        with services.sessions() as session:
+            first, *_ = findings_of(session, batch_id).union.works
+        assert first.copies == 1
 
 
 def test_a_withdrawal_leaves_only_ids(services: Services) -> None:
