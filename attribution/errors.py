@@ -4,6 +4,7 @@ LawfulError 500
 ├── BadInput 422            the caller sent something we cannot use
 │   ├── AddressRefused      a server that is not to be reached from here
 │   ├── BadImage            not an image, or one that breaks a limit
+│   ├── NotFetched          a URL whose picture cannot be had
 │   └── TooLarge 413        a limit on bytes was passed
 ├── Unauthenticated 401     nobody knows who asks: no key, or one that does not hold
 │   └── InvalidToken        a token of an OpenID provider that does not hold
@@ -45,6 +46,7 @@ class Way(Enum):
     LIST_WORKS = auto()
     LIST_WORKS_OF = auto()  # slug
     LIST_JOBS = auto()
+    LIST_LOOKUP_BATCHES = auto()
     LIST_CHANGES = auto()
     LIST_CHANGES_OF_ARTIST = auto()  # slug
     LIST_CHANGES_OF_WORK = auto()  # id
@@ -91,6 +93,14 @@ class BadImage(BadInput):
 
     `reason` is a stable keyword for scripts and counts, the message is for people.
     """
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+class NotFetched(BadInput):
+    """A URL whose picture cannot be had; `reason` is a stable keyword."""
 
     def __init__(self, reason: str, message: str) -> None:
         super().__init__(message)

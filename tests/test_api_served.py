@@ -145,6 +145,8 @@ def test_the_examples_of_the_document_run(tmp_path: Path) -> None:
             known["DECLARATION"] = next(declared, "")
             response = run(client, shlex.split(Template(command).substitute(known)), tmp_path)
             assert response.status_code < 300, f"{command}: {response.text}"
+            if "/v1/lookup-batches -F" in command:
+                known["BATCH"] = response.json()["id"]
             if "/v1/keys --json" in command:
                 made = response.json()
                 known |= {"TOKEN": made["token"], "KEY": made["id"]}

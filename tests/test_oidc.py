@@ -474,9 +474,7 @@ def test_groups_belong_to_tenants(tmp_path: Path) -> None:
             for name in belonging:
                 create(stores, name)
         with local_client(create_app(chosen)) as client:
-            ours, theirs = (
-                bearing(forger.token(groups=["curators", name])) for name in belonging
-            )
+            ours, theirs = (bearing(forger.token(groups=["curators", name])) for name in belonging)
             nobodys, both = (
                 bearing(forger.token(groups=["curators", *names])) for names in ((), belonging)
             )

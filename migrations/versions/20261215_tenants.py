@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "20261215_tenants"
-down_revision = "20261212_replies"
+down_revision = "20261213_lookup_batches"
 branch_labels = None
 depends_on = None
 
@@ -38,6 +38,8 @@ TABLES = (
     "generations",
     "ingest_items",
     "ingest_jobs",
+    "lookup_batches",
+    "lookup_items",
     "non_copies",
     "part_vectors",
     "replies",
@@ -67,6 +69,7 @@ INDEXES = {  # that begin with the tenant
     "changes": (["made_at", "id"],),
     "generations": (["created_at", "id"],),
     "ingest_jobs": (["created_at", "id"],),
+    "lookup_batches": (["created_at", "id"],),
     "withdrawals": (["requested_at", "id"],),
 }
 OF_ARTIST = ["artist_id", "status", "created_at", "id"]
