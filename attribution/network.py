@@ -14,12 +14,29 @@ from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from typing import Any
 
 import httpcore
+import httpx
 
-from attribution.errors import AddressRefused
+from attribution.errors import AddressRefused, BadInput
 
 TRANSLATED = (IPv6Network("64:ff9b::/96"), IPv6Network("64:ff9b:1::/48"))  # NAT64: IPv4 within
 
 Address = IPv4Address | IPv6Address
+
+
+def parsed(url: str, of: httpx.URL | None = None) -> httpx.URL:
+    """Return a URL, perhaps one relative to another, without its fragment.
+
+    Raises BadInput for what is none, and for one with a password.
+    """
+    try:
+        place = httpx.URL(url) if of is None else of.join(url)
+    except (httpx.InvalidURL, ValueError) as error:
+        raise BadInput(f"{url[:200]!r} is not a valid URL: {error}") from None
+    if (place.port or 0) >= 1 << 16:
+        raise BadInput(f"{url[:200]!r} is not a valid URL: there is no port {place.port}")
+    if place.userinfo:
+        raise BadInput(f"the URL at {place.host} holds a password; give one without")
+    return place.copy_with(fragment=None)
 
 
 def is_public(address: Address) -> bool:

@@ -21,7 +21,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from attribution.errors import NotFetched
-from ingest.fetching import Fetcher, is_public, resolve
+from attribution.network import is_public, resolve
+from ingest.fetching import Fetcher
 from tests.apis import png
 from tests.web import HERE, LOCAL, MOST, at, serving
 

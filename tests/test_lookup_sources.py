@@ -12,8 +12,9 @@ import pytest
 
 from attribution.catalogue import queries
 from attribution.errors import BadInput, TooLarge
+from attribution.network import Address
 from attribution.services import Services, open_services
-from ingest.fetching import Address, Fetcher
+from ingest.fetching import Fetcher
 from ingest.lookups import accept
 from tests.apis import archive, png, settings
 from tests.lookups import begin, lines, run, status

@@ -10,7 +10,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from ipaddress import ip_address
 from threading import Thread
 
-from ingest.fetching import Address, Fetcher
+from attribution.network import Address
+from ingest.fetching import Fetcher
 from tests.apis import png
 
 HERE = ip_address("127.0.0.1")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hmac
 import json
+import logging
 import ssl
 import time
 from base64 import b64decode, b64encode
@@ -30,6 +31,8 @@ from attribution.errors import AddressRefused
 from attribution.network import CheckedNetwork, is_public
 from attribution.threads import Threads
 from attribution.upkeep.webhooks import SECRET
+
+log = logging.getLogger(__name__)
 
 PAUSES = tuple(  # behind each failed attempt; behind the last it is given up, after three days
     timedelta(seconds=seconds)
@@ -73,12 +76,13 @@ def deliver(stores: Stores, sender: Sender, *, stopping: Callable[[], bool] = la
     tried = 0
     with tenants.across(), Threads(AT_ONCE) as threads:
         while not stopping():
+            with stores.sessions() as session:  # SQLite lets one write at a time
+                if not queries.are_due(session):
+                    break
             with stores.sessions.begin() as session:
                 due = queries.claim_deliveries(session, limit=CLAIMED, lease=LEASE)
             list(threads.map(lambda one: _attempt(stores, sender, one), due))
             tried += len(due)
-            if len(due) < CLAIMED:
-                break
     return tried
 
 
@@ -125,6 +129,9 @@ def _attempt(stores: Stores, sender: Sender, delivery: Delivery) -> None:
         error = f"cannot be reached: {failure}"
     except AddressRefused as failure:
         error = f"{failure}; LAWFUL_WEBHOOK_HOSTS can allow it"
+    except Exception as failure:
+        log.exception("delivery %s", delivery.id)
+        error = f"cannot be sent: {type(failure).__name__}: {failure}"
     status, due_at = _after(delivery.attempts, answered, error)
     with stores.sessions.begin() as session:
         queries.note_attempt(

@@ -16,6 +16,7 @@ from attribution.catalogue.models import Delivery, DeliveryStatus, Event, Webhoo
 from attribution.collection import Stores
 from attribution.config import Settings
 from attribution.errors import BadInput, Conflict
+from attribution.network import parsed
 
 LONGEST_URL = 2_000  # characters
 MOST_WEBHOOKS = 20  # of a tenant that are told something: each event asks all of them
@@ -97,22 +98,14 @@ def checked_url(url: str, settings: Settings) -> str:
     """
     if len(url) > LONGEST_URL:
         raise BadInput(f"{url[:60]}… has more than {LONGEST_URL} characters")
-    try:
-        place = httpx.URL(url)
-    except httpx.InvalidURL as error:
-        raise BadInput(f"{url[:200]!r} is not a valid URL: {error}") from None
-    if place.userinfo:
-        raise BadInput(
-            f"the URL at {place.host} holds a password; deliveries are signed, check their "
-            f"signature instead"
-        )
+    place = parsed(url)
     is_ours = place.host in settings.webhook_hosts
     if not place.host or place.scheme not in ({"https", "http"} if is_ours else {"https"}):
         raise BadInput(
             f"{url[:200]!r} cannot be told anything: give https://…; plain http:// only to hosts "
             f"that LAWFUL_WEBHOOK_HOSTS names"
         )
-    return str(place.copy_with(fragment=None))
+    return str(place)
 
 
 def _check_open(row: Webhook) -> None:

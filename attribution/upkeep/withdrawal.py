@@ -20,7 +20,7 @@ from attribution.answers import Removal
 from attribution.catalogue import queries
 from attribution.catalogue.columns import now
 from attribution.catalogue.database import empty_log
-from attribution.catalogue.models import ArtworkStatus, Withdrawal
+from attribution.catalogue.models import ArtworkStatus, Event, Withdrawal
 from attribution.chunks import chunks
 from attribution.collection import Collection, Stores
 from attribution.errors import BadInput, Conflict, Hint, Way
@@ -133,6 +133,7 @@ def _complete(
         }
         if not any(left.values()):
             request.completed_at = now()
+            queries.announce(session, Event.WITHDRAWN, {"withdrawal": str(request_id)})
 
 
 def _left(

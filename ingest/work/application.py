@@ -13,11 +13,12 @@ from kombu import Queue
 
 from attribution.config import Settings
 from attribution.errors import BadInput
-from ingest.work.tasks import CALIBRATE, RECONCILE, SWEEP
+from ingest.work.tasks import CALIBRATE, DELIVER, RECONCILE, SWEEP
 
 REDIS = ("redis://", "rediss://", "redis+socket://")
 QUEUES = ("ingest", "encode", "generate", "maintenance")
 SWEEP_EVERY_S = 10
+DELIVER_EVERY_S = 5
 CALIBRATE_EVERY_S = 60  # looked at; done where enough has changed
 RECONCILE_EVERY_S = 3600
 
@@ -61,6 +62,11 @@ def make_app(settings: Settings) -> Celery:
                 "task": CALIBRATE,
                 "schedule": CALIBRATE_EVERY_S,
                 "options": {"expires": CALIBRATE_EVERY_S},
+            },
+            "deliver": {
+                "task": DELIVER,
+                "schedule": DELIVER_EVERY_S,
+                "options": {"expires": DELIVER_EVERY_S},
             },
             "reconcile": {
                 "task": RECONCILE,

@@ -26,6 +26,7 @@ from attribution.errors import BackendUnavailable, IndexLocked, LawfulError
 from attribution.services import Services, open_services
 from attribution.tenants import across
 from attribution.upkeep.calibrating import calibrate_if_due
+from attribution.upkeep.deliveries import Sender, deliver, forget_old
 from attribution.upkeep.tenants import for_each
 from ingest.lease import give_back_own, said_by
 from ingest.patience import Patience
@@ -37,6 +38,7 @@ from ingest.work.tasks import register
 log = logging.getLogger(__name__)
 
 AGAIN_S = 0.5  # between two looks at batches that are still open
+TOLD_EVERY_S = 2.0  # between two looks at what is to be told to webhooks
 
 
 class JobQueue(Protocol):
@@ -95,6 +97,7 @@ class LocalQueue:
         self._drawing = ThreadPoolExecutor(1, thread_name_prefix="draw")
         self._looking_up = ThreadPoolExecutor(1, thread_name_prefix="lookup")
         self._calibrating = ThreadPoolExecutor(1, thread_name_prefix="calibrate")
+        self._telling = ThreadPoolExecutor(1, thread_name_prefix="tell")
         with across(), services.sessions.begin() as session:
             queries.release_all(session)
             unfinished = queries.open_tasks(session)
@@ -107,7 +110,8 @@ class LocalQueue:
         for kind, subject in dict.fromkeys(key[:2] for key in unfinished if key.kind in own):
             own[kind](subject)
         self.calibrate()
-        self._calibrating.submit(self._forget_given_up)
+        self._calibrating.submit(self._forget_old)
+        self._telling.submit(self._tell_webhooks)
 
     def submit(self, job_id: UUID) -> None:
         """Queue a job that is already committed; the votes are calibrated behind it."""
@@ -137,7 +141,8 @@ class LocalQueue:
     def close(self) -> None:
         """Finish the files and the step in hand, leave the rest to the next opening."""
         self._stopping.set()
-        for thread in (self._ingesting, self._drawing, self._looking_up, self._calibrating):
+        working = (self._ingesting, self._drawing, self._looking_up, self._calibrating)
+        for thread in (*working, self._telling):
             thread.shutdown(wait=True, cancel_futures=True)
 
     def _tell(self, waiting: str | None) -> None:
@@ -197,9 +202,21 @@ class LocalQueue:
         except Exception:
             log.exception("calibration")
 
-    def _forget_given_up(self) -> None:
+    def _forget_old(self) -> None:
         with suppress(BackendUnavailable):  # the next opening does it
             for_each(self.stores, lambda: forget_given_up(self.stores))
+            for_each(self.stores, lambda: forget_old(self.stores))
+
+    def _tell_webhooks(self) -> None:
+        """Tell webhooks what happened, as long as this process lives."""
+        sender = Sender.of(self.stores.settings)
+        while not self._stopping.wait(TOLD_EVERY_S):
+            try:
+                deliver(self.stores, sender, stopping=self._stopping.is_set)
+            except BackendUnavailable:
+                log.warning("what happened cannot be told to webhooks now", exc_info=True)
+            except Exception:
+                log.exception("webhooks")
 
     def _open(self, subject: UUID) -> list[TaskKey]:
         with across(), self.stores.sessions() as session:

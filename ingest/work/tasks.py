@@ -24,6 +24,7 @@ from attribution.errors import BackendUnavailable, LawfulError, NotFound
 from attribution.services import Services
 from attribution.tenants import DEFAULT, across, within
 from attribution.upkeep.calibrating import calibrate_if_due
+from attribution.upkeep.deliveries import Sender, deliver, forget_old
 from attribution.upkeep.reconcile import reconcile
 from attribution.upkeep.tenants import for_each
 from ingest import pipeline
@@ -39,6 +40,7 @@ TOLD_EVERY_S = 1.0  # how far a training is
 SWEEP = "maintenance.sweep"
 RECONCILE = "maintenance.reconcile"
 CALIBRATE = "maintenance.calibrate"
+DELIVER = "maintenance.deliver"
 TASK: dict[str, Any] = {
     "acks_late": True,
     "throws": (LawfulError,),  # their message says all: no traceback in the log
@@ -166,13 +168,20 @@ def _register_upkeep(
 
     @app.task(name=RECONCILE, shared=False)
     def reconcile_stores() -> dict[str, Any]:
-        """Compare catalogue and index, and repair; forget uploads that nobody goes on with."""
+        """Compare catalogue and index, and repair; forget uploads and deliveries of long ago."""
         stores = runtime.stores()
         for_each(stores, lambda: forget_given_up(stores))
+        for_each(stores, lambda: forget_old(stores))
         with open_collection(stores) as collection:
             report = reconcile(collection, repair=True)
         log.log(logging.INFO if report.is_clean else logging.WARNING, "reconciled: %s", report)
         return report.as_json()
+
+    @app.task(name=DELIVER, shared=False)
+    def deliver_events() -> int:
+        """Tell webhooks what happened."""
+        stores = runtime.stores()
+        return deliver(stores, Sender.of(stores.settings))
 
     @app.task(name=CALIBRATE, shared=False)
     def calibrate() -> None:

@@ -16,6 +16,7 @@ from attribution.catalogue.models import IngestJob, JobStatus, Task, TaskKind, T
 from attribution.catalogue.queries.jobs import UNFINISHED
 from attribution.catalogue.queries.leases import held_by
 from attribution.catalogue.queries.tasks import TaskKey, settle
+from attribution.catalogue.queries.webhooks import announce_end
 from attribution.errors import Conflict, Hint, NotFound, Way
 
 FILES_PER_BATCH = 128
@@ -76,6 +77,7 @@ def cancel_job(session: Session, job_id: UUID) -> None:
     job.status = JobStatus.CANCELLED
     job.finished_at = now()
     note(session, "cancel", f"job:{job_id}")
+    announce_end(session, job)
 
 
 def retry_job(session: Session, job_id: UUID) -> None:

@@ -18,6 +18,7 @@ from attribution.catalogue.models import Generation, JobStatus, Task, TaskKind
 from attribution.catalogue.queries.jobs import UNFINISHED
 from attribution.catalogue.queries.pages import Page, check_limit, cut, moment_key
 from attribution.catalogue.queries.tasks import OPEN, is_wanted
+from attribution.catalogue.queries.webhooks import announce_end
 from attribution.errors import Conflict, NotFound
 
 
@@ -101,4 +102,5 @@ def cancel_generation(session: Session, generation_id: UUID) -> Generation:
         raise Conflict(f"generation {generation_id} is {row.status}: there is nothing to cancel")
     row.status, row.finished_at = JobStatus.CANCELLED, now()
     note(session, "cancel", f"generation:{row.id}")
+    announce_end(session, row)
     return row

@@ -23,6 +23,7 @@ from attribution.catalogue.models import (
 )
 from attribution.catalogue.queries.tasks import (
     TaskKey,
+    fail_subjects,
     is_task,
     is_wanted,
     settle,
@@ -161,11 +162,7 @@ def release_all(session: Session) -> None:
     _void(session, true())
     for model, said in UNLISTED.items():
         has_tasks = exists().where(Task.subject == model.id)
-        session.execute(
-            update(model)
-            .where(model.status == JobStatus.LISTING, ~has_tasks)
-            .values(status=JobStatus.FAILED, finished_at=now(), error=said)
-        )
+        fail_subjects(session, model, (model.status == JobStatus.LISTING) & ~has_tasks, said)
 
 
 def sweep(session: Session) -> list[TaskKey]:

@@ -29,6 +29,7 @@ from attribution.catalogue.queries.batches import revive_tasks
 from attribution.catalogue.queries.jobs import UNFINISHED
 from attribution.catalogue.queries.pages import Page, check_limit, cut, moment_key, number_key
 from attribution.catalogue.queries.tasks import OPEN, TaskKey, is_wanted, settle
+from attribution.catalogue.queries.webhooks import announce_end
 from attribution.errors import Conflict, Hint, NotFound, Way
 
 ITEMS_PER_TASK = 32
@@ -212,6 +213,7 @@ def cancel_lookup_batch(session: Session, batch_id: UUID) -> None:
         raise Conflict(f"lookup batch {batch_id} is {row.status}: there is nothing to cancel")
     row.status, row.finished_at = JobStatus.CANCELLED, now()
     note(session, "cancel", f"lookup-batch:{batch_id}")
+    announce_end(session, row)
 
 
 def retry_lookup_batch(session: Session, batch_id: UUID) -> None:

@@ -16,11 +16,13 @@ from attribution.catalogue.models import (
     Artwork,
     ArtworkStatus,
     CitedWork,
+    Event,
     KeptCollection,
     RecordedAttribution,
     Withdrawal,
 )
 from attribution.catalogue.queries.pages import Page, check_limit, cut, moment_key
+from attribution.catalogue.queries.webhooks import announce
 from attribution.errors import NotFound
 
 
@@ -54,6 +56,14 @@ def record_attribution(session: Session, answer: dict[str, Any]) -> None:
     session.add(row)
     session.flush()
     session.add_all(CitedWork(artwork_id=work, attribution_id=row.id) for work in indexed)
+    if kept["copy_of"] is not None:
+        _announce_copy(session, row.id, UUID(kept["copy_of"]["id"]), kept["copy_of"]["kind"])
+
+
+def _announce_copy(session: Session, attribution_id: UUID, work: UUID, kind: str) -> None:
+    artist = session.scalar(select(Artwork.artist_id).where(Artwork.id == work))
+    said = {"attribution": str(attribution_id), "artwork": str(work), "kind": kind}
+    announce(session, Event.COPY_FOUND, said, artist_id=artist)
 
 
 def _removals(session: Session, works: Several[UUID]) -> dict[Removal, set[UUID]]:

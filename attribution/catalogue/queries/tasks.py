@@ -24,6 +24,7 @@ from attribution.catalogue.models import (
     TaskStatus,
 )
 from attribution.catalogue.queries.jobs import UNFINISHED
+from attribution.catalogue.queries.webhooks import announce_end
 from attribution.errors import NotFound
 
 OPEN = (TaskStatus.QUEUED, TaskStatus.RUNNING)
@@ -96,6 +97,7 @@ def settle(session: Session, key: TaskKey) -> None:
     said = [error for (_, status), error in errors.items() if status is TaskStatus.DEAD]
     row.error = said[0] if said else None
     row.finished_at = now()
+    announce_end(session, row)
 
 
 def settle_all(session: Session, tasks: Iterable[Row[TaskKind, UUID]]) -> None:
@@ -109,11 +111,21 @@ def settle_all(session: Session, tasks: Iterable[Row[TaskKind, UUID]]) -> None:
 def interrupt(session: Session, subject: UUID, error: str) -> None:
     """Note what stopped a job or generation in this process; one that has ended stays as it is."""
     for model in dict.fromkeys(SUBJECTS.values()):
-        session.execute(
-            update(model)
-            .where(model.id == subject, model.status.in_(UNFINISHED))
-            .values(status=JobStatus.FAILED, finished_at=now(), error=error)
-        )
+        fail_subjects(session, model, (model.id == subject) & model.status.in_(UNFINISHED), error)
+
+
+def fail_subjects(
+    session: Session, model: type[Subject], which: ColumnElement[bool], error: str
+) -> None:
+    """Have some jobs or generations fail, and tell whoever wants to know."""
+    failed = session.scalars(
+        update(model)
+        .where(which)
+        .values(status=JobStatus.FAILED, finished_at=now(), error=error)
+        .returning(model)
+    )
+    for row in failed.all():
+        announce_end(session, cast("Subject", row))
 
 
 def locked_subject(session: Session, key: TaskKey) -> Subject | None:

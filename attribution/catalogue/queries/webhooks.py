@@ -7,15 +7,39 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import delete, func, select, tuple_, update
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    delete,
+    exists,
+    func,
+    literal,
+    select,
+    tuple_,
+    update,
+)
 from sqlalchemy.orm import Session, joinedload
 
 from attribution.catalogue.columns import now
-from attribution.catalogue.models import Delivery, DeliveryStatus, Event, Webhook
+from attribution.catalogue.models import (
+    Delivery,
+    DeliveryStatus,
+    Event,
+    Generation,
+    IngestJob,
+    LookupBatch,
+    Webhook,
+)
 from attribution.catalogue.queries.artists import artist_ids
 from attribution.catalogue.queries.pages import Page, check_limit, cut, moment_key
 from attribution.errors import NotFound
+from attribution.tenants import within
 
+ENDING: dict[type, str] = {
+    IngestJob: "ingest_job",
+    Generation: "generation",
+    LookupBatch: "lookup_batch",
+}
 IN_SQL = {"synchronize_session": False}
 
 
@@ -41,6 +65,13 @@ def _delivery(webhook: Webhook, event: Event, data: Mapping[str, Any]) -> Delive
     return Delivery(
         id=uuid4(), tenant=webhook.tenant, webhook_id=webhook.id, event=event, data=dict(data)
     )
+
+
+def announce_end(session: Session, row: IngestJob | Generation | LookupBatch) -> None:
+    """Keep for whoever wants to know it that a job of any kind has ended."""
+    with within(row.tenant):
+        said = {"kind": ENDING[type(row)], "id": str(row.id), "status": row.status}
+        announce(session, Event.JOB_ENDED, said)
 
 
 def add_webhook(session: Session, row: Webhook) -> None:
@@ -103,6 +134,11 @@ def delivery_by_id(session: Session, delivery_id: UUID) -> Delivery:
     return row
 
 
+def are_due(session: Session) -> bool:
+    """Tell whether there is anything to deliver, across tenants."""
+    return bool(session.scalar(select(exists().where(*_due()))))
+
+
 def claim_deliveries(session: Session, *, limit: int, lease: timedelta) -> list[Delivery]:
     """Take deliveries that are due, across tenants, with their webhooks: others leave them alone.
 
@@ -110,7 +146,7 @@ def claim_deliveries(session: Session, *, limit: int, lease: timedelta) -> list[
     """
     due = (
         select(Delivery.id)
-        .where(Delivery.status == DeliveryStatus.PENDING, Delivery.due_at <= now())
+        .where(*_due())
         .order_by(Delivery.due_at)
         .limit(limit)
         .with_for_update(skip_locked=True)
@@ -180,5 +216,10 @@ def add_test_delivery(session: Session, row: Webhook) -> Delivery:
     return one
 
 
-def _open() -> Any:
+def _open() -> Select[Webhook]:
     return select(Webhook).where(Webhook.ended_at.is_(None))
+
+
+def _due() -> tuple[ColumnElement[bool], ...]:
+    pending = literal(DeliveryStatus.PENDING, Delivery.status.type, literal_execute=True)
+    return Delivery.status == pending, Delivery.due_at <= now()  # as its index says it
