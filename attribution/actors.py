@@ -26,7 +26,7 @@ class Scope(StrEnum):
     GENERATE = "generate"  # draw pictures
     OPERATE = "operate"  # correct, merge, withdraw, jobs of others
     AUDIT = "audit"  # read who did what
-    ADMINISTER = "administer"  # make and revoke keys
+    ADMINISTER = "administer"  # make and revoke keys, and webhooks
 
 
 class Role(StrEnum):
