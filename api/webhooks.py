@@ -19,7 +19,7 @@ class WebhookOut(BaseModel):
     events: list[Event]
     artists: list[str] = Field(description="Slugs of those whose works are watched; empty: all.")
     created_at: datetime
-    made_by: str
+    asked_by: str
     ended_at: datetime | None = Field(description="It is told nothing since then.")
 
     @classmethod

@@ -128,12 +128,19 @@ def _register(side: Side, artist: str) -> None:
         withdrawal = client.post("/v1/withdrawals", json=asked).json()
         drawing = client.post("/v1/generations", json={"prompt": f"by {artist}"}).json()
         key = client.get("/v1/keys").json()["items"][0]
-        while client.get(f"/v1/generations/{drawing['id']}").json()["status"] != "done":
-            time.sleep(0.02)
+        works = {"works": [second["id"]]}
+        batch = client.post("/v1/lookup-batches/works", json=works).json()
+        hook = client.post("/v1/webhooks", json={"url": "https://rights.example.org/"}).json()
+        delivery = client.post(f"/v1/webhooks/{hook['id']}/test").json()
+        client.post(f"/v1/webhooks/{hook['id']}/end")  # or it would be tried again and again
+        for place in (f"generations/{drawing['id']}", f"lookup-batches/{batch['id']}"):
+            while client.get(f"/v1/{place}").json()["status"] != "done":
+                time.sleep(0.02)
     finally:
         del client.headers["authorization"]
     ids |= {"slug": artist.lower().replace(" ", "-"), "number": "0"}
     named = {"job": job, "artwork": second, "attribution": answer, "generation": drawing}
+    named |= {"batch": batch, "webhook": hook, "delivery": delivery}
     named |= {"change": change, "non_copy": non_copy, "withdrawal": withdrawal, "key": key}
     ids |= {f"{name}_id": one["id"] for name, one in named.items()}
 
@@ -157,6 +164,7 @@ def bodies(ids: Mapping[str, str]) -> dict[str, dict[str, Any]]:
         "GET /v1/artworks/export": {"params": named},
         "GET /v1/changes": {"params": named},
         "GET /v1/non-copies": {"params": {"work": ids["artwork_id"]}},
+        "GET /v1/deliveries": {"params": {"webhook": ids["webhook_id"]}},
         "GET /v1/search": {"params": {"q": "title", **named}},
         "POST /v1/search": {"files": image, "data": named},
         "POST /v1/attributions/findings": {"json": {"attributions": [ids["attribution_id"]]}},
@@ -170,6 +178,9 @@ def bodies(ids: Mapping[str, str]) -> dict[str, dict[str, Any]]:
             "data": {"artwork_id": ids["artwork_id"], **reason},
         },
         "POST /v1/non-copies/{non_copy_id}/revoke": {"json": reason},
+        "POST /v1/webhooks": {
+            "json": {"url": "https://rights.example.org/", "artists": [ids["slug"]]}
+        },
         "POST /v1/withdrawals": {"json": {"what": ids["artwork_id"], "reason": "none of yours"}},
     }
 
@@ -198,7 +209,7 @@ def test_no_route_knows_the_ids_of_another_tenant(shared: Shared) -> None:
         assert THEIR_ARTIST not in answers[0].text
         asked += 1
 
-    assert asked >= 35
+    assert asked >= 45
     assert _rows_of(shared.settings, THEIRS) == before
 
 
@@ -218,7 +229,7 @@ def test_no_list_shows_anything_of_another_tenant(shared: Shared) -> None:
         assert path == "/v1/calibration" or any(one in theirs.text for one in _ids(shared.theirs))
         asked += 1
 
-    assert asked >= 11
+    assert asked >= 13
 
 
 def test_no_lookup_finds_a_work_of_another_tenant(shared: Shared) -> None:

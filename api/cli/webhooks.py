@@ -44,8 +44,7 @@ def create(
 
     Deliveries are signed as Standard Webhooks are, and tried again for three days.
 
-    Example: [bold]lawful webhooks create https://rights.example.org/lawful --event
-    attribution.copy[/]
+    Example: [bold]lawful webhooks create https://hooks.example.org --event job.ended[/]
     """
     from api.webhooks import MadeWebhookOut
     from attribution.collection import open_stores

@@ -51,7 +51,7 @@ def create(stores: Stores, new: NewWebhook) -> Webhook:
             secret=SECRET + b64encode(secrets.token_bytes(SECRET_BYTES)).decode(),
             events=sorted(set(new.events)),
             artists=sorted({queries.artist_by_slug(session, one).slug for one in new.artists}),
-            made_by=who().name,
+            asked_by=who().name,
         )
         queries.add_webhook(session, row)
         said = {"host": httpx.URL(url).host, "events": row.events, "artists": row.artists}

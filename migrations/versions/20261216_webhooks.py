@@ -26,7 +26,7 @@ def upgrade() -> None:
         sa.Column("events", JSON, nullable=False),
         sa.Column("artists", JSON, nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("made_by", sa.Text(), nullable=False),
+        sa.Column("asked_by", sa.Text(), nullable=False),
         sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("tenant", sa.String(40), nullable=False, server_default="default"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_webhooks")),

@@ -43,7 +43,7 @@ class Webhook(OfTenant, Base):
     # Slugs of those whose works are watched; empty: all. Only copies are about works.
     artists: Mapped[list[str]]
     created_at: Mapped[datetime] = mapped_column(default=now)
-    made_by: Mapped[str]
+    asked_by: Mapped[str]
     ended_at: Mapped[datetime | None]
 
     __table_args__ = (Index(None, "tenant", "created_at", "id"),)
