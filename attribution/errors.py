@@ -43,6 +43,7 @@ class Way(Enum):
     LIST_WORKS = auto()
     LIST_WORKS_OF = auto()  # slug
     LIST_JOBS = auto()
+    LIST_ANSWERS = auto()
     LIST_CHANGES = auto()
     LIST_CHANGES_OF_ARTIST = auto()  # slug
     LIST_CHANGES_OF_WORK = auto()  # id

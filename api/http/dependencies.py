@@ -148,6 +148,8 @@ Licence = Annotated[
 State = Annotated[
     ArtworkStatus | Literal["any"], Query(description="State of the works; `any`: every one.")
 ]
+Since = Annotated[Moment | None, Query(description="From this time on; UTC where no zone is said.")]
+Until = Annotated[Moment | None, Query(description="Before this time; UTC where no zone is said.")]
 Cursor = Annotated[
     str | None,
     Query(

@@ -6,22 +6,23 @@ from collections.abc import Sequence
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, File, Query, Request, Response, UploadFile
+from fastapi import APIRouter, Depends, File, Query, Request, Response, UploadFile
 from fastapi.responses import HTMLResponse
 from pydantic import BaseModel, Field
 
 from api.answers import AnswerOut, FindingsOut, MemberOut, SetOut
 from api.http.access import ScopedRoute, needs
-from api.http.dependencies import Cursor, PageSize, ServicesDep
+from api.http.dependencies import Cursor, PageSize, ServicesDep, Since, Until
 from api.http.description import also
 from api.http.headers import POLICY
 from api.http.uploads import read_upload
 from api.reports.report import SOURCES, Page, make_page, render_report
 from api.schemas import AttributionBrief, PageOut
 from attribution.actors import Scope
-from attribution.answers import Attribution
+from attribution.answers import Attribution, Verdict
 from attribution.catalogue import queries
 from attribution.catalogue.names import visible
+from attribution.catalogue.queries import AnswersWanted
 from attribution.errors import BadImage
 from attribution.lookup.findings import find_ours
 from attribution.lookup.regions import Regions, find_regions
@@ -110,13 +111,41 @@ def find_among(asked: Together, services: ServicesDep) -> FindingsOut:
     return FindingsOut.of(find_ours(answers, level=asked.level))
 
 
-@router.get("", summary="List earlier attributions", dependencies=[needs(Scope.READ)])
-def list_attributions(
-    services: ServicesDep, cursor: Cursor = None, limit: PageSize = 100
-) -> PageOut[AttributionBrief]:
-    """Earlier answers in short, the newest first."""
+def answers_wanted(
+    services: ServicesDep,
+    verdict: Annotated[Verdict | None, Query(description="Only this.")] = None,
+    artist: Annotated[
+        str | None,
+        Query(max_length=200, description="Slug: answers that name a work of this artist."),
+    ] = None,
+    sha256: Annotated[str | None, Query(description="Of the file that was asked about.")] = None,
+    since: Since = None,
+    until: Until = None,
+) -> AnswersWanted:
+    """Return which answers a request asks for."""
     with services.sessions() as session:
-        page = queries.list_attributions(session, cursor=cursor, limit=limit)
+        artist_id = queries.artist_by_slug(session, artist).id if artist else None
+    return AnswersWanted(verdict, artist_id, sha256, since, until)
+
+
+@router.get(
+    "",
+    summary="List earlier attributions",
+    responses=also(404),
+    dependencies=[needs(Scope.READ)],
+)
+def list_attributions(
+    services: ServicesDep,
+    wanted: Annotated[AnswersWanted, Depends(answers_wanted)],
+    cursor: Cursor = None,
+    limit: PageSize = 100,
+) -> PageOut[AttributionBrief]:
+    """List earlier answers in short, the newest first.
+
+    An artist's are those that name a work which is registered under the artist now.
+    """
+    with services.sessions() as session:
+        page = queries.list_attributions(session, wanted, cursor=cursor, limit=limit)
         return PageOut[AttributionBrief].of(page, AttributionBrief.of)
 
 

@@ -5,16 +5,17 @@ from __future__ import annotations
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Depends, Query
 from pydantic import Field
 
 from api.changes import ChangeOut, Reasoned
 from api.http.access import ScopedRoute, needs
-from api.http.dependencies import Cursor, Moment, PageSize, ServicesDep
+from api.http.dependencies import ArtistSlug, Cursor, PageSize, ServicesDep, Since, Until
 from api.http.description import also
 from api.schemas import ArtworkOut, PageOut
 from attribution.actors import Scope
 from attribution.catalogue import queries
+from attribution.catalogue.queries import ChangesWanted
 from attribution.upkeep.undoing import undo
 
 router = APIRouter(prefix="/changes", tags=["changes"], route_class=ScopedRoute)
@@ -30,28 +31,30 @@ class Undone(Reasoned):
     )
 
 
+def changes_wanted(
+    services: ServicesDep,
+    artist: ArtistSlug = None,
+    work: Annotated[UUID | None, Query(description="Id of an artwork.")] = None,
+    since: Since = None,
+    until: Until = None,
+) -> ChangesWanted:
+    """Return which changes a request asks for."""
+    with services.sessions() as session:
+        artist_id = queries.artist_by_slug(session, artist).id if artist else None
+        artwork_id = queries.artwork_by_id(session, work).id if work else None
+    return ChangesWanted(artist_id, artwork_id, since, until)
+
+
 @router.get("", summary="List corrections", responses=also(404), dependencies=[needs(Scope.READ)])
 def list_changes(
     services: ServicesDep,
-    artist: Annotated[str | None, Query(description="Slug of an artist.")] = None,
-    work: Annotated[UUID | None, Query(description="Id of an artwork.")] = None,
-    since: Annotated[
-        Moment | None,
-        Query(description="Made then or later; UTC where no zone is said."),
-    ] = None,
+    wanted: Annotated[ChangesWanted, Depends(changes_wanted)],
     cursor: Cursor = None,
     limit: PageSize = 100,
 ) -> PageOut[ChangeOut]:
     """List corrections of works and artists, and undos, the newest first."""
     with services.sessions() as session:
-        page = queries.list_changes(
-            session,
-            artist_id=queries.artist_by_slug(session, artist).id if artist else None,
-            artwork_id=queries.artwork_by_id(session, work).id if work else None,
-            since=since,
-            cursor=cursor,
-            limit=limit,
-        )
+        page = queries.list_changes(session, wanted, cursor=cursor, limit=limit)
         return PageOut[ChangeOut].of(page, ChangeOut.of)
 
 

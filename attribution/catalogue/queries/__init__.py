@@ -65,6 +65,7 @@ from attribution.catalogue.queries.calibrations import (
     works_to_ask_for,
 )
 from attribution.catalogue.queries.changes import (
+    ChangesWanted,
     Origin,
     already_undone,
     artists_to_change,
@@ -187,6 +188,7 @@ from attribution.catalogue.queries.pages import (
     Page,
 )
 from attribution.catalogue.queries.records import (
+    AnswersWanted,
     add_collection,
     attribution_by_id,
     collection_by_name,
@@ -271,6 +273,8 @@ from attribution.catalogue.queries.withdrawals import (
 __all__ = [
     "CLOSED",
     "WITHDREW",
+    "AnswersWanted",
+    "ChangesWanted",
     "Counts",
     "EntriesWanted",
     "ItemOutcome",
