@@ -175,6 +175,7 @@ def ids(client: TestClient, picture: bytes) -> dict[str, str]:
         "WORK": items("/v1/artworks")[0]["id"],
         "ANSWER": client.post("/v1/attributions", files={"image": picture}).json()["id"],
         "NEXT": client.get("/v1/artworks?limit=1").json()["next"],
+        "FOLLOWING": client.get("/v1/search?q=boat&limit=1").json()["next"],
     }
 
 
