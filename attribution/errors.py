@@ -126,6 +126,12 @@ class Conflict(LawfulError):
     status = 409
 
 
+class PreconditionFailed(LawfulError):
+    """What is to be edited is not as the caller has read it."""
+
+    status = 412
+
+
 class ProfileMismatch(Conflict):
     """The collection holds vectors of other encoders."""
 

@@ -12,6 +12,7 @@ from PIL import Image
 
 from api.http import pages, problems
 from api.http.access import Access
+from api.http.conditions import Unchanged
 from api.http.dependencies import known_names
 from api.http.description import describe
 from api.http.guards import Guard
@@ -82,6 +83,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.metrics = Metrics()
     problems.install(app)
     app.add_middleware(Tables)
+    app.add_middleware(Unchanged)
     app.add_middleware(Idempotency)
     app.add_middleware(Rates, settings=settings)
     app.add_middleware(Access)  # those that are added later are passed first

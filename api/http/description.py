@@ -62,6 +62,7 @@ def describe(app: FastAPI) -> Node:
             document["components"]["schemas"][name]["examples"] = [example]
         _describe_forms(document)
         _describe_tables(document)
+        _describe_tags(document)
         for path, operations in document["paths"].items():
             for method, operation in operations.items():
                 _add_errors(path, method, operation)
@@ -105,6 +106,22 @@ def _describe_tables(document: Node) -> None:
             }
 
 
+def _describe_tags(document: Node) -> None:
+    """Say of what has an `ETag` that it has, and that it is not sent to whoever has it."""
+    for operation in (one for path in document["paths"].values() for one in path.values()):
+        if "if-none-match" in _headers(operation):
+            operation["responses"]["200"]["headers"] = {
+                "ETag": {"description": "Of what is shown.", "schema": {"type": "string"}}
+            }
+            operation["responses"]["304"] = {"description": "It is what `If-None-Match` names"}
+
+
+def _headers(operation: Node) -> set[str]:
+    """Return the headers that an operation reads."""
+    given = operation.get("parameters", ())
+    return {one["name"] for one in given if one["in"] == "header"}
+
+
 def _add_errors(path: str, method: str, operation: Node) -> None:
     responses = operation["responses"]
     for status in sorted(_statuses(path, method, operation)):
@@ -124,6 +141,8 @@ def _statuses(path: str, method: str, operation: Node) -> set[int]:
         statuses.add(404)
     if method != "get":
         statuses |= {403, 408, 413}
+    if "if-match" in _headers(operation):
+        statuses.add(412)
     if method == "post":
         statuses.add(409)  # a request with the same Idempotency-Key may be under way
     if "multipart/form-data" in operation.get("requestBody", {}).get("content", {}):

@@ -18,6 +18,7 @@ from uuid import UUID
 from sqlalchemy import Select, delete, select, tuple_, update
 from sqlalchemy.orm import Session, joinedload
 
+from attribution.catalogue import conditions
 from attribution.catalogue.columns import now
 from attribution.catalogue.models import (
     Alias,
@@ -68,7 +69,9 @@ def works_to_change(session: Session, ids: Collection[UUID]) -> dict[UUID, Artwo
     """Return works as they are now, and lock them; without those that do not exist."""
     wanted = select(Artwork).where(Artwork.id.in_(ids)).order_by(Artwork.id).with_for_update()
     rows = session.scalars(wanted.execution_options(populate_existing=True))
-    return {row.id: row for row in rows}
+    found = {row.id: row for row in rows}
+    conditions.check(session, found)
+    return found
 
 
 def artists_to_change(session: Session, ids: Collection[UUID]) -> dict[UUID, Artist]:
@@ -80,6 +83,7 @@ def artists_to_change(session: Session, ids: Collection[UUID]) -> dict[UUID, Art
         raise just_merged()
     for artist in found.values():
         check_open(artist)
+    conditions.check(session, found)
     return found
 
 
