@@ -189,7 +189,7 @@ def run(client: TestClient, words: list[str], folder: Path) -> Any:
     query: dict[str, str] = {}
     headers: dict[str, str] = {}
     method = dict(pairwise(words)).get("-X")
-    path, rest = "", (word for word in words[1:] if word not in ("-G", "-i"))
+    path, rest = "", (word for word in words[1:] if word not in ("-G", "-N", "-i"))
     for word in rest:
         if word == "-F":
             name, value = next(rest).split("=", 1)

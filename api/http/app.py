@@ -30,11 +30,13 @@ from api.http.routes import (
     generations,
     health,
     ingest_jobs,
+    jobs,
     keys,
     non_copies,
     search,
     withdrawals,
 )
+from api.http.streams import Streams
 from api.http.tables import Tables
 from api.http.uploads import spooled_below
 from attribution.config import Settings
@@ -81,6 +83,7 @@ def create_app(settings: Settings) -> FastAPI:
     )
     app.openapi = partial(describe, app)  # type: ignore[method-assign]  # as FastAPI documents it
     app.state.metrics = Metrics()
+    app.state.streams = Streams()
     problems.install(app)
     app.add_middleware(Tables)
     app.add_middleware(Unchanged)
@@ -95,6 +98,7 @@ def create_app(settings: Settings) -> FastAPI:
         artists,
         artworks,
         ingest_jobs,
+        jobs,
         withdrawals,
         changes,
         attributions,

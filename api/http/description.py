@@ -25,6 +25,7 @@ TAGS = [
         "artists": "Who is in the catalogue, under which names.",
         "artworks": "What is known of a work, what it may be used for, and its picture.",
         "ingest jobs": "Works come in: uploads, and what became of every file.",
+        "jobs": "Where a job of any kind stands, asked for or told as it changes.",
         "withdrawals": "An artist or a work is forgotten everywhere, with a receipt.",
         "changes": "What was corrected, by whom and why; and how it is undone.",
         "attributions": "Whose registered work an image resembles or shows, and the evidence.",

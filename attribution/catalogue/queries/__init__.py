@@ -187,6 +187,11 @@ from attribution.catalogue.queries.non_copies import (
 from attribution.catalogue.queries.pages import (
     Page,
 )
+from attribution.catalogue.queries.progress import (
+    JobKind,
+    JobState,
+    state_of_job,
+)
 from attribution.catalogue.queries.records import (
     AnswersWanted,
     add_collection,
@@ -278,6 +283,8 @@ __all__ = [
     "Counts",
     "EntriesWanted",
     "ItemOutcome",
+    "JobKind",
+    "JobState",
     "JobSummary",
     "KeptSketch",
     "NewArtwork",
@@ -458,6 +465,7 @@ __all__ = [
     "searchable",
     "settle",
     "spoken_for",
+    "state_of_job",
     "statistics_of",
     "statistics_stamp",
     "sweep",
