@@ -14,6 +14,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field
 
 from attribution.answers import Attribution, CopyKind, Reason, Verdict
+from attribution.lookup.batches import BatchFindings
 from attribution.lookup.results import Findings, Member, SearchResult, SetAttribution
 from attribution.lookup.wording import by_one_hand, headline, lanes, membership, together
 
@@ -230,6 +231,48 @@ class FindingsOut(_Shape):
         summary = together(findings, unreadable=len(unreadable))
         words = {"unreadable": tuple(unreadable), "summary": summary}
         return cls.model_validate(findings).model_copy(update=words)
+
+
+class ShownWorkOut(_Shape):
+    """A registered work, and how many of many images show it."""
+
+    id: UUID
+    title: str | None
+    slug: str
+    name: str
+    copies: int
+    related: int
+
+
+class NamedArtistOut(_Shape):
+    """A registered artist, and how many of many images show or resemble their work."""
+
+    slug: str
+    name: str
+    copies: int
+    related: int
+    style: int
+
+
+class BatchFindingsOut(BaseModel):
+    """What the answers of a batch say together, so far."""
+
+    pending: int = Field(description="Images still to be looked up: what is found may change.")
+    findings: FindingsOut
+    works: tuple[ShownWorkOut, ...] = Field(description="Shown by any image, the most first.")
+    artists: tuple[NamedArtistOut, ...] = Field(
+        description="Whose work any image shows or resembles, the most first."
+    )
+
+    @classmethod
+    def of(cls, found: BatchFindings) -> Self:
+        """Shape them."""
+        return cls(
+            pending=found.pending,
+            findings=FindingsOut.of(found.findings, found.unreadable),
+            works=tuple(map(ShownWorkOut.model_validate, found.union.works)),
+            artists=tuple(map(NamedArtistOut.model_validate, found.union.artists)),
+        )
 
 
 class ContributionOut(_Shape):

@@ -73,6 +73,7 @@ class Settings(BaseSettings):
 
     job_lease_s: Annotated[float, Field(ge=1, le=3600)] = 30  # after it a silent worker is dead
     batch_time_limit_s: Annotated[int, Field(ge=60)] = 3600  # a batch that takes longer is ended
+    most_lookup_batches: Annotated[int, Field(ge=1)] = 20  # that may wait
     database_pool: Annotated[int, Field(ge=1, le=200)] = 5  # connections a process keeps, server
 
     max_image_mb: Annotated[float, Field(gt=0)] = 64  # one file, as uploaded or on disk

@@ -3,6 +3,7 @@
 LawfulError 500
 ├── BadInput 422            the caller sent something we cannot use
 │   ├── BadImage            not an image, or one that breaks a limit
+│   ├── NotFetched          a URL whose picture cannot be had
 │   └── TooLarge 413        a limit on bytes was passed
 ├── Unauthenticated 401     nobody knows who asks: no key, or one that does not hold
 ├── NotAllowed 403          rights, consent or the caller's key forbid it
@@ -44,6 +45,7 @@ class Way(Enum):
     LIST_WORKS_OF = auto()  # slug
     LIST_JOBS = auto()
     LIST_ANSWERS = auto()
+    LIST_LOOKUP_BATCHES = auto()
     LIST_CHANGES = auto()
     LIST_CHANGES_OF_ARTIST = auto()  # slug
     LIST_CHANGES_OF_WORK = auto()  # id
@@ -86,6 +88,14 @@ class BadImage(BadInput):
 
     `reason` is a stable keyword for scripts and counts, the message is for people.
     """
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+class NotFetched(BadInput):
+    """A URL whose picture cannot be had; `reason` is a stable keyword."""
 
     def __init__(self, reason: str, message: str) -> None:
         super().__init__(message)

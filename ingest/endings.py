@@ -1,4 +1,4 @@
-"""What goes once an ingest job has ended: its uploads, and what it said of withdrawn works."""
+"""What goes once a job has ended: its uploads, and what it said of withdrawn works."""
 
 from __future__ import annotations
 
@@ -15,6 +15,9 @@ def clear_up(stores: Stores, key: TaskKey) -> None:
     """Clear up behind a task, should its job be done, or have failed before it was listed."""
     if key.kind is TaskKind.DRAW:
         return
+    if key.kind is TaskKind.LOOKUP:
+        _clear_lookups(stores, key)
+        return
     job_id = key.subject
     with stores.sessions() as session:
         status = queries.job_by_id(session, job_id).status
@@ -26,6 +29,13 @@ def clear_up(stores: Stores, key: TaskKey) -> None:
     elif is_unlisted:
         with stores.sessions.begin() as session:
             queries.forget_upload(session, job_id)
+
+
+def _clear_lookups(stores: Stores, key: TaskKey) -> None:
+    with stores.sessions() as session:
+        status = queries.lookup_batch_by_id(session, key.subject).status
+    if status is JobStatus.DONE or (status is JobStatus.FAILED and key.number == 0):
+        stores.store.clear_incoming(key.subject)
 
 
 def _forget_withdrawn(stores: Stores, job_id: UUID) -> None:

@@ -250,7 +250,7 @@ def _unpacked(
     stores: Stores, archive: Path, files: Path, reading: Reading
 ) -> tuple[Source, list[LeftOut]]:
     """Unpack an archive into a folder and read that; returns what was left out as well."""
-    left_out = unpack(archive, files, _limits(stores), names_encoding=reading.names_encoding)
+    left_out = unpack(archive, files, unpack_limits(stores), names_encoding=reading.names_encoding)
     lost = [(one.name, one.reason) for one in left_out]
     try:
         items = read_source(files, artist=reading.artist, level=reading.layout, lost=lost)
@@ -273,7 +273,8 @@ def _one_work(path: Path, name: str, said: Described) -> SourceItem:
     )
 
 
-def _limits(stores: Stores) -> UnpackLimits:
+def unpack_limits(stores: Stores) -> UnpackLimits:
+    """Return what an uploaded archive may hold."""
     settings = stores.settings
     return UnpackLimits(
         max_files=settings.max_archive_files,

@@ -147,6 +147,8 @@ def test_the_examples_of_the_document_run(tmp_path: Path) -> None:
             assert response.status_code < 300, f"{command}: {response.text}"
             if tag := response.headers.get("etag"):
                 known["TAG"] = tag.replace('"', '\\"')  # within the quotes of a shell
+            if "/v1/lookup-batches -F" in command:
+                known["BATCH"] = response.json()["id"]
             if "/v1/keys --json" in command:
                 made = response.json()
                 known |= {"TOKEN": made["token"], "KEY": made["id"]}

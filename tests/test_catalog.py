@@ -402,9 +402,9 @@ def test_answer_is_read_again_as_given(database: Database) -> None:
     with database.sessions.begin() as session:
         queries.record_attribution(session, answer)
     with database.sessions() as session:
-        assert queries.attribution_by_id(session, UUID(answer["id"])).answer == answer
+        assert queries.attributions_by_id(session, [UUID(answer["id"])])[0].answer == answer
         with pytest.raises(NotFound, match="no attribution 0000"):
-            queries.attribution_by_id(session, UUID(int=0))
+            queries.attributions_by_id(session, [UUID(int=0)])
 
 
 def test_answers_come_in_pages(database: Database) -> None:

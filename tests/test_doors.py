@@ -58,7 +58,7 @@ def test_the_library_names_no_command_that_a_route_does_too() -> None:
         for top in ("attribution", "ingest")
         for path in (ROOT / top).rglob("*.py")
         for text in texts(path)
-        for command in re.findall(r"lawful ((?:jobs |non-copies )?[a-z][a-z-]+)", text)
+        for command in re.findall(r"lawful ((?:jobs |lookups |non-copies )?[a-z][a-z-]+)", text)
         if command in WITH_ROUTE
     ]
     assert said == []

@@ -27,6 +27,7 @@ from api.cli import (
     ingest,
     jobs,
     keys,
+    lookups,
     models,
     non_copies,
     operate,
@@ -61,6 +62,7 @@ app.command()(serve.serve)
 app.command()(index_server.index_server)
 app.command()(dev.dev)
 app.add_typer(jobs.app, name="jobs")
+app.add_typer(lookups.app, name="lookups")
 app.command()(operate.withdraw)
 app.command()(operate.reconcile)
 app.command()(operate.calibrate)

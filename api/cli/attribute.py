@@ -260,7 +260,7 @@ def show(
     with open_stores(settings_from_environment()) as stores:
         given = _by_hash(images or [], stores.limits)
         with stores.sessions() as session:
-            answers = [recalled(session, one) for one in ids]
+            answers = recalled(session, ids)
         for answer in answers:
             path, image = given.pop(answer.image_sha256, (None, None))
             name = plain(path) if path else f"image {answer.image_sha256[:12]}"

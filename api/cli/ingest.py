@@ -15,19 +15,19 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from api.cli import watching
 from api.cli.common import (
     SOME_REFUSED,
     end_on_sigterm,
     existing_file,
     plain,
     print_json,
-    progress_bar,
     settings_from_environment,
     status_console,
 )
 from api.cli.loading import open_queue
 from api.cli.whose import Names, ask_whose, may_ask
-from attribution.errors import BackendUnavailable, BadInput, LawfulError
+from attribution.errors import BadInput, LawfulError
 
 if TYPE_CHECKING:
     from attribution.collection import Stores
@@ -37,9 +37,6 @@ if TYPE_CHECKING:
     from ingest.summary import Summary
     from ingest.work.jobs import JobQueue
 
-UNFINISHED = ("listing", "queued", "running")
-POLL_S = 0.2
-OUTAGE_POLL_S = 2
 SHOWN = 20  # reasons listed in the terminal; --json has them all
 SHOWN_ARTISTS = 40
 
@@ -244,34 +241,26 @@ def watch(queue: JobQueue, job_id: UUID) -> Summary:
     """Show the progress of a job until it ends; raises LawfulError when it fails."""
     from attribution.catalogue import queries
     from attribution.catalogue.models import JobStatus
-    from ingest.patience import brief
     from ingest.summary import summarise
 
-    stores, console = queue.stores, status_console()
-    try:
-        with progress_bar(console) as bar:
-            task = bar.add_task("ingesting")
-            while True:
-                try:
-                    with stores.sessions() as session:
-                        job = queries.job_by_id(session, job_id)
-                        done, total = queries.job_progress(session, job_id)
-                        trouble = queue.waiting or brief(queries.trouble_of(session, job_id) or "")
-                    state = f"waiting: {trouble}" if trouble else job.status.value
-                    bar.update(task, completed=done, total=total, description=state)
-                    if job.status not in UNFINISHED:
-                        summary = summarise(stores, job_id)
-                        break
-                except BackendUnavailable as error:  # the job does not depend on who watches it
-                    bar.update(task, description=f"waiting: {queue.waiting or brief(error)}")
-                    time.sleep(OUTAGE_POLL_S)
-                time.sleep(POLL_S)
-    except KeyboardInterrupt:
-        console.print(f"job {job_id} resumes where it stopped: lawful jobs show {job_id}")
-        raise
-    if job.status is JobStatus.FAILED:
-        raise LawfulError(f"{job.error}; `lawful jobs retry {job_id}` resumes it where it stopped")
-    return summary
+    stores = queue.stores
+
+    def look() -> watching.Stand:
+        with stores.sessions() as session:
+            job = queries.job_by_id(session, job_id)
+            done, total = queries.job_progress(session, job_id)
+            waiting = queries.trouble_of(session, job_id)
+            return watching.Stand(job.status, done, total, waiting, job.error)
+
+    def end(seen: watching.Stand) -> Summary:
+        if seen.status is JobStatus.FAILED:
+            raise LawfulError(
+                f"{seen.error}; `lawful jobs retry {job_id}` resumes it where it stopped"
+            )
+        return summarise(stores, job_id)
+
+    resumes = f"job {job_id} resumes where it stopped: lawful jobs show {job_id}"
+    return watching.watch(queue, look, end, resumes=resumes)
 
 
 def show(

@@ -13,6 +13,7 @@ from rich.table import Table
 from api.cli.common import plain
 from attribution.answers import Attribution, Reason, Verdict
 from attribution.index.points import Contribution
+from attribution.lookup.batches import BatchFindings
 from attribution.lookup.results import Findings, Member, SearchResult, SetAttribution
 from attribution.lookup.wording import (
     REASONS,
@@ -29,6 +30,7 @@ from attribution.lookup.wording import (
     together,
 )
 
+SHOWN = 20  # names of many that are listed; --json has them all
 COLOURS = {Weight.FOUND: "red", Weight.PERSON: "yellow", Weight.NOTHING: "default"}
 
 
@@ -105,9 +107,9 @@ def show_together(
         ("related", findings.related),
     ):
         if ids:
-            _say(console, f"{part}: {', '.join(names[one] for one in ids)}")
+            _say(console, f"{part}: {_listed([names[one] for one in ids])}")
     if unreadable:
-        _say(console, f"not read: {', '.join(unreadable)}")
+        _say(console, f"not read: {_listed(unreadable)}")
     if joint is None:
         return
     console.print(f"\n[bold]assuming one artist for all[/]  →  {_verdict(joint.verdict)}")
@@ -124,6 +126,35 @@ def show_together(
             f"  none of the registered artists: probability {joint.nobody:.0%}, p = "
             f"{joint.p_nobody:.3f}; {joint.pictures} different pictures"
         )
+
+
+def show_batch(console: Console, found: BatchFindings) -> None:
+    """Print what the images of a lookup batch say together, and whose works those are."""
+    if found.pending:
+        _say(console, f"images still to be looked up: {found.pending:,}; this may change")
+    show_together(console, found.findings, None, found.names, found.unreadable)
+    works = [
+        (one.title or str(one.id), one.name, one.copies, one.related) for one in found.union.works
+    ]
+    _show_counts(console, ("work", "artist", "shown by", "related to"), works)
+    artists = [(one.name, one.copies, one.related, one.style) for one in found.union.artists]
+    _show_counts(console, ("artist", "shown by", "related to", "resembled by"), artists)
+
+
+def _show_counts(
+    console: Console, heads: Sequence[str], rows: Sequence[tuple[str | int, ...]]
+) -> None:
+    if not rows:
+        return
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for head, cell in zip(heads, rows[0], strict=True):
+        table.add_column(head, justify="left" if isinstance(cell, str) else "right")
+    for row in rows[:SHOWN]:
+        table.add_row(*(escape(plain(cell)) for cell in row))
+    console.print()
+    console.print(table)
+    if len(rows) > SHOWN:
+        _say(console, f"… and {len(rows) - SHOWN:,} more; --json lists them")
 
 
 def show_search(console: Console, result: SearchResult) -> None:
@@ -151,6 +182,11 @@ def show_search(console: Console, result: SearchResult) -> None:
     if lacking := incomplete(result.searched):
         _say(console, lacking)
     _show_notes(console, result.notes)
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f" … and {len(names) - SHOWN:,} more" if len(names) > SHOWN else ""
+    return ", ".join(names[:SHOWN]) + more
 
 
 def _show_notes(console: Console, notes: Iterable[str]) -> None:

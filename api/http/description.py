@@ -29,6 +29,7 @@ TAGS = [
         "withdrawals": "An artist or a work is forgotten everywhere, with a receipt.",
         "changes": "What was corrected, by whom and why; and how it is undone.",
         "attributions": "Whose registered work an image resembles or shows, and the evidence.",
+        "lookup batches": "Many images at once: an archive, a table of URLs, registered works.",
         "search": "Works by words, by a picture, or by both.",
         "generations": "Pictures from words, each with the artists whose work it resembles.",
         "audit": "Who did what, and when.",

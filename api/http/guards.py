@@ -27,6 +27,7 @@ FORM_BYTES = 1 << 20  # of a request: text fields and the seams between parts
 SILENCE_S = 30  # between two pieces of a body
 SLOWEST = 1024  # bytes a second, on the average, once SILENCE_S have passed
 READS = ("GET", "HEAD", "OPTIONS")
+ARCHIVES = ("/v1/ingest-jobs", "/v1/lookup-batches")  # what they are sent to
 
 
 class Guard:
@@ -56,7 +57,8 @@ class Guard:
 
     def _limit(self, scope: Scope) -> int:
         """Return how many bytes a body may have; what an image itself may have is its reader's."""
-        largest = self._archive_bytes if "ingest-jobs" in scope["path"] else self._image_bytes
+        takes_archives = scope["path"] in ARCHIVES
+        largest = self._archive_bytes if takes_archives else self._image_bytes
         return largest + FORM_BYTES
 
     def _refusal(self, method: str, headers: Headers, limit: int) -> JSONResponse | None:

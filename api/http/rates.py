@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 NO_LIMIT = "none"
-LOOKUPS = ("/v1/attributions", "/v1/search")
+LOOKUPS = ("/v1/attributions", "/v1/lookup-batches", "/v1/search")
 
 
 class Rates:

@@ -95,22 +95,28 @@ def verify(
         return found
 
 
-def believe(session: Session, name: str, row: Sealed) -> Belief:
-    """Tell whether one record says what its entry says, and the entry what the chain says."""
-    if row.sealed is None:
-        return Belief.UNCOVERED
+def believe(session: Session, name: str, rows: Sequence[Sealed]) -> list[Belief]:
+    """Tell whether records say what their entries say, and the entries what the chain says."""
     head = session.get(AuditHead, HEAD)
-    if head is None or not 1 <= row.sealed <= head.sequence:
-        return Belief.ALTERED
-    wanted = select(AuditEntry).where(AuditEntry.sequence.in_([row.sealed - 1, row.sealed]))
+    numbers = {row.sealed - back for row in rows if row.sealed is not None for back in (0, 1)}
+    wanted = select(AuditEntry).where(AuditEntry.sequence.in_(numbers))
     entries = {entry.sequence: entry for entry in session.scalars(wanted)}
-    entry, before = entries.get(row.sealed), entries.get(row.sealed - 1)
-    is_linked = entry is not None and entry.digest == _linked(
-        entry, before.digest if before else START
-    )
-    if not is_linked or _wrong(session, SEALED[name], row, entry, {}):
-        return Belief.ALTERED
-    return Belief.INTACT
+    forgotten: dict[str, dict[str, set[str]]] = {}
+
+    def belief(row: Sealed) -> Belief:
+        if row.sealed is None:
+            return Belief.UNCOVERED
+        if head is None or not 1 <= row.sealed <= head.sequence:
+            return Belief.ALTERED
+        entry, before = entries.get(row.sealed), entries.get(row.sealed - 1)
+        is_linked = entry is not None and entry.digest == _linked(
+            entry, before.digest if before else START
+        )
+        if not is_linked or _wrong(session, SEALED[name], row, entry, forgotten):
+            return Belief.ALTERED
+        return Belief.INTACT
+
+    return [belief(row) for row in rows]
 
 
 def _walk(session: Session, found: Findings, which: range, progress: Told) -> None:

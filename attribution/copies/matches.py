@@ -47,6 +47,8 @@ def claimed(match: CopyMatch | None) -> tuple[CopyMatch | None, CopyMatch | None
 
 def of_now(session: Session, declared: Sequence[DeclaredNonCopy]) -> tuple[DeclaredNonCopy, ...]:
     """Note which declarations have been revoked since an answer was given."""
+    if not declared:
+        return ()
     rows = queries.non_copies_by_id(session, [one.id for one in declared])
     revoked = {key: row.revoked for key, row in rows.items()}
     return tuple(

@@ -7,7 +7,7 @@ computes.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -42,6 +42,7 @@ from attribution.catalogue.chain import note
 from attribution.catalogue.licences import identify
 from attribution.catalogue.models import Artist, Artwork, ArtworkStatus
 from attribution.catalogue.nobody import NOBODY
+from attribution.chunks import chunks
 from attribution.collection import Collection
 from attribution.copies.finder import CopyFinder, Finding
 from attribution.copies.hashes import hashes
@@ -76,8 +77,11 @@ from attribution.lookup.search_query import SearchBy, SearchQuery, check_query
 from attribution.types import Vector
 from attribution.voters.panel import Opinion, Panel
 
+RECALLED = 500  # answers that are read at once
 BLANK = "the image is blank: it shows nothing that could be recognised"
 
+Also = Callable[[Session, Attribution], None]
+"""Writes what else is to be kept, in the transaction that records an answer."""
 
 _LANES = {SearchBy.SUBJECT: Lane.CONTENT, SearchBy.STYLE: Lane.STYLE}
 
@@ -116,13 +120,15 @@ class Attributor:
         self._fingerprint = row.fingerprint
         self._panel = panel
 
-    def attribute(self, image: CheckedImage, *, limit: int = 5) -> Attribution:
+    def attribute(
+        self, image: CheckedImage, *, limit: int = 5, also: Also = lambda *_: None
+    ) -> Attribution:
         """Rank the artists an image most resembles, with the works that speak for each.
 
         `limit` artists at most, three works each. The answer is recorded and can be read again
-        by its id.
+        by its id; what `also` raises undoes that.
         """
-        return self._attribute(image, limit)[0]
+        return self._attribute(image, limit, also)[0]
 
     def attribute_set(self, images: Sequence[CheckedImage], *, limit: int = 5) -> SetAttribution:
         """Rank the artists of images that are by one hand, as one answer beside each image's own.
@@ -206,7 +212,7 @@ class Attributor:
     def recall(self, attribution_id: UUID) -> Attribution:
         """Return an earlier answer; raises NotFound."""
         with self._sessions() as session:
-            return recalled(session, attribution_id)
+            return recalled(session, [attribution_id])[0]
 
     def search(
         self, query: SearchQuery, *, limit: int = 20, cursor: str | None = None
@@ -244,7 +250,9 @@ class Attributor:
             searched = self._searched(session, gap)
             return SearchResult(tuple(found), searched, (*notes, *page.notes), page.next)
 
-    def _attribute(self, image: CheckedImage, limit: int) -> tuple[Attribution, Opinion]:
+    def _attribute(
+        self, image: CheckedImage, limit: int, also: Also = lambda *_: None
+    ) -> tuple[Attribution, Opinion]:
         with self._sessions() as session:
             withdrawn_at = queries.withdrawn_at(session, image.facts.sha256)
             has_nobodys = bool(queries.portfolio_sizes(session, [NOBODY]))
@@ -284,6 +292,7 @@ class Attributor:
                 declared=silenced(session, seen.finding.silenced, image.facts.sha256),
             )
             queries.record_attribution(session, write_answer(answer))
+            also(session, answer)
         return answer, opinion
 
     def _look(self, image: CheckedImage, limit: int, *, has_nobodys: bool) -> _Seen:
@@ -372,19 +381,25 @@ class Attributor:
         return replace(searched, works=gap.works, points=gap.points) if gap else searched
 
 
-def recalled(session: Session, attribution_id: UUID) -> Attribution:
-    """Return an earlier answer, with what has become of its declared non-copies since.
+def recalled(session: Session, ids: Sequence[UUID]) -> list[Attribution]:
+    """Return earlier answers, with what has become of their declared non-copies since.
 
     Raises NotFound, RecordAltered.
     """
-    row = queries.attribution_by_id(session, attribution_id)
-    if believe(session, "attribution", row) is Belief.ALTERED:
-        raise RecordAltered(
-            f"attribution {attribution_id} does not say what was recorded: it was altered in the "
-            f"database since; an audit of all records (`lawful audit verify`) shows what else was"
-        )
-    answer = read_answer(row.answer)
-    return replace(answer, declared=of_now(session, answer.declared))
+    return [answer for few in chunks(ids, RECALLED) for answer in _recalled(session, few)]
+
+
+def _recalled(session: Session, ids: Sequence[UUID]) -> Iterator[Attribution]:
+    rows = queries.attributions_by_id(session, ids)
+    for row, belief in zip(rows, believe(session, "attribution", rows), strict=True):
+        if belief is Belief.ALTERED:
+            raise RecordAltered(
+                f"attribution {row.id} does not say what was recorded: it was altered in the "
+                f"database since; an audit of all records (`lawful audit verify`) shows what else "
+                f"was"
+            )
+        answer = read_answer(row.answer)
+        yield replace(answer, declared=of_now(session, answer.declared))
 
 
 def _is_incomplete(answer: Attribution) -> bool:

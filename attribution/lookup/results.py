@@ -83,6 +83,37 @@ class Findings:
 
 
 @dataclass(frozen=True)
+class ShownWork:
+    """A registered work, and how many of many images show it."""
+
+    id: UUID
+    title: str | None
+    slug: str  # of its artist
+    name: str
+    copies: int
+    related: int
+
+
+@dataclass(frozen=True)
+class NamedArtist:
+    """A registered artist, and how many of many images show or resemble their work."""
+
+    slug: str
+    name: str
+    copies: int
+    related: int
+    style: int  # at the level of the findings; an image with several likely artists counts for each
+
+
+@dataclass(frozen=True)
+class Union:
+    """Which registered works and artists were found in any of many images, most often first."""
+
+    works: tuple[ShownWork, ...]
+    artists: tuple[NamedArtist, ...]
+
+
+@dataclass(frozen=True)
 class FoundWork:
     """One work of a search, with what every leg gave."""
 

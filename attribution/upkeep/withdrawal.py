@@ -94,6 +94,7 @@ def _remove(collection: Collection, request_id: UUID) -> dict[str, int] | None:
                 session, request.artist_id
             )
             counts["prompts"] += queries.wipe_prompts(session, request.artist_id)
+            counts["lookup batches"] += queries.wipe_lookups(session, request.artist_id)
     return dict(counts)
 
 
@@ -152,6 +153,7 @@ def _left(
             rows.update(queries.left_of_works(session, few))
         if request.artwork_id is None:
             rows["prompts"] = queries.prompts_naming(session, request.artist_id)
+            rows["lookup batches"] = queries.lookups_naming(session, request.artist_id)
     return {
         **rows,
         "points": sum(len(collection.index.held(few)) for few in chunks(ids, AT_ONCE)),

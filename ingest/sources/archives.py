@@ -83,8 +83,8 @@ def unpack(
 ) -> list[LeftOut]:
     """Unpack the usable members under `folder`, keeping their folders; return the others.
 
-    Raises TooLarge when a limit on the whole archive is passed, BadInput when it is damaged, or
-    when the encoding of its names is not certain and `names_encoding` does not say it.
+    Raises TooLarge when a limit on the whole archive is passed, BadInput when it is damaged,
+    NamesUnclear when the encoding of its names is not certain and `names_encoding` does not say it.
     """
     left_out: list[LeftOut] = []
     budget = limits.max_total_bytes

@@ -5,8 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 from ingest.sources.columns import FOLDED_CONSENTS, KNOWN, fold
 from ingest.sources.encodings import decode
@@ -18,17 +19,55 @@ DELIMITERS = ",;\t|"
 LONGEST_ROW = 2**24  # characters; the module's own limit is a caption of 128 KiB
 
 
-def read_delimited(path: Path, shown: str) -> tuple[list[str], Raws]:
+class Columns(NamedTuple):
+    """The columns of which a table has to have one, as `fold` leaves them, and how to name them."""
+
+    known: Container[str]
+    named: str
+
+
+OF_WORKS = Columns(KNOWN, "file_name, artist, title, year, licence …")
+
+
+def read_delimited(path: Path, shown: str, columns: Columns = OF_WORKS) -> tuple[list[str], Raws]:
     """Return the headers and the rows of a file; raises Unreadable."""
+    text, lines_cut, delimiter = _opened(path, shown, columns)
+    records = _records(text, delimiter, shown, lines_cut)
+    headers = next(records, (0, []))[1]
+    return headers, _csv_rows(records, headers, delimiter, shown)
+
+
+def read_lines(path: Path, shown: str, columns: Columns) -> Raws:
+    """Yield the rows of a file that is broken as a whole: every line is one, and has its own fault.
+
+    For tables that forbid nothing. Raises Unreadable for a head that cannot be read.
+    """
+    text, lines_cut, delimiter = _opened(path, shown, columns)
+    headers: list[str] = []
+    for number, line in enumerate(io.StringIO(text, newline=""), 1 + lines_cut):
+        if line.isspace():
+            continue
+        try:
+            record = next(_records(line, delimiter, shown, number - 1), (0, []))[1]
+        except Unreadable as error:
+            if not headers:
+                raise
+            where = f"{shown}, line {number}"
+            yield Raw(where, [], str(error).removeprefix(f"{where}: "))
+            continue
+        if headers:
+            yield from _csv_rows(iter([(number, record)]), headers, delimiter, shown)
+        headers = headers or record
+
+
+def _opened(path: Path, shown: str, columns: Columns) -> tuple[str, int, str]:
+    """Return a file's text, how many lines of it were cut off, and its delimiter."""
     text = decode(path.read_bytes(), shown)
     first, _, rest = text.partition("\n")
     lines_cut = 0
     if first.strip().casefold().startswith("sep=") and len(first.strip()) <= 5:  # Excel's own line
         text, lines_cut = rest, 1
-    delimiter = _delimiter(text, shown)
-    records = _records(text, delimiter, shown, lines_cut)
-    headers = next(records, (0, []))[1]
-    return headers, _csv_rows(records, headers, delimiter, shown)
+    return text, lines_cut, _delimiter(text, shown, columns)
 
 
 def _records(
@@ -69,7 +108,7 @@ def _check_length(length: int, shown: str, line: int) -> None:
         )
 
 
-def _delimiter(text: str, shown: str) -> str:
+def _delimiter(text: str, shown: str, columns: Columns) -> str:
     """Choose the delimiter by which the first line has the most columns that are known."""
     head = re.match(r"[^\r\n]*", text)
     _check_length(head.end() if head else 0, shown, 1)
@@ -79,14 +118,14 @@ def _delimiter(text: str, shown: str) -> str:
             _, headers = next(_records(text, delimiter, shown), (0, []))
         except Unreadable:
             continue
-        known = sum(fold(header) in KNOWN for header in headers)
+        known = sum(fold(header) in columns.known for header in headers)
         counted[delimiter] = (known, len(headers))
     best = max(counted, key=lambda one: counted[one], default=",")
     if counted.get(best, (0, 0))[0] == 0:
         first = " ".join(text.lstrip().partition("\n")[0].split())[:120]
         raise Unrelated(
-            f"{shown}, line 1: no column is known in {first!r}; name them file_name, artist, "
-            f"title, year, licence …, separated by comma, semicolon or tab",
+            f"{shown}, line 1: no column is known in {first!r}; name them {columns.named}, "
+            f"separated by comma, semicolon or tab",
             (cell[0].strip(" \"'") for cell in re.finditer(r"[^,;\t|^\r\n]+", text)),
         )
     return best

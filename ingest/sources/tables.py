@@ -93,7 +93,7 @@ def is_called_ours(path: PurePath) -> bool:
 def read_table(path: Path, shown: str) -> Table:
     """Read a table, whole; `shown` is how people call it. Raises Unreadable."""
     try:
-        _check_size(path, shown)
+        check_size(path, shown)
         match path.suffix.lower():
             case ".csv" | ".tsv":
                 headers, raws = read_delimited(path, shown)
@@ -138,7 +138,8 @@ def row_of(where: str, values: Mapping[str, Any]) -> Row:
     return table.rows[0] if table.rows else Row(where, {})
 
 
-def _check_size(path: Path, shown: str) -> None:
+def check_size(path: Path, shown: str) -> None:
+    """Raise Unreadable for a table that is too large to be held in memory."""
     if path.stat().st_size > MOST_BYTES:
         raise Unreadable(f"{shown} has more than {MOST_BYTES >> 20} MiB; split it")
 

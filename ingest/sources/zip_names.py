@@ -21,10 +21,14 @@ DOS, NTFS, VFAT = 0, 10, 14  # who made it, where a Windows program did
 MAC_ALONE = frozenset({"mac_roman"})
 
 
+class NamesUnclear(BadInput):
+    """Names in an archive whose encoding has to be said."""
+
+
 def zip_names(members: Sequence[ZipInfo], encoding: str | None) -> list[str]:
     """Return the name of every member; `encoding` is of those that say nothing themselves.
 
-    Raises BadInput where the encoding has to be asked for, or is not that of the names.
+    Raises NamesUnclear where the encoding has to be asked for, or is not that of the names.
     """
     raw = [_raw(member) for member in members]
     unsaid = {name for name in raw if isinstance(name, bytes) and not name.isascii()}
@@ -42,10 +46,10 @@ def zip_names(members: Sequence[ZipInfo], encoding: str | None) -> list[str]:
     return names
 
 
-def asked_for(*names: bytes, wrong: str | None = None) -> BadInput:
+def asked_for(*names: bytes, wrong: str | None = None) -> NamesUnclear:
     """Return the error that asks for the encoding of some names; `wrong` was said before."""
     said = f"not {wrong}" if wrong else "not UTF-8, and it does not say what they are"
-    return BadInput(
+    return NamesUnclear(
         f"names in this archive are {said}; say their encoding with --names-encoding (field "
         f"names_encoding). The likeliest: {encodings.choices(names)}"
     )

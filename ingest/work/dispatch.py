@@ -21,7 +21,13 @@ RUN_BATCH = "encode.run_batch"
 TRAIN = "encode.train_classifier"
 PROGRESS = "PROGRESS"  # the state of a training that is under way
 DRAW = "generate.draw"
-NAMES = {TaskKind.LIST: LIST_UPLOAD, TaskKind.INGEST: RUN_BATCH, TaskKind.DRAW: DRAW}
+LOOK_UP = "encode.look_up"
+NAMES = {
+    TaskKind.LIST: LIST_UPLOAD,
+    TaskKind.INGEST: RUN_BATCH,
+    TaskKind.DRAW: DRAW,
+    TaskKind.LOOKUP: LOOK_UP,
+}
 READYZ = "readyz"  # what a worker is asked, not through a queue
 ANSWER_S = 10
 PUBLISHING = {"max_retries": 2, "interval_start": 0.1, "interval_max": 0.5}

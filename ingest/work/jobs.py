@@ -52,6 +52,10 @@ class JobQueue(Protocol):
         """Start or resume a request for pictures without waiting for it."""
         ...
 
+    def look_up(self, batch_id: UUID) -> None:
+        """Start or resume a lookup batch without waiting for it."""
+        ...
+
     def calibrate(self) -> None:
         """Recalibrate the votes if that is due, without waiting for it."""
         ...
@@ -65,7 +69,7 @@ class JobQueue(Protocol):
 
 
 class LocalQueue:
-    """Runs the Celery tasks in threads of this process: ingest in one, drawing in another.
+    """Runs the Celery tasks in threads of this process: one for each kind of job.
 
     On opening, what an earlier process left unfinished is queued first.
     """
@@ -87,17 +91,19 @@ class LocalQueue:
         # A thread each: nobody who brings a work waits for a picture, nor for the calibration.
         self._ingesting = ThreadPoolExecutor(1, thread_name_prefix="ingest")
         self._drawing = ThreadPoolExecutor(1, thread_name_prefix="draw")
+        self._looking_up = ThreadPoolExecutor(1, thread_name_prefix="lookup")
         self._calibrating = ThreadPoolExecutor(1, thread_name_prefix="calibrate")
         with services.sessions.begin() as session:
             queries.release_all(session)
             unfinished = queries.open_tasks(session)
-        drawings = [key.subject for key in unfinished if key.kind is TaskKind.DRAW]
-        jobs = [key.subject for key in unfinished if key.kind is not TaskKind.DRAW]
-        self.resumed = tuple(dict.fromkeys(jobs))
+        own = {TaskKind.DRAW: self.draw, TaskKind.LOOKUP: self.look_up}
+        self.resumed = tuple(
+            dict.fromkeys(key.subject for key in unfinished if key.kind not in own)
+        )
         for job_id in self.resumed:
             self.submit(job_id)
-        for generation_id in drawings:
-            self.draw(generation_id)
+        for kind, subject in dict.fromkeys(key[:2] for key in unfinished if key.kind in own):
+            own[kind](subject)
         self.calibrate()
         self._calibrating.submit(self._forget_given_up)
 
@@ -108,6 +114,10 @@ class LocalQueue:
     def draw(self, generation_id: UUID) -> None:
         """Queue a request that is already committed."""
         self._drawing.submit(self._run, generation_id, Patience(self._stopping))
+
+    def look_up(self, batch_id: UUID) -> None:
+        """Queue a lookup batch that is already committed."""
+        self._looking_up.submit(self._run, batch_id, Patience(self._stopping))
 
     def calibrate(self) -> None:
         """Queue a look at whether the votes have to be calibrated."""
@@ -125,7 +135,7 @@ class LocalQueue:
     def close(self) -> None:
         """Finish the files and the step in hand, leave the rest to the next opening."""
         self._stopping.set()
-        for thread in (self._ingesting, self._drawing, self._calibrating):
+        for thread in (self._ingesting, self._drawing, self._looking_up, self._calibrating):
             thread.shutdown(wait=True, cancel_futures=True)
 
     def _tell(self, waiting: str | None) -> None:
@@ -224,6 +234,10 @@ class BrokerQueue:
     def draw(self, generation_id: UUID) -> None:
         """Send a request that is already committed; what is not sent is swept up."""
         self._send(generation_id)
+
+    def look_up(self, batch_id: UUID) -> None:
+        """Send a batch that is already committed; what is not sent is swept up."""
+        self._send(batch_id)
 
     def calibrate(self) -> None:
         """Leave it to the beat, which looks every minute."""

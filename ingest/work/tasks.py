@@ -27,8 +27,9 @@ from attribution.upkeep.reconcile import reconcile
 from ingest import pipeline
 from ingest.generations import run_generation
 from ingest.lease import could_not_begin
+from ingest.lookups import run_lookups
 from ingest.uploads import forget_given_up, list_upload
-from ingest.work.dispatch import DRAW, LIST_UPLOAD, PROGRESS, RUN_BATCH, TRAIN
+from ingest.work.dispatch import DRAW, LIST_UPLOAD, LOOK_UP, PROGRESS, RUN_BATCH, TRAIN
 
 log = logging.getLogger(__name__)
 
@@ -107,8 +108,18 @@ def register(
     @app.task(name=RUN_BATCH, **task)
     def run_batch(job_id: str, number: int) -> None:
         key = TaskKey(TaskKind.INGEST, UUID(job_id), number)
-        if not _run_batch(runtime, key, stopping):
+        if not _in_time(pipeline.run_batch, runtime, key, stopping):
             submit([key])
+
+    @app.task(name=LOOK_UP, **task)
+    def look_up(batch_id: str, number: int) -> None:
+        key = TaskKey(TaskKind.LOOKUP, UUID(batch_id), number)
+        if not _in_time(run_lookups, runtime, key, stopping):
+            submit([key])
+        elif number == 0:
+            with runtime.stores().sessions() as session:
+                keys = queries.open_tasks(session, key.subject)
+            submit(keys)
 
     @app.task(name=TRAIN, bind=True, **task)
     def train(self: Task[..., dict[str, Any]], plan: dict[str, Any]) -> dict[str, Any]:
@@ -126,6 +137,14 @@ def register(
     def draw_one(generation_id: str, _number: int) -> None:
         key = TaskKey(TaskKind.DRAW, UUID(generation_id))
         run_generation(_opened(runtime, key), key.subject, stopping=stopping)
+
+    _register_upkeep(app, runtime, submit)
+
+
+def _register_upkeep(
+    app: Celery, runtime: Runtime, submit: Callable[[Sequence[TaskKey]], None]
+) -> None:
+    """Add the tasks that the beat sends."""
 
     @app.task(name=SWEEP, shared=False)
     def sweep() -> int:
@@ -162,13 +181,15 @@ def _opened(runtime: Runtime, key: TaskKey) -> Services:
         raise
 
 
-def _run_batch(runtime: Runtime, key: TaskKey, stopping: Callable[[], bool]) -> bool:
-    """Run a batch, orderly ended before its message would be killed: False when time was up."""
+def _in_time(
+    run: Callable[..., None], runtime: Runtime, key: TaskKey, stopping: Callable[[], bool]
+) -> bool:
+    """Run a task, orderly ended before its message would be killed: False when time was up."""
     services = _opened(runtime, key)
     until = time.monotonic() + services.settings.batch_time_limit_s / 2
 
     def is_late() -> bool:
         return time.monotonic() > until
 
-    pipeline.run_batch(services, key, stopping=lambda: stopping() or is_late())
+    run(services, key, stopping=lambda: stopping() or is_late())
     return not is_late()

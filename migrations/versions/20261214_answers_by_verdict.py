@@ -14,7 +14,7 @@ from alembic import op
 from sqlalchemy.dialects.postgresql import JSONB
 
 revision = "20261214_answers_by_verdict"
-down_revision = "20261212_replies"
+down_revision = "20261213_lookup_batches"
 branch_labels = None
 depends_on = None
 

@@ -24,6 +24,7 @@ from attribution.catalogue import queries
 from attribution.catalogue.names import visible
 from attribution.catalogue.queries import AnswersWanted
 from attribution.errors import BadImage
+from attribution.lookup.attributor import recalled
 from attribution.lookup.findings import find_ours
 from attribution.lookup.regions import Regions, find_regions
 from attribution.services import Services
@@ -107,7 +108,8 @@ def find_among(asked: Together, services: ServicesDep) -> FindingsOut:
 
     The latter at a false discovery rate.
     """
-    answers = [services.attributor.recall(one) for one in dict.fromkeys(asked.attributions)]
+    with services.sessions() as session:
+        answers = recalled(session, list(dict.fromkeys(asked.attributions)))
     return FindingsOut.of(find_ours(answers, level=asked.level))
 
 
@@ -195,7 +197,8 @@ def make_report(
 )
 def make_joint_report(asked: Together, services: ServicesDep) -> HTMLResponse:
     """Return a page for people: what several earlier answers say together, then each."""
-    answers = [services.attributor.recall(one) for one in dict.fromkeys(asked.attributions)]
+    with services.sessions() as session:
+        answers = recalled(session, list(dict.fromkeys(asked.attributions)))
     return _report(services, answers)
 
 

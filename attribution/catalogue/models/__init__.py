@@ -22,6 +22,12 @@ from attribution.catalogue.models.jobs import (
     TaskKind,
     TaskStatus,
 )
+from attribution.catalogue.models.lookups import (
+    LookupBatch,
+    LookupItem,
+    LookupKind,
+    LookupOutcome,
+)
 from attribution.catalogue.models.records import (
     AuditEntry,
     AuditHead,
@@ -85,6 +91,10 @@ __all__ = [
     "KeptCalibration",
     "KeptCollection",
     "KeyState",
+    "LookupBatch",
+    "LookupItem",
+    "LookupKind",
+    "LookupOutcome",
     "NameRule",
     "NonCopy",
     "NonCopyState",

@@ -35,6 +35,7 @@ class TaskKind(StrEnum):
     LIST = "list"  # list the files of an upload
     INGEST = "ingest"  # take in some files of a job
     DRAW = "draw"  # draw the pictures of a request
+    LOOKUP = "lookup"  # list the images of a lookup batch (number 0), or look up some of them
 
 
 class TaskStatus(StrEnum):
@@ -102,7 +103,7 @@ class Task(Base):
 
     __tablename__ = "tasks"
 
-    subject: Mapped[UUID] = mapped_column(primary_key=True)  # an ingest job or a generation
+    subject: Mapped[UUID] = mapped_column(primary_key=True)  # a job, a generation or a lookup batch
     kind: Mapped[TaskKind] = mapped_column(primary_key=True)
     number: Mapped[int] = mapped_column(primary_key=True)  # of a batch; 0 where there is only one
     # Positions of the files of a batch: from `first` to before `stop`. `begun` and `alone` are what

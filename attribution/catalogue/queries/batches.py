@@ -83,9 +83,19 @@ def retry_job(session: Session, job_id: UUID) -> None:
     job = _locked(session, job_id)
     if job.status not in {JobStatus.FAILED, JobStatus.CANCELLED}:
         raise Conflict(f"job {job_id} is {job.status}; only a failed or cancelled one goes on")
+    revive_tasks(session, job_id)
+    job.status = JobStatus.QUEUED
+    job.error = job.finished_at = None
+    note(session, "retry", f"job:{job_id}")
+    session.flush()
+    settle(session, TaskKey(TaskKind.INGEST, job_id))  # it may have to be listed, or be done
+
+
+def revive_tasks(session: Session, subject: UUID) -> None:
+    """Have the dead tasks of a job tried again as if for the first time."""
     session.execute(
         update(Task)
-        .where(Task.subject == job_id, Task.status == TaskStatus.DEAD)
+        .where(Task.subject == subject, Task.status == TaskStatus.DEAD)
         .values(
             status=TaskStatus.QUEUED,
             attempts=0,
@@ -96,11 +106,6 @@ def retry_job(session: Session, job_id: UUID) -> None:
             error=None,
         )
     )
-    job.status = JobStatus.QUEUED
-    job.error = job.finished_at = None
-    note(session, "retry", f"job:{job_id}")
-    session.flush()
-    settle(session, TaskKey(TaskKind.INGEST, job_id))  # it may have to be listed, or be done
 
 
 def _locked(session: Session, job_id: UUID) -> IngestJob:

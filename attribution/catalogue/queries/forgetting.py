@@ -1,13 +1,13 @@
 """Statements that take withdrawn works out of what jobs and requests for pictures have kept.
 
 Jobs keep paths and what sources say, requests the words of prompts. What stays of both is that they
-were, what came of them, and the ids.
+were, what came of them, and the ids. Lookup batches are in `forgotten_lookups`.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import PurePath
 from uuid import UUID
 
@@ -33,7 +33,7 @@ WIPED = "withdrawn"  # what stands in place of a path, of a source, of a prompt
 WITHDREW = "its source takes back the consent to be found: withdrawn"
 CLOSED = "its artist has withdrawn"
 OPEN_JOBS = (JobStatus.LISTING, JobStatus.QUEUED, JobStatus.RUNNING)
-NOT_DRAWN = "it names an artist who has withdrawn"
+NAMES_ONE = "it names an artist who has withdrawn"
 LEAST_LETTERS = 4  # of a title or a file's name that is looked for in a job's remarks
 IN_SQL = {"synchronize_session": False}  # of rows that nobody has in hand
 WORD = re.compile(r"[^\W_]+")
@@ -112,28 +112,39 @@ def wipe_prompts(session: Session, artist_id: UUID) -> int:
 
     Reads all requests for pictures once.
     """
-    names = [_words(name) for name in _names(session, artist_id)]
+    is_named = naming(session, artist_id)
     wiped = 0
     for row in session.scalars(select(Generation).order_by(Generation.id).with_for_update()):
         texts = [row.request.get("prompt", ""), row.request.get("negative_prompt", "")]
-        if not any(_is_named(name, _words(text)) for name in names for text in texts):
+        if not any(map(is_named, texts)):
             continue
         row.request = row.request | {"prompt": WIPED, "negative_prompt": ""}
         if row.result:
             row.result = row.result | {"notes": []}  # words that the model has cut off
         if row.status in (JobStatus.QUEUED, JobStatus.RUNNING):
-            row.status, row.error, row.finished_at = JobStatus.CANCELLED, NOT_DRAWN, now()
+            row.status, row.error, row.finished_at = JobStatus.CANCELLED, NAMES_ONE, now()
         wiped += 1
     return wiped
 
 
 def prompts_naming(session: Session, artist_id: UUID) -> int:
     """Count the requests for pictures that have a name of an artist."""
-    names = [_words(name) for name in _names(session, artist_id)]
+    is_named = naming(session, artist_id)
     return sum(
-        any(_is_named(name, _words(str(text))) for name in names for text in request.values())
+        any(is_named(str(text)) for text in request.values())
         for request in session.scalars(select(Generation.request))
     )
+
+
+def naming(session: Session, artist_id: UUID) -> Callable[[str], bool]:
+    """Return what tells whether a text has a name of an artist, in its words."""
+    names = [_words(name) for name in _names(session, artist_id)]
+
+    def is_named(text: str) -> bool:
+        words = _words(text)
+        return any(_is_named(name, words) for name in names)
+
+    return is_named
 
 
 def _wipe_lines(session: Session, about: ColumnElement[bool], *, keeps_reason: bool = False) -> int:

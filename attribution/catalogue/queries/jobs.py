@@ -25,6 +25,7 @@ from attribution.catalogue.models import (
     IngestItem,
     IngestJob,
     JobStatus,
+    LookupBatch,
     NameRule,
     Outcome,
     Task,
@@ -148,14 +149,18 @@ def fail_job(session: Session, job_id: UUID, error: str) -> None:
 
 
 def jobs_over(session: Session, ids: Collection[UUID], before: datetime) -> list[UUID]:
-    """Return which of these jobs are done, or failed or were cancelled before a moment."""
-    is_given_up = IngestJob.status.in_((JobStatus.FAILED, JobStatus.CANCELLED)) & (
-        IngestJob.finished_at < before
-    )
-    statement = select(IngestJob.id).where(
-        IngestJob.id.in_(ids), (IngestJob.status == JobStatus.DONE) | is_given_up
-    )
-    return list(session.scalars(statement))
+    """Return which of these are done, or failed or were cancelled before a moment.
+
+    Jobs, and lookup batches.
+    """
+    over: list[UUID] = []
+    for model in (IngestJob, LookupBatch):
+        is_given_up = model.status.in_((JobStatus.FAILED, JobStatus.CANCELLED)) & (
+            model.finished_at < before
+        )
+        is_over = (model.status == JobStatus.DONE) | is_given_up
+        over += session.scalars(select(model.id).where(model.id.in_(ids), is_over))
+    return over
 
 
 def unfinished_jobs(session: Session) -> int:

@@ -13,7 +13,14 @@ from sqlalchemy import ColumnElement, case, exists, literal, or_, select, true, 
 from sqlalchemy.orm import Session
 
 from attribution.catalogue.columns import now
-from attribution.catalogue.models import IngestJob, JobStatus, Task, TaskKind, TaskStatus
+from attribution.catalogue.models import (
+    IngestJob,
+    JobStatus,
+    LookupBatch,
+    Task,
+    TaskKind,
+    TaskStatus,
+)
 from attribution.catalogue.queries.tasks import (
     TaskKey,
     is_task,
@@ -34,8 +41,12 @@ DEADLY = {
     TaskKind.LIST: f"{TWICE} or {LONGER}, then retry the job, or send a smaller archive",
     TaskKind.INGEST: f"{TWICE}, then retry the job",
     TaskKind.DRAW: f"{TWICE} or {LONGER}, then ask again, or ask for fewer or smaller pictures",
+    TaskKind.LOOKUP: f"{TWICE} or {LONGER}, then retry the batch, or send a smaller one",
 }
-UNLISTED = "the process that listed its files ended without a word; ingest the source again"
+UNLISTED: dict[type[IngestJob | LookupBatch], str] = {
+    IngestJob: "the process that listed its files ended without a word; ingest the source again",
+    LookupBatch: "the process that stored the upload ended without a word; send it again",
+}
 
 STATUS = Task.status.type
 
@@ -145,15 +156,16 @@ def bury_task(session: Session, key: TaskKey, *, owner: str, error: str) -> None
 def release_all(session: Session) -> None:
     """Void every lease: the caller owns the index, so no other process can be running a task.
 
-    Jobs whose listing ended with its process fail: nobody goes on with those.
+    Jobs and lookup batches whose listing ended with its process fail: nobody goes on with those.
     """
     _void(session, true())
-    has_tasks = exists().where(Task.subject == IngestJob.id)
-    session.execute(
-        update(IngestJob)
-        .where(IngestJob.status == JobStatus.LISTING, ~has_tasks)
-        .values(status=JobStatus.FAILED, finished_at=now(), error=UNLISTED)
-    )
+    for model, said in UNLISTED.items():
+        has_tasks = exists().where(Task.subject == model.id)
+        session.execute(
+            update(model)
+            .where(model.status == JobStatus.LISTING, ~has_tasks)
+            .values(status=JobStatus.FAILED, finished_at=now(), error=said)
+        )
 
 
 def sweep(session: Session) -> list[TaskKey]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection as Several
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -99,12 +99,14 @@ def _removals(session: Session, works: Several[UUID]) -> dict[Removal, set[UUID]
     return found
 
 
-def attribution_by_id(session: Session, attribution_id: UUID) -> RecordedAttribution:
-    """Return an earlier answer; raises NotFound."""
-    row = session.get(RecordedAttribution, attribution_id)
-    if row is None:
-        raise NotFound(f"no attribution {attribution_id}", hint=Hint(Way.LIST_ANSWERS))
-    return row
+def attributions_by_id(session: Session, ids: Sequence[UUID]) -> list[RecordedAttribution]:
+    """Return earlier answers, in the order of their ids; raises NotFound."""
+    wanted = select(RecordedAttribution).where(RecordedAttribution.id.in_(ids))
+    rows = {row.id: row for row in session.scalars(wanted)}
+    for one in ids:
+        if one not in rows:
+            raise NotFound(f"no attribution {one}", hint=Hint(Way.LIST_ANSWERS))
+    return [rows[one] for one in ids]
 
 
 def list_attributions(

@@ -6,7 +6,7 @@ Who runs one is decided in `leases`.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, cast
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Row, delete, exists, func, or_, select, true, update
@@ -18,6 +18,7 @@ from attribution.catalogue.models import (
     Generation,
     IngestJob,
     JobStatus,
+    LookupBatch,
     Task,
     TaskKind,
     TaskStatus,
@@ -26,6 +27,14 @@ from attribution.catalogue.queries.jobs import UNFINISHED
 from attribution.errors import NotFound
 
 OPEN = (TaskStatus.QUEUED, TaskStatus.RUNNING)
+Subject = IngestJob | Generation | LookupBatch
+SUBJECTS: dict[TaskKind, type[Subject]] = {
+    TaskKind.LIST: IngestJob,
+    TaskKind.INGEST: IngestJob,
+    TaskKind.DRAW: Generation,
+    TaskKind.LOOKUP: LookupBatch,
+}
+LISTS = (Task.kind == TaskKind.LIST) | ((Task.kind == TaskKind.LOOKUP) & (Task.number == 0))
 
 
 class TaskKey(NamedTuple):
@@ -72,11 +81,11 @@ def settle(session: Session, key: TaskKey) -> None:
     if row is None or row.status not in UNFINISHED:
         return
     statement = (
-        select(Task.kind, Task.status, func.max(Task.error))
+        select(LISTS, Task.status, func.max(Task.error))
         .where(Task.subject == key.subject)
-        .group_by(Task.kind, Task.status)
+        .group_by(LISTS, Task.status)
     )
-    errors = {(kind, status): error for kind, status, error in session.execute(statement)}
+    errors = {(bool(lists), status): error for lists, status, error in session.execute(statement)}
     row.status = _status_over(errors.keys())
     if row.status is JobStatus.RUNNING and row.started_at is None:
         row.started_at = now()
@@ -99,7 +108,7 @@ def settle_all(session: Session, tasks: Iterable[Row[TaskKind, UUID]]) -> None:
 
 def interrupt(session: Session, subject: UUID, error: str) -> None:
     """Note what stopped a job or generation in this process; one that has ended stays as it is."""
-    for model in (IngestJob, Generation):
+    for model in dict.fromkeys(SUBJECTS.values()):
         session.execute(
             update(model)
             .where(model.id == subject, model.status.in_(UNFINISHED))
@@ -107,11 +116,11 @@ def interrupt(session: Session, subject: UUID, error: str) -> None:
         )
 
 
-def locked_subject(session: Session, key: TaskKey) -> IngestJob | Generation | None:
-    """Return the job or generation that a task belongs to, locked; None if there is none."""
-    if key.kind is TaskKind.DRAW:
-        return session.get(Generation, key.subject, with_for_update=True, populate_existing=True)
-    return session.get(IngestJob, key.subject, with_for_update=True, populate_existing=True)
+def locked_subject(session: Session, key: TaskKey) -> Subject | None:
+    """Return what a task belongs to, locked; None if there is none."""
+    model = SUBJECTS[key.kind]
+    row = session.get(model, key.subject, with_for_update=True, populate_existing=True)
+    return cast("Subject | None", row)  # mypy joins the classes to their common base
 
 
 def wanted_tasks(session: Session, which: ColumnElement[bool]) -> list[TaskKey]:
@@ -134,14 +143,14 @@ def is_wanted() -> ColumnElement[bool]:
     return or_(
         *(
             exists().where(model.id == Task.subject, model.status.in_(UNFINISHED)).correlate(Task)
-            for model in (IngestJob, Generation)
+            for model in dict.fromkeys(SUBJECTS.values())
         )
     )
 
 
-def _status_over(tasks: Collection[tuple[TaskKind, TaskStatus]]) -> JobStatus:
-    """Return where a job or generation is whose tasks are of these kinds and states."""
-    if any(kind is TaskKind.LIST and status in OPEN for kind, status in tasks):
+def _status_over(tasks: Collection[tuple[bool, TaskStatus]]) -> JobStatus:
+    """Return where a job is whose tasks are in these states, the one that lists among them."""
+    if any(lists and status in OPEN for lists, status in tasks):
         return JobStatus.LISTING
     states = {status for _, status in tasks}
     if TaskStatus.RUNNING in states:

@@ -1,0 +1,77 @@
+"""Many images that are looked up by workers, and what became of each."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+from uuid import UUID, uuid4
+
+from sqlalchemy import ForeignKey, Index, String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from attribution.catalogue.columns import now
+from attribution.catalogue.models.base import Base, one_of
+from attribution.catalogue.models.jobs import JobStatus
+
+
+class LookupKind(StrEnum):
+    """Where the images of a lookup batch come from."""
+
+    ARCHIVE = "archive"  # members of an upload
+    URLS = "urls"  # a table of them
+    WORKS = "works"  # registered works, by id
+
+
+class LookupOutcome(StrEnum):
+    """What became of one image of a lookup batch."""
+
+    PENDING = "pending"
+    ANSWERED = "answered"
+    REFUSED = "refused"
+
+
+class LookupBatch(Base):
+    """Many images to be looked up by workers, in tasks of a few each."""
+
+    __tablename__ = "lookup_batches"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
+    kind: Mapped[LookupKind]
+    name: Mapped[str]  # of the file that was sent
+    asked_by: Mapped[str]  # the name of the actor; records of the answers say it too
+    status: Mapped[JobStatus] = mapped_column(default=JobStatus.LISTING)
+    error: Mapped[str | None]
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    started_at: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]
+
+    __table_args__ = (
+        one_of("kind", LookupKind),
+        one_of("status", JobStatus),
+        Index(None, "created_at", "id"),
+    )
+
+
+class LookupItem(Base):
+    """One image of a lookup batch.
+
+    Names are the sender's. Of the catalogue only ids stand here, so a withdrawal has nothing to
+    remove: what is said of works is in the recorded answer.
+    """
+
+    __tablename__ = "lookup_items"
+
+    batch_id: Mapped[UUID] = mapped_column(ForeignKey("lookup_batches.id"), primary_key=True)
+    position: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str]  # a path in the archive, a URL, the id of a work
+    sha256: Mapped[str | None] = mapped_column(String(64))  # set when the bytes wait in the store
+    outcome: Mapped[LookupOutcome] = mapped_column(default=LookupOutcome.PENDING)
+    reason: Mapped[str | None]
+    attribution_id: Mapped[UUID | None] = mapped_column(ForeignKey("attributions.id"))
+    fetched: Mapped[dict[str, Any]] = mapped_column(default=dict)  # what the server of a URL said
+
+    __table_args__ = (
+        one_of("outcome", LookupOutcome),
+        Index(None, "batch_id", "outcome", "position"),  # what is left, and counts
+    )

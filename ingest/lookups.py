@@ -1,0 +1,212 @@
+"""Many images looked up by workers: listed by the first task of a batch, then a few a task.
+
+The answer to each image is recorded like any other, by whoever sent the batch, in the transaction
+that gives the image its outcome: no image is answered twice. What cannot be looked up is refused
+with its reason, and the batch goes on.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from typing import IO, Any
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from attribution.actors import Actor, Scope, acting, who
+from attribution.answers import Attribution
+from attribution.catalogue import queries
+from attribution.catalogue.models import ArtworkStatus, LookupBatch, LookupItem, LookupKind
+from attribution.catalogue.queries import TaskKey
+from attribution.collection import Stores
+from attribution.errors import BackendUnavailable, BadInput, LawfulError, NotFound, TooMany
+from attribution.images import read_image
+from attribution.services import Services
+from ingest.fetching import Fetcher
+from ingest.lease import Lease, holding
+from ingest.lookup_sources import listed, works
+from ingest.reading import DEADLY, unprocessable
+from ingest.sources.archives import SPREADSHEETS, is_archive
+from ingest.uploads import UPLOAD, shown_name
+
+log = logging.getLogger(__name__)
+
+RETRY_AFTER_S = 60  # where too many batches wait
+
+
+class Settled(Exception):
+    """Raised where an image has got an outcome while it was looked up: nothing is recorded."""
+
+
+def accept(stores: Stores, file: IO[bytes], name: str | None) -> UUID:
+    """Store an archive of images, or a CSV of URLs, as a batch whose first task lists it.
+
+    Raises BadInput for an archive of a kind that is not read, TooMany where too many batches wait.
+    """
+    shown = shown_name(name)
+    if Path(shown).suffix.lower() in SPREADSHEETS:
+        raise BadInput(f"{shown} is a spreadsheet; save it as CSV, with a column url")
+    kind = LookupKind.ARCHIVE if is_archive(file) else LookupKind.URLS
+    with stores.sessions.begin() as session:
+        batch_id = _opened(stores, session, kind, shown).id
+    try:
+        stores.store.put_incoming(batch_id, UPLOAD, file)
+        with stores.sessions.begin() as session:
+            queries.add_lookup_listing(session, batch_id)
+    except BaseException:
+        with suppress(BackendUnavailable):  # what went wrong is to be said, not this
+            stores.store.clear_incoming(batch_id)
+        with stores.sessions.begin() as session:
+            queries.interrupt(session, batch_id, "the upload could not be stored; send it again")
+        raise
+    return batch_id
+
+
+def accept_works(stores: Stores, ids: Sequence[str]) -> UUID:
+    """Open a batch that looks up registered works, whose originals were kept.
+
+    Raises BadInput, TooLarge for none or too many, TooMany where too many batches wait.
+    """
+    items = works(ids)
+    with stores.sessions.begin() as session:
+        row = _opened(stores, session, LookupKind.WORKS, f"{len(items)} works")
+        queries.add_lookup_items(session, row.id, items)
+        return row.id
+
+
+def cancel(stores: Stores, batch_id: UUID) -> None:
+    """Have a batch end after the image in hand; raises NotFound, Conflict, ScopeMissing."""
+    with stores.sessions.begin() as session:
+        _check_own(session, batch_id)
+        queries.cancel_lookup_batch(session, batch_id)
+
+
+def retry(stores: Stores, batch_id: UUID) -> None:
+    """Have a failed or cancelled batch go on; raises NotFound, Conflict, ScopeMissing."""
+    with stores.sessions.begin() as session:
+        _check_own(session, batch_id)
+        queries.retry_lookup_batch(session, batch_id)
+
+
+def _check_own(session: Session, batch_id: UUID) -> None:
+    """Raise ScopeMissing for the batch of another, unless the caller operates the service."""
+    if queries.lookup_batch_by_id(session, batch_id).asked_by != who().name:
+        who().require(Scope.OPERATE)
+
+
+def _opened(stores: Stores, session: Session, kind: LookupKind, name: str) -> LookupBatch:
+    most = stores.settings.most_lookup_batches
+    if queries.waiting_lookup_batches(session) >= most:
+        raise TooMany(
+            f"{most} lookup batches wait already; send this one when some are done "
+            f"(LAWFUL_MOST_LOOKUP_BATCHES)",
+            retry_after_s=RETRY_AFTER_S,
+        )
+    return queries.add_lookup_batch(session, kind, name)
+
+
+def run_lookups(
+    services: Services,
+    key: TaskKey,
+    *,
+    stopping: Callable[[], bool],
+    fetcher: Fetcher | None = None,
+) -> None:
+    """List the images of a batch, or ask about those of one task.
+
+    Does nothing when the task is done, another worker has it, or its batch was cancelled. Ends
+    early once `stopping()` is true. Raises BackendUnavailable: worth another try.
+    """
+    with holding(services, key) as lease:
+        if lease is None:
+            return
+        with services.sessions() as session:
+            batch = queries.lookup_batch_by_id(session, key.subject)
+        if key.number == 0:
+            items = listed(services, batch)
+            lease.finish(lambda session: queries.add_lookup_items(session, batch.id, items))
+            return
+        started, done = time.monotonic(), 0
+        fetcher = fetcher or Fetcher(services.limits.max_bytes)
+        with acting(Actor(batch.asked_by)):
+            for item in _in_hand(services, lease):
+                _look_up(services, batch.kind, item, fetcher)
+                done += 1
+                if stopping() or lease.is_lost:
+                    return
+        lease.finish()
+        seconds = time.monotonic() - started
+        log.info("task %s of lookups %s: %d in %.1f s", key.number, batch.id, done, seconds)
+
+
+def _in_hand(services: Services, lease: Lease) -> Iterator[LookupItem]:
+    """Yield the images of a task that have no outcome, each noted before it is read.
+
+    One that was in hand when two processes ended without a word is refused.
+    """
+    with services.sessions() as session:
+        task = queries.task_by_key(session, lease.key)
+        first, stop = task.first, task.stop
+        items = queries.pending_lookups(session, lease.key.subject, first=first, stop=stop)
+    for item in items:
+        if item.position == task.alone:
+            _refuse(services, item, DEADLY)
+            continue
+        is_suspect = item.position < task.begun
+        lease.hold(
+            begun=task.begun if is_suspect else item.position + 1,
+            alone=item.position if is_suspect else None,
+        )
+        yield item
+
+
+def _look_up(services: Services, kind: LookupKind, item: LookupItem, fetcher: Fetcher) -> None:
+    """Answer one image, or refuse it."""
+    try:
+        data, fetched = _bytes(services, kind, item, fetcher)
+        image = read_image(data, services.limits)
+        services.attributor.attribute(image, also=partial(_settle, item, fetched))
+    except Settled:
+        pass
+    except (BadInput, NotFound) as error:
+        _refuse(services, item, str(error))
+    except LawfulError:  # no image is to blame for that
+        raise
+    except Exception as error:
+        log.exception("image %d of lookups %s", item.position, item.batch_id)
+        _refuse(services, item, unprocessable(error))
+
+
+def _settle(
+    item: LookupItem, fetched: Mapping[str, Any], session: Session, answer: Attribution
+) -> None:
+    if not queries.note_answer(session, item, answer.id, fetched):
+        raise Settled
+
+
+def _refuse(services: Services, item: LookupItem, reason: str) -> None:
+    with services.sessions.begin() as session:
+        queries.note_refusal(session, item, reason)
+
+
+def _bytes(
+    services: Stores, kind: LookupKind, item: LookupItem, fetcher: Fetcher
+) -> tuple[bytes, dict[str, Any]]:
+    """Return an image, and what the server of a URL said of it; raises BadInput, NotFound."""
+    if kind is LookupKind.URLS:
+        found = fetcher.fetch(item.name)
+        said = {"url": found.url, "at": found.at.isoformat(), "headers": found.headers}
+        return found.data, said
+    if kind is LookupKind.ARCHIVE:
+        return services.store.incoming(item.batch_id, item.sha256 or ""), {}
+    work = UUID(item.name)
+    with services.sessions() as session:
+        row = queries.artworks_by_id(session, [work], status=ArtworkStatus.INDEXED).get(work)
+    if row is None:
+        raise NotFound(f"no work {work} can be found: it was never registered, or withdrawn")
+    return services.store.original(row.sha256), {}
