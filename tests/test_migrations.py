@@ -461,3 +461,20 @@ def test_answers_of_version_1_are_listed_by_what_they_say_now(empty_database: Da
 
     assert now == ["related", "related", "copy", "copy", "copy"]
     assert before == ["copy"] * 5
+
+
+def test_single_lookups_are_forgotten_by_an_earlier_version(empty_database: Database) -> None:
+    """Batches stay, with the five artists that they always had."""
+    insert = text(
+        "INSERT INTO lookup_batches (id, kind, name, artists, asked_by, status, created_at) "
+        "VALUES (:id, :kind, 'n', 3, 'me', 'queued', '2026-01-01 00:00:00')"
+    )
+    rows = [{"id": f"{n:032x}", "kind": kind} for n, kind in enumerate(("image", "works"))]
+    empty_database.upgrade()
+    with empty_database.migrating() as connection:
+        connection.execute(insert, rows)
+        command.downgrade(schema.configuration(connection), "20261214_answers_by_verdict")
+        command.upgrade(schema.configuration(connection), "20261215_single_lookups")
+        left = connection.execute(text("SELECT kind, artists FROM lookup_batches")).all()
+
+    assert [tuple(row) for row in left] == [("works", 5)]

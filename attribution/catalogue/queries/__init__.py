@@ -195,6 +195,7 @@ from attribution.catalogue.queries.lookups import (
     pending_lookups,
     refused_lookups,
     retry_lookup_batch,
+    single_lookup,
     waiting_lookup_batches,
 )
 from attribution.catalogue.queries.near_hashes import parts_near_hash
@@ -502,6 +503,7 @@ __all__ = [
     "same_image",
     "searchable",
     "settle",
+    "single_lookup",
     "spoken_for",
     "state_of_job",
     "statistics_of",

@@ -9,9 +9,17 @@ from uuid import UUID
 from sqlalchemy import case, func, select
 from sqlalchemy.orm import Session
 
-from attribution.catalogue.models import Generation, IngestJob, Task, TaskStatus
+from attribution.catalogue.models import (
+    Generation,
+    IngestJob,
+    LookupBatch,
+    LookupKind,
+    Task,
+    TaskStatus,
+)
 from attribution.catalogue.queries.jobs import UNFINISHED
-from attribution.catalogue.queries.tasks import trouble_of
+from attribution.catalogue.queries.lookups import single_lookup
+from attribution.catalogue.queries.tasks import Subject, trouble_of
 from attribution.errors import NotFound
 
 
@@ -20,6 +28,7 @@ class JobKind(StrEnum):
 
     INGEST = "ingest"  # works are taken in
     GENERATION = "generation"  # pictures are drawn
+    LOOKUP = "lookup"  # images are looked up
 
 
 @dataclass(frozen=True)
@@ -27,10 +36,12 @@ class JobState:
     """Where a job stands."""
 
     kind: JobKind
-    job: IngestJob | Generation
-    done: int  # of files, with those in hand; of a generation's steps
+    job: Subject
+    done: int  # of files or images, with those in hand; of a generation's steps
     total: int  # 0 until it is known
     waiting: str | None  # what keeps an unfinished one from going on
+    answer: UUID | None = None  # of a single lookup
+    refused: str | None = None  # why a single lookup has none
 
     @property
     def has_ended(self) -> bool:
@@ -46,8 +57,14 @@ def state_of_job(session: Session, job_id: UUID) -> JobState:
     if job := session.get(IngestJob, job_id):
         done, total = _files(session, job_id)
         return JobState(JobKind.INGEST, job, done, total, trouble_of(session, job_id))
+    if batch := session.get(LookupBatch, job_id):
+        done, total = _files(session, job_id)
+        single = single_lookup(session, job_id) if batch.kind is LookupKind.IMAGE else None
+        said = (single.attribution_id, single.reason) if single else (None, None)
+        trouble = trouble_of(session, job_id)
+        return JobState(JobKind.LOOKUP, batch, done, total, trouble, *said)
     raise NotFound(
-        f"no job {job_id}; GET /v1/ingest-jobs and GET /v1/generations list what there is"
+        f"no job {job_id}; GET /v1/ingest-jobs, /v1/generations and /v1/lookup-batches list them"
     )
 
 
