@@ -63,7 +63,7 @@ class Actor:
         if scope not in self.scopes:
             raise ScopeMissing(
                 f"{self.name} may not do this: it needs the scope {scope.value!r}; ask whoever "
-                f"administers the service for a key with it"
+                f"administers the service for it"
             )
 
 

@@ -14,6 +14,8 @@ from platformdirs import user_data_path
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from attribution.actors import Role
+
 Place = TypeVar("Place", Path, str)
 
 
@@ -81,8 +83,15 @@ class Settings(BaseSettings):
     max_archive_mb: Annotated[float, Field(gt=0)] = 2048  # an uploaded archive, packed
     max_archive_files: Annotated[int, Field(ge=1)] = 100_000  # members of an uploaded archive
 
-    host: str = "127.0.0.1"  # any other needs a key to be made first: `lawful keys create`
+    host: str = "127.0.0.1"  # any other needs a key (`lawful keys create`), or `oidc_issuer`
     port: Annotated[int, Field(ge=1, le=65535)] = 8000
+    oidc_issuer: str = ""  # of the OpenID provider whose tokens count; empty: keys alone do
+    oidc_audience: str = ""  # what it writes into `aud` of the tokens for this service
+    oidc_groups_claim: str = "groups"  # the claim of a token that lists groups
+    oidc_roles: dict[str, Role] = {}  # of groups; those that are not named may do nothing
+    oidc_client_id: str = ""  # of this service at the provider: people log in with a browser
+    oidc_client_secret: SecretStr | None = None  # it signs the sessions of browsers too
+    oidc_scopes: str = "openid profile email"  # asked for by a login; some have one for groups
     rate_reads: str = "1200/minute"  # of a key, looking at what is there; none: any number
     rate_lookups: str = "120/minute"  # likewise, attributions and searches
     rate_writes: str = "120/minute"  # likewise, what changes something

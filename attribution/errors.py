@@ -6,8 +6,9 @@ LawfulError 500
 │   ├── NotFetched          a URL whose picture cannot be had
 │   └── TooLarge 413        a limit on bytes was passed
 ├── Unauthenticated 401     nobody knows who asks: no key, or one that does not hold
+│   └── InvalidToken        a token of an OpenID provider that does not hold
 ├── NotAllowed 403          rights, consent or the caller's key forbid it
-│   └── ScopeMissing        the caller's key is for other things
+│   └── ScopeMissing        the caller's key, or role, is for other things
 ├── NotFound 404
 ├── Conflict 409            the state does not allow it (another profile, another process)
 │   ├── ProfileMismatch     the collection was made with other encoders
@@ -114,6 +115,10 @@ class Unauthenticated(LawfulError):
     status = 401
 
 
+class InvalidToken(Unauthenticated):
+    """A token that is not, or no longer, one of the OpenID provider's for this service."""
+
+
 class NotAllowed(LawfulError):
     """Rights, consent or the caller's key forbid it."""
 
@@ -121,7 +126,7 @@ class NotAllowed(LawfulError):
 
 
 class ScopeMissing(NotAllowed):
-    """The caller's key is for other things."""
+    """The caller's key, or role, is for other things."""
 
 
 class NotFound(LawfulError):

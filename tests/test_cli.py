@@ -322,6 +322,8 @@ def test_a_report_is_refused_before_the_work(
     [
         ("port", "high", "LAWFUL_PORT='high'"),
         ("allowed_hosts", "art.example.org", "LAWFUL_ALLOWED_HOSTS='[\"art.example.org\"]'"),
+        ("oidc_roles", '{"curators": "king"}', "LAWFUL_OIDC_ROLES['curators']='king'"),
+        ("oidc_roles", "curators", 'LAWFUL_OIDC_ROLES=\'{"curators": "reviewer"}\''),
         ("storage_url", "~nobody-of-this-name", "LAWFUL_STORAGE_URL='~nobody-of-this-name'"),
     ],
 )

@@ -40,12 +40,14 @@ def settings_from_environment() -> Settings:
         return Settings()
     except ValidationError as error:
         first = error.errors()[0]
-        name = "LAWFUL_" + "_".join(str(part) for part in first["loc"]).upper()
-        raise BadInput(f"{name}={first['input']!r}: {first['msg']}") from None
+        name, *inside = first["loc"]
+        where = f"LAWFUL_{name}".upper() + "".join(f"[{part!r}]" for part in inside)
+        raise BadInput(f"{where}={first['input']!r}: {first['msg']}") from None
     except SettingsError as error:
         raise BadInput(
-            f"{error}: lists are written as JSON, such as "
-            f"LAWFUL_ALLOWED_HOSTS='[\"art.example.org\"]'"
+            f"{error}: lists and tables are written as JSON, such as "
+            f"LAWFUL_ALLOWED_HOSTS='[\"art.example.org\"]' or "
+            f'LAWFUL_OIDC_ROLES=\'{{"curators": "reviewer"}}\''
         ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise BadInput(f"the file .env of this folder cannot be read: {error}") from None

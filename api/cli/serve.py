@@ -22,8 +22,8 @@ def serve(
 ) -> None:
     """Serve the HTTP API: database, index, jobs and models in this one process.
 
-    Callers need a key (`lawful keys`). Until the first one is made, anyone on this machine can read
-    and write, and an address that other machines reach is refused.
+    Callers need a key (`lawful keys`), or a token of LAWFUL_OIDC_ISSUER. Without either, anyone on
+    this machine can read and write, and an address that other machines reach is refused.
 
     Example: [bold]lawful serve --port 8000[/], then open http://127.0.0.1:8000/docs
     """
@@ -36,13 +36,13 @@ def serve(
     settings = settings_from_environment()
     host, port = host or settings.host, port or settings.port
     with open_stores(settings) as stores:
-        has_keys = keys.any_exist(stores)
-    if not has_keys and not is_loopback(host):
+        is_closed = keys.are_needed(stores)
+    if not is_closed and not is_loopback(host):
         raise Conflict(
             f"other machines may reach {host}, and no key was made yet to keep strangers out; "
             f"{keys.FIRST}, or serve on 127.0.0.1"
         )
-    if not has_keys:
+    if not is_closed:
         status_console().print(
             plain(f"no key was made yet: anyone on this machine is let in; {keys.FIRST}"),
             style="yellow",

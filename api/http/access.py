@@ -1,4 +1,4 @@
-"""Who calls: the key of a request, and the scope that each route declares it needs.
+"""Who calls: by key, token or session, and the scope that each route declares it needs.
 
 `Access` finds out who calls before any route is looked for, and says it to all that follows;
 `ScopedRoute` refuses what the caller's key is not for, before the body is read.
@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from fastapi import Request, Response, Security, params
@@ -13,8 +14,10 @@ from fastapi.routing import APIRoute
 from fastapi.security import HTTPBearer
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
+from starlette.requests import HTTPConnection
 
 from api.http import problems
+from api.http.oidc.login import SESSION
 from api.loopback import is_loopback
 from attribution.actors import Actor, Scope, acting, who
 from attribution.errors import LawfulError, Unauthenticated
@@ -27,17 +30,22 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Send
     from starlette.types import Scope as Connection
 
+    from api.http.oidc.login import Login
+    from api.http.oidc.provider import Provider
     from attribution.collection import Stores
 
+LOGIN = ("/login", "/login/callback", "/logout")
 # They tell nothing of the collection: probes, and the description of the API itself.
-OPEN = ("/", "/healthz", "/readyz", "/openapi.json", "/docs")
+OPEN = ("/", "/healthz", "/readyz", "/openapi.json", "/docs", *LOGIN)
 OPEN_BELOW = ("/docs/", "/problems/")
 ANYONE = Actor("anyone on this machine")
+JWT = re.compile(r"eyJ[\w-]*\.[\w-]+\.[\w-]*")
 BEARER = HTTPBearer(
     scheme_name="key",
     bearerFormat="lk_…",
-    description="A key, as `lawful keys create` prints it. None is needed on the machine itself "
-    "as long as no key was made.",
+    description="A key, as `lawful keys create` prints it, or a token of the OpenID provider that "
+    "the service is set to; a browser that is logged in needs neither. Nor does the machine itself "
+    "while no key was made and no provider is set.",
     auto_error=False,  # `Access` has refused already
 )
 
@@ -74,7 +82,7 @@ class ScopedRoute(APIRoute):
 
 
 class Access:
-    """ASGI middleware: nobody but the holder of a key passes, once a key was made."""
+    """ASGI middleware: only those with a key, a token or a session pass, once there are any."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -85,8 +93,7 @@ class Access:
             await self._app(scope, receive, send)
             return
         try:
-            # The database may take its time, and must not hold up other requests.
-            actor = await run_in_threadpool(_caller, scope["app"].state.services, scope)
+            actor = await _caller(scope)
         except LawfulError as error:
             await problems.of(error)(scope, receive, send)
             return
@@ -100,23 +107,43 @@ def is_open(path: str) -> bool:
 
 
 def hide_tokens(record: logging.LogRecord) -> bool:
-    """Take keys out of a line, as a filter of a log: some callers put them into addresses."""
+    """Take keys and tokens out of a line, as a filter of a log: some callers put them into URLs."""
     if isinstance(record.args, tuple):
         record.args = tuple(
-            keys.TOKEN.sub("lk_…", one) if isinstance(one, str) else one for one in record.args
+            JWT.sub("eyJ…", keys.TOKEN.sub("lk_…", one)) if isinstance(one, str) else one
+            for one in record.args
         )
     return True
 
 
-def _caller(stores: Stores, connection: Connection) -> Actor:
-    """Return who sends a request; raises Unauthenticated."""
-    scheme, _, token = Headers(scope=connection).get("authorization", "").partition(" ")
-    if scheme.lower() == "bearer":
-        return keys.authenticate(stores, token.strip())
-    if keys.any_exist(stores):
+async def _caller(connection: Connection) -> Actor:
+    """Return who sends a request; raises Unauthenticated, NotAllowed, BackendUnavailable."""
+    state = connection["app"].state
+    provider: Provider | None = state.provider
+    scheme, _, said = Headers(scope=connection).get("authorization", "").partition(" ")
+    token = said.strip() if scheme.lower() == "bearer" else None
+    if provider and token is not None and not token.startswith(keys.START):
+        return await provider.authenticate(token)
+    login: Login | None = state.login
+    if login and token is None:
+        person = login.who(HTTPConnection(connection).cookies.get(SESSION, ""))
+        if person is not None:
+            return person.actor
+    # The database may take its time, and must not hold up other requests.
+    return await run_in_threadpool(_known, state.services, connection, token)
+
+
+def _known(stores: Stores, connection: Connection, token: str | None) -> Actor:
+    """Return whose key this is, or who needs none; raises Unauthenticated."""
+    if token is not None:
+        return keys.authenticate(stores, token)
+    if keys.are_needed(stores):
+        issuer, has_login = stores.settings.oidc_issuer, bool(stores.settings.oidc_client_id)
         raise Unauthenticated(
             "this needs a key: send `Authorization: Bearer lk_…`; whoever administers the service "
             "makes one with `lawful keys create`"
+            + (f". A token of {issuer} in its place does as well" if issuer else "")
+            + (", and in a browser a login at /login" if issuer and has_login else "")
         )
     host, _ = connection.get("client") or ("", 0)
     if not is_loopback(host):

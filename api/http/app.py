@@ -19,6 +19,8 @@ from api.http.guards import Guard
 from api.http.headers import Marked
 from api.http.idempotency import Idempotency
 from api.http.metrics import Meter, Metrics
+from api.http.oidc.login import login_of
+from api.http.oidc.provider import provider_of
 from api.http.rates import Rates
 from api.http.routes import (
     artists,
@@ -32,6 +34,7 @@ from api.http.routes import (
     ingest_jobs,
     jobs,
     keys,
+    login,
     lookup_batches,
     non_copies,
     search,
@@ -50,8 +53,9 @@ Errors are problem details (RFC 9457), whose `type` leads to a page about the ki
 come in pages: give `next` as `cursor`. Every answer has an `X-Request-Id`: the request's own, where
 that is 1 to 128 of `A-Z a-z 0-9 . _ -`; the service's log has it in every line about the request.
 
-Callers send a key, `Authorization: Bearer lk_…`; each operation says which scope it needs. Until
-the first key is made, the machine that the service runs on is let in without one."""
+Callers send a key, `Authorization: Bearer lk_…`, or a token of the OpenID provider that the service
+is set to; each operation says which scope it needs. Until the first key is made or a provider is
+set, the machine that the service runs on is let in without one."""
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -85,6 +89,8 @@ def create_app(settings: Settings) -> FastAPI:
     app.openapi = partial(describe, app)  # type: ignore[method-assign]  # as FastAPI documents it
     app.state.metrics = Metrics()
     app.state.streams = Streams()
+    app.state.provider = provider_of(settings)
+    app.state.login = login_of(settings, app.state.provider)
     problems.install(app)
     app.add_middleware(Tables)
     app.add_middleware(Unchanged)
@@ -114,6 +120,7 @@ def create_app(settings: Settings) -> FastAPI:
         first.include_router(part.router)
     app.include_router(first)
     app.include_router(health.router)
+    app.include_router(login.router)
     app.include_router(pages.router)
     return app
 

@@ -14,7 +14,9 @@ from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
 from starlette.formparsers import MultiPartException
+from starlette.requests import HTTPConnection
 
+from api.http.oidc.login import SESSION
 from api.http.problems import problem
 
 if TYPE_CHECKING:
@@ -46,7 +48,7 @@ class Guard:
             await self._app(scope, receive, send)
             return
         headers, limit = Headers(scope=scope), self._limit(scope)
-        refusal = self._refusal(scope["method"], headers, limit)
+        refusal = self._refusal(scope, headers, limit)
         if refusal is not None:
             await refusal(scope, receive, send)
         else:
@@ -61,7 +63,7 @@ class Guard:
         largest = self._archive_bytes if takes_archives else self._image_bytes
         return largest + FORM_BYTES
 
-    def _refusal(self, method: str, headers: Headers, limit: int) -> JSONResponse | None:
+    def _refusal(self, scope: Scope, headers: Headers, limit: int) -> JSONResponse | None:
         host = headers.get("host", "")
         if not self._may_be_called(host):
             return problem(
@@ -70,8 +72,8 @@ class Guard:
                 f"the API is not called {host!r}; use its address or localhost, "
                 f"or add the name to LAWFUL_ALLOWED_HOSTS",
             )
-        origin = headers.get("origin")
-        if method not in READS and origin is not None and not self._is_ours(origin, host):
+        if scope["method"] not in READS and self._is_of_another_site(scope, headers, host):
+            origin = headers.get("origin", "an unknown site")
             return problem(
                 403, "cross-site-request", f"a page of {origin} may not change anything here"
             )
@@ -86,6 +88,16 @@ class Guard:
         except ValueError:
             return False
         return name in self._names or _is_address(name)
+
+    def _is_of_another_site(self, scope: Scope, headers: Headers, host: str) -> bool:
+        """Tell whether a page elsewhere may have had a browser send this."""
+        origin = headers.get("origin")
+        if SESSION in HTTPConnection(scope).cookies:
+            # Browsers send it of themselves, for pages of other ports and subdomains too: what they
+            # say of the page has to be there, and to name this very place
+            is_same = headers.get("sec-fetch-site", "same-origin") == "same-origin"
+            return not (is_same and origin in {f"http://{host}", f"https://{host}"})
+        return origin is not None and not self._is_ours(origin, host)
 
     def _is_ours(self, origin: str, host: str) -> bool:
         try:

@@ -53,7 +53,8 @@ class Idempotency:
             said = f"Idempotency-Key has 1 to {LONGEST_KEY} printable ASCII characters"
             await problem(400, "bad-request", said)(scope, receive, send)
             return
-        key, body = ReplyKey(who().name[:200], name), _Body(receive, headers)
+        caller = hashlib.sha256(who().name.encode()).hexdigest()  # a name may be of any length
+        key, body = ReplyKey(caller, name), _Body(receive, headers)
         sessions = scope["app"].state.services.sessions
         earlier = await run_in_threadpool(_begin, sessions, key, _route(scope))
         if earlier is None:

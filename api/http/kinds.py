@@ -28,23 +28,25 @@ KINDS = {
     ),
     "unauthenticated": Kind(
         401,
-        "no key, or one that is unknown, expired or revoked",
-        "Send `Authorization: Bearer lk_…`; whoever administers the service makes keys.",
+        "no key or token, or one that is unknown, expired or revoked",
+        "Send `Authorization: Bearer lk_…`; whoever administers the service makes keys. Where it "
+        "has an OpenID provider, send a new token of that.",
     ),
     "cross-site-request": Kind(
         403,
         "a page of another site wants to change something",
-        "Ask from a program, or have the name of the site added to LAWFUL_ALLOWED_HOSTS.",
+        "Ask from a program with a key, or have the site's name added to LAWFUL_ALLOWED_HOSTS.",
     ),
     "not-allowed": Kind(
         403,
-        "rights, consent or the artists that a key is kept to forbid it",
+        "rights, consent or the artists that a key is kept to forbid it, or no group of a token "
+        "has a role",
         "The consent of the work has to change first, or another key is needed.",
     ),
     "scope-missing": Kind(
         403,
-        "the key is for other things; `detail` names the scope",
-        "Ask whoever administers the service for a key with the scope that `detail` names.",
+        "the key or role is for other things; `detail` names the scope",
+        "Ask whoever administers the service for the scope that `detail` names.",
     ),
     "not-found": Kind(404, "no such path, id or slug", "Lists show the ids and slugs there are."),
     "method-not-allowed": Kind(

@@ -21,7 +21,14 @@ from starlette.exceptions import HTTPException
 from api.hints import over_http
 from api.http.headers import mark
 from api.http.kinds import kind_of, title
-from attribution.errors import BackendUnavailable, BadImage, LawfulError, TooMany, Unauthenticated
+from attribution.errors import (
+    BackendUnavailable,
+    BadImage,
+    InvalidToken,
+    LawfulError,
+    TooMany,
+    Unauthenticated,
+)
 from attribution.outages import disk_outage
 
 if TYPE_CHECKING:
@@ -83,6 +90,8 @@ def of(error: LawfulError) -> JSONResponse:
         headers = {"retry-after": RETRY_AFTER_S}
     elif isinstance(error, TooMany):
         headers = {"retry-after": str(error.retry_after_s)}
+    elif isinstance(error, InvalidToken):
+        headers = {"www-authenticate": 'Bearer error="invalid_token"'}
     elif isinstance(error, Unauthenticated):
         headers = {"www-authenticate": "Bearer"}
     return problem(error.status, kind_of(error), over_http(error), headers=headers, **members)

@@ -35,8 +35,9 @@ from attribution.errors import (
 
 FIRST = "make the first key with `lawful keys create NAME --role operator`"
 LONGEST_NAME = 100  # characters
+START = "lk_"
 PREFIX = 11  # characters of a token that are no secret
-TOKEN = re.compile(r"lk_[0-9a-f]{8}_[A-Za-z0-9_-]{43}")
+TOKEN = re.compile(START + r"[0-9a-f]{8}_[A-Za-z0-9_-]{43}")
 NOTED_EVERY = timedelta(minutes=1)
 NOTHING = "0" * 64  # what no token hashes to
 OF_SOME_ARTISTS = ROLES[Role.CONTRIBUTOR]  # what a key may do that is kept to some artists
@@ -130,6 +131,11 @@ def any_exist(stores: Stores) -> bool:
         return queries.keys_exist(session)
 
 
+def are_needed(stores: Stores) -> bool:
+    """Tell whether callers have to say who they are: by a key, or a token of the provider."""
+    return bool(stores.settings.oidc_issuer) or any_exist(stores)
+
+
 def authenticate(stores: Stores, token: str) -> Actor:
     """Return who sent this token, and note that they did; raises Unauthenticated."""
     if not TOKEN.fullmatch(token):
@@ -155,7 +161,7 @@ def authenticate(stores: Stores, token: str) -> Actor:
 def _issue(session: Session, row: ApiKey, action: str, **more: str) -> IssuedKey:
     """Keep a key with a token of its own; raises NotAllowed where its maker may do less."""
     _check_reach(row, "create")
-    token = f"lk_{secrets.token_hex(4)}_{secrets.token_urlsafe(32)}"
+    token = f"{START}{secrets.token_hex(4)}_{secrets.token_urlsafe(32)}"
     row.prefix, row.sha256, row.issued_by = token[:PREFIX], _digest(token), who().name
     queries.add_key(session, row)
     said = {"prefix": row.prefix, "name": row.name, "scopes": sorted(row.granted)}

@@ -18,6 +18,7 @@ from markupsafe import Markup, escape
 
 from api.http.headers import POLICY
 from api.http.kinds import KINDS, title
+from api.http.oidc.login import SESSION, Login
 from attribution.errors import NotFound
 
 router = APIRouter(include_in_schema=False)
@@ -36,7 +37,7 @@ Asset = Literal["pages.css", "docs.js", "swagger-ui.css", "swagger-ui-bundle.js"
 MEDIA_TYPES = {"css": "text/css", "js": "text/javascript"}
 KEPT = {"cache-control": "private, max-age=3600"}  # of this version, and it may be replaced
 
-PLAIN = f"{POLICY}; style-src 'self'"
+PLAIN = POLICY.replace("form-action 'none'", "form-action 'self'") + "; style-src 'self'"
 WITH_SCRIPT = f"{PLAIN}; script-src 'self'; img-src 'self' data:; connect-src 'self'"
 
 Accept = Annotated[str, Header()]
@@ -48,23 +49,23 @@ def show_service(request: Request, accept: Accept = "") -> Response:
     root = request.scope.get("root_path", "")
     links = {name: f"{root}/{path}" for name, path in LINKS.items()}
     about = {"name": NAME, "version": version("lawful-diffusion"), "summary": SUMMARY}
-    return _negotiated(accept, "service.html", about | {"links": links})
+    return _negotiated(request, accept, "service.html", about | {"links": links})
 
 
 @router.get("/problems/{kind}")
-def show_problem_kind(kind: str, accept: Accept = "") -> Response:
+def show_problem_kind(request: Request, kind: str, accept: Accept = "") -> Response:
     """Say what a kind of problem means and what to do; raises NotFound."""
     known = KINDS.get(kind)
     if known is None:
         raise NotFound(f"no kind of problem {kind!r}; known: {', '.join(KINDS)}")
     about = {"type": f"/problems/{kind}", "title": title(kind), **vars(known)}
-    return _negotiated(accept, "problem.html", about)
+    return _negotiated(request, accept, "problem.html", about)
 
 
 @router.get("/docs")
-def show_docs() -> HTMLResponse:
+def show_docs(request: Request) -> HTMLResponse:
     """Let people read and try out the description."""
-    return _page("docs.html", {}, WITH_SCRIPT)
+    return _page(request, "docs.html", {}, WITH_SCRIPT)
 
 
 @router.get("/docs/{name}")
@@ -76,20 +77,34 @@ def get_asset(name: Asset) -> Response:
     return Response((place / name).read_bytes(), media_type=media_type, headers=KEPT)
 
 
-def _negotiated(accept: str, template: str, about: dict[str, object]) -> Response:
+def _negotiated(request: Request, accept: str, template: str, about: dict[str, object]) -> Response:
     is_browser = "text/html" in accept
-    response = _page(template, about, PLAIN) if is_browser else JSONResponse(about)
+    response = _page(request, template, about, PLAIN) if is_browser else JSONResponse(about)
     response.headers["vary"] = "accept"
     return response
 
 
-def _page(template: str, values: dict[str, object], content_policy: str) -> HTMLResponse:
+def _page(
+    request: Request, template: str, values: dict[str, object], content_policy: str
+) -> HTMLResponse:
     environment = Environment(
         loader=PackageLoader("api.http", "pages"), autoescape=True, undefined=StrictUndefined
     )
     environment.filters["code"] = _code
-    html = environment.get_template(template).render(values)
-    return HTMLResponse(html, headers={"content-security-policy": content_policy})
+    html = environment.get_template(template).render(values, session=_session(request))
+    # With no referrer at all, browsers would not say where the form to log out comes from
+    headers = {"content-security-policy": content_policy, "referrer-policy": "same-origin"}
+    return HTMLResponse(html, headers=headers)
+
+
+def _session(request: Request) -> dict[str, str] | None:
+    """Return what a page says of logging in and out; None where nobody logs in."""
+    login: Login | None = request.app.state.login
+    if login is None:
+        return None
+    person = login.who(request.cookies.get(SESSION, ""))
+    root = request.scope.get("root_path", "")
+    return {"root": root, "path": request.url.path, "name": person.name if person else ""}
 
 
 def _code(text: str) -> Markup:

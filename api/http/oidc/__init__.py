@@ -1,0 +1,1 @@
+"""Callers that an OpenID provider vouches for: programs by tokens, people by a login."""

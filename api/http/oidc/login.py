@@ -1,0 +1,178 @@
+"""The login of people in browsers: authorization code with PKCE, then a signed cookie.
+
+The service keeps nothing: what a login needs until the browser comes back, and then who it is, lie
+in the browser, signed with a key that only this service and the provider can know.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import re
+import secrets
+from base64 import urlsafe_b64encode
+from dataclasses import asdict, dataclass
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, urlencode
+
+from itsdangerous import BadData, URLSafeTimedSerializer
+
+from api.http.oidc.provider import Person
+from api.http.oidc.published import ask
+from attribution.actors import Role
+from attribution.catalogue.names import visible
+from attribution.errors import BackendUnavailable, BadInput, KeyRefused, Unauthenticated
+
+if TYPE_CHECKING:
+    from api.http.oidc.provider import Provider
+    from attribution.config import Settings
+
+SESSION, ATTEMPT = "lawful_session", "lawful_login"  # cookies
+SESSION_S = 8 * 3600  # a working day; then the provider is asked again what groups somebody has
+ATTEMPT_S = 600  # to type a password, and a second factor
+SHORTEST_SECRET = 16  # characters; it signs cookies too
+LOCAL = re.compile(r"/(?![/\\])[^\\\s\x00-\x1f\x7f]{0,1000}")  # as browsers read it
+AGAIN = "begin again at /login"
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """A login that was begun, as the browser keeps it until it comes back from the provider."""
+
+    state: str  # the provider repeats it: the answer belongs to this browser
+    nonce: str  # the token repeats it: it was made for this login
+    verifier: str  # of PKCE: nobody else can use the code
+    back: str  # where to go then
+
+
+@dataclass(frozen=True)
+class Returned:
+    """What the provider has a browser bring back."""
+
+    code: str
+    state: str
+    error: str
+
+
+def login_of(settings: Settings, provider: Provider | None) -> Login | None:
+    """Return the login for browsers, if the settings name a client; raises BadInput."""
+    if provider is None or not settings.oidc_client_id:
+        return None
+    secret = settings.oidc_client_secret
+    if secret is None or len(secret.get_secret_value()) < SHORTEST_SECRET:
+        raise BadInput(
+            f"LAWFUL_OIDC_CLIENT_ID is set, and LAWFUL_OIDC_CLIENT_SECRET has not at least "
+            f"{SHORTEST_SECRET} characters: set the secret that the provider made for this client"
+        )
+    return Login(settings, provider, secret.get_secret_value())
+
+
+class Login:
+    """How people log in, as a confidential client of the provider."""
+
+    def __init__(self, settings: Settings, provider: Provider, secret: str) -> None:
+        self._provider = provider
+        self._client, self._secret = settings.oidc_client_id, secret
+        self._scopes = settings.oidc_scopes
+        self._attempts = _signer(settings, secret, "attempt")
+        self._sessions = _signer(settings, secret, "session")
+
+    async def begin(self, callback: str, back: str) -> tuple[str, str]:
+        """Return where to send a browser, and the attempt that it keeps.
+
+        Raises BadInput for a `back` that is not a path of this service, BackendUnavailable.
+        """
+        if not LOCAL.fullmatch(back):
+            raise BadInput(
+                f"back={back[:100]!r} is not a path of this service; give one that begins with a "
+                f"single /, of at most 1000 characters"
+            )
+        place = await self._provider.published.address("authorization_endpoint")
+        state, nonce, verifier = (secrets.token_urlsafe(32) for _ in range(3))
+        attempt = Attempt(state, nonce, verifier, back)
+        digest = hashlib.sha256(attempt.verifier.encode()).digest()
+        asked = {
+            "response_type": "code",
+            "client_id": self._client,
+            "redirect_uri": callback,
+            "scope": self._scopes,
+            "state": attempt.state,
+            "nonce": attempt.nonce,
+            "code_challenge": urlsafe_b64encode(digest).decode().rstrip("="),
+            "code_challenge_method": "S256",
+        }
+        kept = str(self._attempts.dumps(asdict(attempt)))
+        return f"{place}{'&' if '?' in place else '?'}{urlencode(asked)}", kept
+
+    async def finish(self, callback: str, kept: str, returned: Returned) -> tuple[str, str]:
+        """Return the session of whoever comes back from the provider, and where they go.
+
+        Raises Unauthenticated, NotAllowed if none of their groups has a role, BackendUnavailable,
+        KeyRefused.
+        """
+        opened = _opened(self._attempts, kept, ATTEMPT_S)
+        attempt = Attempt(**opened) if opened else None
+        state = returned.state.encode()
+        if attempt is None or not hmac.compare_digest(attempt.state.encode(), state):
+            raise Unauthenticated(
+                f"this login was not begun in this browser, or more than {ATTEMPT_S // 60} minutes "
+                f"ago; {AGAIN}"
+            )
+        if not returned.code:
+            said = visible(returned.error)[:100] or "without saying why"
+            raise Unauthenticated(f"the OpenID provider did not let you in ({said}); {AGAIN}")
+        token = await self._id_token(callback, attempt.verifier, returned.code)
+        person = await self._provider.person(token, aud=self._client, nonce=attempt.nonce)
+        session = {"name": person.name, "roles": sorted(person.roles)}
+        return str(self._sessions.dumps(session)), attempt.back
+
+    def who(self, session: str) -> Person | None:
+        """Return whose session a cookie is; None if it is none, or over."""
+        said = _opened(self._sessions, session, SESSION_S)
+        return Person(said["name"], frozenset(map(Role, said["roles"]))) if said else None
+
+    async def _id_token(self, callback: str, verifier: str, code: str) -> str:
+        place = await self._provider.published.address("token_endpoint")
+        status, said = await ask(
+            place,
+            form={
+                "grant_type": "authorization_code",
+                "code": code,
+                "redirect_uri": callback,
+                "code_verifier": verifier,
+            },
+            auth=(quote(self._client, safe=""), quote(self._secret, safe="")),  # RFC 6749, 2.3.1
+        )
+        said = said or {}
+        error, token = said.get("error"), said.get("id_token")
+        if status == HTTPStatus.UNAUTHORIZED or error == "invalid_client":
+            raise KeyRefused(
+                f"{place} refuses this service: whoever administers it looks at "
+                f"LAWFUL_OIDC_CLIENT_ID and LAWFUL_OIDC_CLIENT_SECRET"
+            )
+        if error == "invalid_grant":
+            raise Unauthenticated(f"this login was used already, or took too long; {AGAIN}")
+        if status != HTTPStatus.OK or not isinstance(token, str):
+            raise BackendUnavailable(f"{place} answers {status} ({error}) and no ID token")
+        return token
+
+
+def _signer(settings: Settings, secret: str, purpose: str) -> URLSafeTimedSerializer:
+    """Sign for one purpose; what a session means is in the key, so other roles end all of them."""
+    meaning = [settings.oidc_issuer, settings.oidc_client_id, settings.oidc_roles]
+    meaning += [settings.oidc_groups_claim, purpose]
+    return URLSafeTimedSerializer(
+        secret,
+        salt=json.dumps(meaning, sort_keys=True),
+        signer_kwargs={"key_derivation": "hmac", "digest_method": hashlib.sha256},
+    )
+
+
+def _opened(signer: URLSafeTimedSerializer, text: str, lasts_s: int) -> dict[str, Any] | None:
+    try:
+        opened: dict[str, Any] = signer.loads(text, max_age=lasts_s)
+    except BadData:
+        return None
+    return opened
