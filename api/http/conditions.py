@@ -29,13 +29,14 @@ Shown = TypeVar("Shown", bound=BaseModel)
 
 TAG = re.compile(r'(W/)?("[^"]*")')
 IfNoneMatch = Annotated[
-    str | None, Header(max_length=2000, description="`ETag` of what you have: 304 while it is so.")
+    str | None,
+    Header(max_length=2000, description="`ETag` of what you have: 304 if it is current."),
 ]
 IfMatch = Annotated[
     str | None,
     Header(
         max_length=2000,
-        description="`ETag` of what you have read: 412, and nothing is done, once it has changed.",
+        description="`ETag` of what you have read: 412, and nothing is done, if it has changed.",
     ),
 ]
 
