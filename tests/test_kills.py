@@ -10,6 +10,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -17,8 +18,8 @@ from uuid import UUID
 import pytest
 
 from attribution.catalogue import queries
-from attribution.catalogue.models import Outcome
-from attribution.catalogue.queries import Origin
+from attribution.catalogue.models import Outcome, TaskKind
+from attribution.catalogue.queries import Origin, TaskKey
 from attribution.collection import Collection, open_collection, open_stores
 from attribution.config import Settings
 from attribution.errors import Conflict
@@ -33,8 +34,11 @@ from attribution.upkeep.undoing import undo
 from attribution.upkeep.withdrawal import withdraw
 from ingest import pipeline
 from ingest.listing import plan
+from ingest.lookups import accept as accept_lookups
 from ingest.sources import read_source
 from ingest.uploads import Described, accept, list_upload
+from tests import lookups
+from tests.apis import archive, png
 from tests.homes import copy_home
 from tests.portfolios import batch_key, ingest, portfolio
 
@@ -185,6 +189,40 @@ def test_listing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
                 assert queries.open_tasks(session) == [batch_key(job_id)]
         ended += 1
     assert ended > 4  # as many steps, or the test looks at nothing
+
+
+def test_lookups(tmp_path: Path, empty: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Killed anywhere, the batch goes on: an answer for each image, and none besides."""
+    with open_stores(Settings(home=empty, profile="stub")) as stores:
+        sent = archive({f"{n}.png": png(n) for n in range(3)})
+        batch_id = accept_lookups(stores, BytesIO(sent), "a.zip")
+
+    def run(settings: Settings) -> None:
+        with open_services(settings) as services:
+            lookups.run(services, batch_id, 0)
+            lookups.run(services, batch_id)
+
+    ended = 0
+    for settings in dies_everywhere(monkeypatch, tmp_path, run, given=empty):
+        with open_services(settings) as services:
+            with services.sessions.begin() as session:
+                queries.release_all(session)
+            run_left(services, batch_id)
+            answered = {one.attribution_id for one in lookups.lines(services, batch_id)}
+            assert len(answered) == lookups.answers(services) == 3
+            assert None not in answered
+            assert lookups.status(services, batch_id) == "done"
+        ended += 1
+    assert ended > 8  # as many steps, or the test looks at nothing
+
+
+def run_left(services: Services, batch_id: UUID) -> None:
+    """Run what is left of a lookup batch."""
+    for number in (0, 1):
+        with services.sessions() as session:
+            is_left = TaskKey(TaskKind.LOOKUP, batch_id, number) in queries.open_tasks(session)
+        if is_left:
+            lookups.run(services, batch_id, number)
 
 
 def test_withdrawal(tmp_path: Path, filled: Path, monkeypatch: pytest.MonkeyPatch) -> None:
