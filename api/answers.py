@@ -303,6 +303,9 @@ class SearchOut(_Shape):
     hits: tuple[FoundWorkOut, ...]
     searched: SearchedOut
     notes: tuple[str, ...] = ()
+    next: str | None = Field(
+        None, description="Give it as `cursor` to get the next page; null at the end."
+    )
 
     @classmethod
     def of(cls, result: SearchResult) -> Self:

@@ -249,7 +249,7 @@ class AttributionBrief(BaseModel):
     @classmethod
     def of(cls, row: RecordedAttribution) -> Self:
         """Shape a row."""
-        answer = read_answer(row.answer)  # the row's own verdict is that of its version
+        answer = read_answer(row.answer)
         return cls(
             id=row.id,
             created_at=row.created_at,

@@ -46,6 +46,7 @@ class Way(Enum):
     LIST_WORKS = auto()
     LIST_WORKS_OF = auto()  # slug
     LIST_JOBS = auto()
+    LIST_ANSWERS = auto()
     LIST_LOOKUP_BATCHES = auto()
     LIST_CHANGES = auto()
     LIST_CHANGES_OF_ARTIST = auto()  # slug
@@ -143,6 +144,12 @@ class Conflict(LawfulError):
     """The present state does not allow the request."""
 
     status = 409
+
+
+class PreconditionFailed(LawfulError):
+    """What is to be edited is not as the caller has read it."""
+
+    status = 412
 
 
 class ProfileMismatch(Conflict):

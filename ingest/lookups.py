@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import IO, Any
@@ -22,7 +22,8 @@ from attribution.actors import Actor, Scope, acting, who
 from attribution.answers import Attribution
 from attribution.catalogue import queries
 from attribution.catalogue.models import ArtworkStatus, LookupBatch, LookupItem, LookupKind
-from attribution.catalogue.queries import TaskKey
+from attribution.catalogue.models.lookups import ARTISTS
+from attribution.catalogue.queries import NewLookup, TaskKey
 from attribution.collection import Stores
 from attribution.errors import BackendUnavailable, BadInput, LawfulError, NotFound, TooMany
 from attribution.images import read_image
@@ -36,6 +37,7 @@ from ingest.uploads import UPLOAD, shown_name
 
 log = logging.getLogger(__name__)
 
+ONE_IMAGE = "one image"  # in place of a name
 RETRY_AFTER_S = 60  # where too many batches wait
 
 
@@ -54,16 +56,24 @@ def accept(stores: Stores, file: IO[bytes], name: str | None) -> UUID:
     kind = LookupKind.ARCHIVE if is_archive(file) else LookupKind.URLS
     with stores.sessions.begin() as session:
         batch_id = _opened(stores, session, kind, shown).id
-    try:
+    with _storing(stores, batch_id):
         stores.store.put_incoming(batch_id, UPLOAD, file)
         with stores.sessions.begin() as session:
             queries.add_lookup_listing(session, batch_id)
-    except BaseException:
-        with suppress(BackendUnavailable):  # what went wrong is to be said, not this
-            stores.store.clear_incoming(batch_id)
+    return batch_id
+
+
+def accept_image(stores: Stores, file: IO[bytes], sha256: str, *, artists: int) -> UUID:
+    """Store one image, which can be read, as a batch of its own; its name is not kept.
+
+    Raises TooMany where too many batches wait.
+    """
+    with stores.sessions.begin() as session:
+        batch_id = _opened(stores, session, LookupKind.IMAGE, ONE_IMAGE, artists).id
+    with _storing(stores, batch_id):
+        stores.store.put_incoming(batch_id, sha256, file)
         with stores.sessions.begin() as session:
-            queries.interrupt(session, batch_id, "the upload could not be stored; send it again")
-        raise
+            queries.add_lookup_items(session, batch_id, [NewLookup(ONE_IMAGE, sha256)])
     return batch_id
 
 
@@ -99,7 +109,22 @@ def _check_own(session: Session, batch_id: UUID) -> None:
         who().require(Scope.OPERATE)
 
 
-def _opened(stores: Stores, session: Session, kind: LookupKind, name: str) -> LookupBatch:
+@contextmanager
+def _storing(stores: Stores, batch_id: UUID) -> Iterator[None]:
+    """Have a batch fail, and nothing stay of it, where its files cannot be stored."""
+    try:
+        yield
+    except BaseException:
+        with suppress(BackendUnavailable):  # what went wrong is to be said, not this
+            stores.store.clear_incoming(batch_id)
+        with stores.sessions.begin() as session:
+            queries.interrupt(session, batch_id, "the upload could not be stored; send it again")
+        raise
+
+
+def _opened(
+    stores: Stores, session: Session, kind: LookupKind, name: str, artists: int = ARTISTS
+) -> LookupBatch:
     most = stores.settings.most_lookup_batches
     if queries.waiting_lookup_batches(session) >= most:
         raise TooMany(
@@ -107,7 +132,7 @@ def _opened(stores: Stores, session: Session, kind: LookupKind, name: str) -> Lo
             f"(LAWFUL_MOST_LOOKUP_BATCHES)",
             retry_after_s=RETRY_AFTER_S,
         )
-    return queries.add_lookup_batch(session, kind, name)
+    return queries.add_lookup_batch(session, kind, name, artists)
 
 
 def run_lookups(
@@ -135,7 +160,7 @@ def run_lookups(
         fetcher = fetcher or Fetcher(services.limits.max_bytes)
         with acting(Actor(batch.asked_by)):
             for item in _in_hand(services, lease):
-                _look_up(services, batch.kind, item, fetcher)
+                _look_up(services, batch, item, fetcher)
                 done += 1
                 if stopping() or lease.is_lost:
                     return
@@ -165,12 +190,13 @@ def _in_hand(services: Services, lease: Lease) -> Iterator[LookupItem]:
         yield item
 
 
-def _look_up(services: Services, kind: LookupKind, item: LookupItem, fetcher: Fetcher) -> None:
+def _look_up(services: Services, batch: LookupBatch, item: LookupItem, fetcher: Fetcher) -> None:
     """Answer one image, or refuse it."""
     try:
-        data, fetched = _bytes(services, kind, item, fetcher)
+        data, fetched = _bytes(services, batch.kind, item, fetcher)
         image = read_image(data, services.limits)
-        services.attributor.attribute(image, also=partial(_settle, item, fetched))
+        settle = partial(_settle, item, fetched)
+        services.attributor.attribute(image, limit=batch.artists, also=settle)
     except Settled:
         pass
     except (BadInput, NotFound) as error:
@@ -202,7 +228,7 @@ def _bytes(
         found = fetcher.fetch(item.name)
         said = {"url": found.url, "at": found.at.isoformat(), "headers": found.headers}
         return found.data, said
-    if kind is LookupKind.ARCHIVE:
+    if kind in {LookupKind.ARCHIVE, LookupKind.IMAGE}:
         return services.store.incoming(item.batch_id, item.sha256 or ""), {}
     work = UUID(item.name)
     with services.sessions() as session:

@@ -132,6 +132,7 @@ def test_a_malformed_cursor_is_named(client: TestClient) -> None:
         path
         for path, _, one in OPERATIONS
         if "{" not in path and "cursor" in {given["name"] for given in one.get("parameters", ())}
+        if path != "/v1/search"  # needs words: see `test_search_pages`
     ]
     assert len(lists) >= 8
     for path in lists:

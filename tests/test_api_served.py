@@ -145,6 +145,8 @@ def test_the_examples_of_the_document_run(tmp_path: Path) -> None:
             known["DECLARATION"] = next(declared, "")
             response = run(client, shlex.split(Template(command).substitute(known)), tmp_path)
             assert response.status_code < 300, f"{command}: {response.text}"
+            if tag := response.headers.get("etag"):
+                known["TAG"] = tag.replace('"', '\\"')  # within the quotes of a shell
             if "/v1/lookup-batches -F" in command:
                 known["BATCH"] = response.json()["id"]
             if "/v1/keys --json" in command:
@@ -177,17 +179,19 @@ def ids(client: TestClient, picture: bytes) -> dict[str, str]:
         "WORK": items("/v1/artworks")[0]["id"],
         "ANSWER": client.post("/v1/attributions", files={"image": picture}).json()["id"],
         "NEXT": client.get("/v1/artworks?limit=1").json()["next"],
+        "FOLLOWING": client.get("/v1/search?q=boat&limit=1").json()["next"],
     }
 
 
 def run(client: TestClient, words: list[str], folder: Path) -> Any:
-    """Do what curl would with the options that the page uses: -F, -G, -H, -d, --json, -o, -X."""
+    """Do what curl would with the options that the page uses: -FGHdioX, --json."""
     form: dict[str, str] = {}
     body: Any = None
     files: dict[str, bytes] = {}
     query: dict[str, str] = {}
+    headers: dict[str, str] = {}
     method = dict(pairwise(words)).get("-X")
-    path, rest = "", iter(words[1:])
+    path, rest = "", (word for word in words[1:] if word not in ("-G", "-N", "-i"))
     for word in rest:
         if word == "-F":
             name, value = next(rest).split("=", 1)
@@ -200,15 +204,18 @@ def run(client: TestClient, words: list[str], folder: Path) -> Any:
             query[name] = value
         elif word == "--json":
             body = json.loads(next(rest))
-        elif word in ("-o", "-X", "-H"):
+        elif word == "-H":
+            name, value = next(rest).split(": ", 1)
+            headers[name] = value
+        elif word in ("-o", "-X"):
             next(rest)
-        elif word != "-G":
+        else:
             path = word
     if body is not None:
-        return client.request(method or "POST", path, json=body)
+        return client.request(method or "POST", path, json=body, headers=headers)
     if files:
-        return client.post(path, files=files, data=form)
-    return client.request(method or "GET", path, params=query or None)
+        return client.post(path, files=files, data=form, headers=headers)
+    return client.request(method or "GET", path, params=query or None, headers=headers)
 
 
 def test_a_generated_client_does_what_the_document_says(

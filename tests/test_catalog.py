@@ -14,7 +14,7 @@ from sqlalchemy import event, text
 from sqlalchemy.exc import IntegrityError, InvalidRequestError, StatementError
 from sqlalchemy.orm import Session
 
-from attribution.answers import Removal
+from attribution.answers import Removal, Verdict
 from attribution.catalogue import lifecycle, queries
 from attribution.catalogue.database import Database
 from attribution.catalogue.models import (
@@ -27,11 +27,20 @@ from attribution.catalogue.models import (
     RecordedAttribution,
     artwork_id,
 )
-from attribution.catalogue.queries import ItemOutcome, NewArtwork, NewClaim, NewItem, Page
+from attribution.catalogue.queries import (
+    AnswersWanted,
+    ChangesWanted,
+    ItemOutcome,
+    NewArtwork,
+    NewClaim,
+    NewItem,
+    Page,
+)
 from attribution.errors import BadInput, Conflict, Hint, NotFound, Way
 from tests.databases import at_once, planned
 
 Row = TypeVar("Row")
+LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def work(artist: Artist, content: str, **facts: str) -> NewArtwork:
@@ -564,6 +573,35 @@ def test_an_artist_is_looked_up_by_index(database: Database) -> None:
     steps = [step for plan in plans for step in plan]
     assert steps
     assert not [step for step in steps if re.search(r"SCAN artists|Seq Scan on artists", step)]
+
+
+FILTERS: dict[str, AnswersWanted | ChangesWanted] = {
+    "answers": AnswersWanted(),
+    "answers by verdict": AnswersWanted(verdict=Verdict.COPY),
+    "answers by artist": AnswersWanted(artist_id=UUID(int=1)),
+    "answers by image": AnswersWanted(image_sha256="0" * 64),
+    "answers by time": AnswersWanted(since=LONG_AGO, until=LONG_AGO + timedelta(days=1)),
+    "answers by verdict and time": AnswersWanted(verdict=Verdict.COPY, since=LONG_AGO),
+    "changes by artist": ChangesWanted(artist_id=UUID(int=1)),
+    "changes by work": ChangesWanted(artwork_id=UUID(int=1)),
+    "changes by time": ChangesWanted(since=LONG_AGO, until=LONG_AGO + timedelta(days=1)),
+}
+
+
+@pytest.mark.parametrize("wanted", FILTERS.values(), ids=FILTERS)
+def test_filters_are_served_by_an_index(
+    database: Database, wanted: AnswersWanted | ChangesWanted
+) -> None:
+    """Neither engine reads through a table, whatever a list is filtered by."""
+    with planned(database) as (session, plans):
+        if isinstance(wanted, AnswersWanted):
+            queries.list_attributions(session, wanted)
+        else:
+            queries.list_changes(session, wanted)
+
+    (plan,) = plans
+    assert plan
+    assert not [step for step in plan if re.search(r"SCAN \w+$|Seq Scan", step)]
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)

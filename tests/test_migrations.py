@@ -19,7 +19,7 @@ from attribution.catalogue import database as database_module
 from attribution.catalogue import queries, schema
 from attribution.catalogue.database import Database, connect
 from attribution.catalogue.models import Base, TaskKind
-from attribution.catalogue.queries import Origin, TaskKey
+from attribution.catalogue.queries import ChangesWanted, Origin, TaskKey
 from attribution.errors import BackendUnavailable, SchemaMismatch
 from attribution.types import Part
 from attribution.upkeep.undoing import put_back
@@ -276,7 +276,9 @@ def test_declared_non_copies_of_an_earlier_version_hold_on(empty_database: Datab
         assert queries.list_non_copies(session, in_force=True).items[0].id == second.id
         (revoked,) = queries.list_non_copies(session, in_force=False).items
         assert (revoked.id, revoked.revoked and revoked.revoked.by) == (first.id, "Bob")
-        kinds = [one.kind for one in queries.list_changes(session, artwork_id=WORK).items]
+        kinds = [
+            one.kind for one in queries.list_changes(session, ChangesWanted(artwork_id=WORK)).items
+        ]
         assert kinds == ["revoke", "declare", "declare"]
     with empty_database.migrating() as connection:
         command.downgrade(schema.configuration(connection), "20261203_certain_hashes")
@@ -429,3 +431,50 @@ INSERT INTO changes (id, kind, artist_id, artwork_id, origin, made_at, completed
   '33333333333333333333333333333333', 'api', '2026-01-03 00:00:00', '2026-01-03 00:00:00',
   '{"artist": "ann"}', '{"artist": "bob"}', NULL)
 """
+
+
+def test_answers_of_version_1_are_listed_by_what_they_say_now(empty_database: Database) -> None:
+    """What they called a copy and was near-identical is `related`, and a copy on the way back."""
+    copies = {
+        1: {"match": "perceptual", "kind": "near_identical"},
+        2: {"match": "geometric", "kind": None},
+        3: {"match": "bytes", "kind": None},
+        4: {"match": "perceptual", "kind": "altered_copy"},
+    }
+    rows = [
+        {"id": f"{number:032x}", "answer": json.dumps({"copy_of": copy})}
+        for number, copy in copies.items()
+    ]
+    rows.append({"id": f"{5:032x}", "answer": json.dumps({"version": 2, "copy_of": copies[1]})})
+    insert = text(
+        "INSERT INTO attributions (id, created_at, image_sha256, verdict, fingerprint, answer) "
+        "VALUES (:id, '2026-01-01 00:00:00', 'a', 'copy', 'f', :answer)"
+    )
+    listed = text("SELECT verdict FROM attributions ORDER BY id")
+    with empty_database.migrating() as connection:
+        command.upgrade(schema.configuration(connection), "20261212_replies")
+        connection.execute(insert, rows)
+        command.upgrade(schema.configuration(connection), "20261214_answers_by_verdict")
+        now = connection.execute(listed).scalars().all()
+        command.downgrade(schema.configuration(connection), "20261212_replies")
+        before = connection.execute(listed).scalars().all()
+
+    assert now == ["related", "related", "copy", "copy", "copy"]
+    assert before == ["copy"] * 5
+
+
+def test_single_lookups_are_forgotten_by_an_earlier_version(empty_database: Database) -> None:
+    """Batches stay, with the five artists that they always had."""
+    insert = text(
+        "INSERT INTO lookup_batches (id, kind, name, artists, asked_by, status, created_at) "
+        "VALUES (:id, :kind, 'n', 3, 'me', 'queued', '2026-01-01 00:00:00')"
+    )
+    rows = [{"id": f"{n:032x}", "kind": kind} for n, kind in enumerate(("image", "works"))]
+    empty_database.upgrade()
+    with empty_database.migrating() as connection:
+        connection.execute(insert, rows)
+        command.downgrade(schema.configuration(connection), "20261214_answers_by_verdict")
+        command.upgrade(schema.configuration(connection), "20261215_single_lookups")
+        left = connection.execute(text("SELECT kind, artists FROM lookup_batches")).all()
+
+    assert [tuple(row) for row in left] == [("works", 5)]

@@ -22,7 +22,7 @@ from attribution.catalogue.models import (
     ChangeRow,
     ChangeWork,
 )
-from attribution.catalogue.queries import NewClaim
+from attribution.catalogue.queries import ChangesWanted, NewClaim
 from attribution.errors import BackendUnavailable, BadInput, Conflict, NotAllowed, NotFound
 from attribution.services import Services
 from attribution.upkeep import correction
@@ -504,7 +504,7 @@ def test_changes_are_listed_by_artist_work_and_time(services: Services) -> None:
 
     def listed(**filters: Any) -> list[UUID]:
         with services.sessions() as session:
-            return [one.id for one in queries.list_changes(session, **filters).items]
+            return [one.id for one in queries.list_changes(session, ChangesWanted(**filters)).items]
 
     with services.sessions() as session:
         ids = {slug: queries.artist_by_slug(session, slug).id for slug in sizes(services)}
@@ -515,6 +515,8 @@ def test_changes_are_listed_by_artist_work_and_time(services: Services) -> None:
     other = a_work(services, title="work-1").id
     assert listed(artwork_id=other) == [back.id, merged.id]
     assert listed(since=back.made_at) == [corrected.id, back.id]
+    assert listed(until=back.made_at) == [merged.id, moved.id]
+    assert listed(artwork_id=work.id, since=moved.made_at, until=back.made_at) == [moved.id]
     take_back(services, back)
     assert moved.id in listed(artist_id=ids["artist-2"])
 

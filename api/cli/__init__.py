@@ -12,6 +12,7 @@ import typer
 from rich.console import Console
 
 from api.cli import (
+    answers,
     attribute,
     audit,
     catalog,
@@ -56,6 +57,7 @@ app.command()(ingest.add)
 app.command()(attribute.attribute)
 app.command()(attribute.member)
 app.command()(attribute.show)
+app.command()(answers.answers)
 app.command()(attribute.search)
 app.command()(generate.generate)
 app.command()(serve.serve)

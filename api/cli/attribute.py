@@ -310,6 +310,9 @@ def search(
     year_from: Annotated[int | None, Year(help="Earliest year.")] = None,
     year_to: Annotated[int | None, Year(help="Latest year.")] = None,
     limit: Annotated[int, typer.Option(min=1, max=200, help="Works to show.")] = 10,
+    cursor: Annotated[
+        str | None, typer.Option(help="Continue the same search: `next` of its --json output.")
+    ] = None,
     *,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
@@ -336,7 +339,7 @@ def search(
     )
     check_query(query)
     with open_services(settings, as_json=as_json) as services:
-        result = services.attributor.search(query, limit=limit)
+        result = services.attributor.search(query, limit=limit, cursor=cursor)
     if as_json:
         print_json(SearchOut.of(result).model_dump(mode="json"))
     else:

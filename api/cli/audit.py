@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,6 +12,8 @@ from rich.console import Console
 
 from api.cli.common import (
     check_writable,
+    in_utc,
+    moment,
     plain,
     print_json,
     progress_bar,
@@ -46,10 +48,7 @@ def list_entries(
     about: Annotated[
         str | None, typer.Option("--object", help="Only about this, such as attribution:ID.")
     ] = None,
-    since: Annotated[
-        datetime | None,
-        typer.Option(formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M"], help="Only since this time (UTC)."),
-    ] = None,
+    since: Annotated[datetime | None, moment("Only since this time (UTC).")] = None,
     limit: Annotated[int, typer.Option(min=1, max=500, help="Entries to show.")] = 50,
     *,
     as_json: Json = False,
@@ -63,7 +62,7 @@ def list_entries(
     from attribution.catalogue.queries import EntriesWanted
     from attribution.collection import open_stores
 
-    wanted = EntriesWanted(action, actor, about, since and since.replace(tzinfo=UTC))
+    wanted = EntriesWanted(action, actor, about, in_utc(since))
     with open_stores(settings_from_environment()) as stores, stores.sessions() as session:
         page = queries.list_entries(session, wanted, limit=limit)
     if as_json:

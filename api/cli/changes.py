@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 from uuid import UUID
 
@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
 
-from api.cli.common import plain, print_json, settings_from_environment
+from api.cli.common import in_utc, moment, plain, print_json, settings_from_environment
 from attribution.actors import who
 
 if TYPE_CHECKING:
@@ -34,12 +34,9 @@ def changes(
     artist: Annotated[str | None, typer.Option(help="Only changes of this artist (slug).")] = None,
     work: Annotated[UUID | None, typer.Option(help="Only changes of this artwork (id).")] = None,
     since: Annotated[
-        datetime | None,
-        typer.Option(
-            formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"],
-            help="Only changes made at this time or later (UTC).",
-        ),
+        datetime | None, moment("Only changes made at this time or later (UTC).")
     ] = None,
+    until: Annotated[datetime | None, moment("Only changes made before this time (UTC).")] = None,
     limit: Annotated[int, typer.Option(min=1, max=500, help="Changes to show.")] = 20,
     *,
     as_json: Json = False,
@@ -51,16 +48,14 @@ def changes(
     Example: [bold]lawful changes --artist ann-example --since 2026-11-01[/]
     """
     from attribution.catalogue import queries
+    from attribution.catalogue.queries import ChangesWanted
     from attribution.collection import open_stores
 
     with open_stores(settings_from_environment()) as stores, stores.sessions() as session:
-        page = queries.list_changes(
-            session,
-            artist_id=queries.artist_by_slug(session, artist).id if artist else None,
-            artwork_id=queries.artwork_by_id(session, work).id if work else None,
-            since=since and since.replace(tzinfo=UTC),
-            limit=limit,
-        )
+        artist_id = queries.artist_by_slug(session, artist).id if artist else None
+        artwork_id = queries.artwork_by_id(session, work).id if work else None
+        wanted = ChangesWanted(artist_id, artwork_id, in_utc(since), in_utc(until))
+        page = queries.list_changes(session, wanted, limit=limit)
     show(page.items, as_json=as_json)
     if not (page.items or as_json):
         Console().print("no such change")

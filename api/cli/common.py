@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 import os
 import signal
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
+import typer
 from pydantic import ValidationError
 from pydantic_settings import SettingsError
 from rich.console import Console
@@ -48,6 +51,17 @@ def settings_from_environment() -> Settings:
         ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise BadInput(f"the file .env of this folder cannot be read: {error}") from None
+
+
+def moment(help_: str) -> Any:
+    """Return an option for a time in UTC; `in_utc` reads what it gives."""
+    formats = ["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"]
+    return typer.Option(formats=formats, help=help_)
+
+
+def in_utc(given: datetime | None) -> datetime | None:
+    """Return what an option for a time gives, with its zone."""
+    return given and given.replace(tzinfo=UTC)
 
 
 def end_on_sigterm() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -10,7 +10,14 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from api.cli.common import plain, print_json, settings_from_environment, status_console
+from api.cli.common import (
+    in_utc,
+    moment,
+    plain,
+    print_json,
+    settings_from_environment,
+    status_console,
+)
 from attribution.actors import Role, Scope
 
 if TYPE_CHECKING:
@@ -38,11 +45,7 @@ def create(
         typer.Option(help="May upload works of this artist only (slug; repeatable)."),
     ] = None,
     expires: Annotated[
-        datetime | None,
-        typer.Option(
-            formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"],
-            help="When the key ends (UTC); without it, never.",
-        ),
+        datetime | None, moment("When the key ends (UTC); without it, never.")
     ] = None,
     *,
     as_json: Json = False,
@@ -58,8 +61,7 @@ def create(
     from attribution.collection import open_stores
     from attribution.upkeep import keys
 
-    end = expires and expires.replace(tzinfo=UTC)
-    new = keys.NewKey(name, role, scope or (), artist or (), end)
+    new = keys.NewKey(name, role, scope or (), artist or (), in_utc(expires))
     with open_stores(settings_from_environment()) as stores:
         _show_issued(keys.create(stores, new), as_json=as_json)
 

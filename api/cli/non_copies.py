@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 from uuid import UUID
@@ -13,7 +13,14 @@ from rich.padding import Padding
 from rich.text import Text
 
 from api.cli.changes import origin
-from api.cli.common import existing_file, plain, print_json, settings_from_environment
+from api.cli.common import (
+    existing_file,
+    in_utc,
+    moment,
+    plain,
+    print_json,
+    settings_from_environment,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,11 +41,7 @@ def declare(
     by: By,
     reason: Annotated[str, typer.Option(help="Reason, shown in later answers.")],
     until: Annotated[
-        datetime | None,
-        typer.Option(
-            formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"],
-            help="When the declaration ends (UTC); without it, never.",
-        ),
+        datetime | None, moment("When the declaration ends (UTC); without it, never.")
     ] = None,
     *,
     as_json: Json = False,
@@ -56,9 +59,11 @@ def declare(
 
     settings = settings_from_environment()
     facts = read_image_file(existing_file(image), image_limits(settings)).facts
-    end = until and until.replace(tzinfo=UTC)
     with open_stores(settings) as stores:
-        _show(declare_in(stores, facts, work, origin(reason, by), until=end), as_json=as_json)
+        _show(
+            declare_in(stores, facts, work, origin(reason, by), until=in_utc(until)),
+            as_json=as_json,
+        )
 
 
 @app.command("list")

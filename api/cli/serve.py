@@ -27,11 +27,9 @@ def serve(
 
     Example: [bold]lawful serve --port 8000[/], then open http://127.0.0.1:8000/docs
     """
-    import uvicorn
-
     from api.http.access import hide_tokens
     from api.http.app import create_app
-    from api.http.logs import CONFIG
+    from api.http.serving import run
     from attribution.collection import open_stores
     from attribution.upkeep import keys
 
@@ -52,4 +50,4 @@ def serve(
             soft_wrap=True,
         )
     logging.getLogger("uvicorn.access").addFilter(hide_tokens)
-    uvicorn.run(create_app(settings), host=host, port=port, log_config=CONFIG)
+    run(create_app(settings), host=host, port=port)

@@ -12,6 +12,7 @@ from PIL import Image
 
 from api.http import pages, problems
 from api.http.access import Access
+from api.http.conditions import Unchanged
 from api.http.dependencies import known_names
 from api.http.description import describe
 from api.http.guards import Guard
@@ -31,6 +32,7 @@ from api.http.routes import (
     generations,
     health,
     ingest_jobs,
+    jobs,
     keys,
     login,
     lookup_batches,
@@ -39,6 +41,7 @@ from api.http.routes import (
     webhooks,
     withdrawals,
 )
+from api.http.streams import Streams
 from api.http.tables import Tables
 from api.http.uploads import spooled_below
 from attribution.config import Settings
@@ -88,10 +91,12 @@ def create_app(settings: Settings) -> FastAPI:
     )
     app.openapi = partial(describe, app)  # type: ignore[method-assign]  # as FastAPI documents it
     app.state.metrics = Metrics()
+    app.state.streams = Streams()
     app.state.provider = provider_of(settings)
     app.state.login = login_of(settings, app.state.provider)
     problems.install(app)
     app.add_middleware(Tables)
+    app.add_middleware(Unchanged)
     app.add_middleware(Idempotency)
     app.add_middleware(Rates, settings=settings)
     app.add_middleware(Access)  # those that are added later are passed first
@@ -103,6 +108,7 @@ def create_app(settings: Settings) -> FastAPI:
         artists,
         artworks,
         ingest_jobs,
+        jobs,
         withdrawals,
         changes,
         attributions,

@@ -16,6 +16,7 @@ from pydantic.fields import FieldInfo
 from sqlalchemy.orm import Session
 
 from api.http.metrics import Metrics
+from api.http.streams import Streams
 from attribution.catalogue import queries
 from attribution.catalogue.models import ArtworkStatus
 from attribution.catalogue.queries import WorksWanted
@@ -39,6 +40,12 @@ def jobs(request: Request) -> JobQueue:
 def metrics(request: Request) -> Metrics:
     """Return the counters."""
     found: Metrics = request.app.state.metrics
+    return found
+
+
+def streams(request: Request) -> Streams:
+    """Return the open streams."""
+    found: Streams = request.app.state.streams
     return found
 
 
@@ -135,6 +142,7 @@ Moment = Annotated[
 
 ServicesDep = Annotated[Services, Depends(services)]
 JobsDep = Annotated[JobQueue, Depends(jobs)]
+StreamsDep = Annotated[Streams, Depends(streams)]
 MetricsDep = Annotated[Metrics, Depends(metrics)]
 
 ArtistSlug = Annotated[str | None, Query(max_length=200, description="Slug of an artist.")]
@@ -148,6 +156,8 @@ Licence = Annotated[
 State = Annotated[
     ArtworkStatus | Literal["any"], Query(description="State of the works; `any`: every one.")
 ]
+Since = Annotated[Moment | None, Query(description="From this time on; UTC where no zone is said.")]
+Until = Annotated[Moment | None, Query(description="Before this time; UTC where no zone is said.")]
 Cursor = Annotated[
     str | None,
     Query(

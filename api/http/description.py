@@ -25,6 +25,7 @@ TAGS = [
         "artists": "Who is in the catalogue, under which names.",
         "artworks": "What is known of a work, what it may be used for, and its picture.",
         "ingest jobs": "Works come in: uploads, and what became of every file.",
+        "jobs": "Where a job of any kind stands, asked for or told as it changes.",
         "withdrawals": "An artist or a work is forgotten everywhere, with a receipt.",
         "changes": "What was corrected, by whom and why; and how it is undone.",
         "attributions": "Whose registered work an image resembles or shows, and the evidence.",
@@ -64,6 +65,7 @@ def describe(app: FastAPI) -> Node:
             document["components"]["schemas"][name]["examples"] = [example]
         _describe_forms(document)
         _describe_tables(document)
+        _describe_tags(document)
         for path, operations in document["paths"].items():
             for method, operation in operations.items():
                 _add_errors(path, method, operation)
@@ -107,6 +109,22 @@ def _describe_tables(document: Node) -> None:
             }
 
 
+def _describe_tags(document: Node) -> None:
+    """Say of what has an `ETag` that it has, and that it is not sent to whoever has it."""
+    for operation in (one for path in document["paths"].values() for one in path.values()):
+        if "if-none-match" in _headers(operation):
+            operation["responses"]["200"]["headers"] = {
+                "ETag": {"description": "Of what is shown.", "schema": {"type": "string"}}
+            }
+            operation["responses"]["304"] = {"description": "It is what `If-None-Match` names"}
+
+
+def _headers(operation: Node) -> set[str]:
+    """Return the headers that an operation reads."""
+    given = operation.get("parameters", ())
+    return {one["name"] for one in given if one["in"] == "header"}
+
+
 def _add_errors(path: str, method: str, operation: Node) -> None:
     responses = operation["responses"]
     for status in sorted(_statuses(path, method, operation)):
@@ -126,6 +144,8 @@ def _statuses(path: str, method: str, operation: Node) -> set[int]:
         statuses.add(404)
     if method != "get":
         statuses |= {403, 408, 413}
+    if "if-match" in _headers(operation):
+        statuses.add(412)
     if method == "post":
         statuses.add(409)  # a request with the same Idempotency-Key may be under way
     if "multipart/form-data" in operation.get("requestBody", {}).get("content", {}):

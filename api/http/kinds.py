@@ -62,6 +62,11 @@ KINDS = {
         "the present state does not allow it",
         "Read the state again; `detail` says what stands in the way.",
     ),
+    "precondition-failed": Kind(
+        412,
+        "an edit of what has changed since it was read",
+        "Read it again, see what has changed, and send the edit with its new `ETag`.",
+    ),
     "too-large": Kind(
         413,
         "a limit on bytes or files; counted while it arrives",

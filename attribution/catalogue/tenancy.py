@@ -20,7 +20,7 @@ TOLD = "tenant"  # in `Session.info`: what PostgreSQL was told
 SETTING = text("SELECT set_config('lawful.tenant', :name, true)")  # until the transaction ends
 
 
-def watch(sessions: sessionmaker[Session]) -> None:
+def watch(sessions: sessionmaker[Session] | Session) -> None:
     """Have these sessions read and write what is the tenant's."""
     event.listen(sessions, "do_orm_execute", _narrow)
     event.listen(sessions, "before_flush", lambda session, *_: _tell(session))

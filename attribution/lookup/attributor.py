@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from heapq import nlargest
 from uuid import UUID, uuid4
 
@@ -72,6 +73,7 @@ from attribution.lookup.results import (
     SetAttribution,
     WrongFindings,
 )
+from attribution.lookup.search_pages import SearchPage, Shown
 from attribution.lookup.search_query import SearchBy, SearchQuery, check_query
 from attribution.types import Vector
 from attribution.voters.panel import Opinion, Panel
@@ -213,15 +215,19 @@ class Attributor:
         with self._sessions() as session:
             return recalled(session, [attribution_id])[0]
 
-    def search(self, query: SearchQuery, *, limit: int = 20) -> SearchResult:
+    def search(
+        self, query: SearchQuery, *, limit: int = 20, cursor: str | None = None
+    ) -> SearchResult:
         """Find works by words, by a picture or by both; each hit says what every leg gave.
+
+        A page of at most `limit`; later pages look deeper, up to `search_pages.MOST` works.
 
         Legs: `text` (BM25 over title, tags, artist), and by space what was compared in it:
         `clip_text` (words), `clip_image`, `clip_style_image` (the picture). Raises BadInput without
         words and picture, or without what is searched by; NotFound for an unknown artist.
         """
         check_query(query)
-        notes: tuple[str, ...] = ()
+        shown, notes = Shown.of(query, cursor), tuple[str, ...]()
         if query.image is not None and query.image.is_blank:
             query, notes = replace(query, image=None), (BLANK,)
         probe = self._probe(query)
@@ -234,12 +240,16 @@ class Attributor:
                 year_to=query.year_to,
             )
             gap = self._gaps.last() if probe else None
-            hits = self._index.search(probe, limit=limit, where=where) if probe else []
+            page = SearchPage()
+            if probe:
+                search = partial(self._index.search, probe, where=where)
+                page = shown.page(lambda most: search(limit=most), limit)
             rows = queries.artworks_by_id(
-                session, [hit.id for hit in hits], status=ArtworkStatus.INDEXED
+                session, [hit.id for hit in page.hits], status=ArtworkStatus.INDEXED
             )
-            found = [_found(rows[hit.id], hit) for hit in hits if hit.id in rows]
-            return SearchResult(tuple(found), self._searched(session, gap), notes)
+            found = [_found(rows[hit.id], hit) for hit in page.hits if hit.id in rows]
+            searched = self._searched(session, gap)
+            return SearchResult(tuple(found), searched, (*notes, *page.notes), page.next)
 
     def _attribute(
         self, image: CheckedImage, limit: int, also: Also = lambda *_: None

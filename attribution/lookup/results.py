@@ -135,3 +135,4 @@ class SearchResult:
     hits: tuple[FoundWork, ...]
     searched: Searched
     notes: tuple[str, ...] = ()  # what was not looked for, and why
+    next: str | None = None  # the cursor of the next page; None at the end

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "20261215_tenants"
-down_revision = "20261213_lookup_batches"
+down_revision = "20261215_single_lookups"
 branch_labels = None
 depends_on = None
 
@@ -65,7 +65,7 @@ INDEXES = {  # that begin with the tenant
         ["third_1", "bits"],
         ["third_2", "bits"],
     ),
-    "attributions": (["created_at", "id"],),
+    "attributions": (["created_at", "id"], ["verdict", "created_at", "id"]),
     "changes": (["made_at", "id"],),
     "generations": (["created_at", "id"],),
     "ingest_jobs": (["created_at", "id"],),

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from functools import partial
 from uuid import UUID
 
 from fastapi import APIRouter
 from pydantic import Field, StrictBool
+from sqlalchemy.orm import Session
 
 from api.changes import ChangeOut, Reasoned
 from api.http.access import ScopedRoute, needs
+from api.http.conditions import EditingDep, ReadingDep
 from api.http.dependencies import Cursor, PageSize, ServicesDep
 from api.http.description import also
 from api.schemas import ArtistDetail, ArtistName, ArtistOut, PageOut
@@ -17,6 +20,8 @@ from attribution.catalogue import queries
 from attribution.catalogue.names import LONGEST_NAME
 from attribution.services import Services
 from attribution.upkeep.correction import confirm_alias, merge, rename, split
+
+OTHERS = frozenset({"likely_aliases"})  # what is shown of an artist that is about others
 
 router = APIRouter(prefix="/artists", tags=["artists"], route_class=ScopedRoute)
 
@@ -59,18 +64,21 @@ def list_artists(
 
 
 @router.get("/{slug}", summary="Get one artist", dependencies=[needs(Scope.READ)])
-def get_artist(slug: str, services: ServicesDep) -> ArtistDetail:
+def get_artist(slug: str, services: ServicesDep, reading: ReadingDep) -> ArtistDetail:
     """Names, number of works, and artists of nearly the same name."""
-    return _detail(services, slug)
+    return reading.tagged(_detail(services, slug))
 
 
 @router.patch(
     "/{slug}", summary="Rename an artist", responses=also(409), dependencies=[needs(Scope.OPERATE)]
 )
-def rename_artist(slug: str, asked: Renamed, services: ServicesDep) -> ArtistDetail:
+def rename_artist(
+    slug: str, asked: Renamed, services: ServicesDep, editing: EditingDep
+) -> ArtistDetail:
     """Call an artist by another name; the slug stays, the old name becomes an alias."""
-    rename(services, slug, asked.name, asked.origin)
-    return _detail(services, slug)
+    with editing.of(services, partial(_read, slug=slug), OTHERS):
+        rename(services, slug, asked.name, asked.origin)
+    return editing.tagged(_detail(services, slug))
 
 
 @router.post(
@@ -80,10 +88,13 @@ def rename_artist(slug: str, asked: Renamed, services: ServicesDep) -> ArtistDet
     responses=also(409),
     dependencies=[needs(Scope.OPERATE)],
 )
-def create_alias(slug: str, asked: Renamed, services: ServicesDep) -> ArtistDetail:
+def create_alias(
+    slug: str, asked: Renamed, services: ServicesDep, editing: EditingDep
+) -> ArtistDetail:
     """Note another name of an artist: works that come under it are theirs from now on."""
-    confirm_alias(services, slug, asked.name, asked.origin)
-    return _detail(services, slug)
+    with editing.of(services, partial(_read, slug=slug), OTHERS):
+        confirm_alias(services, slug, asked.name, asked.origin)
+    return editing.tagged(_detail(services, slug))
 
 
 @router.post(
@@ -92,13 +103,16 @@ def create_alias(slug: str, asked: Renamed, services: ServicesDep) -> ArtistDeta
     responses=also(409),
     dependencies=[needs(Scope.OPERATE)],
 )
-def merge_artist(slug: str, asked: Merged, services: ServicesDep) -> ArtistDetail:
+def merge_artist(
+    slug: str, asked: Merged, services: ServicesDep, editing: EditingDep
+) -> ArtistDetail:
     """Make one artist of two; the first slug leads to the second artist.
 
     Where the names do not resemble each other, 409 says how many works it is about, until `confirm`
     is true. `POST /v1/changes/{id}/undo` takes it back.
     """
-    merge(services, slug, asked.into, asked.origin, is_confirmed=asked.confirm)
+    with editing.of(services, partial(_read, slug=slug), OTHERS):
+        merge(services, slug, asked.into, asked.origin, is_confirmed=asked.confirm)
     return _detail(services, asked.into)
 
 
@@ -108,19 +122,25 @@ def merge_artist(slug: str, asked: Merged, services: ServicesDep) -> ArtistDetai
     responses=also(409),
     dependencies=[needs(Scope.OPERATE)],
 )
-def split_artist(slug: str, asked: Split, services: ServicesDep) -> ChangeOut:
+def split_artist(slug: str, asked: Split, services: ServicesDep, editing: EditingDep) -> ChangeOut:
     """Give works to an artist of another name, known or new; returns the change."""
-    made = split(services, slug, asked.works, asked.into, asked.origin)
+    with editing.of(services, partial(_read, slug=slug), OTHERS):
+        made = split(services, slug, asked.works, asked.into, asked.origin)
     with services.sessions() as session:
         return ChangeOut.of(queries.change_by_id(session, made.id))
 
 
 def _detail(services: Services, slug: str) -> ArtistDetail:
     with services.sessions() as session:
-        artist = queries.artist_by_slug(session, slug)
-        alike = queries.likely_aliases(session, {artist.name: artist.id})
-        return ArtistDetail(
-            **vars(ArtistOut.of_row((artist, artist.works))),
-            likely_aliases=[ArtistName.of(other) for _, other in alike],
-            created_at=artist.created_at,
-        )
+        return _read(session, slug)[1]
+
+
+def _read(session: Session, slug: str) -> tuple[UUID, ArtistDetail]:
+    """Return what is shown of an artist, and the id."""
+    artist = queries.artist_by_slug(session, slug)
+    alike = queries.likely_aliases(session, {artist.name: artist.id})
+    return artist.id, ArtistDetail(
+        **vars(ArtistOut.of_row((artist, artist.works))),
+        likely_aliases=[ArtistName.of(other) for _, other in alike],
+        created_at=artist.created_at,
+    )

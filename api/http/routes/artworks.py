@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Form, Header, Query, Request, Response
+from fastapi import APIRouter, Form, Query, Request, Response
 from fastapi.responses import StreamingResponse
 from pydantic import Field
+from sqlalchemy.orm import Session
 
 from api.changes import Corrected, Reasoned
 from api.http.access import ScopedRoute, needs
+from api.http.conditions import EditingDep, IfNoneMatch, ReadingDep, is_named
 from api.http.dependencies import (
     ArtistSlug,
     Cursor,
@@ -121,9 +124,9 @@ def create_artwork(
 
 
 @router.get("/{artwork_id}", summary="Get one artwork", dependencies=[needs(Scope.READ)])
-def get_artwork(artwork_id: UUID, services: ServicesDep) -> ArtworkDetail:
+def get_artwork(artwork_id: UUID, services: ServicesDep, reading: ReadingDep) -> ArtworkDetail:
     """Everything recorded, with the rights found in the file and conflicting claims."""
-    return _detail(services, artwork_id)
+    return reading.tagged(_detail(services, artwork_id))
 
 
 @router.patch(
@@ -132,10 +135,13 @@ def get_artwork(artwork_id: UUID, services: ServicesDep) -> ArtworkDetail:
     responses=also(409),
     dependencies=[needs(Scope.OPERATE)],
 )
-def correct_artwork(artwork_id: UUID, asked: Corrected, services: ServicesDep) -> ArtworkDetail:
+def correct_artwork(
+    artwork_id: UUID, asked: Corrected, services: ServicesDep, editing: EditingDep
+) -> ArtworkDetail:
     """Change what is said of a work: fields that are left out stay, null empties one."""
-    correct(services, artwork_id, asked.said, asked.origin)
-    return _detail(services, artwork_id)
+    with editing.of(services, partial(_read, artwork_id=artwork_id)):
+        correct(services, artwork_id, asked.said, asked.origin)
+    return editing.tagged(_detail(services, artwork_id))
 
 
 @router.post(
@@ -144,18 +150,25 @@ def correct_artwork(artwork_id: UUID, asked: Corrected, services: ServicesDep) -
     responses=also(409),
     dependencies=[needs(Scope.OPERATE)],
 )
-def move_artwork(artwork_id: UUID, asked: Moved, services: ServicesDep) -> ArtworkDetail:
+def move_artwork(
+    artwork_id: UUID, asked: Moved, services: ServicesDep, editing: EditingDep
+) -> ArtworkDetail:
     """Say that a work is another artist's; a claim of theirs to it is settled by that."""
-    move(services, artwork_id, asked.artist, asked.origin)
-    return _detail(services, artwork_id)
+    with editing.of(services, partial(_read, artwork_id=artwork_id)):
+        move(services, artwork_id, asked.artist, asked.origin)
+    return editing.tagged(_detail(services, artwork_id))
 
 
 def _detail(services: Services, artwork_id: UUID) -> ArtworkDetail:
     with services.sessions() as session:
-        row = queries.artwork_by_id(session, artwork_id)
-        seen = queries.last_seen(session, [artwork_id]).get(artwork_id)
-        claims = queries.claims_for(session, [artwork_id]).get(artwork_id, [])
-        return ArtworkDetail.of_row(row, seen, claims)
+        return _read(session, artwork_id)[1]
+
+
+def _read(session: Session, artwork_id: UUID) -> tuple[UUID, ArtworkDetail]:
+    row = queries.artwork_by_id(session, artwork_id)
+    seen = queries.last_seen(session, [artwork_id]).get(artwork_id)
+    claims = queries.claims_for(session, [artwork_id]).get(artwork_id, [])
+    return row.id, ArtworkDetail.of_row(row, seen, claims)
 
 
 @router.get(
@@ -163,16 +176,11 @@ def _detail(services: Services, artwork_id: UUID) -> ArtworkDetail:
     summary="Get the picture of an artwork",
     response_class=Response,
     responses=also(403)
-    | {
-        200: {"description": "WebP, 256 px at most", "content": {"image/webp": {"schema": BYTES}}},
-        304: {"description": "The picture that `If-None-Match` names is still the one"},
-    },
+    | {200: {"description": "WebP, 256 px at most", "content": {"image/webp": {"schema": BYTES}}}},
     dependencies=[needs(Scope.READ)],
 )
 def get_thumbnail(
-    artwork_id: UUID,
-    services: ServicesDep,
-    if_none_match: Annotated[str | None, Header()] = None,
+    artwork_id: UUID, services: ServicesDep, if_none_match: IfNoneMatch = None
 ) -> Response:
     """Return a small WebP; 403 where the consent to display is missing."""
     with services.sessions() as session:
@@ -184,7 +192,7 @@ def get_thumbnail(
         )
     # Asked again each time, so that a picture goes when its consent goes; the answer is then 304.
     headers = {"etag": f'"{row.sha256}"', "cache-control": "private, no-cache"}
-    if if_none_match == headers["etag"]:
-        return Response(status_code=304, headers=headers)
+    if if_none_match and is_named(headers["etag"], if_none_match, weakly=True):
+        return Response(status_code=304, headers=headers)  # without reading the picture
     picture = services.store.thumbnail(row.sha256)
     return Response(picture, media_type="image/webp", headers=headers)

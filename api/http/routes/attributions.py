@@ -6,27 +6,31 @@ from collections.abc import Sequence
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, File, Query, Request, Response, UploadFile
+from fastapi import APIRouter, Depends, File, Query, Request, Response, UploadFile
 from fastapi.responses import HTMLResponse
 from pydantic import BaseModel, Field
 
 from api.answers import AnswerOut, FindingsOut, MemberOut, SetOut
 from api.http.access import ScopedRoute, needs
-from api.http.dependencies import Cursor, PageSize, ServicesDep
+from api.http.dependencies import Cursor, PageSize, ServicesDep, Since, Until
 from api.http.description import also
 from api.http.headers import POLICY
+from api.http.preferences import LaterDep
 from api.http.uploads import read_upload
+from api.jobs import JobStateOut
 from api.reports.report import SOURCES, Page, make_page, render_report
 from api.schemas import AttributionBrief, PageOut
 from attribution.actors import Scope
-from attribution.answers import Attribution
+from attribution.answers import Attribution, Verdict
 from attribution.catalogue import queries
 from attribution.catalogue.names import visible
+from attribution.catalogue.queries import AnswersWanted
 from attribution.errors import BadImage
 from attribution.lookup.attributor import recalled
 from attribution.lookup.findings import find_ours
 from attribution.lookup.regions import Regions, find_regions
 from attribution.services import Services
+from ingest.lookups import accept_image
 
 router = APIRouter(prefix="/attributions", tags=["attributions"], route_class=ScopedRoute)
 
@@ -40,20 +44,34 @@ class Together(BaseModel):
     level: float = Field(default=0.1, gt=0, lt=1, description="False discovery rate.")
 
 
-@router.post("", summary="Attribute an image", status_code=201, dependencies=[needs(Scope.LOOK_UP)])
+@router.post(
+    "",
+    summary="Attribute an image",
+    status_code=201,
+    response_model=AnswerOut,
+    responses={202: {"model": JobStateOut, "description": "The job, where that is preferred"}},
+    dependencies=[needs(Scope.LOOK_UP)],
+)
 def create_attribution(
     image: Annotated[UploadFile, File(description="The image.")],
     services: ServicesDep,
+    later: LaterDep,
     request: Request,
     response: Response,
     limit: Annotated[int, Query(ge=1, le=50, description="Artists at most.")] = 5,
-) -> AnswerOut:
+) -> AnswerOut | Response:
     """Rank the artists an image most resembles, with the supporting works.
 
     `score` is a share of the vote, `probability` what that was found to mean (null: not
-    calibrated). The answer is recorded and can be read again.
+    calibrated). The answer is recorded and can be read again. With `Prefer: respond-async` a worker
+    looks the image up, and `answer` of the job leads to what would have been answered here.
     """
-    answer = services.attributor.attribute(read_upload(image.file, services.limits), limit=limit)
+    checked = read_upload(image.file, services.limits)
+    if later.is_preferred:
+        image.file.seek(0)
+        sha256 = checked.facts.sha256
+        return later.look_up(accept_image(services, image.file, sha256, artists=limit))
+    answer = services.attributor.attribute(checked, limit=limit)
     where = request.app.url_path_for("get_attribution", attribution_id=answer.id)
     response.headers["location"] = str(where)
     return AnswerOut.of(answer)
@@ -112,13 +130,41 @@ def find_among(asked: Together, services: ServicesDep) -> FindingsOut:
     return FindingsOut.of(find_ours(answers, level=asked.level))
 
 
-@router.get("", summary="List earlier attributions", dependencies=[needs(Scope.READ)])
-def list_attributions(
-    services: ServicesDep, cursor: Cursor = None, limit: PageSize = 100
-) -> PageOut[AttributionBrief]:
-    """Earlier answers in short, the newest first."""
+def answers_wanted(
+    services: ServicesDep,
+    verdict: Annotated[Verdict | None, Query(description="Only this.")] = None,
+    artist: Annotated[
+        str | None,
+        Query(max_length=200, description="Slug: answers that name a work of this artist."),
+    ] = None,
+    sha256: Annotated[str | None, Query(description="Of the file that was asked about.")] = None,
+    since: Since = None,
+    until: Until = None,
+) -> AnswersWanted:
+    """Return which answers a request asks for."""
     with services.sessions() as session:
-        page = queries.list_attributions(session, cursor=cursor, limit=limit)
+        artist_id = queries.artist_by_slug(session, artist).id if artist else None
+    return AnswersWanted(verdict, artist_id, sha256, since, until)
+
+
+@router.get(
+    "",
+    summary="List earlier attributions",
+    responses=also(404),
+    dependencies=[needs(Scope.READ)],
+)
+def list_attributions(
+    services: ServicesDep,
+    wanted: Annotated[AnswersWanted, Depends(answers_wanted)],
+    cursor: Cursor = None,
+    limit: PageSize = 100,
+) -> PageOut[AttributionBrief]:
+    """List earlier answers in short, the newest first.
+
+    An artist's are those that name a work which is registered under the artist now.
+    """
+    with services.sessions() as session:
+        page = queries.list_attributions(session, wanted, cursor=cursor, limit=limit)
         return PageOut[AttributionBrief].of(page, AttributionBrief.of)
 
 

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Query
 
 from api.audit import AuditEntryOut
 from api.http.access import ScopedRoute, needs
-from api.http.dependencies import Cursor, Moment, PageSize, ServicesDep
+from api.http.dependencies import Cursor, PageSize, ServicesDep, Since
 from api.schemas import PageOut
 from attribution.actors import Scope
 from attribution.catalogue import queries
@@ -23,9 +23,7 @@ def entries_wanted(
     about: Annotated[
         str | None, Query(alias="object", max_length=64, description="Such as `attribution:ID`.")
     ] = None,
-    since: Annotated[
-        Moment | None, Query(description="Done then or later; UTC where no zone is said.")
-    ] = None,
+    since: Since = None,
 ) -> EntriesWanted:
     """Return which entries a request asks for."""
     return EntriesWanted(action, actor, about, since)

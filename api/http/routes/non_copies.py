@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Form, Query, Request, Response, UploadFile
 from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy.orm import Session
 
 from api.http.access import ScopedRoute, needs
+from api.http.conditions import EditingDep, ReadingDep
 from api.http.dependencies import Cursor, Moment, PageSize, ServicesDep
 from api.http.description import also
 from api.http.uploads import read_upload
@@ -106,10 +109,10 @@ def list_non_copies(
 
 
 @router.get("/{non_copy_id}", summary="Get a declared non-copy", dependencies=[needs(Scope.READ)])
-def get_non_copy(non_copy_id: UUID, services: ServicesDep) -> NonCopyOut:
+def get_non_copy(non_copy_id: UUID, services: ServicesDep, reading: ReadingDep) -> NonCopyOut:
     """Return who declared what, when, why and until when, and who revoked it."""
     with services.sessions() as session:
-        return NonCopyOut.of(queries.non_copy_by_id(session, non_copy_id))
+        return reading.tagged(_read(session, non_copy_id)[1])
 
 
 @router.post(
@@ -118,10 +121,20 @@ def get_non_copy(non_copy_id: UUID, services: ServicesDep) -> NonCopyOut:
     responses=also(409),
     dependencies=[needs(Scope.REVIEW)],
 )
-def revoke_non_copy(non_copy_id: UUID, asked: Revoked, services: ServicesDep) -> NonCopyOut:
+def revoke_non_copy(
+    non_copy_id: UUID, asked: Revoked, services: ServicesDep, editing: EditingDep
+) -> NonCopyOut:
     """Have the pair found again; the declaration stays in the list, with who revoked it.
 
     409 for one that was revoked already, or is over.
     """
     origin = Origin(who().name, asked.reason, asked.by)
-    return NonCopyOut.of(non_copies.revoke(services, non_copy_id, origin))
+    with editing.of(services, partial(_read, non_copy_id=non_copy_id)):
+        row = non_copies.revoke(services, non_copy_id, origin)
+    return editing.tagged(NonCopyOut.of(row))
+
+
+def _read(session: Session, non_copy_id: UUID) -> tuple[UUID, NonCopyOut]:
+    """Return what is shown of a declaration, and the work, which a revoking locks."""
+    row = queries.non_copy_by_id(session, non_copy_id)
+    return row.artwork_id, NonCopyOut.of(row)

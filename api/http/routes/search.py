@@ -13,6 +13,7 @@ from api.http.dependencies import ServicesDep
 from api.http.description import also
 from api.http.uploads import read_upload
 from attribution.actors import Scope
+from attribution.lookup.search_pages import LONGEST_CURSOR
 from attribution.lookup.search_query import SearchBy, SearchQuery
 
 router = APIRouter(prefix="/search", tags=["search"], route_class=ScopedRoute)
@@ -37,6 +38,12 @@ class Asked(BaseModel):
         ),
     )
     limit: int = Field(20, ge=1, le=200, description="Works at most.")
+    cursor: str | None = Field(
+        None,
+        max_length=LONGEST_CURSOR,
+        description="`next` of the page before, with the same words, picture and filters; leave "
+        "out to begin.",
+    )
 
 
 class AskedWithImage(Asked):
@@ -75,4 +82,4 @@ def _search(services: ServicesDep, asked: Asked, image: UploadFile | None) -> Se
         year_from=asked.year_from,
         year_to=asked.year_to,
     )
-    return SearchOut.of(services.attributor.search(query, limit=asked.limit))
+    return SearchOut.of(services.attributor.search(query, limit=asked.limit, cursor=asked.cursor))

@@ -14,6 +14,8 @@ from attribution.catalogue.columns import now
 from attribution.catalogue.models.base import Base, OfTenant, one_of
 from attribution.catalogue.models.jobs import JobStatus
 
+ARTISTS = 5  # in an answer, at most, where the sender does not say
+
 
 class LookupKind(StrEnum):
     """Where the images of a lookup batch come from."""
@@ -21,6 +23,7 @@ class LookupKind(StrEnum):
     ARCHIVE = "archive"  # members of an upload
     URLS = "urls"  # a table of them
     WORKS = "works"  # registered works, by id
+    IMAGE = "image"  # a single one, whose sender does not wait
 
 
 class LookupOutcome(StrEnum):
@@ -39,6 +42,7 @@ class LookupBatch(OfTenant, Base):
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
     kind: Mapped[LookupKind]
     name: Mapped[str]  # of the file that was sent
+    artists: Mapped[int]  # in an answer, at most
     asked_by: Mapped[str]  # the name of the actor; records of the answers say it too
     status: Mapped[JobStatus] = mapped_column(default=JobStatus.LISTING)
     error: Mapped[str | None]

@@ -53,11 +53,15 @@ class RecordedAttribution(Sealed, Base):
     id: Mapped[UUID] = mapped_column(primary_key=True)
     created_at: Mapped[datetime] = mapped_column(default=now)
     image_sha256: Mapped[str] = mapped_column(String(64), index=True)
+    # As `attribution.answers.read_answer` reads the answer: lists filter by it.
     verdict: Mapped[str] = mapped_column(String(32))
     fingerprint: Mapped[str]  # of the encoders
     answer: Mapped[dict[str, Any]]
 
-    __table_args__ = (Index(None, "tenant", "created_at", "id"),)
+    __table_args__ = (
+        Index(None, "tenant", "created_at", "id"),
+        Index(None, "tenant", "verdict", "created_at", "id"),
+    )
 
 
 class CitedWork(OfTenant, Base):

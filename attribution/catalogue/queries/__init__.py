@@ -66,6 +66,7 @@ from attribution.catalogue.queries.calibrations import (
     works_to_ask_for,
 )
 from attribution.catalogue.queries.changes import (
+    ChangesWanted,
     Origin,
     already_undone,
     artists_to_change,
@@ -195,6 +196,7 @@ from attribution.catalogue.queries.lookups import (
     pending_lookups,
     refused_lookups,
     retry_lookup_batch,
+    single_lookup,
     waiting_lookup_batches,
 )
 from attribution.catalogue.queries.near_hashes import parts_near_hash
@@ -209,7 +211,13 @@ from attribution.catalogue.queries.non_copies import (
 from attribution.catalogue.queries.pages import (
     Page,
 )
+from attribution.catalogue.queries.progress import (
+    JobKind,
+    JobState,
+    state_of_job,
+)
 from attribution.catalogue.queries.records import (
+    AnswersWanted,
     add_collection,
     attributions_by_id,
     collection_name,
@@ -317,9 +325,13 @@ from attribution.catalogue.queries.withdrawals import (
 __all__ = [
     "CLOSED",
     "WITHDREW",
+    "AnswersWanted",
+    "ChangesWanted",
     "Counts",
     "EntriesWanted",
     "ItemOutcome",
+    "JobKind",
+    "JobState",
     "JobSummary",
     "KeptSketch",
     "NewArtwork",
@@ -533,7 +545,9 @@ __all__ = [
     "same_image",
     "searchable",
     "settle",
+    "single_lookup",
     "spoken_for",
+    "state_of_job",
     "statistics_of",
     "statistics_stamp",
     "sweep",

@@ -18,6 +18,7 @@ from uuid import UUID
 from sqlalchemy import Select, delete, select, tuple_, update
 from sqlalchemy.orm import Session, joinedload
 
+from attribution.catalogue import conditions
 from attribution.catalogue.columns import now
 from attribution.catalogue.models import (
     Alias,
@@ -51,11 +52,26 @@ class Origin:
         return cls(f"{JOB} {job_id}")
 
 
+@dataclass(frozen=True)
+class ChangesWanted:
+    """Which changes a list shows; what is None does not matter."""
+
+    artist_id: UUID | None = None
+    artwork_id: UUID | None = None
+    since: datetime | None = None
+    until: datetime | None = None  # before then
+
+
+EVERY_CHANGE = ChangesWanted()
+
+
 def works_to_change(session: Session, ids: Collection[UUID]) -> dict[UUID, Artwork]:
     """Return works as they are now, and lock them; without those that do not exist."""
     wanted = select(Artwork).where(Artwork.id.in_(ids)).order_by(Artwork.id).with_for_update()
     rows = session.scalars(wanted.execution_options(populate_existing=True))
-    return {row.id: row for row in rows}
+    found = {row.id: row for row in rows}
+    conditions.check(session, found)
+    return found
 
 
 def artists_to_change(session: Session, ids: Collection[UUID]) -> dict[UUID, Artist]:
@@ -67,6 +83,7 @@ def artists_to_change(session: Session, ids: Collection[UUID]) -> dict[UUID, Art
         raise just_merged()
     for artist in found.values():
         check_open(artist)
+    conditions.check(session, found)
     return found
 
 
@@ -271,10 +288,8 @@ def complete_changes(session: Session, ids: Collection[UUID]) -> None:
 
 def list_changes(
     session: Session,
+    which: ChangesWanted = EVERY_CHANGE,
     *,
-    artist_id: UUID | None = None,
-    artwork_id: UUID | None = None,
-    since: datetime | None = None,
     cursor: str | None = None,
     limit: int = 100,
 ) -> Page[Change]:
@@ -284,20 +299,22 @@ def list_changes(
     them.
     """
     wanted = _with_artist()
-    if artist_id is not None:
+    if which.artist_id is not None:
         merged = select(Change.from_artist_id).where(
-            Change.artist_id == artist_id, Change.merged_slug.is_not(None)
+            Change.artist_id == which.artist_id, Change.merged_slug.is_not(None)
         )
-        came = select(Change.id).where(Change.artist_id == artist_id)
-        went = select(Change.id).where(Change.from_artist_id == artist_id)
+        came = select(Change.id).where(Change.artist_id == which.artist_id)
+        went = select(Change.id).where(Change.from_artist_id == which.artist_id)
         theirs = select(Change.id).where(Change.from_artist_id.in_(merged))
         wanted = wanted.where(Change.id.in_(came.union(went, theirs)))
-    if artwork_id is not None:
-        alone = select(Change.id).where(Change.artwork_id == artwork_id)
-        among = select(ChangeWork.change_id).where(ChangeWork.artwork_id == artwork_id)
+    if which.artwork_id is not None:
+        alone = select(Change.id).where(Change.artwork_id == which.artwork_id)
+        among = select(ChangeWork.change_id).where(ChangeWork.artwork_id == which.artwork_id)
         wanted = wanted.where(Change.id.in_(alone.union(among)))
-    if since is not None:
-        wanted = wanted.where(Change.made_at >= since)
+    if which.since is not None:
+        wanted = wanted.where(Change.made_at >= which.since)
+    if which.until is not None:
+        wanted = wanted.where(Change.made_at < which.until)
     if cursor is not None:
         wanted = wanted.where(tuple_(Change.made_at, Change.id) < moment_key(cursor))
     wanted = wanted.order_by(Change.made_at.desc(), Change.id.desc())

@@ -25,6 +25,7 @@ from attribution.catalogue.models import (
     Task,
     TaskKind,
 )
+from attribution.catalogue.models.lookups import ARTISTS
 from attribution.catalogue.queries.batches import revive_tasks
 from attribution.catalogue.queries.jobs import UNFINISHED
 from attribution.catalogue.queries.pages import Page, check_limit, cut, moment_key, number_key
@@ -43,9 +44,11 @@ class NewLookup(NamedTuple):
     refused: str | None = None
 
 
-def add_lookup_batch(session: Session, kind: LookupKind, name: str) -> LookupBatch:
+def add_lookup_batch(
+    session: Session, kind: LookupKind, name: str, artists: int = ARTISTS
+) -> LookupBatch:
     """Open a batch; its images come next."""
-    row = LookupBatch(kind=kind, name=name, asked_by=who().name)
+    row = LookupBatch(kind=kind, name=name, artists=artists, asked_by=who().name)
     session.add(row)
     session.flush()
     note(session, "lookup-batch", f"lookup-batch:{row.id}", kind=kind)
@@ -115,6 +118,11 @@ def list_lookup_batches(
         wanted = wanted.where(tuple_(LookupBatch.created_at, LookupBatch.id) < moment_key(cursor))
     rows = session.scalars(wanted.limit(check_limit(limit))).all()
     return cut(rows, limit, lambda row: (row.created_at, row.id))
+
+
+def single_lookup(session: Session, batch_id: UUID) -> LookupItem | None:
+    """Return the image of a batch of one; None before it is there."""
+    return session.get(LookupItem, {"batch_id": batch_id, "position": 0})
 
 
 def lookup_counts(session: Session, batch_id: UUID) -> dict[LookupOutcome, int]:

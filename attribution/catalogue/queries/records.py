@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection as Several
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -11,7 +13,7 @@ from uuid import UUID
 from sqlalchemy import delete, select, tuple_, update
 from sqlalchemy.orm import Session
 
-from attribution.answers import Removal, without_works, works_named
+from attribution.answers import Removal, Verdict, without_works, works_named
 from attribution.catalogue.models import (
     Artwork,
     ArtworkStatus,
@@ -23,7 +25,31 @@ from attribution.catalogue.models import (
 )
 from attribution.catalogue.queries.pages import Page, check_limit, cut, moment_key
 from attribution.catalogue.queries.webhooks import announce
-from attribution.errors import NotFound
+from attribution.errors import BadInput, Hint, NotFound, Way
+
+SHA256 = re.compile("[0-9a-fA-F]{64}")
+
+
+@dataclass(frozen=True)
+class AnswersWanted:
+    """Which answers a list shows; what is None does not matter."""
+
+    verdict: Verdict | None = None
+    artist_id: UUID | None = None  # whose registered work an answer names
+    image_sha256: str | None = None  # of the file
+    since: datetime | None = None
+    until: datetime | None = None  # before then
+
+    def __post_init__(self) -> None:
+        """Raise BadInput for what is no SHA-256."""
+        if self.image_sha256 is not None and not SHA256.fullmatch(self.image_sha256):
+            raise BadInput(
+                f"{self.image_sha256[:70]!r} is not a SHA-256; give the 64 hexadecimal digits that "
+                f"`sha256sum` prints for the file"
+            )
+
+
+EVERY_ANSWER = AnswersWanted()
 
 
 def record_attribution(session: Session, answer: dict[str, Any]) -> None:
@@ -89,20 +115,38 @@ def attributions_by_id(session: Session, ids: Sequence[UUID]) -> list[RecordedAt
     rows = {row.id: row for row in session.scalars(wanted)}
     for one in ids:
         if one not in rows:
-            raise NotFound(f"no attribution {one}; GET /v1/attributions lists them")
+            raise NotFound(f"no attribution {one}", hint=Hint(Way.LIST_ANSWERS))
     return [rows[one] for one in ids]
 
 
 def list_attributions(
-    session: Session, *, cursor: str | None = None, limit: int = 100
+    session: Session,
+    wanted: AnswersWanted = EVERY_ANSWER,
+    *,
+    cursor: str | None = None,
+    limit: int = 100,
 ) -> Page[RecordedAttribution]:
-    """Return a page of earlier answers, the newest first."""
-    key = tuple_(RecordedAttribution.created_at, RecordedAttribution.id)
-    wanted = select(RecordedAttribution)
+    """Return a page of earlier answers, the newest first.
+
+    Those of an artist name a work that is the artist's now, whoever's it was then.
+    """
+    answer = RecordedAttribution
+    found = select(answer)
+    if wanted.verdict is not None:
+        found = found.where(answer.verdict == wanted.verdict)
+    if wanted.artist_id is not None:
+        cited = select(CitedWork.attribution_id).join(Artwork, Artwork.id == CitedWork.artwork_id)
+        found = found.where(answer.id.in_(cited.where(Artwork.artist_id == wanted.artist_id)))
+    if wanted.image_sha256 is not None:
+        found = found.where(answer.image_sha256 == wanted.image_sha256.lower())
+    if wanted.since is not None:
+        found = found.where(answer.created_at >= wanted.since)
+    if wanted.until is not None:
+        found = found.where(answer.created_at < wanted.until)
     if cursor is not None:
-        wanted = wanted.where(key < moment_key(cursor))
-    wanted = wanted.order_by(RecordedAttribution.created_at.desc(), RecordedAttribution.id.desc())
-    rows = session.scalars(wanted.limit(check_limit(limit))).all()
+        found = found.where(tuple_(answer.created_at, answer.id) < moment_key(cursor))
+    found = found.order_by(answer.created_at.desc(), answer.id.desc())
+    rows = session.scalars(found.limit(check_limit(limit))).all()
     return cut(rows, limit, lambda row: (row.created_at, row.id))
 
 

@@ -1,0 +1,65 @@
+"""`lawful answers`: what was answered earlier, in short."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+
+from api.cli.common import in_utc, moment, plain, print_json, settings_from_environment
+from attribution.answers import Verdict
+
+if TYPE_CHECKING:
+    from api.schemas import AttributionBrief
+
+
+def answers(
+    verdict: Annotated[Verdict | None, typer.Option(help="Only answers with this verdict.")] = None,
+    artist: Annotated[
+        str | None, typer.Option(help="Only answers that name a work of this artist (slug).")
+    ] = None,
+    sha256: Annotated[
+        str | None, typer.Option(help="Only answers about the file with this SHA-256.")
+    ] = None,
+    since: Annotated[
+        datetime | None, moment("Only answers given at this time or later (UTC).")
+    ] = None,
+    until: Annotated[datetime | None, moment("Only answers given before this time (UTC).")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=500, help="Answers to show.")] = 20,
+    *,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object per answer.")
+    ] = False,
+) -> None:
+    """List earlier answers, newest first; `lawful show ID` shows one in full.
+
+    Example: [bold]lawful answers --verdict copy --artist ann-example --since 2026-11-01[/]
+    """
+    from api.schemas import AttributionBrief
+    from attribution.catalogue import queries
+    from attribution.catalogue.queries import AnswersWanted
+    from attribution.collection import open_stores
+
+    with open_stores(settings_from_environment()) as stores, stores.sessions() as session:
+        artist_id = queries.artist_by_slug(session, artist).id if artist else None
+        wanted = AnswersWanted(verdict, artist_id, sha256, in_utc(since), in_utc(until))
+        page = queries.list_attributions(session, wanted, limit=limit)
+        found = [AttributionBrief.of(row) for row in page.items]
+    for one in found:
+        if as_json:
+            print_json(one.model_dump(mode="json"))
+        else:
+            _show(one)
+    if not (found or as_json):
+        Console().print("no such answer")
+
+
+def _show(answer: AttributionBrief) -> None:
+    """Print two lines per answer: ids are too long for a column, and are copied whole."""
+    out = Console(soft_wrap=True)
+    named = ", ".join(answer.artists) or "nobody"
+    said = f"{answer.created_at:%Y-%m-%d %H:%M}  {answer.verdict.value}  {named}"
+    out.print(plain(said), markup=False, highlight=False)
+    out.print(f"  {answer.id}  image {answer.image_sha256[:12]}", markup=False, style="dim")
