@@ -620,12 +620,12 @@ def test_images_by_one_hand_get_one_answer(services: Services, tmp_path: Path) -
 def test_a_subject_attributes_no_set(services: Services, tmp_path: Path) -> None:
     """Where the subject speaks for the artist of an image, it speaks for that of the set."""
     calibrate_if_due(services)
+    asked = [read_image_file(tmp_path / "asked" / "artist-3.png")]
+    services.attributor.attribute_set(asked)  # the voters are seated
     # No space of style leads, as this one does not vote.
     services.row.lanes = {"clip": Lane.CONTENT, "vae_layout": Lane.STYLE}
 
-    found = services.attributor.attribute_set(
-        [read_image_file(tmp_path / "asked" / "artist-3.png")]
-    )
+    found = services.attributor.attribute_set(asked)
 
     assert Reason.SAME_SUBJECT in found.answers[0].reasons
     assert Reason.SAME_SUBJECT in found.reasons
