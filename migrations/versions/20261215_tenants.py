@@ -72,6 +72,12 @@ INDEXES = {  # that begin with the tenant
     "lookup_batches": (["created_at", "id"],),
     "withdrawals": (["requested_at", "id"],),
 }
+AUDIT = (
+    ["tenant", "sequence"],
+    ["tenant", "action", "sequence"],
+    ["tenant", "actor", "sequence"],
+    ["tenant", "at"],
+)
 OF_ARTIST = ["artist_id", "status", "created_at", "id"]
 MINE = "current_setting('lawful.tenant', true) IN (tenant, '*')"
 
@@ -90,9 +96,9 @@ def upgrade() -> None:
         op.add_column(
             table, sa.Column("tenant", sa.String(40), nullable=False, server_default=DEFAULT)
         )
-    op.create_index(
-        op.f("ix_audit_entries_tenant_sequence"), "audit_entries", ["tenant", "sequence"]
-    )
+    op.drop_index(op.f("ix_audit_entries_action"), "audit_entries")
+    for columns in AUDIT:
+        _index("audit_entries", columns)
     for table, columns in KEYS.items():
         _set_key(table, ["tenant", *columns])
     for table, names in UNIQUE.items():
@@ -134,7 +140,9 @@ def downgrade() -> None:
                 batch.create_unique_constraint(op.f(f"uq_{table}_{name}"), [name])
     for table, columns in KEYS.items():
         _set_key(table, columns)
-    op.drop_index(op.f("ix_audit_entries_tenant_sequence"), "audit_entries")
+    for columns in AUDIT:
+        op.drop_index(op.f(f"ix_audit_entries_{'_'.join(columns)}"), "audit_entries")
+    _index("audit_entries", ["action"])
     for table in (*TABLES, "audit_entries"):
         with op.batch_alter_table(table) as batch:
             batch.drop_column("tenant")
@@ -149,7 +157,11 @@ def _set_key(table: str, columns: list[str]) -> None:
 
 def _move_index(table: str, old: list[str], new: list[str]) -> None:
     op.drop_index(op.f(f"ix_{table}_{'_'.join(old)}"), table)
-    op.create_index(op.f(f"ix_{table}_{'_'.join(new)}"), table, new)
+    _index(table, new)
+
+
+def _index(table: str, columns: list[str]) -> None:
+    op.create_index(op.f(f"ix_{table}_{'_'.join(columns)}"), table, columns)
 
 
 def _index_unindexed(columns: list[str]) -> None:

@@ -215,13 +215,18 @@ class AuditEntry(Base):
     tenant: Mapped[str] = mapped_column(String(40), server_default=DEFAULT)
     at: Mapped[datetime]
     actor: Mapped[str]
-    action: Mapped[str] = mapped_column(String(32), index=True)
+    action: Mapped[str] = mapped_column(String(32))
     object: Mapped[str | None] = mapped_column(String(64), index=True)  # "attribution:UUID"
     details: Mapped[dict[str, Any]] = mapped_column(default=dict)
     seal: Mapped[dict[str, Any]] = mapped_column(default=dict)  # `commitments.Seal`
     digest: Mapped[str] = mapped_column(String(64))  # of the chain up to here
 
-    __table_args__ = (Index(None, "tenant", "sequence"),)
+    __table_args__ = (
+        Index(None, "tenant", "sequence"),
+        Index(None, "tenant", "action", "sequence"),
+        Index(None, "tenant", "actor", "sequence"),
+        Index(None, "tenant", "at"),
+    )
 
 
 class AuditHead(Base):

@@ -82,8 +82,8 @@ def record_attribution(session: Session, answer: dict[str, Any]) -> None:
     session.add(row)
     session.flush()
     session.add_all(CitedWork(artwork_id=work, attribution_id=row.id) for work in indexed)
-    if kept["copy_of"] is not None:
-        _announce_copy(session, row.id, UUID(kept["copy_of"]["id"]), kept["copy_of"]["kind"])
+    if (copy := kept.get("copy_of")) is not None:
+        _announce_copy(session, row.id, UUID(copy["id"]), copy["kind"])
 
 
 def _announce_copy(session: Session, attribution_id: UUID, work: UUID, kind: str) -> None:
