@@ -179,7 +179,7 @@ CLAIMS: list[tuple[dict[str, Any], str]] = [
 ]
 
 
-@pytest.mark.parametrize(("claims", "why"), CLAIMS, ids=str)
+@pytest.mark.parametrize(("claims", "why"), CLAIMS, ids=range(len(CLAIMS)))
 def test_claims_that_do_not_hold(
     service: TestClient, forger: Forger, claims: dict[str, Any], why: str
 ) -> None:
