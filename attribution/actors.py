@@ -59,6 +59,11 @@ class Actor:
     artists: frozenset[str] = frozenset()  # slugs of those whose works they may bring; empty: all
     tenant: str | None = None  # to whom they belong; none: to whom this process does
 
+    @property
+    def id(self) -> str:
+        """What stays when they call themselves something else: "key lk_1a2b3c4d", "oidc 42"."""
+        return self.name.partition(" (")[0]
+
     def require(self, scope: Scope) -> None:
         """Raise ScopeMissing unless they may do this."""
         if scope not in self.scopes:

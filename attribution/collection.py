@@ -109,7 +109,7 @@ def open_stores(settings: Settings) -> Iterator[Stores]:
 
 def _choose_tenant(stores: Stores) -> None:
     """Have this process act for the tenant that the settings name."""
-    name = stores.settings.tenant
+    name = tenants.check_name(stores.settings.tenant)
     with stores.sessions() as session:
         if not queries.has_tenant(session, name):
             raise BadInput(

@@ -10,7 +10,9 @@ from __future__ import annotations
 import socket
 import time
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+from threading import Thread
 from typing import Any
 
 import httpcore
@@ -30,12 +32,13 @@ def parsed(url: str, of: httpx.URL | None = None) -> httpx.URL:
     """
     try:
         place = httpx.URL(url) if of is None else of.join(url)
+        host = place.host  # decoded as it is asked for
     except (httpx.InvalidURL, ValueError) as error:
         raise BadInput(f"{url[:200]!r} is not a valid URL: {error}") from None
     if (place.port or 0) >= 1 << 16:
         raise BadInput(f"{url[:200]!r} is not a valid URL: there is no port {place.port}")
     if place.userinfo:
-        raise BadInput(f"the URL at {place.host} holds a password; give one without")
+        raise BadInput(f"the URL at {host} holds a password; give one without")
     return place.copy_with(fragment=None)
 
 
@@ -83,15 +86,9 @@ class CheckedNetwork(httpcore.NetworkBackend):
     ) -> httpcore.NetworkStream:
         """Connect to the first address of a host that answers; none may be one of ours."""
         del timeout  # of one step: the whole has a limit
-        try:
-            addresses = self._resolve(host, port)
-        except (OSError, UnicodeError) as error:
-            raise httpcore.ConnectError(f"{host}: {error}") from None
-        for address in addresses:
-            if not self._is_allowed(address):
-                raise AddressRefused(
-                    f"{host} is {address}, which is no address of the public internet"
-                )
+        addresses = self._addresses(host, port)
+        if not all(map(self._is_allowed, addresses)):
+            raise AddressRefused(f"{host} is not on the public internet")
         failed: Exception = httpcore.ConnectError(f"{host} has no address")
         for address in addresses:
             try:
@@ -103,6 +100,24 @@ class CheckedNetwork(httpcore.NetworkBackend):
             else:
                 return _Timed(stream, self._until)
         raise failed
+
+    def _addresses(self, host: str, port: int) -> Sequence[Address]:
+        """Resolve a name in a thread that is left alone where its server does not answer."""
+        found = Future[Sequence[Address]]()
+
+        def look() -> None:
+            try:
+                found.set_result(self._resolve(host, port))
+            except Exception as error:  # noqa: BLE001  whoever waits is told
+                found.set_exception(error)
+
+        Thread(target=look, name="resolve", daemon=True).start()
+        try:
+            return found.result(_left(self._until))
+        except TimeoutError:
+            raise httpcore.ConnectTimeout from None
+        except (OSError, UnicodeError) as error:
+            raise httpcore.ConnectError(f"{host}: {error}") from None
 
 
 class _Timed(httpcore.NetworkStream):

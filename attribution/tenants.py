@@ -67,7 +67,7 @@ def check_name(name: str) -> str:
     """Return the name of a tenant; raises BadInput for what could be none."""
     if NAME.fullmatch(name) is None:
         raise BadInput(
-            f"{name!r} cannot name a tenant: use up to 40 small letters, digits and hyphens, such "
-            f"as 'city-museum'"
+            f"{name!r} cannot name a tenant (LAWFUL_TENANT): use up to 40 small letters, digits "
+            f"and hyphens, such as 'city-museum'"
         )
     return name

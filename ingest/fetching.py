@@ -7,6 +7,7 @@ whoever decodes it.
 
 from __future__ import annotations
 
+import logging
 import ssl
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -19,6 +20,8 @@ import httpx
 from attribution.catalogue.columns import now
 from attribution.errors import AddressRefused, BadInput, NotFetched
 from attribution.network import Address, CheckedNetwork, is_public, parsed, resolve
+
+log = logging.getLogger(__name__)
 
 LONGEST_URL = 4096  # characters
 MOST_REDIRECTS = 5
@@ -62,8 +65,11 @@ class Fetcher:
                 raise NotFetched("slow", said) from None
             except AddressRefused as error:
                 raise NotFetched("address", str(error)) from None
-            except (httpcore.NetworkError, httpcore.ProtocolError) as error:
+            except httpcore.NetworkError as error:
                 raise NotFetched("unreachable", f"{place} cannot be reached: {error}") from None
+            except httpcore.ProtocolError as error:
+                log.info("%s: %s", place, error)  # its words are not for whoever named the server
+                raise NotFetched("unreachable", f"{place} answers what is not HTTP") from None
             if isinstance(found, Fetched):
                 return found
             place = found

@@ -38,6 +38,7 @@ from ingest.uploads import UPLOAD, shown_name
 log = logging.getLogger(__name__)
 
 ONE_IMAGE = "one image"  # in place of a name
+IMAGES = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"RIFF", b"II*\0", b"MM\0*")  # how they begin
 RETRY_AFTER_S = 60  # where too many batches wait
 
 
@@ -54,6 +55,9 @@ def accept(stores: Stores, file: IO[bytes], name: str | None) -> UUID:
     if Path(shown).suffix.lower() in SPREADSHEETS:
         raise BadInput(f"{shown} is a spreadsheet; save it as CSV, with a column url")
     kind = LookupKind.ARCHIVE if is_archive(file) else LookupKind.URLS
+    if kind is LookupKind.URLS and file.read(8).startswith(IMAGES):
+        raise BadInput(f"{shown} is an image: look it up by itself, or send an archive of images")
+    file.seek(0)
     with stores.sessions.begin() as session:
         batch_id = _opened(stores, session, kind, shown).id
     with _storing(stores, batch_id):
@@ -105,7 +109,8 @@ def retry(stores: Stores, batch_id: UUID) -> None:
 
 def _check_own(session: Session, batch_id: UUID) -> None:
     """Raise ScopeMissing for the batch of another, unless the caller operates the service."""
-    if queries.lookup_batch_by_id(session, batch_id).asked_by != who().name:
+    asked_by = Actor(queries.lookup_batch_by_id(session, batch_id).asked_by)
+    if asked_by.id != who().id:
         who().require(Scope.OPERATE)
 
 

@@ -9,10 +9,10 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
-import uvicorn
 from typer.testing import CliRunner, Result
 
 from api.cli import app
+from api.http import serving
 from attribution.actors import ROLES, Actor, Role, Scope, acting
 from attribution.catalogue import queries
 from attribution.catalogue.columns import now
@@ -209,7 +209,7 @@ def test_the_service_does_not_open_itself_to_others(
     assert "make the first key with `lawful keys create NAME" in str(refused.exception)
 
     served: list[str] = []
-    monkeypatch.setattr(uvicorn, "run", lambda _, host, **__: served.append(host))
+    monkeypatch.setattr(serving, "run", lambda _, host, **__: served.append(host))
     on_loopback = lawful_in(home, "serve")
     make_key(Settings(home=home, profile="stub"), Role.OPERATOR)
     everywhere = lawful_in(home, "serve", "--host", "0.0.0.0")  # noqa: S104

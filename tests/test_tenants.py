@@ -11,6 +11,7 @@ import re
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -249,6 +250,44 @@ def test_no_lookup_finds_a_work_of_another_tenant(shared: Shared) -> None:
     assert (here["copy_of"], here["related_to"], member["copy_of"]) == (None, None, None)
     assert (here["searched"]["works"], there["searched"]["works"]) == (1, 2)
     assert THEIR_ARTIST not in json.dumps([here, member, similar])
+
+
+def test_words_of_another_tenant_weigh_nothing(shared: Shared) -> None:
+    """How rare a word is here says nothing of who is registered there."""
+
+    def scores() -> list[float]:
+        words = {"q": "title by", "by": "words"}
+        found = shared.ours.send("GET", "/v1/search", params=words).json()["hits"]
+        return [hit["legs"]["text"]["score"] for hit in found]
+
+    before = scores()
+    for seed in range(20, 24):
+        upload_as(shared.theirs, png(seed), artist=THEIR_ARTIST, title=f"A title by {seed}")
+
+    assert scores() == before != []
+
+
+def test_metrics_are_the_tenants(shared: Shared) -> None:
+    """Numbers of requests, which are everybody's, are for whoever runs the service."""
+    ours = shared.ours.send("GET", "/metrics").text
+    runs = shared.ours.client.get(
+        "/metrics", headers=bearing(make_key(shared.settings, Role.READER).token)
+    ).text
+
+    assert 'lawful_works{status="indexed"} 1.0' in ours
+    assert "lawful_http_requests" not in ours
+    assert 'lawful_works{status="indexed"} 0.0' in runs
+    assert "lawful_http_requests_total" in runs
+
+
+def test_withdrawals_of_another_tenant_are_none_here(shared: Shared) -> None:
+    """A statement without rows of its own is narrowed too."""
+    with open_stores(shared.settings) as stores:
+        create(stores, "third")
+        long_ago = datetime(2020, 1, 1, tzinfo=UTC)
+        for name, is_any in ((OURS, True), ("third", False)):
+            with tenants.within(name), stores.sessions() as session:
+                assert queries.withdrawn_since(session, long_ago) is is_any
 
 
 def upload_as(side: Side, data: bytes, **fields: str) -> dict[str, Any]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import socket
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -15,6 +16,7 @@ from threading import Thread
 from typing import Any
 from uuid import UUID
 
+import httpcore
 import pytest
 from sqlalchemy import select, update
 from typer.testing import CliRunner
@@ -28,6 +30,7 @@ from attribution.catalogue.models import Delivery, DeliveryStatus, Event, JobSta
 from attribution.config import Settings
 from attribution.errors import BadInput, Conflict
 from attribution.images import read_image
+from attribution.network import Address, CheckedNetwork
 from attribution.services import Services
 from attribution.upkeep import webhooks
 from attribution.upkeep.deliveries import PAUSES, Sender, body_of, deliver, forget_old, signed
@@ -49,6 +52,7 @@ class Receiver:
     url: str = ""
     status: int = 204
     got: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
+    meanwhile: Callable[[], object] = lambda: None  # done before it answers
 
     @property
     def events(self) -> list[dict[str, Any]]:
@@ -72,6 +76,7 @@ def receiving() -> Iterator[Receiver]:
         def do_POST(self) -> None:
             headers = {name.lower(): said for name, said in self.headers.items()}
             receiver.got.append((headers, self.rfile.read(int(headers["content-length"]))))
+            receiver.meanwhile()
             self.send_response(receiver.status)
             self.send_header("location", "http://169.254.169.254/")
             self.send_header("content-length", "0")
@@ -143,7 +148,7 @@ def test_a_copy_a_job_and_a_withdrawal_are_told(
                 "kind": "same_image",
             },
         ),
-        ("job.ended", {"kind": "ingest_job", "id": str(job), "status": "done"}),
+        ("job.ended", {"kind": "ingest", "id": str(job), "status": "done"}),
         ("withdrawal.completed", {"withdrawal": str(receipt.id)}),
     ]
     assert deliver(services, SENDER) == 0
@@ -232,8 +237,6 @@ def test_a_delivery_is_tried_again_with_growing_pauses_and_given_up(
         row = only(services)
         assert (row.status, row.answered, row.error) == ("pending", 500, "answered 500")
         assert timedelta(0) <= now() + pause - row.due_at < timedelta(seconds=20)
-        with pytest.raises(Conflict, match="is still being sent"):
-            webhooks.replay(services, row.id)
         make_due(services)
     assert deliver(services, SENDER) == 1
     assert only(services).status == DeliveryStatus.GIVEN_UP
@@ -285,7 +288,7 @@ def test_a_worker_that_dies_leaves_a_delivery_to_the_next(
     webhooks.try_out(services, told.id)
     with tenants.across(), services.sessions.begin() as session:
         lease = timedelta(seconds=60)
-        assert len(queries.claim_deliveries(session, limit=9, lease=lease)) == 1
+        assert len(queries.claim_deliveries(session, limit=9, each=9, lease=lease)) == 1
     assert deliver(services, SENDER) == 0
     make_due(services)
 
@@ -302,9 +305,9 @@ def test_servers_that_cannot_be_told(services: Services) -> None:
         cases = {
             f"http://{HERE}:{ports['silent']}/": "no answer within 0.3 s",
             f"http://{HERE}:{ports['closed']}/": "cannot be reached",
-            "https://localhost/": "which is no address of the public internet",
-            "https://169.254.169.254/": "which is no address of the public internet",
-            "https://[::ffff:10.0.0.1]/": "which is no address of the public internet",
+            "https://localhost/": "is not on the public internet",
+            "https://169.254.169.254/": "is not on the public internet",
+            "https://[::ffff:10.0.0.1]/": "is not on the public internet",
             "https://nowhere.invalid/": "cannot be reached",
         }
         hooks = {made(services, url).id: said for url, said in cases.items()}
@@ -315,6 +318,68 @@ def test_servers_that_cannot_be_told(services: Services) -> None:
         for row in queries.list_deliveries(session).items:
             assert hooks[row.webhook_id] in (row.error or ""), row.error
             assert (row.status, row.answered) == ("pending", None)
+
+
+def test_one_that_ended_while_it_was_told_is_told_nothing_more(
+    services: Services, told: Webhook, receiver: Receiver
+) -> None:
+    """Whatever the attempt that was under way comes to."""
+    receiver.status = 500
+    receiver.meanwhile = lambda: webhooks.end(services, told.id)
+    webhooks.try_out(services, told.id)
+    assert deliver(services, SENDER) == 1
+    make_due(services)
+
+    assert deliver(services, SENDER) == 0
+    assert only(services).status == DeliveryStatus.GIVEN_UP
+
+
+def test_a_slow_receiver_leaves_the_others_room(services: Services, receiver: Receiver) -> None:
+    """Of each webhook a few are sent at a time, and in one go for a while only."""
+    with socket.create_server((HERE, 0)) as silent:
+        slow = made(services, f"http://{HERE}:{silent.getsockname()[1]}/")
+        for _ in range(20):
+            webhooks.try_out(services, slow.id)
+        webhooks.try_out(services, made(services, receiver.url).id)
+        stops = iter([False, True])
+        deliver(
+            services, Sender(frozenset({HERE}), at_most_s=0.2), stopping=lambda: next(stops, True)
+        )
+
+    assert len(receiver.got) == 1
+
+
+def test_a_name_that_nobody_resolves_takes_no_longer_than_the_rest() -> None:
+    """Nor does what a server says that is none reach whoever named it."""
+
+    def nobody(_host: str, _port: int) -> list[Address]:
+        time.sleep(3)
+        return []
+
+    began = time.monotonic()
+    network = CheckedNetwork(began + 0.2, resolve=nobody)
+    with pytest.raises(httpcore.ConnectTimeout):
+        network.connect_tcp("slow.example", 443)
+    assert time.monotonic() - began < 2
+
+
+def test_what_is_no_http_is_not_repeated(services: Services) -> None:
+    """A service of another kind says nothing to whoever has it told something."""
+    with socket.create_server((HERE, 0)) as other:
+        webhooks.try_out(services, made(services, f"http://{HERE}:{other.getsockname()[1]}/").id)
+
+        def answer() -> None:
+            connection, _ = other.accept()
+            with connection:
+                connection.recv(1 << 16)
+                connection.sendall(b"-ERR secret of the house\r\n\r\n")
+
+        thread = Thread(target=answer)
+        thread.start()
+        deliver(services, SENDER)
+        thread.join()
+
+    assert only(services).error == "answered what is not HTTP"
 
 
 # ---- what is made --------------------------------------------------------------------------------
@@ -330,6 +395,7 @@ def test_servers_that_cannot_be_told(services: Services) -> None:
         ("https://x.org/" + "a" * 2000, "more than 2000 characters"),
         ("https://x.org:port/", "is not a valid URL"),
         ("https://x.org:99999/", "there is no port 99999"),
+        ("https://xn--hooks-.example.org/", "is not a valid URL"),
         ("", "cannot be told anything"),
     ],
 )

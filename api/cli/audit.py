@@ -137,7 +137,7 @@ def head(
     if signer is None:
         raise BadInput(
             "there is no key to sign with: set LAWFUL_SIGN_CERT and LAWFUL_SIGN_KEY; for a try, "
-            "`lawful credentials init FOLDER` makes both"
+            "`lawful credentials init --out FOLDER` makes both"
         )
     if output:
         check_writable(output, "--output")

@@ -88,6 +88,7 @@ def _facts(settings: Settings) -> dict[str, dict[str, Any]]:
         "catalogue": {
             "url": url,
             "revision": revision,
+            "tenant": settings.tenant,
             "artists": counts.artists,
             "works": counts.indexed,
             "works by nobody in particular": counts.nobodys,

@@ -77,6 +77,7 @@ def list_keys(
     Example: [bold]lawful keys list[/]
     """
     from api.keys import KeyOut
+    from attribution import tenants
     from attribution.catalogue import queries
     from attribution.collection import open_stores
     from attribution.upkeep.keys import FIRST
@@ -89,7 +90,8 @@ def list_keys(
     elif rows:
         Console().print(_table(rows))
     else:
-        Console(soft_wrap=True).print(f"no keys; {FIRST}", markup=False)
+        said = f"no keys of the tenant {tenants.current()}; {FIRST}"
+        Console(soft_wrap=True).print(said, markup=False)
 
 
 @app.command()

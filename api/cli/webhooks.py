@@ -177,7 +177,10 @@ def _show(stores: Stores, delivery_id: UUID, *, as_json: bool) -> None:
 
 
 def _webhooks(rows: Sequence[Webhook]) -> Table:
-    table = Table("id", "url", "events", "artists", "since", "ended")
+    table = Table(box=None, pad_edge=False)
+    table.add_column("id", no_wrap=True)
+    for name in ("url", "events", "artists", "since", "ended"):
+        table.add_column(name, overflow="fold")
     for row in rows:
         table.add_row(
             str(row.id),
@@ -191,7 +194,10 @@ def _webhooks(rows: Sequence[Webhook]) -> Table:
 
 
 def _deliveries(rows: Sequence[Delivery]) -> Table:
-    table = Table("id", "event", "at", "stands", "attempts", "said")
+    table = Table(box=None, pad_edge=False)
+    table.add_column("id", no_wrap=True)
+    for name in ("event", "at", "stands", "attempts", "said"):
+        table.add_column(name, overflow="fold")
     for row in rows:
         table.add_row(
             str(row.id),

@@ -20,7 +20,7 @@ from starlette.datastructures import Headers, MutableHeaders
 
 from attribution.catalogue.conditions import only_while
 from attribution.collection import Stores
-from attribution.errors import PreconditionFailed
+from attribution.errors import BadInput, PreconditionFailed
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -84,6 +84,11 @@ class Editing:
         if self._if_match is None or self._if_match.strip() == "*":
             yield
             return
+        if TAG.search(self._if_match) is None:
+            raise BadInput(
+                f"If-Match: {self._if_match[:100]} is no ETag: send it as it was answered, with "
+                f"its quotes"
+            )
         with stores.sessions() as session:
             about, shown = read(session)
         broken = PreconditionFailed(

@@ -30,7 +30,7 @@ REPLAYED = "idempotency-replayed"
 LONGEST_KEY = 255
 LARGEST_ANSWER = 1 << 18  # bytes; more is answered, and not kept
 # Tokens are shown once; what only asks may show what may not be shown tomorrow, and is asked again.
-NEVER_KEPT = re.compile(r"/v1/(keys|search)\b|/(report|regions|members|findings)$")
+NEVER_KEPT = re.compile(r"/v1/(keys|webhooks|search)\b|/(report|regions|members|findings)$")
 NOT_KEPT = ("date", "server", "content-length", "x-request-id", "connection")
 BOUNDARY = re.compile(r'boundary="?([^";,]+)', re.IGNORECASE)
 
@@ -53,7 +53,7 @@ class Idempotency:
             said = f"Idempotency-Key has 1 to {LONGEST_KEY} printable ASCII characters"
             await problem(400, "bad-request", said)(scope, receive, send)
             return
-        caller = hashlib.sha256(who().name.encode()).hexdigest()  # a name may be of any length
+        caller = hashlib.sha256(who().id.encode()).hexdigest()  # a name may be of any length
         key, body = ReplyKey(caller, name), _Body(receive, headers)
         sessions = scope["app"].state.services.sessions
         earlier = await run_in_threadpool(_begin, sessions, key, _route(scope))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
+from attribution import tenants
 from attribution.catalogue import queries
 
 if TYPE_CHECKING:
@@ -38,11 +39,6 @@ class Metrics:
             buckets=BUCKETS_S,
             registry=self._registry,
         )
-        self._works = Gauge("lawful_works", "Works.", ("status",), registry=self._registry)
-        self._artists = Gauge("lawful_artists", "Artists with works.", registry=self._registry)
-        self._jobs = Gauge(
-            "lawful_ingest_jobs_unfinished", "Jobs that wait or run.", registry=self._registry
-        )
 
     def observe(self, operation: str, status: int, seconds: float) -> None:
         """Count one request."""
@@ -50,14 +46,23 @@ class Metrics:
         self._seconds.labels(operation).observe(seconds)
 
     def render(self, services: Services) -> bytes:
-        """Return everything in Prometheus' text format."""
+        """Return the tenant's numbers in Prometheus' text format.
+
+        Those of requests, which are everybody's, only to the tenant of the settings: whoever runs
+        the service.
+        """
+        registry = CollectorRegistry()
+        works = Gauge("lawful_works", "Works.", ("status",), registry=registry)
+        artists = Gauge("lawful_artists", "Artists with works.", registry=registry)
+        jobs = Gauge("lawful_ingest_jobs_unfinished", "Jobs that wait or run.", registry=registry)
         with services.sessions() as session:
             counts = queries.counts(session)
-            self._jobs.set(queries.unfinished_jobs(session))
+            jobs.set(queries.unfinished_jobs(session))
         for status in ("indexed", "pending", "failed", "withdrawn"):
-            self._works.labels(status).set(getattr(counts, status))
-        self._artists.set(counts.artists)
-        return generate_latest(self._registry)
+            works.labels(status).set(getattr(counts, status))
+        artists.set(counts.artists)
+        own = tenants.current() == services.settings.tenant
+        return (generate_latest(self._registry) if own else b"") + generate_latest(registry)
 
 
 class Meter:

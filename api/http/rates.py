@@ -50,7 +50,7 @@ class Rates:
         actor = who()
         if scope["type"] == "http" and actor is not ANYONE and scope["path"].startswith("/v1/"):
             kind = kind_of(scope["method"], scope["path"])
-            if wait := await run_in_threadpool(self._wait, kind, actor.name):
+            if wait := await run_in_threadpool(self._wait, kind, actor.id):
                 said = (
                     f"{actor.name} has asked for more {kind} than {self._limits[kind]}; ask "
                     f"again in {wait} s, or have LAWFUL_RATE_{kind.upper()} raised"

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 MEDIA_TYPE = "text/event-stream"
 MOST_STREAMS = 10  # at once, of one caller and one process of the service
 LOOK_EVERY_S = 1.0
+LONGEST_S = 600.0  # then the client asks again, and may not any more
 HEARTBEAT_S = 15.0  # proxies close what is silent for longer
 RETRY_AFTER_S = 15
 HEARTBEAT = b": still there\n\n"
@@ -77,7 +78,8 @@ class JobStream(StreamingResponse):
 
     async def _told(self) -> AsyncIterator[bytes]:
         quiet_since = time.monotonic()
-        while not self._streams.are_ending:
+        until = quiet_since + LONGEST_S
+        while not self._streams.are_ending and time.monotonic() < until:
             state = await run_in_threadpool(self._look)
             if state is not None and event_id(state) != self._seen:
                 self._seen, quiet_since = event_id(state), time.monotonic()

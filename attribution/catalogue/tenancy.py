@@ -9,8 +9,14 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from sqlalchemy import event, func, text
-from sqlalchemy.orm import ORMExecuteState, Session, sessionmaker, with_loader_criteria
+from sqlalchemy import Connection, event, func, text
+from sqlalchemy.orm import (
+    ORMExecuteState,
+    Session,
+    SessionTransaction,
+    sessionmaker,
+    with_loader_criteria,
+)
 from sqlalchemy.orm.interfaces import ORMOption
 
 from attribution import tenants
@@ -23,6 +29,7 @@ SETTING = text("SELECT set_config('lawful.tenant', :name, true)")  # until the t
 def watch(sessions: sessionmaker[Session] | Session) -> None:
     """Have these sessions read and write what is the tenant's."""
     event.listen(sessions, "do_orm_execute", _narrow)
+    event.listen(sessions, "after_begin", _begin)
     event.listen(sessions, "before_flush", lambda session, *_: _tell(session))
     event.listen(sessions, "after_transaction_end", lambda session, _: session.info.pop(TOLD, None))
 
@@ -35,12 +42,18 @@ def _narrow(state: ORMExecuteState) -> None:
         state.statement = state.statement.options(_only(name, is_sqlite=is_sqlite))
 
 
+def _begin(session: Session, _: SessionTransaction, connection: Connection) -> None:
+    if connection.dialect.name == "postgresql":
+        session.info[TOLD] = tenants.meant()
+        connection.execute(SETTING, {"name": session.info[TOLD]})
+
+
 def _tell(session: Session) -> None:
+    """Say it again where another tenant is meant since the transaction began."""
     name = tenants.meant()
-    if session.info.get(TOLD) == name or session.get_bind().dialect.name != "postgresql":
-        return
-    session.info[TOLD] = name
-    session.connection().execute(SETTING, {"name": name})
+    if session.info.get(TOLD, name) != name:
+        session.info[TOLD] = name
+        session.connection().execute(SETTING, {"name": name})
 
 
 @lru_cache(maxsize=1_000)

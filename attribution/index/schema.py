@@ -168,6 +168,14 @@ def of_tenant() -> list[models.Condition]:
     return [models.FieldCondition(key=TENANT, match=models.MatchValue(value=name))]
 
 
+def own_words() -> models.SearchParams | None:
+    """Return that words weigh by how many of the tenant's works have them: not by others' works."""
+    must = of_tenant()
+    if not must:
+        return None
+    return models.SearchParams(idf=models.IdfCorpusParams(corpus=models.Filter(must=must)))
+
+
 def condition(where: Where) -> models.Filter | None:
     """Return the filter, narrowed to the tenant; None for everything across all of them."""
     must = of_tenant()

@@ -137,6 +137,9 @@ def query(request: models.QueryRequest) -> Any:
     if not isinstance(request.query, list | models.SparseVector) or request.prefetch:
         raise refused("query", request)
     quantization = request.params.quantization if request.params else None
+    idf = request.params.idf if request.params else None
+    if idf is not None and not isinstance(idf, models.IdfCorpusParams):
+        raise refused("weighing of words", idf)
     return edge.QueryRequest(
         limit=request.limit or 10,
         query=edge.Query.Nearest(vector(request.query), using=request.using),
@@ -147,7 +150,8 @@ def query(request: models.QueryRequest) -> Any:
                 rescore=quantization.rescore, oversampling=quantization.oversampling
             )
             if quantization
-            else None
+            else None,
+            idf=edge.IdfParams(corpus=condition(idf.corpus)) if idf and idf.corpus else None,
         ),
     )
 

@@ -126,7 +126,7 @@ class VectorIndex:
                 filter=chosen,
                 limit=limit + OVERFETCH,
                 with_payload=["artist"],
-                params=None if using == TEXT else RESCORED,
+                params=schema.own_words() if using == TEXT else RESCORED,
             )
             for using, query in queries.values()
         ]

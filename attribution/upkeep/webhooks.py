@@ -12,7 +12,7 @@ import httpx
 
 from attribution.actors import who
 from attribution.catalogue import chain, queries
-from attribution.catalogue.models import Delivery, DeliveryStatus, Event, Webhook
+from attribution.catalogue.models import Delivery, Event, Webhook
 from attribution.collection import Stores
 from attribution.config import Settings
 from attribution.errors import BadInput, Conflict
@@ -78,14 +78,12 @@ def try_out(stores: Stores, webhook_id: UUID) -> Delivery:
 
 
 def replay(stores: Stores, delivery_id: UUID) -> Delivery:
-    """Send a delivery again, under the same id.
+    """Send a delivery again, or now where it waits for its next attempt; under the same id.
 
-    Raises NotFound, Conflict for one that is still being sent, or whose webhook ended.
+    Raises NotFound, Conflict for one whose webhook ended.
     """
     with stores.sessions.begin() as session:
         row = queries.delivery_by_id(session, delivery_id)
-        if row.status is DeliveryStatus.PENDING:
-            raise Conflict(f"delivery {row.id} is still being sent: {row.attempts} attempts so far")
         _check_open(queries.webhook_by_id(session, row.webhook_id))
         queries.replay(row)
         return row

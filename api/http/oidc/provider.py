@@ -110,9 +110,10 @@ class Provider:
         roles = frozenset(role for group, role in self._roles.items() if group in groups)
         if not roles:
             known = ", ".join(map(repr, sorted(self._roles)))
+            those = "that have a role" if self._tenants else known  # others' are not theirs to know
             raise NotAllowed(
                 f"{name} may do nothing here: the claim {self._claim!r} of the token has none of "
-                f"the groups {known}; ask whoever administers the provider"
+                f"the groups {those}; ask whoever administers the provider"
             )
         return Person(name, roles, self._tenant(name, groups))
 

@@ -56,7 +56,7 @@ async def get_job_events(
     state = await run_in_threadpool(read)  # 404 before anything is sent
     if state.has_ended and last_event_id == event_id(state):
         return Response(status_code=204)  # has browsers not ask again
-    return JobStream(streams, who().name, read, last_event_id)
+    return JobStream(streams, who().id, read, last_event_id)
 
 
 def _state(services: Services, job_id: UUID) -> JobStateOut:

@@ -111,5 +111,5 @@ def list_deliveries(
     dependencies=[needs(Scope.ADMINISTER)],
 )
 def replay_delivery(delivery_id: UUID, services: ServicesDep) -> DeliveryOut:
-    """Send it once more under the same id. 409 while it is still being sent."""
+    """Send it once more under the same id, or now where it waits for its next attempt."""
     return DeliveryOut.of(webhooks.replay(services, delivery_id))

@@ -81,4 +81,4 @@ def withdrawn_since(session: Session, moment: datetime) -> bool:
         Withdrawal.completed_at >= moment,
         Withdrawal.completed_at.is_(None),
     )
-    return bool(session.scalar(select(exists().where(later))))
+    return bool(session.scalar(select(exists().select_from(Withdrawal).where(later))))

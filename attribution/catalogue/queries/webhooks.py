@@ -36,9 +36,9 @@ from attribution.errors import NotFound
 from attribution.tenants import within
 
 ENDING: dict[type, str] = {
-    IngestJob: "ingest_job",
+    IngestJob: "ingest",
     Generation: "generation",
-    LookupBatch: "lookup_batch",
+    LookupBatch: "lookup",
 }
 IN_SQL = {"synchronize_session": False}
 
@@ -136,22 +136,24 @@ def delivery_by_id(session: Session, delivery_id: UUID) -> Delivery:
 
 def are_due(session: Session) -> bool:
     """Tell whether there is anything to deliver, across tenants."""
-    return bool(session.scalar(select(exists().where(*_due()))))
+    return bool(session.scalar(select(exists().select_from(Delivery).where(*_due()))))
 
 
-def claim_deliveries(session: Session, *, limit: int, lease: timedelta) -> list[Delivery]:
+def claim_deliveries(
+    session: Session, *, limit: int, each: int, lease: timedelta
+) -> list[Delivery]:
     """Take deliveries that are due, across tenants, with their webhooks: others leave them alone.
 
-    Until the lease is over; whoever died meanwhile has them tried again then.
+    `each` of one webhook at most, so that none keeps the others waiting. Until the lease is over;
+    whoever died meanwhile has them tried again then.
     """
-    due = (
-        select(Delivery.id)
-        .where(*_due())
-        .order_by(Delivery.due_at)
-        .limit(limit)
-        .with_for_update(skip_locked=True)
+    place = func.row_number().over(partition_by=Delivery.webhook_id, order_by=Delivery.due_at)
+    waiting = select(Delivery.id, Delivery.due_at, place.label("place")).where(*_due()).subquery()
+    first = select(waiting.c.id).where(waiting.c.place <= each)
+    due = select(Delivery.id).where(
+        Delivery.id.in_(first.order_by(waiting.c.place, waiting.c.due_at).limit(limit)), *_due()
     )
-    ids = session.scalars(due).all()
+    ids = session.scalars(due.with_for_update(skip_locked=True)).all()
     session.execute(
         update(Delivery).where(Delivery.id.in_(ids)).values(due_at=now() + lease),
         execution_options=IN_SQL,
@@ -169,11 +171,11 @@ def note_attempt(
     error: str | None,
     due_at: datetime,
 ) -> None:
-    """Note what came of an attempt."""
+    """Note what came of an attempt; without effect where the webhook has ended meanwhile."""
     is_done = status is DeliveryStatus.DELIVERED
     session.execute(
         update(Delivery)
-        .where(Delivery.id == delivery_id)
+        .where(Delivery.id == delivery_id, Delivery.status == DeliveryStatus.PENDING)
         .values(
             status=status,
             attempts=Delivery.attempts + 1,
@@ -187,7 +189,7 @@ def note_attempt(
 
 
 def replay(row: Delivery) -> None:
-    """Have a delivery sent again, from the first attempt on."""
+    """Have a delivery sent now, from the first attempt on."""
     row.status, row.attempts, row.due_at = DeliveryStatus.PENDING, 0, now()
     row.delivered_at = row.error = row.answered = None
 
