@@ -380,6 +380,21 @@ def test_upkeep_serves_every_tenant(ingested: Settings, tmp_path: Path) -> None:
         assert make_anew(stores, progress=lambda *_: None) == (16, 0)
 
 
+def test_what_fails_for_one_tenant_is_done_for_the_others(two: Services) -> None:
+    """And is raised behind the last of them."""
+    seen: list[str] = []
+
+    def fail_for_the_first() -> None:
+        seen.append(tenants.current())
+        if len(seen) == 1:
+            raise Conflict("not now")
+
+    with pytest.raises(Conflict, match="not now"):
+        for_each(two, fail_for_the_first)
+
+    assert seen == [tenants.DEFAULT, THEIRS]
+
+
 def test_a_row_is_made_for_somebody(two: Services) -> None:
     """Nothing of a tenant's is written, and no file or id named, across all of them."""
     with tenants.across():

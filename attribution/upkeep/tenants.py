@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -11,7 +12,9 @@ from attribution import tenants
 from attribution.catalogue import queries
 from attribution.catalogue.chain import note
 from attribution.collection import Stores
-from attribution.errors import BadInput, Conflict
+from attribution.errors import BackendUnavailable, BadInput, Conflict
+
+log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -61,11 +64,24 @@ def holdings(stores: Stores) -> list[Holding]:
 
 
 def for_each(stores: Stores, action: Callable[[], T]) -> list[T]:
-    """Do something for every tenant; returns what came of it, by their names."""
+    """Do something for every tenant; returns what came of it, by their names.
+
+    What fails for one is done for the others, and raised behind the last; an outage is raised at
+    once, as it would be the same for all.
+    """
     with stores.sessions() as session:
         names = [row.name for row in queries.all_tenants(session)]
     done: list[T] = []
+    failed: Exception | None = None
     for name in names:
         with tenants.within(name):
-            done.append(action())
+            try:
+                done.append(action())
+            except BackendUnavailable:
+                raise
+            except Exception as error:  # noqa: BLE001  raised below
+                log.warning("tenant %s: %s", name, error)
+                failed = failed or error
+    if failed is not None:
+        raise failed
     return done
