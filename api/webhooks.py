@@ -8,7 +8,8 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field
 
-from attribution.catalogue.models import Delivery, DeliveryStatus, Event, Webhook
+from attribution.catalogue.models import Delivery, Webhook
+from attribution.events import DeliveryStatus, Event
 
 
 class WebhookOut(BaseModel):

@@ -149,6 +149,10 @@ def test_the_examples_of_the_document_run(tmp_path: Path) -> None:
                 known["TAG"] = tag.replace('"', '\\"')  # within the quotes of a shell
             if "/v1/lookup-batches -F" in command:
                 known["BATCH"] = response.json()["id"]
+            if "/v1/webhooks --json" in command:
+                known["WEBHOOK"] = response.json()["id"]
+            if command.endswith("/test -X POST"):
+                known["DELIVERY"] = response.json()["id"]
             if "/v1/keys --json" in command:
                 made = response.json()
                 known |= {"TOKEN": made["token"], "KEY": made["id"]}

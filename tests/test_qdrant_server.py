@@ -199,6 +199,7 @@ def test_a_query_is_one_batch_with_the_filter_on_every_leg(
                     | {
                         "query": {"nearest": {"indices": [3631121226], "values": [1.0]}},
                         "using": "text",
+                        "params": {"idf": {"corpus": {"must": [OURS]}}},
                     },
                 ]
             },

@@ -26,9 +26,10 @@ from api.http.app import create_app
 from attribution import tenants
 from attribution.catalogue import queries
 from attribution.catalogue.columns import now
-from attribution.catalogue.models import Delivery, DeliveryStatus, Event, JobStatus, Webhook
+from attribution.catalogue.models import Delivery, JobStatus, Webhook
 from attribution.config import Settings
 from attribution.errors import BadInput, Conflict
+from attribution.events import DeliveryStatus, Event
 from attribution.images import read_image
 from attribution.network import Address, CheckedNetwork
 from attribution.services import Services

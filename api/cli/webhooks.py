@@ -11,7 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from api.cli.common import plain, print_json, settings_from_environment, status_console
-from attribution.catalogue.models import DeliveryStatus, Event
+from attribution.events import DeliveryStatus, Event
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -24,10 +24,11 @@ import httpx
 from attribution import tenants
 from attribution.catalogue import queries
 from attribution.catalogue.columns import now
-from attribution.catalogue.models import Delivery, DeliveryStatus
+from attribution.catalogue.models import Delivery
 from attribution.collection import Stores
 from attribution.config import Settings
 from attribution.errors import AddressRefused
+from attribution.events import DeliveryStatus
 from attribution.network import CheckedNetwork, is_public
 from attribution.threads import Threads
 from attribution.upkeep.webhooks import SECRET

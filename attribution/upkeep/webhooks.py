@@ -12,10 +12,11 @@ import httpx
 
 from attribution.actors import who
 from attribution.catalogue import chain, queries
-from attribution.catalogue.models import Delivery, Event, Webhook
+from attribution.catalogue.models import Delivery, Webhook
 from attribution.collection import Stores
 from attribution.config import Settings
 from attribution.errors import BadInput, Conflict
+from attribution.events import Event
 from attribution.network import parsed
 
 LONGEST_URL = 2_000  # characters

@@ -20,10 +20,11 @@ from attribution.answers import Removal
 from attribution.catalogue import queries
 from attribution.catalogue.columns import now
 from attribution.catalogue.database import empty_log
-from attribution.catalogue.models import ArtworkStatus, Event, Withdrawal
+from attribution.catalogue.models import ArtworkStatus, Withdrawal
 from attribution.chunks import chunks
 from attribution.collection import Collection, Stores
 from attribution.errors import BadInput, Conflict, Hint, Way
+from attribution.events import Event
 from attribution.index.points import Where
 from attribution.index.vector_index import VectorIndex
 from attribution.training.cache import CACHE, forget

@@ -15,7 +15,7 @@ from api.schemas import PageOut
 from api.webhooks import DeliveryOut, MadeWebhookOut, WebhookOut
 from attribution.actors import Scope
 from attribution.catalogue import queries
-from attribution.catalogue.models import DeliveryStatus, Event
+from attribution.events import DeliveryStatus, Event
 from attribution.upkeep import webhooks
 from attribution.upkeep.webhooks import ASKED, LONGEST_URL, NewWebhook
 

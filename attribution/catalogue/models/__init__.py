@@ -46,8 +46,6 @@ from attribution.catalogue.models.records import (
 )
 from attribution.catalogue.models.webhooks import (
     Delivery,
-    DeliveryStatus,
-    Event,
     Webhook,
 )
 from attribution.catalogue.models.works import (
@@ -91,10 +89,8 @@ __all__ = [
     "CopySketch",
     "DeadlyFile",
     "Delivery",
-    "DeliveryStatus",
     "DeniedFile",
     "Embedding",
-    "Event",
     "Generation",
     "IngestItem",
     "IngestJob",

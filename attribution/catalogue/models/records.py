@@ -60,7 +60,7 @@ class RecordedAttribution(Sealed, Base):
 
     __table_args__ = (
         Index(None, "tenant", "created_at", "id"),
-        Index(None, "tenant", "verdict", "created_at", "id"),
+        Index(None, "verdict", "tenant", "created_at", "id"),
     )
 
 
@@ -223,8 +223,8 @@ class AuditEntry(Base):
 
     __table_args__ = (
         Index(None, "tenant", "sequence"),
-        Index(None, "tenant", "action", "sequence"),
-        Index(None, "tenant", "actor", "sequence"),
+        Index(None, "action", "tenant", "sequence"),
+        Index(None, "actor", "tenant", "sequence"),
         Index(None, "tenant", "at"),
     )
 

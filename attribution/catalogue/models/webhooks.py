@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime
-from enum import StrEnum
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -12,23 +11,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from attribution.catalogue.columns import now
 from attribution.catalogue.models.base import Base, OfTenant, one_of
-
-
-class Event(StrEnum):
-    """What can be told."""
-
-    JOB_ENDED = "job.ended"  # an ingest, a batch of lookups, a drawing: done, failed or cancelled
-    COPY_FOUND = "attribution.copy"  # an image that was looked up shows a registered work
-    WITHDRAWN = "withdrawal.completed"  # nothing is left anywhere
-    TEST = "webhook.test"  # asked for, to see whether it arrives; needs no asking for
-
-
-class DeliveryStatus(StrEnum):
-    """Where a delivery stands; those that were given up can be sent again by hand."""
-
-    PENDING = "pending"
-    DELIVERED = "delivered"
-    GIVEN_UP = "given_up"
+from attribution.events import DeliveryStatus, Event
 
 
 class Webhook(OfTenant, Base):

@@ -73,7 +73,7 @@ class Artist(OfTenant, Base):
     __table_args__ = (
         UniqueConstraint("tenant", "slug"),
         UniqueConstraint("tenant", "name"),
-        Index(None, "tenant", "folded"),
+        Index(None, "folded", "tenant"),
         Index(None, "tenant", "turned"),
     )
 
@@ -133,7 +133,7 @@ class Artwork(OfTenant, Base):
         # Pages of one artist, and sizes of portfolios. The state comes second: where it came first,
         # SQLite would take this index for every statement that asks for indexed works.
         Index(None, "artist_id", "status", "created_at", "id", "tenant"),
-        Index(None, "tenant", "licence_id", "created_at", "id"),  # pages of one licence
+        Index(None, "licence_id", "tenant", "created_at", "id"),  # pages of one licence
         # The few works that are not indexed: counted often, among millions that are.
         Index(
             "ix_artworks_unindexed",

@@ -18,7 +18,6 @@ from attribution.catalogue.models import (
     Artwork,
     ArtworkStatus,
     CitedWork,
-    Event,
     KeptCollection,
     RecordedAttribution,
     Withdrawal,
@@ -26,6 +25,7 @@ from attribution.catalogue.models import (
 from attribution.catalogue.queries.pages import Page, check_limit, cut, moment_key
 from attribution.catalogue.queries.webhooks import announce
 from attribution.errors import BadInput, Hint, NotFound, Way
+from attribution.events import Event
 
 SHA256 = re.compile("[0-9a-fA-F]{64}")
 

@@ -23,8 +23,6 @@ from sqlalchemy.orm import Session, joinedload
 from attribution.catalogue.columns import now
 from attribution.catalogue.models import (
     Delivery,
-    DeliveryStatus,
-    Event,
     Generation,
     IngestJob,
     LookupBatch,
@@ -33,6 +31,7 @@ from attribution.catalogue.models import (
 from attribution.catalogue.queries.artists import artist_ids
 from attribution.catalogue.queries.pages import Page, check_limit, cut, moment_key
 from attribution.errors import NotFound
+from attribution.events import DeliveryStatus, Event
 from attribution.tenants import within
 
 ENDING: dict[type, str] = {
