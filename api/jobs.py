@@ -8,8 +8,8 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field
 
-from attribution.catalogue.models import JobStatus
-from attribution.catalogue.queries import JobKind, JobState
+from attribution.catalogue.models import JobKind, JobStatus
+from attribution.catalogue.queries import JobState
 
 RESOURCES = {
     JobKind.INGEST: "/v1/ingest-jobs",

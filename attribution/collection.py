@@ -7,7 +7,7 @@ adds the row and the index. The models come with `services`.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -103,20 +103,20 @@ def open_stores(settings: Settings) -> Iterator[Stores]:
         stores = Stores(
             settings, database.sessions, Store(settings.storage_url), image_limits(settings)
         )
-        _choose_tenant(stores)
+        check_tenants(stores, [settings.tenant])
+        tenants.choose(settings.tenant)  # wherever no door says for whom this process acts
         yield stores
 
 
-def _choose_tenant(stores: Stores) -> None:
-    """Have this process act for the tenant that the settings name."""
-    name = tenants.check_name(stores.settings.tenant)
+def check_tenants(stores: Stores, names: Iterable[str]) -> None:
+    """Raise BadInput for a tenant that the settings name, and that there is not."""
     with stores.sessions() as session:
-        if not queries.has_tenant(session, name):
-            raise BadInput(
-                f"LAWFUL_TENANT={name}: there is no such tenant; `lawful tenants create {name}` "
-                f"makes it, `lawful tenants list` shows which there are"
-            )
-    tenants.choose(name)
+        for name in names:
+            if not queries.has_tenant(session, tenants.check_name(name)):
+                raise BadInput(
+                    f"the settings name the tenant {name!r}, which there is not; `lawful tenants "
+                    f"create {name}` makes it, `lawful tenants list` shows which there are"
+                )
 
 
 @contextmanager

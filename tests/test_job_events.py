@@ -174,8 +174,9 @@ def test_a_job_is_told_until_it_has_ended(client: TestClient) -> None:
     with listening(client, job_id) as one:
 
         def told(status: str, done: int) -> bool:
-            last = events(one.body.decode())[-1].data
-            return (last["status"], last["done"], last["total"]) == (status, done, 200)
+            last = [event.data for event in events(one.body.decode())][-1:]
+            said = [(one["status"], one["done"], one["total"]) for one in last]
+            return said == [(status, done, 200)]
 
         wait_until(lambda: told("queued", 0))
         for number, done in ((1, 128), (2, 200)):

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import re
-import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -54,7 +53,7 @@ from attribution.upkeep.tenants import create, for_each
 from attribution.upkeep.withdrawal import withdraw
 from tests.apis import local_client, png, settings, upload
 from tests.keys import bearing, make_key
-from tests.portfolios import ingest, portfolio
+from tests.portfolios import ingest, portfolio, wait_until
 from tests.tables import KnownTables
 
 OURS, THEIRS = "ours", "theirs"
@@ -134,9 +133,8 @@ def _register(side: Side, artist: str) -> None:
         hook = client.post("/v1/webhooks", json={"url": "https://rights.example.org/"}).json()
         delivery = client.post(f"/v1/webhooks/{hook['id']}/test").json()
         client.post(f"/v1/webhooks/{hook['id']}/end")  # or it would be tried again and again
-        for place in (f"generations/{drawing['id']}", f"lookup-batches/{batch['id']}"):
-            while client.get(f"/v1/{place}").json()["status"] != "done":
-                time.sleep(0.02)
+        wait_until(lambda: is_done(client, f"generations/{drawing['id']}"))
+        wait_until(lambda: is_done(client, f"lookup-batches/{batch['id']}"))
     finally:
         del client.headers["authorization"]
     ids |= {"slug": artist.lower().replace(" ", "-"), "number": "0"}
@@ -144,6 +142,11 @@ def _register(side: Side, artist: str) -> None:
     named |= {"batch": batch, "webhook": hook, "delivery": delivery}
     named |= {"change": change, "non_copy": non_copy, "withdrawal": withdrawal, "key": key}
     ids |= {f"{name}_id": one["id"] for name, one in named.items()}
+
+
+def is_done(client: TestClient, place: str) -> bool:
+    """Tell whether a job is done."""
+    return bool(client.get(f"/v1/{place}").json()["status"] == "done")
 
 
 # ---- every route ---------------------------------------------------------------------------------
@@ -571,4 +574,4 @@ def test_the_command_line_acts_for_the_tenant_of_the_settings(
     ]
     assert (len(ours), none) == (3, [])
     assert isinstance(unknown.exception, BadInput)
-    assert "LAWFUL_TENANT=nobodys: there is no such tenant" in str(unknown.exception)
+    assert "the tenant 'nobodys', which there is not" in str(unknown.exception)

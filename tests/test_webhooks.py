@@ -39,7 +39,7 @@ from attribution.upkeep.tenants import create
 from attribution.upkeep.webhooks import MOST_WEBHOOKS, NewWebhook
 from attribution.upkeep.withdrawal import withdraw
 from tests.apis import is_problem, local_client, png, settings, upload
-from tests.portfolios import ingest, portfolio
+from tests.portfolios import ingest, portfolio, wait_until
 
 HERE = "127.0.0.1"
 SENDER = Sender(frozenset({HERE}), at_most_s=5)
@@ -420,7 +420,7 @@ def test_there_are_not_too_many(services: Services) -> None:
 
     with services.sessions() as session:
         (row,) = queries.list_deliveries(session, webhook_id=rows[0].id).items
-    assert (row.status, row.error) == ("given_up", "the webhook was deleted")
+    assert (row.status, row.error) == ("given_up", "the webhook has ended")
 
 
 def test_old_deliveries_are_forgotten(services: Services, told: Webhook) -> None:
@@ -449,8 +449,9 @@ def test_webhooks_over_http(tmp_path: Path, receiver: Receiver) -> None:
         (listed,) = client.get("/v1/webhooks").json()["items"]
         assert "secret" not in listed
         upload(client, png(1), artist="Ann Example")
-        while not (items := client.get("/v1/deliveries?status=delivered").json()["items"]):
-            pass
+        delivered = "/v1/deliveries?status=delivered"
+        wait_until(lambda: bool(client.get(delivered).json()["items"]))
+        items = client.get(delivered).json()["items"]
         assert receiver.events[0]["type"] == "job.ended"
         again = client.post(f"/v1/deliveries/{items[0]['id']}/replay")
         assert (again.status_code, again.json()["status"]) == (202, "pending")

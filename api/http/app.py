@@ -44,9 +44,9 @@ from api.http.routes import (
 from api.http.streams import Streams
 from api.http.tables import Tables
 from api.http.uploads import spooled_below
+from attribution.collection import check_tenants
 from attribution.config import Settings
 from attribution.services import Services, open_services
-from attribution.upkeep.tenants import check_known
 from ingest.work.jobs import job_queue
 
 DESCRIPTION = f"""{pages.SUMMARY}
@@ -73,7 +73,7 @@ def create_app(settings: Settings) -> FastAPI:
             spooled_below(settings.home),
             job_queue(services) as jobs,
         ):
-            check_known(services, settings.oidc_tenants.values())
+            check_tenants(services, settings.oidc_tenants.values())
             _warm(services)
             app.state.services = services
             app.state.jobs = jobs

@@ -23,6 +23,7 @@ from attribution.actors import who
 from attribution.answers import parted
 from attribution.arithmetic import commitments
 from attribution.catalogue.columns import clean, now
+from attribution.catalogue.insert import IN_SQL
 from attribution.catalogue.models import (
     AuditEntry,
     AuditHead,
@@ -40,7 +41,6 @@ FORGET = "forget"
 AMEND = "amend"  # a row that has an entry says something else now, rightly
 PENDING = "audit"  # in `Session.info`
 CHUNK = 500
-IN_SQL = {"synchronize_session": False}
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The one statement that SQLite and PostgreSQL spell alike and SQLAlchemy keeps apart."""
+"""How rows are written in bulk: what is new, and what nobody has in hand."""
 
 from __future__ import annotations
 
@@ -11,6 +11,9 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 from attribution.catalogue.models import Base
 
 T = TypeVar("T")
+
+IN_SQL = {"synchronize_session": False}
+"""How a statement changes rows that nobody has in hand: without looking for them in the session."""
 
 
 def insert_new(

@@ -19,6 +19,7 @@ from sqlalchemy.orm import Session
 
 from attribution.arithmetic.classifier import Statistics
 from attribution.catalogue.columns import now
+from attribution.catalogue.insert import IN_SQL
 from attribution.catalogue.models import (
     Artist,
     Artwork,
@@ -34,7 +35,6 @@ from attribution.catalogue.sums import (
 )
 
 UNSETTLED = (ArtworkStatus.PENDING, ArtworkStatus.FAILED)
-IN_SQL = {"synchronize_session": False}  # of many rows: none of them is in hand
 
 
 def become_indexed(session: Session, ids: Collection[UUID]) -> set[UUID]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, TypeVar
@@ -12,7 +12,7 @@ from attribution import tenants
 from attribution.catalogue import queries
 from attribution.catalogue.chain import note
 from attribution.collection import Stores
-from attribution.errors import BackendUnavailable, BadInput, Conflict
+from attribution.errors import BackendUnavailable, Conflict
 
 log = logging.getLogger(__name__)
 
@@ -26,17 +26,6 @@ def create(stores: Stores, name: str) -> None:
         if not queries.add_tenant(session, name):
             raise Conflict(f"there is a tenant {name!r} already")
         note(session, "create-tenant", f"tenant:{name}")
-
-
-def check_known(stores: Stores, names: Iterable[str]) -> None:
-    """Raise BadInput for a tenant that the settings name, and that there is not."""
-    with stores.sessions() as session:
-        for name in names:
-            if not queries.has_tenant(session, name):
-                raise BadInput(
-                    f"the settings name the tenant {name!r}, which there is not; `lawful tenants "
-                    f"create {name}` makes it, `lawful tenants list` shows which there are"
-                )
 
 
 @dataclass(frozen=True)

@@ -29,6 +29,14 @@ class JobStatus(StrEnum):
     CANCELLED = "cancelled"
 
 
+class JobKind(StrEnum):
+    """What a job does."""
+
+    INGEST = "ingest"  # works are taken in
+    GENERATION = "generation"  # pictures are drawn
+    LOOKUP = "lookup"  # images are looked up
+
+
 class TaskKind(StrEnum):
     """What a worker does with a task; each kind has a queue of its own."""
 

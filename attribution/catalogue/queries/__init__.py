@@ -212,7 +212,6 @@ from attribution.catalogue.queries.pages import (
     Page,
 )
 from attribution.catalogue.queries.progress import (
-    JobKind,
     JobState,
     state_of_job,
 )
@@ -330,7 +329,6 @@ __all__ = [
     "Counts",
     "EntriesWanted",
     "ItemOutcome",
-    "JobKind",
     "JobState",
     "JobSummary",
     "KeptSketch",

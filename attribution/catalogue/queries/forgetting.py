@@ -15,6 +15,7 @@ from sqlalchemy import ColumnElement, exists, or_, select, update
 from sqlalchemy.orm import Session
 
 from attribution.catalogue.columns import now
+from attribution.catalogue.insert import IN_SQL
 from attribution.catalogue.models import (
     Alias,
     Artist,
@@ -35,7 +36,6 @@ CLOSED = "its artist has withdrawn"
 OPEN_JOBS = (JobStatus.LISTING, JobStatus.QUEUED, JobStatus.RUNNING)
 NAMES_ONE = "it names an artist who has withdrawn"
 LEAST_LETTERS = 4  # of a title or a file's name that is looked for in a job's remarks
-IN_SQL = {"synchronize_session": False}  # of rows that nobody has in hand
 WORD = re.compile(r"[^\W_]+")
 
 

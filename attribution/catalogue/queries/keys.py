@@ -9,6 +9,7 @@ from sqlalchemy import exists, or_, select, tuple_, update
 from sqlalchemy.orm import Session
 
 from attribution.catalogue.columns import now
+from attribution.catalogue.insert import IN_SQL
 from attribution.catalogue.models import ApiKey
 from attribution.catalogue.queries.pages import Page, check_limit, cut, moment_key
 from attribution.errors import NotFound
@@ -53,5 +54,5 @@ def note_key_used(session: Session, key_id: UUID, *, unless_since: datetime) -> 
     is_due = or_(ApiKey.last_used_at.is_(None), ApiKey.last_used_at < unless_since)
     session.execute(
         update(ApiKey).where(ApiKey.id == key_id, is_due).values(last_used_at=now()),
-        execution_options={"synchronize_session": False},
+        execution_options=IN_SQL,
     )

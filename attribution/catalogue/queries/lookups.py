@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from attribution.actors import who
 from attribution.catalogue.chain import note
 from attribution.catalogue.columns import now
+from attribution.catalogue.insert import IN_SQL
 from attribution.catalogue.models import (
     JobStatus,
     LookupBatch,
@@ -248,7 +249,7 @@ def _conclude(session: Session, item: LookupItem, **values: Any) -> bool:
         )
         .values(**values)
         .returning(LookupItem.position),
-        execution_options={"synchronize_session": False},
+        execution_options=IN_SQL,
     )
     return concluded.first() is not None
 

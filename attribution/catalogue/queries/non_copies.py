@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session, aliased, contains_eager, joinedload
 
 from attribution.catalogue.chain import forget
 from attribution.catalogue.columns import now
+from attribution.catalogue.insert import IN_SQL
 from attribution.catalogue.models import Artwork, Change, ChangeKind, NonCopy
 from attribution.catalogue.queries.changes import Origin, new_change
 from attribution.catalogue.queries.pages import Page, check_limit, cut, moment_key
@@ -101,7 +102,7 @@ def forget_non_copies(session: Session, ids: Collection[UUID], receipt: UUID) ->
     forget(session, Change, record, ["reason", "before", "after"], receipt)
     session.execute(
         update(Change).where(record).values(reason=None, before={}, after={}),
-        execution_options={"synchronize_session": False},
+        execution_options=IN_SQL,
     )
     return len(gone)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 from uuid import UUID
 
 from sqlalchemy import case, func, select
@@ -12,6 +11,7 @@ from sqlalchemy.orm import Session
 from attribution.catalogue.models import (
     Generation,
     IngestJob,
+    JobKind,
     LookupBatch,
     LookupKind,
     Task,
@@ -21,14 +21,6 @@ from attribution.catalogue.queries.jobs import UNFINISHED
 from attribution.catalogue.queries.lookups import single_lookup
 from attribution.catalogue.queries.tasks import Subject, trouble_of
 from attribution.errors import NotFound
-
-
-class JobKind(StrEnum):
-    """What a job does."""
-
-    INGEST = "ingest"  # works are taken in
-    GENERATION = "generation"  # pictures are drawn
-    LOOKUP = "lookup"  # images are looked up
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session
 
 from attribution.catalogue import chain
+from attribution.catalogue.insert import IN_SQL
 from attribution.catalogue.lifecycle import change_hands, join_hands
 from attribution.catalogue.models import (
     Alias,
@@ -54,7 +55,6 @@ from attribution.chunks import chunks
 from attribution.errors import Conflict, Hint, Way
 
 AT_ONCE = 1_000  # works whose vectors are read at a time
-IN_SQL = {"synchronize_session": False}  # of many rows: none of them is in hand
 
 
 def move_work(session: Session, work: Artwork, artist_id: UUID, origin: Origin) -> Change:

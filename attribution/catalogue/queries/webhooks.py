@@ -21,10 +21,12 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session, joinedload
 
 from attribution.catalogue.columns import now
+from attribution.catalogue.insert import IN_SQL
 from attribution.catalogue.models import (
     Delivery,
     Generation,
     IngestJob,
+    JobKind,
     LookupBatch,
     Webhook,
 )
@@ -34,12 +36,11 @@ from attribution.errors import NotFound
 from attribution.events import DeliveryStatus, Event
 from attribution.tenants import within
 
-ENDING: dict[type, str] = {
-    IngestJob: "ingest",
-    Generation: "generation",
-    LookupBatch: "lookup",
+KINDS: dict[type, JobKind] = {
+    IngestJob: JobKind.INGEST,
+    Generation: JobKind.GENERATION,
+    LookupBatch: JobKind.LOOKUP,
 }
-IN_SQL = {"synchronize_session": False}
 
 
 def announce(
@@ -69,7 +70,7 @@ def _delivery(webhook: Webhook, event: Event, data: Mapping[str, Any]) -> Delive
 def announce_end(session: Session, row: IngestJob | Generation | LookupBatch) -> None:
     """Keep for whoever wants to know it that a job of any kind has ended."""
     with within(row.tenant):
-        said = {"kind": ENDING[type(row)], "id": str(row.id), "status": row.status}
+        said = {"kind": KINDS[type(row)], "id": str(row.id), "status": row.status}
         announce(session, Event.JOB_ENDED, said)
 
 
@@ -199,7 +200,7 @@ def end_webhook(session: Session, row: Webhook) -> None:
     session.execute(
         update(Delivery)
         .where(Delivery.webhook_id == row.id, Delivery.status == DeliveryStatus.PENDING)
-        .values(status=DeliveryStatus.GIVEN_UP, error="the webhook was deleted"),
+        .values(status=DeliveryStatus.GIVEN_UP, error="the webhook has ended"),
         execution_options=IN_SQL,
     )
 

@@ -16,6 +16,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 from attribution.answers import Removal, without_works
 from attribution.catalogue.chain import forget
 from attribution.catalogue.columns import now
+from attribution.catalogue.insert import IN_SQL
 from attribution.catalogue.lifecycle import become_pending, become_withdrawn
 from attribution.catalogue.models import (
     Artist,
@@ -105,7 +106,6 @@ LOOKED_AT: Mapping[str, tuple[InstrumentedAttribute[Any], ColumnElement[bool]]] 
 }
 """Where a row may say something of a work: its id there, and what is not to be. The other tables
 with ids of works, `withdrawals` and `change_works`, have ids alone."""
-IN_SQL = {"synchronize_session": False}  # of rows that nobody has in hand
 
 
 def works_to_withdraw(
