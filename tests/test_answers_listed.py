@@ -99,5 +99,5 @@ def test_answers_are_listed_in_the_terminal(ingested: Settings) -> None:
     assert answer["id"] in shown.stdout
     assert slug in shown.stdout
     assert json.loads(same.stdout)["id"] == answer["id"]
-    assert none.stdout.strip() == "no such answer"
+    assert none.stdout.strip() == "no answers"
     assert (wrong.returncode, "not a SHA-256" in wrong.stderr) == (1, True)

@@ -53,7 +53,7 @@ def answers(
         else:
             _show(one)
     if not (found or as_json):
-        Console().print("no such answer")
+        Console().print("no answers")
 
 
 def _show(answer: AttributionBrief) -> None:

@@ -58,7 +58,7 @@ def list_tenants(
         for row in rows:
             print_json(row.as_json())
         return
-    table = Table("tenant", "since", "artists", "works")
+    table = Table("tenant", "since", "artists", "works", box=None, pad_edge=False)
     for row in rows:
         table.add_row(row.name, f"{row.created_at:%Y-%m-%d}", f"{row.artists:,}", f"{row.works:,}")
     Console().print(table)

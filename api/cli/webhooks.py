@@ -14,7 +14,7 @@ from api.cli.common import plain, print_json, settings_from_environment, status_
 from attribution.events import DeliveryStatus, Event
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from attribution.catalogue.models import Delivery, Webhook
     from attribution.collection import Stores
@@ -177,34 +177,36 @@ def _show(stores: Stores, delivery_id: UUID, *, as_json: bool) -> None:
 
 
 def _webhooks(rows: Sequence[Webhook]) -> Table:
-    table = Table(box=None, pad_edge=False)
-    table.add_column("id", no_wrap=True)
-    for name in ("url", "events", "artists", "since", "ended"):
-        table.add_column(name, overflow="fold")
-    for row in rows:
-        table.add_row(
-            str(row.id),
-            escape(plain(row.url)),
-            ", ".join(row.events),
-            escape(plain(", ".join(row.artists) or "all")),
-            f"{row.created_at:%Y-%m-%d}",
-            f"{row.ended_at:%Y-%m-%d}" if row.ended_at else "–",
+    return _table(
+        (
+            row.id,
+            row.url,
+            f"{', '.join(row.events)}; artists: {', '.join(row.artists) or 'all'}; "
+            f"since {row.created_at:%Y-%m-%d}"
+            + (f", ended {row.ended_at:%Y-%m-%d}" if row.ended_at else ""),
         )
-    return table
+        for row in rows
+    )
 
 
 def _deliveries(rows: Sequence[Delivery]) -> Table:
-    table = Table(box=None, pad_edge=False)
-    table.add_column("id", no_wrap=True)
-    for name in ("event", "at", "stands", "attempts", "said"):
-        table.add_column(name, overflow="fold")
-    for row in rows:
-        table.add_row(
-            str(row.id),
-            row.event,
-            f"{row.created_at:%Y-%m-%d %H:%M:%S}",
-            row.status,
-            str(row.attempts),
-            escape(plain(row.error or row.answered or "–")),
+    return _table(
+        (
+            row.id,
+            f"{row.event}, {row.created_at:%Y-%m-%d %H:%M:%S}",
+            f"{row.status}, attempts: {row.attempts}; "
+            f"{row.error or row.answered or 'not sent yet'}",
         )
+        for row in rows
+    )
+
+
+def _table(rows: Iterable[tuple[UUID, str, str]]) -> Table:
+    """Show what people copy, the id, whole at every width, and the rest beside it."""
+    table = Table.grid(padding=(0, 2))
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    for one, name, said in rows:
+        table.add_row(str(one), escape(plain(name)))
+        table.add_row("", escape(plain(said)))
     return table
