@@ -194,8 +194,7 @@ def _deliveries(rows: Sequence[Delivery]) -> Table:
         (
             row.id,
             f"{row.event}, {row.created_at:%Y-%m-%d %H:%M:%S}",
-            f"{row.status}, attempts: {row.attempts}; "
-            f"{row.error or row.answered or 'not sent yet'}",
+            f"{row.status}, attempts: {row.attempts}; {row.error or row.answered or 'not sent'}",
         )
         for row in rows
     )
