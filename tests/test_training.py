@@ -457,7 +457,7 @@ def test_a_task_goes_on_in_another_message(stores: Stores, tmp_path: Path) -> No
     with pytest.raises(Retry):
         app.tasks[TRAIN].apply((plan,))
     assert read_facts(stores.settings.trained) is None
-    known = app.tasks[TRAIN].apply((plan,)).get()
+    known = app.tasks[TRAIN].apply((plan,)).get(disable_sync_subtasks=False)
 
     assert read_facts(stores.settings.trained) == Facts.of(known)
     assert len(asked) < 2 * QUICK.epochs + 20  # nothing was done twice
