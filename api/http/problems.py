@@ -40,6 +40,10 @@ log = logging.getLogger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_S = "5"
+PLAINLY = {  # what the validator says in terms of its own
+    "Extra inputs are not permitted": "no such field here; look at its spelling, or leave it out",
+    "Field required": "it is missing",
+}
 
 
 class Problem(BaseModel):
@@ -137,7 +141,10 @@ def _allowed(request: Request) -> str:
 def _invalid(request: Request, error: Exception) -> JSONResponse:
     del request
     assert isinstance(error, RequestValidationError)  # noqa: S101  what it is registered for
-    found = [{key: one[key] for key in ("loc", "msg", "type")} for one in error.errors()]
+    found = [
+        {"loc": one["loc"], "msg": PLAINLY.get(one["msg"], one["msg"]), "type": one["type"]}
+        for one in error.errors()
+    ]
     said = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in found)
     return problem(422, "invalid-request", said, errors=jsonable_encoder(found))
 
