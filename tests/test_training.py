@@ -25,8 +25,9 @@ from attribution.encoders.encoder_set import EncoderSet
 from attribution.errors import BadInput, Conflict, NotFound, ProfileMismatch
 from attribution.images import read_image_file
 from attribution.services import Services, open_services
+from attribution.tenants import within
 from attribution.training.cache import CACHE
-from attribution.training.checkpoint import CARD, FACTS, Facts, load, read_facts
+from attribution.training.checkpoint import CARD, FACTS, Facts, load, own_folder, read_facts
 from attribution.training.coding import HEADS, base, codes
 from attribution.training.network import Network, log_softmax, start
 from attribution.training.recipe import Recipe
@@ -440,6 +441,18 @@ def test_artists_are_added_to_a_classifier(stores: Stores, tmp_path: Path) -> No
     assert after.artists == [*before.artists, "artist-4", "artist-5"]
     assert (grown.trunk == network.trunk).all()
     assert set(before.works) < set(after.works)
+
+
+def test_a_tenant_has_a_classifier_of_its_own(stores: Stores, tmp_path: Path) -> None:
+    """Training for one leaves that of another alone, and each votes for its own."""
+    ours = trained(stores, str(works(tmp_path / "ours")))
+    with within("museum"):
+        theirs = trained(stores, str(works(tmp_path / "theirs", artists=6)))
+        there = own_folder(stores.settings.trained)
+
+    assert len(ours.artists) < len(theirs.artists)
+    assert read_facts(own_folder(stores.settings.trained)) == ours
+    assert read_facts(there) == theirs
 
 
 def test_a_task_goes_on_in_another_message(stores: Stores, tmp_path: Path) -> None:
