@@ -96,10 +96,10 @@ def _describe_forms(document: Node) -> None:
 
 def _describe_tables(document: Node) -> None:
     """Say of lists that they come as tables too, and that a header leads to the next page."""
-    for operation in (one for path in document["paths"].values() for one in path.values()):
+    for operation in (one["get"] for one in document["paths"].values() if "get" in one):
         answer = operation["responses"].get("200", {})
         shape = answer.get("content", {}).get(JSON, {}).get("schema", {}).get("$ref", "")
-        if "/PageOut_" in shape:
+        if "/PageOut_" in shape or shape.endswith("/SearchOut"):
             answer["content"] |= {kind: {"schema": BYTES} for kind in OFFERED if kind != JSON}
             answer["headers"] = {
                 "Link": {

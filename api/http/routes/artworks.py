@@ -49,6 +49,11 @@ class Moved(Reasoned):
     artist: str = Field(max_length=200, description="Slug.", examples=["ann-example"])
 
 
+def _schema(kind: str) -> dict[str, object]:
+    """Return how an export of a kind is described."""
+    return {"type": "array", "items": {"type": "object"}} if kind == "json" else BYTES
+
+
 @router.get("", summary="List artworks", responses=also(404), dependencies=[needs(Scope.READ)])
 def list_artworks(
     services: ServicesDep,
@@ -71,7 +76,11 @@ def list_artworks(
     summary="Export artworks as a table",
     response_class=StreamingResponse,
     responses=also(404)
-    | {200: {"content": {one.media_type: {"schema": BYTES} for one in FORMATS.values()}}},
+    | {
+        200: {
+            "content": {one.media_type: {"schema": _schema(name)} for name, one in FORMATS.items()}
+        }
+    },
     dependencies=[needs(Scope.READ)],
 )
 def export_artworks(
