@@ -15,6 +15,7 @@ from api.changes import Corrected, Reasoned
 from api.http.access import ScopedRoute, needs
 from api.http.conditions import EditingDep, IfNoneMatch, ReadingDep, is_named
 from api.http.dependencies import (
+    ONE_WORK,
     ArtistSlug,
     Cursor,
     JobsDep,
@@ -95,7 +96,13 @@ def export_artworks(
     )
 
 
-@router.post("", summary="Add one artwork", status_code=202, dependencies=[needs(Scope.CONTRIBUTE)])
+@router.post(
+    "",
+    summary="Add one artwork",
+    status_code=202,
+    responses=also(409),
+    dependencies=[needs(Scope.CONTRIBUTE), ONE_WORK],
+)
 def create_artwork(
     upload: Annotated[Upload, Form(media_type="multipart/form-data")],
     services: ServicesDep,
@@ -105,7 +112,8 @@ def create_artwork(
 ) -> Arriving:
     """Take one image in; it can be found within seconds, when its job is done.
 
-    The artwork's id is known at once: it follows from the bytes. A bad image is refused at once.
+    The artwork's id is known at once: it follows from the bytes. A bad image is refused at once,
+    and so is one for which the tenant's quota has no room (409).
     """
     file = upload.file.file
     sha256 = read_upload(file, services.limits).facts.sha256
