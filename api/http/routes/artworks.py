@@ -113,10 +113,13 @@ def create_artwork(
     """Take one image in; it can be found within seconds, when its job is done.
 
     The artwork's id is known at once: it follows from the bytes. A bad image is refused at once,
-    and so is one for which the tenant's quota has no room (409).
+    and so are one that was withdrawn and one for which the tenant's quota has no room (409).
     """
     file = upload.file.file
     sha256 = read_upload(file, services.limits).facts.sha256
+    if not upload.reinstate:
+        with services.sessions() as session:
+            queries.check_not_withdrawn(session, sha256)
     file.seek(0)
     job_id = accept(
         services,

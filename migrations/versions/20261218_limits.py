@@ -6,8 +6,8 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-revision = "20261217_limits"
-down_revision = "20261216_webhooks"
+revision = "20261218_limits"
+down_revision = "20261217_originals"
 branch_labels = None
 depends_on = None
 
