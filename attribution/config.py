@@ -82,6 +82,8 @@ class Settings(BaseSettings):
     max_image_mb: Annotated[float, Field(gt=0)] = 64  # one file, as uploaded or on disk
     max_image_megapixels: Annotated[float, Field(gt=0)] = 100  # decoded: 4 bytes a pixel and more
     max_archive_mb: Annotated[float, Field(gt=0)] = 2048  # an uploaded archive, packed
+    quota_works: dict[str, Annotated[int, Field(ge=0)]] = {}  # of tenants; "*": of all others
+    quota_mb: dict[str, Annotated[float, Field(ge=0)]] = {}  # likewise, of the files of their works
     max_archive_files: Annotated[int, Field(ge=1)] = 100_000  # members of an uploaded archive
 
     host: str = "127.0.0.1"  # any other needs a key (`lawful keys create`), or `oidc_issuer`
@@ -97,6 +99,8 @@ class Settings(BaseSettings):
     rate_reads: str = "1200/minute"  # of a key, looking at what is there; none: any number
     rate_lookups: str = "120/minute"  # likewise, attributions and searches
     rate_writes: str = "120/minute"  # likewise, what changes something
+    rate_works: str = "10000/minute"  # likewise, works that requests bring or ask about
+    rate_tenant: Annotated[int, Field(ge=1)] = 10  # a tenant may do what so many callers may
     allowed_hosts: list[str] = []  # names a browser may use; addresses and localhost may be
 
     webhook_hosts: list[str] = []  # of our own network, or without TLS, that may be told events

@@ -61,8 +61,8 @@ class Fetcher:
             try:
                 found = self._ask(place, until)
             except httpcore.TimeoutException:
-                said = f"{place} was not there after {self.at_most_s:g} s; send the file itself"
-                raise NotFetched("slow", said) from None
+                said = f"{place} was not there after {self.at_most_s:g} s"
+                raise NotFetched("slow", f"{said}; retry later, or send the file") from None
             except AddressRefused as error:
                 raise NotFetched("address", str(error)) from None
             except httpcore.NetworkError as error:

@@ -19,7 +19,7 @@ from attribution.errors import BadImage, BadInput, NotFetched, NotFound, TooLarg
 from attribution.images import read_file
 from attribution.temporary import temporary_folder
 from ingest.fetching import checked_url
-from ingest.sources.archives import LeftOut, unpack
+from ingest.sources.archives import ANY_BYTES, LeftOut, unpack
 from ingest.sources.columns import fold
 from ingest.sources.company import Company
 from ingest.sources.delimited import Columns, read_delimited, read_lines
@@ -32,7 +32,6 @@ from ingest.uploads import UPLOAD, unpack_limits
 MOST_ITEMS = 10_000  # what they say together is worked out at once, when it is asked for
 OF_URLS = Columns({fold(name) for name in ("url", "link", "href", "image_url")}, "url")
 SENT = {Company.DOCUMENTS, Company.PERMISSIONS}  # by somebody, unlike what programs leave behind
-ANY_BYTES = "cp437"  # names of files are only shown here: any encoding of theirs will do
 LONGEST_SHOWN = 100
 
 

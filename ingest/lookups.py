@@ -1,5 +1,8 @@
 """Many images looked up by workers: listed by the first task of a batch, then a few a task.
 
+Tenants take turns, and so do the batches of one (`queries.next_lookup`): a worker looks up images
+of one task for `TURN_S`, then of whichever is next.
+
 The answer to each image is recorded like any other, by whoever sent the batch, in the transaction
 that gives the image its outcome: no image is answered twice. What cannot be looked up is refused
 with its reason, and the batch goes on.
@@ -21,14 +24,28 @@ from sqlalchemy.orm import Session
 from attribution.actors import Actor, Scope, acting, who
 from attribution.answers import Attribution
 from attribution.catalogue import queries
-from attribution.catalogue.models import ArtworkStatus, LookupBatch, LookupItem, LookupKind
+from attribution.catalogue.models import (
+    ArtworkStatus,
+    LookupBatch,
+    LookupItem,
+    LookupKind,
+    LookupOutcome,
+)
 from attribution.catalogue.models.lookups import ARTISTS
 from attribution.catalogue.queries import NewLookup, TaskKey
 from attribution.collection import Stores
-from attribution.errors import BackendUnavailable, BadInput, LawfulError, NotFound, TooMany
+from attribution.errors import (
+    BackendUnavailable,
+    BadInput,
+    LawfulError,
+    NotFetched,
+    NotFound,
+    TooMany,
+)
 from attribution.images import read_image
 from attribution.services import Services
 from ingest.fetching import Fetcher
+from ingest.hosts import LATE, Hosts
 from ingest.lease import Lease, holding
 from ingest.lookup_sources import listed, works
 from ingest.reading import DEADLY, unprocessable
@@ -39,6 +56,7 @@ log = logging.getLogger(__name__)
 
 ONE_IMAGE = "one image"  # in place of a name
 IMAGES = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"RIFF", b"II*\0", b"MM\0*")  # how they begin
+TURN_S = 10.0  # then others have theirs; what is in hand is finished
 RETRY_AFTER_S = 60  # where too many batches wait
 
 
@@ -101,7 +119,10 @@ def cancel(stores: Stores, batch_id: UUID) -> None:
 
 
 def retry(stores: Stores, batch_id: UUID) -> None:
-    """Have a failed or cancelled batch go on; raises NotFound, Conflict, ScopeMissing."""
+    """Have a batch go on that ended without all answers; as `queries.retry_lookup_batch`.
+
+    Raises ScopeMissing too.
+    """
     with stores.sessions.begin() as session:
         _check_own(session, batch_id)
         queries.retry_lookup_batch(session, batch_id)
@@ -146,36 +167,39 @@ def run_lookups(
     *,
     stopping: Callable[[], bool],
     fetcher: Fetcher | None = None,
-) -> None:
-    """List the images of a batch, or ask about those of one task.
+) -> bool:
+    """List the images of a batch, or ask about those of one task, for the time of one turn.
 
-    Does nothing when the task is done, another worker has it, or its batch was cancelled. Ends
-    early once `stopping()` is true. Raises BackendUnavailable: worth another try.
+    Returns whether the task is done: not when its time was up, `stopping()` was true, or its lease
+    was unavailable. Raises BackendUnavailable: worth another try.
     """
     with holding(services, key) as lease:
         if lease is None:
-            return
-        with services.sessions() as session:
+            return False
+        with services.sessions.begin() as session:
+            queries.note_turn(session, key.subject)
             batch = queries.lookup_batch_by_id(session, key.subject)
         if key.number == 0:
             items = listed(services, batch)
             lease.finish(lambda session: queries.add_lookup_items(session, batch.id, items))
-            return
+            return True
         started, done = time.monotonic(), 0
-        fetcher = fetcher or Fetcher(services.limits.max_bytes)
+        hosts = Hosts.of(services, batch, fetcher or Fetcher(services.limits.max_bytes))
         with acting(Actor(batch.asked_by)):
-            for item in _in_hand(services, lease):
-                _look_up(services, batch, item, fetcher)
+            for item, is_last in _in_hand(services, lease):
+                _look_up(services, batch, item, hosts)
                 done += 1
-                if stopping() or lease.is_lost:
-                    return
+                is_up = time.monotonic() - started > TURN_S
+                if not is_last and (is_up or stopping() or lease.is_lost):
+                    return False
         lease.finish()
         seconds = time.monotonic() - started
         log.info("task %s of lookups %s: %d in %.1f s", key.number, batch.id, done, seconds)
+        return True
 
 
-def _in_hand(services: Services, lease: Lease) -> Iterator[LookupItem]:
-    """Yield the images of a task that have no outcome, each noted before it is read.
+def _in_hand(services: Services, lease: Lease) -> Iterator[tuple[LookupItem, bool]]:
+    """Yield the images of a task that have no outcome, each noted before it is read, the last so.
 
     One that was in hand when two processes ended without a word is refused.
     """
@@ -192,18 +216,22 @@ def _in_hand(services: Services, lease: Lease) -> Iterator[LookupItem]:
             begun=task.begun if is_suspect else item.position + 1,
             alone=item.position if is_suspect else None,
         )
-        yield item
+        yield item, item is items[-1]
 
 
-def _look_up(services: Services, batch: LookupBatch, item: LookupItem, fetcher: Fetcher) -> None:
+def _look_up(services: Services, batch: LookupBatch, item: LookupItem, hosts: Hosts) -> None:
     """Answer one image, or refuse it."""
     try:
-        data, fetched = _bytes(services, batch.kind, item, fetcher)
+        data, fetched = _bytes(services, batch.kind, item, hosts)
         image = read_image(data, services.limits)
         settle = partial(_settle, item, fetched)
         services.attributor.attribute(image, limit=batch.artists, also=settle)
     except Settled:
         pass
+    except NotFetched as error:
+        is_late = error.reason in LATE
+        outcome = LookupOutcome.TIMED_OUT if is_late else LookupOutcome.REFUSED
+        _refuse(services, item, str(error), outcome)
     except (BadInput, NotFound) as error:
         _refuse(services, item, str(error))
     except LawfulError:  # no image is to blame for that
@@ -220,17 +248,22 @@ def _settle(
         raise Settled
 
 
-def _refuse(services: Services, item: LookupItem, reason: str) -> None:
+def _refuse(
+    services: Services,
+    item: LookupItem,
+    reason: str,
+    outcome: LookupOutcome = LookupOutcome.REFUSED,
+) -> None:
     with services.sessions.begin() as session:
-        queries.note_refusal(session, item, reason)
+        queries.note_refusal(session, item, reason, outcome)
 
 
 def _bytes(
-    services: Stores, kind: LookupKind, item: LookupItem, fetcher: Fetcher
+    services: Stores, kind: LookupKind, item: LookupItem, hosts: Hosts
 ) -> tuple[bytes, dict[str, Any]]:
     """Return an image, and what the server of a URL said of it; raises BadInput, NotFound."""
     if kind is LookupKind.URLS:
-        found = fetcher.fetch(item.name)
+        found = hosts.fetch(item.name)
         said = {"url": found.url, "at": found.at.isoformat(), "headers": found.headers}
         return found.data, said
     if kind in {LookupKind.ARCHIVE, LookupKind.IMAGE}:

@@ -21,6 +21,7 @@ from attribution.services import Services
 from attribution.types import Vector
 from ingest.in_hand import prepared
 from ingest.lease import holding
+from ingest.quotas import within_quota
 from ingest.reading import Prepared, unprocessable
 from ingest.writing import write
 
@@ -79,6 +80,7 @@ def _process(services: Services, job: IngestJob, few: Sequence[Prepared]) -> Non
 
 def _encode_and_write(services: Services, job: IngestJob, few: Sequence[Prepared]) -> None:
     with disk_outages("while works were encoded and written"):  # no file is to blame for that
+        few = within_quota(services, few)
         write(services, job, few, encode(services, few))
 
 

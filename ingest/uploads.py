@@ -29,6 +29,7 @@ from ingest.options import AS_IT_IS, BY_RULE, Options, Reading
 from ingest.own_artists import OwnArtists
 from ingest.patience import Patience
 from ingest.preview import preview
+from ingest.quotas import check_room
 from ingest.sources import GRANTED_BY_DEFAULT, Level, NoArtist, Source, SourceItem, read_source
 from ingest.sources.archives import LeftOut, is_archive, unpack
 from ingest.sources.members import UnpackLimits
@@ -79,13 +80,15 @@ def accept(
 
     `reading` says how an archive is to be read; its artist is that of `said`. Raises BadInput for
     what can be seen at once: a work without artist, fields that an archive cannot have; and
-    NotAllowed for what the caller's key is not for, such as the works of another artist.
+    NotAllowed for what the caller's key is not for, such as the works of another artist; Conflict
+    where the quota of the tenant has no room.
     """
     is_packed = is_archive(file)
     _check(is_packed, said)
     _check_reading(is_packed, reading)
     artists = sorted(who().artists)
     _check_allowed(stores, said, options, artists)
+    check_room(stores, file, is_packed=is_packed)
     shown = shown_name(name)
     with stores.sessions.begin() as session:
         job_id = queries.create_job(

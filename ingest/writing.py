@@ -24,6 +24,7 @@ from ingest.corrections import corrections
 from ingest.joining import has_joined, resembles
 from ingest.nobodys import Given, give_nobodys
 from ingest.outcomes import Changed, Outcomes, Rows, Standing
+from ingest.quotas import check_within
 from ingest.reading import SETTLED, Prepared
 
 
@@ -59,7 +60,9 @@ def write(
     few = Few(job, files, vectors, _encode_parts(services, files))
     with services.sessions.begin() as session:
         check_encoders(session, services.row)
+        before = queries.held(session)
         rows = _register(session, few)
+        check_within(services, session, before)
     _keep_files(services, few, rows)
     with services.sessions() as session:
         likely = _likely_aliases(session, rows)

@@ -39,7 +39,7 @@ def test_an_archive(ingested: Settings, tmp_path: Path) -> None:
     (listed,) = said(ingested.home, "list")["batches"]
     shown = said(ingested.home, "show", batch)
     assert shown["batch"] == listed
-    assert listed["outcomes"] == {"pending": 0, "answered": 2, "refused": 1}
+    assert listed["outcomes"] == {"pending": 0, "answered": 2, "refused": 1, "timed_out": 0}
     assert [one["name"] for one in shown["items"]] == ["new.png", "notes.txt", "work.png"]
     table = lawful(ingested.home, "lookups", "show", batch, "--refused").stdout
     assert f"{batch} done: night.zip" in table

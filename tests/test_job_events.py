@@ -9,7 +9,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from http.client import HTTPConnection
@@ -27,7 +27,9 @@ from api.http.serving import Server
 from attribution.catalogue import queries
 from attribution.catalogue.models import TaskKind
 from attribution.catalogue.queries import TaskKey
+from attribution.errors import TooMany
 from attribution.services import Services
+from attribution.tenants import within
 from tests.apis import is_problem, png, settings, upload
 from tests.portfolios import wait_until
 
@@ -211,6 +213,32 @@ def test_a_stream_ends_with_its_client(client: TestClient) -> None:
             assert b"has 2 streams open" in third.body
         with listening(client, job_id) as again:
             assert again.status == 200
+
+
+def test_a_tenant_and_all_together_have_a_number_of_streams() -> None:
+    """One tenant with many keys cannot take all; what ends makes room."""
+    open_ones = streams.Streams(callers=2)
+    most = streams.MOST_STREAMS
+    with ExitStack() as first, ExitStack() as second:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(streams, "MOST_IN_ALL", 2 * most + 1)
+            for caller in ("one", "another"):
+                for _ in range(most):
+                    first.enter_context(open_ones.opened(caller))
+            with (
+                pytest.raises(TooMany, match=f"the tenant default has {2 * most} streams open"),
+                open_ones.opened("a third"),
+            ):
+                pass
+            with within("museum"):
+                second.enter_context(open_ones.opened("theirs"))
+                with (
+                    pytest.raises(TooMany, match=f"this service has {2 * most + 1} streams open"),
+                    open_ones.opened("theirs"),
+                ):
+                    pass
+        first.close()
+        second.enter_context(open_ones.opened("a third"))
 
 
 def test_silence_is_filled(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:

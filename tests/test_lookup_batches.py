@@ -78,7 +78,7 @@ def test_an_archive_over_http(client: TestClient, tmp_path: Path) -> None:
     wait_until(lambda: client.get(where).json()["status"] == "done")
     done = client.get(where).json()
     assert (done["kind"], done["name"], done["error"]) == ("archive", "night.zip", None)
-    assert done["outcomes"] == {"pending": 0, "answered": 3, "refused": 1}
+    assert done["outcomes"] == {"pending": 0, "answered": 3, "refused": 1, "timed_out": 0}
 
     items = client.get(f"{where}/items").json()["items"]
     assert [one["name"] for one in items] == ["a/new.png", "a/work.png", "again.png", "notes.txt"]
@@ -390,14 +390,14 @@ def test_what_images_say_together(services: Services, tmp_path: Path) -> None:
 
 
 def test_a_batch_has_its_queue(tmp_path: Path, redis_url: str) -> None:
-    """With a broker an id goes to `encode`; what could not be sent is swept up."""
+    """With a broker an id goes to `lookup`; what could not be sent is swept up."""
     with (
         Redis.from_url(redis_url) as broker,
         open_stores(settings(tmp_path / "home", broker_url=redis_url)) as stores,
     ):
         broker.flushall()
         BrokerQueue(stores).look_up(sent := accept_works(stores, [str(UUID(int=1))]))
-        (message,) = broker.lrange("encode", 0, -1)
+        (message,) = broker.lrange("lookup", 0, -1)
         assert json.loads(message)["headers"]["argsrepr"] == f"('{sent}', 1)"
         unsent = accept_works(stores, [str(UUID(int=1))])
         with stores.sessions.begin() as session:

@@ -100,7 +100,7 @@ def test_a_table_of_ten_thousand_rows(services: Services) -> None:
 
     with services.sessions() as session:
         counts = queries.lookup_counts(session, batch_id)
-    assert counts == {"pending": 9_995, "answered": 0, "refused": 5}
+    assert counts == {"pending": 9_995, "answered": 0, "refused": 5, "timed_out": 0}
     found = lines(services, batch_id)[:6]
     assert found[0].name == "https://a.example/1.png"
     assert [one.name for one in found[1:]] == [f"line {n}" for n in range(3, 8)]

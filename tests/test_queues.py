@@ -68,6 +68,7 @@ def test_every_kind_has_its_queue(stores: Stores, broker: Redis, tmp_path: Path)
     assert waiting(broker) == {
         "ingest": [[str(upload), 0]],
         "encode": [[str(job), 1]],
+        "lookup": [],
         "generate": [],
         "maintenance": [[], []],
     }

@@ -159,7 +159,7 @@ def cancel(batch_id: BatchId) -> None:
 
 @app.command()
 def retry(batch_id: BatchId, level: Level = 0.1, *, as_json: Json = False) -> None:
-    """Resume a lookup batch where it stopped: interrupted, failed or cancelled.
+    """Resume a lookup batch where it stopped: interrupted, failed, cancelled, or with timeouts.
 
     Example: [bold]lawful lookups retry ID[/]
     """
@@ -254,15 +254,15 @@ def _items(
     """Return images of a batch: the first ones, or with no limit all."""
     from api.lookups import LookupItemOut
     from attribution.catalogue import queries
-    from attribution.catalogue.models import LookupOutcome
+    from attribution.catalogue.queries.lookups import WITHOUT_ANSWER
 
-    outcome = LookupOutcome.REFUSED if only_refused else None
+    outcomes = WITHOUT_ANSWER if only_refused else ()
     items: list[LookupItemOut] = []
     cursor: str | None = None
     with stores.sessions() as session:
         while True:
             page = queries.list_lookup_items(
-                session, batch_id, outcome=outcome, cursor=cursor, limit=limit or 500
+                session, batch_id, outcomes=outcomes, cursor=cursor, limit=limit or 500
             )
             items += map(LookupItemOut.of, page.items)
             cursor = page.next

@@ -48,7 +48,7 @@ def worker(
     concurrency: Annotated[int, typer.Option(min=1, help="Batches to process at a time.")] = 1,
     queues: Annotated[
         str, typer.Option(help="Queues to serve, separated by commas.")
-    ] = "ingest,encode,generate,maintenance",
+    ] = "ingest,encode,lookup,generate,maintenance",
     *,
     check: Annotated[
         bool, typer.Option("--check", help="Check the worker on this machine; start none.")

@@ -45,7 +45,7 @@ def list_tenants(
     *,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object each.")] = False,
 ) -> None:
-    """List the tenants, with how much each one has registered.
+    """List the tenants, with how much each one has registered, and used of its quota.
 
     Example: [bold]lawful tenants list[/]
     """
@@ -58,7 +58,16 @@ def list_tenants(
         for row in rows:
             print_json(row.as_json())
         return
-    table = Table("tenant", "since", "artists", "works", box=None, pad_edge=False)
+    names = ("tenant", "since", "artists", "works", "held", "MiB")
+    table = Table(*names, box=None, pad_edge=False)
     for row in rows:
-        table.add_row(row.name, f"{row.created_at:%Y-%m-%d}", f"{row.artists:,}", f"{row.works:,}")
+        table.add_row(
+            *(row.name, f"{row.created_at:%Y-%m-%d}", f"{row.artists:,}", f"{row.works:,}"),
+            _used(f"{row.held_works:,}", row.quota_works),
+            _used(f"{row.held_mb:,.1f}", row.quota_mb),
+        )
     Console().print(table)
+
+
+def _used(held: str, quota: float | None) -> str:
+    return held if quota is None else f"{held} of {quota:,}"

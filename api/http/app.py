@@ -21,7 +21,7 @@ from api.http.idempotency import Idempotency
 from api.http.metrics import Meter, Metrics
 from api.http.oidc.login import login_of
 from api.http.oidc.provider import provider_of
-from api.http.rates import Rates
+from api.http.rates import Allowance, Rates
 from api.http.routes import (
     artists,
     artworks,
@@ -47,6 +47,7 @@ from api.http.uploads import spooled_below
 from attribution.collection import check_tenants
 from attribution.config import Settings
 from attribution.services import Services, open_services
+from attribution.upkeep.quotas import OTHERS
 from ingest.work.jobs import job_queue
 
 DESCRIPTION = f"""{pages.SUMMARY}
@@ -74,6 +75,7 @@ def create_app(settings: Settings) -> FastAPI:
             job_queue(services) as jobs,
         ):
             check_tenants(services, settings.oidc_tenants.values())
+            check_tenants(services, {*settings.quota_works, *settings.quota_mb} - {OTHERS})
             _warm(services)
             app.state.services = services
             app.state.jobs = jobs
@@ -91,14 +93,15 @@ def create_app(settings: Settings) -> FastAPI:
     )
     app.openapi = partial(describe, app)  # type: ignore[method-assign]  # as FastAPI documents it
     app.state.metrics = Metrics()
-    app.state.streams = Streams()
+    app.state.allowance = Allowance(settings)
+    app.state.streams = Streams(callers=settings.rate_tenant)
     app.state.provider = provider_of(settings)
     app.state.login = login_of(settings, app.state.provider)
     problems.install(app)
     app.add_middleware(Tables)
     app.add_middleware(Unchanged)
     app.add_middleware(Idempotency)
-    app.add_middleware(Rates, settings=settings)
+    app.add_middleware(Rates, allowance=app.state.allowance)
     app.add_middleware(Access)  # those that are added later are passed first
     app.add_middleware(Guard, settings=settings)
     app.add_middleware(Meter, metrics=app.state.metrics)

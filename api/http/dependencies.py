@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Annotated, Literal, get_origin
+from typing import IO, Annotated, Literal, get_origin
 
 from fastapi import Depends, Query, Request, params
 from fastapi.dependencies.models import Dependant
@@ -16,12 +17,15 @@ from pydantic.fields import FieldInfo
 from sqlalchemy.orm import Session
 
 from api.http.metrics import Metrics
+from api.http.rates import WORKS, Allowance
 from api.http.streams import Streams
 from attribution.catalogue import queries
 from attribution.catalogue.models import ArtworkStatus
 from attribution.catalogue.queries import WorksWanted
 from attribution.catalogue.queries.pages import LARGEST_PAGE
 from attribution.services import Services
+from ingest.sources.archives import count_works
+from ingest.sources.members import UnpackLimits
 from ingest.work.jobs import JobQueue
 
 
@@ -47,6 +51,33 @@ def streams(request: Request) -> Streams:
     """Return the open streams."""
     found: Streams = request.app.state.streams
     return found
+
+
+def works(request: Request) -> TakesWorks:
+    """Return what counts the works that a request brings or asks about."""
+    allowance: Allowance = request.app.state.allowance
+    return TakesWorks(allowance)
+
+
+@dataclass(frozen=True)
+class TakesWorks:
+    """Counts works against what the caller may bring or ask about in a minute."""
+
+    allowance: Allowance
+
+    def __call__(self, number: int = 1) -> None:
+        """Count some; raises TooMany."""
+        self.allowance.take(WORKS, number)
+
+    def of_upload(self, file: IO[bytes], limits: UnpackLimits) -> None:
+        """Count the files of an archive, the rows of a table, or one image; raises TooMany."""
+        if most := self.allowance.most(WORKS):
+            self(count_works(file, limits, most=most))
+
+
+def one_work(works: WorksDep) -> None:
+    """Count one work, for a route that brings or asks about one; raises TooMany."""
+    works()
 
 
 async def known_names(request: Request) -> None:
@@ -142,6 +173,8 @@ Moment = Annotated[
 
 ServicesDep = Annotated[Services, Depends(services)]
 JobsDep = Annotated[JobQueue, Depends(jobs)]
+WorksDep = Annotated[TakesWorks, Depends(works)]
+ONE_WORK = Depends(one_work)
 StreamsDep = Annotated[Streams, Depends(streams)]
 MetricsDep = Annotated[Metrics, Depends(metrics)]
 

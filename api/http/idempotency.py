@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from attribution.catalogue.models import Reply
 
 HEADER = "idempotency-key"
+TOO_MANY = 429
 REPLAYED = "idempotency-replayed"
 LONGEST_KEY = 255
 LARGEST_ANSWER = 1 << 18  # bytes; more is answered, and not kept
@@ -72,10 +73,15 @@ class Idempotency:
         except BaseException:
             await run_in_threadpool(_drop, sessions, key)
             raise
-        if answer.is_whole and body.is_whole and answer.status < 500:
+        if answer.is_whole and body.is_whole and _is_kept(answer.status):
             await run_in_threadpool(_keep, sessions, key, body.sha256, answer)
         else:
             await run_in_threadpool(_drop, sessions, key)
+
+
+def _is_kept(status: int) -> bool:
+    """Tell whether an answer is for ever: a fault and a request that came too early are not."""
+    return status < 500 and status != TOO_MANY
 
 
 def _again(earlier: Reply, route: str, sha256: str) -> Response:

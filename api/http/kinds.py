@@ -59,7 +59,7 @@ KINDS = {
     ),
     "conflict": Kind(
         409,
-        "the present state does not allow it",
+        "the present state does not allow it, or a quota is used up",
         "Read the state again; `detail` says what stands in the way.",
     ),
     "precondition-failed": Kind(
@@ -137,7 +137,7 @@ KINDS = {
     ),
     "insufficient-storage": Kind(
         507,
-        "a disk is full or a quota used up; `detail` names the folder: make room, then try again",
+        "a disk is full; `detail` names the folder: make room, then try again",
         "Whoever runs the service makes room in the folder that `detail` names.",
     ),
 }

@@ -1,7 +1,9 @@
-"""How much a key may ask for: requests a minute by class of route, counted by `limits`.
+"""How much callers may ask for: requests and works a minute, counted by `limits`.
 
-In the memory of this process, or in the Redis of the broker where there is one, so that all
-processes count together. Without keys nobody is limited: only the machine itself is let in.
+Each key, or person, has its own measure of every kind; all of a tenant together have that of
+`LAWFUL_RATE_TENANT` keys. Counted in the memory of this process, or in the Redis of the broker
+where there is one, so that all processes count together. Without keys nobody is limited: only the
+machine itself is let in.
 """
 
 from __future__ import annotations
@@ -17,11 +19,12 @@ from limits.strategies import SlidingWindowCounterRateLimiter
 from redis.exceptions import RedisError
 from starlette.concurrency import run_in_threadpool
 
+from api.http import problems
 from api.http.access import ANYONE
 from api.http.guards import READS
-from api.http.problems import problem
+from attribution import tenants
 from attribution.actors import who
-from attribution.errors import BadInput
+from attribution.errors import BadInput, TooMany
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,43 +37,71 @@ log = logging.getLogger(__name__)
 
 NO_LIMIT = "none"
 LOOKUPS = ("/v1/attributions", "/v1/lookup-batches", "/v1/search")
+WORKS = "works"  # that a request registers or asks about; the other kinds are of requests
 
 
-class Rates:
-    """ASGI middleware, inside of what knows the actor."""
+class Allowance:
+    """What is left to callers, by kind."""
 
-    def __init__(self, app: ASGIApp, *, settings: Settings) -> None:
-        self._app = app
+    def __init__(self, settings: Settings) -> None:
         self._limits = limits_of(settings)
+        self._keys = settings.rate_tenant
         storage = storage_from_string(settings.broker_url or "memory://")
         self._limiter = SlidingWindowCounterRateLimiter(storage)
 
+    def most(self, kind: str) -> int:
+        """Return how much more than this need not be counted, as it costs the same; 0: nothing."""
+        limit = self._limits.get(kind)
+        return 0 if limit is None or who() is ANYONE else limit.amount
+
+    def take(self, kind: str, amount: int = 1) -> None:
+        """Count what the caller asks for; raises TooMany where there is not that much left.
+
+        More than a whole measure is let in where nothing of it is used yet.
+        """
+        limit = self._limits.get(kind)
+        if limit is None or who() is ANYONE:
+            return
+        actor, tenant = who(), f"the tenant {tenants.current()}"
+        all_of_it = type(limit)(limit.amount * self._keys, limit.multiples)
+        self._take(limit, kind, actor.id, actor.name, amount, f"LAWFUL_RATE_{kind.upper()}")
+        self._take(all_of_it, kind, tenant, tenant, amount, "LAWFUL_RATE_TENANT")
+
+    def _take(
+        self, limit: RateLimitItem, kind: str, whose: str, name: str, amount: int, setting: str
+    ) -> None:
+        cost = min(amount, limit.amount)
+        try:
+            if self._limiter.hit(limit, kind, whose, cost=cost):
+                return
+            stats = self._limiter.get_window_stats(limit, kind, whose)
+        except RedisError as error:  # answers are worth more than a count
+            log.warning("%s are not counted: %s", kind, error)
+            return
+        wait = max(1, math.ceil(stats.reset_time - time.time()))
+        raise TooMany(
+            f"{name} has asked for more {kind} than {limit}; ask again in {wait} s, or have "
+            f"{setting} raised",
+            retry_after_s=wait,
+        )
+
+
+class Rates:
+    """ASGI middleware, inside of what knows the actor: counts requests."""
+
+    def __init__(self, app: ASGIApp, *, allowance: Allowance) -> None:
+        self._app, self._allowance = app, allowance
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, or say when the next one may come."""
-        actor = who()
-        if scope["type"] == "http" and actor is not ANYONE and scope["path"].startswith("/v1/"):
+        if scope["type"] == "http" and scope["path"].startswith("/v1/"):
             kind = kind_of(scope["method"], scope["path"])
-            if wait := await run_in_threadpool(self._wait, kind, actor.id):
-                said = (
-                    f"{actor.name} has asked for more {kind} than {self._limits[kind]}; ask "
-                    f"again in {wait} s, or have LAWFUL_RATE_{kind.upper()} raised"
-                )
-                refusal = problem(429, "too-many", said, headers={"retry-after": str(wait)})
-                await refusal(scope, receive, send)
+            try:
+                await run_in_threadpool(self._allowance.take, kind)
+            except TooMany as error:
+                await problems.of(error)(scope, receive, send)
                 return
         await self._app(scope, receive, send)
-
-    def _wait(self, kind: str, caller: str) -> int:
-        """Count a request; returns how many seconds its caller has to wait, 0 where none."""
-        limit = self._limits.get(kind)
-        try:
-            if limit is None or self._limiter.hit(limit, kind, caller):
-                return 0
-            stats = self._limiter.get_window_stats(limit, kind, caller)
-        except RedisError as error:  # answers are worth more than a count
-            log.warning("requests are not counted: %s", error)
-            return 0
-        return max(1, math.ceil(stats.reset_time - time.time()))
 
 
 def kind_of(method: str, path: str) -> str:
@@ -83,9 +114,9 @@ def kind_of(method: str, path: str) -> str:
 
 
 def limits_of(settings: Settings) -> Mapping[str, RateLimitItem]:
-    """Return the limits by class of request, where there are any; raises BadInput."""
+    """Return the limits by kind, where there are any; raises BadInput."""
     found: dict[str, RateLimitItem] = {}
-    for kind in ("reads", "lookups", "writes"):
+    for kind in ("reads", "lookups", "writes", WORKS):
         said = getattr(settings, f"rate_{kind}")
         try:
             found |= {} if said == NO_LIMIT else {kind: parse(said)}

@@ -18,6 +18,7 @@ from fastapi.responses import StreamingResponse
 from starlette.concurrency import run_in_threadpool
 
 from api.jobs import JobStateOut
+from attribution import tenants
 from attribution.errors import BackendUnavailable, TooMany
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 MEDIA_TYPE = "text/event-stream"
 MOST_STREAMS = 10  # at once, of one caller and one process of the service
+MOST_IN_ALL = 200  # likewise, of all callers: each looks once a second
 LOOK_EVERY_S = 1.0
 LONGEST_S = 600.0  # then the client asks again, and may not any more
 HEARTBEAT_S = 15.0  # proxies close what is silent for longer
@@ -35,24 +37,32 @@ HEARTBEAT = b": still there\n\n"
 class Streams:
     """The open streams of one application."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, callers: int) -> None:
+        self._callers = callers  # a tenant may have what so many of them may
         self._open = Counter[str]()
         self.are_ending = False  # the server stops
 
     @contextmanager
     def opened(self, caller: str) -> Iterator[None]:
-        """Count a stream while it is open; raises TooMany."""
-        if self._open[caller] >= MOST_STREAMS:
-            raise TooMany(
-                f"{caller} has {MOST_STREAMS} streams open; close one, or ask GET /v1/jobs/ID now "
-                f"and then",
-                retry_after_s=RETRY_AFTER_S,
-            )
-        self._open[caller] += 1
+        """Count a stream while it is open, of its caller, the tenant and all; raises TooMany."""
+        of_tenant = MOST_STREAMS * self._callers
+        most = {
+            caller: MOST_STREAMS,
+            f"the tenant {tenants.current()}": of_tenant,
+            "this service": MOST_IN_ALL,
+        }
+        for whose, number in most.items():
+            if self._open[whose] >= number:
+                raise TooMany(
+                    f"{whose} has {number} streams open; close one, or ask GET /v1/jobs/ID now and "
+                    f"then",
+                    retry_after_s=RETRY_AFTER_S,
+                )
+        self._open.update(most.keys())
         try:
             yield
         finally:
-            self._open[caller] -= 1
+            self._open.subtract(most.keys())
             self._open += Counter()  # forget those who have none
 
 

@@ -2,9 +2,9 @@
 
 A work comes as pending and becomes indexed, blank or failed; it may be lost, withdrawn, taken in
 again, or change hands. Each step changes, in one transaction, the state of the work, the number of
-works of its artist (`Artist.works`) and the classifier's statistics (`sums`), which would
-contradict each other if anybody else wrote one of them. Locks are taken in one order by all: works,
-artists, statistics.
+works of its artist (`Artist.works`), the classifier's statistics (`sums`) and what the tenant holds
+(`Tenant.held_works`), which would contradict each other if anybody else wrote one of them. Locks
+are taken in one order by all: works, artists, statistics, tenants.
 """
 
 from __future__ import annotations
@@ -14,9 +14,10 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
+from attribution import tenants
 from attribution.arithmetic.classifier import Statistics
 from attribution.catalogue.columns import now
 from attribution.catalogue.insert import IN_SQL
@@ -26,6 +27,7 @@ from attribution.catalogue.models import (
     ArtworkStatus,
     ClassifierArtist,
     ClassifierShard,
+    Tenant,
 )
 from attribution.catalogue.sums import (
     change_statistics,
@@ -35,6 +37,7 @@ from attribution.catalogue.sums import (
 )
 
 UNSETTLED = (ArtworkStatus.PENDING, ArtworkStatus.FAILED)
+FILE_BYTES = func.coalesce(Artwork.facts["bytes"].as_integer(), 0)
 
 
 def become_indexed(session: Session, ids: Collection[UUID]) -> set[UUID]:
@@ -100,13 +103,14 @@ def become_withdrawn(
     ).all()
     _count_works(session, indexed, -1)
     count_vectors(session, ids, by=-1)
-    gone = session.scalars(
+    gone = session.execute(
         update(Artwork)
         .where(Artwork.id.in_(ids), Artwork.status != ArtworkStatus.WITHDRAWN)
         .values(status=ArtworkStatus.WITHDRAWN, reason=reason, withdrawn_at=at)
-        .returning(Artwork.id)
-    )
-    return list(gone)
+        .returning(Artwork.id, FILE_BYTES)
+    ).all()
+    count_held(session, works=-len(gone), size=-sum(size for _, size in gone))
+    return [work for work, _ in gone]
 
 
 def become_pending(session: Session, artists: Mapping[UUID, UUID]) -> set[UUID]:
@@ -121,6 +125,27 @@ def become_pending(session: Session, artists: Mapping[UUID, UUID]) -> set[UUID]:
     for work in sorted(works):  # a pending work is counted nowhere
         session.execute(update(Artwork).where(Artwork.id == work).values(artist_id=artists[work]))
     return works
+
+
+def count_held(session: Session, *, works: int, size: int) -> None:
+    """Add works that came or went, and the bytes of their files, to what the tenant holds."""
+    if works or size:
+        session.execute(
+            update(Tenant)
+            .where(Tenant.name == tenants.current())
+            .values(held_works=Tenant.held_works + works, held_bytes=Tenant.held_bytes + size),
+            execution_options=IN_SQL,
+        )
+
+
+def recount_held(session: Session) -> None:
+    """Count anew what the tenant holds."""
+    # Locked first: who brings a work counts it after, so it is seen here or added later.
+    name = tenants.current()
+    tenant = session.get_one(Tenant, name, with_for_update=True, populate_existing=True)
+    held = select(func.count(), func.coalesce(func.sum(FILE_BYTES), 0))
+    is_held = Artwork.status != ArtworkStatus.WITHDRAWN
+    tenant.held_works, tenant.held_bytes = session.execute(held.where(is_held)).one()
 
 
 def change_hands(session: Session, ids: Sequence[UUID], old: Artist, new: Artist) -> None:

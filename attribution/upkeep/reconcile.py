@@ -46,6 +46,7 @@ class Report:
     different: int  # of a sample of works: whose vectors are stored otherwise than they are kept
     wrong_parts: int  # works of whose parts the index has too few points, or too many
     miscounted: int  # artists whose number of works was wrong
+    misheld: int  # tenants of whom it was counted wrong what they hold
     unfinished_withdrawals: int
     unfinished_changes: int  # corrections that the index does not follow yet
     called_as_nobody: int  # artists of an earlier version whose names mean nobody
@@ -69,6 +70,7 @@ class Report:
             + self.different
             + self.wrong_parts
             + self.miscounted
+            + self.misheld
             + self.unfinished_withdrawals
             + self.unfinished_changes
             + self.called_as_nobody
@@ -117,6 +119,7 @@ def _reconcile(collection: Collection, *, repair: bool) -> Report:
     """Compare what the tenant has; records are verified for all of them together."""
     with collection.sessions() as session:
         wrong_counts = queries.miscounted(session)
+        is_held_right = queries.is_held_right(session)
         withdrawals = queries.unfinished_withdrawals(session)
         changes = queries.unfinished_changes(session)
         unsketched = queries.count_without_sketch(session)
@@ -128,6 +131,7 @@ def _reconcile(collection: Collection, *, repair: bool) -> Report:
         recovered = recover(collection, follow_catalogue(collection, found))
         with collection.sessions.begin() as session:
             lifecycle.recount(session, queries.miscounted(session))
+            lifecycle.recount_held(session)
     statistics = rebuild_all(collection, repair=repair)
     if repair:
         finish(collection, withdrawals, has_time=True)
@@ -144,6 +148,7 @@ def _reconcile(collection: Collection, *, repair: bool) -> Report:
         different=len(different),
         wrong_parts=len(found.wrong_parts),
         miscounted=len(wrong_counts),
+        misheld=int(not is_held_right),
         unfinished_withdrawals=len(withdrawals),
         unfinished_changes=len(changes),
         called_as_nobody=len(nameless),

@@ -13,6 +13,7 @@ from attribution.catalogue import queries
 from attribution.catalogue.chain import note
 from attribution.collection import Stores
 from attribution.errors import BackendUnavailable, Conflict
+from attribution.upkeep.quotas import Quota
 
 log = logging.getLogger(__name__)
 
@@ -30,12 +31,16 @@ def create(stores: Stores, name: str) -> None:
 
 @dataclass(frozen=True)
 class Holding:
-    """A tenant, and how much it has registered that can be found."""
+    """A tenant, how much it has that can be found, and what it holds of what it may hold."""
 
     name: str
     created_at: datetime
     artists: int
     works: int
+    held_works: int  # that are not withdrawn
+    held_mb: float  # of their files, MiB
+    quota_works: int | None
+    quota_mb: float | None
 
     def as_json(self) -> dict[str, Any]:
         """Return the object that `lawful tenants list --json` prints."""
@@ -48,7 +53,20 @@ def holdings(stores: Stores) -> list[Holding]:
     with stores.sessions() as session:
         for row in queries.all_tenants(session):
             with tenants.within(row.name):
-                found.append(Holding(row.name, row.created_at, *queries.searchable(session)))
+                artists, works = queries.searchable(session)
+                quota = Quota.of(stores.settings)
+            found.append(
+                Holding(
+                    row.name,
+                    row.created_at,
+                    artists=artists,
+                    works=works,
+                    held_works=row.held_works,
+                    held_mb=round(row.held_bytes / 2**20, 1),
+                    quota_works=quota.works,
+                    quota_mb=quota.mb,
+                )
+            )
     return found
 
 

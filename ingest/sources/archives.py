@@ -14,8 +14,9 @@ import gzip
 import tarfile
 import zipfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import IO
 
@@ -28,6 +29,7 @@ from ingest.sources.zip_members import zip_members
 ARCHIVES = {".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar", ".zst"}
 SPREADSHEETS = {".xlsx", ".xlsm", ".ods"}
 CHUNK = 64 * 1024
+ANY_BYTES = "cp437"  # every name can be read in it, which is enough where it is only shown
 LONGEST_NAME = 255  # bytes of one part: what file systems take
 DEEPEST = 16  # folders within folders
 OTHERS = {  # by their first bytes
@@ -88,7 +90,7 @@ def unpack(
     """
     left_out: list[LeftOut] = []
     budget = limits.max_total_bytes
-    with _opened(archive, limits, names_encoding) as members:
+    with archive.open("rb") as file, _opened(file, limits, names_encoding) as members:
         for number, member in enumerate(members, 1):
             if number > limits.max_files:
                 raise limits.too_many()
@@ -103,6 +105,26 @@ def unpack(
                 # What was read of a member before its refusal has cost as much as one that is kept.
                 budget -= limits.max_member_bytes if isinstance(refusal, TooLarge) else 0
     return left_out
+
+
+def count_works(file: IO[bytes], limits: UnpackLimits, *, most: int) -> int:
+    """Count the files of an archive, the rows of a table, or one for an image; `most` at most.
+
+    What cannot be read counts as one: whoever unpacks it says why. The file is at its beginning
+    before and after.
+    """
+    counted = 1
+    if is_archive(file):
+        with suppress(BadInput), _opened(file, limits, ANY_BYTES) as members:
+            counted = sum(1 for _ in islice((one for one in members if not one.is_folder), most))
+    else:
+        head = file.read(CHUNK)
+        is_table = b"\0" not in head
+        counted = head.count(b"\n") - 1 if is_table else 1
+        while is_table and counted < most and (chunk := file.read(CHUNK)):
+            counted += chunk.count(b"\n")
+    file.seek(0)
+    return min(max(counted, 1), most)
 
 
 def _write(member: Member, folder: Path, limit: int) -> int:
@@ -153,10 +175,11 @@ def _checked_parts(name: str) -> list[str]:
 
 @contextmanager
 def _opened(
-    archive: Path, limits: UnpackLimits, names_encoding: str | None
+    archive: IO[bytes], limits: UnpackLimits, names_encoding: str | None
 ) -> Iterator[Iterator[Member]]:
     """Open an archive of either kind; raises BadInput for what is neither or damaged."""
     members = zip_members if zipfile.is_zipfile(archive) else tar_members
+    archive.seek(0)
     try:
         with members(archive, limits, names_encoding) as opened:
             yield opened

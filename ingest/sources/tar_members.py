@@ -11,8 +11,8 @@ import gzip
 import tarfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from tarfile import BLOCKSIZE, TarInfo
+from typing import IO
 
 from attribution.errors import TooLarge
 from ingest.sources.members import Content, Member, UnpackLimits
@@ -30,14 +30,13 @@ Said = dict[bytes, bytes]  # by keyword of pax
 
 @contextmanager
 def tar_members(
-    archive: Path, limits: UnpackLimits, names_encoding: str | None
+    archive: IO[bytes], limits: UnpackLimits, names_encoding: str | None
 ) -> Iterator[Iterator[Member]]:
     """Open a tar, gzipped or not; its names are UTF-8 or in the encoding that was said."""
-    with archive.open("rb") as file:
-        packed = file.read(2) == b"\x1f\x8b"
-        file.seek(0)
-        raw: Content = gzip.GzipFile(fileobj=file) if packed else file
-        yield _members(_Tar(raw, limits), names_encoding)
+    packed = archive.read(2) == b"\x1f\x8b"
+    archive.seek(0)
+    raw: Content = gzip.GzipFile(fileobj=archive) if packed else archive
+    yield _members(_Tar(raw, limits), names_encoding)
 
 
 def is_tar(head: bytes) -> bool:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import io
 import stat
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from typing import IO, cast
 
 from attribution.errors import TooLarge
 from ingest.sources.members import DAMAGED, MOST_FILES, Member, UnpackLimits
@@ -35,31 +34,33 @@ METHODS = {  # which are not read
 
 @contextmanager
 def zip_members(
-    archive: Path, limits: UnpackLimits, names_encoding: str | None
+    archive: IO[bytes], limits: UnpackLimits, names_encoding: str | None
 ) -> Iterator[Iterator[Member]]:
     """Open a zip; raises TooLarge before the memory for a list that is too long is taken."""
-    with _Counted(archive, limits) as counted, zipfile.ZipFile(counted) as file:
+    counted = _Counted(archive, limits)
+    with zipfile.ZipFile(cast("IO[bytes]", counted)) as file:
         counted.is_listed = True
         yield _members(file, names_encoding)
 
 
-class _Counted(io.BufferedReader):
+class _Counted:
     """A zip whose list is measured as zipfile reads it: no number in it has to be believed."""
 
-    def __init__(self, archive: Path, limits: UnpackLimits) -> None:
-        super().__init__(io.FileIO(archive))
+    def __init__(self, archive: IO[bytes], limits: UnpackLimits) -> None:
+        self._archive = archive
+        self.seek, self.tell, self.seekable = archive.seek, archive.tell, archive.seekable
         self.is_listed = False  # whether the list has been read: members come next
         self._limits = limits
 
-    def read(self, size: int | None = -1, /) -> bytes:
+    def read(self, size: int = -1, /) -> bytes:
         """Read; raises TooLarge for a list of too many bytes or entries."""
         most = LIST_BYTES + ENTRY_BYTES * self._limits.max_files
-        if size is not None and size > most:
+        if size > most:
             raise TooLarge(
                 f"the archive has a list of members of more than {most / 2**20:.1f} MiB; split it, "
                 f"or raise {MOST_FILES}"
             )
-        data = super().read(size)
+        data = self._archive.read(size)
         if not self.is_listed and data.count(ENTRY) > self._limits.max_files:  # in one piece
             raise self._limits.too_many()
         return data

@@ -16,7 +16,7 @@ from attribution.errors import BadInput
 from ingest.work.tasks import CALIBRATE, DELIVER, RECONCILE, SWEEP
 
 REDIS = ("redis://", "rediss://", "redis+socket://")
-QUEUES = ("ingest", "encode", "generate", "maintenance")
+QUEUES = ("ingest", "encode", "lookup", "generate", "maintenance")
 SWEEP_EVERY_S = 10
 DELIVER_EVERY_S = 5
 CALIBRATE_EVERY_S = 60  # looked at; done where enough has changed

@@ -22,7 +22,7 @@ RUN_BATCH = "encode.run_batch"
 TRAIN = "encode.train_classifier"
 PROGRESS = "PROGRESS"  # the state of a training that is under way
 DRAW = "generate.draw"
-LOOK_UP = "encode.look_up"
+LOOK_UP = "lookup.look_up"
 NAMES = {
     TaskKind.LIST: LIST_UPLOAD,
     TaskKind.INGEST: RUN_BATCH,

@@ -33,7 +33,7 @@ from ingest.patience import Patience
 from ingest.uploads import forget_given_up
 from ingest.work.application import make_app
 from ingest.work.dispatch import NAMES, send
-from ingest.work.tasks import register
+from ingest.work.tasks import next_in_line, register
 
 log = logging.getLogger(__name__)
 
@@ -86,9 +86,10 @@ class LocalQueue:
         self._app = make_app(services.settings.model_copy(update={"broker_url": ""}))
         self.waiting: str | None = None
         self._stopping = Event()
+        self._opened = _Opened(services)
         register(
             self._app,
-            _Opened(services),
+            self._opened,
             stopping=self._stopping.is_set,
             submit=lambda _: None,  # the loop in `_run` sees them
         )
@@ -122,8 +123,9 @@ class LocalQueue:
         self._drawing.submit(self._run, generation_id, Patience(self._stopping))
 
     def look_up(self, batch_id: UUID) -> None:
-        """Queue a lookup batch that is already committed."""
-        self._looking_up.submit(self._run, batch_id, Patience(self._stopping))
+        """Have a lookup batch that is already committed take its turns among the others."""
+        del batch_id  # it is found in the line
+        self._looking_up.submit(self._take_turns)
 
     def calibrate(self) -> None:
         """Queue a look at whether the votes have to be calibrated."""
@@ -156,7 +158,7 @@ class LocalQueue:
         """Run the tasks of a job or request until none is left; note what stopped them."""
         failures: Counter[TaskKey] = Counter()
         before: list[TaskKey] = []
-        try:
+        with self._noting(subject):
             while keys := patiently(lambda: self._open(subject)):
                 if keys == before:  # they have failed, or another process has them
                     self._stopping.wait(AGAIN_S)
@@ -165,8 +167,30 @@ class LocalQueue:
                     if self._stopping.is_set():
                         return
                     self._run_task(key, failures, patiently)
-        except BackendUnavailable:  # only when it has to end: the next opening goes on
-            return
+
+    def _take_turns(self) -> None:
+        """Look up images of whoever is next in line until nobody waits; note what stopped them."""
+        failures: Counter[TaskKey] = Counter()
+        patiently = Patience(self._stopping)
+        with suppress(BackendUnavailable):
+            while not self._stopping.is_set() and (
+                key := patiently(lambda: next_in_line(self._opened))
+            ):
+                if failures[key]:
+                    self._stopping.wait(AGAIN_S)
+                with self._noting(key.subject):
+                    self._run_task(key, failures, patiently)
+
+    @contextmanager
+    def _noting(self, subject: UUID) -> Iterator[None]:
+        """Note what stops a job; an outage does only when this process has to end.
+
+        The next opening goes on then.
+        """
+        try:
+            yield
+        except BackendUnavailable:
+            log.debug("job %s waits for the next opening", subject)
         except Exception as error:
             log.exception("job %s", subject)
             with suppress(BackendUnavailable), across(), self.stores.sessions.begin() as session:

@@ -1,7 +1,8 @@
 """The Celery tasks. A task is a shell: ids in, one function called, safe to run twice.
 
-Queues are by kind: `ingest` for what reads and unpacks, `encode` for what needs models, `generate`
-for what draws, `maintenance` for what looks after the stores.
+Queues are by kind: `ingest` for what reads and unpacks, `encode` for what takes works in and
+trains, `lookup` for lookup batches, `generate` for what draws, `maintenance` for what looks after
+the stores.
 """
 
 from __future__ import annotations
@@ -118,18 +119,6 @@ def register(
         if not is_done:
             submit([key])
 
-    @app.task(name=LOOK_UP, **task)
-    def look_up(batch_id: str, number: int) -> None:
-        key = TaskKey(TaskKind.LOOKUP, UUID(batch_id), number)
-        with _for_whom(runtime, key):
-            is_done = _in_time(run_lookups, runtime, key, stopping)
-        if not is_done:
-            submit([key])
-        elif number == 0:
-            with across(), runtime.stores().sessions() as session:
-                keys = queries.open_tasks(session, key.subject)
-            submit(keys)
-
     @app.task(name=TRAIN, bind=True, **task)
     def train(self: Task[..., dict[str, Any]], plan: dict[str, Any]) -> dict[str, Any]:
         from ingest.training import Plan, train_classifier
@@ -149,6 +138,14 @@ def register(
         key = TaskKey(TaskKind.DRAW, UUID(generation_id))
         with _for_whom(runtime, key):
             run_generation(_opened(runtime, key), key.subject, stopping=stopping)
+
+    @app.task(name=LOOK_UP, **task)
+    def look_up(batch_id: str, number: int) -> None:
+        key: TaskKey | None = TaskKey(TaskKind.LOOKUP, UUID(batch_id), number)
+        if not app.conf.task_always_eager:  # in process, who sends it has chosen
+            key = next_in_line(runtime)
+        if key is not None:
+            submit(_take_turn(runtime, key, stopping))
 
     _register_upkeep(app, runtime, submit)
 
@@ -189,6 +186,24 @@ def _register_upkeep(
         stores = runtime.stores()
         with suppress(NotFound), open_collection(stores) as collection:
             for_each(stores, lambda: calibrate_if_due(collection))
+
+
+def next_in_line(runtime: Runtime) -> TaskKey | None:
+    """Return the task of a lookup batch whose turn it is, of all tenants; None where none waits."""
+    with across(), runtime.stores().sessions() as session:
+        return queries.next_lookup(session)
+
+
+def _take_turn(runtime: Runtime, key: TaskKey, stopping: Callable[[], bool]) -> Sequence[TaskKey]:
+    """Look up images of a task for a while; returns the tasks that now need a turn."""
+    with _for_whom(runtime, key):
+        is_done = run_lookups(_opened(runtime, key), key, stopping=stopping)
+    if not is_done:
+        return [key]
+    if key.number != 0:
+        return []
+    with across(), runtime.stores().sessions() as session:
+        return queries.open_tasks(session, key.subject)
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from api.changes import Corrected, Reasoned
 from api.http.access import ScopedRoute, needs
 from api.http.conditions import EditingDep, IfNoneMatch, ReadingDep, is_named
 from api.http.dependencies import (
+    ONE_WORK,
     ArtistSlug,
     Cursor,
     JobsDep,
@@ -109,7 +110,7 @@ def export_artworks(
     summary="Add one artwork",
     status_code=202,
     responses=also(409),
-    dependencies=[needs(Scope.CONTRIBUTE)],
+    dependencies=[needs(Scope.CONTRIBUTE), ONE_WORK],
 )
 def create_artwork(
     upload: Annotated[Upload, Form(media_type="multipart/form-data")],
@@ -121,7 +122,7 @@ def create_artwork(
     """Take one image in; it can be found within seconds, when its job is done.
 
     The artwork's id is known at once: it follows from the bytes. A bad image is refused at once,
-    and so is one that was withdrawn.
+    and so are one that was withdrawn and one for which the tenant's quota has no room (409).
     """
     file = upload.file.file
     sha256 = read_upload(file, services.limits).facts.sha256

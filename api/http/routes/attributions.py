@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field
 
 from api.answers import AnswerOut, FindingsOut, MemberOut, SetOut
 from api.http.access import ScopedRoute, needs
-from api.http.dependencies import Cursor, PageSize, ServicesDep, Since, Until
+from api.http.dependencies import ONE_WORK, Cursor, PageSize, ServicesDep, Since, Until, WorksDep
 from api.http.description import also
 from api.http.headers import POLICY
 from api.http.preferences import LaterDep
@@ -50,7 +50,7 @@ class Together(BaseModel):
     status_code=201,
     response_model=AnswerOut,
     responses={202: {"model": JobStateOut, "description": "The job, where that is preferred"}},
-    dependencies=[needs(Scope.LOOK_UP)],
+    dependencies=[needs(Scope.LOOK_UP), ONE_WORK],
 )
 def create_attribution(
     image: Annotated[UploadFile, File(description="The image.")],
@@ -88,12 +88,14 @@ def create_set_attribution(
         list[UploadFile], File(description="The images.", min_length=1, max_length=MOST_IMAGES)
     ],
     services: ServicesDep,
+    works: WorksDep,
     limit: Annotated[int, Query(ge=1, le=50, description="Artists at most.")] = 5,
 ) -> SetOut:
     """Give one answer for images that one hand made, beside an answer for each.
 
     Near-duplicates among them count once. The answers to the single images are recorded.
     """
+    works(len(images))
     checked = []
     for number, image in enumerate(images, 1):
         try:
@@ -103,7 +105,11 @@ def create_set_attribution(
     return SetOut.of(services.attributor.attribute_set(checked, limit=limit))
 
 
-@router.post("/members", summary="Is an image registered?", dependencies=[needs(Scope.LOOK_UP)])
+@router.post(
+    "/members",
+    summary="Is an image registered?",
+    dependencies=[needs(Scope.LOOK_UP), ONE_WORK],
+)
 def find_member(
     image: Annotated[UploadFile, File(description="The image.")], services: ServicesDep
 ) -> MemberOut:
@@ -259,7 +265,7 @@ def _html(pages: Sequence[Page]) -> HTMLResponse:
 @router.post(
     "/{attribution_id}/regions",
     summary="See which parts of the image speak for whom",
-    dependencies=[needs(Scope.LOOK_UP)],
+    dependencies=[needs(Scope.LOOK_UP), ONE_WORK],
 )
 def find_attribution_regions(
     attribution_id: UUID,

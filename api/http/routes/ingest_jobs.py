@@ -9,7 +9,7 @@ from fastapi import APIRouter, File, Form, Query, Request, Response, UploadFile
 from pydantic import BaseModel, BeforeValidator, Field
 
 from api.http.access import ScopedRoute, needs
-from api.http.dependencies import Cursor, JobsDep, PageSize, ServicesDep
+from api.http.dependencies import Cursor, JobsDep, PageSize, ServicesDep, WorksDep
 from api.http.description import also
 from api.schemas import ItemOut, JobDetail, JobOut, PageOut
 from attribution.actors import Scope
@@ -20,7 +20,7 @@ from attribution.services import Services
 from ingest.options import Options, Reading
 from ingest.sources import Level, SourceItem
 from ingest.sources.cells import says
-from ingest.uploads import Described, accept
+from ingest.uploads import Described, accept, unpack_limits
 
 router = APIRouter(prefix="/ingest-jobs", tags=["ingest jobs"], route_class=ScopedRoute)
 
@@ -102,19 +102,27 @@ class Upload(BaseModel):
         )
 
 
-@router.post("", summary="Upload works", status_code=202, dependencies=[needs(Scope.CONTRIBUTE)])
+@router.post(
+    "",
+    summary="Upload works",
+    status_code=202,
+    responses=also(409),
+    dependencies=[needs(Scope.CONTRIBUTE)],
+)
 def create_ingest_job(
     upload: Annotated[Upload, Form(media_type="multipart/form-data")],
     services: ServicesDep,
     jobs: JobsDep,
+    works: WorksDep,
     request: Request,
     response: Response,
 ) -> JobDetail:
     """Take one image or an archive in; the job says what became of every file.
 
     Members of an archive that cannot be used are refused one by one, the others go on. An archive
-    that cannot be used as a whole fails its job.
+    that cannot be used as a whole fails its job. 409 where the tenant's quota has no room.
     """
+    works.of_upload(upload.file.file, unpack_limits(services))
     job_id = accept(
         services,
         upload.file.file,

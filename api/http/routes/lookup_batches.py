@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from api.answers import BatchFindingsOut
 from api.http.access import ScopedRoute, needs
-from api.http.dependencies import Cursor, JobsDep, PageSize, ServicesDep
+from api.http.dependencies import Cursor, JobsDep, PageSize, ServicesDep, WorksDep
 from api.http.description import also
 from api.lookups import LookupBatchDetail, LookupBatchOut, LookupItemOut
 from api.schemas import PageOut
@@ -21,6 +21,7 @@ from attribution.lookup.batches import findings_of
 from attribution.services import Services
 from ingest.lookup_sources import MOST_ITEMS
 from ingest.lookups import accept, accept_works, cancel, retry
+from ingest.uploads import unpack_limits
 
 router = APIRouter(
     prefix="/lookup-batches",
@@ -52,6 +53,7 @@ def create_lookup_batch(
     ],
     services: ServicesDep,
     jobs: JobsDep,
+    works: WorksDep,
     request: Request,
     response: Response,
 ) -> LookupBatchDetail:
@@ -59,6 +61,7 @@ def create_lookup_batch(
 
     What cannot be read or fetched is refused by itself, and the others go on.
     """
+    works.of_upload(file.file, unpack_limits(services))
     return _begun(accept(services, file.file, file.filename), services, jobs, request, response)
 
 
@@ -72,10 +75,12 @@ def create_lookup_batch_of_works(
     asked: RegisteredWorks,
     services: ServicesDep,
     jobs: JobsDep,
+    works: WorksDep,
     request: Request,
     response: Response,
 ) -> LookupBatchDetail:
     """Have registered works looked up by their originals, where those were kept."""
+    works(len(asked.works))
     return _begun(accept_works(services, asked.works), services, jobs, request, response)
 
 
@@ -111,7 +116,7 @@ def list_lookup_items(
     with services.sessions() as session:
         queries.lookup_batch_by_id(session, batch_id)
         page = queries.list_lookup_items(
-            session, batch_id, outcome=outcome, cursor=cursor, limit=limit
+            session, batch_id, outcomes=[outcome] if outcome else (), cursor=cursor, limit=limit
         )
         return PageOut[LookupItemOut].of(page, LookupItemOut.of)
 
@@ -158,7 +163,7 @@ def cancel_lookup_batch(batch_id: UUID, services: ServicesDep) -> LookupBatchDet
     dependencies=[needs(Scope.LOOK_UP)],
 )
 def retry_lookup_batch(batch_id: UUID, services: ServicesDep, jobs: JobsDep) -> LookupBatchDetail:
-    """Have a failed or cancelled batch go on where it stopped. 409 for any other.
+    """Have a batch go on that failed, was cancelled, or has images that timed out; else 409.
 
     Whoever sent it may, and operators.
     """

@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 
 from api.answers import SearchOut
 from api.http.access import ScopedRoute, needs
-from api.http.dependencies import ServicesDep
+from api.http.dependencies import ServicesDep, WorksDep
 from api.http.description import also
 from api.http.uploads import read_upload
 from attribution.actors import Scope
@@ -67,8 +67,11 @@ def search(asked: Annotated[Asked, Query()], services: ServicesDep) -> SearchOut
 def search_with_image(
     asked: Annotated[AskedWithImage, Form(media_type="multipart/form-data")],
     services: ServicesDep,
+    works: WorksDep,
 ) -> SearchOut:
     """Find works by a picture, by words, or by both; each hit says what every leg gave."""
+    if asked.image:
+        works()
     return _search(services, asked, asked.image)
 
 

@@ -7,6 +7,7 @@ from enum import StrEnum
 from uuid import UUID, uuid4
 
 from sqlalchemy import (
+    BigInteger,
     String,
 )
 from sqlalchemy.orm import Mapped, mapped_column
@@ -25,6 +26,11 @@ class Tenant(Base):
     created_at: Mapped[datetime] = mapped_column(default=now)
     # The work up to which `reconcile` has compared stored vectors with the kept ones; none: begin.
     compared_to: Mapped[UUID | None]
+    last_lookup: Mapped[datetime | None]  # when a worker last took a task of its lookup batches
+    # Works that are not withdrawn, and the bytes of their files, kept or not: counted along in the
+    # transactions that change them (`lifecycle`).
+    held_works: Mapped[int] = mapped_column(default=0, server_default="0")
+    held_bytes: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
 
 
 class KeyState(StrEnum):

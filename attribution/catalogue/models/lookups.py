@@ -32,6 +32,7 @@ class LookupOutcome(StrEnum):
     PENDING = "pending"
     ANSWERED = "answered"
     REFUSED = "refused"
+    TIMED_OUT = "timed_out"  # its server did not answer in time; a retry asks it again
 
 
 class LookupBatch(OfTenant, Base):
@@ -47,6 +48,7 @@ class LookupBatch(OfTenant, Base):
     status: Mapped[JobStatus] = mapped_column(default=JobStatus.LISTING)
     error: Mapped[str | None]
     created_at: Mapped[datetime] = mapped_column(default=now)
+    last_turn: Mapped[datetime | None]  # when a worker last took one of its tasks
     started_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
 

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session, joinedload
 
 from attribution.catalogue.insert import insert_new
 from attribution.catalogue.licences import identify
+from attribution.catalogue.lifecycle import count_held
 from attribution.catalogue.models import (
     PURPOSES,
     Artist,
@@ -45,6 +46,11 @@ class NewArtwork:
     facts: Mapping[str, Any] = field(default_factory=dict)
     rights: Mapping[str, Any] = field(default_factory=dict)
     thumbnail: str | None = None
+
+    @property
+    def size(self) -> int:
+        """Bytes of its file."""
+        return int(self.facts.get("bytes", 0))
 
 
 @dataclass(frozen=True)
@@ -78,9 +84,12 @@ def add_artworks(session: Session, works: Sequence[NewArtwork]) -> dict[str, Art
     caller records a claim.
     """
     ordered = sorted(works, key=lambda work: work.sha256)  # one order of waiting for all processes
-    insert_new(session, Artwork, [artwork_row(work) for work in ordered])
-    rows = artworks_by_sha256(session, [work.sha256 for work in works])
-    return {artwork.sha256: artwork for artwork in rows}
+    rows = [artwork_row(work) for work in ordered]
+    sizes = {work.sha256: work.size for work in ordered}
+    new = insert_new(session, Artwork, rows, returning=Artwork.sha256)
+    count_held(session, works=len(new), size=sum(sizes[sha256] for sha256 in new))
+    found = artworks_by_sha256(session, [work.sha256 for work in works])
+    return {artwork.sha256: artwork for artwork in found}
 
 
 def artwork_by_id(session: Session, artwork_id: UUID) -> Artwork:

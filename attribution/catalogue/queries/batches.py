@@ -5,6 +5,8 @@ Who runs one is decided in `leases`.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import func, insert, select, update
@@ -20,6 +22,14 @@ from attribution.catalogue.queries.webhooks import announce_end
 from attribution.errors import Conflict, Hint, NotFound, Way
 
 FILES_PER_BATCH = 128
+FRESH: Mapping[str, Any] = {  # what a task has that is tried as if for the first time
+    "attempts": 0,
+    "deaths": 0,
+    "begun": Task.first,
+    "alone": None,
+    "sent_at": None,
+    "error": None,
+}
 
 
 def add_listing(session: Session, job_id: UUID) -> None:
@@ -98,15 +108,7 @@ def revive_tasks(session: Session, subject: UUID) -> None:
     session.execute(
         update(Task)
         .where(Task.subject == subject, Task.status == TaskStatus.DEAD)
-        .values(
-            status=TaskStatus.QUEUED,
-            attempts=0,
-            deaths=0,
-            begun=Task.first,
-            alone=None,
-            sent_at=None,
-            error=None,
-        )
+        .values(status=TaskStatus.QUEUED, **FRESH)
     )
 
 

@@ -20,7 +20,7 @@ from attribution.catalogue.queries.forgetting import NAMES_ONE, WIPED, naming
 def wipe_lookups(session: Session, artist_id: UUID) -> int:
     """Wipe what lookup batches have that names an artist; returns of how many images and batches.
 
-    Such an image that waits is refused. Reads all batches once.
+    Such an image that waits, or could be asked for again, is refused. Reads all batches once.
     """
     batches = list(_batches_naming(session, artist_id))
     for batch in batches:
@@ -29,7 +29,7 @@ def wipe_lookups(session: Session, artist_id: UUID) -> int:
             execution_options=IN_SQL,
         )
     items = list(_items_naming(session, artist_id))
-    is_pending = LookupItem.outcome == LookupOutcome.PENDING
+    may_wait = LookupItem.outcome.in_((LookupOutcome.PENDING, LookupOutcome.TIMED_OUT))
     for batch, position in items:
         session.execute(
             update(LookupItem)
@@ -37,7 +37,7 @@ def wipe_lookups(session: Session, artist_id: UUID) -> int:
             .values(
                 name=WIPED,
                 fetched={},
-                outcome=case((is_pending, LookupOutcome.REFUSED), else_=LookupItem.outcome),
+                outcome=case((may_wait, LookupOutcome.REFUSED), else_=LookupItem.outcome),
                 reason=case((LookupItem.attribution_id.is_(None), NAMES_ONE), else_=None),
             ),
             execution_options=IN_SQL,

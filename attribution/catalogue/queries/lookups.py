@@ -5,13 +5,14 @@ Who runs one is decided in `leases`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import func, insert, select, tuple_, update
+from sqlalchemy import exists, func, insert, select, tuple_, update
 from sqlalchemy.orm import Session
 
+from attribution import tenants
 from attribution.actors import who
 from attribution.catalogue.chain import note
 from attribution.catalogue.columns import now
@@ -25,9 +26,11 @@ from attribution.catalogue.models import (
     RecordedAttribution,
     Task,
     TaskKind,
+    TaskStatus,
+    Tenant,
 )
 from attribution.catalogue.models.lookups import ARTISTS
-from attribution.catalogue.queries.batches import revive_tasks
+from attribution.catalogue.queries.batches import FRESH, revive_tasks
 from attribution.catalogue.queries.jobs import UNFINISHED
 from attribution.catalogue.queries.pages import Page, check_limit, cut, moment_key, number_key
 from attribution.catalogue.queries.tasks import OPEN, TaskKey, is_wanted, settle
@@ -35,6 +38,7 @@ from attribution.catalogue.queries.webhooks import announce_end
 from attribution.errors import Conflict, Hint, NotFound, Way
 
 ITEMS_PER_TASK = 32
+WITHOUT_ANSWER = (LookupOutcome.REFUSED, LookupOutcome.TIMED_OUT)
 
 
 class NewLookup(NamedTuple):
@@ -140,19 +144,19 @@ def list_lookup_items(
     session: Session,
     batch_id: UUID,
     *,
-    outcome: LookupOutcome | None = None,
+    outcomes: Collection[LookupOutcome] = (),
     cursor: str | None = None,
     limit: int = 100,
 ) -> Page[tuple[LookupItem, RecordedAttribution | None]]:
-    """Return a page of images in the sender's order, each with its answer."""
+    """Return a page of images in the sender's order with their answers; no `outcomes`: of all."""
     wanted = (
         select(LookupItem, RecordedAttribution)
         .outerjoin(RecordedAttribution, RecordedAttribution.id == LookupItem.attribution_id)
         .where(LookupItem.batch_id == batch_id)
         .order_by(LookupItem.position)
     )
-    if outcome is not None:
-        wanted = wanted.where(LookupItem.outcome == outcome)
+    if outcomes:
+        wanted = wanted.where(LookupItem.outcome.in_(outcomes))
     if cursor is not None:
         wanted = wanted.where(LookupItem.position > number_key(cursor))
     rows = session.execute(wanted.limit(check_limit(limit))).all()
@@ -174,10 +178,58 @@ def refused_lookups(session: Session, batch_id: UUID) -> list[str]:
     """Return the names of images about which nothing can be said, in the sender's order."""
     statement = (
         select(LookupItem.name)
-        .where(LookupItem.batch_id == batch_id, LookupItem.outcome == LookupOutcome.REFUSED)
+        .where(LookupItem.batch_id == batch_id, LookupItem.outcome.in_(WITHOUT_ANSWER))
         .order_by(LookupItem.position)
     )
     return list(session.scalars(statement))
+
+
+def next_lookup(session: Session) -> TaskKey | None:
+    """Return the task whose turn it is; None where nobody waits.
+
+    The tenant that has waited longest is next, then its batch that has waited longest. Ask across
+    all tenants.
+    """
+    waiting = (
+        select(Task.subject, func.min(Task.number).label("number"))
+        .where(Task.kind == TaskKind.LOOKUP, Task.status == TaskStatus.QUEUED)
+        .group_by(Task.subject)
+        .subquery()
+    )
+    statement = (
+        select(LookupBatch.id, waiting.c.number)
+        .join(waiting, waiting.c.subject == LookupBatch.id)
+        .join(Tenant, Tenant.name == LookupBatch.tenant)
+        .where(LookupBatch.status.in_(UNFINISHED))
+        .order_by(
+            func.coalesce(Tenant.last_lookup, Tenant.created_at),
+            Tenant.name,
+            func.coalesce(LookupBatch.last_turn, LookupBatch.created_at),
+            LookupBatch.id,
+        )
+        .limit(1)
+    )
+    row = session.execute(statement).first()
+    return TaskKey(TaskKind.LOOKUP, *row) if row else None
+
+
+def note_turn(session: Session, batch_id: UUID) -> None:
+    """Put a batch, and the tenant whose it is, at the end of the line."""
+    moment = now()
+    session.execute(update(LookupBatch).where(LookupBatch.id == batch_id).values(last_turn=moment))
+    session.execute(
+        update(Tenant).where(Tenant.name == tenants.current()).values(last_lookup=moment)
+    )
+
+
+def lookups_so_far(session: Session, batch_id: UUID) -> list[tuple[str, LookupOutcome]]:
+    """Return the names and outcomes of the images that have one, in the sender's order."""
+    statement = (
+        select(LookupItem.name, LookupItem.outcome)
+        .where(LookupItem.batch_id == batch_id, LookupItem.outcome != LookupOutcome.PENDING)
+        .order_by(LookupItem.position)
+    )
+    return [(name, outcome) for name, outcome in session.execute(statement)]
 
 
 def pending_lookups(
@@ -210,9 +262,14 @@ def note_answer(
     )
 
 
-def note_refusal(session: Session, item: LookupItem, reason: str) -> None:
+def note_refusal(
+    session: Session,
+    item: LookupItem,
+    reason: str,
+    outcome: LookupOutcome = LookupOutcome.REFUSED,
+) -> None:
     """Note why nothing can be said of an image; without effect where it has an outcome already."""
-    _conclude(session, item, outcome=LookupOutcome.REFUSED, reason=reason)
+    _conclude(session, item, outcome=outcome, reason=reason)
 
 
 def cancel_lookup_batch(session: Session, batch_id: UUID) -> None:
@@ -226,17 +283,46 @@ def cancel_lookup_batch(session: Session, batch_id: UUID) -> None:
 
 
 def retry_lookup_batch(session: Session, batch_id: UUID) -> None:
-    """Have a failed or cancelled batch go on where it stopped; raises NotFound, Conflict."""
+    """Have a batch go on that failed, was cancelled, or has images that timed out.
+
+    Raises NotFound, Conflict.
+    """
     row = _locked(session, batch_id)
-    if row.status not in {JobStatus.FAILED, JobStatus.CANCELLED}:
+    is_over = row.status not in UNFINISHED
+    if not is_over or (not _ask_again(session, batch_id) and row.status is JobStatus.DONE):
         raise Conflict(
-            f"lookup batch {batch_id} is {row.status}; only a failed or cancelled one goes on"
+            f"lookup batch {batch_id} is {row.status}; only one that failed, was cancelled or has "
+            f"images that timed out goes on"
         )
     revive_tasks(session, batch_id)
     row.status, row.error, row.finished_at = JobStatus.QUEUED, None, None
     note(session, "retry", f"lookup-batch:{batch_id}")
     session.flush()
     settle(session, TaskKey(TaskKind.LOOKUP, batch_id))
+
+
+def _ask_again(session: Session, batch_id: UUID) -> bool:
+    """Have the images that timed out wait again; returns whether there are any."""
+    again = session.execute(
+        update(LookupItem)
+        .where(LookupItem.batch_id == batch_id, LookupItem.outcome == LookupOutcome.TIMED_OUT)
+        .values(outcome=LookupOutcome.PENDING, reason=None)
+        .returning(LookupItem.position),
+        execution_options=IN_SQL,
+    ).all()
+    waits = exists().where(
+        LookupItem.batch_id == batch_id,
+        LookupItem.outcome == LookupOutcome.PENDING,
+        LookupItem.position >= Task.first,
+        LookupItem.position < Task.stop,
+    )
+    session.execute(
+        update(Task)
+        .where(Task.subject == batch_id, Task.status == TaskStatus.DONE, waits)
+        .values(status=TaskStatus.QUEUED, **FRESH),
+        execution_options=IN_SQL,
+    )
+    return bool(again)
 
 
 def _conclude(session: Session, item: LookupItem, **values: Any) -> bool:

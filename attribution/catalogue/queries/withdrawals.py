@@ -17,7 +17,7 @@ from attribution.answers import Removal, without_works
 from attribution.catalogue.chain import forget
 from attribution.catalogue.columns import now
 from attribution.catalogue.insert import IN_SQL
-from attribution.catalogue.lifecycle import become_pending, become_withdrawn
+from attribution.catalogue.lifecycle import become_pending, become_withdrawn, count_held
 from attribution.catalogue.models import (
     Artist,
     Artwork,
@@ -35,6 +35,7 @@ from attribution.catalogue.models import (
     PartVectors,
     RecordedAttribution,
     Withdrawal,
+    artwork_id,
 )
 from attribution.catalogue.queries.artworks import (
     NewArtwork,
@@ -173,8 +174,11 @@ def reinstate(session: Session, works: Collection[NewArtwork]) -> dict[str, Artw
     session.execute(update(Artist).where(Artist.id.in_(artists)).values(withdrawn_at=None))
     described = {row.pop("id"): row for row in map(artwork_row, works)}
     owners = {work: row.pop("artist_id") for work, row in described.items()}
-    for work in become_pending(session, owners):
+    back = become_pending(session, owners)
+    for work in back:
         session.execute(update(Artwork).where(Artwork.id == work).values(described[work]))
+    sizes = (work.size for work in works if artwork_id(work.sha256) in back)
+    count_held(session, works=len(back), size=sum(sizes))
     rows = artworks_by_sha256(session, [work.sha256 for work in works])
     return {row.sha256: row for row in rows}
 
