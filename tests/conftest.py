@@ -12,6 +12,7 @@ from sqlalchemy import URL, make_url
 
 from api.http.app import create_app
 from api.servers.local_servers import running_redis
+from attribution import tenants
 from attribution.catalogue import schema
 from attribution.catalogue.database import Database, connect
 from attribution.config import Settings
@@ -34,6 +35,12 @@ def known_once() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch, compiled_once():
         patch.setattr(schema, "upgrade", KnownTables().upgrade)
         yield
+
+
+@pytest.fixture(autouse=True)
+def nobody_chose_a_tenant(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Begin each test as a process begins, whoever those before it have acted for."""
+    monkeypatch.setattr(tenants, "_chosen", tenants.DEFAULT)
 
 
 @pytest.fixture(scope="session")
