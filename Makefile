@@ -26,7 +26,7 @@ endef
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo serve test check lint schema unit e2e format hooks wheel lock clean
+.PHONY: help demo serve test check lint schema sbom vulns unit e2e format hooks wheel lock clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -46,7 +46,7 @@ serve: $(VENV)/.installed  ## Serve the demo's collection over HTTP on this mach
 
 test: check  ## Same as check: everything that CI runs
 
-check: lint schema unit  ## Format, lint, types, import contracts, schema, tests
+check: lint schema sbom unit  ## Format, lint, types, import contracts, schema, parts list, tests
 
 lint: $(VENV)/.installed-dev  ## Formatting, lint, types and import contracts
 	$(BIN)/ruff format --check
@@ -57,6 +57,15 @@ lint: $(VENV)/.installed-dev  ## Formatting, lint, types and import contracts
 schema: $(VENV)/.installed-dev  ## The migrations make exactly the tables that the models describe
 	@home=$$(mktemp -d) && trap 'rm -rf "$$home"' EXIT && export LAWFUL_HOME="$$home" && \
 	set -x && $(BIN)/alembic upgrade head && $(BIN)/alembic check
+
+sbom: $(VENV)/.installed-dev  ## Write what is installed to dist/sbom.json, as CycloneDX
+	@mkdir -p dist
+	$(BIN)/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible \
+		--output-file dist/sbom.json $(VENV)
+
+# Strict, for what could not be looked up has no "no known vulnerabilities" either.
+vulns: $(VENV)/.installed-dev  ## Look the pinned packages up among known vulnerabilities, at pypi.org
+	$(BIN)/pip-audit --strict --no-deps --disable-pip --requirement constraints.txt
 
 unit: $(VENV)/.installed-dev  ## The tests alone
 	$(BIN)/pytest $(PYTEST_ARGS)

@@ -23,6 +23,7 @@ TERMINAL = {
     Way.MERGE: "`lawful merge {0} {1}` merges all of them",
     Way.CONFIRM_MERGE: "say `--yes` if they are one artist",
     Way.WITHDRAW: "`lawful withdraw {0} --reason …`",
+    Way.REINSTATE: "ingest it with --reinstate to take it in again",
     Way.DECLARE_NON_COPY: "`lawful non-copies declare IMAGE WORK --by NAME --reason WHY`",
     Way.REVOKE_NON_COPY: "`lawful non-copies revoke {0} --by NAME --reason WHY`",
 }
@@ -46,6 +47,7 @@ HTTP = {
     Way.MERGE: "POST /v1/artists/{0}/merge into {1} merges all of them",
     Way.CONFIRM_MERGE: 'send `"confirm": true` if they are one artist',
     Way.WITHDRAW: "POST /v1/withdrawals with {0}",
+    Way.REINSTATE: "send `reinstate=true` to take it in again",
     Way.DECLARE_NON_COPY: "POST /v1/non-copies",
     Way.REVOKE_NON_COPY: "POST /v1/non-copies/{0}/revoke",
 }

@@ -244,6 +244,8 @@ class AttributionBrief(BaseModel):
     created_at: datetime
     image_sha256: str
     verdict: Verdict
+    copy_of: str | None = Field(description="Slug of the artist whose work the image is a copy of.")
+    original: UUID | None = Field(description="That work.")
     artists: list[str] = Field(description="Slugs, best first.")
 
     @classmethod
@@ -255,6 +257,8 @@ class AttributionBrief(BaseModel):
             created_at=row.created_at,
             image_sha256=row.image_sha256,
             verdict=answer.verdict,
+            copy_of=answer.copy_of.slug if answer.copy_of else None,
+            original=answer.copy_of.id if answer.copy_of else None,
             artists=[one.slug for one in answer.artists],
         )
 

@@ -57,6 +57,7 @@ class Way(Enum):
     MERGE = auto()  # slugs: who goes, who remains
     CONFIRM_MERGE = auto()
     WITHDRAW = auto()  # id of a work
+    REINSTATE = auto()
     DECLARE_NON_COPY = auto()
     REVOKE_NON_COPY = auto()  # its id
 

@@ -132,8 +132,7 @@ class Store:
         self._put(f"{self._root}/.check", b"ok")
 
     def _of_tenant(self) -> str:
-        tenant = tenants.current()
-        return self._root if tenant == tenants.DEFAULT else f"{self._root}/tenants/{tenant}"
+        return tenants.own_place(self._root)
 
     def _original(self, sha256: str) -> str:
         return f"{self._of_tenant()}/originals/{sha256[:2]}/{sha256}"

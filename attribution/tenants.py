@@ -63,6 +63,12 @@ def current() -> str:
     return name
 
 
+def own_place(root: str) -> str:
+    """Return where the tenant's own things lie, below a folder or an address that all share."""
+    tenant = current()
+    return root if tenant == DEFAULT else f"{root}/tenants/{tenant}"
+
+
 def check_name(name: str) -> str:
     """Return the name of a tenant; raises BadInput for what could be none."""
     if NAME.fullmatch(name) is None:

@@ -32,6 +32,7 @@ from attribution.errors import BackendUnavailable, BadImage, BadInput, Hint, Not
 from attribution.images import CheckedImage, lineages, read_file, read_forbids, read_image
 from attribution.laboratory.works import Indexed, Progress
 from attribution.training.cache import CACHE, Cache, Encoded
+from attribution.training.checkpoint import own_folder
 from ingest.datasets import DatasetOptions, is_dataset, read_dataset
 from ingest.lessons import SAYS_NO, UNUSABLE, judged
 from ingest.sources import GRANTED_BY_DEFAULT, read_source
@@ -96,7 +97,7 @@ def gather(
     basket = _Basket()
     encoders = load_encoders(stores.settings)
     made_by = encoders.fingerprint
-    cache = Cache(stores.settings.trained / CACHE / made_by[:12])
+    cache = Cache(own_folder(stores.settings.trained) / CACHE / made_by[:12])
     sources = _sources(stores, data, options, basket)
     while few := list(islice(sources, stores.settings.batch_size)):
         _take(stores, few, encoders, cache, basket)

@@ -27,7 +27,7 @@ from attribution.laboratory.splits import hold_out
 from attribution.laboratory.voters import compare
 from attribution.laboratory.works import Indexed, Ints, Progress
 from attribution.training.card import card
-from attribution.training.checkpoint import Facts, load, save
+from attribution.training.checkpoint import Facts, load, own_folder, save
 from attribution.training.network import Network, joined, log_softmax, start
 from attribution.training.recipe import Recipe
 from attribution.training.run import Epoch, Run, State
@@ -79,7 +79,7 @@ def train_classifier(stores: Stores, plan: Plan, *, progress: Progress) -> Facts
     `progress` may raise to interrupt. Raises BadInput for works that cannot be learned from,
     Conflict while another process trains there.
     """
-    folder = stores.settings.trained
+    folder = own_folder(stores.settings.trained)
     folder.mkdir(parents=True, exist_ok=True)
     try:
         with FileLock(folder / ".lock", timeout=0):

@@ -67,10 +67,25 @@ def test_the_answers_of_an_artist_name_a_work_of_theirs(
     assert found(client, artist="ann") == []
 
 
+def test_copies_of_the_works_of_an_artist(
+    client: TestClient, answers: list[dict[str, Any]]
+) -> None:
+    """Not what resembles them alone; the list says of which work, and a moved work leads on."""
+    ann, work = answers[0]["id"], answers[0]["copy_of"]["id"]
+
+    (listed,) = client.get("/v1/attributions", params={"copy_of": "ann"}).json()["items"]
+    client.post(f"/v1/artworks/{work}/move", json={"artist": "bob"})
+
+    assert (listed["id"], listed["copy_of"], listed["original"]) == (ann, "ann", work)
+    assert found(client, copy_of="ann") == []
+    assert found(client, copy_of="bob") == [answers[1]["id"], ann]
+
+
 @pytest.mark.parametrize(
     ("filters", "status", "kind", "said"),
     [
         ({"artist": "nobody-here"}, 404, "not-found", "nobody-here"),
+        ({"copy_of": "nobody-here"}, 404, "not-found", "nobody-here"),
         ({"sha256": "abc"}, 422, "bad-input", "'abc' is not a SHA-256"),
         ({"verdict": "guilty"}, 422, "invalid-request", "abstain"),
         ({"until": "tomorrow"}, 422, "invalid-request", "until"),
@@ -91,13 +106,13 @@ def test_answers_are_listed_in_the_terminal(ingested: Settings) -> None:
     answer = json.loads(lawful(home, "attribute", image, "--json").stdout.splitlines()[-1])
     slug = answer["copy_of"]["slug"]
 
-    shown = lawful(home, "answers", "--artist", slug, "--verdict", "copy", "--since", "2026-01-01")
+    shown = lawful(home, "answers", "--copy-of", slug, "--artist", slug, "--since", "2026-01-01")
     same = lawful(home, "answers", "--sha256", answer["image_sha256"], "--json")
     none = lawful(home, "answers", "--until", "2026-01-01")
     wrong = lawful(home, "answers", "--sha256", "abc")
 
     assert answer["id"] in shown.stdout
-    assert slug in shown.stdout
+    assert f"copy  of a work by {slug}" in shown.stdout
     assert json.loads(same.stdout)["id"] == answer["id"]
     assert none.stdout.strip() == "no answers"
     assert (wrong.returncode, "not a SHA-256" in wrong.stderr) == (1, True)

@@ -178,6 +178,22 @@ def test_withdrawal_has_a_receipt(filled: TestClient) -> None:
     is_problem(nobody, 404, "not-found")
 
 
+def test_a_withdrawn_work_is_refused_at_once(client: TestClient) -> None:
+    """And taken in again only by whoever says so."""
+    upload(client, png(1), artist="Ann")
+    work = client.get("/v1/artworks").json()["items"][0]["id"]
+    client.post("/v1/withdrawals", json={"what": work, "reason": "asked for"})
+    file = {"file": ("a.png", png(1))}
+
+    refused = client.post("/v1/artworks", files=file, data={"artist": "Ann"})
+    taken = client.post("/v1/artworks", files=file, data={"artist": "Ann", "reinstate": "true"})
+
+    said = is_problem(refused, 409, "conflict")["detail"]
+    assert "withdrawn on" in said
+    assert "reinstate=true" in said
+    assert taken.status_code == 202
+
+
 def test_a_work_is_corrected(filled: TestClient) -> None:
     """What is named changes, null empties, the rest stays; the record says who, when, what."""
     work = filled.get("/v1/artworks?artist=bob").json()["items"][0]
@@ -201,7 +217,7 @@ def test_a_work_is_corrected(filled: TestClient) -> None:
     assert (first["artist"], first["artwork_id"]) == ("bob", work["id"])
     assert first["completed_at"]
     misspelt = is_problem(filled.patch(path, json={"titel": "x"}), 422, "invalid-request")
-    assert "titel" in misspelt["detail"]
+    assert "titel: no such field here" in misspelt["detail"]
     is_problem(filled.patch(path, json={}), 422, "bad-input")
     is_problem(filled.patch(path, json={"consent": {"index": False}}), 422, "bad-input")
     nobody = "/v1/artworks/00000000-0000-0000-0000-000000000000"

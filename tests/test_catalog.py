@@ -579,6 +579,7 @@ FILTERS: dict[str, AnswersWanted | ChangesWanted] = {
     "answers": AnswersWanted(),
     "answers by verdict": AnswersWanted(verdict=Verdict.COPY),
     "answers by artist": AnswersWanted(artist_id=UUID(int=1)),
+    "answers by original": AnswersWanted(original_by=UUID(int=1)),
     "answers by image": AnswersWanted(image_sha256="0" * 64),
     "answers by time": AnswersWanted(since=LONG_AGO, until=LONG_AGO + timedelta(days=1)),
     "answers by verdict and time": AnswersWanted(verdict=Verdict.COPY, since=LONG_AGO),

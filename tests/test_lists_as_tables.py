@@ -70,6 +70,24 @@ def test_a_list_in_every_form(ingested: Settings) -> None:
     assert head == "id,kind,artist_id,artwork_id,reason,requested_at,completed_at,receipt"
 
 
+def test_a_search_in_every_form(ingested: Settings) -> None:
+    """Its hits are the rows, what each leg gave is in one cell, and the next page has a link."""
+    with local_client(create_app(ingested)) as client:
+        path = "/v1/search?q=boat&limit=2"
+        hits = client.get(path).json()["hits"]
+        as_csv = client.get(path, headers={"accept": "text/csv"})
+        as_parquet = client.get(path, headers={"accept": PARQUET})
+
+    rows = list(csv.DictReader(io.StringIO(as_csv.content.decode("utf-8-sig"))))
+    table = parquet.read_table(io.BytesIO(as_parquet.content)).to_pylist()
+
+    assert len(hits) == 2
+    assert [row["id"] for row in rows] == [hit["id"] for hit in hits]
+    assert [json.loads(row["legs"]) for row in rows] == [hit["legs"] for hit in hits]
+    assert [row["score"] for row in table] == [hit["score"] for hit in hits]
+    assert 'rel="next"' in as_csv.headers["link"]
+
+
 def test_cells_that_a_spreadsheet_would_run_are_quoted(client: TestClient) -> None:
     """A title that is a formula stays a text."""
     upload(client, picture(1), artist="Ann", title="=HYPERLINK(evil)")

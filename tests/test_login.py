@@ -120,6 +120,20 @@ def test_the_whole_way_with_a_real_provider(tmp_path: Path) -> None:
             assert "Log in" in browser.get("/", headers=HTML).text
 
 
+def test_a_person_reads_what_went_wrong(browser: TestClient, forger: Forger) -> None:
+    """On a page that leads back; a program gets the same as a problem."""
+    path = "/login/callback?code=c0de&state=of-nobody"
+    page = browser.get(path, headers=HTML)
+    said = is_problem(browser.get(path), 401, "unauthenticated")["detail"]
+
+    assert (page.status_code, page.headers["www-authenticate"]) == (401, "Bearer")
+    assert page.headers["content-type"].startswith("text/html")
+    assert said[1:] in page.text
+    assert 'href="/login?back=/"' in page.text  # not to where it failed
+    assert "<h1>Unauthenticated</h1>" in page.text
+    assert not forger.posted
+
+
 def test_what_the_provider_is_asked(browser: TestClient, forger: Forger) -> None:
     """A code, for this address, state, nonce and PKCE; the code is redeemed with the secret."""
     asked = begin(browser)

@@ -465,6 +465,42 @@ def test_answers_of_version_1_are_listed_by_what_they_say_now(empty_database: Da
     assert before == ["copy"] * 5
 
 
+def test_copies_of_an_earlier_version_lead_to_the_original(empty_database: Database) -> None:
+    """A cited work is the original where the answer says so."""
+    answers = (
+        {"copy_of": {"id": str(WORK)}},
+        {"copy_of": None},
+        {"copy_of": {"id": str(WORK)}},  # related: as verdicts are corrected, an answer is not
+        {"copy_of": {"id": str(UUID(int=9))}},
+    )
+    verdicts = ("copy", "attributed", "related", "copy")
+    answer = (
+        "INSERT INTO attributions (id, created_at, image_sha256, verdict, fingerprint, answer) "
+        "VALUES (:id, '2026-01-01 00:00:00', 'a', :verdict, 'f', :answer)"
+    )
+    cited = (
+        "INSERT INTO cited_works (artwork_id, attribution_id) "
+        "VALUES ('33333333333333333333333333333333', :id)"
+    )
+    rows = [
+        {"id": f"{number:032x}", "verdict": verdict, "answer": json.dumps(said)}
+        for number, (verdict, said) in enumerate(zip(verdicts, answers, strict=True))
+    ]
+    with empty_database.migrating() as connection:
+        command.upgrade(schema.configuration(connection), "20261202_nobody")
+        connection.execute(text(ONE_ARTIST))
+        connection.execute(text(ONE_WORK))
+        command.upgrade(schema.configuration(connection), "20261216_webhooks")
+        connection.execute(text(answer), rows)
+        connection.execute(text(cited), rows)
+
+    empty_database.upgrade()
+
+    with empty_database.sessions() as session:
+        found = session.scalars(text("SELECT is_original FROM cited_works ORDER BY attribution_id"))
+        assert [bool(one) for one in found] == [True, False, False, False]
+
+
 def test_single_lookups_are_forgotten_by_an_earlier_version(empty_database: Database) -> None:
     """Batches stay, with the five artists that they always had."""
     insert = text(

@@ -25,8 +25,9 @@ from attribution.encoders.encoder_set import EncoderSet
 from attribution.errors import BadInput, Conflict, NotFound, ProfileMismatch
 from attribution.images import read_image_file
 from attribution.services import Services, open_services
+from attribution.tenants import within
 from attribution.training.cache import CACHE
-from attribution.training.checkpoint import CARD, FACTS, Facts, load, read_facts
+from attribution.training.checkpoint import CARD, FACTS, Facts, load, own_folder, read_facts
 from attribution.training.coding import HEADS, base, codes
 from attribution.training.network import Network, log_softmax, start
 from attribution.training.recipe import Recipe
@@ -442,6 +443,18 @@ def test_artists_are_added_to_a_classifier(stores: Stores, tmp_path: Path) -> No
     assert set(before.works) < set(after.works)
 
 
+def test_a_tenant_has_a_classifier_of_its_own(stores: Stores, tmp_path: Path) -> None:
+    """Training for one leaves that of another alone, and each votes for its own."""
+    ours = trained(stores, str(works(tmp_path / "ours")))
+    with within("museum"):
+        theirs = trained(stores, str(works(tmp_path / "theirs", artists=6)))
+        there = own_folder(stores.settings.trained)
+
+    assert len(ours.artists) < len(theirs.artists)
+    assert read_facts(own_folder(stores.settings.trained)) == ours
+    assert read_facts(there) == theirs
+
+
 def test_a_task_goes_on_in_another_message(stores: Stores, tmp_path: Path) -> None:
     """When its time is up a task is sent again, and the training ends where it would have."""
     asked: list[bool] = []
@@ -457,7 +470,7 @@ def test_a_task_goes_on_in_another_message(stores: Stores, tmp_path: Path) -> No
     with pytest.raises(Retry):
         app.tasks[TRAIN].apply((plan,))
     assert read_facts(stores.settings.trained) is None
-    known = app.tasks[TRAIN].apply((plan,)).get()
+    known = app.tasks[TRAIN].apply((plan,)).get(disable_sync_subtasks=False)
 
     assert read_facts(stores.settings.trained) == Facts.of(known)
     assert len(asked) < 2 * QUICK.epochs + 20  # nothing was done twice

@@ -20,6 +20,10 @@ def answers(
     artist: Annotated[
         str | None, typer.Option(help="Only answers that name a work of this artist (slug).")
     ] = None,
+    copy_of: Annotated[
+        str | None,
+        typer.Option(help="Only images that are copies of a work of this artist (slug)."),
+    ] = None,
     sha256: Annotated[
         str | None, typer.Option(help="Only answers about the file with this SHA-256.")
     ] = None,
@@ -35,7 +39,7 @@ def answers(
 ) -> None:
     """List earlier answers, newest first; `lawful show ID` shows one in full.
 
-    Example: [bold]lawful answers --verdict copy --artist ann-example --since 2026-11-01[/]
+    Example: [bold]lawful answers --copy-of ann-example --since 2026-11-01[/]
     """
     from api.schemas import AttributionBrief
     from attribution.catalogue import queries
@@ -44,7 +48,10 @@ def answers(
 
     with open_stores(settings_from_environment()) as stores, stores.sessions() as session:
         artist_id = queries.artist_by_slug(session, artist).id if artist else None
-        wanted = AnswersWanted(verdict, artist_id, sha256, in_utc(since), in_utc(until))
+        original_by = queries.artist_by_slug(session, copy_of).id if copy_of else None
+        wanted = AnswersWanted(
+            verdict, artist_id, sha256, in_utc(since), in_utc(until), original_by
+        )
         page = queries.list_attributions(session, wanted, limit=limit)
         found = [AttributionBrief.of(row) for row in page.items]
     for one in found:
@@ -60,6 +67,8 @@ def _show(answer: AttributionBrief) -> None:
     """Print two lines per answer: ids are too long for a column, and are copied whole."""
     out = Console(soft_wrap=True)
     named = ", ".join(answer.artists) or "nobody"
+    if answer.copy_of:
+        named = f"of a work by {answer.copy_of}; like works by {named}"
     said = f"{answer.created_at:%Y-%m-%d %H:%M}  {answer.verdict.value}  {named}"
     out.print(plain(said), markup=False, highlight=False)
     out.print(f"  {answer.id}  image {answer.image_sha256[:12]}", markup=False, style="dim")

@@ -182,10 +182,14 @@ def _by_worker(settings: Settings, plan: Plan, progress: Progress) -> Facts:
 
 def _facts(facts: Facts, settings: Settings) -> dict[str, Any]:
     """Return what a script wants to know; the ids of all works stay in the file."""
-    return asdict(facts) | {"folder": str(settings.trained), "works": len(facts.works)}
+    from attribution.training.checkpoint import own_folder
+
+    return asdict(facts) | {"folder": str(own_folder(settings.trained)), "works": len(facts.works)}
 
 
 def _show(console: Console, facts: Facts, settings: Settings) -> None:
+    from attribution.training.checkpoint import own_folder
+
     console.print(
         plain(
             f"{len(facts.works)} works by {len(facts.artists)} artists of {facts.data}, "
@@ -199,9 +203,8 @@ def _show(console: Console, facts: Facts, settings: Settings) -> None:
     for one in facts.compared:
         table.add_row(one.voter, f"{one.top1:.3f}", f"{one.macro_recall:.3f}", f"{one.ece:.3f}")
     console.print(table)
-    console.print(
-        plain(f"on {facts.held_out} held-out works; kept in {settings.trained}"), markup=False
-    )
+    folder = own_folder(settings.trained)
+    console.print(plain(f"on {facts.held_out} held-out works; kept in {folder}"), markup=False)
     if "trained" not in settings.voters:
         console.print(
             """to let it vote: LAWFUL_VOTERS='["neighbours", "classifier", "trained"]'""",

@@ -1,6 +1,7 @@
 """Errors as RFC 9457 problem details, rendered in this one place. No route catches anything.
 
-The type of a problem is `/problems/` and the kind of error; a page there says what the kind means.
+The type of a problem is `/problems/` and the kind of error; a page there says what the kind means,
+and whoever opens a link in a browser sees that page with what went wrong.
 Kinds are stable (`api.http.kinds`), titles and details are for people. What nobody foresaw is
 logged and shown without its insides.
 """
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from fastapi.encoders import jsonable_encoder
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, Response
 from fastapi.routing import iter_route_contexts
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
@@ -21,6 +22,7 @@ from starlette.exceptions import HTTPException
 from api.hints import over_http
 from api.http.headers import mark
 from api.http.kinds import kind_of, title
+from api.http.pages import show_problem
 from attribution.errors import (
     BackendUnavailable,
     BadImage,
@@ -40,6 +42,10 @@ log = logging.getLogger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_S = "5"
+PLAINLY = {  # what the validator says in terms of its own
+    "Extra inputs are not permitted": "no such field here; look at its spelling, or leave it out",
+    "Field required": "it is missing",
+}
 
 
 class Problem(BaseModel):
@@ -85,31 +91,39 @@ def install(app: FastAPI) -> None:
 def of(error: LawfulError) -> JSONResponse:
     """Return an error of ours as a problem."""
     members = {"reason": error.reason} if isinstance(error, BadImage) else {}
-    headers = {}
-    if isinstance(error, BackendUnavailable):
-        headers = {"retry-after": RETRY_AFTER_S}
-    elif isinstance(error, TooMany):
-        headers = {"retry-after": str(error.retry_after_s)}
-    elif isinstance(error, InvalidToken):
-        headers = {"www-authenticate": 'Bearer error="invalid_token"'}
-    elif isinstance(error, Unauthenticated):
-        headers = {"www-authenticate": "Bearer"}
+    headers = _headers(error)
     return problem(error.status, kind_of(error), over_http(error), headers=headers, **members)
 
 
-def _ours(request: Request, error: Exception) -> JSONResponse:
-    del request
+def _headers(error: LawfulError) -> dict[str, str]:
+    if isinstance(error, BackendUnavailable):
+        return {"retry-after": RETRY_AFTER_S}
+    if isinstance(error, TooMany):
+        return {"retry-after": str(error.retry_after_s)}
+    if isinstance(error, InvalidToken):
+        return {"www-authenticate": 'Bearer error="invalid_token"'}
+    if isinstance(error, Unauthenticated):
+        return {"www-authenticate": "Bearer"}
+    return {}
+
+
+def _ours(request: Request, error: Exception) -> Response:
     assert isinstance(error, LawfulError)  # noqa: S101  what it is registered for
-    return of(error)
+    if request.method != "GET" or "text/html" not in request.headers.get("accept", ""):
+        return of(error)
+    page = show_problem(request, kind_of(error), over_http(error))
+    page.status_code = error.status
+    page.headers.update(_headers(error))
+    return page
 
 
-def _of_the_system(request: Request, error: Exception) -> JSONResponse:
+def _of_the_system(request: Request, error: Exception) -> Response:
     assert isinstance(error, OSError)  # noqa: S101  what it is registered for
     outage = disk_outage(error, f"LAWFUL_HOME={request.app.state.services.settings.home}")
     return _ours(request, outage) if outage else _unforeseen(request, error)
 
 
-def _http(request: Request, error: Exception) -> JSONResponse:
+def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101  what it is registered for
     if isinstance(error.__cause__, OSError):  # a form that could not be put down
         return _of_the_system(request, error.__cause__)
@@ -137,7 +151,10 @@ def _allowed(request: Request) -> str:
 def _invalid(request: Request, error: Exception) -> JSONResponse:
     del request
     assert isinstance(error, RequestValidationError)  # noqa: S101  what it is registered for
-    found = [{key: one[key] for key in ("loc", "msg", "type")} for one in error.errors()]
+    found = [
+        {"loc": one["loc"], "msg": PLAINLY.get(one["msg"], one["msg"]), "type": one["type"]}
+        for one in error.errors()
+    ]
     said = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in found)
     return problem(422, "invalid-request", said, errors=jsonable_encoder(found))
 

@@ -29,6 +29,7 @@ JSON_LINES = ("application/jsonl", "application/x-ndjson", "application/x-jsonli
 PARQUET = "application/vnd.apache.parquet"
 OFFERED = (JSON, CSV, *JSON_LINES, PARQUET)
 QUALITY = re.compile(r"[01](\.\d{0,3})?", re.ASCII)  # RFC 9110, 12.4.2
+ROWS = re.compile(rb'\{"(items|hits)":')  # how a page begins, of a list or of a search
 LARGEST = 64 << 20  # bytes of a page; a longer answer is none
 
 
@@ -90,16 +91,18 @@ class _Page:
     def _formed(self, start: Message, body: bytes) -> bytes:
         """Return the body in its form, and set the headers that go with it."""
         headers = MutableHeaders(raw=start["headers"])
-        if not (body.startswith(b'{"items":') and len(body) <= LARGEST):
+        rows = ROWS.match(body)
+        if rows is None or len(body) > LARGEST:
             return body
+        name = rows[1].decode()
         page = json.loads(body)
         headers["vary"] = "accept"
         if page.get("next"):
             headers["link"] = f'<{_next(self._scope, page["next"])}>; rel="next"'
         if self._wanted == JSON:
             return body
-        columns = columns_of(self._scope["route"].response_model.model_fields["items"])
-        formed = write(page["items"], self._wanted, columns)
+        columns = columns_of(self._scope["route"].response_model.model_fields[name])
+        formed = write(page[name], self._wanted, columns)
         headers["content-type"] = f"{CSV}; charset=utf-8" if self._wanted == CSV else self._wanted
         headers["content-length"] = str(len(formed))
         return formed
@@ -119,7 +122,7 @@ def columns_of(items: FieldInfo) -> dict[str, type]:
     Members of members are columns with a dot; what is no number and not yes or no is a text, in
     JSON where it has parts.
     """
-    (entry,) = get_args(items.annotation)
+    entry = get_args(items.annotation)[0]
     return dict(_columns(entry, ""))
 
 

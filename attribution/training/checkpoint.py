@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Literal, Self
 from uuid import UUID
 
+from attribution import tenants
 from attribution.errors import BadInput, NotFound, ProfileMismatch
 from attribution.training.network import Network
 from attribution.whole import written_whole
@@ -22,6 +23,11 @@ FACTS = "classifier.json"
 CARD = "README.md"
 FORMAT = 1
 ANEW = "train it again with `lawful train classifier`"
+
+
+def own_folder(trained: Path) -> Path:
+    """Return where below LAWFUL_TRAINED the classifier of the tenant lies."""
+    return Path(tenants.own_place(str(trained)))
 
 
 @dataclass(frozen=True)

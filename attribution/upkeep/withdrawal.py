@@ -28,7 +28,7 @@ from attribution.events import Event
 from attribution.index.points import Where
 from attribution.index.vector_index import VectorIndex
 from attribution.training.cache import CACHE, forget
-from attribution.training.checkpoint import read_facts
+from attribution.training.checkpoint import own_folder, read_facts
 from attribution.upkeep.rebuilding import rebuild_sums
 
 AT_ONCE = 1_000  # works in one statement
@@ -88,7 +88,8 @@ def _remove(collection: Collection, request_id: UUID) -> dict[str, int] | None:
             counts["originals"] += originals
             counts["thumbnails"] += thumbnails
     counts["files of failed jobs"] += _forget_incoming(collection, works.values())
-    counts["cached vectors"] += forget(collection.settings.trained / CACHE, set(works.values()))
+    cache = own_folder(collection.settings.trained) / CACHE
+    counts["cached vectors"] += forget(cache, set(works.values()))
     if request.artwork_id is None:
         with collection.sessions.begin() as session:
             counts["other lines of ingest jobs"] += queries.wipe_lines_under(
@@ -289,7 +290,7 @@ def _proof(stores: Stores) -> dict[str, Any]:
 def _seen(stores: Stores, works: Several[UUID]) -> dict[str, Any] | None:
     """Return how many of the works the trained classifier has seen, which it cannot forget."""
     try:
-        facts = read_facts(stores.settings.trained)
+        facts = read_facts(own_folder(stores.settings.trained))
     except BadInput as error:
         return {"unreadable": str(error)}
     if facts is None:

@@ -77,6 +77,12 @@ def get_asset(name: Asset) -> Response:
     return Response((place / name).read_bytes(), media_type=media_type, headers=KEPT)
 
 
+def show_problem(request: Request, kind: str, detail: str) -> HTMLResponse:
+    """Say to a person in a browser what went wrong, and what that kind of problem means."""
+    about = {"type": f"/problems/{kind}", "title": title(kind), **vars(KINDS[kind])}
+    return _page(request, "problem.html", about | {"detail": detail}, PLAIN)
+
+
 def _negotiated(request: Request, accept: str, template: str, about: dict[str, object]) -> Response:
     is_browser = "text/html" in accept
     response = _page(request, template, about, PLAIN) if is_browser else JSONResponse(about)
@@ -91,20 +97,23 @@ def _page(
         loader=PackageLoader("api.http", "pages"), autoescape=True, undefined=StrictUndefined
     )
     environment.filters["code"] = _code
-    html = environment.get_template(template).render(values, session=_session(request))
+    root = request.scope.get("root_path", "")
+    session = _session(request, root)
+    html = environment.get_template(template).render(values, root=root, session=session)
     # With no referrer at all, browsers would not say where the form to log out comes from
     headers = {"content-security-policy": content_policy, "referrer-policy": "same-origin"}
     return HTMLResponse(html, headers=headers)
 
 
-def _session(request: Request) -> dict[str, str] | None:
+def _session(request: Request, root: str) -> dict[str, str] | None:
     """Return what a page says of logging in and out; None where nobody logs in."""
     login: Login | None = request.app.state.login
     if login is None:
         return None
     person = login.who(request.cookies.get(SESSION, ""))
-    root = request.scope.get("root_path", "")
-    return {"root": root, "path": request.url.path, "name": person.name if person else ""}
+    path = request.url.path
+    back = f"{root}/" if path.startswith(f"{root}/login") else path  # a login that failed
+    return {"path": back, "name": person.name if person else ""}
 
 
 def _code(text: str) -> Markup:

@@ -95,7 +95,13 @@ def export_artworks(
     )
 
 
-@router.post("", summary="Add one artwork", status_code=202, dependencies=[needs(Scope.CONTRIBUTE)])
+@router.post(
+    "",
+    summary="Add one artwork",
+    status_code=202,
+    responses=also(409),
+    dependencies=[needs(Scope.CONTRIBUTE)],
+)
 def create_artwork(
     upload: Annotated[Upload, Form(media_type="multipart/form-data")],
     services: ServicesDep,
@@ -105,10 +111,14 @@ def create_artwork(
 ) -> Arriving:
     """Take one image in; it can be found within seconds, when its job is done.
 
-    The artwork's id is known at once: it follows from the bytes. A bad image is refused at once.
+    The artwork's id is known at once: it follows from the bytes. A bad image is refused at once,
+    and so is one that was withdrawn.
     """
     file = upload.file.file
     sha256 = read_upload(file, services.limits).facts.sha256
+    if not upload.reinstate:
+        with services.sessions() as session:
+            queries.check_not_withdrawn(session, sha256)
     file.seek(0)
     job_id = accept(
         services,

@@ -130,21 +130,45 @@ def find_among(asked: Together, services: ServicesDep) -> FindingsOut:
     return FindingsOut.of(find_ours(answers, level=asked.level))
 
 
-def answers_wanted(
+def artist_of(
     services: ServicesDep,
-    verdict: Annotated[Verdict | None, Query(description="Only this.")] = None,
     artist: Annotated[
         str | None,
         Query(max_length=200, description="Slug: answers that name a work of this artist."),
     ] = None,
+) -> UUID | None:
+    """Return the id of the artist whose works answers are to name."""
+    return _id_of(services, artist)
+
+
+def original_by(
+    services: ServicesDep,
+    copy_of: Annotated[
+        str | None,
+        Query(max_length=200, description="Slug: images that are copies of this artist's works."),
+    ] = None,
+) -> UUID | None:
+    """Return the id of the artist of whose works images are to be copies."""
+    return _id_of(services, copy_of)
+
+
+def _id_of(services: Services, slug: str | None) -> UUID | None:
+    if slug is None:
+        return None
+    with services.sessions() as session:
+        return queries.artist_by_slug(session, slug).id
+
+
+def answers_wanted(
+    artist_id: Annotated[UUID | None, Depends(artist_of)],
+    original: Annotated[UUID | None, Depends(original_by)],
+    verdict: Annotated[Verdict | None, Query(description="Only this.")] = None,
     sha256: Annotated[str | None, Query(description="Of the file that was asked about.")] = None,
     since: Since = None,
     until: Until = None,
 ) -> AnswersWanted:
     """Return which answers a request asks for."""
-    with services.sessions() as session:
-        artist_id = queries.artist_by_slug(session, artist).id if artist else None
-    return AnswersWanted(verdict, artist_id, sha256, since, until)
+    return AnswersWanted(verdict, artist_id, sha256, since, until, original)
 
 
 @router.get(
@@ -161,7 +185,8 @@ def list_attributions(
 ) -> PageOut[AttributionBrief]:
     """List earlier answers in short, the newest first.
 
-    An artist's are those that name a work which is registered under the artist now.
+    `artist` asks for those that name a work which is registered under the artist now, as a copy or
+    as one that is like the image; `copy_of` for copies alone.
     """
     with services.sessions() as session:
         page = queries.list_attributions(session, wanted, cursor=cursor, limit=limit)

@@ -13,6 +13,7 @@ from sqlalchemy import (
     Index,
     String,
     UniqueConstraint,
+    false,
     text,
 )
 from sqlalchemy.orm import Mapped, mapped_column, relationship
@@ -65,12 +66,13 @@ class RecordedAttribution(Sealed, Base):
 
 
 class CitedWork(OfTenant, Base):
-    """Which answers name a work, so that a withdrawal finds them."""
+    """Which answers name a work, so that a withdrawal finds them, and which find a copy of it."""
 
     __tablename__ = "cited_works"
 
     artwork_id: Mapped[UUID] = mapped_column(ForeignKey("artworks.id"), primary_key=True)
     attribution_id: Mapped[UUID] = mapped_column(ForeignKey("attributions.id"), primary_key=True)
+    is_original: Mapped[bool] = mapped_column(default=False, server_default=false())
 
 
 class Withdrawal(Sealed, Base):

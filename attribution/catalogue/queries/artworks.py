@@ -23,7 +23,7 @@ from attribution.catalogue.models import (
     artwork_id,
 )
 from attribution.catalogue.nobody import nobody
-from attribution.errors import Hint, NotFound, Way
+from attribution.errors import Conflict, Hint, NotFound, Way
 
 
 @dataclass(frozen=True)
@@ -105,6 +105,15 @@ def artworks_by_sha256(
     """Return the works with these bytes, with their artists."""
     wanted = _in_state(_with_artist().where(Artwork.sha256.in_(hashes)), status)
     return list(session.scalars(wanted.order_by(Artwork.id)))
+
+
+def check_not_withdrawn(session: Session, sha256: str) -> None:
+    """Raise Conflict where the work with these bytes was withdrawn."""
+    if (moment := withdrawn_at(session, sha256)) is not None:
+        raise Conflict(
+            f"this file was registered, and withdrawn on {moment:%Y-%m-%d}",
+            hint=Hint(Way.REINSTATE),
+        )
 
 
 def withdrawn_at(session: Session, sha256: str) -> datetime | None:

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete, select, tuple_, update
+from sqlalchemy import Select, delete, select, tuple_, update
 from sqlalchemy.orm import Session
 
 from attribution.answers import Removal, Verdict, without_works, works_named
@@ -39,6 +39,7 @@ class AnswersWanted:
     image_sha256: str | None = None  # of the file
     since: datetime | None = None
     until: datetime | None = None  # before then
+    original_by: UUID | None = None  # the artist of the work that an image is a copy of
 
     def __post_init__(self) -> None:
         """Raise BadInput for what is no SHA-256."""
@@ -81,14 +82,19 @@ def record_attribution(session: Session, answer: dict[str, Any]) -> None:
     )
     session.add(row)
     session.flush()
-    session.add_all(CitedWork(artwork_id=work, attribution_id=row.id) for work in indexed)
-    if (copy := kept.get("copy_of")) is not None:
-        _announce_copy(session, row.id, UUID(copy["id"]), copy["kind"])
+    copy = kept.get("copy_of")
+    original = UUID(copy["id"]) if copy else None
+    session.add_all(
+        CitedWork(artwork_id=work, attribution_id=row.id, is_original=work == original)
+        for work in indexed
+    )
+    if copy is not None:
+        _announce_copy(session, row.id, copy)
 
 
-def _announce_copy(session: Session, attribution_id: UUID, work: UUID, kind: str) -> None:
-    artist = session.scalar(select(Artwork.artist_id).where(Artwork.id == work))
-    said = {"attribution": str(attribution_id), "artwork": str(work), "kind": kind}
+def _announce_copy(session: Session, attribution_id: UUID, copy: Mapping[str, Any]) -> None:
+    artist = session.scalar(select(Artwork.artist_id).where(Artwork.id == UUID(copy["id"])))
+    said = {"attribution": str(attribution_id), "artwork": copy["id"], "kind": copy["kind"]}
     announce(session, Event.COPY_FOUND, said, artist_id=artist)
 
 
@@ -128,15 +134,18 @@ def list_attributions(
 ) -> Page[RecordedAttribution]:
     """Return a page of earlier answers, the newest first.
 
-    Those of an artist name a work that is the artist's now, whoever's it was then.
+    Those of an artist name a work that is the artist's now, whoever's it was then; those whose
+    original is by an artist are about copies of such a work.
     """
     answer = RecordedAttribution
     found = select(answer)
     if wanted.verdict is not None:
         found = found.where(answer.verdict == wanted.verdict)
     if wanted.artist_id is not None:
-        cited = select(CitedWork.attribution_id).join(Artwork, Artwork.id == CitedWork.artwork_id)
-        found = found.where(answer.id.in_(cited.where(Artwork.artist_id == wanted.artist_id)))
+        found = found.where(answer.id.in_(_citing(wanted.artist_id)))
+    if wanted.original_by is not None:
+        originals = _citing(wanted.original_by).where(CitedWork.is_original)
+        found = found.where(answer.id.in_(originals))
     if wanted.image_sha256 is not None:
         found = found.where(answer.image_sha256 == wanted.image_sha256.lower())
     if wanted.since is not None:
@@ -148,6 +157,12 @@ def list_attributions(
     found = found.order_by(answer.created_at.desc(), answer.id.desc())
     rows = session.scalars(found.limit(check_limit(limit))).all()
     return cut(rows, limit, lambda row: (row.created_at, row.id))
+
+
+def _citing(artist_id: UUID) -> Select[UUID]:
+    """Select the answers that name a work of an artist."""
+    cited = select(CitedWork.attribution_id).join(Artwork, Artwork.id == CitedWork.artwork_id)
+    return cited.where(Artwork.artist_id == artist_id)
 
 
 def live_collection(session: Session) -> KeptCollection | None:
