@@ -40,7 +40,7 @@ class KnownTables:
 
 
 def _dumped(connection: Connection) -> list[Statement]:
-    """Return what makes the tables of SQLite as they are now: a quarter of all that was said."""
+    """Return what makes the tables of SQLite as they are now: a fifth of all that was said."""
     raw: Any = connection.connection.dbapi_connection
     begin, *statements, commit = raw.iterdump()
     assert (begin, commit) == ("BEGIN TRANSACTION;", "COMMIT;")
