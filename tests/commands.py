@@ -1,8 +1,9 @@
 """The command line as scripts call it: every command in a process of its own.
 
-Nearly all of the time of a short command goes into importing the packages that it uses. So they are
-imported once, by `warm_start.py`, and every command is a fork of that process; what it runs of ours
-it imports itself, in its own order.
+Nearly all of the time of a short command goes into imports. So the packages that commands use, and
+of ours what all of them begin with, are imported once, by `warm_start.py`, and every command is a
+fork of that process; the rest it imports itself, in its own order. Commands are started cold by
+`test_wheel.py` and `e2e/`.
 """
 
 from __future__ import annotations
@@ -52,6 +53,7 @@ class _WarmStart:
         with theirs:
             self._process = subprocess.Popen(
                 [sys.executable, "-P", WARM_START, str(theirs.fileno())],
+                cwd=WARM_START.parents[1],
                 env=ENVIRONMENT,
                 stdin=subprocess.DEVNULL,
                 pass_fds=[theirs.fileno()],

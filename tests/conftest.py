@@ -12,6 +12,7 @@ from sqlalchemy import URL, make_url
 
 from api.http.app import create_app
 from api.servers.local_servers import running_redis
+from attribution import tenants
 from attribution.catalogue import schema
 from attribution.catalogue.database import Database, connect
 from attribution.config import Settings
@@ -21,22 +22,25 @@ from tests.contract import watched
 from tests.homes import copy_ingested
 from tests.portfolios import ingest, portfolio
 from tests.postgres import fresh_database, temporary_postgres
+from tests.statements import compiled_once
 from tests.tables import KnownTables
 
 hypothesis.settings.register_profile("unhurried", deadline=None)  # speed is measured in benchmarks/
 hypothesis.settings.load_profile("unhurried")
 
 
-@pytest.fixture(scope="session")
-def known_tables() -> KnownTables:
-    """Keep what the migrations say to an empty database."""
-    return KnownTables()
+@pytest.fixture(scope="session", autouse=True)
+def known_once() -> Iterator[None]:
+    """Spare the tests to work out again what tables there are, and what each statement says."""
+    with pytest.MonkeyPatch.context() as patch, compiled_once():
+        patch.setattr(schema, "upgrade", KnownTables().upgrade)
+        yield
 
 
 @pytest.fixture(autouse=True)
-def tables_at_once(monkeypatch: pytest.MonkeyPatch, known_tables: KnownTables) -> None:
-    """Spare every test but those of the migrations to run them on an empty database."""
-    monkeypatch.setattr(schema, "upgrade", known_tables.upgrade)
+def nobody_chose_a_tenant(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Begin each test as a process begins, whoever those before it have acted for."""
+    monkeypatch.setattr(tenants, "_chosen", tenants.DEFAULT)
 
 
 @pytest.fixture(scope="session")

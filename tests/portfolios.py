@@ -106,5 +106,5 @@ def wait_until(true: Callable[[], bool], *, timeout_s: float = 60) -> None:
     while time.monotonic() < deadline:
         if true():
             return
-        time.sleep(0.05)
+        time.sleep(0.02)
     raise AssertionError(f"did not happen within {timeout_s} s")

@@ -24,7 +24,6 @@ from fastapi.testclient import TestClient
 from api.http.access import hide_tokens, is_open, needed
 from api.http.app import create_app
 from attribution.actors import ROLES, Role, Scope
-from attribution.catalogue import schema
 from attribution.catalogue.columns import now
 from attribution.catalogue.models import ApiKey
 from attribution.collection import open_stores
@@ -32,7 +31,6 @@ from attribution.config import Settings
 from attribution.upkeep import keys
 from tests.apis import archive, is_problem, local_client, png, settings, upload
 from tests.keys import bearing, make_key
-from tests.tables import KnownTables
 
 DOCUMENT = Path(__file__).parents[1] / "docs" / "access.md"
 BEGIN = "<!-- written by tests/test_access.py -->\n"
@@ -70,16 +68,14 @@ class Route:
 
 
 @pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory, known_tables: KnownTables) -> Iterator[Served]:
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """Serve a collection with a work each of Ann Example and Bob."""
     chosen = settings(tmp_path_factory.mktemp("access") / "home")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(schema, "upgrade", known_tables.upgrade)
-        with local_client(create_app(chosen), raise_server_exceptions=False) as client:
-            for number, artist in enumerate(("Ann Example", "Bob")):
-                upload(client, png(number), artist=artist)
-            tokens = {role: make_key(chosen, role).token for role in Role}
-            yield Served(chosen, client, tokens)
+    with local_client(create_app(chosen), raise_server_exceptions=False) as client:
+        for number, artist in enumerate(("Ann Example", "Bob")):
+            upload(client, png(number), artist=artist)
+        tokens = {role: make_key(chosen, role).token for role in Role}
+        yield Served(chosen, client, tokens)
 
 
 @pytest.fixture(scope="module")

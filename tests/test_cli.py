@@ -22,6 +22,7 @@ from attribution.config import Settings
 from attribution.encoders.weights import check_device
 from attribution.errors import BadInput
 from tests.commands import lawful
+from tests.homes import copy_ingested
 from tests.portfolios import picture, portfolio
 
 
@@ -32,10 +33,9 @@ def home(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def ingested(home: Path, tmp_path: Path) -> Path:
-    """Give a collection of three artists with four works each."""
-    assert lawful(home, "ingest", str(portfolio(tmp_path / "p"))).returncode == 0
-    return home
+def ingested(ingested_once: Path, tmp_path: Path) -> Path:
+    """Give a collection of three artists with four works each; they came from `tmp_path / "p"`."""
+    return copy_ingested(ingested_once, tmp_path) / "home"
 
 
 def test_help_is_light() -> None:

@@ -15,15 +15,14 @@ from attribution.config import Settings
 from ingest.listing import plan
 from ingest.sources import read_source
 from tests.commands import lawful
-from tests.portfolios import picture, portfolio
+from tests.homes import copy_ingested
+from tests.portfolios import picture
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Path:
-    """Give a collection with three artists of four works each."""
-    home = tmp_path / "home"
-    assert lawful(home, "ingest", str(portfolio(tmp_path / "p"))).returncode == 0
-    return home
+def home(ingested_once: Path, tmp_path: Path) -> Path:
+    """Give a collection with three artists of four works each; they came from `tmp_path / "p"`."""
+    return copy_ingested(ingested_once, tmp_path) / "home"
 
 
 def answer(home: Path, *words: str, code: int = 0) -> Any:

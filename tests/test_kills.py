@@ -10,6 +10,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,9 @@ from attribution.catalogue.models import Outcome, TaskKind
 from attribution.catalogue.queries import Origin, TaskKey
 from attribution.collection import Collection, open_collection, open_stores
 from attribution.config import Settings
+from attribution.encoders.clip import ClipSpec
+from attribution.encoders.palette import PaletteSpec
+from attribution.encoders.vae import VaeSpec
 from attribution.errors import Conflict
 from attribution.files import Store
 from attribution.index.vector_index import VectorIndex
@@ -39,7 +43,7 @@ from ingest.sources import read_source
 from ingest.uploads import Described, accept, list_upload
 from tests import lookups
 from tests.apis import archive, png
-from tests.homes import copy_home
+from tests.homes import copy_home, copy_ingested
 from tests.portfolios import batch_key, ingest, portfolio
 
 WORKS = 6
@@ -126,14 +130,20 @@ def empty(tmp_path: Path) -> Path:
         return home
 
 
-@pytest.fixture
-def filled(tmp_path: Path) -> Path:
-    """Give a home with works."""
-    home = tmp_path / "filled"
-    settings = Settings(home=home, profile="stub", keep_originals=True)
+@pytest.fixture(scope="module")
+def filled_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Ingest two artists with three works each, from `p` into `home`; for copies only."""
+    folder = tmp_path_factory.mktemp("filled")
+    settings = Settings(home=folder / "home", profile="stub", keep_originals=True)
     with open_services(settings) as services:
-        ingest(services, portfolio(tmp_path / "p", artists=2, works=3))
-    return home
+        ingest(services, portfolio(folder / "p", artists=2, works=3))
+    return folder
+
+
+@pytest.fixture
+def filled(filled_once: Path, tmp_path: Path) -> Path:
+    """Give a home with works; they came from `tmp_path / "p"`."""
+    return copy_ingested(filled_once, tmp_path) / "home"
 
 
 def agree(services: Services, works: int) -> None:
@@ -375,6 +385,8 @@ def test_reindex(tmp_path: Path, filled: Path, monkeypatch: pytest.MonkeyPatch) 
 
 def test_change_of_encoders(tmp_path: Path, filled: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Until the new collection is whole the old one is live; afterwards the new one."""
+    for spec in (ClipSpec, PaletteSpec, VaeSpec):  # no step loads the models again
+        monkeypatch.setattr(spec, "encoder", cache(spec.encoder))
 
     def run(settings: Settings) -> None:
         with open_stores(settings) as stores:

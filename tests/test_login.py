@@ -18,24 +18,19 @@ from api.http.oidc import login
 from api.http.oidc.login import ATTEMPT, SESSION, login_of
 from api.http.oidc.provider import provider_of
 from api.servers.programs import running
-from attribution.catalogue import schema
 from attribution.errors import BadInput
 from tests.apis import LOCAL, is_problem, local_client, png, settings
 from tests.keys import bearing
 from tests.providers import CLIENT, Forger, forging, let_in, oidc, real_provider, with_login
-from tests.tables import KnownTables
 
 HTML = {"accept": "text/html"}
 OURS = {"origin": LOCAL}
 
 
 @pytest.fixture(scope="module")
-def served(
-    tmp_path_factory: pytest.TempPathFactory, known_tables: KnownTables
-) -> Iterator[tuple[TestClient, Forger]]:
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[TestClient, Forger]]:
     """Serve a collection where those log in whom a forger knows."""
-    with forging() as forger, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(schema, "upgrade", known_tables.upgrade)
+    with forging() as forger:
         chosen = settings(tmp_path_factory.mktemp("login") / "home", **with_login(forger.issuer))
         app = create_app(chosen)
         with local_client(app, follow_redirects=False) as client:

@@ -24,11 +24,13 @@ from attribution.errors import BackendUnavailable, SchemaMismatch
 from attribution.types import Part
 from attribution.upkeep.undoing import put_back
 from tests.postgres import fresh_database
+from tests.tables import migrate
 
 
 @pytest.fixture(autouse=True)
-def tables_at_once() -> None:
-    """Run every migration here, instead of what stands in for them elsewhere."""
+def every_migration(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run each here, in place of what stands in for them elsewhere."""
+    monkeypatch.setattr(schema, "upgrade", migrate)
 
 
 def test_upgrade_makes_the_tables_of_the_models(empty_database: Database) -> None:

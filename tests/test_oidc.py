@@ -23,25 +23,20 @@ from api.http.oidc import published
 from api.http.oidc.provider import provider_of
 from api.servers.programs import running
 from attribution.actors import Role, Scope
-from attribution.catalogue import schema
 from attribution.collection import open_stores
 from attribution.errors import BadInput
 from attribution.upkeep.tenants import create
 from tests.apis import is_problem, local_client, png, settings
 from tests.keys import bearing, make_key
 from tests.providers import DISCOVERY, Forger, forging, oidc, real_provider, real_token
-from tests.tables import KnownTables
 
 HOUR = 3600
 
 
 @pytest.fixture(scope="module")
-def served(
-    tmp_path_factory: pytest.TempPathFactory, known_tables: KnownTables
-) -> Iterator[tuple[TestClient, Forger]]:
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[TestClient, Forger]]:
     """Serve a collection to those whom a forger knows."""
-    with forging() as forger, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(schema, "upgrade", known_tables.upgrade)
+    with forging() as forger:
         chosen = settings(tmp_path_factory.mktemp("oidc") / "home", **oidc(forger.issuer))
         with local_client(create_app(chosen)) as client:
             yield client, forger

@@ -28,7 +28,7 @@ from api.http.access import is_open
 from api.http.app import create_app
 from attribution import tenants
 from attribution.actors import Role, Scope
-from attribution.catalogue import queries, schema
+from attribution.catalogue import queries
 from attribution.catalogue.belief import verify
 from attribution.catalogue.database import Database, connect
 from attribution.catalogue.models import (
@@ -54,7 +54,6 @@ from attribution.upkeep.withdrawal import withdraw
 from tests.apis import local_client, png, settings, upload
 from tests.keys import bearing, make_key
 from tests.portfolios import ingest, portfolio, wait_until
-from tests.tables import KnownTables
 
 OURS, THEIRS = "ours", "theirs"
 THEIR_ARTIST = "Secret of theirs"
@@ -84,22 +83,20 @@ class Shared:
 
 
 @pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory, known_tables: KnownTables) -> Iterator[Shared]:
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shared]:
     """Serve two tenants; the same picture is registered by both, the other one's under a secret."""
     chosen = settings(tmp_path_factory.mktemp("tenants") / "home")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(schema, "upgrade", known_tables.upgrade)
-        with local_client(create_app(chosen), raise_server_exceptions=False) as client:
-            sides = {name: Side(client, _operator(chosen, name)) for name in (OURS, THEIRS)}
-            _register(sides[OURS], "Ann Example")
-            _register(sides[THEIRS], THEIR_ARTIST)
-            walked = [
-                (method, route.path or "")
-                for route in iter_route_contexts(client.app.routes)  # type: ignore[attr-defined]
-                for method in sorted((route.methods or set()) - {"HEAD"})
-                if not is_open(route.path or "")
-            ]
-            yield Shared(chosen, sides[OURS], sides[THEIRS], walked)
+    with local_client(create_app(chosen), raise_server_exceptions=False) as client:
+        sides = {name: Side(client, _operator(chosen, name)) for name in (OURS, THEIRS)}
+        _register(sides[OURS], "Ann Example")
+        _register(sides[THEIRS], THEIR_ARTIST)
+        walked = [
+            (method, route.path or "")
+            for route in iter_route_contexts(client.app.routes)  # type: ignore[attr-defined]
+            for method in sorted((route.methods or set()) - {"HEAD"})
+            if not is_open(route.path or "")
+        ]
+        yield Shared(chosen, sides[OURS], sides[THEIRS], walked)
 
 
 def _operator(chosen: Settings, name: str) -> str:

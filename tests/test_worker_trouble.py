@@ -123,7 +123,8 @@ def test_a_worker_says_so(tmp_path: Path, redis_url: str) -> None:
     settings = Settings(home=home, broker_url=redis_url, profile="stub")
     with open_services(settings):
         pass
-    make_app(settings).control.purge()  # what other tests have left at the broker
+    app = make_app(settings)
+    app.control.purge()  # what other tests have left at the broker
     worker = Program(
         name="worker",
         command=[sys.executable, "-m", "api.cli", "worker", "--queues", "encode"],
@@ -140,7 +141,7 @@ def test_a_worker_says_so(tmp_path: Path, redis_url: str) -> None:
         def swept() -> bool:
             with stores.sessions.begin() as session:
                 keys = queries.sweep(session)
-            send(make_app(settings), stores.sessions, keys)
+            send(app, stores.sessions, keys)
             return state(stores, job_id)[0] is TaskStatus.DEAD
 
         wait_until(swept, timeout_s=240)  # six tries, on a busy machine

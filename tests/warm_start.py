@@ -4,6 +4,7 @@ Reads requests from the socket that it is given, a line of JSON each; answers wi
 """
 
 import contextlib
+import gc
 import json
 import os
 import socket
@@ -13,16 +14,24 @@ from importlib import import_module
 from types import ModuleType
 from typing import Any
 
-# Of others only, and nothing that starts threads or takes memory for itself, such as torch.
+from sqlalchemy.orm import configure_mappers
+
+# What every command imports in any case; and of others, what many import. Nothing that starts
+# threads or takes memory for itself, such as torch.
 PACKAGES = (
+    "api.cli",
+    "attribution.collection",
     "PIL.Image",
     "alembic.command",
     "celery",
     "celery.app.trace",
     "cryptography.x509",
     "cv2",
+    "filelock",
     "fsspec",
+    "httpcore",
     "httpx",
+    "imagehash",
     "jinja2",
     "kombu",
     "numpy",
@@ -60,15 +69,17 @@ def become(request: dict[str, Any]) -> ModuleType:
         os.dup2(file, stream)
         os.close(file)
     sys.argv = ["-c", *request["words"]]
-    sys.path.insert(0, "")
     main = sys.modules["__main__"] = ModuleType("__main__")
     return main
 
 
 if __name__ == "__main__":
+    sys.path.insert(0, "")  # as with `python -c`
     for package in PACKAGES:
         with contextlib.suppress(ImportError):  # an extra that is not installed here
             import_module(package)
+    configure_mappers()
+    gc.freeze()  # or the children would copy what they count
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # the threads of numpy survive a fork
         asked = next_request(socket.socket(fileno=int(sys.argv[1])))

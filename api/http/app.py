@@ -106,7 +106,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_middleware(Guard, settings=settings)
     app.add_middleware(Meter, metrics=app.state.metrics)
     app.add_middleware(Marked)
-    first = APIRouter(prefix="/v1", dependencies=[Depends(known_names)])
+    first = APIRouter(dependencies=[Depends(known_names)])
     for part in (
         artists,
         artworks,
@@ -125,7 +125,7 @@ def create_app(settings: Settings) -> FastAPI:
         webhooks,
     ):
         first.include_router(part.router)
-    app.include_router(first)
+    app.include_router(first, prefix="/v1")  # here: without one, each route is worked out at once
     app.include_router(health.router)
     app.include_router(login.router)
     app.include_router(pages.router)

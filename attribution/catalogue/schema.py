@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 from alembic import command
@@ -25,8 +26,9 @@ def configuration(connection: Connection | None = None) -> Config:
     return config
 
 
+@cache
 def head_revision() -> str:
-    """Return the revision that this program needs."""
+    """Return the revision that this program needs; the first call reads every migration."""
     head = ScriptDirectory.from_config(configuration()).get_current_head()
     assert head is not None, "the package migrations holds no revision"  # noqa: S101 - packaging
     return head
