@@ -19,6 +19,7 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
 from api.hints import over_http
+from api.http import refusals
 from api.http.headers import mark
 from api.http.kinds import kind_of, title
 from attribution.errors import (
@@ -98,8 +99,8 @@ def of(error: LawfulError) -> JSONResponse:
 
 
 def _ours(request: Request, error: Exception) -> JSONResponse:
-    del request
     assert isinstance(error, LawfulError)  # noqa: S101  what it is registered for
+    refusals.note(request.scope, error)
     return of(error)
 
 

@@ -39,6 +39,7 @@ HEAD = 1  # the only row of its table
 BEGIN = "begin"  # the first entry: how many rows were there before, which nothing vouches for
 FORGET = "forget"
 AMEND = "amend"  # a row that has an entry says something else now, rightly
+REFUSE = "refuse"  # that somebody may not do what they asked for
 PENDING = "audit"  # in `Session.info`
 CHUNK = 500
 
@@ -58,11 +59,21 @@ class Kind:
         return f"{self.name}:{row_id}"
 
 
+@dataclass(frozen=True)
+class _Note:
+    """What somebody has done that no sealed row says."""
+
+    actor: str  # as it was done
+    action: str
+    about: str | None
+    details: Mapping[str, Any]
+
+
 @dataclass
 class _Pending:
     """What the open transaction has to record."""
 
-    notes: list[tuple[str, str | None, Mapping[str, Any]]] = field(default_factory=list)
+    notes: list[_Note] = field(default_factory=list)
     rows: dict[tuple[str, UUID], None] = field(default_factory=dict)  # in the order of their coming
 
 
@@ -129,7 +140,7 @@ def watch(sessions: sessionmaker[Session]) -> None:
 
 def note(session: Session, action: str, about: str | None = None, **details: Any) -> None:
     """Record that something was done, in the transaction that does it. `details` are JSON."""
-    _pending(session).notes.append((action, about, details))
+    _pending(session).notes.append(_Note(who().name, action, about, details))
 
 
 def amended(session: Session, table: type[Sealed], ids: Collection[UUID]) -> None:
@@ -201,9 +212,9 @@ def _extend(session: Session) -> None:
         return
     head = session.get_one(AuditHead, HEAD, with_for_update=True, populate_existing=True)
     if head.sequence == 0:
-        _add(session, head, BEGIN, None, _before(session, pending))
-    for action, about, details in pending.notes:
-        _add(session, head, action, about, details)
+        _add(session, head, _Note(who().name, BEGIN, None, _before(session, pending)))
+    for one in pending.notes:
+        _add(session, head, one)
     by_kind: dict[str, list[UUID]] = {}
     for name, row_id in pending.rows:
         by_kind.setdefault(name, []).append(row_id)
@@ -243,32 +254,26 @@ def _seal(session: Session, head: AuditHead, kind: Kind, ids: Sequence[UUID]) ->
         details: dict[str, Any] = {"digest": commitments.digest(said, kept)}
         if kind.amends:
             details["leaves"] = commitments.commitments(said, kept)
-        sequence = _add(session, head, action, kind.key(row_id), details)
+        sequence = _add(session, head, _Note(who().name, action, kind.key(row_id), details))
         sealed = update(kind.table).where(kind.table.id == row_id)
         session.execute(sealed.values(seal=kept, sealed=sequence), execution_options=IN_SQL)
 
 
-def _add(
-    session: Session,
-    head: AuditHead,
-    action: str,
-    about: str | None,
-    details: Mapping[str, Any],
-) -> int:
+def _add(session: Session, head: AuditHead, said: _Note) -> int:
     """Add an entry to the end of the chain; returns its number."""
     entry = AuditEntry(
         sequence=head.sequence + 1,
         tenant=DEFAULT if meant() == EVERY else meant(),
         at=now(),
-        actor=clean(who().name),
-        action=action,
-        object=about,
-        details=clean(dict(details)),
+        actor=clean(said.actor),
+        action=said.action,
+        object=said.about,
+        details=clean(dict(said.details)),
     )
-    said = entry_leaves(entry)
-    entry.seal = commitments.seal(said)
+    leaves = entry_leaves(entry)
+    entry.seal = commitments.seal(leaves)
     entry.digest = commitments.link(
-        head.digest, entry.sequence, commitments.digest(said, entry.seal)
+        head.digest, entry.sequence, commitments.digest(leaves, entry.seal)
     )
     session.add(entry)
     head.sequence, head.digest = entry.sequence, entry.digest

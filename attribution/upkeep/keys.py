@@ -142,21 +142,29 @@ def authenticate(stores: Stores, token: str) -> Actor:
     if not TOKEN.fullmatch(token):
         raise Unauthenticated(
             "what was sent as a key is none of this service's: send the whole of what `lawful keys "
-            "create` printed, as `Authorization: Bearer lk_…`"
+            "create` printed, as `Authorization: Bearer lk_…`",
+            why="not-a-key",
         )
     with across(), stores.sessions() as session:
         row = queries.key_by_prefix(session, token[:PREFIX])
     is_right = hmac.compare_digest(_digest(token), row.sha256 if row else NOTHING)
     if row is None or not is_right:
-        raise Unauthenticated("this key is not known here; check that the whole of it was sent")
+        raise Unauthenticated(
+            "this key is not known here; check that the whole of it was sent",
+            why="wrong-key" if row else "unknown-key",
+            who=f"key {row.prefix}" if row else None,
+        )
+    name = f"key {row.prefix} ({row.name})"
     if row.state is not KeyState.ACTIVE:
         over, how = row.revoked_at or row.expires_at, "was revoked" if row.revoked_at else "expired"
         raise Unauthenticated(
             f"the key {row.prefix} {how} on {over:%Y-%m-%d at %H:%M UTC}; ask whoever administers "
-            f"the service for another one"
+            f"the service for another one",
+            why=f"{row.state}-key",
+            who=name,
+            tenant=row.tenant,
         )
     _note_used(stores, row)
-    name = f"key {row.prefix} ({row.name})"
     return Actor(name, row.granted, frozenset(row.artists), row.tenant)
 
 
@@ -198,7 +206,8 @@ def _check_reach(row: ApiKey, doing: str) -> None:
     if beyond := sorted(row.granted - actor.scopes):
         raise NotAllowed(
             f"{actor.name} may not {' or '.join(beyond)}, so it cannot {doing} a key that may; a "
-            f"person with access to the machine can: `lawful keys {doing}`"
+            f"person with access to the machine can: `lawful keys {doing}`",
+            why="more-than-own",
         )
 
 

@@ -271,6 +271,7 @@ from attribution.catalogue.queries.tasks import (
 from attribution.catalogue.queries.tenants import (
     add_tenant,
     all_tenants,
+    are_of_another,
     compared_to,
     has_tenant,
     note_compared,
@@ -368,6 +369,7 @@ __all__ = [
     "already_undone",
     "announce",
     "are_due",
+    "are_of_another",
     "artist_by_slug",
     "artist_ids",
     "artists_by_id",

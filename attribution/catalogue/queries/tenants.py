@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from functools import cache
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select, update
+from sqlalchemy import exists, select, update
 from sqlalchemy.orm import Session
 
 from attribution import tenants
 from attribution.catalogue.insert import insert_new
-from attribution.catalogue.models import Task, Tenant
+from attribution.catalogue.models import Base, OfTenant, Task, Tenant
 from attribution.catalogue.queries.tasks import TaskKey, is_task
 
 
@@ -31,6 +34,22 @@ def all_tenants(session: Session) -> list[Tenant]:
 def tenant_of(session: Session, key: TaskKey) -> str | None:
     """Return for whom a task is, looked for across all; None for a task that there is not."""
     return session.scalar(select(Task.tenant).where(is_task(key)))
+
+
+def are_of_another(session: Session, ids: Collection[UUID], name: str) -> bool:
+    """Tell whether any row of any table has one of these ids and is another tenant's."""
+    with tenants.across():
+        return any(
+            session.scalar(select(exists().where(table.id.in_(ids), table.tenant != name)))
+            for table in _with_id()
+        )
+
+
+@cache
+def _with_id() -> tuple[type[Any], ...]:
+    """Return the tables of tenants whose rows are known by an id."""
+    rows = (mapper.class_ for mapper in Base.registry.mappers)
+    return tuple(one for one in rows if issubclass(one, OfTenant) and hasattr(one, "id"))
 
 
 def compared_to(session: Session) -> UUID | None:
