@@ -27,13 +27,14 @@ from api.http.app import create_app
 from attribution.actors import ROLES, Role, Scope
 from attribution.catalogue import queries, schema
 from attribution.catalogue.columns import now
-from attribution.catalogue.models import ApiKey
 from attribution.catalogue.queries import EntriesWanted
 from attribution.collection import open_stores
 from attribution.config import Settings
 from attribution.upkeep import keys
+from attribution.upkeep.keys import NewKey
 from tests.apis import archive, is_problem, local_client, png, settings, upload
 from tests.keys import bearing, make_key
+from tests.portfolios import wait_until
 from tests.refusals import Heard, heard
 from tests.tables import KnownTables
 
@@ -189,11 +190,12 @@ def test_keys_that_do_not_hold(served: Served) -> None:
     """Unknown, wrong, expired and revoked ones are refused, and no answer repeats a token."""
     good = served.tokens[Role.OPERATOR]
     wrong = good[:-1] + ("A" if good[-1] != "A" else "B")
-    expired, revoked = (make_key(served.settings, Role.OPERATOR) for _ in range(2))
+    soon = now() + timedelta(seconds=1)
     with open_stores(served.settings) as stores:
+        revoked = keys.create(stores, NewKey("revoked", Role.OPERATOR))
+        expired = keys.create(stores, NewKey("expired", Role.OPERATOR, expires_at=soon))
         keys.revoke(stores, revoked.row.id)
-        with stores.sessions.begin() as session:
-            session.get_one(ApiKey, expired.row.id).expires_at = now() - timedelta(seconds=1)
+    wait_until(lambda: now() > soon)
     cases = {
         UNKNOWN: "this key is not known here",
         wrong: "this key is not known here",

@@ -46,7 +46,10 @@ from attribution.catalogue.queries.artworks import (
 from attribution.catalogue.queries.audit import (
     EntriesWanted,
     entries_from,
+    first_number,
+    has_entries,
     last_entry,
+    last_number,
     list_entries,
 )
 from attribution.catalogue.queries.batches import (
@@ -431,6 +434,7 @@ __all__ = [
     "fail_unopened",
     "findable",
     "finish_task",
+    "first_number",
     "forget_calibration",
     "forget_deliveries",
     "forget_encoders",
@@ -446,6 +450,7 @@ __all__ = [
     "give_works",
     "go_live",
     "hands_and_hashes",
+    "has_entries",
     "has_tenant",
     "hold_files",
     "hold_live",
@@ -473,6 +478,7 @@ __all__ = [
     "keys_exist",
     "known_spellings",
     "last_entry",
+    "last_number",
     "last_seen",
     "last_withdrawal",
     "left_of_works",
