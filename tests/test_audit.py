@@ -503,7 +503,7 @@ def test_a_name_is_erased_and_the_chain_holds(lived_once: Lived, tmp_path: Path)
     with with_ann(home) as stores:
         before = verify(stores.sessions, lambda *_: None)
         done = erasing.erase(stores, ANN, "asked for")
-        with acting(Actor("oidc 44 (eve)")), pytest.raises(NotFound, match="no entry of the audit"):
+        with acting(Actor("oidc 44 (eve)")), pytest.raises(NotFound, match="has no entry of"):
             erasing.erase(stores, ANN, "asked for again")
         assert ANN.encode() not in b"".join(one.read_bytes() for one in home.glob("lawful.db*"))
         found = verify(stores.sessions, lambda *_: None, published=before.head)
@@ -591,7 +591,7 @@ def test_erasing_over_http(lived_once: Lived, tmp_path: Path) -> None:
             "is_in_log": False,
         }
         again = client.post("/v1/audit/erasures", json=asked, headers=bearing(auditor))
-        assert "no entry of the audit" in is_problem(again, 404, "not-found")["detail"]
+        assert "has no entry of" in is_problem(again, 404, "not-found")["detail"]
 
 
 def test_since_is_an_entry_or_a_time(lived_once: Lived, tmp_path: Path) -> None:

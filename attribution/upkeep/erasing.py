@@ -44,7 +44,7 @@ def erase(stores: Stores, actor: str, reason: str, *, most: int | None = None) -
         until = queries.last_number(session)
         if actor == ERASED or not queries.has_entries(session, actor, until=until):
             raise NotFound(
-                f"no entry of the audit of {current()!r} is by {actor!r}; give the actor as "
+                f"the audit of {current()!r} has no entry of {actor!r}; give the actor as "
                 f"`lawful audit list` and /v1/audit show it"
             )
     done = 0
