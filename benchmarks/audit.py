@@ -1,8 +1,8 @@
 """What the audit costs lookups, on this machine: `python benchmarks/audit.py DATA`.
 
 Lookups without the audit, with it, and with a flood of refusals to count and write beside them.
-The three take turns, and what counts is the processor's time in this process, so that what else runs
-on the machine does not.
+The three take turns, and what counts is the processor's time in this process, so that what else
+runs on the machine does not.
 """
 
 from __future__ import annotations
