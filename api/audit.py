@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Self
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from attribution.catalogue.belief import Findings
+from attribution.catalogue.belief import LARGEST, Findings
+from attribution.upkeep.erasing import LONGEST_REASON
 
 
 class AuditEntryOut(BaseModel):
@@ -31,6 +32,54 @@ class AuditEntryOut(BaseModel):
         description="The salt of each part of this entry, with which its digest is checked."
     )
     digest: str = Field(description="Of the chain up to here.")
+
+
+class ErasureWanted(BaseModel):
+    """Whose name is to go, and why."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    actor: str = Field(
+        min_length=1,
+        max_length=1_000,
+        description="As entries show it.",
+        examples=["oidc 42 (ann)"],
+    )
+    reason: str = Field(
+        min_length=1,
+        max_length=LONGEST_REASON,
+        description="For the entry of the erasure; without the name.",
+        examples=["asked for under Article 17 GDPR"],
+    )
+
+
+class ErasedOut(BaseModel):
+    """In how many entries a name is gone."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    entries: int = Field(description="That have no actor any more.")
+    has_more: bool = Field(description="Entries of the same actor are left: ask again.")
+    is_in_log: bool = Field(
+        description="The log of an SQLite file has the name until its readers are gone."
+    )
+
+
+def read_since(text: str) -> int | datetime:
+    """Read from when on entries are meant: the number of one, or a time, UTC where none is said.
+
+    Raises ValueError.
+    """
+    if text.isascii() and text.isdigit() and 0 < int(text[:20]) <= LARGEST:
+        return int(text)
+    try:
+        moment = datetime.fromisoformat(text)
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise ValueError(
+            f"{text[:60]!r} is neither the number of an entry nor a time; write 1200, 2026-11-01 "
+            f"or 2026-11-01T12:00:00Z"
+        ) from None
 
 
 class VerifiedOut(BaseModel):

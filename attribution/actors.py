@@ -25,7 +25,7 @@ class Scope(StrEnum):
     REVIEW = "review"  # say that an image is no copy of a work
     GENERATE = "generate"  # draw pictures
     OPERATE = "operate"  # correct, merge, withdraw, jobs of others
-    AUDIT = "audit"  # read who did what
+    AUDIT = "audit"  # read who did what, erase a name there
     ADMINISTER = "administer"  # make and revoke keys, and webhooks
 
 

@@ -6,10 +6,11 @@ LawfulError 500
 │   ├── BadImage            not an image, or one that breaks a limit
 │   ├── NotFetched          a URL whose picture cannot be had
 │   └── TooLarge 413        a limit on bytes was passed
-├── Unauthenticated 401     nobody knows who asks: no key, or one that does not hold
-│   └── InvalidToken        a token of an OpenID provider that does not hold
-├── NotAllowed 403          rights, consent or the caller's key forbid it
-│   └── ScopeMissing        the caller's key, or role, is for other things
+├── AccessRefused           who asks may not; the audit says who it was, and why
+│   ├── Unauthenticated 401     nobody knows who asks: no key, or one that does not hold
+│   │   └── InvalidToken        a token of an OpenID provider that does not hold
+│   └── NotAllowed 403          rights, consent or the caller's key forbid it
+│       └── ScopeMissing        the caller's key, or role, is for other things
 ├── NotFound 404
 ├── Conflict 409            the state does not allow it (another profile, another process)
 │   ├── ProfileMismatch     the collection was made with other encoders
@@ -115,17 +116,41 @@ class TooLarge(BadInput):
     status = 413
 
 
-class Unauthenticated(LawfulError):
+class AccessRefused(LawfulError):
+    """Who asks may not do this.
+
+    `why` is a stable keyword for the audit. `who` is whom the caller has shown or claimed to be,
+    where the error knows that better than the door, and `tenant` to whom these belong.
+    """
+
+    why = "not-allowed"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        why: str | None = None,
+        who: str | None = None,
+        tenant: str | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.why, self.who, self.tenant = why or self.why, who, tenant
+
+
+class Unauthenticated(AccessRefused):
     """Who asks is not known: they sent no key, or one that does not hold."""
 
     status = 401
+    why = "unauthenticated"
 
 
 class InvalidToken(Unauthenticated):
     """A token that is not, or no longer, one of the OpenID provider's for this service."""
 
+    why = "invalid-token"
 
-class NotAllowed(LawfulError):
+
+class NotAllowed(AccessRefused):
     """Rights, consent or the caller's key forbid it."""
 
     status = 403
@@ -133,6 +158,8 @@ class NotAllowed(LawfulError):
 
 class ScopeMissing(NotAllowed):
     """The caller's key, or role, is for other things."""
+
+    why = "scope-missing"
 
 
 class NotFound(LawfulError):

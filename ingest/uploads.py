@@ -12,8 +12,9 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from attribution.actors import Scope, who
+from attribution.actors import Actor, Scope, acting, who
 from attribution.catalogue import queries
+from attribution.catalogue.chain import REFUSE, note
 from attribution.catalogue.columns import now
 from attribution.catalogue.encodings import check_encoding
 from attribution.catalogue.models import Outcome, TaskKind
@@ -26,7 +27,7 @@ from ingest.denials import Denials
 from ingest.lease import holding
 from ingest.listing import conclude, listed, record
 from ingest.options import AS_IT_IS, BY_RULE, Options, Reading
-from ingest.own_artists import OwnArtists
+from ingest.own_artists import OTHER_ARTIST, OwnArtists
 from ingest.patience import Patience
 from ingest.preview import preview
 from ingest.quotas import check_room
@@ -100,6 +101,7 @@ def accept(
                 "said": asdict(said),
                 "reading": asdict(reading),
                 "artists": artists,
+                "by": who().name,
             },
         ).id
     try:
@@ -142,9 +144,8 @@ def list_upload(stores: Stores, job_id: UUID) -> None:
             queries.clear_items(session, job_id)  # of an earlier try
         files, denials = 0, Denials(stores.limits)
         patiently = Patience(at_most_s=PATIENCE_S)
-        slugs = upload.get("artists", [])
-        theirs = OwnArtists(stores, slugs, job.names).only(items) if slugs else items
-        rest = denials.noting(theirs)
+        own = OwnArtists(stores, upload.get("artists", []), job.names)
+        rest = denials.noting(own.only(items) if own.slugs else items)
         for chunk in listed(stores, job_id, rest, staged=True, patiently=patiently, shown=shown):
             with stores.sessions.begin() as session:
                 record(session, job_id, chunk, start=files)
@@ -155,6 +156,10 @@ def list_upload(stores: Stores, job_id: UUID) -> None:
             _record_left_out(session, job_id, left_out, start=files)
             conclude(session, job_id, items.remarks, denied, files=files)
             queries.forget_upload(session, job_id)  # its lines say it from now on
+            if own.refused:
+                told = {"asked": "works in an upload", "why": OTHER_ARTIST, "times": own.refused}
+                with acting(Actor(upload.get("by", who().name))):
+                    note(session, REFUSE, f"job:{job_id}", refused=[told])
 
         lease.finish(also)
 
@@ -219,7 +224,7 @@ def _check_allowed(
     if artists and said.artist is not None:
         own = OwnArtists(stores, artists, options.name_rule(stores.settings))
         if refusal := own.refusal(said.artist):
-            raise NotAllowed(refusal)
+            raise NotAllowed(refusal, why=OTHER_ARTIST)
 
 
 def _check_reading(is_packed: bool, reading: Reading) -> None:  # noqa: FBT001  a fact

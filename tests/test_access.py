@@ -10,6 +10,7 @@ import hmac
 import logging
 import os
 import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
@@ -24,13 +25,17 @@ from fastapi.testclient import TestClient
 from api.http.access import hide_tokens, is_open, needed
 from api.http.app import create_app
 from attribution.actors import ROLES, Role, Scope
+from attribution.catalogue import queries
 from attribution.catalogue.columns import now
-from attribution.catalogue.models import ApiKey
+from attribution.catalogue.queries import EntriesWanted
 from attribution.collection import open_stores
 from attribution.config import Settings
 from attribution.upkeep import keys
+from attribution.upkeep.keys import NewKey
 from tests.apis import archive, is_problem, local_client, png, settings, upload
 from tests.keys import bearing, make_key
+from tests.portfolios import wait_until
+from tests.refusals import Heard, heard
 
 DOCUMENT = Path(__file__).parents[1] / "docs" / "access.md"
 BEGIN = "<!-- written by tests/test_access.py -->\n"
@@ -133,6 +138,23 @@ def is_let_in(served: Served, route: Route, role: Role | None) -> bool:
     return answer.status_code not in {401, 403}
 
 
+def test_every_refusal_is_in_the_audit(served: Served, routes: list[Route]) -> None:
+    """Of every role, and of nobody, on every route: who it was, what was asked, and why not."""
+    expected: Heard = Counter()
+    with heard(served.client) as found:
+        for route in routes:
+            asked = f"{route.method} {route.path}"
+            for role in Role:
+                if not is_let_in(served, route, role):
+                    who = f"key {served.tokens[role][: keys.PREFIX]} ({role} of the tests)"
+                    expected["default", who, asked, "scope-missing"] += 1
+            if not is_let_in(served, route, None):
+                expected["default", "address 127.0.0.1", asked, "missing-key"] += 1
+
+    assert len(expected) > 150
+    assert found == expected
+
+
 def test_the_description_says_what_each_operation_needs(
     served: Served, routes: list[Route]
 ) -> None:
@@ -165,22 +187,31 @@ def test_keys_that_do_not_hold(served: Served) -> None:
     """Unknown, wrong, expired and revoked ones are refused, and no answer repeats a token."""
     good = served.tokens[Role.OPERATOR]
     wrong = good[:-1] + ("A" if good[-1] != "A" else "B")
-    expired, revoked = (make_key(served.settings, Role.OPERATOR) for _ in range(2))
+    soon = now() + timedelta(seconds=1)
     with open_stores(served.settings) as stores:
+        revoked = keys.create(stores, NewKey("revoked", Role.OPERATOR))
+        expired = keys.create(stores, NewKey("expired", Role.OPERATOR, expires_at=soon))
         keys.revoke(stores, revoked.row.id)
-        with stores.sessions.begin() as session:
-            session.get_one(ApiKey, expired.row.id).expires_at = now() - timedelta(seconds=1)
+    wait_until(lambda: now() > soon)
     cases = {
         UNKNOWN: "this key is not known here",
         wrong: "this key is not known here",
         expired.token: f"the key {expired.row.prefix} expired on",
         revoked.token: f"the key {revoked.row.prefix} was revoked on",
     }
-    for token, reason in cases.items():
-        answer = served.client.get("/v1/artists", headers=bearing(token))
-        assert reason in is_problem(answer, 401, "unauthenticated")["detail"]
-        assert answer.headers["www-authenticate"] == "Bearer"
-        assert token not in answer.text
+    with heard(served.client) as found:
+        for token, reason in cases.items():
+            answer = served.client.get("/v1/artists", headers=bearing(token))
+            assert reason in is_problem(answer, 401, "unauthenticated")["detail"]
+            assert answer.headers["www-authenticate"] == "Bearer"
+            assert token not in answer.text
+    whys = {
+        "address 127.0.0.1": "unknown-key",
+        f"key {good[: keys.PREFIX]}": "wrong-key",
+        f"key {expired.row.prefix} ({expired.row.name})": "expired-key",
+        f"key {revoked.row.prefix} ({revoked.row.name})": "revoked-key",
+    }
+    assert found == Counter(("default", who, "GET /v1/artists", why) for who, why in whys.items())
 
 
 @pytest.mark.parametrize(
@@ -265,6 +296,8 @@ def test_no_token_is_logged_or_kept(served: Served, caplog: pytest.LogCaptureFix
     with caplog.at_level(logging.DEBUG):
         listed = served.client.get("/v1/keys", headers=served.headers(Role.OPERATOR)).text
         served.client.get("/v1/keys", headers=bearing(token[:-1]))
+    state = served.client.app.state  # type: ignore[attr-defined]
+    state.refusals.write()  # the audit has it by now, too
     kept = b"".join(path.read_bytes() for path in served.settings.home.glob("lawful.db*"))
     secret = token[keys.PREFIX + 1 :]
 
@@ -406,13 +439,18 @@ def test_a_contributor_brings_only_the_works_of_their_artists(served: Served) ->
     """A single work of another is refused at once; in an archive each item is looked at."""
     anns = bearing(make_key(served.settings, Role.CONTRIBUTOR, artists=["ann-example"]).token)
     client = served.client
-    for path in ("/v1/artworks", "/v1/ingest-jobs"):
-        for other in ("Bob", "Somebody New", "unknown"):
-            refused = client.post(
-                path, files={"file": ("a.png", png(9))}, data={"artist": other}, headers=anns
-            )
-            said = is_problem(refused, 403, "not-allowed")["detail"]
-            assert f"{other!r} is none of the artists that the key is kept to: ann-example" in said
+    with heard(client) as found:
+        for path in ("/v1/artworks", "/v1/ingest-jobs"):
+            for other in ("Bob", "Somebody New", "unknown"):
+                refused = client.post(
+                    path, files={"file": ("a.png", png(9))}, data={"artist": other}, headers=anns
+                )
+                said = is_problem(refused, 403, "not-allowed")["detail"]
+                assert f"{other!r} is none of the artists that the key is kept to: ann" in said
+    assert {(asked, why, times) for (_, _, asked, why), times in found.items()} == {
+        ("POST /v1/artworks", "other-artist", 3),
+        ("POST /v1/ingest-jobs", "other-artist", 3),
+    }
     whole = archive({"1.png": png(10)})
     refused = client.post(
         "/v1/ingest-jobs", files={"file": ("a.zip", whole)}, data={"artist": "Bob"}, headers=anns
@@ -449,6 +487,17 @@ def test_a_contributor_brings_only_the_works_of_their_artists(served: Served) ->
     }
     assert all("is none of the artists that the key is kept to" in one for one in refusals.values())
     assert "display" in bobs["consent"]  # what they say of another's work does not count
+    assert found_in_upload(served, job["id"]) == (4, anns["authorization"].split()[1][:11])
+
+
+def found_in_upload(served: Served, job_id: str) -> tuple[int, str]:
+    """Return how many works of an upload the audit says were another's, and by whose key."""
+    with open_stores(served.settings) as stores, stores.sessions() as session:
+        wanted = EntriesWanted(action="refuse", about=f"job:{job_id}")
+        (entry,) = queries.list_entries(session, wanted).items
+    (told,) = entry.details["refused"]
+    assert (told["asked"], told["why"]) == ("works in an upload", "other-artist")
+    return told["times"], entry.actor.split()[1]
 
 
 def test_a_contributor_cannot_undo_a_withdrawal(served: Served) -> None:

@@ -8,9 +8,11 @@ import io
 import json
 import shutil
 import sqlite3
+from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import closing
-from dataclasses import dataclass
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -21,44 +23,74 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
 from pydantic import SecretStr
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, insert, select, update
 from sqlalchemy.orm import Session
 
 from api.http.app import create_app
-from attribution.actors import Actor, acting
+from attribution.actors import Actor, Role, acting
 from attribution.arithmetic import commitments
 from attribution.catalogue import chain, queries
 from attribution.catalogue.belief import Findings, Head, verify
+from attribution.catalogue.columns import now
 from attribution.catalogue.database import Database, connect
-from attribution.catalogue.models import AuditEntry, AuditHead, Change, RecordedAttribution
+from attribution.catalogue.models import (
+    ApiKey,
+    AuditEntry,
+    AuditHead,
+    Change,
+    ChangeRow,
+    Claim,
+    RecordedAttribution,
+)
 from attribution.catalogue.queries import Origin
+from attribution.collection import Stores, open_stores
 from attribution.config import Settings
-from attribution.errors import BadInput, RecordAltered
+from attribution.errors import BadInput, NotFound, RecordAltered, Unauthenticated
 from attribution.images import CheckedImage, read_image
 from attribution.provenance import load_signer
 from attribution.provenance.development import make_development_chain
 from attribution.provenance.statements import read_statement, sign_statement
-from attribution.services import open_services
-from attribution.upkeep import correction
+from attribution.services import Services, open_services
+from attribution.upkeep import correction, erasing, keys, webhooks
+from attribution.upkeep.erasing import Erased
+from attribution.upkeep.keys import NewKey
 from attribution.upkeep.non_copies import declare
+from attribution.upkeep.webhooks import NewWebhook
 from attribution.upkeep.withdrawal import withdraw
-from tests.apis import local_client
+from tests.apis import is_problem, local_client
 from tests.asking import a_work
 from tests.commands import lawful
 from tests.corrections import US, merge, take_back
 from tests.databases import at_once
 from tests.homes import copy_home
+from tests.keys import bearing, make_key
 from tests.portfolios import picture
 from tests.signing import Key, signing_settings, write_chain
 
 REVIEWER = Origin("test", "seen side by side", "Rita")
 TITLE = "Sunrise over Gamla Stan"  # of the work that is withdrawn
-TABLES = ("audit_entries", "audit_head", "attributions", "changes", "withdrawals")
-NOT_VOUCHED = {table: set[str]() for table in TABLES} | {
+KEYS = {  # of the tables that are vouched for
+    "audit_entries": ["sequence"],
+    "audit_head": ["id"],
+    "attributions": ["id"],
+    "changes": ["id"],
+    "withdrawals": ["id"],
+    "api_keys": ["id"],
+    "webhooks": ["id"],
+    "non_copies": ["id"],
+    "change_works": ["change_id", "artwork_id"],
+    "change_claims": ["change_id", "artwork_id", "artist_id"],
+    "change_rows": ["change_id", "row_id"],
+}
+NOT_VOUCHED = {table: set[str]() for table in KEYS} | {
     "changes": {"completed_at"},
-    "audit_head": {"checked"},
+    "audit_head": {"checked", "kinds"},
+    "api_keys": {"last_used_at"},
+    "change_works": {"tenant"},
 }
 """What follows a record and is none: when the index followed, how far was verified."""
+OTHERS = {"kind": ("correct", "move"), "role": ("operator", "reader"), "passed_on": (0, 1)}
+"""Values of columns that take a few alone."""
 MARK = "removed"  # in an answer: when something was withdrawn from it, which a receipt says
 
 
@@ -95,12 +127,28 @@ def lived_once(ingested_once: Path, tmp_path_factory: pytest.TempPathFactory) ->
         services.attributor.attribute(checked(77))
         take_back(services, merge(services, "artist-0"))
         declare(services, checked(78).facts, a_work(services, "artist-2").id, REVIEWER)
+        declare(services, checked(79).facts, first.id, REVIEWER)
+        claim(services, a_work(services, "artist-0").id, "artist-1")  # is passed on
+        claim(services, first.id, "artist-2")  # is settled
         merge(services, "artist-1")
+        made = keys.create(services, NewKey("desk", Role.REVIEWER, expires_at=now() + timedelta(1)))
+        keys.create(services, NewKey("agent", Role.CONTRIBUTOR, artists=["artist-0"]))
+        keys.rotate(services, made.row.id)
+        ended = webhooks.create(services, NewWebhook("https://rights.example.org/"))
+        webhooks.create(services, NewWebhook("https://art.example.org/", artists=["artist-0"]))
+        webhooks.end(services, ended.id)
         withdraw(services, str(first.id), reason="asked for")
         correction.correct(services, second.id, {"year": 1999}, US)
         with services.sessions.begin() as session:
             chain.note(session, "report", f"attribution:{answer.id}", pages=1)
     return Lived(home, answer.id)
+
+
+def claim(services: Services, work: UUID, slug: str) -> None:
+    """Have an artist claim a work of another."""
+    with services.sessions.begin() as session:
+        artist = queries.artist_by_slug(session, slug)
+        session.add(Claim(artwork_id=work, artist_id=artist.id, path=f"{slug}.png"))
 
 
 @pytest.fixture
@@ -121,6 +169,8 @@ def test_everything_that_was_done_has_an_entry(lived: Database) -> None:
     assert [row.sequence for row in rows] == list(range(1, len(rows) + 1))
     assert actions[0] == "begin"
     for action in ("lookup", "correct", "merge", "undo", "declare", "withdraw", "forget", "report"):
+        assert action in actions, actions
+    for action in ("create-key", "rotate-key", "create-webhook", "end-webhook"):
         assert action in actions, actions
     assert rows[actions.index("lookup")].actor == "key lk_12345678 (rights desk)"
     assert found(lived).told == []
@@ -143,28 +193,31 @@ def test_a_withdrawn_work_is_forgotten_and_the_chain_holds(
 
 def tamper(draw: st.DrawFn, database: sqlite3.Connection) -> str:
     """Alter, remove, insert or reorder one row; returns what was done."""
-    table = draw(st.sampled_from(TABLES))
+    table = draw(st.sampled_from(sorted(KEYS)))
+    key = KEYS[table]
     columns = [row[1] for row in database.execute(f"PRAGMA table_info({table})")]
-    key = columns[0]
-    ids = [row[0] for row in database.execute(f"SELECT {key} FROM {table} ORDER BY 1")]
+    rows = database.execute(f"SELECT {', '.join(key)} FROM {table} ORDER BY {', '.join(key)}")
+    ids = [tuple(row) for row in rows]
     victim = draw(st.sampled_from(ids))
+    that = " AND ".join(f"{name} = ?" for name in key)
     how = draw(st.sampled_from(["alter", "alter", "remove", "copy", "swap"]))
     if how == "remove":
-        database.execute(f"DELETE FROM {table} WHERE {key} = ?", [victim])
+        database.execute(f"DELETE FROM {table} WHERE {that}", victim)
     elif how == "swap" and table == "audit_entries":
-        other = draw(st.sampled_from([one for one in ids if one != victim]))
-        for old, new in ((victim, -1), (other, victim), (-1, other)):
-            database.execute(f"UPDATE {table} SET {key} = ? WHERE {key} = ?", [new, old])
-    elif how == "copy" and not table.startswith("audit"):
-        anew = {key: uuid4().hex, "undoes_id": None, "merged_slug": None}
-        row = database.execute(f"SELECT * FROM {table} WHERE {key} = ?", [victim]).fetchone()
+        (first,) = victim
+        (other,) = draw(st.sampled_from([one for one in ids if one != victim]))
+        for old, new in ((first, -1), (other, first), (-1, other)):
+            database.execute("UPDATE audit_entries SET sequence = ? WHERE sequence = ?", [new, old])
+    elif how == "copy" and not table.startswith("audit") and table != "non_copies":
+        anew = {key[-1]: uuid4().hex, "undoes_id": None, "merged_slug": None, "prefix": "lk_other"}
+        row = database.execute(f"SELECT * FROM {table} WHERE {that}", victim).fetchone()
         values = [anew.get(name, old) for name, old in zip(columns, row, strict=True)]
         database.execute(f"INSERT INTO {table} VALUES ({', '.join('?' * len(values))})", values)
     else:
         name = draw(st.sampled_from([one for one in columns if one not in NOT_VOUCHED[table]]))
-        (old,) = database.execute(f"SELECT {name} FROM {table} WHERE {key}=?", [victim]).fetchone()
+        (old,) = database.execute(f"SELECT {name} FROM {table} WHERE {that}", victim).fetchone()
         new = altered(draw, old, name)
-        database.execute(f"UPDATE {table} SET {name} = ? WHERE {key} = ?", [new, victim])
+        database.execute(f"UPDATE {table} SET {name} = ? WHERE {that}", [new, *victim])
         return f"{table}.{name} of {victim}: {old!r} became {new!r}"
     return f"{how} {table} {victim}"
 
@@ -173,8 +226,8 @@ def altered(draw: st.DrawFn, old: Any, name: str) -> Any:
     """Return another value of the same kind."""
     if name.endswith("at"):
         return "1999-12-31 00:00:00.000000"
-    if name == "kind":
-        return "correct" if old != "correct" else "move"
+    if name in OTHERS:
+        return next(one for one in OTHERS[name] if one != old)
     if isinstance(old, int) or name == "sealed":
         return (old or 0) + draw(st.sampled_from([1_000, 2_000]))
     if name.endswith("id"):
@@ -196,10 +249,10 @@ def victim(lived_once: Lived, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return file
 
 
-@examples(max_examples=80, suppress_health_check=list(HealthCheck))
+@examples(max_examples=200, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_whatever_is_tampered_with_is_found(victim: Path, data: st.DataObject) -> None:
-    """One row of answers, changes, receipts or the audit itself is enough."""
+    """One row of the audit itself, or of a table that it vouches for, is enough."""
     file = victim.with_name("tampered.db")
     for old in victim.parent.glob("tampered.db*"):
         old.unlink()
@@ -310,6 +363,39 @@ def test_the_end_alone_can_be_verified(lived: Database) -> None:
     assert sum(end.rows.values()) < sum(everything.rows.values())
 
 
+@pytest.mark.parametrize(
+    "altered",
+    [
+        "role = 'operator'",
+        "scopes = '[\"audit\"]'",
+        "artists = '[]'",
+        "expires_at = NULL",
+        "revoked_at = NULL",
+        "tenant = 'theirs'",
+        "role = 'operator', sealed = NULL",
+    ],
+)
+def test_an_altered_key_opens_nothing(tmp_path: Path, altered: str) -> None:
+    """Whatever somebody has given it in the database; and verifying finds it."""
+    new = NewKey("agent", Role.CONTRIBUTOR, artists=["ann"], expires_at=now() + timedelta(days=1))
+    with open_stores(Settings(home=tmp_path / "home")) as stores:
+        with stores.sessions.begin() as session:
+            queries.get_or_create_artist(session, "Ann")
+        made, other = keys.create(stores, new), keys.create(stores, new)
+        assert keys.authenticate(stores, made.token).artists == {"ann"}
+        if altered.startswith("revoked"):
+            keys.revoke(stores, made.row.id)
+        with closing(sqlite3.connect(tmp_path / "home" / "lawful.db")) as file, file:
+            file.execute(f"UPDATE api_keys SET {altered} WHERE id = ?", [made.row.id.hex])
+        with pytest.raises(Unauthenticated, match="was altered in the database") as refused:
+            keys.authenticate(stores, made.token)
+        assert refused.value.why == "altered-key"
+        assert keys.authenticate(stores, other.token).artists == {"ann"}
+        assert any(
+            f"key {made.row.id}" in one for one in verify(stores.sessions, lambda *_: None).told
+        )
+
+
 def test_an_altered_answer_is_not_shown(lived_once: Lived, tmp_path: Path) -> None:
     """Neither recalled nor reported: nobody is to take a forgery for what was said."""
     home = copy_home(lived_once.home, tmp_path / "home")
@@ -391,6 +477,196 @@ def answer(number: int) -> dict[str, Any]:
     }
 
 
+ANN, BOB = "oidc 42 (ann)", "oidc 43 (bob)"
+
+
+@contextmanager
+def with_ann(home: Path, entries: int = 5) -> Iterator[Stores]:
+    """Open a collection in whose audit somebody has entries, between those of others."""
+    with open_stores(Settings(home=home, profile="stub")) as stores:
+        for number in range(entries):
+            for name in (BOB, ANN):
+                with acting(Actor(name)), stores.sessions.begin() as session:
+                    chain.note(session, "report", f"attribution:{number}")
+        yield stores
+
+
+def actors(stores: Stores) -> Counter[str]:
+    """Count the entries by actor."""
+    with stores.sessions() as session:
+        return Counter(session.scalars(select(AuditEntry.actor)))
+
+
+def test_a_name_is_erased_and_the_chain_holds(lived_once: Lived, tmp_path: Path) -> None:
+    """From what there is, not from what comes; an entry says so. The file has it nowhere."""
+    home = copy_home(lived_once.home, tmp_path / "home")
+    with with_ann(home) as stores:
+        before = verify(stores.sessions, lambda *_: None)
+        done = erasing.erase(stores, ANN, "asked for")
+        with acting(Actor("oidc 44 (eve)")), pytest.raises(NotFound, match="has no entry of"):
+            erasing.erase(stores, ANN, "asked for again")
+        assert ANN.encode() not in b"".join(one.read_bytes() for one in home.glob("lawful.db*"))
+        found = verify(stores.sessions, lambda *_: None, published=before.head)
+        with stores.sessions() as session:
+            last = queries.entries_from(session, before.entries + 1, 10)
+
+        assert (done, found.told) == (Erased(5, has_more=False, is_in_log=False), [])
+        assert (actors(stores)[ANN], actors(stores)["erased"]) == (0, 5)
+        assert [(one.action, one.details["reason"]) for one in last] == [("erase", "asked for")]
+        with acting(Actor(ANN)), stores.sessions.begin() as session:
+            chain.note(session, "report", "attribution:later")
+        assert actors(stores)[ANN] == 1
+        assert not verify(stores.sessions, lambda *_: None).told
+
+
+def test_an_erasure_that_is_cut_off_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each slice is whole: the chain verifies after every one, and the next run does the rest."""
+    monkeypatch.setattr(erasing, "AT_ONCE", 2)
+    with with_ann(tmp_path / "home", entries=7) as stores:
+        with monkeypatch.context() as patch:
+            erase, slices = chain.erase, iter(range(2))
+
+            def killed(*args: Any, **values: Any) -> int:
+                count = erase(*args, **values)
+                if next(slices, None) is None:
+                    raise KeyboardInterrupt  # before this slice is committed
+                return count
+
+            patch.setattr(chain, "erase", killed)
+            with pytest.raises(KeyboardInterrupt):
+                erasing.erase(stores, ANN, "asked for")
+        assert (actors(stores)[ANN], verify(stores.sessions, lambda *_: None).told) == (3, [])
+        assert erasing.erase(stores, ANN, "asked for", most=2).has_more
+        assert erasing.erase(stores, ANN, "asked for").entries == 1
+        assert (actors(stores)[ANN], verify(stores.sessions, lambda *_: None).told) == (0, [])
+
+
+def test_somebody_may_have_their_own_name_erased(tmp_path: Path) -> None:
+    """It ends, though the entry that says so has the name again."""
+    with with_ann(tmp_path / "home") as stores, acting(Actor(ANN)):
+        assert erasing.erase(stores, ANN, "mine").entries == 5
+        assert actors(stores)[ANN] == 1
+
+
+@pytest.mark.parametrize("how", ["no erasure", "another's erasure", "another name"])
+def test_a_name_that_goes_without_an_erasure_is_found(tmp_path: Path, how: str) -> None:
+    """Only the entries that an erasure lists have lost their actor, and to the one word."""
+    with with_ann(tmp_path / "home") as stores:
+        erasing.erase(stores, ANN, "asked for")
+        head = verify(stores.sessions, lambda *_: None).head
+        with stores.sessions() as session:
+            reports = select(AuditEntry).where(AuditEntry.action == "report")
+            other, one = session.scalars(reports.order_by(AuditEntry.sequence).limit(2)).all()
+        receipt = one.seal["actor"]["receipt"] if how == "another's erasure" else "erasure:none"
+        gone = commitments.forget(chain.entry_leaves(other), other.seal, ["actor"], receipt)
+        values = {"actor": "erased", "seal": gone}
+        if how == "another name":
+            other, values = one, {"actor": BOB}
+        database = connect(f"sqlite:///{tmp_path / 'home' / 'lawful.db'}")
+        with database.engine.execution_options(writes=True).begin() as connection:
+            changed = update(AuditEntry).where(AuditEntry.sequence == other.sequence)
+            connection.execute(changed.values(**values))
+        database.dispose()
+
+        (told,) = verify(stores.sessions, lambda *_: None, published=head).told
+        assert told == f"entry {other.sequence} (report) is not what was recorded"
+
+
+def test_erasing_over_http(lived_once: Lived, tmp_path: Path) -> None:
+    """For auditors alone: those whom the audit is about do not take names out of it."""
+    home = copy_home(lived_once.home, tmp_path / "home")
+    with with_ann(home) as stores:
+        chosen = stores.settings
+    auditor, operator = (make_key(chosen, role).token for role in (Role.AUDITOR, Role.OPERATOR))
+    asked = {"actor": ANN, "reason": "asked for"}
+    with local_client(create_app(chosen)) as client:
+        refused = client.post("/v1/audit/erasures", json=asked, headers=bearing(operator))
+        is_problem(refused, 403, "scope-missing")
+        done = client.post("/v1/audit/erasures", json=asked, headers=bearing(auditor))
+        assert done.json() | {"is_in_log": False} == {
+            "entries": 5,
+            "has_more": False,
+            "is_in_log": False,
+        }
+        again = client.post("/v1/audit/erasures", json=asked, headers=bearing(auditor))
+        assert "has no entry of" in is_problem(again, 404, "not-found")["detail"]
+
+
+def test_since_is_an_entry_or_a_time(lived_once: Lived, tmp_path: Path) -> None:
+    """Of every command, and over HTTP; what is neither is told so."""
+    home = copy_home(lived_once.home, tmp_path / "home")
+    chosen = Settings(home=home, profile="stub")
+    exported = lawful(home, "audit", "export").stdout.splitlines()
+    entries = [json.loads(line) for line in exported]
+    fifth, count = entries[4], len(entries)
+    auditor = bearing(make_key(chosen, Role.AUDITOR).token)  # one entry more
+    for since in ("5", fifth["at"], fifth["at"].replace("Z", "+00:00")):
+        for command in ("list", "export"):
+            more = ["--json", "--limit", "500"] if command == "list" else []
+            out = lawful(home, "audit", command, "--since", since, *more)
+            numbers = sorted(json.loads(line)["sequence"] for line in out.stdout.splitlines())
+            assert numbers == list(range(5, count + 2)), out.stderr
+        out = lawful(home, "audit", "verify", "--since", since, "--json")
+        assert json.loads(out.stdout)["entries"] == count - 3
+    later = lawful(home, "audit", "verify", "--since", "2100-01-01", "--json")
+    assert (json.loads(later.stdout)["entries"], later.returncode) == (0, 0)
+    for command in ("list", "export", "verify"):
+        wrong = lawful(home, "audit", command, "--since", "yesterday")
+        assert "'yesterday' is neither the number of an entry nor a time" in wrong.stderr
+    with local_client(create_app(chosen), headers=auditor) as client:
+        for since in ("5", fifth["at"]):
+            found = client.get("/v1/audit", params={"since": since, "limit": 500}).json()["items"]
+            assert found[-1]["sequence"] == 5
+        answer = client.get("/v1/audit", params={"since": "yesterday"})
+        assert "neither the number" in is_problem(answer, 422, "invalid-request")["detail"]
+
+
+def test_what_was_there_before_is_told_apart(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A key, and what a change has in other tables, from before the audit looked after those."""
+    before = ("attribution", "change", "withdrawal")
+    with monkeypatch.context() as earlier:
+        kind = chain.SEALED["change"]
+        alone = replace(kind, leaves=lambda _, rows: {one.id: chain._change(one) for one in rows})
+        earlier.setattr(chain, "COVERED", before)
+        earlier.setitem(chain.SEALED, "change", alone)
+        old = _an_alias(database, "Ann")
+    _insert_key(database, "lk_00000001")
+    assert (found(database).told, found(database).uncovered["key"]) == ([], 1)
+
+    new = _an_alias(database, "Bob")
+    assert (found(database).told, found(database).uncovered["key"]) == ([], 1)
+    with database.engine.execution_options(writes=True).begin() as connection:
+        for change in (old, new):
+            connection.execute(
+                update(ChangeRow).where(ChangeRow.change_id == change).values(row_id=uuid4())
+            )
+    assert found(database).told == [f"change {new} does not say what was recorded"]
+    _insert_key(database, "lk_00000002")
+    assert found(database).told[1:] == [
+        "2 rows of kind key have no entry, 1 had none when the audit began"
+    ]
+
+
+def _an_alias(database: Database, name: str) -> UUID:
+    """Record a change with a row of its own in another table; returns its id."""
+    with database.sessions.begin() as session:
+        artist = queries.get_or_create_artist(session, name)
+        change = queries.record_alias(session, artist.id, f"{name} too", US)
+        session.add(ChangeRow(change_id=change.id, row_id=uuid4()))
+        return change.id
+
+
+def _insert_key(database: Database, prefix: str) -> None:
+    """Have a key that no session has made."""
+    values = {"name": "k", "sha256": "0" * 64, "scopes": [], "artists": [], "issued_by": "nobody"}
+    with database.engine.execution_options(writes=True).begin() as connection:
+        connection.execute(insert(ApiKey).values(prefix=prefix, **values))
+
+
 def test_the_command_line(lived_once: Lived, tmp_path: Path) -> None:
     """List, verify, head and export, and what they say of a forged answer."""
     home = copy_home(lived_once.home, tmp_path / "home")
@@ -407,6 +683,9 @@ def test_the_command_line(lived_once: Lived, tmp_path: Path) -> None:
     assert (again.returncode, "nothing was altered" in again.stdout) == (0, True), again.stderr
     out = lawful(home, "audit", "export", "--since", "2").stdout.splitlines()
     assert [json.loads(line)["sequence"] for line in out] == list(range(2, len(out) + 2))
+    gone = lawful(home, "audit", "erase", "key lk_12345678 (rights desk)", "--reason", "asked for")
+    assert (gone.stdout, gone.returncode) == ("the name is gone from 1 entry\n", 0), gone.stderr
+    assert lawful(home, "audit", "verify").returncode == 0
 
     with closing(sqlite3.connect(home / "lawful.db")) as database, database:
         database.execute("UPDATE attributions SET verdict = 'attributed'")
@@ -453,8 +732,9 @@ def test_a_statement_is_checked_by_its_certificate(key: Key, tmp_path: Path) -> 
 
 def test_over_http(lived_once: Lived, tmp_path: Path) -> None:
     """In pages, filtered, with what is needed to check the digests."""
-    home = copy_home(lived_once.home, tmp_path / "home")
-    with local_client(create_app(Settings(home=home, profile="stub"))) as client:
+    chosen = Settings(home=copy_home(lived_once.home, tmp_path / "home"), profile="stub")
+    auditor = bearing(make_key(chosen, Role.AUDITOR).token)
+    with local_client(create_app(chosen), headers=auditor) as client:
         page = client.get("/v1/audit", params={"limit": 3}).json()
         older = client.get("/v1/audit", params={"limit": 3, "cursor": page["next"]}).json()
         lookups = client.get("/v1/audit", params={"object": f"attribution:{lived_once.answer}"})

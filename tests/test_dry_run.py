@@ -10,8 +10,7 @@ from typing import Any
 import pytest
 
 from attribution.catalogue import queries
-from attribution.catalogue.models import ArtworkStatus
-from attribution.catalogue.queries.forgetting import WIPED
+from attribution.catalogue.models import WIPED, ArtworkStatus
 from attribution.config import Settings
 from attribution.services import Services, open_services
 from ingest.options import AS_IT_IS, BY_RULE

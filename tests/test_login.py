@@ -22,6 +22,7 @@ from attribution.errors import BadInput
 from tests.apis import LOCAL, is_problem, local_client, png, settings
 from tests.keys import bearing
 from tests.providers import CLIENT, Forger, forging, let_in, oidc, real_provider, with_login
+from tests.refusals import heard
 
 HTML = {"accept": "text/html"}
 OURS = {"origin": LOCAL}
@@ -187,13 +188,17 @@ def test_a_login_that_was_not_begun_here(
     """Without the cookie, with another's state, or too late: the code is not even redeemed."""
     asked = begin(browser)
     good = {"code": "c", "state": asked["state"]}
-    for query in (
-        {},
-        {"code": "c"},
-        good | {"state": "é"},
-        good | {"state": begin(browser)["state"][:-1]},
-    ):
-        is_problem(browser.get("/login/callback", params=query), 401, "unauthenticated")
+    with heard(browser) as found:
+        for query in (
+            {},
+            {"code": "c"},
+            good | {"state": "é"},
+            good | {"state": begin(browser)["state"][:-1]},
+        ):
+            is_problem(browser.get("/login/callback", params=query), 401, "unauthenticated")
+    assert {(asked, why, times) for (*_, asked, why), times in found.items()} == {
+        ("GET /login/callback", "login-not-begun", 4)
+    }
     asked = begin(browser)
     kept = browser.cookies[ATTEMPT]
     browser.cookies.clear()
@@ -208,21 +213,25 @@ def test_a_login_that_was_not_begun_here(
 
 
 @pytest.mark.parametrize(
-    ("claims", "status", "kind"),
+    ("claims", "status", "why"),
     [
-        ({"nonce": "another"}, 401, "unauthenticated"),
-        ({"nonce": None}, 401, "unauthenticated"),
-        ({"aud": "lawful"}, 401, "unauthenticated"),
-        ({"exp": 1}, 401, "unauthenticated"),
-        ({"iss": "https://elsewhere.example"}, 401, "unauthenticated"),
-        ({"groups": ["staff"]}, 403, "not-allowed"),
+        ({"nonce": "another"}, 401, "other-login"),
+        ({"nonce": None}, 401, "invalid-token"),
+        ({"aud": "lawful"}, 401, "invalid-token"),
+        ({"exp": 1}, 401, "invalid-token"),
+        ({"iss": "https://elsewhere.example"}, 401, "invalid-token"),
+        ({"groups": ["staff"]}, 403, "no-role"),
     ],
 )
 def test_tokens_that_do_not_let_in(
-    browser: TestClient, forger: Forger, claims: dict[str, Any], status: int, kind: str
+    browser: TestClient, forger: Forger, claims: dict[str, Any], status: int, why: str
 ) -> None:
-    """Nobody is logged in by them."""
-    is_problem(log_in(browser, forger, **claims), status, kind)
+    """Nobody is logged in by them; the audit names who is known to have tried, or the address."""
+    with heard(browser) as found:
+        kind = "not-allowed" if status == 403 else "unauthenticated"
+        is_problem(log_in(browser, forger, **claims), status, kind)
+    who = "oidc 1" if why == "no-role" else "address 127.0.0.1"
+    assert found == {("default", who, "GET /login/callback", why): 1}
 
     assert SESSION not in browser.cookies
     is_problem(browser.get("/v1/artists"), 401, "unauthenticated")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -46,6 +47,7 @@ from attribution.collection import open_collection, open_stores
 from attribution.config import Settings
 from attribution.errors import BadInput, Conflict, LawfulError
 from attribution.services import Services, open_services
+from attribution.upkeep import keys
 from attribution.upkeep.calibrating import calibrate
 from attribution.upkeep.reconcile import reconcile
 from attribution.upkeep.reindex import make_anew
@@ -54,6 +56,7 @@ from attribution.upkeep.withdrawal import withdraw
 from tests.apis import local_client, png, settings, upload
 from tests.keys import bearing, make_key
 from tests.portfolios import ingest, portfolio, wait_until
+from tests.refusals import heard
 
 OURS, THEIRS = "ours", "theirs"
 THEIR_ARTIST = "Secret of theirs"
@@ -191,27 +194,34 @@ def test_no_route_knows_the_ids_of_another_tenant(shared: Shared) -> None:
     theirs, nowhere = shared.theirs.ids, {name: str(uuid4()) for name in shared.theirs.ids}
     nowhere |= {"slug": "nobody-of-this-name", "number": "0"}
     before = _rows_of(shared.settings, THEIRS)
-    asked = 0
-    for method, path in shared.walked:
-        names = re.findall(r"\{(\w+)\}", path)
-        sent = [bodies(ids).get(f"{method} {path}", {}) for ids in (theirs, nowhere)]
-        if not names and sent[0] == sent[1]:
-            continue
-        answers = [
-            shared.ours.send(method, path.format(**ids), **one)
-            for ids, one in zip((theirs, nowhere), sent, strict=True)
-        ]
-        said = [
-            _without(answer.text, ids)
-            for answer, ids in zip(answers, (theirs, nowhere), strict=True)
-        ]
-        assert answers[0].status_code == answers[1].status_code == 404, (method, path)
-        assert said[0] == said[1]
-        assert THEIR_ARTIST not in answers[0].text
-        asked += 1
+    asked, by_id = 0, set[str]()
+    with heard(shared.ours.client) as refused:
+        for method, path in shared.walked:
+            names = re.findall(r"\{(\w+)\}", path)
+            sent = [bodies(ids).get(f"{method} {path}", {}) for ids in (theirs, nowhere)]
+            if not names and sent[0] == sent[1]:
+                continue
+            answers = [
+                shared.ours.send(method, path.format(**ids), **one)
+                for ids, one in zip((theirs, nowhere), sent, strict=True)
+            ]
+            said = [
+                _without(answer.text, ids)
+                for answer, ids in zip(answers, (theirs, nowhere), strict=True)
+            ]
+            assert answers[0].status_code == answers[1].status_code == 404, (method, path)
+            assert said[0] == said[1]
+            assert THEIR_ARTIST not in answers[0].text
+            asked += 1
+            if any(one in answers[0].text for one in _ids(shared.theirs) if one != theirs["slug"]):
+                by_id.add(f"{method} {path}")
 
     assert asked >= 45
     assert _rows_of(shared.settings, THEIRS) == before
+    # Only whoever runs the service is told: names of artists are no secret, ids are.
+    who = f"key {shared.ours.token[: keys.PREFIX]} (operator of the tests)"
+    assert len(by_id) >= 35
+    assert refused == Counter(("default", who, one, "other-tenant") for one in by_id)
 
 
 def test_no_list_shows_anything_of_another_tenant(shared: Shared) -> None:

@@ -12,8 +12,6 @@ from rich.console import Console
 
 from api.cli.common import (
     check_writable,
-    in_utc,
-    moment,
     plain,
     print_json,
     progress_bar,
@@ -27,11 +25,15 @@ if TYPE_CHECKING:
 
     from attribution.catalogue.belief import Findings, Head
     from attribution.catalogue.models import AuditEntry
+    from attribution.collection import Stores
 
 DIFFERED = 4  # exit code of verify: a record does not say what was recorded
 PAGE = 1_000
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object per entry.")]
-Since = Annotated[int, typer.Option(min=1, help="Number of the first entry.")]
+Since = Annotated[
+    str | None,
+    typer.Option(metavar="ENTRY|TIME", help="From this entry on: its number, or a time (UTC)."),
+]
 
 app = typer.Typer(
     name="audit",
@@ -48,7 +50,7 @@ def list_entries(
     about: Annotated[
         str | None, typer.Option("--object", help="Only about this, such as attribution:ID.")
     ] = None,
-    since: Annotated[datetime | None, moment("Only since this time (UTC).")] = None,
+    since: Since = None,
     limit: Annotated[int, typer.Option(min=1, max=500, help="Entries to show.")] = 50,
     *,
     as_json: Json = False,
@@ -62,7 +64,7 @@ def list_entries(
     from attribution.catalogue.queries import EntriesWanted
     from attribution.collection import open_stores
 
-    wanted = EntriesWanted(action, actor, about, in_utc(since))
+    wanted = EntriesWanted(action, actor, about, _since(since))
     with open_stores(settings_from_environment()) as stores, stores.sessions() as session:
         page = queries.list_entries(session, wanted, limit=limit)
     if as_json:
@@ -76,7 +78,7 @@ def list_entries(
 
 @app.command()
 def verify(
-    since: Since = 1,
+    since: Since = None,
     head: Annotated[
         Path | None,
         typer.Option(help="A head of earlier, as `lawful audit head` printed it: is it there?"),
@@ -105,7 +107,9 @@ def verify(
                 bar.add_task(f"verifying {what}")
             bar.update(bar.task_ids[task], completed=done, total=total or done)
 
-        found = belief.verify(stores.sessions, show, since=since, published=published)
+        found = belief.verify(
+            stores.sessions, show, since=_first(stores, since), published=published
+        )
     if as_json:
         print_json(VerifiedOut.of(found).model_dump(mode="json"))
     else:
@@ -154,7 +158,7 @@ def head(
 
 @app.command()
 def export(
-    since: Since = 1,
+    since: Since = None,
     output: Annotated[Path | None, typer.Option(help="Write it here; default: print it.")] = None,
 ) -> None:
     """Write the audit as JSON Lines, oldest first, with what is needed to check its digests.
@@ -168,9 +172,10 @@ def export(
     if output:
         check_writable(output, "--output")
     with open_stores(settings_from_environment()) as stores, stores.sessions() as session:
+        begin = _first(stores, since)
         out = output.open("w", encoding="utf-8") if output else sys.stdout
         try:
-            first = since
+            first = begin
             while entries := queries.entries_from(session, first, PAGE):
                 for entry in entries:
                     out.write(f"{AuditEntryOut.model_validate(entry).model_dump_json()}\n")
@@ -180,7 +185,54 @@ def export(
             if output:
                 out.close()
     if output:
-        status_console().print(plain(f"{first - since} entries: {output}"), markup=False)
+        status_console().print(plain(f"{first - begin} entries: {output}"), markup=False)
+
+
+@app.command()
+def erase(
+    actor: Annotated[str, typer.Argument(help="Whose name is to go, as the list shows it.")],
+    reason: Annotated[str, typer.Option(help="Why, for the entry that says so; not the name.")],
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Take the name of an actor out of the entries that there are; the audit still verifies.
+
+    What the actor did stays, and so do entries of later. An entry says that the name was erased, by
+    whom and why. Interrupted, run it again.
+
+    Example: [bold]lawful audit erase "oidc 42 (ann)" --reason "asked for it on 2026-11-20"[/]
+    """
+    from api.audit import ErasedOut
+    from attribution.collection import open_stores
+    from attribution.upkeep import erasing
+
+    with open_stores(settings_from_environment()) as stores:
+        done = erasing.erase(stores, actor, reason)
+    if as_json:
+        print_json(ErasedOut.model_validate(done).model_dump(mode="json"))
+        return
+    entries = "1 entry" if done.entries == 1 else f"{done.entries} entries"
+    Console().print(f"the name is gone from {entries}", markup=False)
+    if done.is_in_log:
+        status_console().print("the log of the database still has it, until its readers are gone")
+
+
+def _since(text: str | None) -> int | datetime | None:
+    """Read --since; raises BadInput."""
+    from api.audit import read_since
+
+    try:
+        return None if text is None else read_since(text)
+    except ValueError as error:
+        raise BadInput(f"--since {error}") from None
+
+
+def _first(stores: Stores, since: str | None) -> int:
+    """Return the number of the first entry that --since means; raises BadInput."""
+    from attribution.catalogue import queries
+
+    with stores.sessions() as session:
+        return queries.first_number(session, _since(since))
 
 
 def _published(path: Path) -> Head:

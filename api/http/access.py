@@ -16,7 +16,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
 from starlette.requests import HTTPConnection
 
-from api.http import problems
+from api.http import problems, refusals
 from api.http.oidc.login import SESSION
 from api.loopback import is_loopback
 from attribution.actors import Actor, Scope, acting, who
@@ -97,8 +97,10 @@ class Access:
         try:
             actor = await _caller(scope)
         except LawfulError as error:
+            refusals.note(scope, error)
             await problems.of(error)(scope, receive, send)
             return
+        scope["user"] = actor
         with acting(actor), within(actor.tenant or stores.settings.tenant):
             await self._app(scope, receive, send)
 
@@ -145,11 +147,13 @@ def _known(stores: Stores, connection: Connection, token: str | None) -> Actor:
             "this needs a key: send `Authorization: Bearer lk_…`; whoever administers the service "
             "makes one with `lawful keys create`"
             + (f". A token of {issuer} in its place does as well" if issuer else "")
-            + (", and in a browser a login at /login" if issuer and has_login else "")
+            + (", and in a browser a login at /login" if issuer and has_login else ""),
+            why="missing-key",
         )
     host, _ = connection.get("client") or ("", 0)
     if not is_loopback(host):
         raise Unauthenticated(
-            f"no key was made yet, so only this machine itself is let in; {keys.FIRST}"
+            f"no key was made yet, so only this machine itself is let in; {keys.FIRST}",
+            why="not-this-machine",
         )
     return ANYONE

@@ -48,6 +48,7 @@ from attribution.collection import check_tenants
 from attribution.config import Settings
 from attribution.services import Services, open_services
 from attribution.upkeep.quotas import OTHERS
+from attribution.upkeep.refusals import recorded
 from ingest.work.jobs import job_queue
 
 DESCRIPTION = f"""{pages.SUMMARY}
@@ -73,12 +74,14 @@ def create_app(settings: Settings) -> FastAPI:
             open_services(settings) as services,
             spooled_below(settings.home),
             job_queue(services) as jobs,
+            recorded(services) as refusals,
         ):
             check_tenants(services, settings.oidc_tenants.values())
             check_tenants(services, {*settings.quota_works, *settings.quota_mb} - {OTHERS})
             _warm(services)
             app.state.services = services
             app.state.jobs = jobs
+            app.state.refusals = refusals
             yield
 
     app = FastAPI(

@@ -32,7 +32,7 @@ TAGS = [
         "lookup batches": "Many images at once: an archive, a table of URLs, registered works.",
         "search": "Works by words, by a picture, or by both.",
         "generations": "Pictures from words, each with the artists whose work it resembles.",
-        "audit": "Who did what, and when.",
+        "audit": "Who did what, and when, and who was refused what.",
         "keys": "Who may call, and what they may do.",
         "webhooks": "Who is told what happened.",
         "operation": "For those who run the service.",

@@ -16,8 +16,10 @@ from starlette.datastructures import Headers
 from starlette.formparsers import MultiPartException
 from starlette.requests import HTTPConnection
 
+from api.http import problems, refusals
 from api.http.oidc.login import SESSION
 from api.http.problems import problem
+from attribution.errors import NotAllowed
 
 if TYPE_CHECKING:
     from fastapi.responses import JSONResponse
@@ -30,6 +32,12 @@ SILENCE_S = 30  # between two pieces of a body
 SLOWEST = 1024  # bytes a second, on the average, once SILENCE_S have passed
 READS = ("GET", "HEAD", "OPTIONS")
 ARCHIVES = ("/v1/ingest-jobs", "/v1/lookup-batches")  # what they are sent to
+
+
+class CrossSiteRequest(NotAllowed):
+    """A page of another site wants to change something."""
+
+    why = "cross-site"
 
 
 class Guard:
@@ -74,9 +82,9 @@ class Guard:
             )
         if scope["method"] not in READS and self._is_of_another_site(scope, headers, host):
             origin = headers.get("origin", "an unknown site")
-            return problem(
-                403, "cross-site-request", f"a page of {origin} may not change anything here"
-            )
+            error = CrossSiteRequest(f"a page of {origin} may not change anything here")
+            refusals.note(scope, error)
+            return problems.of(error)
         length = headers.get("content-length", "")
         if length.isascii() and length.isdigit() and int(length[:20]) > limit:
             return _too_large(limit)

@@ -28,7 +28,7 @@ KINDS = {
     ),
     "unauthenticated": Kind(
         401,
-        "no key or token, or one that is unknown, expired or revoked",
+        "no key or token, or one that is unknown, expired, revoked or altered",
         "Send `Authorization: Bearer lk_…`; whoever administers the service makes keys. Where it "
         "has an OpenID provider, send a new token of that.",
     ),

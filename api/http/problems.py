@@ -20,6 +20,7 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
 from api.hints import over_http
+from api.http import refusals
 from api.http.headers import mark
 from api.http.kinds import kind_of, title
 from api.http.pages import show_problem
@@ -109,6 +110,7 @@ def _headers(error: LawfulError) -> dict[str, str]:
 
 def _ours(request: Request, error: Exception) -> Response:
     assert isinstance(error, LawfulError)  # noqa: S101  what it is registered for
+    refusals.note(request.scope, error)
     if request.method != "GET" or "text/html" not in request.headers.get("accept", ""):
         return of(error)
     page = show_problem(request, kind_of(error), over_http(error))

@@ -7,7 +7,8 @@ published, or kept elsewhere (`attribution.provenance.statements`).
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -18,7 +19,18 @@ from sqlalchemy.orm import InstrumentedAttribute, Session, sessionmaker
 
 from attribution.arithmetic import commitments
 from attribution.arithmetic.commitments import START, Seal
-from attribution.catalogue.chain import AMEND, BEGIN, FORGET, HEAD, SEALED, Kind, entry_leaves
+from attribution.catalogue.chain import (
+    AMEND,
+    BEGIN,
+    ERASE,
+    ERASED,
+    FORGET,
+    HEAD,
+    SEALED,
+    WITH_CHANGES,
+    Kind,
+    entry_leaves,
+)
 from attribution.catalogue.database import snapshot
 from attribution.catalogue.models import AuditEntry, AuditHead, Sealed, Withdrawal
 from attribution.tenants import across
@@ -102,18 +114,22 @@ def believe(session: Session, name: str, rows: Sequence[Sealed]) -> list[Belief]
     numbers = {row.sealed - back for row in rows if row.sealed is not None for back in (0, 1)}
     wanted = select(AuditEntry).where(AuditEntry.sequence.in_(numbers))
     entries = {entry.sequence: entry for entry in session.scalars(wanted)}
-    forgotten: dict[str, dict[str, set[str]]] = {}
+    erased = _erased(session, entries.values())
+    known, kind = _Known(session), SEALED[name]
+    said = _said(session, kind, rows)
+    unsealed = [row for row in rows if row.sealed is None]
+    lost = _recorded(session, [kind.key(row.id) for row in unsealed]) if unsealed else set()
 
     def belief(row: Sealed) -> Belief:
         if row.sealed is None:
-            return Belief.UNCOVERED
+            return Belief.ALTERED if kind.key(row.id) in lost else Belief.UNCOVERED
         if head is None or not 1 <= row.sealed <= head.sequence:
             return Belief.ALTERED
         entry, before = entries.get(row.sealed), entries.get(row.sealed - 1)
         is_linked = entry is not None and entry.digest == _linked(
-            entry, before.digest if before else START
+            entry, before.digest if before else START, erased
         )
-        if not is_linked or _wrong(session, SEALED[name], row, entry, forgotten):
+        if not is_linked or _wrong(kind, row, said[row.id], entry, known):
             return Belief.ALTERED
         return Belief.INTACT
 
@@ -128,10 +144,11 @@ def _walk(session: Session, found: Findings, which: range, progress: Told) -> No
         found.fault(f"entry {which.start - 1} is missing")
     while numbers := _page(session, range(expected, which.stop)):
         entries = _readable(session, found, AuditEntry.sequence, numbers)
+        erased = _erased(session, entries)
         for entry in entries:
             if entry.sequence != expected:
                 found.fault(_missing(expected, entry.sequence - 1))
-            elif entry.digest != _linked(entry, digest):
+            elif entry.digest != _linked(entry, digest, erased):
                 found.fault(f"entry {entry.sequence} ({entry.action}) is not what was recorded")
             expected, digest = entry.sequence + 1, entry.digest
         expected = numbers[-1] + 1
@@ -194,20 +211,43 @@ def _readable(
         return rows
 
 
-def _linked(entry: AuditEntry, before: str) -> str | None:
+def _linked(entry: AuditEntry, before: str, erased: Collection[tuple[str, int]]) -> str | None:
     """Return the digest that the chain has after this entry; None where its seal is no seal."""
     said = entry_leaves(entry)
     try:
-        # Nothing of an entry is forgotten yet: a commitment in the place of a salt could stand for
-        # anything.
-        if any(list(one) != ["salt"] for one in entry.seal.values()) or entry.seal.keys() != set(
-            said
+        # A commitment in the place of a salt could stand for anything: only an erasure explains it,
+        # and only of the actor.
+        gone = {leaf: one for leaf, one in entry.seal.items() if list(one) != ["salt"]}
+        if gone and (
+            gone.keys() != {"actor"}
+            or entry.actor != ERASED
+            or (gone["actor"]["receipt"], entry.sequence) not in erased
         ):
+            return None
+        if entry.seal.keys() != set(said):
             return None
         record = commitments.digest(said, entry.seal)
     except UNREADABLE:
         return None
     return commitments.link(before, entry.sequence, record)
+
+
+def _erased(session: Session, entries: Iterable[AuditEntry]) -> set[tuple[str, int]]:
+    """Return by which erasures, as far as these entries name any, which entries lost the actor."""
+    receipts = set[str]()
+    for entry in entries:
+        with suppress(*UNREADABLE):
+            receipts.add(str(entry.seal["actor"]["receipt"]))
+    if not receipts:
+        return set()
+    wanted = select(AuditEntry).where(
+        AuditEntry.object.in_(receipts), AuditEntry.action == ERASE, AuditEntry.sequence >= 1
+    )
+    return {
+        (str(one.object), number)
+        for one in session.scalars(wanted)
+        for number in _details(one).get("entries", ())
+    }
 
 
 def _look_for(session: Session, found: Findings, entries: Sequence[AuditEntry]) -> None:
@@ -263,7 +303,7 @@ def _about(entry: AuditEntry) -> tuple[Kind | None, UUID]:
 
 def _compare(session: Session, found: Findings, kind: Kind, which: range, progress: Told) -> None:
     """Compare the rows of a table that these entries vouch for with them."""
-    forgotten: dict[str, dict[str, set[str]]] = {}
+    known = _Known(session)
     sealed, after = kind.table.sealed, which.start - 1
     found.rows[kind.name] = 0
     while True:
@@ -274,8 +314,9 @@ def _compare(session: Session, found: Findings, kind: Kind, which: range, progre
         rows = _readable(session, found, sealed, sequences)
         vouching = _readable(session, found, AuditEntry.sequence, sequences)
         entries = {entry.sequence: entry for entry in vouching}
+        said = _said(session, kind, rows)
         for row in rows:
-            if why := _wrong(session, kind, row, entries.get(row.sealed or 0), forgotten):
+            if why := _wrong(kind, row, said[row.id], entries.get(row.sealed or 0), known):
                 found.fault(f"{kind.name} {row.id} {why}")
         after = sequences[-1] or 0
         found.rows[kind.name] += len(rows)
@@ -283,29 +324,66 @@ def _compare(session: Session, found: Findings, kind: Kind, which: range, progre
         progress(f"{kind.name}s", found.rows[kind.name], 0)
 
 
+def _said(
+    session: Session, kind: Kind, rows: Sequence[Sealed]
+) -> Mapping[UUID, Mapping[str, Any] | None]:
+    """Return what rows say, by leaf; None of one that cannot be read any more."""
+    try:
+        return kind.leaves(session, rows)
+    except UNREADABLE:
+        if len(rows) == 1:
+            return {rows[0].id: None}
+        alone = (_said(session, kind, [row]) for row in rows)
+        return {row_id: leaves for one in alone for row_id, leaves in one.items()}
+
+
+@dataclass
+class _Known:
+    """What the audit says about rows of many entries, each looked up once."""
+
+    session: Session
+    forgotten: dict[str, Mapping[str, set[str]]] = field(default_factory=dict)  # by receipt
+    begun: Mapping[str, tuple[int, Any]] | None = None
+
+    def forgot(self, receipt: str, key: str) -> Collection[str]:
+        """Return the leaves of a row that went under a receipt."""
+        if receipt not in self.forgotten:
+            self.forgotten[receipt] = _forgotten(self.session, receipt)
+        return self.forgotten[receipt].get(key, ())
+
+    def is_older(self, key: str) -> bool:
+        """Tell whether a row's first entry is older than what changes have in other tables."""
+        if self.begun is None:
+            self.begun = _begun(self.session)
+        about = (AuditEntry.object == key, AuditEntry.sequence >= 1)
+        first = self.session.scalar(select(func.min(AuditEntry.sequence)).where(*about))
+        since, _ = self.begun.get(WITH_CHANGES, (LARGEST, None))
+        return first is not None and first < since
+
+
 def _wrong(
-    session: Session,
     kind: Kind,
     row: Sealed,
+    leaves: Mapping[str, Any] | None,
     entry: AuditEntry | None,
-    forgotten: dict[str, dict[str, set[str]]],
+    known: _Known,
 ) -> str | None:
     """Return what is wrong with a row; None where it is as its entry says."""
-    if entry is None or entry.object != kind.key(row.id):
+    key = kind.key(row.id)
+    if entry is None or entry.object != key:
         return f"names entry {row.sealed}, which is not about it"
     try:
-        leaves = kind.leaves(session, row)
-        says = commitments.digest(leaves, row.seal)
+        says = commitments.digest(leaves, row.seal) if leaves is not None else None
+        more = leaves.keys() - row.seal.keys() if leaves is not None else set()
+        gone = _gone(row.seal)
     except UNREADABLE:
+        says = None
+    if leaves is None or says is None:
         return "cannot be read"
-    if says != _details(entry).get("digest") or leaves.keys() - row.seal.keys():
+    if says != _details(entry).get("digest") or (more and not known.is_older(key)):
         return "does not say what was recorded"
-    for leaf, receipt in _gone(row.seal).items():
-        if receipt not in forgotten:
-            forgotten[receipt] = _forgotten(session, receipt)
-        if not _is_empty(leaves.get(leaf)) or leaf not in forgotten[receipt].get(
-            kind.key(row.id), ()
-        ):
+    for leaf, receipt in gone.items():
+        if not _is_empty(leaves.get(leaf)) or leaf not in known.forgot(receipt, key):
             return f"lost {leaf!r} without a receipt that says so"
     return None
 
@@ -340,15 +418,32 @@ def _is_empty(value: Any) -> bool:
 
 def _count_uncovered(session: Session, found: Findings) -> None:
     """Count the rows without an entry; more than at the beginning there cannot be."""
-    first = session.get(AuditEntry, 1)
-    before = _details(first) if first and first.action == BEGIN else {}
+    begun = _begun(session)
     for kind in SEALED.values():
         wanted = select(func.count()).where(kind.table.sealed.is_(None))
         count = session.scalar(wanted) or 0
         found.uncovered[kind.name] = count
-        then = before.get(kind.name)
-        if first and not (isinstance(then, int) and count <= then):
+        if kind.name not in begun:
+            continue  # nothing was recorded yet since this version looks after them
+        _, then = begun[kind.name]
+        if not (isinstance(then, int) and count <= then):
             found.fault(
-                f"{count} rows of kind {kind.name} have no entry, {then or 0} had none when the "
-                f"audit began"
+                f"{count} rows of kind {kind.name} have no entry, {then} had none when the audit "
+                f"began"
             )
+
+
+def _begun(session: Session) -> dict[str, tuple[int, Any]]:
+    """Return since which entry the audit vouches for what, and how many rows had none then."""
+    wanted = select(AuditEntry).where(AuditEntry.action == BEGIN, AuditEntry.sequence >= 1)
+    found: dict[str, tuple[int, Any]] = {}
+    for entry in session.scalars(wanted.order_by(AuditEntry.sequence)):
+        for name, count in _details(entry).items():
+            found.setdefault(name, (entry.sequence, count))
+    return found
+
+
+def _recorded(session: Session, keys: Collection[str]) -> set[str]:
+    """Return which of these rows entries vouch for."""
+    wanted = select(AuditEntry).where(AuditEntry.object.in_(keys), AuditEntry.sequence >= 1)
+    return {str(one.object) for one in session.scalars(wanted) if "digest" in _details(one)}

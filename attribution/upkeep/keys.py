@@ -20,6 +20,7 @@ from sqlalchemy.orm import Session
 
 from attribution.actors import ROLES, Actor, Role, Scope, who
 from attribution.catalogue import chain, queries
+from attribution.catalogue.belief import Belief, believe
 from attribution.catalogue.columns import now
 from attribution.catalogue.models import ApiKey, KeyState
 from attribution.catalogue.names import visible
@@ -142,22 +143,44 @@ def authenticate(stores: Stores, token: str) -> Actor:
     if not TOKEN.fullmatch(token):
         raise Unauthenticated(
             "what was sent as a key is none of this service's: send the whole of what `lawful keys "
-            "create` printed, as `Authorization: Bearer lk_…`"
+            "create` printed, as `Authorization: Bearer lk_…`",
+            why="not-a-key",
         )
     with across(), stores.sessions() as session:
         row = queries.key_by_prefix(session, token[:PREFIX])
-    is_right = hmac.compare_digest(_digest(token), row.sha256 if row else NOTHING)
+        is_right = hmac.compare_digest(_digest(token), row.sha256 if row else NOTHING)
+        is_believed = row is not None and is_right and _is_believed(session, row)
     if row is None or not is_right:
-        raise Unauthenticated("this key is not known here; check that the whole of it was sent")
+        raise Unauthenticated(
+            "this key is not known here; check that the whole of it was sent",
+            why="wrong-key" if row else "unknown-key",
+            who=f"key {row.prefix}" if row else None,
+        )
+    name = f"key {row.prefix} ({row.name})"
+    if not is_believed:
+        raise Unauthenticated(
+            f"the key {row.prefix} was altered in the database, so it opens nothing; whoever runs "
+            f"the service finds more with `lawful audit verify`, and makes another one",
+            why="altered-key",
+            who=name,
+            tenant=row.tenant,
+        )
     if row.state is not KeyState.ACTIVE:
         over, how = row.revoked_at or row.expires_at, "was revoked" if row.revoked_at else "expired"
         raise Unauthenticated(
             f"the key {row.prefix} {how} on {over:%Y-%m-%d at %H:%M UTC}; ask whoever administers "
-            f"the service for another one"
+            f"the service for another one",
+            why=f"{row.state}-key",
+            who=name,
+            tenant=row.tenant,
         )
     _note_used(stores, row)
-    name = f"key {row.prefix} ({row.name})"
     return Actor(name, row.granted, frozenset(row.artists), row.tenant)
+
+
+def _is_believed(session: Session, row: ApiKey) -> bool:
+    (belief,) = believe(session, "key", [row])
+    return belief is not Belief.ALTERED
 
 
 def _issue(session: Session, row: ApiKey, action: str, **more: str) -> IssuedKey:
@@ -198,7 +221,8 @@ def _check_reach(row: ApiKey, doing: str) -> None:
     if beyond := sorted(row.granted - actor.scopes):
         raise NotAllowed(
             f"{actor.name} may not {' or '.join(beyond)}, so it cannot {doing} a key that may; a "
-            f"person with access to the machine can: `lawful keys {doing}`"
+            f"person with access to the machine can: `lawful keys {doing}`",
+            why="more-than-own",
         )
 
 

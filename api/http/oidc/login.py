@@ -118,11 +118,14 @@ class Login:
         if attempt is None or not hmac.compare_digest(attempt.state.encode(), state):
             raise Unauthenticated(
                 f"this login was not begun in this browser, or more than {ATTEMPT_S // 60} minutes "
-                f"ago; {AGAIN}"
+                f"ago; {AGAIN}",
+                why="login-not-begun",
             )
         if not returned.code:
             said = visible(returned.error)[:100] or "without saying why"
-            raise Unauthenticated(f"the OpenID provider did not let you in ({said}); {AGAIN}")
+            raise Unauthenticated(
+                f"the OpenID provider did not let you in ({said}); {AGAIN}", why="login-refused"
+            )
         token = await self._id_token(callback, attempt.verifier, returned.code)
         person = await self._provider.person(token, aud=self._client, nonce=attempt.nonce)
         session = asdict(person) | {"roles": sorted(person.roles)}
@@ -153,7 +156,9 @@ class Login:
                 f"LAWFUL_OIDC_CLIENT_ID and LAWFUL_OIDC_CLIENT_SECRET"
             )
         if error == "invalid_grant":
-            raise Unauthenticated(f"this login was used already, or took too long; {AGAIN}")
+            raise Unauthenticated(
+                f"this login was used already, or took too long; {AGAIN}", why="login-over"
+            )
         if status != HTTPStatus.OK or not isinstance(token, str):
             raise BackendUnavailable(f"{place} answers {status} ({error}) and no ID token")
         return token

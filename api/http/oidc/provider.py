@@ -105,7 +105,9 @@ class Provider:
         if not isinstance(groups, list):
             raise NotAllowed(
                 f"{name} may do nothing here: the claim {self._claim!r} of the token is not a list "
-                f"of groups; ask whoever administers the provider"
+                f"of groups; ask whoever administers the provider",
+                why="no-role",
+                who=name,
             )
         roles = frozenset(role for group, role in self._roles.items() if group in groups)
         if not roles:
@@ -113,7 +115,9 @@ class Provider:
             those = "that have a role" if self._tenants else known  # others' are not theirs to know
             raise NotAllowed(
                 f"{name} may do nothing here: the claim {self._claim!r} of the token has none of "
-                f"the groups {those}; ask whoever administers the provider"
+                f"the groups {those}; ask whoever administers the provider",
+                why="no-role",
+                who=name,
             )
         return Person(name, roles, self._tenant(name, groups))
 
@@ -125,7 +129,9 @@ class Provider:
             raise NotAllowed(
                 f"{name} may do nothing here: LAWFUL_OIDC_TENANTS says for "
                 f"{'more than one' if found else 'no'} tenant that they belong to it; ask whoever "
-                f"administers the service"
+                f"administers the service",
+                why="no-tenant",
+                who=name,
             )
         return found.pop()
 
@@ -163,7 +169,8 @@ def _check(claims: dict[str, Any], expected: dict[str, str]) -> None:
     except ExpiredTokenError:
         raise _invalid("it has expired; get a new one from the provider") from None
     except InvalidClaimError as error:
-        raise _invalid(WRONG.get(error.claim, f"its {error.claim} is not valid")) from None
+        said = WRONG.get(error.claim, f"its {error.claim} is not valid")
+        raise _invalid(said, why="other-login" if error.claim == "nonce" else None) from None
     if not SUBJECT.fullmatch(claims["sub"]):
         raise _invalid("its sub is not 1 to 255 ASCII characters without spaces")
 
@@ -174,5 +181,5 @@ def _name(claims: dict[str, Any]) -> str:
     return f"oidc {claims['sub']}" + (f" ({name})" if name else "")
 
 
-def _invalid(why: str) -> InvalidToken:
-    return InvalidToken(f"the token is not accepted: {why}")
+def _invalid(said: str, *, why: str | None = None) -> InvalidToken:
+    return InvalidToken(f"the token is not accepted: {said}", why=why)

@@ -7,6 +7,7 @@ from attribution.catalogue.models.access import (
     Tenant,
 )
 from attribution.catalogue.models.base import (
+    WIPED,
     Base,
     OfTenant,
     Sealed,
@@ -70,6 +71,7 @@ from attribution.catalogue.models.works import (
 __all__ = [
     "ARTWORKS",
     "PURPOSES",
+    "WIPED",
     "Alias",
     "ApiKey",
     "Artist",

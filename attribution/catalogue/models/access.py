@@ -14,7 +14,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from attribution.actors import ROLES, Role, Scope
 from attribution.catalogue.columns import now
-from attribution.catalogue.models.base import Base, OfTenant, OfTenantByKey, one_of
+from attribution.catalogue.models.base import Base, OfTenantByKey, Sealed, one_of
 
 
 class Tenant(Base):
@@ -41,7 +41,7 @@ class KeyState(StrEnum):
     REVOKED = "revoked"
 
 
-class ApiKey(OfTenant, Base):
+class ApiKey(Sealed, Base):
     """A key to the HTTP API, known by the hash of its token. A row is never deleted."""
 
     __tablename__ = "api_keys"

@@ -19,6 +19,8 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from attribution import tenants
 from attribution.catalogue.columns import CleanJson, CleanText, UtcDateTime
 
+WIPED = "withdrawn"  # what stands in place of a path, of a source, of a prompt
+
 
 class Base(DeclarativeBase):
     """Every constraint has a predictable name, so that migrations can drop it on any database."""
@@ -60,7 +62,7 @@ class OfTenantByKey(OfTenant):
 
 
 class Sealed(OfTenant):
-    """What an entry of the audit vouches for: an answer, a change, a receipt."""
+    """What an entry of the audit vouches for: an answer, a change, a receipt, a key, a webhook."""
 
     id: Mapped[UUID]
     # `commitments.Seal`

@@ -207,7 +207,7 @@ class NonCopy(OfTenant, Base):
 class AuditEntry(Base):
     """Who did what, and when. Entries are only ever added; each one's digest goes on from the last.
 
-    Their parts are committed to by salt, so that one can be forgotten; nothing does that yet. The
+    Their parts are committed to by salt, so that the actor can be forgotten (`chain.erase`). The
     chain is the deployment's: whoever reads a tenant's entries asks for them by its name.
     """
 
@@ -241,3 +241,5 @@ class AuditHead(Base):
     digest: Mapped[str] = mapped_column(String(64))
     # The entry up to which `reconcile` has verified; 0: it begins again.
     checked: Mapped[int] = mapped_column(BigInteger, default=0)
+    # What it vouches for; entries `begin` say since when.
+    kinds: Mapped[list[str]] = mapped_column(default=list, server_default="[]")

@@ -10,11 +10,11 @@ from sqlalchemy import ForeignKey, Index, String, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from attribution.catalogue.columns import now
-from attribution.catalogue.models.base import Base, OfTenant, one_of
+from attribution.catalogue.models.base import Base, OfTenant, Sealed, one_of
 from attribution.events import DeliveryStatus, Event
 
 
-class Webhook(OfTenant, Base):
+class Webhook(Sealed, Base):
     """An address that is told of events. A row is never deleted: deliveries are about it."""
 
     __tablename__ = "webhooks"

@@ -47,7 +47,10 @@ from attribution.catalogue.queries.artworks import (
 from attribution.catalogue.queries.audit import (
     EntriesWanted,
     entries_from,
+    first_number,
+    has_entries,
     last_entry,
+    last_number,
     list_entries,
 )
 from attribution.catalogue.queries.batches import (
@@ -275,6 +278,7 @@ from attribution.catalogue.queries.tasks import (
 from attribution.catalogue.queries.tenants import (
     add_tenant,
     all_tenants,
+    are_of_another,
     compared_to,
     has_tenant,
     held,
@@ -374,6 +378,7 @@ __all__ = [
     "already_undone",
     "announce",
     "are_due",
+    "are_of_another",
     "artist_by_slug",
     "artist_ids",
     "artists_by_id",
@@ -436,6 +441,7 @@ __all__ = [
     "fail_unopened",
     "findable",
     "finish_task",
+    "first_number",
     "forget_calibration",
     "forget_deliveries",
     "forget_encoders",
@@ -451,6 +457,7 @@ __all__ = [
     "give_works",
     "go_live",
     "hands_and_hashes",
+    "has_entries",
     "has_tenant",
     "held",
     "hold_files",
@@ -480,6 +487,7 @@ __all__ = [
     "keys_exist",
     "known_spellings",
     "last_entry",
+    "last_number",
     "last_seen",
     "last_withdrawal",
     "left_of_works",

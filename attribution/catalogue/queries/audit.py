@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
 
 from attribution import tenants
-from attribution.catalogue.models import AuditEntry
+from attribution.catalogue.chain import HEAD
+from attribution.catalogue.models import AuditEntry, AuditHead
 from attribution.catalogue.queries.pages import Page, check_limit, cut, number_key
 
 CLOCKS = timedelta(hours=1)  # by which those of several machines may differ
@@ -22,7 +23,7 @@ class EntriesWanted:
     action: str | None = None
     actor: str | None = None
     about: str | None = None  # such as "attribution:UUID"
-    since: datetime | None = None
+    since: int | datetime | None = None  # the number of an entry, or a time
 
 
 def list_entries(
@@ -37,7 +38,9 @@ def list_entries(
         found = found.where(AuditEntry.actor == wanted.actor)
     if wanted.about is not None:
         found = found.where(AuditEntry.object == wanted.about)
-    if wanted.since is not None:
+    if isinstance(wanted.since, int):
+        found = found.where(AuditEntry.sequence >= wanted.since)
+    elif wanted.since is not None:
         # Numbers follow times, as far as clocks agree: earlier entries need not be looked at.
         begin = select(AuditEntry.sequence).where(
             AuditEntry.tenant == tenants.current(), AuditEntry.at >= wanted.since - CLOCKS
@@ -48,6 +51,33 @@ def list_entries(
         found = found.where(AuditEntry.sequence < number_key(cursor))
     rows = session.scalars(found.limit(check_limit(limit))).all()
     return cut(rows, limit, lambda row: (row.sequence,))
+
+
+def first_number(session: Session, since: int | datetime | None) -> int:
+    """Return from which entry on something is meant, of all tenants: by its number, or by a time.
+
+    Behind the last one where there is none since then; reads entries up to the one it returns.
+    """
+    if not isinstance(since, datetime):
+        return since or 1
+    wanted = select(AuditEntry.sequence).where(AuditEntry.at >= since)
+    first = session.scalar(wanted.order_by(AuditEntry.sequence).limit(1))
+    return last_number(session) + 1 if first is None else first
+
+
+def last_number(session: Session) -> int:
+    """Return how many entries there are, of all tenants."""
+    return session.get_one(AuditHead, HEAD).sequence
+
+
+def has_entries(session: Session, actor: str, *, until: int) -> bool:
+    """Tell whether the tenant has entries of an actor, up to that number."""
+    wanted = exists().where(
+        AuditEntry.actor == actor,
+        AuditEntry.tenant == tenants.current(),
+        AuditEntry.sequence <= until,
+    )
+    return bool(session.scalar(select(wanted)))
 
 
 def last_entry(session: Session, action: str) -> AuditEntry | None:

@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 from attribution.catalogue.columns import now
 from attribution.catalogue.insert import IN_SQL
 from attribution.catalogue.models import (
+    WIPED,
     Alias,
     Artist,
     Artwork,
@@ -30,7 +31,6 @@ from attribution.catalogue.models import (
 )
 from attribution.catalogue.names import fold
 
-WIPED = "withdrawn"  # what stands in place of a path, of a source, of a prompt
 WITHDREW = "its source takes back the consent to be found: withdrawn"
 CLOSED = "its artist has withdrawn"
 OPEN_JOBS = (JobStatus.LISTING, JobStatus.QUEUED, JobStatus.RUNNING)

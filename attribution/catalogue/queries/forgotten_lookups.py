@@ -13,8 +13,8 @@ from sqlalchemy import case, select, update
 from sqlalchemy.orm import Session
 
 from attribution.catalogue.insert import IN_SQL
-from attribution.catalogue.models import LookupBatch, LookupItem, LookupOutcome
-from attribution.catalogue.queries.forgetting import NAMES_ONE, WIPED, naming
+from attribution.catalogue.models import WIPED, LookupBatch, LookupItem, LookupOutcome
+from attribution.catalogue.queries.forgetting import NAMES_ONE, naming
 
 
 def wipe_lookups(session: Session, artist_id: UUID) -> int:

@@ -12,8 +12,14 @@ from sqlalchemy import Select, case, func, select, tuple_
 from sqlalchemy.orm import Session, joinedload
 
 from attribution.catalogue.licences import identify
-from attribution.catalogue.models import Artwork, ArtworkStatus, IngestItem, IngestJob, Outcome
-from attribution.catalogue.queries.forgetting import WIPED
+from attribution.catalogue.models import (
+    WIPED,
+    Artwork,
+    ArtworkStatus,
+    IngestItem,
+    IngestJob,
+    Outcome,
+)
 from attribution.catalogue.queries.pages import Page, check_limit, cut, moment_key
 
 

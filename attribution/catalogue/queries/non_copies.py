@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Select, delete, exists, or_, select, tuple_, update
 from sqlalchemy.orm import Session, aliased, contains_eager, joinedload
 
-from attribution.catalogue.chain import forget
+from attribution.catalogue.chain import NON_COPY, forget
 from attribution.catalogue.columns import now
 from attribution.catalogue.insert import IN_SQL
 from attribution.catalogue.models import Artwork, Change, ChangeKind, NonCopy
@@ -97,9 +97,10 @@ def forget_non_copies(session: Session, ids: Collection[UUID], receipt: UUID) ->
     """
     files = select(Artwork.sha256).where(Artwork.id.in_(ids))
     about = NonCopy.artwork_id.in_(ids) | NonCopy.image_sha256.in_(files)
-    gone = session.scalars(delete(NonCopy).where(about).returning(NonCopy.id)).all()
+    gone = session.scalars(select(NonCopy.id).where(about)).all()
     record = Change.id.in_(gone) | Change.undoes_id.in_(gone)
-    forget(session, Change, record, ["reason", "before", "after"], receipt)
+    forget(session, Change, record, ["reason", "before", "after", NON_COPY], receipt)
+    session.execute(delete(NonCopy).where(NonCopy.id.in_(gone)), execution_options=IN_SQL)
     session.execute(
         update(Change).where(record).values(reason=None, before={}, after={}),
         execution_options=IN_SQL,

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Collection
+from functools import cache
+from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import func, select, update
+from sqlalchemy import exists, func, select, update
 from sqlalchemy.orm import Session
 
 from attribution import tenants
 from attribution.catalogue.insert import insert_new
 from attribution.catalogue.lifecycle import FILE_BYTES
-from attribution.catalogue.models import Artwork, ArtworkStatus, Task, Tenant
+from attribution.catalogue.models import Artwork, ArtworkStatus, Base, OfTenant, Task, Tenant
 from attribution.catalogue.queries.tasks import TaskKey, is_task
 
 
@@ -55,6 +57,22 @@ def is_held_right(session: Session) -> bool:
 def tenant_of(session: Session, key: TaskKey) -> str | None:
     """Return for whom a task is, looked for across all; None for a task that there is not."""
     return session.scalar(select(Task.tenant).where(is_task(key)))
+
+
+def are_of_another(session: Session, ids: Collection[UUID], name: str) -> bool:
+    """Tell whether any row of any table has one of these ids and is another tenant's."""
+    with tenants.across():
+        return any(
+            session.scalar(select(exists().where(table.id.in_(ids), table.tenant != name)))
+            for table in _with_id()
+        )
+
+
+@cache
+def _with_id() -> tuple[type[Any], ...]:
+    """Return the tables of tenants whose rows are known by an id."""
+    rows = (mapper.class_ for mapper in Base.registry.mappers)
+    return tuple(one for one in rows if issubclass(one, OfTenant) and hasattr(one, "id"))
 
 
 def compared_to(session: Session) -> UUID | None:

@@ -14,10 +14,11 @@ from sqlalchemy import ColumnElement, Text, cast, delete, func, or_, select, tru
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from attribution.answers import Removal, without_works
-from attribution.catalogue.chain import forget
+from attribution.catalogue.chain import forget, path_of_claim
 from attribution.catalogue.columns import now
 from attribution.catalogue.insert import IN_SQL
 from attribution.catalogue.lifecycle import become_pending, become_withdrawn, count_held
+from attribution.catalogue.models import WIPED as WIPED_TEXT
 from attribution.catalogue.models import (
     Artist,
     Artwork,
@@ -44,7 +45,6 @@ from attribution.catalogue.queries.artworks import (
 )
 from attribution.catalogue.queries.changes import just_merged
 from attribution.catalogue.queries.embeddings import forget_part_vectors, forget_vectors
-from attribution.catalogue.queries.forgetting import WIPED as WIPED_TEXT
 from attribution.catalogue.queries.forgetting import wipe_items
 from attribution.catalogue.queries.non_copies import forget_non_copies
 from attribution.catalogue.queries.pages import Page, check_limit, cut, moment_key
@@ -247,6 +247,8 @@ def _wipe_changes(session: Session, ids: Collection[UUID], receipt: UUID) -> Non
     for about in (alone, of_some):
         forget(session, Change, about, ["reason"], receipt)
         session.execute(update(Change).where(about).values(reason=None), execution_options=IN_SQL)
+    claimed = select(ChangeClaim.change_id).where(ChangeClaim.artwork_id.in_(ids))
+    forget(session, Change, Change.id.in_(claimed), [*map(path_of_claim, ids)], receipt)
     session.execute(
         update(ChangeClaim).where(ChangeClaim.artwork_id.in_(ids)).values(path=WIPED_TEXT)
     )
