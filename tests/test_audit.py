@@ -45,7 +45,7 @@ from attribution.catalogue.models import (
 from attribution.catalogue.queries import Origin
 from attribution.collection import Stores, open_stores
 from attribution.config import Settings
-from attribution.errors import BadInput, NotFound, RecordAltered, Unauthenticated
+from attribution.errors import BadInput, Conflict, NotFound, RecordAltered, Unauthenticated
 from attribution.images import CheckedImage, read_image
 from attribution.provenance import load_signer
 from attribution.provenance.development import make_development_chain
@@ -320,8 +320,9 @@ def test_nothing_lies_outside_of_the_chain(lived: Database, place: int) -> None:
     assert any("outside of the chain" in told for told in forged(lived, forge))
 
 
+@pytest.mark.parametrize("altered", ["reason = 'forged'", "reason = 'forged', sealed = NULL"])
 def test_what_was_altered_is_not_vouched_for_by_the_next_merge(
-    lived_once: Lived, tmp_path: Path
+    lived_once: Lived, tmp_path: Path, altered: str
 ) -> None:
     """A correction is altered, then passed on by a merge: it goes on to be wrong."""
     home = copy_home(lived_once.home, tmp_path / "home")
@@ -330,12 +331,13 @@ def test_what_was_altered_is_not_vouched_for_by_the_next_merge(
             row = session.scalars(select(Change).where(Change.kind == "undo")).first()
             assert row
         with closing(sqlite3.connect(home / "lawful.db")) as file, file:
-            wanted = "UPDATE changes SET reason = 'forged' WHERE id = ?"
+            wanted = f"UPDATE changes SET {altered} WHERE id = ?"
             file.execute(wanted, [row.id.hex])
         with services.sessions.begin() as session:
             chain.amended(session, Change, [row.id])
         told = verify(services.sessions, lambda *_: None).told
-    assert told == [f"change {row.id} does not say what was recorded"]
+    faults = ["does not say what was recorded", f"does not know of entry {row.sealed}"]
+    assert told[0].startswith(f"change {row.id} {faults['NULL' in altered]}")
 
 
 def test_an_amendment_of_what_stays_is_a_fault(lived: Database) -> None:
@@ -394,6 +396,27 @@ def test_an_altered_key_opens_nothing(tmp_path: Path, altered: str) -> None:
         assert any(
             f"key {made.row.id}" in one for one in verify(stores.sessions, lambda *_: None).told
         )
+
+
+def test_a_key_that_was_put_there_opens_nothing(tmp_path: Path) -> None:
+    """Neither a row without an entry, nor one of before it was revoked; nor is one rotated."""
+    with open_stores(Settings(home=tmp_path / "home")) as stores:
+        made = keys.create(stores, NewKey("desk", Role.READER))
+        revoked = keys.create(stores, NewKey("desk", Role.OPERATOR))
+        with closing(sqlite3.connect(tmp_path / "home" / "lawful.db")) as file, file:
+            wanted = "SELECT * FROM api_keys WHERE id = ?"
+            (before,) = file.execute(wanted, [revoked.row.id.hex])
+            keys.revoke(stores, revoked.row.id)
+            file.execute("DELETE FROM api_keys WHERE id = ?", [revoked.row.id.hex])
+            marks = ", ".join("?" * len(before))
+            file.execute(f"INSERT INTO api_keys VALUES ({marks})", before)
+            new = "role = 'operator', sealed = NULL, id = ?"
+            file.execute(f"UPDATE api_keys SET {new} WHERE id = ?", [uuid4().hex, made.row.id.hex])
+        for one in (made, revoked):
+            with pytest.raises(Unauthenticated, match="was altered in the database"):
+                keys.authenticate(stores, one.token)
+            with pytest.raises(Conflict, match="was altered in the database"):
+                keys.rotate(stores, keys.find(stores, one.row.prefix).id)
 
 
 def test_an_altered_answer_is_not_shown(lived_once: Lived, tmp_path: Path) -> None:

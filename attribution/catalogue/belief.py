@@ -30,6 +30,7 @@ from attribution.catalogue.chain import (
     WITH_CHANGES,
     Kind,
     entry_leaves,
+    last_entries,
 )
 from attribution.catalogue.database import snapshot
 from attribution.catalogue.models import AuditEntry, AuditHead, Sealed, Withdrawal
@@ -117,12 +118,15 @@ def believe(session: Session, name: str, rows: Sequence[Sealed]) -> list[Belief]
     erased = _erased(session, entries.values())
     known, kind = _Known(session), SEALED[name]
     said = _said(session, kind, rows)
-    unsealed = [row for row in rows if row.sealed is None]
-    lost = _recorded(session, [kind.key(row.id) for row in unsealed]) if unsealed else set()
+    # What may be amended may have been put back to what it said before that.
+    may_be_older = [row for row in rows if row.sealed is None or kind.amends]
+    last = last_entries(session, [kind.key(row.id) for row in may_be_older])
 
     def belief(row: Sealed) -> Belief:
+        if last.get(kind.key(row.id), 0) > (row.sealed or 0):
+            return Belief.ALTERED
         if row.sealed is None:
-            return Belief.ALTERED if kind.key(row.id) in lost else Belief.UNCOVERED
+            return Belief.UNCOVERED
         if head is None or not 1 <= row.sealed <= head.sequence:
             return Belief.ALTERED
         entry, before = entries.get(row.sealed), entries.get(row.sealed - 1)
@@ -418,19 +422,22 @@ def _is_empty(value: Any) -> bool:
 
 def _count_uncovered(session: Session, found: Findings) -> None:
     """Count the rows without an entry; more than at the beginning there cannot be."""
-    begun = _begun(session)
     for kind in SEALED.values():
-        wanted = select(func.count()).where(kind.table.sealed.is_(None))
+        found.uncovered[kind.name], fault = uncovered(session, kind.name)
+        if fault:
+            found.fault(fault)
+
+
+def uncovered(session: Session, name: str) -> tuple[int, str | None]:
+    """Return how many rows of a kind have no entry, in all tenants, and what is wrong with that."""
+    with across():
+        wanted = select(func.count()).where(SEALED[name].table.sealed.is_(None))
         count = session.scalar(wanted) or 0
-        found.uncovered[kind.name] = count
-        if kind.name not in begun:
-            continue  # nothing was recorded yet since this version looks after them
-        _, then = begun[kind.name]
-        if not (isinstance(then, int) and count <= then):
-            found.fault(
-                f"{count} rows of kind {kind.name} have no entry, {then} had none when the audit "
-                f"began"
-            )
+    # Without a number nothing was recorded yet since this version looks after them.
+    _, then = _begun(session).get(name, (0, count))
+    if isinstance(then, int) and count <= then:
+        return count, None
+    return count, f"{count} rows of kind {name} have no entry, {then} had none when the audit began"
 
 
 def _begun(session: Session) -> dict[str, tuple[int, Any]]:
@@ -441,9 +448,3 @@ def _begun(session: Session) -> dict[str, tuple[int, Any]]:
         for name, count in _details(entry).items():
             found.setdefault(name, (entry.sequence, count))
     return found
-
-
-def _recorded(session: Session, keys: Collection[str]) -> set[str]:
-    """Return which of these rows entries vouch for."""
-    wanted = select(AuditEntry).where(AuditEntry.object.in_(keys), AuditEntry.sequence >= 1)
-    return {str(one.object) for one in session.scalars(wanted) if "digest" in _details(one)}

@@ -87,7 +87,8 @@ class _Pending:
     """What the open transaction has to record."""
 
     notes: list[_Note] = field(default_factory=list)
-    rows: dict[tuple[str, UUID], None] = field(default_factory=dict)  # in the order of their coming
+    # In the order of their coming, and whether this transaction has added them.
+    rows: dict[tuple[str, UUID], bool] = field(default_factory=dict)
 
     def take(self, other: _Note) -> _Note:
         """Take what was noted about the same object; `other` where nothing was."""
@@ -220,7 +221,9 @@ def note(session: Session, action: str, about: str | None = None, **details: Any
 
 def amended(session: Session, table: type[Sealed], ids: Collection[UUID]) -> None:
     """Say that a statement has altered rows which the session does not hold."""
-    _pending(session).rows.update(dict.fromkeys((_KINDS[table].name, one) for one in ids))
+    rows, name = _pending(session).rows, _KINDS[table].name
+    for one in ids:
+        rows.setdefault((name, one), False)
 
 
 def forget(
@@ -279,6 +282,20 @@ def entry_leaves(entry: AuditEntry) -> dict[str, Any]:
     }
 
 
+def last_entries(session: Session, keys: Collection[str]) -> dict[str, int]:
+    """Return the last entry that vouches for each of these rows, as entries call them, if any."""
+    if not keys:
+        return {}
+    wanted = select(AuditEntry.object, AuditEntry.sequence, AuditEntry.details).where(
+        AuditEntry.object.in_(keys), AuditEntry.sequence >= 1
+    )
+    return {
+        str(about): sequence
+        for about, sequence, details in session.execute(wanted.order_by(AuditEntry.sequence))
+        if isinstance(details, dict) and "digest" in details
+    }
+
+
 def _columns(table: type[OfTenant]) -> list[Any]:
     """Return what to read of rows as they are now, whatever the session holds of them."""
     return list(table.__table__.columns)  # type: ignore[attr-defined]
@@ -291,7 +308,10 @@ def _pending(session: Session) -> _Pending:
 
 def _collect(session: Session, context: UOWTransaction) -> None:
     del context
-    for row in (*session.new, *session.dirty):
+    for row in session.new:
+        if isinstance(row, Sealed):
+            _pending(session).rows[_KINDS[type(row)].name, row.id] = True
+    for row in session.dirty:
         if isinstance(row, Sealed):
             amended(session, type(row), [row.id])
 
@@ -326,20 +346,24 @@ def _seal(
 ) -> None:
     """Add an entry for each of these rows that is new, or rightly says something else than before.
 
-    What was noted about a new one stands in the same entry. One that had been altered besides gets
-    none: it goes on to differ from its last one.
+    What was noted about a new one stands in the same entry. One that had been altered besides, or
+    lost its entry, gets none: it goes on to differ from its last one.
     """
     wanted = select(*_columns(kind.table)).where(kind.table.id.in_(ids))
     rows = {row.id: row for row in session.execute(wanted)}
     leaves = kind.leaves(session, list(rows.values()))
     known = [row.sealed for row in rows.values() if row.sealed is not None]
+    # Somebody may have taken a row's entry from it, for another one that says what it says now.
+    unsealed = [row_id for row_id, row in rows.items() if row.sealed is None]
+    old = [kind.key(row_id) for row_id in unsealed if not pending.rows[kind.name, row_id]]
+    lost = last_entries(session, old)
     entries: dict[int, dict[str, Any]] = {}
     if known:
         vouched = select(AuditEntry).where(AuditEntry.sequence.in_(known))
         entries = {one.sequence: one.details for one in session.scalars(vouched)}
     for row_id in ids:
         row = rows.get(row_id)
-        if row is None:  # added and removed in one transaction
+        if row is None or kind.key(row_id) in lost:  # None: added and removed in one transaction
             continue
         said = leaves[row_id]
         noted = _Note(who().name, kind.action(row), kind.key(row_id), {})

@@ -20,7 +20,7 @@ from sqlalchemy.orm import Session
 
 from attribution.actors import ROLES, Actor, Role, Scope, who
 from attribution.catalogue import chain, queries
-from attribution.catalogue.belief import Belief, believe
+from attribution.catalogue.belief import Belief, believe, uncovered
 from attribution.catalogue.columns import now
 from attribution.catalogue.models import ApiKey, KeyState
 from attribution.catalogue.names import visible
@@ -87,10 +87,15 @@ def create(stores: Stores, new: NewKey) -> IssuedKey:
 def rotate(stores: Stores, key_id: UUID) -> IssuedKey:
     """Put a new key in the place of one that is revoked by that; its time begins again.
 
-    Raises NotFound, Conflict for one that was revoked, NotAllowed as `create` does.
+    Raises NotFound, Conflict for one that was revoked or altered, NotAllowed as `create` does.
     """
     with stores.sessions.begin() as session:
         old = _unrevoked(session, key_id)
+        if not _is_believed(session, old):
+            raise Conflict(
+                f"the key {old.prefix} was altered in the database, so no other key may do what it "
+                f"says; revoke it, and make another with `lawful keys create`"
+            )
         lasts = old.expires_at and old.expires_at - old.created_at
         old.revoked_at = now()
         row = ApiKey(
@@ -180,7 +185,13 @@ def authenticate(stores: Stores, token: str) -> Actor:
 
 def _is_believed(session: Session, row: ApiKey) -> bool:
     (belief,) = believe(session, "key", [row])
-    return belief is not Belief.ALTERED
+    if belief is Belief.ALTERED:  # or revoked since it was read
+        session.refresh(row)
+        (belief,) = believe(session, "key", [row])
+    if belief is Belief.UNCOVERED:  # one of before the audit, or one that was put there since
+        _, fault = uncovered(session, "key")
+        return fault is None
+    return belief is Belief.INTACT
 
 
 def _issue(session: Session, row: ApiKey, action: str, **more: str) -> IssuedKey:
