@@ -110,6 +110,43 @@ def test_a_flood_from_many_addresses_is_a_few_entries(stores: Stores, clock: Clo
     assert len(entries(stores)) <= 3 * (refusals.MOST_STRANGERS + 2)
 
 
+def test_a_flood_of_different_requests_is_a_small_entry(stores: Stores, clock: Clock) -> None:
+    """What was asked for is told apart up to a number; everything is counted."""
+    del clock
+    kept = Refusals(stores)
+    for number in range(1_000):
+        kept.note(stranger(1), Refused(f"GET /{number}", "missing-key"))
+    kept.write()
+    with stores.sessions() as session:
+        entry = session.scalars(select(AuditEntry).where(AuditEntry.action == REFUSE)).one()
+    assert len(entry.details["refused"]) == refusals.MOST_DIFFERENT + 1
+    assert entries(stores) == [("address 192.0.2.1", 1_000)]
+
+
+def test_an_address_is_an_address(tmp_path: Path) -> None:
+    """Who calls as a proxy may say anything in its place; no page of another site is known."""
+    app = create_app(settings(tmp_path / "home"))
+    with TestClient(app, base_url="http://localhost", client=("key lk_x" * 9_000, 1)) as client:
+        with heard(client) as found:
+            client.get("/v1/artists")
+            client.post("/v1/keys", headers={"origin": "https://evil.example"})
+        callers = {(one.name, one.is_stranger) for one in app.state.refusals._windows}
+    assert {actor for _, actor, _, _ in found} == {"address unknown"}
+    assert callers <= {("address unknown", True)}
+
+
+def test_a_flood_takes_no_name_from_another_tenant(stores: Stores, clock: Clock) -> None:
+    """Each tenant has its own known callers."""
+    del clock
+    kept = Refusals(stores)
+    for number in range(refusals.MOST_KNOWN + 10):
+        kept.note(Caller(f"key lk_{number:08}", "theirs", is_stranger=False), ASKED)
+    kept.note(Caller("key lk_ours", "default", is_stranger=False), ASKED)
+    kept.write()
+    assert ("key lk_ours", 1) in entries(stores)
+    assert (refusals.OTHERS, 10) in entries(stores)
+
+
 def test_what_cannot_be_written_is_counted_on(
     stores: Stores, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:

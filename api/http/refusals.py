@@ -7,7 +7,9 @@ choose, so no token, no query and no id, and no more different refusals than the
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from functools import lru_cache
+from ipaddress import ip_address
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -57,9 +59,17 @@ def _refused(connection: Connection, error: AccessRefused, tenant: str) -> Calle
     actor: Actor | None = connection.get("user")
     if error.who is None and actor is not None:
         return Caller(actor.name, actor.tenant or tenant, is_stranger=False)
-    host, _ = connection.get("client") or ("unknown", 0)
-    is_stranger = isinstance(error, Unauthenticated) and error.tenant is None
-    return Caller(error.who or f"address {host}", error.tenant or tenant, is_stranger)
+    is_unknown = error.who is None or isinstance(error, Unauthenticated)
+    who = error.who or f"address {_address(connection)}"
+    return Caller(who, error.tenant or tenant, is_stranger=is_unknown and error.tenant is None)
+
+
+def _address(connection: Connection) -> str:
+    """Return where a request comes from: a proxy, or who calls as one, may say anything."""
+    host, _ = connection.get("client") or ("", 0)
+    with suppress(ValueError):
+        return str(ip_address(host.partition("%")[0]))
+    return "unknown"
 
 
 @lru_cache(maxsize=1)

@@ -25,8 +25,10 @@ log = logging.getLogger(__name__)
 
 EVERY_S = 60.0
 MOST_STRANGERS = 20  # callers that nobody knows who have entries of their own in a minute
-MOST_KNOWN = 200  # callers that are known
+MOST_KNOWN = 200  # callers of a tenant that are known
 OTHERS = "other callers"  # in whose name the rest is counted
+MOST_DIFFERENT = 10  # refusals of a caller that are told apart in a minute
+ELSE = "something else"  # what the rest asked for
 MOST_UNSEEN = 1_000  # requests for ids that nothing has which wait to be looked at
 OTHER_TENANT = "other-tenant"
 
@@ -72,6 +74,8 @@ class Refusals:
         with self._changed:
             caller = self._within_limits(caller)
             window = self._windows.setdefault(caller, _Window(time.monotonic()))
+            if refused not in window.counted and len(window.counted) >= MOST_DIFFERENT:
+                refused = replace(refused, asked=ELSE)
             window.counted[refused] += 1
             self._changed.notify()
 
@@ -123,7 +127,8 @@ class Refusals:
     def _within_limits(self, caller: Caller) -> Caller:
         if caller in self._windows:
             return caller
-        alike = sum(one.is_stranger == caller.is_stranger for one in self._windows)
+        kind = caller.tenant, caller.is_stranger
+        alike = sum((one.tenant, one.is_stranger) == kind for one in self._windows)
         most = MOST_STRANGERS if caller.is_stranger else MOST_KNOWN
         return caller if alike < most else replace(caller, name=OTHERS)
 
