@@ -9,13 +9,12 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import Self
-from urllib.parse import urlsplit
 
 from attribution.catalogue import queries
 from attribution.catalogue.models import LookupBatch, LookupOutcome
 from attribution.collection import Stores
 from attribution.errors import NotFetched
-from ingest.fetching import Fetched, Fetcher
+from ingest.fetching import Fetched, Fetcher, checked_url
 
 MOST_TIMEOUTS = 3  # in a row
 LATE = {"slow", "given-up"}  # reasons why a picture may be there another time
@@ -62,5 +61,8 @@ class Hosts:
 
 
 def _host(url: str) -> str:
-    """Return the host of a URL; of what is none, such as the number of a line, nothing."""
-    return urlsplit(url).hostname or ""
+    """Return the host of a URL in one spelling; of what is none (line 7), nothing."""
+    try:
+        return checked_url(url).host.removesuffix(".")
+    except NotFetched:
+        return ""

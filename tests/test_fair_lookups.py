@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
+from typing import NoReturn
 from uuid import UUID
 
 import pytest
@@ -14,14 +15,14 @@ import pytest
 from attribution.catalogue import queries
 from attribution.catalogue.models import LookupOutcome
 from attribution.catalogue.queries import TaskKey
-from attribution.errors import Conflict
+from attribution.errors import Conflict, NotFetched
 from attribution.services import Services, open_services
 from attribution.tenants import across, within
 from attribution.upkeep.tenants import create
 from attribution.upkeep.withdrawal import withdraw
 from ingest import lookups
 from ingest.fetching import Fetcher
-from ingest.hosts import MOST_TIMEOUTS
+from ingest.hosts import MOST_TIMEOUTS, Hosts
 from ingest.lookups import accept_works, cancel, retry
 from ingest.work.application import make_app
 from ingest.work.dispatch import LOOK_UP
@@ -205,6 +206,31 @@ def test_a_host_that_times_out_again_and_again_is_given_up(
     assert status(services, batch_id) == "done"
     with pytest.raises(Conflict, match="only one that failed, was cancelled or has images that"):
         retry(services, batch_id)
+
+
+def test_a_host_is_one_however_it_is_spelled(services: Services) -> None:
+    """And what is no host that can be asked ends no batch."""
+    spelled = ["bücher.example", "xn--bcher-kva.EXAMPLE.", "b\u00fccher\uff0eexample:81"]
+    rows = "url\n" + "\n".join(f"http://{one}/a.png" for one in [*spelled, "[bad"])
+    batch_id = begin(services, rows.encode(), "links.csv")
+    asked: list[str] = []
+
+    class Late(Fetcher):
+        def fetch(self, url: str) -> NoReturn:
+            asked.append(url)
+            raise NotFetched("slow", "late")
+
+    late = Late(MOST)
+    while status(services, batch_id) not in {"done", "failed"}:
+        run(services, batch_id, stopping=lambda: True, fetcher=late)
+    assert status(services, batch_id) == "done"
+    batch = queries.lookup_batch_by_id
+    with services.sessions() as session:
+        hosts = Hosts.of(services, batch(session, batch_id), late)
+    assert hosts.timeouts == {"bücher.example": 3, "%5bbad": 1}
+    with pytest.raises(NotFetched, match="3 times in a row"):
+        hosts.fetch("http://bücher.example/b.png")
+    assert len(asked) == 4
 
 
 def test_a_host_that_answers_now_and_then_is_asked(

@@ -95,6 +95,9 @@ def test_a_limit_has_a_form(said: str) -> None:
     assert "lookups" not in limits_of(Settings(rate_lookups="none"))
 
 
+LINK = "http://a.example/x.png\n"
+
+
 def tar(files: int) -> bytes:
     """Return a packed tar of a folder of empty files."""
     buffer = io.BytesIO()
@@ -117,6 +120,10 @@ def tar(files: int) -> bytes:
         pytest.param(archive({f"{n}.png": b"x" for n in range(7)})[:-30], 1, id="a damaged one"),
         pytest.param(b"url\n" + b"http://a.example/x.png\n" * 7, 7, id="a table"),
         pytest.param("url\nhttp://a.example/\n".encode("utf-16"), 1, id="a table in UTF-16"),
+        pytest.param(("url\n" + LINK * 7).encode("utf-16"), 7, id="a long one in UTF-16"),
+        pytest.param(("url\n" + LINK * 7).encode("utf-16-be"), 7, id="without its mark"),
+        pytest.param(("url\n" + LINK * 7).replace("\n", "\r").encode(), 7, id="of an old Mac"),
+        pytest.param(b"\0\0\0 ftypavif" + b"\n" * 50, 1, id="an image that begins with zeros"),
         pytest.param(b"", 1, id="nothing"),
     ],
 )

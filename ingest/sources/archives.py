@@ -22,6 +22,7 @@ from typing import IO
 
 from attribution.catalogue.encodings import shown_bytes
 from attribution.errors import BadInput, TooLarge
+from ingest.sources.encodings import is_wide
 from ingest.sources.members import DAMAGED, Content, Member, UnpackLimits
 from ingest.sources.tar_members import is_tar, tar_members
 from ingest.sources.zip_members import zip_members
@@ -119,10 +120,12 @@ def count_works(file: IO[bytes], limits: UnpackLimits, *, most: int) -> int:
             counted = sum(1 for _ in islice((one for one in members if not one.is_folder), most))
     else:
         head = file.read(CHUNK)
-        is_table = b"\0" not in head
-        counted = head.count(b"\n") - 1 if is_table else 1
-        while is_table and counted < most and (chunk := file.read(CHUNK)):
-            counted += chunk.count(b"\n")
+        if b"\0" not in head or is_wide(head):
+            counted, chunk, ends = 0, head, [0, 0]
+            while chunk and counted < most:
+                ends = [ends[0] + chunk.count(b"\n"), ends[1] + chunk.count(b"\r")]
+                counted = max(ends) - 1
+                chunk = file.read(CHUNK)
     file.seek(0)
     return min(max(counted, 1), most)
 

@@ -67,6 +67,16 @@ def decode(data: bytes, shown: str) -> str:
     return text
 
 
+def is_wide(head: bytes) -> bool:
+    """Tell whether bytes begin like a table of two or four bytes a character."""
+    marked = (name for mark, name in MARKS if head.startswith(mark))
+    encoding = next(marked, None) or _without_mark(head)
+    try:
+        return encoding is not None and head[:64].decode(encoding).isascii()
+    except UnicodeDecodeError:
+        return False
+
+
 def _words(text: str) -> Iterator[re.Match[str]]:
     return (word for word in WORD.finditer(text) if not word[0].isascii())
 
