@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from attribution.answers import Attribution, CopyKind, Reason, Verdict
 from attribution.lookup.batches import BatchFindings
+from attribution.lookup.differences import Difference, Part
 from attribution.lookup.results import Findings, Member, SearchResult, SetAttribution
 from attribution.lookup.wording import by_one_hand, headline, lanes, membership, together
 
@@ -33,6 +34,7 @@ class EvidenceOut(_Shape):
     id: UUID
     title: str | None
     similarity: dict[str, float]
+    sha256: str | None = None
 
 
 class CandidateOut(_Shape):
@@ -91,6 +93,7 @@ class CopyMatchOut(_Shape):
     overlap: OverlapOut | None = None
     agreement: float | None = None
     content: float | None = None
+    sha256: str | None = None
 
 
 class DeclaredNonCopyOut(_Shape):
@@ -118,6 +121,18 @@ class SearchedOut(_Shape):
     points: int | None = None
 
 
+class PinsOut(_Shape):
+    """What an answer was computed with: `GET /v1/attributions/{id}/differences` compares."""
+
+    program: str = Field(description="Version.")
+    entry: int = Field(description="The last entry of the audit before the answer.")
+    chain: str = Field(description="SHA-256 of the audit up to there.")
+    voters: dict[str, str | None] = Field(
+        description="Who voted, with the SHA-256 of what each was made from, if it keeps a state."
+    )
+    calibration: str | None = Field(description="SHA-256 of the calibration's numbers.")
+
+
 class RemovalOut(_Shape):
     """Something of a recorded answer that a withdrawal has removed."""
 
@@ -143,6 +158,7 @@ class AnswerOut(_Shape):
     withdrawn_at: datetime | None = None
     removed: tuple[RemovalOut, ...] = ()
     declared: tuple[DeclaredNonCopyOut, ...] = ()
+    pins: PinsOut | None = None
     summary: str = ""  # one sentence
     lanes: dict[str, str] = Field(default_factory=dict)  # a sentence each: copy, style, provenance
 
@@ -151,6 +167,27 @@ class AnswerOut(_Shape):
         """Add the words."""
         words = {"summary": headline(answer), "lanes": lanes(answer)}
         return cls.model_validate(answer).model_copy(update=words)
+
+
+class DifferenceOut(_Shape):
+    """Something that is not as it was when an answer was given."""
+
+    part: Part
+    said: str = Field(description="A sentence.")
+    about: str | None = Field(description="Id of a work or declaration, slug, name of a voter.")
+
+
+class DifferencesOut(BaseModel):
+    """What has become different since an answer was given."""
+
+    attribution: UUID
+    differences: tuple[DifferenceOut, ...]
+
+    @classmethod
+    def of(cls, attribution_id: UUID, found: Sequence[Difference]) -> Self:
+        """Shape them."""
+        differences = tuple(map(DifferenceOut.model_validate, found))
+        return cls(attribution=attribution_id, differences=differences)
 
 
 class WrongFindingsOut(_Shape):

@@ -54,6 +54,7 @@ class Evidence:
     id: UUID
     title: str | None
     similarity: Mapping[str, float]
+    sha256: str | None = None  # of its file; None in answers that were given before this was kept
 
 
 @dataclass(frozen=True)
@@ -133,6 +134,7 @@ class CopyMatch:
     overlap: Overlap | None = None
     agreement: float | None = None  # part of the strokes of what both show that is the same
     content: float | None = None  # part of all of the work's strokes; None where not measured
+    sha256: str | None = None  # of the work's file
 
 
 @dataclass(frozen=True)
@@ -164,6 +166,20 @@ class Searched:
 
 
 @dataclass(frozen=True)
+class Pins:
+    """What an answer was computed with, so that it can be said later what has become different.
+
+    What was registered is that of an entry of the audit: all that came before it was there.
+    """
+
+    program: str  # version
+    entry: int  # the last one of the audit before the answer, 0 before the first,
+    chain: str  # and the digest of the chain there
+    voters: Mapping[str, str | None]  # who voted; SHA-256 of what each was made from, or none
+    calibration: str | None  # SHA-256 of the numbers that made votes probabilities
+
+
+@dataclass(frozen=True)
 class Removal:
     """Something of a recorded answer that a withdrawal has removed."""
 
@@ -190,6 +206,7 @@ class Attribution:
     withdrawn_at: datetime | None = None  # the image's bytes were registered until then
     removed: tuple[Removal, ...] = ()  # since the answer was given
     declared: tuple[DeclaredNonCopy, ...] = ()  # what is not said of it
+    pins: Pins | None = None  # None in answers that were given before there were any
 
     @property
     def laid_on(self) -> CopyMatch | None:

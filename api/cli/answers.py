@@ -1,9 +1,10 @@
-"""`lawful answers`: what was answered earlier, in short."""
+"""`lawful answers`: what was answered earlier; `lawful explain`: what is different since."""
 
 from __future__ import annotations
 
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
+from uuid import UUID
 
 import typer
 from rich.console import Console
@@ -61,6 +62,36 @@ def answers(
             _show(one)
     if not (found or as_json):
         Console().print("no answers")
+
+
+def explain(
+    attribution_id: Annotated[
+        UUID, typer.Argument(help="Id of an answer, shown as “recorded as …”.", metavar="ID")
+    ],
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Show what has become different since an answer was given: works, artists, models, numbers.
+
+    It does not ask again: `lawful attribute` does that, with the image.
+
+    Example: [bold]lawful explain ID[/]
+    """
+    from api.answers import DifferencesOut
+    from api.cli.loading import open_services
+
+    with open_services(settings_from_environment()) as services:
+        found = services.attributor.differences(attribution_id)
+    if as_json:
+        print_json(DifferencesOut.of(attribution_id, found).model_dump(mode="json"))
+        return
+    out = Console(soft_wrap=True)
+    for one in found:
+        out.print(plain(f"{one.part.value}: {one.said}"), markup=False, highlight=False)
+        if one.about:
+            out.print(plain(f"  {one.about}"), markup=False, highlight=False, style="dim")
+    if not found:
+        out.print("everything that was compared is as it was")
 
 
 def _show(answer: AttributionBrief) -> None:

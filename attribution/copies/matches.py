@@ -35,6 +35,7 @@ def laid_on(session: Session, found: FoundCopy | None) -> CopyMatch | None:
         kind=found.kind,
         agreement=found.agreement,
         content=found.content,
+        sha256=work.sha256,
     )
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from heapq import nlargest
+from importlib.metadata import version
 from uuid import UUID, uuid4
 
 import numpy as np
@@ -23,6 +24,7 @@ from attribution.answers import (
     Confidence,
     CopyKind,
     CopyMatch,
+    Pins,
     Reason,
     Searched,
     Verdict,
@@ -55,6 +57,7 @@ from attribution.errors import BadInput, RecordAltered
 from attribution.images import CheckedImage, lineages
 from attribution.index.points import Hit, Probe, Where
 from attribution.index.vector_index import ANYWHERE
+from attribution.lookup.differences import Difference, State, differences
 from attribution.lookup.exhibits import (
     NO_EXHIBITS,
     Exhibits,
@@ -78,6 +81,7 @@ from attribution.lookup.search_query import SearchBy, SearchQuery, check_query
 from attribution.types import Vector
 from attribution.voters.panel import Opinion, Panel
 
+PROGRAM = version("lawful-diffusion")
 RECALLED = 500  # answers that are read at once
 BLANK = "the image is blank: it shows nothing that could be recognised"
 
@@ -215,6 +219,14 @@ class Attributor:
         with self._sessions() as session:
             return recalled(session, [attribution_id])[0]
 
+    def differences(self, attribution_id: UUID) -> list[Difference]:
+        """Return what has become different since an earlier answer; raises NotFound."""
+        answer = self.recall(attribution_id)
+        voters, calibration = self._panel_of(tenants.current()).state()
+        with self._sessions() as session:
+            now = State(PROGRAM, self._searched(session), voters, calibration)
+            return differences(session, answer, now)
+
     def search(
         self, query: SearchQuery, *, limit: int = 20, cursor: str | None = None
     ) -> SearchResult:
@@ -291,6 +303,7 @@ class Attributor:
                 credentials=image.facts.credentials.state,
                 withdrawn_at=withdrawn_at,
                 declared=silenced(session, seen.finding.silenced, image.facts.sha256),
+                pins=_pins(session, opinion),
             )
             queries.record_attribution(session, write_answer(answer))
             also(session, answer)
@@ -402,6 +415,11 @@ def _recalled(session: Session, ids: Sequence[UUID]) -> Iterator[Attribution]:
             )
         answer = read_answer(row.answer)
         yield replace(answer, declared=of_now(session, answer.declared))
+
+
+def _pins(session: Session, opinion: Opinion) -> Pins:
+    head = queries.audit_head(session)
+    return Pins(PROGRAM, head.sequence, head.digest, opinion.voters, opinion.calibration)
 
 
 def _is_incomplete(answer: Attribution) -> bool:

@@ -81,7 +81,7 @@ def candidates(
             score=vote.share,
             spaces=vote.spaces,
             works=tuple(
-                Evidence(work, rows[work].title, cosines[work])
+                Evidence(work, rows[work].title, cosines[work], rows[work].sha256)
                 for work in exhibits.works[artist.id]
                 if work in rows  # one may have been withdrawn meanwhile
             ),

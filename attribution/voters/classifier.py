@@ -31,6 +31,7 @@ class ClassifierVoter:
 
     name: ClassVar[str] = "classifier"
     classifier: Classifier
+    digest: str | None = None  # of the statistics that it was solved from
 
     def shares(self, question: Question) -> Ballot:
         """Return each artist's share by the classifier."""
@@ -91,4 +92,4 @@ class ClassifierSeat:
         classifier = fit(statistics, self._dims)
         seconds = time.monotonic() - started
         log.info("classifier of %d artists solved in %.3f s", len(statistics.works), seconds)
-        return ClassifierVoter(classifier) if classifier else None
+        return ClassifierVoter(classifier, statistics.digest()) if classifier else None

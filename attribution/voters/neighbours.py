@@ -12,6 +12,7 @@ class NeighboursVoter:
     name = "neighbours"
     is_calibrated = True
     absence = ""  # it never is
+    digest = None
 
     def current(self) -> NeighboursVoter:
         """Return this voter."""

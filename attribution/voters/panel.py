@@ -6,11 +6,13 @@ the same question about a registered work as if it were not there.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from threading import Lock
 from uuid import UUID
 
+import rfc8785
 from sqlalchemy.orm import Session, sessionmaker
 
 from attribution.answers import CalibrationState
@@ -32,6 +34,17 @@ class Opinion:
     calibrated: CalibrationState | None
     silent: tuple[str, ...]  # which voters that are switched on could not speak, and why
     weights: Mapping[str, float] = field(default_factory=dict)  # of the spaces that vote
+    voters: Mapping[str, str | None] = field(default_factory=dict)  # who voted: digest, by name
+    calibration: str | None = None  # the digest of its numbers
+
+
+@dataclass(frozen=True)
+class _Kept:
+    """A calibration as it was read."""
+
+    state: CalibrationState
+    calibration: Calibration
+    digest: str
 
 
 class Panel:
@@ -50,7 +63,7 @@ class Panel:
         self._spaces = spaces
         self._voices = voices_of(seats, spaces)
         self._lock = Lock()
-        self._kept: tuple[CalibrationState, Calibration] | None = None
+        self._kept: _Kept | None = None
 
     def ask(
         self,
@@ -65,22 +78,33 @@ class Panel:
         Where the index that gave the neighbours is not whole no calibration speaks of them.
         """
         kept = self._calibration()
-        weights = kept[1].spaces if kept else equal_weights(self._spaces)
+        weights = kept.calibration.spaces if kept else equal_weights(self._spaces)
         question = Question(vectors, neighbours, sizes, weights)
         voters = [(seat, seat.current()) for seat in self._seats]
         ballots = {seat.name: voter.shares(question) for seat, voter in voters if voter}
+        heard = {seat.name: voter.digest for seat, voter in voters if voter}
         votes = count(list(ballots.values()))
         silent = [seat.absence for seat, voter in voters if voter is None]
         calibrated = [seat.name for seat in self._seats if seat.is_calibrated]
         if not calibrated:
             silent.append("LAWFUL_VOTERS names no voter that can be calibrated")
         if kept is None or not is_whole or not ballots.keys() >= set(calibrated):
-            return Opinion(tuple(votes), None, None, tuple(silent), weights)
-        odds = kept[1].odds(Ballots.of([ballots[name] for name in calibrated], self._spaces))
+            return Opinion(tuple(votes), None, None, tuple(silent), weights, heard)
+        odds = kept.calibration.odds(
+            Ballots.of([ballots[name] for name in calibrated], self._spaces)
+        )
         votes.sort(key=lambda vote: (-odds.artists.get(vote.artist_id, 0.0), vote.artist_id))
-        return Opinion(tuple(votes), odds, kept[0], tuple(silent), weights)
+        said = tuple(votes), odds, kept.state, tuple(silent), weights, heard
+        return Opinion(*said, kept.digest)
 
-    def _calibration(self) -> tuple[CalibrationState, Calibration] | None:
+    def state(self) -> tuple[dict[str, str | None], str | None]:
+        """Return who would vote now, with digests, and the digest of the calibration."""
+        voters = [(seat.name, seat.current()) for seat in self._seats]
+        kept = self._calibration()
+        heard = {name: voter.digest for name, voter in voters if voter}
+        return heard, kept.digest if kept else None
+
+    def _calibration(self) -> _Kept | None:
         """Return the last calibration; None where there is none for these voters and spaces."""
         with self._sessions() as session:
             row = queries.calibration_of(session, self._fingerprint)
@@ -88,8 +112,9 @@ class Panel:
             if row is None or not row.numbers or tuple(row.voices) != self._voices:
                 return None
             state = state_of(row)
-            if self._kept is None or self._kept[0] != state:
-                self._kept = state, Calibration.of_json(row.voices, row.numbers)
+            if self._kept is None or self._kept.state != state:
+                made = Calibration.of_json(row.voices, row.numbers)
+                self._kept = _Kept(state, made, _digest(row))
             return self._kept
 
 
@@ -106,6 +131,11 @@ def ask_absent(absent: Absent, voters: Sequence[Voter]) -> Asked | None:
     is_known = absent.without_work.sizes.get(absent.artist, 0) > 0
     known = Ballots.of([known for known, _ in pairs], spaces) if is_known else None
     return Asked(absent.artist, known, Ballots.of([other for _, other in pairs], spaces))
+
+
+def _digest(row: KeptCalibration) -> str:
+    """Return the SHA-256 of a calibration's voices and numbers, as RFC 8785 writes them."""
+    return hashlib.sha256(rfc8785.dumps([list(row.voices), row.numbers])).hexdigest()
 
 
 def voices_of(seats: Sequence[Seat], spaces: Sequence[str]) -> tuple[str, ...]:

@@ -39,6 +39,7 @@ class TrainedVoter:
     codes: int  # how many artists have a code
     artists: tuple[UUID, ...]  # those who may be named,
     numbers: Ints  # and their numbers among the codes
+    digest: str | None = None  # of its weights
 
     def shares(self, question: Question) -> Ballot:
         """Return each artist's share by the network."""
@@ -110,4 +111,5 @@ class TrainedSeat:
             len(facts.artists),
             tuple(known[facts.artists[number]] for number in numbers),
             np.array(numbers, np.int64),
+            facts.weights,
         )

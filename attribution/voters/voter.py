@@ -45,6 +45,11 @@ class Voter(Protocol):
         """What it is called in settings and answers."""
         ...
 
+    @property
+    def digest(self) -> str | None:
+        """SHA-256 of what it was made from; None for one that keeps no state, or was not asked."""
+        ...
+
     def shares(self, question: Question) -> Ballot:
         """Return each artist's share for an image."""
         ...

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Depends, File, Query, Request, Response, UploadFi
 from fastapi.responses import HTMLResponse
 from pydantic import BaseModel, Field
 
-from api.answers import AnswerOut, FindingsOut, MemberOut, SetOut
+from api.answers import AnswerOut, DifferencesOut, FindingsOut, MemberOut, SetOut
 from api.http.access import ScopedRoute, needs
 from api.http.dependencies import ONE_WORK, Cursor, PageSize, ServicesDep, Since, Until, WorksDep
 from api.http.description import also
@@ -205,6 +205,20 @@ def list_attributions(
 def get_attribution(attribution_id: UUID, services: ServicesDep) -> AnswerOut:
     """Return an earlier answer."""
     return AnswerOut.of(services.attributor.recall(attribution_id))
+
+
+@router.get(
+    "/{attribution_id}/differences",
+    summary="See what has become different since an attribution",
+    dependencies=[needs(Scope.READ)],
+)
+def get_differences(attribution_id: UUID, services: ServicesDep) -> DifferencesOut:
+    """Compare what an earlier answer rests on with the present: works, artists, models, numbers.
+
+    It does not ask again. What was withdrawn is gone, and cannot be brought back for it.
+    """
+    found = services.attributor.differences(attribution_id)
+    return DifferencesOut.of(attribution_id, found)
 
 
 @router.get(

@@ -46,6 +46,7 @@ from attribution.catalogue.queries.artworks import (
 )
 from attribution.catalogue.queries.audit import (
     EntriesWanted,
+    audit_head,
     entries_from,
     first_number,
     has_entries,
@@ -390,6 +391,7 @@ __all__ = [
     "artworks_by_id",
     "artworks_by_sha256",
     "attributions_by_id",
+    "audit_head",
     "batch_counts",
     "begin_generation",
     "begin_reply",

@@ -67,7 +67,12 @@ def first_number(session: Session, since: int | datetime | None) -> int:
 
 def last_number(session: Session) -> int:
     """Return how many entries there are, of all tenants."""
-    return session.get_one(AuditHead, HEAD).sequence
+    return audit_head(session).sequence
+
+
+def audit_head(session: Session) -> AuditHead:
+    """Return how far the audit goes, of all tenants."""
+    return session.get_one(AuditHead, HEAD)
 
 
 def has_entries(session: Session, actor: str, *, until: int) -> bool:
