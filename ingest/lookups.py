@@ -25,8 +25,11 @@ from attribution.catalogue.models import ArtworkStatus, LookupBatch, LookupItem,
 from attribution.catalogue.models.lookups import ARTISTS
 from attribution.catalogue.queries import NewLookup, TaskKey
 from attribution.collection import Stores
+from attribution.custody import How, Purpose
 from attribution.errors import BackendUnavailable, BadInput, LawfulError, NotFound, TooMany
 from attribution.images import read_image
+from attribution.lookup.attributor import Also
+from attribution.lookup.subjects import Obtained, keeping
 from attribution.services import Services
 from ingest.fetching import Fetcher
 from ingest.lease import Lease, holding
@@ -40,6 +43,12 @@ log = logging.getLogger(__name__)
 ONE_IMAGE = "one image"  # in place of a name
 IMAGES = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"RIFF", b"II*\0", b"MM\0*")  # how they begin
 RETRY_AFTER_S = 60  # where too many batches wait
+COME_FROM = {
+    LookupKind.ARCHIVE: How.ARCHIVE,
+    LookupKind.URLS: How.URL,
+    LookupKind.WORKS: How.WORK,
+    LookupKind.IMAGE: How.UPLOAD,
+}
 
 
 class Settled(Exception):
@@ -67,13 +76,16 @@ def accept(stores: Stores, file: IO[bytes], name: str | None) -> UUID:
     return batch_id
 
 
-def accept_image(stores: Stores, file: IO[bytes], sha256: str, *, artists: int) -> UUID:
+def accept_image(
+    stores: Stores, file: IO[bytes], sha256: str, *, artists: int, purpose: Purpose | None = None
+) -> UUID:
     """Store one image, which can be read, as a batch of its own; its name is not kept.
 
     Raises TooMany where too many batches wait.
     """
     with stores.sessions.begin() as session:
-        batch_id = _opened(stores, session, LookupKind.IMAGE, ONE_IMAGE, artists).id
+        batch = _opened(stores, session, LookupKind.IMAGE, ONE_IMAGE, artists)
+        batch_id, batch.purpose = batch.id, purpose
     with _storing(stores, batch_id):
         stores.store.put_incoming(batch_id, sha256, file)
         with stores.sessions.begin() as session:
@@ -200,7 +212,10 @@ def _look_up(services: Services, batch: LookupBatch, item: LookupItem, fetcher: 
     try:
         data, fetched = _bytes(services, batch.kind, item, fetcher)
         image = read_image(data, services.limits)
-        settle = partial(_settle, item, fetched)
+        how = COME_FROM[batch.kind]
+        obtained = Obtained(how, batch.purpose, batch.id, item.position, fetched)
+        keep = keeping(services, image, lambda: data, obtained)
+        settle = partial(_settle, item, fetched, keep)
         services.attributor.attribute(image, limit=batch.artists, also=settle)
     except Settled:
         pass
@@ -214,10 +229,11 @@ def _look_up(services: Services, batch: LookupBatch, item: LookupItem, fetcher: 
 
 
 def _settle(
-    item: LookupItem, fetched: Mapping[str, Any], session: Session, answer: Attribution
+    item: LookupItem, fetched: Mapping[str, Any], keep: Also, session: Session, answer: Attribution
 ) -> None:
     if not queries.note_answer(session, item, answer.id, fetched):
         raise Settled
+    keep(session, answer)
 
 
 def _refuse(services: Services, item: LookupItem, reason: str) -> None:

@@ -31,6 +31,7 @@ from attribution.catalogue.models import (
     ChangeWork,
     RecordedAttribution,
     Sealed,
+    SubjectUse,
     Withdrawal,
 )
 from attribution.tenants import DEFAULT, EVERY, across, meant
@@ -92,6 +93,13 @@ def _whose(row: Sealed) -> list[str]:
     return [] if row.tenant == DEFAULT else [row.tenant]
 
 
+def _use(session: Session, row: SubjectUse) -> dict[str, Any]:
+    del session
+    fixed = [str(row.id), str(row.subject_id), row.how, row.job_id and str(row.job_id)]
+    said = [row.position, row.source_sha256, row.purpose, row.by, row.at.isoformat()]
+    return {"": [*fixed, *said, *_whose(row)]}
+
+
 def _receipt(session: Session, row: Withdrawal) -> dict[str, Any]:
     del session
     fixed = [str(row.id), row.kind, row.artwork_id and str(row.artwork_id), row.reason]
@@ -115,6 +123,7 @@ SEALED = {
             _receipt,
             frozenset({"whose", "receipt"}),
         ),
+        Kind("subject-use", SubjectUse, lambda _: "obtain", _use),
     )
 }
 _KINDS = {kind.table: kind for kind in SEALED.values()}

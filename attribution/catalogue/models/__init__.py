@@ -45,6 +45,10 @@ from attribution.catalogue.models.records import (
     RecordedAttribution,
     Withdrawal,
 )
+from attribution.catalogue.models.subjects import (
+    Subject,
+    SubjectUse,
+)
 from attribution.catalogue.models.webhooks import (
     Delivery,
     Webhook,
@@ -113,6 +117,8 @@ __all__ = [
     "RecordedAttribution",
     "Reply",
     "Sealed",
+    "Subject",
+    "SubjectUse",
     "Task",
     "TaskKind",
     "TaskStatus",

@@ -25,6 +25,8 @@ class Tenant(Base):
     created_at: Mapped[datetime] = mapped_column(default=now)
     # The work up to which `reconcile` has compared stored vectors with the kept ones; none: begin.
     compared_to: Mapped[UUID | None]
+    # The SHA-256 up to which it has compared kept images with their files; none: begin.
+    subjects_to: Mapped[str | None] = mapped_column(String(64))
 
 
 class KeyState(StrEnum):
