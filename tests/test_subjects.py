@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -28,11 +29,11 @@ from api.http.app import create_app
 from attribution import tenants
 from attribution.actors import Role
 from attribution.answers import Attribution
-from attribution.catalogue import queries
+from attribution.catalogue import chain, queries
 from attribution.catalogue.belief import verify
 from attribution.catalogue.columns import now
-from attribution.catalogue.database import connect
-from attribution.catalogue.models import AuditEntry, CitedWork, Subject, SubjectUse
+from attribution.catalogue.database import Database, connect
+from attribution.catalogue.models import AuditEntry, CitedWork, LookupItem, Subject, SubjectUse
 from attribution.collection import open_stores
 from attribution.config import Settings
 from attribution.custody import Forgotten, How, Kept, Purpose
@@ -45,10 +46,14 @@ from attribution.upkeep import subjects as upkeep
 from attribution.upkeep.reconcile import reconcile
 from attribution.upkeep.tenants import create
 from attribution.upkeep.withdrawal import withdraw
+from ingest.lookups import accept_works
 from tests.apis import archive, is_problem, local_client, png, settings
 from tests.asking import a_work
+from tests.databases import planned
 from tests.keys import bearing, make_key
+from tests.lookups import begin, lines, run
 from tests.portfolios import ingest, portfolio, wait_until
+from tests.web import LOCAL, at, serving
 
 ASKED = png(777)
 SHA256 = hashlib.sha256(ASKED).hexdigest()
@@ -183,6 +188,19 @@ def test_uses_are_vouched_for(services: Services) -> None:
     told = verify(services.sessions, lambda *_: None).told
     assert any(str(first) in one for one in told)
     assert any(f"{second}, recorded by entry" in one for one in told)
+
+
+def test_an_audit_of_an_earlier_version_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its first entry does not count the uses of images, of which there were none."""
+    with open_stores(Settings(home=tmp_path / "home", profile="stub")) as stores:
+        with monkeypatch.context() as patch:
+            patch.delitem(chain.SEALED, "subject-use")
+            with stores.sessions.begin() as session:
+                chain.note(session, "settings")
+
+        assert verify(stores.sessions, lambda *_: None).told == []
 
 
 # ---- encrypted -----------------------------------------------------------------------------------
@@ -421,6 +439,26 @@ def test_another_tenant_has_images_of_its_own(services: Services) -> None:
         assert subjects.seen(services, theirs.id)[1] == ASKED
 
 
+def test_nothing_reads_through_the_images(database: Database) -> None:
+    """Neither engine scans a table, in whatever is asked often."""
+    one = UUID(int=1)
+    with planned(database) as (session, plans):
+        queries.list_subjects(session)
+        queries.list_subjects(session, sha256=SHA256)
+        queries.list_subjects(session, kept=Kept.IMAGE)
+        queries.subject_of_answer(session, one)
+        queries.uses_of_subject(session, one)
+        queries.count_expired(session)
+        queries.expired_subjects(session, 10)
+        queries.next_subjects(session, after="", limit=10)
+        queries.subjects_under(session, one)
+        queries.kept_of_works(session, [SHA256])
+
+    assert len(plans) == 10
+    for plan in plans:
+        assert not [step for step in plan if re.search(r"SCAN \w+$|Seq Scan", step)], plan
+
+
 # ---- the doors -----------------------------------------------------------------------------------
 
 
@@ -538,14 +576,36 @@ def is_done(client: TestClient, job: str) -> bool:
     return bool(client.get(f"/v1/jobs/{job}").json()["status"] == "done")
 
 
+def of_the_only_line(services: Services, batch: UUID) -> tuple[LookupItem, Subject, SubjectUse]:
+    """Return the image of a batch of one, with what is known of it."""
+    (item,) = lines(services, batch)
+    assert item.attribution_id
+    with services.sessions() as session:
+        row, use = queries.subject_of_answer(session, item.attribution_id)
+    assert row
+    assert use
+    return item, row, use
+
+
 def test_what_the_server_of_a_url_said_is_vouched_for(services: Services) -> None:
     """The use has the digest of what the batch keeps."""
-    said: Any = {"url": "https://example.org/ä", "headers": {"etag": "x"}}
-    answer = ask(services, obtained=Obtained(How.URL, source=said))
-    with services.sessions() as session:
-        _, use = queries.subject_of_answer(session, answer)
-    assert use
+    with serving() as server:
+        batch = begin(services, f"url\n{at(server, '/a.png')}\n".encode(), "links.csv")
+        run(services, batch, fetcher=LOCAL)
+
+    item, row, use = of_the_only_line(services, batch)
+    assert (row.kept, use.how, use.job_id, use.position) == (Kept.IMAGE, How.URL, batch, 0)
+    said: Any = item.fetched
     assert use.source_sha256 == hashlib.sha256(rfc8785.dumps(said)).hexdigest()
+
+
+def test_the_original_of_a_work_is_not_kept_twice(services: Services) -> None:
+    """It is looked up from where it lies."""
+    batch = accept_works(services, [str(a_work(services).id)])
+    run(services, batch)
+
+    _, row, use = of_the_only_line(services, batch)
+    assert (row.kept, use.how, files(services)) == (Kept.NOTHING, How.WORK, [])
 
 
 def test_a_drawn_picture_says_where_it_lies(client: TestClient) -> None:
@@ -567,17 +627,17 @@ def test_the_command_line(ingested: Settings, tmp_path: Path) -> None:
     """`lawful attribute` keeps a file; `lawful subjects` lists, shows, writes and forgets it."""
     path, out = tmp_path / "q.png", tmp_path / "out.png"
     path.write_bytes(ASKED)
-    run = partial(done, {"LAWFUL_HOME": str(ingested.home), "LAWFUL_PROFILE": "stub"})
-    answer = json.loads(run("attribute", str(path), "--purpose", "clearance", "--json"))["id"]
-    subject = json.loads(run("subjects", "list", "--attribution", answer, "--json"))["id"]
+    do = partial(done, {"LAWFUL_HOME": str(ingested.home), "LAWFUL_PROFILE": "stub"})
+    answer = json.loads(do("attribute", str(path), "--purpose", "clearance", "--json"))["id"]
+    subject = json.loads(do("subjects", "list", "--attribution", answer, "--json"))["id"]
 
-    said = run("subjects", "show", subject)
+    said = do("subjects", "show", subject)
     assert "file, for clearance, by command line" in " ".join(said.split())
-    run("subjects", "image", subject, "--out", str(out))
+    do("subjects", "image", subject, "--out", str(out))
     assert out.read_bytes() == ASKED
-    run("show", answer, "--report", str(tmp_path / "report.html"))
+    do("show", answer, "--report", str(tmp_path / "report.html"))
     assert "data:image/webp" in (tmp_path / "report.html").read_text("utf-8")
-    forgotten = json.loads(run("subjects", "forget", subject, "--reason", "x", "--json"))
+    forgotten = json.loads(do("subjects", "forget", subject, "--reason", "x", "--json"))
     assert (forgotten["kept"], forgotten["reason"]) == ("nothing", "x")
 
 

@@ -346,7 +346,7 @@ def _count_uncovered(session: Session, found: Findings) -> None:
         wanted = select(func.count()).where(kind.table.sealed.is_(None))
         count = session.scalar(wanted) or 0
         found.uncovered[kind.name] = count
-        then = before.get(kind.name)
+        then = before.get(kind.name, 0 if before else None)  # kinds of a later version had none
         if first and not (isinstance(then, int) and count <= then):
             found.fault(
                 f"{count} rows of kind {kind.name} have no entry, {then or 0} had none when the "

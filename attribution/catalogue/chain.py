@@ -1,9 +1,10 @@
 """The audit: written by the session itself, as the last thing of the transaction that it is about.
 
-Answers, changes and receipts that a session adds or alters get an entry each, with a digest of what
-they say (`SEALED`); what else is to be known is said by `note`. Entries are numbered, and each goes
-on from the digest of the one before. So what was altered, removed, inserted or reordered later is
-found (`attribution.catalogue.belief`), and no use case can forget to be recorded.
+Answers, changes, receipts and uses of images that a session adds or alters get an entry each, with
+a digest of what they say (`SEALED`); what else is to be known is said by `note`. Entries are
+numbered, and each goes on from the digest of the one before. So what was altered, removed, inserted
+or reordered later is found (`attribution.catalogue.belief`), and no use case can forget to be
+recorded.
 
 Writers hold the head of the chain only from their last statement until their commit.
 """

@@ -115,12 +115,14 @@ def seen(stores: Stores, subject_id: UUID) -> tuple[Subject, bytes]:
 
     Raises NotFound where it is not kept, Conflict for one of another key, RecordAltered.
     """
-    with stores.sessions.begin() as session:
+    with stores.sessions() as session:
         row = queries.subject_by_id(session, subject_id)
-        if row.kept is Kept.NOTHING:
-            raise NotFound(f"image {row.id}: {wording.image_kept(row, None)}")
-        queries.note_seen(session, row)
-        return row, _bytes(stores, row)
+    if row.kept is Kept.NOTHING:
+        raise NotFound(f"image {row.id}: {wording.image_kept(row, None)}")
+    data = _bytes(stores, row)
+    with stores.sessions.begin() as session:
+        queries.note_seen(session, row.id)
+    return row, data
 
 
 def said_of(stores: Stores, attribution_id: UUID) -> str:

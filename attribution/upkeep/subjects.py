@@ -69,7 +69,7 @@ def delete_files(stores: Stores, ids: Collection[UUID]) -> int:
 
 
 def compare(stores: Stores, *, repair: bool) -> int:
-    """Compare the next MOST kept images with their files; returns how many differ.
+    """Compare the next MOST images with their files; returns how many differ.
 
     Images whose file is missing are noted as lost on `repair`, files of which no row says that they
     are kept are deleted. The next run goes on behind, and begins again behind the last; where
@@ -77,8 +77,9 @@ def compare(stores: Stores, *, repair: bool) -> int:
     """
     with stores.sessions() as session:
         after = queries.subjects_compared_to(session)
-        kept = queries.kept_subjects(session, after=after, limit=MOST)
-    last = max(kept) if len(kept) == MOST else None
+        rows = queries.next_subjects(session, after=after, limit=MOST)
+    last = rows[-1].image_sha256 if len(rows) == MOST else None
+    kept = {row.image_sha256: row.id for row in rows if row.kept is not Kept.NOTHING}
     files = set(stores.store.subjects(after, last or LAST))
     differing = _lost(stores, [kept[one] for one in kept.keys() - files], repair=repair)
     differing += _strange(stores, sorted(files - kept.keys()), repair=repair)

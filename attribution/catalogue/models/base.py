@@ -60,7 +60,7 @@ class OfTenantByKey(OfTenant):
 
 
 class Sealed(OfTenant):
-    """What an entry of the audit vouches for: an answer, a change, a receipt."""
+    """What an entry of the audit vouches for: an answer, a change, a receipt, a use of an image."""
 
     id: Mapped[UUID]
     # `commitments.Seal`

@@ -116,9 +116,9 @@ def forget_subject(
     note(session, "forget-image", f"{SUBJECT}:{row.id}", why=why)
 
 
-def note_seen(session: Session, row: Subject) -> None:
+def note_seen(session: Session, subject_id: UUID) -> None:
     """Record that somebody is shown an image that was asked about."""
-    note(session, "view", f"{SUBJECT}:{row.id}")
+    note(session, "view", f"{SUBJECT}:{subject_id}")
 
 
 def count_expired(session: Session) -> int:
@@ -132,10 +132,10 @@ def expired_subjects(session: Session, limit: int) -> Sequence[Subject]:
     return session.scalars(wanted.with_for_update(skip_locked=True)).all()
 
 
-def kept_subjects(session: Session, *, after: str, limit: int) -> dict[str, UUID]:
-    """Return the next images that are kept, by their hashes and in the order of these."""
-    wanted = select(Subject.image_sha256, Subject.id).where(Subject.image_sha256 > after, _KEPT)
-    return dict(session.execute(wanted.order_by(Subject.image_sha256).limit(limit)).all())
+def next_subjects(session: Session, *, after: str, limit: int) -> Sequence[Subject]:
+    """Return the next images in the order of their hashes, kept or not."""
+    wanted = select(Subject).where(Subject.image_sha256 > after)
+    return session.scalars(wanted.order_by(Subject.image_sha256).limit(limit)).all()
 
 
 def bury_subjects(session: Session, works: Collection[UUID], removal: Removal) -> int:
