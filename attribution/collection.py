@@ -12,6 +12,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from cryptography.fernet import Fernet, MultiFernet
 from sqlalchemy.orm import Session, sessionmaker
 
 from attribution import tenants
@@ -41,6 +42,11 @@ from attribution.provenance import load_trust_anchors
 
 log = logging.getLogger(__name__)
 
+MAKE_A_KEY = (
+    "`python -c 'from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())'` "
+    "makes one"
+)
+
 
 @dataclass(frozen=True)
 class Stores:
@@ -67,6 +73,24 @@ def image_limits(settings: Settings) -> Limits:
         max_pixels=int(settings.max_image_megapixels * 1_000_000),
         trust_anchors=load_trust_anchors(settings.trust_anchors),
     )
+
+
+def subject_cipher(settings: Settings) -> MultiFernet | None:
+    """Return what encrypts and decrypts images that were asked about; None without a key.
+
+    Raises BadInput for keys that are none, and where images are to be encrypted without one.
+    """
+    said = settings.subjects_key.get_secret_value() if settings.subjects_key else ""
+    if not said:
+        if settings.subjects == "encrypted":
+            raise BadInput(f"LAWFUL_SUBJECTS=encrypted needs LAWFUL_SUBJECTS_KEY; {MAKE_A_KEY}")
+        return None
+    try:
+        return MultiFernet([Fernet(one.strip()) for one in said.split(",")])
+    except ValueError:
+        raise BadInput(
+            f"LAWFUL_SUBJECTS_KEY has a key that is not 32 bytes in URL-safe base64; {MAKE_A_KEY}"
+        ) from None
 
 
 @contextmanager
@@ -100,6 +124,7 @@ def open_stores(settings: Settings) -> Iterator[Stores]:
             database.upgrade()
         else:
             database.check_schema()
+        subject_cipher(settings)
         stores = Stores(
             settings, database.sessions, Store(settings.storage_url), image_limits(settings)
         )

@@ -41,6 +41,9 @@ class Settings(BaseSettings):
     storage_url: str = Field(
         default_factory=lambda known: str(known["home"])
     )  # a folder, or s3://BUCKET/PREFIX that every worker reaches
+    subjects: Literal["image", "encrypted", "digest"] = "image"  # kept of what is asked about
+    subjects_key: SecretStr | None = None  # Fernet keys, by comma: the first encrypts, all decrypt
+    subject_days: Annotated[int, Field(ge=1, le=36_500)] = 180  # then such an image is deleted
     keep_originals: bool = False  # keep the files of works: for other encoders, at their full size
     broker_url: str = ""  # redis://… of Celery workers; empty: jobs run in the process at hand
     profile: str = "starter"  # which encoders: a profile of the package or of `profiles`

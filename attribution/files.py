@@ -1,11 +1,12 @@
 """Where bytes live: a folder, or a bucket that all workers reach (fsspec). No HTTP, no catalogue.
 
-Four kinds of things under names of our own making, so that no path from outside leads here:
+Five kinds of things under names of our own making, so that no path from outside leads here:
 
 - `incoming/JOB/SHA256`: files on their way in, until their job has ended;
 - `originals/SH/SHA256`: the files of indexed works, where the settings say that they are kept;
 - `thumbnails/SH/SHA256.webp`: small pictures;
-- `generations/ID/N.png`: generated pictures.
+- `generations/ID/N.png`: generated pictures;
+- `subjects/SH/SHA256`: images that were asked about, encrypted where the settings say so.
 
 Those of another tenant than the default one lie under `tenants/NAME/`.
 """
@@ -16,6 +17,7 @@ import logging
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import IO, Any
 from uuid import UUID
@@ -31,6 +33,7 @@ from attribution.whole import forget_unfinished, written_whole
 log = logging.getLogger(__name__)
 
 CHUNK = 1 << 20
+SHA256 = 64  # hexadecimal digits
 
 
 class Store:
@@ -109,11 +112,7 @@ class Store:
 
     def jobs_with_incoming(self) -> list[UUID]:
         """Return the jobs for which something waits."""
-        folder = f"{self._of_tenant()}/incoming"
-        if not self._asked(lambda: self._files.exists(folder)):
-            return []
-        paths = self._asked(lambda: self._files.ls(folder, detail=False))
-        return [UUID(str(path).rstrip("/").rsplit("/", 1)[-1]) for path in paths]
+        return [UUID(name) for name in self._names(f"{self._of_tenant()}/incoming")]
 
     def put_generated(self, generation_id: UUID, number: int, png: bytes) -> None:
         """Keep a generated picture."""
@@ -126,6 +125,41 @@ class Store:
     def forget_generated(self, generation_id: UUID) -> None:
         """Delete the pictures of one request."""
         self._clear(f"{self._of_tenant()}/generations/{generation_id}")
+
+    def put_subject(self, sha256: str, data: bytes) -> None:
+        """Keep an image that was asked about, by the hash of what it is."""
+        self._put(self._subject(sha256), data)
+
+    def subject(self, sha256: str) -> bytes:
+        """Return an image that was asked about, as it was put; raises NotFound."""
+        return self._get(
+            self._subject(sha256), "its file is missing; `lawful reconcile --repair` notes that"
+        )
+
+    def has_subject(self, sha256: str) -> bool:
+        """Whether an image that was asked about was kept."""
+        return bool(self._asked(lambda: self._files.exists(self._subject(sha256))))
+
+    def forget_subject(self, sha256: str) -> int:
+        """Delete an image that was asked about; returns how many there were."""
+        return self._delete(self._subject(sha256))
+
+    def subjects(self, after: str, to: str) -> list[str]:
+        """Return the hashes behind `after` and up to `to` of the images that were asked about."""
+        folder = f"{self._of_tenant()}/subjects"
+        parts = [one for one in self._names(folder) if after[:2] <= one <= to[:2]]
+        names = [name for part in parts for name in self._names(f"{folder}/{part}")]
+        return [name for name in names if len(name) == SHA256 and after < name <= to]
+
+    def subject_put_at(self, sha256: str) -> datetime:
+        """Return when an image that was asked about was put; raises NotFound."""
+        try:
+            at: datetime = self._asked(lambda: self._files.modified(self._subject(sha256)))
+        except BackendUnavailable:
+            if self.has_subject(sha256):
+                raise
+            raise NotFound(f"{sha256[:12]}…: its file is missing") from None
+        return at
 
     def check(self) -> None:
         """Raise BackendUnavailable unless files can be written here."""
@@ -142,6 +176,9 @@ class Store:
 
     def _generated(self, generation_id: UUID, number: int) -> str:
         return f"{self._of_tenant()}/generations/{generation_id}/{number}.png"
+
+    def _subject(self, sha256: str) -> str:
+        return f"{self._of_tenant()}/subjects/{sha256[:2]}/{sha256}"
 
     def _incoming(self, job_id: UUID, name: str) -> str:
         return f"{self._of_tenant()}/incoming/{job_id}/{name}"
@@ -192,6 +229,13 @@ class Store:
     def _clear(self, folder: str) -> None:
         if self._asked(lambda: self._files.exists(folder)):
             self._asked(lambda: self._files.rm(folder, recursive=True))
+
+    def _names(self, folder: str) -> list[str]:
+        """Return the names of what lies in a folder; of one that is not there, none."""
+        if not self._asked(lambda: self._files.exists(folder)):
+            return []
+        paths = self._asked(lambda: self._files.ls(folder, detail=False))
+        return [str(path).rstrip("/").rsplit("/", 1)[-1] for path in paths]
 
     def _asked(self, question: Callable[[], Any]) -> Any:
         with self._translated():

@@ -60,8 +60,7 @@ def open_services(settings: Settings) -> Iterator[Services]:
                 studio=Studio(
                     load_generator(settings),
                     attributor,
-                    collection.sessions,
-                    collection.limits,
+                    stores,
                     withholds_copies=settings.withhold_copies,
                     load_seal=partial(load_seal, settings),
                 ),

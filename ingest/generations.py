@@ -86,7 +86,9 @@ def run_generation(
         with services.sessions.begin() as session:
             request = ImageRequest(**queries.begin_generation(session, generation_id))
         with suppress(Ended):
-            generation = services.studio.draw(request, on_step=Progress(lease, stopping))
+            generation = services.studio.draw(
+                request, on_step=Progress(lease, stopping), generation_id=generation_id
+            )
             _keep(lease, generation)
             seconds = time.monotonic() - started
             log.info("generation %s: %d pictures in %.1f s", generation_id, request.count, seconds)

@@ -34,6 +34,7 @@ from attribution.catalogue.models import (
 from attribution.catalogue.models.lookups import ARTISTS
 from attribution.catalogue.queries import NewLookup, TaskKey
 from attribution.collection import Stores
+from attribution.custody import How, Purpose
 from attribution.errors import (
     BackendUnavailable,
     BadInput,
@@ -43,6 +44,8 @@ from attribution.errors import (
     TooMany,
 )
 from attribution.images import read_image
+from attribution.lookup.attributor import Also
+from attribution.lookup.subjects import Obtained, keeping
 from attribution.services import Services
 from ingest.fetching import Fetcher
 from ingest.hosts import LATE, Hosts
@@ -58,6 +61,12 @@ ONE_IMAGE = "one image"  # in place of a name
 IMAGES = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"RIFF", b"II*\0", b"MM\0*")  # how they begin
 TURN_S = 10.0  # then others have theirs; what is in hand is finished
 RETRY_AFTER_S = 60  # where too many batches wait
+COME_FROM = {
+    LookupKind.ARCHIVE: How.ARCHIVE,
+    LookupKind.URLS: How.URL,
+    LookupKind.WORKS: How.WORK,
+    LookupKind.IMAGE: How.UPLOAD,
+}
 
 
 class Settled(Exception):
@@ -85,13 +94,16 @@ def accept(stores: Stores, file: IO[bytes], name: str | None) -> UUID:
     return batch_id
 
 
-def accept_image(stores: Stores, file: IO[bytes], sha256: str, *, artists: int) -> UUID:
+def accept_image(
+    stores: Stores, file: IO[bytes], sha256: str, *, artists: int, purpose: Purpose | None = None
+) -> UUID:
     """Store one image, which can be read, as a batch of its own; its name is not kept.
 
     Raises TooMany where too many batches wait.
     """
     with stores.sessions.begin() as session:
-        batch_id = _opened(stores, session, LookupKind.IMAGE, ONE_IMAGE, artists).id
+        batch = _opened(stores, session, LookupKind.IMAGE, ONE_IMAGE, artists)
+        batch_id, batch.purpose = batch.id, purpose
     with _storing(stores, batch_id):
         stores.store.put_incoming(batch_id, sha256, file)
         with stores.sessions.begin() as session:
@@ -224,7 +236,10 @@ def _look_up(services: Services, batch: LookupBatch, item: LookupItem, hosts: Ho
     try:
         data, fetched = _bytes(services, batch.kind, item, hosts)
         image = read_image(data, services.limits)
-        settle = partial(_settle, item, fetched)
+        how = COME_FROM[batch.kind]
+        obtained = Obtained(how, batch.purpose, batch.id, item.position, fetched)
+        keep = keeping(services, image, lambda: data, obtained)
+        settle = partial(_settle, item, fetched, keep)
         services.attributor.attribute(image, limit=batch.artists, also=settle)
     except Settled:
         pass
@@ -242,10 +257,11 @@ def _look_up(services: Services, batch: LookupBatch, item: LookupItem, hosts: Ho
 
 
 def _settle(
-    item: LookupItem, fetched: Mapping[str, Any], session: Session, answer: Attribution
+    item: LookupItem, fetched: Mapping[str, Any], keep: Also, session: Session, answer: Attribution
 ) -> None:
     if not queries.note_answer(session, item, answer.id, fetched):
         raise Settled
+    keep(session, answer)
 
 
 def _refuse(

@@ -149,6 +149,8 @@ def test_the_examples_of_the_document_run(tmp_path: Path) -> None:
                 known["TAG"] = tag.replace('"', '\\"')  # within the quotes of a shell
             if "/v1/lookup-batches -F" in command:
                 known["BATCH"] = response.json()["id"]
+            if "/v1/subjects?attribution" in command:
+                known["SUBJECT"] = response.json()["items"][0]["id"]
             if "/v1/webhooks --json" in command:
                 known["WEBHOOK"] = response.json()["id"]
             if command.endswith("/test -X POST"):

@@ -199,18 +199,20 @@ def test_what_gets_an_outcome_meanwhile_is_not_recorded(services: Services) -> N
 
 
 def test_records_name_whoever_sent_the_batch(services: Services) -> None:
-    """Each answer has its entry, as one that is asked for alone, whoever works it out."""
+    """Each answer and each image has its entry, as one that is asked for alone, whoever did it."""
     with acting(Actor("key lk_1a2b3c4d (rights desk)")):
         batch_id = begin(services, archive({f"{n}.png": png(n) for n in range(2)}), "a.zip")
     run(services, batch_id)
 
-    asked = [f"attribution:{one.attribution_id}" for one in lines(services, batch_id)]
-    with services.sessions() as session:
-        entries = session.scalars(select(AuditEntry).order_by(AuditEntry.sequence)).all()[-3:]
-    assert [(one.action, one.object) for one in entries] == [
-        ("lookup-batch", f"lookup-batch:{batch_id}"),
-        *(("lookup", one) for one in asked),
+    asked = [
+        (action, f"{kind}:{one.attribution_id}")
+        for one in lines(services, batch_id)
+        for action, kind in (("lookup", "attribution"), ("obtain", "subject-use"))
     ]
+    with services.sessions() as session:
+        entries = session.scalars(select(AuditEntry).order_by(AuditEntry.sequence)).all()[-5:]
+    said = [(one.action, one.object) for one in entries]
+    assert said == [("lookup-batch", f"lookup-batch:{batch_id}"), *asked]
     assert {one.actor for one in entries} == {"key lk_1a2b3c4d (rights desk)"}
 
 

@@ -100,7 +100,7 @@ ANSWERS = {
 
 def page(one: Attribution, works: dict[UUID, Exhibit], picture: bytes | None = WEBP) -> Page:
     """Return the page of an answer."""
-    return Page("found.png", picture, one, works, {})
+    return Page("found.png", picture, "The image itself was not kept.", one, works, {})
 
 
 @pytest.mark.parametrize(

@@ -119,6 +119,8 @@ def _register(side: Side, artist: str) -> None:
         second, first = client.get("/v1/artworks").json()["items"]
         image = {"image": ("q.png", png(3))}
         answer = client.post("/v1/attributions", files=image).json()
+        about = {"attribution": answer["id"]}
+        subject = client.get("/v1/subjects", params=about).json()["items"][0]
         declared = {"artwork_id": second["id"], "reason": artist, "by": artist}
         non_copy = client.post("/v1/non-copies", files=image, data=declared).json()
         new = {"title": f"A new title by {artist}"}
@@ -139,7 +141,7 @@ def _register(side: Side, artist: str) -> None:
         del client.headers["authorization"]
     ids |= {"slug": artist.lower().replace(" ", "-"), "number": "0"}
     named = {"job": job, "artwork": second, "attribution": answer, "generation": drawing}
-    named |= {"batch": batch, "webhook": hook, "delivery": delivery}
+    named |= {"subject": subject, "batch": batch, "webhook": hook, "delivery": delivery}
     named |= {"change": change, "non_copy": non_copy, "withdrawal": withdrawal, "key": key}
     ids |= {f"{name}_id": one["id"] for name, one in named.items()}
 
@@ -168,6 +170,8 @@ def bodies(ids: Mapping[str, str]) -> dict[str, dict[str, Any]]:
         "GET /v1/artworks/export": {"params": named},
         "GET /v1/changes": {"params": named},
         "GET /v1/non-copies": {"params": {"work": ids["artwork_id"]}},
+        "GET /v1/subjects": {"params": {"attribution": ids["attribution_id"]}},
+        "POST /v1/subjects/{subject_id}/forget": {"json": {"reason": "none of yours"}},
         "GET /v1/deliveries": {"params": {"webhook": ids["webhook_id"]}},
         "GET /v1/search": {"params": {"q": "title", **named}},
         "POST /v1/search": {"files": image, "data": named},

@@ -32,6 +32,7 @@ from api.cli import (
     non_copies,
     operate,
     serve,
+    subjects,
     tenants,
     train,
     webhooks,
@@ -83,6 +84,7 @@ app.command()(changes.changes)
 app.command()(changes.undo)
 app.add_typer(audit.app, name="audit")
 app.add_typer(non_copies.app, name="non-copies")
+app.add_typer(subjects.app, name="subjects")
 app.add_typer(keys.app, name="keys")
 app.add_typer(tenants.app, name="tenants")
 app.add_typer(webhooks.app, name="webhooks")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -21,14 +21,17 @@ from api.cli.common import (
     status_console,
 )
 from api.cli.loading import open_services
+from attribution.custody import How, Purpose
 from attribution.errors import BadInput, LawfulError
 from attribution.lookup.search_query import SearchBy, SearchQuery, check_query
 
 if TYPE_CHECKING:
     from attribution.answers import Attribution
     from attribution.images import CheckedImage, Limits
+    from attribution.lookup.attributor import Also
     from attribution.lookup.regions import Regions
     from attribution.lookup.results import Findings, SetAttribution
+    from attribution.lookup.subjects import Obtained
     from attribution.services import Services
 
 Year = partial(typer.Option, min=-10_000, max=10_000)
@@ -37,6 +40,10 @@ Year = partial(typer.Option, min=-10_000, max=10_000)
 def attribute(
     images: Annotated[list[Path], typer.Argument(help="Image files.", metavar="IMAGE")],
     limit: Annotated[int, typer.Option(min=1, max=100, help="Artists to show.")] = 5,
+    purpose: Annotated[
+        Purpose | None,
+        typer.Option(help="What the question is for; recorded, without effect on the answer."),
+    ] = None,
     report: Annotated[Path | None, typer.Option(help="Write an HTML report here.")] = None,
     regions: Annotated[
         Path | None,
@@ -66,6 +73,7 @@ def attribute(
     from api.reports.report import make_page, render_report
     from attribution.collection import image_limits
     from attribution.lookup.findings import find_ours
+    from attribution.lookup.subjects import Obtained
 
     if report:
         check_writable(report, "--report")
@@ -75,7 +83,8 @@ def attribute(
     settings = settings_from_environment()
     readable = _begun(_readable(images, image_limits(settings), refused, as_json=as_json))
     with open_services(settings, as_json=as_json) as services:
-        joint, answered = _answered(services, readable, limit, one_hand=one_hand)
+        keep = partial(_keeping, services, Obtained(How.FILE, purpose))
+        joint, answered = _answered(services, readable, limit, keep, one_hand=one_hand)
         for path, image, answer in answered:
             answers[answer.id] = str(path), answer
             found = _regions(regions, services, image, answer)
@@ -102,15 +111,27 @@ def _answered(
     services: Services,
     readable: Iterable[tuple[Path, CheckedImage]],
     limit: int,
+    keep: Callable[[Path, CheckedImage], Also],
     *,
     one_hand: bool,
 ) -> tuple[SetAttribution | None, Iterable[tuple[Path, CheckedImage, Attribution]]]:
     """Return the answer for all images together, where asked for, and those for each."""
-    attribute_one = partial(services.attributor.attribute, limit=limit)
+    attributor = services.attributor
     if not one_hand or not (read := list(readable)):
-        return None, ((path, image, attribute_one(image)) for path, image in readable)
-    joint = services.attributor.attribute_set([image for _, image in read], limit=limit)
+        return None, (
+            (*pair, attributor.attribute(pair[1], limit=limit, also=keep(*pair)))
+            for pair in readable
+        )
+    each = [keep(*pair) for pair in read]
+    joint = attributor.attribute_set([image for _, image in read], limit=limit, also=each)
     return joint, [(*pair, answer) for pair, answer in zip(read, joint.answers, strict=True)]
+
+
+def _keeping(services: Services, obtained: Obtained, path: Path, image: CheckedImage) -> Also:
+    from attribution.images import read_file
+    from attribution.lookup.subjects import keeping
+
+    return keeping(services, image, partial(read_file, path, services.limits), obtained)
 
 
 def _readable(
@@ -244,7 +265,7 @@ def show(
 ) -> None:
     """Show earlier answers of `lawful attribute` again.
 
-    The images were not kept: a report shows those that are given again.
+    A report shows the images that are kept, and those that are given again.
 
     Example: [bold]lawful show ID --report report.html --image found.png[/]
     """

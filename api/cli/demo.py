@@ -6,6 +6,7 @@ import json
 import shutil
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -55,8 +56,10 @@ def demo(
     """
     from api.cli import generate, ingest, render
     from api.reports.report import make_page, render_report
+    from attribution.custody import How
     from attribution.generation.generator import ImageRequest
-    from attribution.images import read_image_file
+    from attribution.images import read_file, read_image
+    from attribution.lookup.subjects import Obtained, keeping
     from ingest.options import BY_RULE
     from ingest.sources import read_source
     from ingest.work.jobs import job_queue
@@ -75,8 +78,10 @@ def demo(
         out.rule("2. An image comes back with its artists")
         pages = []
         for query in json.loads((examples / "queries" / "queries.json").read_text("utf-8")):
-            image = read_image_file(examples / "queries" / query["file"], services.limits)
-            answer = services.attributor.attribute(image, limit=3)
+            read = partial(read_file, examples / "queries" / query["file"], services.limits)
+            image = read_image(read(), services.limits)
+            keep = keeping(services, image, read, Obtained(How.FILE))
+            answer = services.attributor.attribute(image, limit=3, also=keep)
             render.show_attribution(out, query["file"], answer)
             out.print(
                 f"  correct answer: {query['truth']}", style="cyan", markup=False, soft_wrap=True

@@ -38,6 +38,7 @@ from api.http.routes import (
     lookup_batches,
     non_copies,
     search,
+    subjects,
     webhooks,
     withdrawals,
 )
@@ -122,6 +123,7 @@ def create_app(settings: Settings) -> FastAPI:
         audit,
         calibration,
         non_copies,
+        subjects,
         search,
         generations,
         keys,

@@ -27,6 +27,12 @@ def read_upload(file: IO[bytes], limits: Limits) -> CheckedImage:
     return read_image(data, limits)
 
 
+def again(file: IO[bytes]) -> bytes:
+    """Return an uploaded image once more: form parsers put large ones down on the disk."""
+    file.seek(0)
+    return file.read()
+
+
 @contextmanager
 def spooled_below(home: Path) -> Iterator[None]:
     """Have the form parser put large uploads down below `home`, where there is room for them.

@@ -1,7 +1,7 @@
 """Answers as one self-contained HTML page: what they say first, then the evidence, image by image.
 
-Made from recorded answers at any time. The image in question is not kept by this program, so it is
-shown only where it is given again.
+Made from recorded answers at any time. The image in question is shown where it is given again, and
+where it is kept and whoever asks may see it.
 """
 
 from __future__ import annotations
@@ -27,10 +27,11 @@ from attribution.catalogue.chain import note
 from attribution.catalogue.models import Artwork, ArtworkStatus
 from attribution.collection import Stores
 from attribution.errors import BadInput, NotFound
-from attribution.images import CheckedImage, thumbnail
+from attribution.images import CheckedImage, read_image, thumbnail
 from attribution.lookup import wording
 from attribution.lookup.findings import find_ours
 from attribution.lookup.regions import Regions
+from attribution.lookup.subjects import said_of, shown
 
 EXHIBIT_PX = 640  # the longer side of the image in question
 
@@ -61,7 +62,8 @@ class Page:
     """One answer with the pictures that it shows."""
 
     name: str  # how the user calls the image
-    picture: bytes | None  # WebP; None: it was not kept, and not given again
+    picture: bytes | None  # WebP; None: not given again, and not kept or not to be seen
+    kept: str  # what is kept of the image
     answer: Attribution
     works: Mapping[UUID, Exhibit]
     overlays: Mapping[str, bytes]  # by slug: the image, with what speaks for the artist
@@ -96,12 +98,15 @@ def make_page(
         note(session, "report", f"attribution:{answer.id}")
     exhibits = {row.id: _exhibit(stores, row) for row in rows.values()}
     if image is None:
-        return Page(name, None, answer, exhibits, {})
+        data, kept = shown(stores, answer.id)
+        picture = data and _picture(read_image(data, stores.limits))
+        return Page(name, picture, kept, answer, exhibits, {})
     overlays = {
         one.slug: thumbnail(draw_overlay(image.rgb, one))
         for one in (regions.artists if regions else ())
     }
-    return Page(name, thumbnail(image.rgb, max_px=EXHIBIT_PX), answer, exhibits, overlays)
+    kept = said_of(stores, answer.id)
+    return Page(name, _picture(image), kept, answer, exhibits, overlays)
 
 
 def render_report(
@@ -129,6 +134,10 @@ def render_report(
         style=Markup(STYLE),  # noqa: S704  our own
         sources=SOURCES,
     )
+
+
+def _picture(image: CheckedImage) -> bytes:
+    return thumbnail(image.rgb, max_px=EXHIBIT_PX)
 
 
 def _exhibit(stores: Stores, row: Artwork) -> Exhibit:

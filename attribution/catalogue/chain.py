@@ -38,6 +38,7 @@ from attribution.catalogue.models import (
     OfTenant,
     RecordedAttribution,
     Sealed,
+    SubjectUse,
     Webhook,
     Withdrawal,
 )
@@ -187,6 +188,12 @@ def _id(one: UUID | None) -> str | None:
     return None if one is None else str(one)
 
 
+def _use(row: SubjectUse) -> dict[str, Any]:
+    fixed = [str(row.id), str(row.subject_id), row.how, _id(row.job_id)]
+    said = [row.position, row.source_sha256, row.purpose, row.by, row.at.isoformat()]
+    return {"": [*fixed, *said, *_whose(row)]}
+
+
 SEALED = {
     kind.name: kind
     for kind in (
@@ -201,6 +208,7 @@ SEALED = {
         ),
         Kind("key", ApiKey, lambda _: "create-key", _each(_key), frozenset({"revoked"})),
         Kind("webhook", Webhook, lambda _: "create-webhook", _each(_webhook), frozenset({"ended"})),
+        Kind("subject-use", SubjectUse, lambda _: "obtain", _each(_use)),
     )
 }
 COVERED = (*SEALED, WITH_CHANGES)

@@ -11,6 +11,7 @@ import io
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from uuid import UUID
 
 from PIL import Image
 from sqlalchemy.orm import Session, sessionmaker
@@ -18,11 +19,14 @@ from sqlalchemy.orm import Session, sessionmaker
 from attribution.answers import Attribution, Verdict
 from attribution.catalogue import queries
 from attribution.catalogue.nobody import is_nobody
+from attribution.collection import Stores
+from attribution.custody import How
 from attribution.errors import BadInput
 from attribution.generation.generator import Drawn, Generator, GeneratorInfo, ImageRequest
 from attribution.generation.seal import Seal
-from attribution.images import Limits, read_image
+from attribution.images import read_image
 from attribution.lookup.attributor import Attributor
+from attribution.lookup.subjects import Obtained, keeping
 
 LONGEST_PROMPT = 2_000  # characters; models read the first few hundred
 MOST_PICTURES = 64
@@ -107,30 +111,43 @@ class Studio:
 
     generator: Generator
     attributor: Attributor
-    sessions: sessionmaker[Session]
-    limits: Limits
+    stores: Stores
     withholds_copies: bool
     load_seal: Callable[[], Seal | None]  # asked before every request: certificates run out
 
-    def draw(self, request: ImageRequest, *, on_step: Callable[[int, int], None]) -> Generation:
+    def draw(
+        self,
+        request: ImageRequest,
+        *,
+        on_step: Callable[[int, int], None],
+        generation_id: UUID | None = None,
+    ) -> Generation:
         """Draw and attribute `request.count` pictures.
 
-        `on_step`: see `generator.Generator`. Raises BadInput, ModelUnavailable, and
+        `on_step`: see `generator.Generator`; `generation_id`: of what is kept of the request, if
+        anything is. Raises BadInput, ModelUnavailable, and
         BackendUnavailable where what holds the signing key does not answer.
         """
         check_request(request)
         seal = self.load_seal()
         drawing = self.generator.generate(request, on_step=on_step)
-        pictures = tuple(self._looked_at(drawn, request, seal) for drawn in drawing.pictures)
+        pictures = tuple(
+            self._looked_at(drawn, request, seal, Obtained(How.GENERATED, None, generation_id, n))
+            for n, drawn in enumerate(drawing.pictures)
+        )
         return Generation(self.generator.info, pictures, drawing.notes)
 
-    def _looked_at(self, drawn: Drawn, request: ImageRequest, seal: Seal | None) -> Picture:
+    def _looked_at(
+        self, drawn: Drawn, request: ImageRequest, seal: Seal | None, obtained: Obtained
+    ) -> Picture:
         if drawn.image is None:
             return Picture(drawn.seed, None, None, None, (), Withheld.SAFETY)
         png = _png(drawn.image)
-        answer = self.attributor.attribute(read_image(png, self.limits))
+        image = read_image(png, self.stores.limits)
+        keep = keeping(self.stores, image, lambda: png, obtained)
+        answer = self.attributor.attribute(image, also=keep)
         withheld = Withheld.COPY if answer.laid_on and self.withholds_copies else None
-        references = references_of(self.sessions, answer)
+        references = references_of(self.stores.sessions, answer)
         if seal is not None:
             png = seal.put(
                 png,

@@ -88,6 +88,11 @@ BLANK = "the image is blank: it shows nothing that could be recognised"
 Also = Callable[[Session, Attribution], None]
 """Writes what else is to be kept, in the transaction that records an answer."""
 
+
+def nothing_else(_session: Session, _answer: Attribution) -> None:
+    """Keep the answer alone."""
+
+
 _LANES = {SearchBy.SUBJECT: Lane.CONTENT, SearchBy.STYLE: Lane.STYLE}
 
 
@@ -126,24 +131,28 @@ class Attributor:
         self._panel_of = panel_of
 
     def attribute(
-        self, image: CheckedImage, *, limit: int = 5, also: Also = lambda *_: None
+        self, image: CheckedImage, *, limit: int = 5, also: Also = nothing_else
     ) -> Attribution:
         """Rank the artists an image most resembles, with the works that speak for each.
 
         `limit` artists at most, three works each. The answer is recorded and can be read again
         by its id; what `also` raises undoes that.
         """
-        return self._attribute(image, limit, also)[0]
+        return self._attribute(image, also, limit)[0]
 
-    def attribute_set(self, images: Sequence[CheckedImage], *, limit: int = 5) -> SetAttribution:
+    def attribute_set(
+        self, images: Sequence[CheckedImage], *, limit: int = 5, also: Sequence[Also] | None = None
+    ) -> SetAttribution:
         """Rank the artists of images that are by one hand, as one answer beside each image's own.
 
         Near-duplicates among the images count as one picture; those that show too little are
-        answered and left out of the common answer. Raises BadInput without an image.
+        answered and left out of the common answer. `also` is one for each image. Raises BadInput
+        without an image.
         """
         if not images:
             raise BadInput("a set needs at least one image")
-        found = [self._attribute(image, limit) for image in images]
+        each = also or [nothing_else] * len(images)
+        found = [self._attribute(*pair, limit) for pair in zip(images, each, strict=True)]
         answers = tuple(answer for answer, _ in found)
         shown = [
             number
@@ -264,7 +273,7 @@ class Attributor:
             return SearchResult(tuple(found), searched, (*notes, *page.notes), page.next)
 
     def _attribute(
-        self, image: CheckedImage, limit: int, also: Also = lambda *_: None
+        self, image: CheckedImage, also: Also, limit: int
     ) -> tuple[Attribution, Opinion]:
         with self._sessions() as session:
             withdrawn_at = queries.withdrawn_at(session, image.facts.sha256)

@@ -22,7 +22,9 @@ from attribution.answers import (
     Searched,
     Verdict,
 )
+from attribution.catalogue.models import Subject, SubjectUse
 from attribution.catalogue.nobody import is_nobody
+from attribution.custody import Forgotten, How, Kept
 from attribution.lookup.results import Findings, Member, SetAttribution
 
 VERDICTS: Mapping[Verdict, str] = {
@@ -65,6 +67,13 @@ SPACES = {  # named vectors
     "palette": "colours",
     "vae_layout": "layout",
     "vae_style": "strokes and texture",
+}
+
+FORGOTTEN: Mapping[Forgotten, str] = {  # of images that were asked about
+    Forgotten.RETENTION: "its time was over",
+    Forgotten.WITHDRAWAL: "it shows a work that was withdrawn (receipt {0})",
+    Forgotten.REQUEST: "that was asked for",
+    Forgotten.LOST: "its file was missing",
 }
 
 
@@ -193,6 +202,27 @@ def removed(removal: Removal) -> str:
         f"Changed on {removal.at:%Y-%m-%d}: what this answer said of a work was removed when the "
         f"work was withdrawn (receipt {removal.receipt})."
     )
+
+
+def image_kept(subject: Subject | None, use: SubjectUse | None) -> str:
+    """Say what is kept of an image that was asked about, until when, or why it went.
+
+    None for an image that was asked about before any was kept; the use, where one answer is meant.
+    """
+    if subject is None:
+        return "The image itself was not kept."
+    if subject.until is not None:
+        how = ", encrypted," if subject.kept is Kept.ENCRYPTED else ""
+        return f"The image is kept{how} until {subject.until:%Y-%m-%d}."
+    if use and use.how is How.GENERATED:
+        drawn = f", as picture {use.position} of generation {use.job_id}" if use.job_id else ""
+        return f"The image was drawn here{drawn}; no other copy of it was kept."
+    if use and use.how is How.WORK:
+        return "The image is the kept original of a registered work; no other copy was kept."
+    if subject.forgotten_at is None or subject.forgotten_why is None:
+        return "Only the image's SHA-256 was kept."
+    went = FORGOTTEN[subject.forgotten_why].format(subject.receipt)
+    return f"The image was deleted on {subject.forgotten_at:%Y-%m-%d}: {went}."
 
 
 def titled(work: CopyMatch) -> str:

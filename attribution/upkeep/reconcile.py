@@ -20,6 +20,7 @@ from attribution.errors import BadImage, Conflict, NotFound
 from attribution.images import read_image
 from attribution.points import write_points
 from attribution.types import Part
+from attribution.upkeep import subjects
 from attribution.upkeep.comparison import compare, follow_catalogue
 from attribution.upkeep.correction import check_nothing_comes
 from attribution.upkeep.correction import finish as finish_changes
@@ -56,6 +57,8 @@ class Report:
     lost: int  # of the missing: no vectors are left at all; ingest them again
     unsketched: int  # works whose altered copies are not recognised
     untiled: int  # strips of an earlier version, whose panels are not recognised: ingest them again
+    expired: int  # images that were asked about and whose time is over: they go
+    wrong_images: int  # of the next ones that are kept: without a file; and files without a row
     altered: int  # records that do not say what was recorded, as far as they were looked at
     repaired: bool
     examples: dict[str, list[str]]
@@ -75,6 +78,7 @@ class Report:
             + self.unfinished_changes
             + self.called_as_nobody
             + self.statistics
+            + self.wrong_images
             + self.altered
         )
 
@@ -103,10 +107,11 @@ def reconcile(collection: Collection, *, repair: bool) -> Report:
     ones are deleted, counts set right, the classifier's statistics mended, interrupted withdrawals
     and corrections finished, sketches for the copy lane drawn from kept pictures. A work without
     vectors of this collection's encoders is encoded from its original, or left alone (`recovery`).
-    Artists of an earlier version whose names mean nobody become one, which can be undone. Records
-    are verified by the audit, some at a time (`rolling`); what was altered cannot be mended. Works
-    without a sketch, and strips without tiles, are told and are no difference: they may have no
-    picture to draw from, until they are ingested again.
+    Images that were asked about are deleted when their time is over, and compared with their files,
+    some at a time (`subjects`). Artists of an earlier version whose names mean nobody become one,
+    which can be undone. Records are verified by the audit, some at a time (`rolling`); what was
+    altered cannot be mended. Works without a sketch, and strips without tiles, are told and are no
+    difference: they may have no picture to draw from, until they are ingested again.
     """
     found = for_each(collection, lambda: _reconcile(collection, repair=repair))
     believed = verify_on(collection, goes_on=repair)
@@ -124,6 +129,7 @@ def _reconcile(collection: Collection, *, repair: bool) -> Report:
         changes = queries.unfinished_changes(session)
         unsketched = queries.count_without_sketch(session)
         nameless = queries.called_as_nobody(session)
+        expired = queries.count_expired(session)
     found, recovered = compare(collection), Recovered()
     different = differing_vectors(collection, repair=repair)
     if repair:
@@ -133,11 +139,13 @@ def _reconcile(collection: Collection, *, repair: bool) -> Report:
             lifecycle.recount(session, queries.miscounted(session))
             lifecycle.recount_held(session)
     statistics = rebuild_all(collection, repair=repair)
+    wrong_images = subjects.compare(collection, repair=repair)
     if repair:
         finish(collection, withdrawals, has_time=True)
         finish_changes(collection, changes)
         join_nobody(collection, nameless)
         unsketched -= draw_sketches(collection)
+        expired = subjects.forget_expired(collection)
         collection.index.flush()
     return Report(
         works=found.works,
@@ -156,6 +164,8 @@ def _reconcile(collection: Collection, *, repair: bool) -> Report:
         **asdict(recovered),
         unsketched=unsketched,
         untiled=found.untiled,
+        expired=expired,
+        wrong_images=wrong_images,
         altered=0,
         repaired=repair,
         examples={

@@ -29,6 +29,7 @@ from attribution.index.points import Where
 from attribution.index.vector_index import VectorIndex
 from attribution.training.cache import CACHE, forget
 from attribution.training.checkpoint import own_folder, read_facts
+from attribution.upkeep import subjects
 from attribution.upkeep.rebuilding import rebuild_sums
 
 AT_ONCE = 1_000  # works in one statement
@@ -75,6 +76,7 @@ def _remove(collection: Collection, request_id: UUID) -> dict[str, int] | None:
     with collection.sessions() as session:
         request = queries.withdrawal_by_id(session, request_id)
         works = queries.buried_works(session, request)
+        asked_about = queries.subjects_under(session, request_id)
     if request.completed_at is not None:
         return None
     counts: Counter[str] = Counter()
@@ -87,6 +89,7 @@ def _remove(collection: Collection, request_id: UUID) -> dict[str, int] | None:
             originals, thumbnails = collection.store.forget(sha256)
             counts["originals"] += originals
             counts["thumbnails"] += thumbnails
+    counts["files of images asked about"] += subjects.delete_files(collection, list(asked_about))
     counts["files of failed jobs"] += _forget_incoming(collection, works.values())
     cache = own_folder(collection.settings.trained) / CACHE
     counts["cached vectors"] += forget(cache, set(works.values()))
@@ -165,9 +168,18 @@ def _left(
             collection.store.has_original(one) + collection.store.has_thumbnail(one)
             for one in works.values()
         ),
+        "images asked about": _images_left(collection, request.id, works.values()),
         "files of the index": collection.index.scrub(ids, rewrite=rewrite),
         "log of the database": int(not empty_log(collection.sessions)),
     }
+
+
+def _images_left(stores: Stores, request_id: UUID, hashes: Several[str]) -> int:
+    """Count images that were asked about and show the works: rows that keep one, and files."""
+    with stores.sessions() as session:
+        kept = sum(queries.kept_of_works(session, few) for few in chunks(list(hashes), AT_ONCE))
+        gone = queries.subjects_under(session, request_id)
+    return kept + sum(map(stores.store.has_subject, {*hashes, *gone.values()}))
 
 
 def _requested(collection: Collection, what: str, reason: str) -> UUID:

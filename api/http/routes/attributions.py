@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
 from typing import Annotated
 from uuid import UUID
 
@@ -16,7 +18,7 @@ from api.http.dependencies import ONE_WORK, Cursor, PageSize, ServicesDep, Since
 from api.http.description import also
 from api.http.headers import POLICY
 from api.http.preferences import LaterDep
-from api.http.uploads import read_upload
+from api.http.uploads import again, read_upload
 from api.jobs import JobStateOut
 from api.reports.report import SOURCES, Page, make_page, render_report
 from api.schemas import AttributionBrief, PageOut
@@ -25,16 +27,33 @@ from attribution.answers import Attribution, Verdict
 from attribution.catalogue import queries
 from attribution.catalogue.names import visible
 from attribution.catalogue.queries import AnswersWanted
+from attribution.custody import How, Purpose
 from attribution.errors import BadImage
-from attribution.lookup.attributor import recalled
+from attribution.images import CheckedImage
+from attribution.lookup.attributor import Also, recalled
 from attribution.lookup.findings import find_ours
 from attribution.lookup.regions import Regions, find_regions
+from attribution.lookup.subjects import Obtained, keeping
 from attribution.services import Services
 from ingest.lookups import accept_image
 
 router = APIRouter(prefix="/attributions", tags=["attributions"], route_class=ScopedRoute)
 
 MOST_IMAGES = 50  # of a set: an answer is waited for
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is asked of an image beside the image itself."""
+
+    limit: Annotated[int, Query(ge=1, le=50, description="Artists at most.")] = 5
+    purpose: Annotated[
+        Purpose | None,
+        Query(description="What the question is for: recorded, and without effect on the answer."),
+    ] = None
+
+
+AskedDep = Annotated[Asked, Depends()]
 
 
 class Together(BaseModel):
@@ -58,7 +77,7 @@ def create_attribution(
     later: LaterDep,
     request: Request,
     response: Response,
-    limit: Annotated[int, Query(ge=1, le=50, description="Artists at most.")] = 5,
+    asked: AskedDep,
 ) -> AnswerOut | Response:
     """Rank the artists an image most resembles, with the supporting works.
 
@@ -70,8 +89,12 @@ def create_attribution(
     if later.is_preferred:
         image.file.seek(0)
         sha256 = checked.facts.sha256
-        return later.look_up(accept_image(services, image.file, sha256, artists=limit))
-    answer = services.attributor.attribute(checked, limit=limit)
+        batch_id = accept_image(
+            services, image.file, sha256, artists=asked.limit, purpose=asked.purpose
+        )
+        return later.look_up(batch_id)
+    keep = _keeping(services, checked, image, asked)
+    answer = services.attributor.attribute(checked, limit=asked.limit, also=keep)
     where = request.app.url_path_for("get_attribution", attribution_id=answer.id)
     response.headers["location"] = str(where)
     return AnswerOut.of(answer)
@@ -89,7 +112,7 @@ def create_set_attribution(
     ],
     services: ServicesDep,
     works: WorksDep,
-    limit: Annotated[int, Query(ge=1, le=50, description="Artists at most.")] = 5,
+    asked: AskedDep,
 ) -> SetOut:
     """Give one answer for images that one hand made, beside an answer for each.
 
@@ -102,7 +125,13 @@ def create_set_attribution(
             checked.append(read_upload(image.file, services.limits))
         except BadImage as error:
             raise BadImage(error.reason, f"image {number} of {len(images)}: {error}") from error
-    return SetOut.of(services.attributor.attribute_set(checked, limit=limit))
+    keep = [_keeping(services, *pair, asked) for pair in zip(checked, images, strict=True)]
+    return SetOut.of(services.attributor.attribute_set(checked, limit=asked.limit, also=keep))
+
+
+def _keeping(services: Services, image: CheckedImage, file: UploadFile, asked: Asked) -> Also:
+    obtained = Obtained(How.UPLOAD, asked.purpose)
+    return keeping(services, image, partial(again, file.file), obtained)
 
 
 @router.post(
@@ -228,7 +257,7 @@ def get_differences(attribution_id: UUID, services: ServicesDep) -> DifferencesO
     dependencies=[needs(Scope.READ)],
 )
 def get_report(attribution_id: UUID, services: ServicesDep) -> HTMLResponse:
-    """Return a page for people; the image itself was not kept, so it is not shown."""
+    """Return a page for people, with the image where it is kept and the caller has `review`."""
     return _report(services, [services.attributor.recall(attribution_id)])
 
 
@@ -240,7 +269,7 @@ def get_report(attribution_id: UUID, services: ServicesDep) -> HTMLResponse:
 )
 def make_report(
     attribution_id: UUID,
-    image: Annotated[UploadFile, File(description="The same file again: it was not kept.")],
+    image: Annotated[UploadFile, File(description="The same file again.")],
     services: ServicesDep,
 ) -> HTMLResponse:
     """Return a page for people that shows the image; nothing is kept."""
@@ -283,7 +312,7 @@ def _html(pages: Sequence[Page]) -> HTMLResponse:
 )
 def find_attribution_regions(
     attribution_id: UUID,
-    image: Annotated[UploadFile, File(description="The same file again: it was not kept.")],
+    image: Annotated[UploadFile, File(description="The same file again.")],
     services: ServicesDep,
 ) -> Regions:
     """Compare the parts of the image with the works that the answer shows; nothing is kept.

@@ -46,6 +46,10 @@ from attribution.catalogue.models.records import (
     RecordedAttribution,
     Withdrawal,
 )
+from attribution.catalogue.models.subjects import (
+    Subject,
+    SubjectUse,
+)
 from attribution.catalogue.models.webhooks import (
     Delivery,
     Webhook,
@@ -115,6 +119,8 @@ __all__ = [
     "RecordedAttribution",
     "Reply",
     "Sealed",
+    "Subject",
+    "SubjectUse",
     "Task",
     "TaskKind",
     "TaskStatus",

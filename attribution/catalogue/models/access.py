@@ -31,6 +31,8 @@ class Tenant(Base):
     # transactions that change them (`lifecycle`).
     held_works: Mapped[int] = mapped_column(default=0, server_default="0")
     held_bytes: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
+    # The SHA-256 up to which it has compared kept images with their files; none: begin.
+    subjects_to: Mapped[str | None] = mapped_column(String(64))
 
 
 class KeyState(StrEnum):

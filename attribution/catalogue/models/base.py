@@ -62,7 +62,7 @@ class OfTenantByKey(OfTenant):
 
 
 class Sealed(OfTenant):
-    """What an entry of the audit vouches for: an answer, a change, a receipt, a key, a webhook."""
+    """What an entry of the audit vouches for: an answer, a change, a receipt, a key and others."""
 
     id: Mapped[UUID]
     # `commitments.Seal`

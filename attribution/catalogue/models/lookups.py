@@ -13,6 +13,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from attribution.catalogue.columns import now
 from attribution.catalogue.models.base import Base, OfTenant, one_of
 from attribution.catalogue.models.jobs import JobStatus
+from attribution.custody import Purpose
 
 ARTISTS = 5  # in an answer, at most, where the sender does not say
 
@@ -45,6 +46,7 @@ class LookupBatch(OfTenant, Base):
     name: Mapped[str]  # of the file that was sent
     artists: Mapped[int]  # in an answer, at most
     asked_by: Mapped[str]  # the name of the actor; records of the answers say it too
+    purpose: Mapped[Purpose | None]
     status: Mapped[JobStatus] = mapped_column(default=JobStatus.LISTING)
     error: Mapped[str | None]
     created_at: Mapped[datetime] = mapped_column(default=now)
@@ -55,6 +57,7 @@ class LookupBatch(OfTenant, Base):
     __table_args__ = (
         one_of("kind", LookupKind),
         one_of("status", JobStatus),
+        one_of("purpose", Purpose),
         Index(None, "tenant", "created_at", "id"),
     )
 

@@ -43,14 +43,21 @@ class AnswersWanted:
 
     def __post_init__(self) -> None:
         """Raise BadInput for what is no SHA-256."""
-        if self.image_sha256 is not None and not SHA256.fullmatch(self.image_sha256):
-            raise BadInput(
-                f"{self.image_sha256[:70]!r} is not a SHA-256; give the 64 hexadecimal digits that "
-                f"`sha256sum` prints for the file"
-            )
+        if self.image_sha256 is not None:
+            check_sha256(self.image_sha256)
 
 
 EVERY_ANSWER = AnswersWanted()
+
+
+def check_sha256(text: str) -> str:
+    """Return a SHA-256 as it is kept; raises BadInput."""
+    if not SHA256.fullmatch(text):
+        raise BadInput(
+            f"{text[:70]!r} is not a SHA-256; give the 64 hexadecimal digits that `sha256sum` "
+            f"prints for the file"
+        )
+    return text.lower()
 
 
 def record_attribution(session: Session, answer: dict[str, Any]) -> None:

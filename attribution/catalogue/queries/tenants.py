@@ -83,3 +83,14 @@ def compared_to(session: Session) -> UUID | None:
 def note_compared(session: Session, work: UUID | None) -> None:
     """Note up to which work the tenant's stored vectors were compared."""
     session.execute(update(Tenant).where(Tenant.name == tenants.current()).values(compared_to=work))
+
+
+def subjects_compared_to(session: Session) -> str:
+    """Return the SHA-256 up to which the tenant's kept images were compared; empty: begin."""
+    return session.get_one(Tenant, tenants.current()).subjects_to or ""
+
+
+def note_subjects_compared(session: Session, sha256: str | None) -> None:
+    """Note up to which SHA-256 the tenant's kept images were compared with their files."""
+    mine = update(Tenant).where(Tenant.name == tenants.current())
+    session.execute(mine.values(subjects_to=sha256))

@@ -50,6 +50,7 @@ from attribution.catalogue.queries.non_copies import forget_non_copies
 from attribution.catalogue.queries.pages import Page, check_limit, cut, moment_key
 from attribution.catalogue.queries.replies import forget_replies
 from attribution.catalogue.queries.sketches import forget_sketches
+from attribution.catalogue.queries.subjects import bury_subjects
 from attribution.errors import NotFound
 
 WIPED: Mapping[str, Any] = {
@@ -132,6 +133,7 @@ def bury_works(
     lines = wipe_items(session, ids, titles)
     session.execute(update(Claim).where(Claim.artwork_id.in_(ids)).values(path=WIPED_TEXT))
     _wipe_changes(session, ids, removal.receipt)
+    asked_about = bury_subjects(session, ids, removal)
     return {
         "catalogue rows": len(rows),
         "kept vectors": forget_vectors(session, ids),
@@ -139,6 +141,7 @@ def bury_works(
         "copy sketches": forget_sketches(session, ids),
         "declared non-copies": forget_non_copies(session, ids, removal.receipt),
         "lines of ingest jobs": lines,
+        "images asked about": asked_about,
         "recorded answers": _wipe_answers(session, ids, removal),
         "answers kept for repeated requests": forget_replies(session),
     }
