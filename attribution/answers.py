@@ -214,7 +214,7 @@ class Attribution:
         return self.copy_of or self.related_to
 
 
-VERSION = 3
+VERSION = 4
 """Of the recorded shape. A change that `read_answer` has to know of takes the next number."""
 
 EXACT = ("bytes", "pixels")
@@ -303,5 +303,14 @@ def _from_2(recorded: Mapping[str, Any]) -> Mapping[str, Any]:
     return recorded
 
 
-_NEXT: Mapping[int, Callable[[Mapping[str, Any]], Mapping[str, Any]]] = {1: _from_1, 2: _from_2}
+def _from_3(recorded: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Leave open what the answer was computed with, and its works' files: neither was kept."""
+    return recorded
+
+
+_NEXT: Mapping[int, Callable[[Mapping[str, Any]], Mapping[str, Any]]] = {
+    1: _from_1,
+    2: _from_2,
+    3: _from_3,
+}
 """What turns an answer of a version into one of the next."""

@@ -54,7 +54,7 @@ def test_one_work_goes_in_and_is_recognised(client: TestClient) -> None:
     assert answer["verdict"] == "copy"
     assert answer["copy_of"]["id"] == work["id"]
     assert answer["artists"][0]["slug"] == "ann-orn"
-    assert set(answer["artists"][0]["works"][0]) == {"id", "title", "similarity"}
+    assert set(answer["artists"][0]["works"][0]) == {"id", "title", "similarity", "sha256"}
     assert client.get(response.headers["location"]).json() == answer
     (brief,) = client.get("/v1/attributions").json()["items"]
     assert (brief["id"], brief["artists"]) == (answer["id"], ["ann-orn"])

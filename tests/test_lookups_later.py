@@ -13,7 +13,7 @@ from tests.apis import is_problem, png, upload
 from tests.portfolios import wait_until
 
 LATER = {"prefer": "respond-async"}
-OWN = ("id", "created_at")  # what two answers about one image differ in
+OWN = ("id", "created_at", "pins")  # what two answers about one image differ in
 
 
 def asked(client: TestClient, seed: int, *, limit: int = 5, prefer: str = "respond-async") -> Any:
