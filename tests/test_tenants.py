@@ -47,7 +47,7 @@ from attribution.collection import open_collection, open_stores
 from attribution.config import Settings
 from attribution.errors import BadInput, Conflict, LawfulError
 from attribution.services import Services, open_services
-from attribution.upkeep import keys
+from attribution.upkeep import keys, refusals
 from attribution.upkeep.calibrating import calibrate
 from attribution.upkeep.reconcile import reconcile
 from attribution.upkeep.reindex import make_anew
@@ -193,8 +193,11 @@ def bodies(ids: Mapping[str, str]) -> dict[str, dict[str, Any]]:
     }
 
 
-def test_no_route_knows_the_ids_of_another_tenant(shared: Shared) -> None:
+def test_no_route_knows_the_ids_of_another_tenant(
+    shared: Shared, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """It answers as if there was nothing of that id, and nothing of theirs has changed."""
+    monkeypatch.setattr(refusals, "MOST_DIFFERENT", 1_000)  # in place of "something else"
     theirs, nowhere = shared.theirs.ids, {name: str(uuid4()) for name in shared.theirs.ids}
     nowhere |= {"slug": "nobody-of-this-name", "number": "0"}
     before = _rows_of(shared.settings, THEIRS)
