@@ -8,7 +8,8 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from attribution.catalogue.belief import LARGEST, Findings
+from attribution.catalogue.belief import LARGEST
+from attribution.catalogue.verification import Findings
 from attribution.upkeep.erasing import LONGEST_REASON
 
 

@@ -29,8 +29,7 @@ from sqlalchemy.orm import Session
 from api.http.app import create_app
 from attribution.actors import Actor, Role, acting
 from attribution.arithmetic import commitments
-from attribution.catalogue import chain, queries
-from attribution.catalogue.belief import Findings, Head, verify
+from attribution.catalogue import chain, queries, sealed
 from attribution.catalogue.columns import now
 from attribution.catalogue.database import Database, connect
 from attribution.catalogue.models import (
@@ -43,6 +42,7 @@ from attribution.catalogue.models import (
     RecordedAttribution,
 )
 from attribution.catalogue.queries import Origin
+from attribution.catalogue.verification import Findings, Head, verify
 from attribution.collection import Stores, open_stores
 from attribution.config import Settings
 from attribution.errors import BadInput, Conflict, NotFound, RecordAltered, Unauthenticated
@@ -652,10 +652,10 @@ def test_what_was_there_before_is_told_apart(
     """A key, and what a change has in other tables, from before the audit looked after those."""
     before = ("attribution", "change", "withdrawal")
     with monkeypatch.context() as earlier:
-        kind = chain.SEALED["change"]
-        alone = replace(kind, leaves=lambda _, rows: {one.id: chain._change(one) for one in rows})
+        kind = sealed.SEALED["change"]
+        alone = replace(kind, leaves=lambda _, rows: {one.id: sealed._change(one) for one in rows})
         earlier.setattr(chain, "COVERED", before)
-        earlier.setitem(chain.SEALED, "change", alone)
+        earlier.setitem(sealed.SEALED, "change", alone)
         old = _an_alias(database, "Ann")
     _insert_key(database, "lk_00000001")
     assert (found(database).told, found(database).uncovered["key"]) == ([], 1)

@@ -16,9 +16,9 @@ from sqlalchemy import select
 
 from api.http.app import create_app
 from attribution.actors import Role
-from attribution.catalogue.belief import verify
 from attribution.catalogue.chain import REFUSE
 from attribution.catalogue.models import AuditEntry
+from attribution.catalogue.verification import verify
 from attribution.collection import Stores, open_stores
 from attribution.errors import BackendUnavailable
 from attribution.tenants import across

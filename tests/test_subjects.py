@@ -29,11 +29,11 @@ from api.http.app import create_app
 from attribution import tenants
 from attribution.actors import Role
 from attribution.answers import Attribution
-from attribution.catalogue import chain, queries
-from attribution.catalogue.belief import verify
+from attribution.catalogue import chain, queries, sealed
 from attribution.catalogue.columns import now
 from attribution.catalogue.database import Database, connect
 from attribution.catalogue.models import AuditEntry, CitedWork, LookupItem, Subject, SubjectUse
+from attribution.catalogue.verification import verify
 from attribution.collection import open_stores
 from attribution.config import Settings
 from attribution.custody import Forgotten, How, Kept, Purpose
@@ -196,7 +196,7 @@ def test_an_audit_of_an_earlier_version_goes_on(
     """Its first entry does not count the uses of images, of which there were none."""
     with open_stores(Settings(home=tmp_path / "home", profile="stub")) as stores:
         with monkeypatch.context() as patch:
-            patch.delitem(chain.SEALED, "subject-use")
+            patch.delitem(sealed.SEALED, "subject-use")
             with stores.sessions.begin() as session:
                 chain.note(session, "settings")
 

@@ -30,7 +30,6 @@ from api.http.app import create_app
 from attribution import tenants
 from attribution.actors import Role, Scope
 from attribution.catalogue import queries
-from attribution.catalogue.belief import verify
 from attribution.catalogue.database import Database, connect
 from attribution.catalogue.models import (
     Artist,
@@ -43,6 +42,7 @@ from attribution.catalogue.models import (
     artwork_id,
 )
 from attribution.catalogue.nobody import nobody
+from attribution.catalogue.verification import verify
 from attribution.collection import open_collection, open_stores
 from attribution.config import Settings
 from attribution.errors import BadInput, Conflict, LawfulError

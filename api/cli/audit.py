@@ -23,8 +23,8 @@ from attribution.errors import BadInput
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from attribution.catalogue.belief import Findings, Head
     from attribution.catalogue.models import AuditEntry
+    from attribution.catalogue.verification import Findings, Head
     from attribution.collection import Stores
 
 DIFFERED = 4  # exit code of verify: a record does not say what was recorded
@@ -94,7 +94,7 @@ def verify(
     Example: [bold]lawful audit verify --head head-of-november.jws[/]
     """
     from api.audit import VerifiedOut
-    from attribution.catalogue import belief
+    from attribution.catalogue import verification
     from attribution.collection import open_stores
 
     published = _published(head) if head else None
@@ -107,7 +107,7 @@ def verify(
                 bar.add_task(f"verifying {what}")
             bar.update(bar.task_ids[task], completed=done, total=total or done)
 
-        found = belief.verify(
+        found = verification.verify(
             stores.sessions, show, since=_first(stores, since), published=published
         )
     if as_json:
@@ -237,7 +237,7 @@ def _first(stores: Stores, since: str | None) -> int:
 
 def _published(path: Path) -> Head:
     """Read a head of earlier; raises BadInput."""
-    from attribution.catalogue.belief import Head
+    from attribution.catalogue.verification import Head
     from attribution.provenance.statements import read_statement
 
     try:

@@ -10,9 +10,9 @@ from uuid import UUID
 from sqlalchemy import update
 
 from attribution.catalogue import queries
-from attribution.catalogue.belief import Findings, verify
 from attribution.catalogue.chain import HEAD
 from attribution.catalogue.models import AuditHead
+from attribution.catalogue.verification import Findings, verify
 from attribution.collection import Collection, Stores
 
 SAMPLE = 2_000  # works compared in one run

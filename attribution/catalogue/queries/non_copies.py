@@ -9,12 +9,13 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Select, delete, exists, or_, select, tuple_, update
 from sqlalchemy.orm import Session, aliased, contains_eager, joinedload
 
-from attribution.catalogue.chain import NON_COPY, forget
+from attribution.catalogue.chain import forget
 from attribution.catalogue.columns import now
 from attribution.catalogue.insert import IN_SQL
 from attribution.catalogue.models import Artwork, Change, ChangeKind, NonCopy
 from attribution.catalogue.queries.changes import Origin, new_change
 from attribution.catalogue.queries.pages import Page, check_limit, cut, moment_key
+from attribution.catalogue.sealed import NON_COPY
 from attribution.errors import Hint, NotFound, Way
 
 

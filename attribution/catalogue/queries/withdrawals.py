@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, Text, cast, delete, func, or_, select, tru
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from attribution.answers import Removal, without_works
-from attribution.catalogue.chain import forget, path_of_claim
+from attribution.catalogue.chain import forget
 from attribution.catalogue.columns import now
 from attribution.catalogue.insert import IN_SQL
 from attribution.catalogue.lifecycle import become_pending, become_withdrawn, count_held
@@ -51,6 +51,7 @@ from attribution.catalogue.queries.pages import Page, check_limit, cut, moment_k
 from attribution.catalogue.queries.replies import forget_replies
 from attribution.catalogue.queries.sketches import forget_sketches
 from attribution.catalogue.queries.subjects import bury_subjects
+from attribution.catalogue.sealed import path_of_claim
 from attribution.errors import NotFound
 
 WIPED: Mapping[str, Any] = {
