@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Self
 from uuid import UUID
@@ -33,10 +33,10 @@ class SubjectOut(BaseModel):
     receipt: UUID | None = Field(description="The withdrawal that took it.")
 
     @classmethod
-    def of(cls, row: Subject) -> Self:
-        """Shape a row."""
+    def of(cls, row: Subject, last: SubjectUse | None = None) -> Self:
+        """Shape a row, with where its bytes lie by the last question about it, if that is known."""
         shown = {name: getattr(row, name) for name in SubjectOut.model_fields if name != "summary"}
-        return cls(**shown, summary=wording.image_kept(row, None))
+        return cls(**shown, summary=wording.image_kept(row, last))
 
 
 class UseOut(BaseModel):
@@ -60,9 +60,10 @@ class SubjectDetail(SubjectOut):
     uses: list[UseOut] = Field(description="The last 500 questions about it, the newest first.")
 
     @classmethod
-    def of_uses(cls, row: Subject, uses: Iterable[SubjectUse]) -> Self:
-        """Shape a row with the questions about it."""
-        return cls(**vars(SubjectOut.of(row)), uses=[_use(one) for one in uses])
+    def of_uses(cls, row: Subject, uses: Sequence[SubjectUse]) -> Self:
+        """Shape a row with the questions about it, the newest first."""
+        shape = SubjectOut.of(row, uses[0] if uses else None)
+        return cls(**vars(shape), uses=[_use(one) for one in uses])
 
 
 def _use(row: SubjectUse) -> UseOut:

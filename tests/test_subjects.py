@@ -141,8 +141,10 @@ def test_digest_keeps_no_byte(services: Services) -> None:
 
     row = subject_of(services, answer)
     assert (row.kept, row.until, row.phash, files(services)) == (Kept.NOTHING, None, None, [])
-    assert wording.image_kept(row, None) == "Only the image's SHA-256 was kept."
-    with pytest.raises(NotFound, match="Only the image's SHA-256 was kept"):
+    assert wording.image_kept(row, None) == (
+        "With the question, only the image's SHA-256 was kept."
+    )
+    with pytest.raises(NotFound, match="With the question, only the image's SHA-256 was kept"):
         subjects.seen(services, row.id)
 
 

@@ -76,7 +76,7 @@ def show(subject: Id, *, as_json: Json = False) -> None:
     if as_json:
         print_json(SubjectDetail.of_uses(row, uses).model_dump(mode="json"))
     else:
-        _print([*_lines(row), *_custody(uses)])
+        _print([*_lines(row, uses[0] if uses else None), *_custody(uses)])
 
 
 @app.command()
@@ -131,13 +131,13 @@ def _print(lines: Sequence[str] | Iterator[str]) -> None:
     Console().print(Padding(Text("\n".join(rest)), (0, 0, 1, 2), expand=False))
 
 
-def _lines(row: Subject) -> Iterator[str]:
+def _lines(row: Subject, last: SubjectUse | None = None) -> Iterator[str]:
     """Yield an image as a person reads it."""
     from attribution.lookup import wording
 
     yield f"{row.asked_at:%Y-%m-%d %H:%M}  {row.media_type}, {row.width} x {row.height} pixels"
     yield f"SHA-256 {row.image_sha256}"
-    yield wording.image_kept(row, None) + (f" {row.reason}" if row.reason else "")
+    yield wording.image_kept(row, last) + (f" {row.reason}" if row.reason else "")
     yield f"id {row.id}"
 
 

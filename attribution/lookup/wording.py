@@ -220,7 +220,7 @@ def image_kept(subject: Subject | None, use: SubjectUse | None) -> str:
     if use and use.how is How.WORK:
         return "The image is the kept original of a registered work; no other copy was kept."
     if subject.forgotten_at is None or subject.forgotten_why is None:
-        return "Only the image's SHA-256 was kept."
+        return "With the question, only the image's SHA-256 was kept."
     went = FORGOTTEN[subject.forgotten_why].format(subject.receipt)
     return f"The image was deleted on {subject.forgotten_at:%Y-%m-%d}: {went}."
 
