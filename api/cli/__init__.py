@@ -31,6 +31,7 @@ from api.cli import (
     models,
     non_copies,
     operate,
+    search,
     serve,
     subjects,
     tenants,
@@ -60,7 +61,7 @@ app.command()(attribute.member)
 app.command()(attribute.show)
 app.command()(answers.answers)
 app.command()(answers.explain)
-app.command()(attribute.search)
+app.command()(search.search)
 app.command()(generate.generate)
 app.command()(serve.serve)
 app.command()(index_server.index_server)

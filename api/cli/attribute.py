@@ -1,4 +1,4 @@
-"""`lawful attribute`, `lawful member`, `lawful show` and `lawful search`."""
+"""`lawful attribute`, `lawful member` and `lawful show`."""
 
 from __future__ import annotations
 
@@ -23,7 +23,6 @@ from api.cli.common import (
 from api.cli.loading import open_services
 from attribution.custody import How, Purpose
 from attribution.errors import BadInput, LawfulError
-from attribution.lookup.search_query import SearchBy, SearchQuery, check_query
 
 if TYPE_CHECKING:
     from attribution.answers import Attribution
@@ -33,8 +32,6 @@ if TYPE_CHECKING:
     from attribution.lookup.results import Findings, SetAttribution
     from attribution.lookup.subjects import Obtained
     from attribution.services import Services
-
-Year = partial(typer.Option, min=-10_000, max=10_000)
 
 
 def attribute(
@@ -310,58 +307,3 @@ def _by_hash(images: Iterable[Path], limits: Limits) -> dict[str, tuple[Path, Ch
 
     read = ((path, read_image_file(path, limits)) for path in images)
     return {image.facts.sha256: (path, image) for path, image in read}
-
-
-def search(
-    words: Annotated[str, typer.Argument(help="Words to search for.")] = "",
-    image: Annotated[Path | None, typer.Option(help="Image to search for.")] = None,
-    by: Annotated[
-        list[SearchBy] | None,
-        typer.Option(
-            help="Compare what is shown, how it is drawn (needs --image), or the words of title, "
-            "tags and artist (repeatable). By default subject and words."
-        ),
-    ] = None,
-    artist: Annotated[
-        list[str] | None, typer.Option(help="Only works of this artist (slug; repeatable).")
-    ] = None,
-    licence: Annotated[
-        list[str] | None, typer.Option(help="Only works under this licence (repeatable).")
-    ] = None,
-    year_from: Annotated[int | None, Year(help="Earliest year.")] = None,
-    year_to: Annotated[int | None, Year(help="Latest year.")] = None,
-    limit: Annotated[int, typer.Option(min=1, max=200, help="Works to show.")] = 10,
-    cursor: Annotated[
-        str | None, typer.Option(help="Continue the same search: `next` of its --json output.")
-    ] = None,
-    *,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
-) -> None:
-    """Find works by words, by an image or by both, and show what each component contributed.
-
-    Example: [bold]lawful search "red sailing boat" --artist nicu-buculei[/]
-
-    Example: [bold]lawful search --image boat.png --by style[/]
-    """
-    from api.answers import SearchOut
-    from api.cli.render import show_search
-    from attribution.collection import image_limits
-    from attribution.images import read_image_file
-
-    settings = settings_from_environment()
-    query = SearchQuery(
-        text=words,
-        image=read_image_file(image, image_limits(settings)) if image else None,
-        by=tuple(by) if by else SearchQuery.by,
-        artists=tuple(artist or ()),
-        licences=tuple(licence or ()),
-        year_from=year_from,
-        year_to=year_to,
-    )
-    check_query(query)
-    with open_services(settings, as_json=as_json) as services:
-        result = services.attributor.search(query, limit=limit, cursor=cursor)
-    if as_json:
-        print_json(SearchOut.of(result).model_dump(mode="json"))
-    else:
-        show_search(Console(), result)

@@ -110,6 +110,11 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_middleware(Guard, settings=settings)
     app.add_middleware(Meter, metrics=app.state.metrics)
     app.add_middleware(Marked)
+    _add_routes(app)
+    return app
+
+
+def _add_routes(app: FastAPI) -> None:
     first = APIRouter(dependencies=[Depends(known_names)])
     for part in (
         artists,
@@ -134,7 +139,6 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(health.router)
     app.include_router(login.router)
     app.include_router(pages.router)
-    return app
 
 
 def _warm(services: Services) -> None:
