@@ -54,6 +54,10 @@ from attribution.catalogue.models.webhooks import (
     Delivery,
     Webhook,
 )
+from attribution.catalogue.models.workings import (
+    UsedCalibration,
+    Workings,
+)
 from attribution.catalogue.models.works import (
     ARTWORKS,
     PURPOSES,
@@ -125,7 +129,9 @@ __all__ = [
     "TaskKind",
     "TaskStatus",
     "Tenant",
+    "UsedCalibration",
     "Webhook",
     "Withdrawal",
+    "Workings",
     "artwork_id",
 ]
