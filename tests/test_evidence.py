@@ -1,0 +1,342 @@
+"""Evidence packs: what is in one, that a change of any byte is found, and who may make one."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import struct
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile
+
+import pytest
+import rfc8785
+
+from api.reports.evidence import contents_of
+from attribution.catalogue.chain import erase
+from attribution.catalogue.models import AuditEntry
+from attribution.config import Settings
+from attribution.custody import How
+from attribution.desk import proof
+from attribution.desk.archive import CHAIN, MANIFEST, RECORDS, SIGNATURE, SIGNS, Archive, entry
+from attribution.desk.packing import Part, write_pack
+from attribution.desk.verification import Trusted, verify
+from attribution.images import read_image
+from attribution.lookup.subjects import Obtained, keeping
+from attribution.provenance.own_key import statement_signer
+from attribution.provenance.statements import sign_statement
+from attribution.services import Services, open_services
+from attribution.upkeep.withdrawal import withdraw
+from tests.apis import png, settings
+from tests.homes import copy_home
+from tests.portfolios import ingest, portfolio
+
+ATTACK = '#panic("x") *b* <b>x</b> ${{7*7}} \u202egnp.exe שלום مرحبا 漢字 😀'
+
+
+@dataclass(frozen=True)
+class Made:
+    """A home, and a pack of two of its lookups: an image of its own, and a registered one."""
+
+    home: Path
+    pack: Path
+    lookups: list[UUID]
+    key: str
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
+    """Make a pack once; for reading only."""
+    folder = tmp_path_factory.mktemp("evidence")
+    with open_services(settings(folder / "home")) as services:
+        ingest(services, portfolio(folder / "p"))
+        registered = next((folder / "p").rglob("*.png")).read_bytes()
+        lookups = [ask(services, data) for data in (png(777), registered)]
+        packed = write_pack(services, contents_of(services, lookups), folder / "pack.zip")
+    return Made(folder / "home", folder / "pack.zip", lookups, packed.key)
+
+
+def ask(services: Services, data: bytes) -> UUID:
+    """Ask about an image and keep it; returns the id of the answer."""
+    image = read_image(data)
+    keep = keeping(services, image, lambda: data, Obtained(How.FILE))
+    return services.attributor.attribute(image, also=keep).id
+
+
+def files_of(pack: Path) -> dict[str, bytes]:
+    """Return the files of a pack, in their order."""
+    with ZipFile(pack) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+def written(path: Path, files: dict[str, bytes]) -> Path:
+    """Write files as this program writes a pack."""
+    with ZipFile(path, "w", ZIP_STORED) as archive:
+        for name, data in files.items():
+            archive.writestr(entry(name), data)
+    return path
+
+
+def faults(pack: Path, key: str | None = None) -> str:
+    """Return what is wrong with a pack, a line each."""
+    return "\n".join(one.said for one in verify(pack, Trusted(key)).findings if one.is_wrong)
+
+
+def test_a_pack_is_intact_and_says_who_signed_it_and_where_it_is_in_the_audit(made: Made) -> None:
+    """With the key that the sender publishes, and without it."""
+    found = verify(made.pack, Trusted(made.key))
+
+    assert found.is_intact, found.findings
+    said = "\n".join(one.said for one in found.findings)
+    assert (
+        f"signed by CN=Lawful Diffusion evidence key with the key that you gave, {made.key}" in said
+    )
+    assert re.search(r"the chain of the audit is whole up to entry \d+, signed", said)
+    for one in made.lookups:
+        assert re.search(rf"{one}: recorded \S+ UTC, entry \d+ of the audit", said)
+    assert "whose key that is, this does not say" in str(verify(made.pack).findings)
+
+
+def test_what_is_in_it(made: Made) -> None:
+    """Images, works, outlines, regions, answers, reports; names are ours, JSON is canonical."""
+    files = files_of(made.pack)
+
+    manifest = json.loads(files[MANIFEST])
+    assert [one["path"] for one in manifest["files"]] == list(files)[:-2]
+    assert manifest["attributions"] == [str(one) for one in made.lookups]
+    mine, copied = (f"lookups/{one}" for one in made.lookups)
+    assert files[f"{mine}/subject.png"] == png(777)
+    assert {f"{mine}/regions-1.webp", f"{copied}/overlap.webp", "report.html"} <= files.keys()
+    shown = json.loads(files["exhibits.json"])
+    assert all(one["file"] in files for one in shown["works"].values())
+    codes = json.loads(files["identifiers.json"])
+    assert codes[shown["subjects"][str(made.lookups[0])]["sha256"]]["iscc"].startswith("ISCC:K")
+    for path, data in files.items():
+        if path.endswith(".json"):
+            assert rfc8785.dumps(json.loads(data)) == data, path
+
+
+def test_every_changed_byte_is_found(made: Made, tmp_path: Path) -> None:
+    """Of 100 all over the archive; and the first, middle and last byte of each file, by name."""
+    whole, path = made.pack.read_bytes(), tmp_path / "pack.zip"
+    for place in range(0, len(whole), len(whole) // 99):
+        path.write_bytes(flipped(whole, place))
+        assert faults(path), place
+
+    with ZipFile(made.pack) as archive:
+        infos = archive.infolist()
+    for info in infos:
+        begin = info.header_offset + 30 + len(info.filename)
+        for place in (begin, begin + info.file_size // 2, begin + info.file_size - 1):
+            path.write_bytes(flipped(whole, place))
+            assert info.filename in faults(path), (info.filename, place)
+
+
+def flipped(data: bytes, place: int) -> bytes:
+    """Return data with one bit of a byte flipped."""
+    return data[:place] + bytes([data[place] ^ 1]) + data[place + 1 :]
+
+
+def test_a_pack_that_is_cut_off_is_found(made: Made, tmp_path: Path) -> None:
+    """Wherever; and so is one that something was added to."""
+    whole, path = made.pack.read_bytes(), tmp_path / "pack.zip"
+    for size in (0, 10, len(whole) // 2, len(whole) - 1):
+        path.write_bytes(whole[:size])
+        assert "damaged, cut off, or no pack" in faults(path)
+    for longer in (whole + b"\0", b"\0" + whole):
+        path.write_bytes(longer)
+        assert faults(path)
+
+
+def test_files_that_are_missing_added_moved_or_renamed_are_named(
+    made: Made, tmp_path: Path
+) -> None:
+    """However well the archive is written."""
+    files, path = files_of(made.pack), tmp_path / "pack.zip"
+    names = list(files)
+
+    assert faults(written(path, {**files, "more.txt": b""})) == "not in the manifest: more.txt"
+    reordered = {name: files[name] for name in [names[1], names[0], *names[2:]]}
+    assert "not in the order" in faults(written(path, reordered))
+    for gone in names:
+        left = {name: data for name, data in files.items() if name != gone}
+        assert gone in faults(written(path, left))
+    swapped = {**files, names[1]: files[names[2]], names[2]: files[names[1]]}
+    assert faults(written(path, swapped)) == f"changed: {names[1]}\nchanged: {names[2]}"
+
+
+def test_archives_that_no_pack_is_are_refused(made: Made, tmp_path: Path) -> None:
+    """Names twice, ways out of a folder, compression, folders, sizes that are not true."""
+    files, path = files_of(made.pack), tmp_path / "pack.zip"
+    name = next(iter(files))
+    for odd, kind in (
+        ("../evil.txt", ZIP_STORED),
+        ("/evil.txt", ZIP_STORED),
+        ("a//b", ZIP_STORED),
+        ("folder/", ZIP_STORED),
+        ("bomb.txt", ZIP_DEFLATED),
+    ):
+        shutil.copy(made.pack, path)
+        with ZipFile(path, "a", kind) as archive:
+            archive.writestr(odd, b"" if odd.endswith("/") else bytes(10_000_000))
+        assert f"{odd} is packed in a way that no pack of ours is" in faults(path)
+
+    shutil.copy(made.pack, path)
+    with ZipFile(path, "a") as archive, pytest.warns(UserWarning, match="Duplicate"):
+        archive.writestr(entry(name), b"other")
+    assert f"{name} is in the archive more than once" in faults(path)
+
+    whole = made.pack.read_bytes()
+    end = whole.rindex(b"PK\5\6")
+    path.write_bytes(whole[: end + 12] + struct.pack("<L", 1 << 31) + whole[end + 16 :])
+    assert faults(path)
+
+
+def signed_again(files: dict[str, bytes], home: Path, tmp_path: Path) -> dict[str, bytes]:
+    """Return files with a manifest that lists them, signed with the key of another home."""
+    manifest = json.loads(files[MANIFEST])
+    what = {one["path"]: one["what"] for one in manifest["files"]}
+    signer = statement_signer(Settings(home=home))
+    path = tmp_path / "signed.zip"
+    with Archive(path) as archive:
+        for name, data in files.items():
+            if name not in (MANIFEST, SIGNATURE):
+                archive.add(name, data, what.get(name, ""))
+        kept = {name: one for name, one in manifest.items() if name != "files"}
+        digest = archive.add_manifest(kept)
+        archive.add_about_manifest(SIGNATURE, sign_statement({SIGNS: digest}, signer).encode())
+    return files_of(path)
+
+
+def test_a_pack_that_another_key_signed_is_found(made: Made, tmp_path: Path) -> None:
+    """By the key that the reader has, and without it by the heads of the audit."""
+    foreign = signed_again(files_of(made.pack), tmp_path / "home", tmp_path)
+    path = written(tmp_path / "pack.zip", foreign)
+
+    assert "another key than the one that you gave" in faults(path, made.key)
+    assert "is signed with another key than the pack" in faults(path)
+
+
+def test_what_the_signer_himself_changed_is_found_by_the_audit(made: Made, tmp_path: Path) -> None:
+    """Whoever has the key still cannot make an answer, a record or a link say something else."""
+    answer = f"lookups/{made.lookups[0]}/answer.json"
+
+    def found(path: str, change: Callable[[Any], None]) -> str:
+        files = files_of(made.pack)
+        said = json.loads(files[path])
+        change(said)
+        files[path] = rfc8785.dumps(said)
+        again = signed_again(files, made.home, tmp_path)
+        return faults(written(tmp_path / "pack.zip", again), made.key)
+
+    assert found(answer, lambda one: one.update(verdict="copy")) == (
+        f"{answer}: it is not the answer that was recorded"
+    )
+    assert "does not say what entry" in found(
+        RECORDS, lambda one: one[0]["leaves"][""].__setitem__(3, "copy")
+    )
+    assert "should vouch" in found(RECORDS, lambda one: one[0].update(entry=1))
+    assert "it is cut" in found(CHAIN, lambda one: one[0]["links"].pop(1))
+    assert "it is cut" in found(CHAIN, lambda one: one[0].update(before="0" * 64))
+    assert "it is cut" in found(
+        CHAIN, lambda one: one[0]["links"][0]["leaves"].update(actor="nobody")
+    )
+
+
+def test_an_old_lookup_is_proved_by_a_bounded_part_of_the_audit(
+    made: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Up to the next multiple of SPAN; what others did meanwhile is in it as a digest alone."""
+    monkeypatch.setattr(proof, "SPAN", 4)
+    home, path = copy_home(made.home, tmp_path / "home"), tmp_path / "pack.zip"
+    with open_services(settings(home)) as services:
+        for number in range(3):
+            ask(services, png(800 + number))
+        write_pack(services, contents_of(services, made.lookups[:1]), path)
+
+    assert not faults(path, made.key)
+    segments = json.loads(files_of(path)[CHAIN])
+    assert len(segments) > 1
+    assert all(len(one["links"]) <= 4 for one in segments)
+    others = [one for segment in segments for one in segment["links"] if isinstance(one, str)]
+    assert all(re.fullmatch("[0-9a-f]{64}", one) for one in others)
+
+
+def test_what_a_withdrawal_or_an_erasure_took_is_said_with_its_receipt(
+    made: Made, tmp_path: Path
+) -> None:
+    """And not shown: the rest still verifies."""
+    home, path = copy_home(made.home, tmp_path / "home"), tmp_path / "pack.zip"
+    shown = json.loads(files_of(made.pack)["exhibits.json"])["works"]
+    work = next(UUID(one) for one, said in shown.items() if said["file"])
+    with open_services(settings(home)) as services:
+        receipt = withdraw(services, str(work), reason="asked for")
+        with services.sessions.begin() as session:
+            actor = session.get_one(AuditEntry, 3).actor
+            assert erase(session, actor, "asked for", until=4, limit=100)
+        write_pack(services, contents_of(services, made.lookups), path)
+
+    found = verify(path)
+    assert found.is_intact, found.findings
+    removed = [one.said for one in found.findings if one.about == "removed"]
+    assert any(f"was removed by the withdrawal {receipt.id}" in one for one in removed)
+    left = json.loads(files_of(path)["exhibits.json"])["works"][str(work)]
+    assert (left["file"], left["not_shown"][:9]) == (None, "withdrawn")
+
+
+def test_verifying_needs_neither_database_nor_models_nor_a_network(made: Made) -> None:
+    """With these blocked, in a process of its own; the last line is always the same."""
+    program = (
+        "import sys, socket\n"
+        "for name in ('sqlalchemy', 'torch', 'qdrant_client', 'qdrant_edge', 'celery', 'cv2'):\n"
+        "    sys.modules[name] = None\n"
+        "def refuse(*args, **kwargs): raise AssertionError('network')\n"
+        "socket.socket.connect = socket.getaddrinfo = refuse\n"
+        "from api.cli import main\n"
+        f"sys.argv = ['lawful', 'verify', {str(made.pack)!r}, '--key', {made.key!r}]\n"
+        "main()\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-2:] == [
+        "intact",
+        "This says whether the pack is as it was made. It does not say that what is in it is true.",
+    ]
+
+
+def test_text_of_others_is_text(made: Made, tmp_path: Path) -> None:
+    """In HTML and PDF, in any script: no markup of either, and no letter without a shape."""
+    home, path = copy_home(made.home, tmp_path / "home"), tmp_path / "pack.zip"
+    with open_services(settings(home)) as services:
+        contents = contents_of(services, made.lookups, title=ATTACK)
+        others = [Part("case/case.json", b"{}", "the case")]
+        contents = replace(contents, parts=[*contents.parts, *others])
+        write_pack(services, contents, path)
+
+    files = files_of(path)
+    assert not faults(path)
+    assert b"&lt;b&gt;x&lt;/b&gt;" in files["report.html"]
+    assert b"[U+202E]gnp.exe" in files["report.pdf"]
+    assert files["case/case.json"] == b"{}"
+
+
+def test_the_pdf_is_tagged_and_for_archives(made: Made) -> None:
+    """PDF/A-2a and PDF/UA-1, as its metadata says, with a structure and a language."""
+    pdf = files_of(made.pack)["report.pdf"]
+
+    for part in (
+        b"<pdfaid:part>2</pdfaid:part><pdfaid:conformance>A</pdfaid:conformance>",
+        b"<pdfuaid:part>1</pdfuaid:part>",
+        b"/StructTreeRoot",
+        b"/Marked true",
+        b"/Lang(en)",
+    ):
+        assert part in pdf, part
