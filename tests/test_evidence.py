@@ -5,36 +5,48 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import sqlite3
 import struct
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile
 
 import pytest
 import rfc8785
+from cryptography import x509
 
+from api.http.app import create_app
 from api.reports.evidence import contents_of
+from attribution.actors import Role
+from attribution.catalogue import queries
 from attribution.catalogue.chain import erase
 from attribution.catalogue.models import AuditEntry
+from attribution.catalogue.queries import EntriesWanted
+from attribution.collection import open_stores
 from attribution.config import Settings
 from attribution.custody import How
 from attribution.desk import proof
 from attribution.desk.archive import CHAIN, MANIFEST, RECORDS, SIGNATURE, SIGNS, Archive, entry
 from attribution.desk.packing import Part, write_pack
 from attribution.desk.verification import Trusted, verify
+from attribution.errors import BackendUnavailable, BadInput, NotFound, RecordAltered
 from attribution.images import read_image
 from attribution.lookup.subjects import Obtained, keeping
 from attribution.provenance.own_key import statement_signer
 from attribution.provenance.statements import sign_statement
 from attribution.services import Services, open_services
 from attribution.upkeep.withdrawal import withdraw
-from tests.apis import png, settings
+from tests.apis import is_problem, local_client, png, settings
+from tests.authorities import authority
+from tests.commands import lawful
 from tests.homes import copy_home
+from tests.keys import bearing, make_key
 from tests.portfolios import ingest, portfolio
 
 ATTACK = '#panic("x") *b* <b>x</b> ${{7*7}} \u202egnp.exe שלום مرحبا 漢字 😀'
@@ -340,3 +352,111 @@ def test_the_pdf_is_tagged_and_for_archives(made: Made) -> None:
         b"/Lang(en)",
     ):
         assert part in pdf, part
+
+
+def test_a_timestamp_says_when_by_the_word_of_an_authority(made: Made, tmp_path: Path) -> None:
+    """Checked by the root in the pack, or by those that the reader trusts; others do not hold."""
+    path = tmp_path / "pack.zip"
+    home = copy_home(made.home, tmp_path / "home")
+    (tmp_path / "other").mkdir()
+    with authority(tmp_path) as ours, authority(tmp_path / "other") as other:
+        stamped = settings(home, timestamp_url=ours.url, timestamp_roots=ours.root)
+        with open_services(stamped) as services:
+            write_pack(services, contents_of(services, made.lookups[:1]), path)
+    known, foreign = (
+        x509.load_pem_x509_certificates(one.root.read_bytes()) for one in (ours, other)
+    )
+
+    said = str(verify(path, Trusted(made.key)).findings)
+    assert "by the word of CN=Test root; whether to trust it is for you to say" in said
+    found = verify(path, Trusted(made.key, known))
+    assert found.is_intact
+    assert "by the word of an authority that you trust" in str(found.findings)
+    wrong = [one.said for one in verify(path, Trusted(made.key, foreign)).findings if one.is_wrong]
+    assert [one[:42] for one in wrong] == ["manifest.tsr: the timestamp does not hold:"]
+    files = files_of(path)
+    for name in ("manifest.tsr", "timestamp-authority.pem"):
+        for place in range(40, len(files[name]) - 40, len(files[name]) // 20):
+            changed = written(tmp_path / "changed.zip", files | {name: flipped(files[name], place)})
+            assert faults(changed) or changed_nothing(files[name], place), (name, place)
+
+
+def changed_nothing(pem_or_der: bytes, place: int) -> bool:
+    """Tell whether a byte is nothing that a timestamp rests on."""
+    del pem_or_der, place
+    return False
+
+
+def test_a_pack_whose_timestamp_fails_is_not_made(made: Made, tmp_path: Path) -> None:
+    """An error says so; without a timestamp it is made when that is asked for."""
+    path = tmp_path / "pack.zip"
+    home = copy_home(made.home, tmp_path / "home")
+    with authority(tmp_path, says=b"no") as ours:
+        chosen = settings(home, timestamp_url=ours.url, timestamp_roots=ours.root)
+        with open_services(chosen) as services:
+            with pytest.raises(BackendUnavailable, match="gave no timestamp that holds"):
+                write_pack(services, contents_of(services, made.lookups[:1]), path)
+            assert list(tmp_path.glob("*.zip")) == []
+            unstamped = contents_of(services, made.lookups[:1], is_stamped=False)
+            write_pack(services, unstamped, path)
+    assert verify(path).is_intact
+    rootless = pytest.raises(BadInput, match="without LAWFUL_TIMESTAMP_ROOTS")
+    with open_services(settings(home, timestamp_url=ours.url)) as services, rootless:
+        write_pack(services, contents_of(services, made.lookups[:1]), path)
+
+
+def test_over_http(made: Made, tmp_path: Path) -> None:
+    """Of one and of several; with the scope `review`, and recorded."""
+    home, path = copy_home(made.home, tmp_path / "home"), tmp_path / "pack.zip"
+    chosen = settings(home)
+    reviewer, reader = (
+        bearing(make_key(chosen, role).token) for role in (Role.REVIEWER, Role.AUDITOR)
+    )
+    one, joint = f"/v1/attributions/{made.lookups[0]}/evidence", "/v1/attributions/evidence"
+    asked = {"attributions": [str(one) for one in made.lookups]}
+    with local_client(create_app(chosen)) as client:
+        for got in (
+            client.post(one, headers=reviewer),
+            client.post(joint, json=asked, headers=reviewer),
+        ):
+            assert got.status_code == 200, got.text
+            assert got.headers["content-type"] == "application/zip"
+            path.write_bytes(got.content)
+            assert verify(path, Trusted(made.key)).is_intact
+        is_problem(client.post(one, headers=reader), 403, "scope-missing")
+        unknown = f"/v1/attributions/{uuid4()}/evidence"
+        is_problem(client.post(unknown, headers=reviewer), 404, "not-found")
+    with open_stores(chosen) as stores, stores.sessions() as session:
+        page = queries.list_entries(session, EntriesWanted(action="pack"))
+    assert page.items[0].details["attributions"] == asked["attributions"]
+    assert not list((home / "temporary").glob("*"))
+
+
+def test_the_command_line(made: Made, tmp_path: Path) -> None:
+    """A pack, its key as printed, and exit code 1 for one that was changed."""
+    home, path = copy_home(made.home, tmp_path / "home"), tmp_path / "pack.zip"
+    ids = [str(one) for one in made.lookups]
+
+    done = lawful(home, "pack", *ids, "-o", str(path))
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == f"signed with the key {made.key}\n"
+    chain = str(home / "evidence" / "chain.pem")
+    for key in (made.key, chain):
+        assert lawful(home, "verify", str(path), "--key", key).returncode == 0
+    wrong = lawful(home, "verify", str(path), "--key", "0" * 64, "--json")
+    assert (wrong.returncode, json.loads(wrong.stdout)["is_intact"]) == (1, False)
+    assert "cannot be read" in lawful(home, "verify", str(tmp_path / "none.zip")).stderr
+    assert (home / "evidence" / "key.pem").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_pack_of_what_is_not_there_or_was_altered_is_not_made(made: Made, tmp_path: Path) -> None:
+    """Neither of an unknown id, nor of an answer that says something else than was recorded."""
+    home, path = copy_home(made.home, tmp_path / "home"), tmp_path / "pack.zip"
+    with open_services(settings(home)) as services:
+        with pytest.raises(NotFound):
+            write_pack(services, contents_of(services, [uuid4()]), path)
+        with closing(sqlite3.connect(home / "lawful.db")) as database, database:
+            database.execute("UPDATE attributions SET verdict = 'attributed'")
+        with pytest.raises(RecordAltered):
+            write_pack(services, contents_of(services, made.lookups), path)
+    assert not path.exists()

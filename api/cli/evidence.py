@@ -40,8 +40,8 @@ def pack(
 ) -> None:
     """Write an evidence pack: answers, images, works that may be shown, reports, audit, signature.
 
-    Whoever gets it can check it with `lawful verify`, without this collection and without a
-    network. Send them the SHA-256 of the key by another way.
+    Its readers check it with `lawful verify`, without this collection and without a network. Send
+    them the SHA-256 of the key by another way.
 
     Example: [bold]lawful pack ID -o evidence.zip[/]
     """

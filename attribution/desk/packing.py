@@ -77,11 +77,16 @@ def write_pack(stores: Stores, contents: Contents, path: Path) -> Packed:
     timestamp is to be had.
     """
     signer, roots = statement_signer(stores.settings), _authorities(stores)
+    url = stores.settings.timestamp_url
+    is_stamped = contents.is_stamped and bool(url)
     pack_id, key = uuid4(), key_id(_certificate(signer))
     with written_whole(path) as new, Archive(new) as archive:
         for part in contents.parts:
             archive.add(part.path, part.data, part.what)
         _add_records(stores, archive, contents.lookups, signer)
+        if is_stamped:
+            pems = [one.public_bytes(Encoding.PEM) for one in roots]
+            archive.add(AUTHORITY, b"".join(pems), "whom the maker trusts to say the time")
         manifest = archive.add_manifest(
             {
                 "id": str(pack_id),
@@ -96,11 +101,8 @@ def write_pack(stores: Stores, contents: Contents, path: Path) -> Packed:
         )
         signed = sign_statement({SIGNS: manifest}, signer).encode("ascii")
         archive.add_about_manifest(SIGNATURE, signed)
-        url = stores.settings.timestamp_url
-        if url and contents.is_stamped:
+        if is_stamped:
             archive.add_about_manifest(TIMESTAMP, fetch_timestamp(signed, url, roots))
-            pems = [one.public_bytes(Encoding.PEM) for one in roots]
-            archive.add_about_manifest(AUTHORITY, b"".join(pems))
         with stores.sessions.begin() as session:
             about = [str(one) for one in contents.lookups]
             note(session, "pack", f"pack:{pack_id}", manifest=manifest, attributions=about)

@@ -46,7 +46,7 @@ UNREADABLE = (ArithmeticError, AttributeError, LookupError, RecursionError, Type
 NOT_TRUTH = (
     "This says whether the pack is as it was made. It does not say that what is in it is true."
 )
-VOUCHING = (SIGNATURE, TIMESTAMP, AUTHORITY)  # behind the manifest, which cannot list them
+VOUCHING = (SIGNATURE, TIMESTAMP)  # behind the manifest, which cannot list them
 
 
 @dataclass(frozen=True)

@@ -236,7 +236,7 @@ def rests_on(findings: Findings, *, unreadable: int = 0) -> dict[str, str]:
         "copy": "Bytes, pixels, then strokes and colours of the image laid on a work. Related "
         "means this work or another of its series: a person has to look.",
         "style": f"How near the image is to registered works, counted in votes. The share of a "
-        f"vote is no probability; a probability takes half of the images asked about for the "
+        f"vote is not a probability; a probability takes half of the images asked about for the "
         f"work of strangers. Of the images named by style, {findings.level:.0%} at most are "
         f"expected to resemble nobody of ours.",
         "limits": "Resemblance does not show that a work was used. What is not registered cannot "
