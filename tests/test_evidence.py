@@ -45,6 +45,7 @@ from attribution.upkeep.withdrawal import withdraw
 from tests.apis import is_problem, local_client, png, settings
 from tests.authorities import authority
 from tests.commands import lawful
+from tests.corrections import merge
 from tests.homes import copy_home
 from tests.keys import bearing, make_key
 from tests.portfolios import ingest, portfolio
@@ -300,6 +301,23 @@ def test_what_a_withdrawal_or_an_erasure_took_is_said_with_its_receipt(
     assert any(f"was removed by the withdrawal {receipt.id}" in one for one in removed)
     left = json.loads(files_of(path)["exhibits.json"])["works"][str(work)]
     assert (left["file"], left["not_shown"][:9]) == (None, "withdrawn")
+
+
+def test_changes_of_the_works_are_in_it_without_what_they_say_of_others(
+    made: Made, tmp_path: Path
+) -> None:
+    """A merge of artists names all their works; these stay out, and the digest still holds."""
+    home, path = copy_home(made.home, tmp_path / "home"), tmp_path / "pack.zip"
+    with open_services(settings(home)) as services:
+        change = merge(services)
+        write_pack(services, contents_of(services, made.lookups), path)
+
+    found = verify(path)
+    assert found.is_intact, found.findings
+    about = f"change:{change.id}"
+    record = next(one for one in json.loads(files_of(path)[RECORDS]) if one["object"] == about)
+    assert record["leaves"].keys() <= {"", "reason", "before", "after"}
+    assert f"'works' of {about} is not shown here; its commitment is" in str(found.findings)
 
 
 def test_verifying_needs_neither_database_nor_models_nor_a_network(made: Made) -> None:

@@ -19,9 +19,9 @@ from typing import Any
 import typst
 
 from api.reports.overlay import draw_outline
-from api.reports.report import EXHIBIT_PX, UNKNOWN, Exhibit, Page
+from api.reports.report import UNKNOWN, Exhibit, Page
 from attribution.answers import Candidate, Corner
-from attribution.images import read_thumbnail, thumbnail
+from attribution.images import read_thumbnail
 from attribution.lookup import wording
 from attribution.lookup.findings import find_ours
 
@@ -31,6 +31,7 @@ LETTERS = (
     "\\n -~\u00a0-\u017f\u0384-\u038a\u038c\u038e-\u03a1\u03a3-\u03ce\u0400-\u045f"
     "\u05d0-\u05ea\u0621-\u063a\u0641-\u064a–—‘’“”„…·•→≥≤"
 )
+QUALITY = 85
 WITHOUT_SHAPE = re.compile(f"[^{LETTERS}]")
 
 
@@ -74,19 +75,22 @@ class _Pictures:
     """Files for Typst, each picture once."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder, self._names = folder, dict[bytes, str]()
+        self._folder = folder
+        self._names: dict[tuple[bytes, tuple[Corner, ...]], str] = {}
 
     def file(self, webp: bytes | None, outline: Sequence[Corner] = ()) -> str | None:
         """Return the name of the file of a picture, with an outline drawn on it if there is one."""
         if webp is None:
             return None
-        if outline:
-            drawn = draw_outline(read_thumbnail(webp), outline)
-            webp = thumbnail(drawn, max_px=EXHIBIT_PX)
-        if webp not in self._names:
-            self._names[webp] = f"{len(self._names)}.webp"
-            (self._folder / self._names[webp]).write_bytes(webp)
-        return self._names[webp]
+        key = webp, tuple(outline)
+        if key not in self._names:
+            picture = read_thumbnail(webp)
+            if outline:
+                picture = draw_outline(picture, outline)
+            self._names[key] = f"{len(self._names)}.jpg"
+            # What is not JPEG stands in a PDF without loss, and is ten times as large.
+            picture.save(self._folder / self._names[key], "JPEG", quality=QUALITY)
+        return self._names[key]
 
 
 def _page(page: Page, pictures: _Pictures) -> dict[str, Any]:

@@ -44,7 +44,7 @@ def entry(path: str) -> ZipInfo:
 
 
 @dataclass(frozen=True)
-class Packed:
+class Listed:
     """One file of a pack, as its manifest has it."""
 
     path: str
@@ -58,7 +58,7 @@ class Archive:
 
     def __init__(self, file: IO[bytes] | Path) -> None:
         self._zip = ZipFile(file, "w", ZIP_STORED)
-        self._files: list[Packed] = []
+        self._files: list[Listed] = []
 
     def __enter__(self) -> Self:
         return self
@@ -74,7 +74,7 @@ class Archive:
     def add(self, path: str, data: bytes, what: str) -> str:
         """Add a file under a name of ours; returns its SHA-256."""
         digest = hashlib.sha256(data).hexdigest()
-        self._files.append(Packed(path, digest, len(data), what))
+        self._files.append(Listed(path, digest, len(data), what))
         self._zip.writestr(entry(path), data)
         return digest
 

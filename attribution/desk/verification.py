@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -40,7 +41,8 @@ from attribution.provenance.statements import key_id, read_statement
 from attribution.provenance.timestamps import read_timestamp
 
 MOST_FILES = 100_000
-LARGEST_PIECE = 64 << 20  # bytes read at once: the list of files, or a file of JSON
+LARGEST_LIST = 16 << 20  # bytes of the list of files
+LARGEST_PIECE = 64 << 20  # bytes read at once: a file of JSON
 PIECE = 1 << 20
 UNREADABLE = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 NOT_TRUTH = (
@@ -103,17 +105,21 @@ def verify(path: Path, trusted: Trusted = NOTHING_KNOWN) -> Verified:
     """Check a pack; raises BadInput where there is no file that can be read."""
     found = Verified()
     try:
-        with (
-            path.open("rb") as compared,
-            path.open("rb") as raw,
-            ZipFile(cast("IO[bytes]", _Bounded(raw))) as archive,
-        ):
-            _verify(archive, compared, trusted, found)
+        with path.open("rb") as raw, path.open("rb") as compared:
+            _open(raw, compared, trusted, found)
     except OSError as error:
-        raise BadInput(f"{path} cannot be read: {error.strerror or error}") from None
-    except (BadZipFile, EOFError, NotImplementedError, *UNREADABLE) as error:
-        found.fault("files", f"the archive is damaged, cut off, or no pack: {error}")
+        raise BadInput(f"{path} cannot be read: {error.strerror}") from None
     return found
+
+
+def _open(raw: IO[bytes], compared: IO[bytes], trusted: Trusted, found: Verified) -> None:
+    bounded = _Bounded(raw)
+    try:
+        with ZipFile(cast("IO[bytes]", bounded)) as archive:
+            bounded.most = LARGEST_PIECE
+            _verify(archive, compared, trusted, found)
+    except (BadZipFile, EOFError, NotImplementedError, OSError, *UNREADABLE) as error:
+        found.fault("files", f"the archive is damaged, cut off, or no pack: {error}")
 
 
 class _Bounded:
@@ -122,12 +128,13 @@ class _Bounded:
     def __init__(self, file: IO[bytes]) -> None:
         self._file = file
         self.seek, self.tell, self.seekable = file.seek, file.tell, file.seekable
+        self.most = LARGEST_LIST  # bytes in one piece: the list of files comes first
 
     def read(self, size: int = -1, /) -> bytes:
         """Read; raises BadZipFile for too large a piece."""
-        if size > LARGEST_PIECE:
+        if size > self.most:
             raise BadZipFile(f"a part of it is said to have {size} bytes")
-        return self._file.read(LARGEST_PIECE if size < 0 else size)
+        return self._file.read(self.most if size < 0 else size)
 
 
 def _verify(archive: ZipFile, raw: IO[bytes], trusted: Trusted, found: Verified) -> None:
@@ -138,8 +145,8 @@ def _verify(archive: ZipFile, raw: IO[bytes], trusted: Trusted, found: Verified)
     if odd := next((one for one in infos if _is_odd(one)), None):
         found.fault("files", f"{_plain(odd.filename)} is packed in a way that no pack of ours is")
         return
-    if twice := next((name for name in names if names.count(name) > 1), None):
-        found.fault("files", f"{_plain(twice)} is in the archive more than once")
+    if twice := [name for name, times in Counter(names).items() if times > 1]:
+        found.fault("files", f"{_plain(twice[0])} is in the archive more than once")
         return
     pack = _Pack(archive, found)
     pack.read_all()
@@ -160,6 +167,7 @@ def _is_odd(info: ZipInfo) -> bool:
     return (
         info.compress_type != ZIP_STORED
         or info.compress_size != info.file_size
+        or info.flag_bits != 0  # encrypted, or without sizes
         or info.is_dir()
         or any(part in {"", ".", ".."} for part in info.filename.split("/"))
     )
