@@ -22,7 +22,7 @@ from attribution.temporary import temporary_folder
 
 router = APIRouter(prefix="/attributions", tags=["attributions"], route_class=ScopedRoute)
 
-MOST_LOOKUPS = 50  # of a pack: it is waited for
+MOST_LOOKUPS = 25  # of a pack: it is waited for
 PIECE = 1 << 20
 ZIP = "application/zip"
 PACK: dict[int | str, dict[str, Any]] = {
