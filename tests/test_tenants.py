@@ -178,6 +178,7 @@ def bodies(ids: Mapping[str, str]) -> dict[str, dict[str, Any]]:
         "POST /v1/attributions/findings": {"json": {"attributions": [ids["attribution_id"]]}},
         "POST /v1/attributions/{attribution_id}/regions": {"files": image},
         "POST /v1/attributions/{attribution_id}/report": {"files": image},
+        "POST /v1/attributions/evidence": {"json": {"attributions": [ids["attribution_id"]]}},
         "POST /v1/attributions/report": {"json": {"attributions": [ids["attribution_id"]]}},
         "POST /v1/changes/{change_id}/undo": {"json": {"reason": "none of yours"}},
         "POST /v1/keys": {"json": {"name": "e", "role": "contributor", "artists": [ids["slug"]]}},

@@ -22,6 +22,7 @@ from api.cli import (
     demo,
     dev,
     evaluate,
+    evidence,
     generate,
     index_server,
     ingest,
@@ -61,6 +62,8 @@ app.command()(attribute.member)
 app.command()(attribute.show)
 app.command()(answers.answers)
 app.command()(answers.explain)
+app.command()(evidence.pack)
+app.command()(evidence.verify)
 app.command()(search.search)
 app.command()(generate.generate)
 app.command()(serve.serve)

@@ -53,6 +53,15 @@ class Exhibit:
     artist: str | None = None  # slug, as it is now: the work may have been moved or merged since
     name: str | None = None
 
+    def facts(self, work: UUID, slug: str) -> str:
+        """Say what is known of a work that an answer names as one by `slug`."""
+        facts = [self.licence] if self.licence else []
+        facts += [f"registered {self.registered:%Y-%m-%d}"] if self.registered else []
+        facts += [str(work), *([f"SHA-256 {self.sha256}"] if self.sha256 else [])]
+        moved = self.artist and self.artist != slug
+        whose = f"Now registered under {self.name} ({self.artist}). " if moved else ""
+        return whose + " · ".join(facts)
+
 
 UNKNOWN = Exhibit(None, "no longer registered")
 

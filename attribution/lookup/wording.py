@@ -51,6 +51,9 @@ REASONS: Mapping[Reason, str] = {
 NO_PROOF = "which is no proof of absence"
 STYLE_ONLY = "in style only"
 QUOTES = str.maketrans(dict.fromkeys('“”„‟«»"', "'"))  # in titles and names: none ends ours
+REGIONS = (
+    "Orange: parts of the image that match these works better than those of the other artists."
+)
 UPRIGHT_DEGREES = 1.0
 NAMED = 3  # artists in one sentence
 CREDENTIALS = {
@@ -194,6 +197,54 @@ def _together(answer: SetAttribution) -> str:
 def not_said(declared: Iterable[DeclaredNonCopy]) -> str:
     """Say what declarations silence, by whom they are, and what the answer is without them."""
     return " ".join(_declared(one) for one in declared)
+
+
+def similar(cosines: Mapping[str, float]) -> str:
+    """Say how near a work is to an image, by space: "content 0.81 · colours 0.40"."""
+    return " · ".join(f"{SPACES.get(space, space)} {value:.2f}" for space, value in cosines.items())
+
+
+def votes(artist: Candidate) -> str:
+    """Say how much speaks for an artist: "41% probable · 50% of the vote"."""
+    share = f"{artist.score:.0%} of the vote"
+    return share if artist.probability is None else f"{artist.probability:.0%} probable · {share}"
+
+
+def recorded(answer: Attribution) -> str:
+    """Say when and as what an answer was recorded, and what it was computed with."""
+    searched, sure = answer.searched, answer.confidence
+    says = (
+        f"Recorded {answer.created_at:%Y-%m-%d %H:%M UTC} as {answer.id}. Searched "
+        f"{compared(searched)} by {searched.artists:,} artists with the profile "
+        f"{searched.profile} ({searched.fingerprint[:12]})."
+    )
+    if sure:
+        says += (
+            f" Calibrated {sure.calibrated.made_at:%Y-%m-%d %H:%M UTC} on "
+            f"{sure.calibrated.works:,} works by {sure.calibrated.artists:,} artists."
+        )
+    return says
+
+
+def rests_on(findings: Findings, *, unreadable: int = 0) -> dict[str, str]:
+    """Return what a report rests on, and what it does not say, by heading."""
+    asked = "1 image was" if findings.images == 1 else f"{findings.images:,} images were"
+    unread = f", {unreadable} could not be read" if unreadable else ""
+    return {
+        "asked": f"{asked} compared{unread}. Each answer names what was registered when it was "
+        f"given.",
+        "copy": "Bytes, pixels, then strokes and colours of the image laid on a work. Related "
+        "means this work or another of its series: a person has to look.",
+        "style": f"How near the image is to registered works, counted in votes. The share of a "
+        f"vote is not a probability; a probability takes half of the images asked about for the "
+        f"work of strangers. Of the images named by style, {findings.level:.0%} at most are "
+        f"expected to resemble nobody of ours.",
+        "limits": "Resemblance does not show that a work was used. What is not registered cannot "
+        "be found, and nothing found is no proof of absence. Works that may not be displayed were "
+        "compared and are not shown.",
+        "to verify": "sha256sum FILE gives the SHA-256 of an image; lawful show ID and "
+        "GET /v1/attributions/ID give a recorded answer again.",
+    }
 
 
 def removed(removal: Removal) -> str:

@@ -47,6 +47,7 @@ from attribution.catalogue.queries.artworks import (
 from attribution.catalogue.queries.audit import (
     EntriesWanted,
     audit_head,
+    entries_about,
     entries_from,
     first_number,
     has_entries,
@@ -76,6 +77,7 @@ from attribution.catalogue.queries.changes import (
     already_undone,
     artists_to_change,
     change_by_id,
+    changes_of_works,
     changes_since,
     check_not_undone,
     check_open,
@@ -281,6 +283,7 @@ from attribution.catalogue.queries.subjects import (
     subject_of_answer,
     subjects_to_change,
     subjects_under,
+    uses_of_answers,
     uses_of_subject,
 )
 from attribution.catalogue.queries.tasks import (
@@ -423,6 +426,7 @@ __all__ = [
     "cancel_job",
     "cancel_lookup_batch",
     "change_by_id",
+    "changes_of_works",
     "changes_since",
     "check_name",
     "check_not_undone",
@@ -456,6 +460,7 @@ __all__ = [
     "drop_collection",
     "drop_reply",
     "end_webhook",
+    "entries_about",
     "entries_from",
     "expired_subjects",
     "fail_job",
@@ -614,6 +619,7 @@ __all__ = [
     "unfinished_changes",
     "unfinished_jobs",
     "unfinished_withdrawals",
+    "uses_of_answers",
     "uses_of_subject",
     "waiting_drawings",
     "waiting_lookup_batches",

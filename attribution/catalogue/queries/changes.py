@@ -9,7 +9,7 @@ Locks are taken in one order by all: works, artists, statistics, each by id.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -364,3 +364,10 @@ def _with_artist() -> Select[Change]:
     return select(Change).options(
         joinedload(Change.artist, innerjoin=True), joinedload(Change.undone_by)
     )
+
+
+def changes_of_works(session: Session, works: Collection[UUID]) -> Sequence[Change]:
+    """Return the changes of which works are the object, or part of it, the oldest first."""
+    among = select(ChangeWork.change_id).where(ChangeWork.artwork_id.in_(works))
+    about = Change.artwork_id.in_(works) | Change.id.in_(among)
+    return session.scalars(select(Change).where(about).order_by(Change.made_at, Change.id)).all()
