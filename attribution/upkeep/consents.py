@@ -96,7 +96,8 @@ def say(collection: Collection, said: Saying) -> Consent:
         elif artist_id is not None:
             row.turns_at = min(filter(None, (row.turns_at, row.said_at + MEANWHILE)))
     finish(collection, changes)
-    _take_back(collection, row)
+    if _takes_back(row):
+        _take_back(collection, row)
     with collection.sessions() as session:
         return queries.consent_by_id(session, row.id)
 
@@ -109,10 +110,12 @@ def follow_due(collection: Collection) -> int:
         with collection.sessions.begin() as session:
             row = queries.consent_by_id(session, one)
             changes = _follow(session, row, TURNS)
-            if not _takes_back(row):
+            is_over = _takes_back(row)
+            if not is_over:
                 queries.note_turned(session, row)
         finish(collection, changes)
-        _take_back(collection, row)
+        if is_over:
+            _take_back(collection, row)
     return len(due)
 
 
@@ -156,6 +159,7 @@ def _takes_back(row: Consent) -> bool:
 
 def _take_back(collection: Collection, row: Consent) -> None:
     """Withdraw what may not be found any more."""
-    if _takes_back(row):
-        about = row.artwork_id or (row.artist.slug if row.artist else None)
-        withdraw(collection, str(about), reason=TAKEN_BACK.format(row.id))
+    with collection.sessions() as session:
+        artist = queries.consent_by_id(session, row.id).artist
+    about = str(row.artwork_id) if artist is None else artist.slug
+    withdraw(collection, about, reason=TAKEN_BACK.format(row.id))
