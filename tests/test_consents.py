@@ -10,16 +10,21 @@ from pathlib import Path
 from uuid import UUID, uuid4
 
 import pytest
+from fastapi.testclient import TestClient
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from PIL import PngImagePlugin
 from sqlalchemy import select
 
+from api.reports.report import make_page
+from attribution.actors import ROLES, Actor, Role, acting
 from attribution.catalogue import queries
 from attribution.catalogue.models import PURPOSES, Artwork, ArtworkStatus, AuditEntry, Consent
 from attribution.catalogue.queries import ConsentsWanted, Origin, Statement, WorksWanted
 from attribution.catalogue.verification import verify
+from attribution.collection import open_stores
+from attribution.config import Settings
 from attribution.consents import (
     GRANTED_BY_DEFAULT,
     Answer,
@@ -39,7 +44,9 @@ from attribution.upkeep.reconcile import reconcile
 from attribution.upkeep.undoing import undo
 from attribution.upkeep.withdrawal import withdraw
 from ingest.exports import publish
+from tests.apis import is_problem, png, upload
 from tests.asking import a_work, agree
+from tests.commands import lawful
 from tests.portfolios import ingest, picture
 
 US = Origin("test")
@@ -620,3 +627,70 @@ def test_reviewers_see_evidence_and_the_audit_says_so(services: Services) -> Non
     say(services, Saying(Purpose.EVIDENCE, Answer.DENY, work.id))
     with pytest.raises(NotAllowed):
         evidence(services, answer.id, work.id)
+
+
+def test_only_whoever_reviews_sees_evidence(services: Services) -> None:
+    """In a report as well; others read that the work may not be displayed."""
+    work = a_work(services, "artist-0")
+    image = read_image(services.store.original(work.sha256), services.limits)
+    answer = services.attributor.attribute(image)
+    say(services, Saying(Purpose.DISPLAY, Answer.DENY, work.id, document="e-mail, 3 May"))
+
+    pages = {}
+    for role in (Role.READER, Role.REVIEWER):
+        with acting(Actor(role.value, ROLES[role])):
+            pages[role] = make_page(services, "found.png", image, answer).laid_on
+
+    assert pages[Role.READER].unseen == "may not be displayed"
+    assert pages[Role.REVIEWER].picture is not None
+    assert [one for one in pages[Role.READER].consent if "e-mail, 3 May" in one]
+
+
+# ---- doors ---------------------------------------------------------------------------------------
+
+
+def test_the_api_says_and_shows_it(client: TestClient) -> None:
+    """A statement, the list with its filters, the work with its sentences, the export."""
+    upload(client, png(1), artist="Ann", consent_train="no")
+    (work,) = client.get("/v1/artworks").json()["items"]
+    asked = {"purpose": "train", "answer": "allow", "artwork_id": work["id"]}
+
+    made = client.post("/v1/consents", json=asked | {"document": "contract 12"})
+
+    assert made.status_code == 201
+    assert client.get(made.headers["location"]).json() == made.json()
+    both = client.get("/v1/consents", params={"artist": "ann", "purpose": "train"}).json()
+    assert [(one["source"], one["answer"]) for one in both["items"]] == [
+        ("person", "allow"),
+        ("upload", "deny"),
+    ]
+    by_upload = {"work": work["id"], "source": "upload"}
+    assert len(client.get("/v1/consents", params=by_upload).json()["items"]) == 1
+    shown = client.get(f"/v1/artworks/{work['id']}").json()
+    stands = {one["purpose"]: (one["allowed"], one["statement"]) for one in shown["consents"]}
+    assert stands["train"] == (True, made.json()["id"])
+    assert stands["evidence"] == (True, None)
+    exported = client.get("/v1/consents/export", params={"format": "cawg"})
+    assert json.loads(exported.text)["id"] == work["id"]
+    is_problem(client.get("/v1/consents/export?format=tdmrep"), 422, "bad-input")
+    is_problem(client.post("/v1/consents", json=asked | {"artist": "ann"}), 422, "bad-input")
+    rows = client.get("/v1/consents", headers={"accept": "text/csv"}).text.splitlines()
+    assert len(rows) == 3
+
+
+def test_the_command_says_and_shows_it(ingested: Settings, tmp_path: Path) -> None:
+    """A sentence for each purpose, who said it, and a file for crawlers."""
+    with open_stores(ingested) as stores, stores.sessions() as session:
+        (work, *_) = session.scalars(select(Artwork.id)).all()
+
+    told = lawful(
+        ingested.home, "consents", "say", "train", "ask", "--work", str(work), "--document", "memo"
+    )
+    assert "train: not allowed without asking first, said by command line" in told.stdout
+    listed = lawful(ingested.home, "consents", "list", "--json").stdout
+    assert json.loads(listed)["document"] == "memo"
+    shown = lawful(ingested.home, "consents", "show", str(work)).stdout.splitlines()
+    assert [one.split(":")[0] for one in shown] == list(PURPOSES)
+    out = tmp_path / "mining.jsonl"
+    lawful(ingested.home, "consents", "export", "--as", "cawg", "--out", str(out))
+    assert json.loads(out.read_text())["id"] == str(work)
