@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 
 from attribution.catalogue.models import Consent
 from attribution.catalogue.queries import Standing
-from attribution.consents import Answer, ConsentSource, Purpose, is_allowed
+from attribution.consents import Answer, ConsentPurpose, ConsentSource, is_allowed
 from attribution.lookup import wording
 
 
@@ -21,7 +21,7 @@ class ConsentOut(BaseModel):
     summary: str
     artist: str | None = Field(description="Slug, where it is about the whole portfolio.")
     artwork_id: UUID | None
-    purpose: Purpose
+    purpose: ConsentPurpose
     answer: Answer
     source: ConsentSource
     document: str | None = Field(description="Where it is written: an address, or words.")
@@ -50,7 +50,7 @@ class ConsentOut(BaseModel):
 class StandingOut(BaseModel):
     """What holds for one purpose of a work now, and why."""
 
-    purpose: Purpose
+    purpose: ConsentPurpose
     allowed: bool = Field(description="Whether a machine may do it.")
     summary: str = Field(description="Who said so, when and where.")
     statement: UUID | None = Field(description="Null: nobody has said anything.")
@@ -60,7 +60,7 @@ class StandingOut(BaseModel):
         """Shape what stands for a work, purpose by purpose."""
         return [
             cls(
-                purpose=Purpose(purpose),
+                purpose=ConsentPurpose(purpose),
                 allowed=is_allowed(purpose, row),
                 summary=wording.consent_said(purpose, row),
                 statement=row.id if row else None,

@@ -15,7 +15,7 @@ from uuid import UUID
 LONGEST_DOCUMENT = 2_000  # characters
 
 
-class Purpose(StrEnum):
+class ConsentPurpose(StrEnum):
     """What a work may be used for."""
 
     INDEX = "index"  # be found
@@ -45,7 +45,11 @@ class ConsentSource(StrEnum):
     EARLIER = "earlier"  # it stood when statements began to be kept; nobody knows who said it
 
 
-GRANTED_BY_DEFAULT = (Purpose.INDEX.value, Purpose.DISPLAY.value, Purpose.EVIDENCE.value)
+GRANTED_BY_DEFAULT = (
+    ConsentPurpose.INDEX.value,
+    ConsentPurpose.DISPLAY.value,
+    ConsentPurpose.EVIDENCE.value,
+)
 """Who brings a work to be found wants it found."""
 
 

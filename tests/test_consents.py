@@ -28,8 +28,8 @@ from attribution.config import Settings
 from attribution.consents import (
     GRANTED_BY_DEFAULT,
     Answer,
+    ConsentPurpose,
     ConsentSource,
-    Purpose,
     is_allowed,
     standing,
 )
@@ -92,7 +92,7 @@ def statement(answer: Answer, source: ConsentSource, day: int, *, own: bool = Tr
     work, artist = (UUID(int=1), None) if own else (None, UUID(int=2))
     at = NOON + day * DAY
     return Statement(
-        Purpose.TRAIN, answer, source, "ann", artwork_id=work, artist_id=artist, said_at=at
+        ConsentPurpose.TRAIN, answer, source, "ann", artwork_id=work, artist_id=artist, said_at=at
     )
 
 
@@ -204,7 +204,9 @@ def statements(draw: st.DrawFn, artwork: UUID, artist: UUID) -> Statement:
     is_own = draw(st.booleans())
     people = [ConsentSource.PERSON] if not is_own else list(ConsentSource)
     return Statement(
-        draw(st.sampled_from([Purpose.DISPLAY, Purpose.EVIDENCE, Purpose.TRAIN])),
+        draw(
+            st.sampled_from([ConsentPurpose.DISPLAY, ConsentPurpose.EVIDENCE, ConsentPurpose.TRAIN])
+        ),
         draw(st.sampled_from(Answer)),
         draw(st.sampled_from(people)),
         "somebody",
@@ -244,13 +246,15 @@ def test_what_a_person_says_is_followed_and_kept(services: Services) -> None:
     """The work, its point and its picture; the statement says who, where and until when."""
     work = a_work(services, "artist-0")
 
-    denied = say(services, Saying(Purpose.DISPLAY, Answer.DENY, work.id, document="e-mail, 3 May"))
+    denied = say(
+        services, Saying(ConsentPurpose.DISPLAY, Answer.DENY, work.id, document="e-mail, 3 May")
+    )
 
     assert (denied.source, denied.answer, denied.document) == ("person", "deny", "e-mail, 3 May")
     assert not now_of(services, work.id).consent_display
     assert not services.store.has_thumbnail(work.sha256)
     agree(services)
-    say(services, Saying(Purpose.DISPLAY, Answer.ALLOW, work.id))
+    say(services, Saying(ConsentPurpose.DISPLAY, Answer.ALLOW, work.id))
     assert services.store.has_thumbnail(work.sha256)
     assert [one.answer for one in said(services, work.id)] == ["deny", "allow"]
 
@@ -258,11 +262,11 @@ def test_what_a_person_says_is_followed_and_kept(services: Services) -> None:
 def test_what_is_said_of_an_artist_is_about_all_works(services: Services) -> None:
     """Those that are there, those that come, and not those of which something else was said."""
     work = a_work(services, "artist-0")
-    say(services, Saying(Purpose.TRAIN, Answer.ALLOW, work.id))
+    say(services, Saying(ConsentPurpose.TRAIN, Answer.ALLOW, work.id))
 
-    say(services, Saying(Purpose.TRAIN, Answer.DENY, artist="artist-0"))
-    say(services, Saying(Purpose.EVIDENCE, Answer.DENY, artist="artist-0"))
-    say(services, Saying(Purpose.GENERATE, Answer.ALLOW, artist="artist-0"))
+    say(services, Saying(ConsentPurpose.TRAIN, Answer.DENY, artist="artist-0"))
+    say(services, Saying(ConsentPurpose.EVIDENCE, Answer.DENY, artist="artist-0"))
+    say(services, Saying(ConsentPurpose.GENERATE, Answer.ALLOW, artist="artist-0"))
 
     with services.sessions() as session:
         wanted = WorksWanted(work.artist_id)
@@ -275,8 +279,8 @@ def test_what_is_said_of_an_artist_is_about_all_works(services: Services) -> Non
 def test_a_new_work_follows_what_was_said_of_its_artist(services: Services, tmp_path: Path) -> None:
     """From the moment that it is there; what its table says of it counts more."""
     ingest(services, table(tmp_path / "a"))
-    say(services, Saying(Purpose.GENERATE, Answer.ALLOW, artist="ann"))
-    say(services, Saying(Purpose.DISPLAY, Answer.DENY, artist="ann"))
+    say(services, Saying(ConsentPurpose.GENERATE, Answer.ALLOW, artist="ann"))
+    say(services, Saying(ConsentPurpose.DISPLAY, Answer.DENY, artist="ann"))
     more = tmp_path / "b"
     (more / "Ann").mkdir(parents=True)
     for seed in (3, 4):
@@ -303,7 +307,7 @@ def test_works_follow_when_a_statement_begins_or_ends(
         monkeypatch.setattr("attribution.upkeep.consents.now", lambda: moment)
 
     at(NOON - DAY)
-    dated = Saying(Purpose.TRAIN, Answer.ALLOW, work.id, None, None, NOON, NOON + 2 * DAY)
+    dated = Saying(ConsentPurpose.TRAIN, Answer.ALLOW, work.id, None, None, NOON, NOON + 2 * DAY)
     say(services, dated)
     assert not now_of(services, work.id).consent_train
     assert follow_due(services) == 0
@@ -321,7 +325,7 @@ def test_reconcile_has_works_follow(services: Services, monkeypatch: pytest.Monk
     """Without repair it says how many statements are due."""
     work = a_work(services, "artist-0")
     later = datetime.now(UTC) + DAY
-    say(services, Saying(Purpose.TRAIN, Answer.ALLOW, work.id, valid_until=later))
+    say(services, Saying(ConsentPurpose.TRAIN, Answer.ALLOW, work.id, valid_until=later))
     for module in ("attribution.catalogue.queries.consents", "attribution.upkeep.consents"):
         monkeypatch.setattr(f"{module}.now", lambda: later)
 
@@ -335,9 +339,11 @@ def test_reconcile_has_works_follow(services: Services, monkeypatch: pytest.Monk
 def test_a_no_to_finding_withdraws(services: Services) -> None:
     """The work is gone for good; that something was said stays, and where it stood goes."""
     work, other = a_work(services, "artist-0"), a_work(services, "artist-0", title="work-1")
-    say(services, Saying(Purpose.TRAIN, Answer.ALLOW, work.id, document="contract of Ann"))
+    say(services, Saying(ConsentPurpose.TRAIN, Answer.ALLOW, work.id, document="contract of Ann"))
 
-    last = say(services, Saying(Purpose.INDEX, Answer.DENY, work.id, document="letter of Ann"))
+    last = say(
+        services, Saying(ConsentPurpose.INDEX, Answer.DENY, work.id, document="letter of Ann")
+    )
 
     assert now_of(services, work.id).status is ArtworkStatus.WITHDRAWN
     assert last.ended_at is not None
@@ -348,7 +354,7 @@ def test_a_no_to_finding_withdraws(services: Services) -> None:
     with services.sessions() as session:
         assert "of Ann" not in str(session.scalars(select(AuditEntry.details)).all())
         assert not any(queries.left_of_works(session, [work.id]).values())
-    say(services, Saying(Purpose.INDEX, Answer.DENY, artist="artist-0"))
+    say(services, Saying(ConsentPurpose.INDEX, Answer.DENY, artist="artist-0"))
     assert now_of(services, other.id).status is ArtworkStatus.WITHDRAWN
     assert not verify(services.sessions, lambda *_: None).faults
 
@@ -358,8 +364,8 @@ def test_what_was_said_before_a_withdrawal_counts_no_more(
 ) -> None:
     """A work that is reinstated comes with what its source says then."""
     work = a_work(services, "artist-0")
-    say(services, Saying(Purpose.TRAIN, Answer.ALLOW, work.id))
-    say(services, Saying(Purpose.GENERATE, Answer.ALLOW, artist="artist-0"))
+    say(services, Saying(ConsentPurpose.TRAIN, Answer.ALLOW, work.id))
+    say(services, Saying(ConsentPurpose.GENERATE, Answer.ALLOW, artist="artist-0"))
     withdraw(services, "artist-0", reason="asked for")
 
     ingest(services, tmp_path / "p", reinstate=True)
@@ -373,21 +379,21 @@ def test_what_nobody_can_say(services: Services) -> None:
     """Of nothing or of two things, backwards in time, at length; ask and an end of index."""
     work = a_work(services, "artist-0")
     wrong = [
-        Saying(Purpose.TRAIN, Answer.ALLOW),
-        Saying(Purpose.TRAIN, Answer.ALLOW, work.id, "artist-0"),
-        Saying(Purpose.TRAIN, Answer.ALLOW, work.id, valid_from=NOON, valid_until=NOON),
-        Saying(Purpose.TRAIN, Answer.ALLOW, work.id, document="x" * 2_001),
-        Saying(Purpose.INDEX, Answer.ASK, work.id),
-        Saying(Purpose.INDEX, Answer.DENY, work.id, valid_until=NOON),
+        Saying(ConsentPurpose.TRAIN, Answer.ALLOW),
+        Saying(ConsentPurpose.TRAIN, Answer.ALLOW, work.id, "artist-0"),
+        Saying(ConsentPurpose.TRAIN, Answer.ALLOW, work.id, valid_from=NOON, valid_until=NOON),
+        Saying(ConsentPurpose.TRAIN, Answer.ALLOW, work.id, document="x" * 2_001),
+        Saying(ConsentPurpose.INDEX, Answer.ASK, work.id),
+        Saying(ConsentPurpose.INDEX, Answer.DENY, work.id, valid_until=NOON),
     ]
     for one in wrong:
         with pytest.raises(BadInput):
             say(services, one)
     with pytest.raises(NotFound):
-        say(services, Saying(Purpose.TRAIN, Answer.ALLOW, uuid4()))
+        say(services, Saying(ConsentPurpose.TRAIN, Answer.ALLOW, uuid4()))
     withdraw(services, str(work.id), reason="asked for")
     with pytest.raises(Conflict):
-        say(services, Saying(Purpose.TRAIN, Answer.ALLOW, work.id))
+        say(services, Saying(ConsentPurpose.TRAIN, Answer.ALLOW, work.id))
     assert said(services) == []
 
 
@@ -408,7 +414,7 @@ def test_a_correction_is_a_statement(services: Services) -> None:
 
 def test_a_merge_takes_along_what_was_said_of_the_artist(services: Services) -> None:
     """Both portfolios follow; undone, each follows its own again."""
-    say(services, Saying(Purpose.TRAIN, Answer.ALLOW, artist="artist-0"))
+    say(services, Saying(ConsentPurpose.TRAIN, Answer.ALLOW, artist="artist-0"))
     ours, theirs = a_work(services, "artist-0"), a_work(services, "artist-1")
 
     merged = correction.merge(services, "artist-0", "artist-1", US, is_confirmed=True)
@@ -425,7 +431,7 @@ def test_a_merge_takes_along_what_was_said_of_the_artist(services: Services) -> 
 
 def test_a_work_that_moves_follows_its_new_artist(services: Services) -> None:
     """What was said of the old one counts no more."""
-    say(services, Saying(Purpose.DISPLAY, Answer.DENY, artist="artist-1"))
+    say(services, Saying(ConsentPurpose.DISPLAY, Answer.DENY, artist="artist-1"))
     work = a_work(services, "artist-0")
 
     moved = correction.move(services, work.id, "artist-1", US)
@@ -498,11 +504,11 @@ def test_a_no_in_the_file_yields_to_a_document(services: Services, tmp_path: Pat
     ingest(services, tmp_path / "p2")
     work = named(services, "a")
 
-    say(services, Saying(Purpose.TRAIN, Answer.ALLOW, artist="ann", document="contract 12"))
+    say(services, Saying(ConsentPurpose.TRAIN, Answer.ALLOW, artist="ann", document="contract 12"))
     assert not now_of(services, work.id).consent_train
     with pytest.raises(NotAllowed, match="document"):
-        say(services, Saying(Purpose.TRAIN, Answer.ALLOW, work.id))
-    say(services, Saying(Purpose.TRAIN, Answer.ALLOW, work.id, document="contract 12"))
+        say(services, Saying(ConsentPurpose.TRAIN, Answer.ALLOW, work.id))
+    say(services, Saying(ConsentPurpose.TRAIN, Answer.ALLOW, work.id, document="contract 12"))
 
     assert now_of(services, work.id).consent_train
 
@@ -523,7 +529,7 @@ def test_what_a_source_says_of_known_works(services: Services, tmp_path: Path) -
     ]
     assert now_of(services, work.id).consent == ("index", "evidence", "train")
 
-    say(services, Saying(Purpose.TRAIN, Answer.DENY, work.id))
+    say(services, Saying(ConsentPurpose.TRAIN, Answer.DENY, work.id))
     ingest(services, table(tmp_path / "t", consent_train="yes"), allow_freer=True)
     assert not now_of(services, work.id).consent_train
 
@@ -531,7 +537,7 @@ def test_what_a_source_says_of_known_works(services: Services, tmp_path: Path) -
 def test_an_interrupted_batch_says_it_once() -> None:
     """A statement of a job about a work has one id, however often the job is run."""
     work, job = uuid4(), uuid4()
-    one = Statement(Purpose.TRAIN, Answer.DENY, ConsentSource.TABLE, "")
+    one = Statement(ConsentPurpose.TRAIN, Answer.DENY, ConsentSource.TABLE, "")
 
     assert one.of_job(job, work).id == replace(one, id=uuid4()).of_job(job, work).id
     assert one.of_job(job, work).id != one.of_job(uuid4(), work).id
@@ -543,7 +549,7 @@ def test_an_interrupted_batch_says_it_once() -> None:
 def test_one_sentence_says_it(services: Services) -> None:
     """Whether it is allowed, who said so, when and where; of a default that it is one."""
     work = a_work(services, "artist-0")
-    one = say(services, Saying(Purpose.TRAIN, Answer.ASK, work.id, document="e-mail, 3 May"))
+    one = say(services, Saying(ConsentPurpose.TRAIN, Answer.ASK, work.id, document="e-mail, 3 May"))
 
     assert wording.consent_said("train", None) == (
         "train: not allowed by default, nobody has said anything of it"
@@ -573,10 +579,10 @@ def test_crawlers_read_what_was_said(services: Services) -> None:
     ):
         correction.correct(services, work.id, {"source": source}, US)
     terms = "https://ann.example/terms"
-    say(services, Saying(Purpose.TRAIN, Answer.ASK, first.id, document=terms))
-    say(services, Saying(Purpose.TRAIN, Answer.ALLOW, second.id))
-    say(services, Saying(Purpose.INDEX, Answer.ALLOW, second.id))
-    say(services, Saying(Purpose.GENERATE, Answer.DENY, elsewhere.id))
+    say(services, Saying(ConsentPurpose.TRAIN, Answer.ASK, first.id, document=terms))
+    say(services, Saying(ConsentPurpose.TRAIN, Answer.ALLOW, second.id))
+    say(services, Saying(ConsentPurpose.INDEX, Answer.ALLOW, second.id))
+    say(services, Saying(ConsentPurpose.GENERATE, Answer.DENY, elsewhere.id))
 
     assert sorted(json.loads(published(services, "tdmrep", address)), key=str) == [
         {"location": "/a%20b.png", "tdm-reservation": 1, "tdm-policy": terms},
@@ -615,7 +621,7 @@ def test_reviewers_see_evidence_and_the_audit_says_so(services: Services) -> Non
     answer = services.attributor.attribute(
         read_image(services.store.original(work.sha256), services.limits)
     )
-    say(services, Saying(Purpose.DISPLAY, Answer.DENY, work.id))
+    say(services, Saying(ConsentPurpose.DISPLAY, Answer.DENY, work.id))
 
     assert evidence(services, answer.id, work.id)[8:12] == b"WEBP"
 
@@ -624,7 +630,7 @@ def test_reviewers_see_evidence_and_the_audit_says_so(services: Services) -> Non
     assert (seen.object, seen.details) == (f"artwork:{work.id}", {"attribution": str(answer.id)})
     with pytest.raises(NotFound, match="cite"):
         evidence(services, answer.id, uuid4())
-    say(services, Saying(Purpose.EVIDENCE, Answer.DENY, work.id))
+    say(services, Saying(ConsentPurpose.EVIDENCE, Answer.DENY, work.id))
     with pytest.raises(NotAllowed):
         evidence(services, answer.id, work.id)
 
@@ -634,7 +640,7 @@ def test_only_whoever_reviews_sees_evidence(services: Services) -> None:
     work = a_work(services, "artist-0")
     image = read_image(services.store.original(work.sha256), services.limits)
     answer = services.attributor.attribute(image)
-    say(services, Saying(Purpose.DISPLAY, Answer.DENY, work.id, document="e-mail, 3 May"))
+    say(services, Saying(ConsentPurpose.DISPLAY, Answer.DENY, work.id, document="e-mail, 3 May"))
 
     pages = {}
     for role in (Role.READER, Role.REVIEWER):

@@ -23,7 +23,7 @@ from api.cli.common import (
     settings_from_environment,
     status_console,
 )
-from attribution.consents import Answer, ConsentSource, Purpose
+from attribution.consents import Answer, ConsentPurpose, ConsentSource
 from attribution.whole import written_whole
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def list_consents(
         str | None, typer.Option(help="Only of this artist's portfolio and works (slug).")
     ] = None,
     work: Annotated[UUID | None, typer.Option(help="Only of this artwork (id).")] = None,
-    purpose: Annotated[Purpose | None, typer.Option(help="Only about this purpose.")] = None,
+    purpose: Annotated[ConsentPurpose | None, typer.Option(help="Only about this purpose.")] = None,
     source: Annotated[ConsentSource | None, typer.Option(help="Only from this source.")] = None,
     limit: Annotated[int, typer.Option(min=1, max=500, help="Statements to show.")] = 20,
     *,
@@ -104,7 +104,7 @@ def show(
 
 @app.command()
 def say(
-    purpose: Annotated[Purpose, typer.Argument(help="What it is about.")],
+    purpose: Annotated[ConsentPurpose, typer.Argument(help="What it is about.")],
     answer: Annotated[Answer, typer.Argument(help="What is said.")],
     work: Annotated[UUID | None, typer.Option(help="The artwork (id).")] = None,
     artist: Annotated[

@@ -24,8 +24,8 @@ from attribution.collection import Collection
 from attribution.consents import (
     LONGEST_DOCUMENT,
     Answer,
+    ConsentPurpose,
     ConsentSource,
-    Purpose,
     is_in_force,
     next_turn,
 )
@@ -46,7 +46,7 @@ TAKEN_BACK = "consent to be found was denied (statement {})"
 class Saying:
     """What somebody says: of one work, or of an artist's whole portfolio."""
 
-    purpose: Purpose
+    purpose: ConsentPurpose
     answer: Answer
     artwork_id: UUID | None = None
     artist: str | None = None  # slug
@@ -131,9 +131,9 @@ def _check(said: Saying) -> None:
         raise BadInput(
             f"it would end on {said.valid_until:%Y-%m-%d}, and begin on {said.valid_from:%Y-%m-%d}"
         )
-    if said.purpose is Purpose.INDEX and said.answer is Answer.ASK:
+    if said.purpose is ConsentPurpose.INDEX and said.answer is Answer.ASK:
         raise BadInput("a work is found or not: say allow or deny of index")
-    if said.purpose is Purpose.INDEX and said.answer is Answer.DENY and said.valid_until:
+    if said.purpose is ConsentPurpose.INDEX and said.answer is Answer.DENY and said.valid_until:
         raise BadInput("a work that may not be found is withdrawn, for good: leave its end out")
 
 
@@ -153,7 +153,7 @@ def _about(session: Session, row: Consent) -> Iterator[Several[UUID]]:
 
 
 def _takes_back(row: Consent) -> bool:
-    is_no = row.purpose == Purpose.INDEX and row.answer != Answer.ALLOW
+    is_no = row.purpose == ConsentPurpose.INDEX and row.answer != Answer.ALLOW
     return is_no and row.ended_at is None and is_in_force(row, now())
 
 

@@ -23,15 +23,15 @@ from attribution.catalogue import queries
 from attribution.catalogue.models import Artwork, ArtworkStatus, Consent
 from attribution.catalogue.queries import Standing, WorksWanted
 from attribution.collection import Stores
-from attribution.consents import Answer, Purpose
+from attribution.consents import Answer, ConsentPurpose
 from attribution.errors import BadInput
 
 OF_ONE_SITE = ("tdmrep", "robots")
 PAGE = 1_000  # works in memory at a time
-AIPREF = {Purpose.TRAIN: "train-ai", Purpose.INDEX: "search"}
+AIPREF = {ConsentPurpose.TRAIN: "train-ai", ConsentPurpose.INDEX: "search"}
 CAWG = {
-    Purpose.TRAIN: ("cawg.data_mining", "cawg.ai_training", "cawg.ai_generative_training"),
-    Purpose.GENERATE: ("cawg.ai_inference",),
+    ConsentPurpose.TRAIN: ("cawg.data_mining", "cawg.ai_training", "cawg.ai_generative_training"),
+    ConsentPurpose.GENERATE: ("cawg.ai_inference",),
 }
 USES = {Answer.ALLOW: "allowed", Answer.DENY: "notAllowed", Answer.ASK: "constrained"}
 PATH = "/%;:@&=+,!()*'~-._"  # characters of a path that stand for themselves
@@ -63,7 +63,7 @@ def publish(kind: str, stores: Stores, works: WorksWanted, site: str | None) -> 
 def _tdmrep(stores: Stores, works: WorksWanted, site: str | None) -> Iterator[bytes]:
     between = "[\n"
     for path, (_, stands) in _on_site(stores, works, site):
-        if said := stands[Purpose.TRAIN]:
+        if said := stands[ConsentPurpose.TRAIN]:
             rule = {"location": path, "tdm-reservation": int(said.answer != Answer.ALLOW)}
             if said.answer != Answer.ALLOW and (policy := _address(said)):
                 rule["tdm-policy"] = policy

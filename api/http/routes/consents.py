@@ -17,7 +17,7 @@ from api.schemas import PageOut
 from attribution.actors import Scope
 from attribution.catalogue import queries
 from attribution.catalogue.queries import ConsentsWanted, WorksWanted
-from attribution.consents import LONGEST_DOCUMENT, Answer, ConsentSource, Purpose
+from attribution.consents import LONGEST_DOCUMENT, Answer, ConsentPurpose, ConsentSource
 from attribution.upkeep.consents import Saying, say
 from ingest.exports import RESERVATIONS, publish
 
@@ -31,7 +31,7 @@ class Said(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    purpose: Purpose
+    purpose: ConsentPurpose
     answer: Answer
     artwork_id: UUID | None = None
     artist: str | None = Field(None, max_length=200, description="Slug.", examples=["ann-example"])
@@ -49,7 +49,7 @@ def consents_wanted(
     services: ServicesDep,
     artist: ArtistSlug = None,
     work: Annotated[UUID | None, Query(description="Id of an artwork.")] = None,
-    purpose: Purpose | None = None,
+    purpose: ConsentPurpose | None = None,
     source: ConsentSource | None = None,
 ) -> ConsentsWanted:
     """Return which statements a request asks for."""

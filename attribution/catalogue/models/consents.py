@@ -11,7 +11,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from attribution.catalogue.columns import now
 from attribution.catalogue.models.base import Base, Sealed, one_of
 from attribution.catalogue.models.works import Artist
-from attribution.consents import Answer, ConsentSource, Purpose
+from attribution.consents import Answer, ConsentPurpose, ConsentSource
 
 
 class Consent(Sealed, Base):
@@ -26,7 +26,7 @@ class Consent(Sealed, Base):
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
     artist_id: Mapped[UUID | None] = mapped_column(ForeignKey("artists.id"), index=True)
     artwork_id: Mapped[UUID | None] = mapped_column(ForeignKey("artworks.id"), index=True)
-    purpose: Mapped[Purpose]
+    purpose: Mapped[ConsentPurpose]
     answer: Mapped[Answer]
     source: Mapped[ConsentSource]
     document: Mapped[str | None]  # a URL, or words: where it is written
@@ -42,7 +42,7 @@ class Consent(Sealed, Base):
     artist: Mapped[Artist | None] = relationship(lazy="raise")
 
     __table_args__ = (
-        one_of("purpose", Purpose),
+        one_of("purpose", ConsentPurpose),
         one_of("answer", Answer),
         one_of("source", ConsentSource),
         CheckConstraint("(artist_id IS NULL) <> (artwork_id IS NULL)", name="about"),

@@ -29,13 +29,13 @@ from attribution.catalogue.columns import SLUG, CleanJson, now
 from attribution.catalogue.licences import identify
 from attribution.catalogue.models.base import Base, OfTenant, OfTenantByKey, one_of
 from attribution.catalogue.nobody import nobody_of
-from attribution.consents import Purpose
+from attribution.consents import ConsentPurpose
 from attribution.encoders.encoder import voting
 
 ARTWORKS = uuid5(NAMESPACE_URL, "https://lawful-diffusion.org/artworks")
 """Namespace of artwork ids. Changing it would orphan every stored vector."""
 
-PURPOSES = tuple(purpose.value for purpose in Purpose)
+PURPOSES = tuple(purpose.value for purpose in ConsentPurpose)
 
 
 def artwork_id(sha256: str) -> UUID:
@@ -156,7 +156,7 @@ class Artwork(OfTenant, Base):
     @property
     def consent_of_point(self) -> tuple[str, ...]:
         """What the index holds of it: nothing is searched by evidence."""
-        return tuple(purpose for purpose in self.consent if purpose != Purpose.EVIDENCE)
+        return tuple(purpose for purpose in self.consent if purpose != ConsentPurpose.EVIDENCE)
 
     @property
     def licence_key(self) -> str | None:

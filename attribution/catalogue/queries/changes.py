@@ -40,7 +40,7 @@ from attribution.catalogue.queries.consents import (
     project,
 )
 from attribution.catalogue.queries.pages import Page, check_limit, cut, id_key, moment_key
-from attribution.consents import Answer, ConsentSource, Purpose
+from attribution.consents import Answer, ConsentPurpose, ConsentSource
 from attribution.errors import Conflict, Hint, NotFound, Way
 
 FOLLOWS = "consent follows what was said of the artist's portfolio"
@@ -151,7 +151,7 @@ def correct_works(
 
 def _of_person(row: Artwork, said: Mapping[str, Any], origin: Origin) -> Iterator[Statement]:
     """Yield what a correction says of consent otherwise than it stands."""
-    for purpose in Purpose:
+    for purpose in ConsentPurpose:
         name = f"consent_{purpose}"
         if name in said and said[name] != getattr(row, name):
             answer = Answer.ALLOW if said[name] else Answer.DENY

@@ -24,8 +24,8 @@ from attribution.catalogue.models import PURPOSES, Artwork, Consent
 from attribution.catalogue.queries.pages import Page, check_limit, cut, moment_key
 from attribution.consents import (
     Answer,
+    ConsentPurpose,
     ConsentSource,
-    Purpose,
     is_allowed,
     next_turn,
     standing,
@@ -38,7 +38,7 @@ from attribution.images import forbidden_by
 class Statement:
     """What somebody says of one purpose: of a work, or of an artist's portfolio."""
 
-    purpose: Purpose
+    purpose: ConsentPurpose
     answer: Answer
     source: ConsentSource
     by: str
@@ -66,7 +66,7 @@ class ConsentsWanted:
 
     artist_id: UUID | None = None  # about the portfolio, and about works that are theirs now
     artwork_id: UUID | None = None  # about the work alone
-    purpose: Purpose | None = None
+    purpose: ConsentPurpose | None = None
     source: ConsentSource | None = None
 
 
@@ -240,7 +240,7 @@ def _note_files(session: Session, rows: Collection[Artwork]) -> None:
     there = {(work, str(purpose)) for work, purpose in session.execute(noted)} if silent else set()
     missing = [
         Statement(
-            Purpose(purpose),
+            ConsentPurpose(purpose),
             Answer.DENY,
             ConsentSource.METADATA,
             by="the file",
