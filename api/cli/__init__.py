@@ -17,6 +17,7 @@ from api.cli import (
     audit,
     catalog,
     changes,
+    consents,
     corrections,
     credentials,
     demo,
@@ -89,6 +90,7 @@ app.command()(changes.undo)
 app.add_typer(audit.app, name="audit")
 app.add_typer(non_copies.app, name="non-copies")
 app.add_typer(subjects.app, name="subjects")
+app.add_typer(consents.app, name="consents")
 app.add_typer(keys.app, name="keys")
 app.add_typer(tenants.app, name="tenants")
 app.add_typer(webhooks.app, name="webhooks")

@@ -25,12 +25,14 @@ from attribution.answers import Attribution
 from attribution.catalogue import queries
 from attribution.catalogue.chain import note
 from attribution.catalogue.models import Artwork, ArtworkStatus
+from attribution.catalogue.queries import Standing
 from attribution.collection import Stores
-from attribution.errors import BadInput, NotFound
+from attribution.errors import BadInput
 from attribution.images import CheckedImage, read_image, thumbnail
 from attribution.lookup import wording
 from attribution.lookup.findings import find_ours
 from attribution.lookup.regions import Regions
+from attribution.lookup.sights import exhibit
 from attribution.lookup.subjects import said_of, shown
 
 EXHIBIT_PX = 640  # the longer side of the image in question
@@ -52,6 +54,7 @@ class Exhibit:
     sha256: str | None = None
     artist: str | None = None  # slug, as it is now: the work may have been moved or merged since
     name: str | None = None
+    consent: Sequence[str] = ()  # what was said of it, purpose by purpose, by whom and where
 
     def facts(self, work: UUID, slug: str) -> str:
         """Say what is known of a work that an answer names as one by `slug`."""
@@ -91,7 +94,7 @@ def make_page(
     answer: Attribution,
     regions: Regions | None = None,
 ) -> Page:
-    """Collect the pictures of one answer; works without display consent stay unseen.
+    """Collect the pictures of one answer; works that the caller may not see stay unseen.
 
     Raises BadInput for an image that the answer is not about.
     """
@@ -104,8 +107,9 @@ def make_page(
     works += [answer.laid_on.id] if answer.laid_on else []
     with stores.sessions.begin() as session:
         rows = queries.artworks_by_id(session, works)
+        stands = queries.standing_consents(session, rows.values())
         note(session, "report", f"attribution:{answer.id}")
-    exhibits = {row.id: _exhibit(stores, row) for row in rows.values()}
+    exhibits = {row.id: _exhibit(stores, row, answer.id, stands[row.id]) for row in rows.values()}
     if image is None:
         data, kept = shown(stores, answer.id)
         picture = data and _picture(read_image(data, stores.limits))
@@ -149,18 +153,15 @@ def _picture(image: CheckedImage) -> bytes:
     return thumbnail(image.rgb, max_px=EXHIBIT_PX)
 
 
-def _exhibit(stores: Stores, row: Artwork) -> Exhibit:
+def _exhibit(stores: Stores, row: Artwork, answer: UUID, stands: Standing) -> Exhibit:
     known = Exhibit(None, None, row.licence_id or row.licence, row.created_at, row.sha256)
     if row.status is not ArtworkStatus.INDEXED:
         when = f" on {row.withdrawn_at:%Y-%m-%d}" if row.withdrawn_at else ""
         return replace(known, unseen=f"{row.status.value}{when}")
     known = replace(known, artist=row.artist.slug, name=row.artist.name)
-    if not row.consent_display:
-        return replace(known, unseen="may not be displayed")
-    try:
-        return replace(known, picture=stores.store.thumbnail(row.sha256))
-    except NotFound:
-        return replace(known, unseen="no picture kept")
+    picture, unseen = exhibit(stores, row, answer)
+    consent = tuple(wording.consent_said(purpose, said) for purpose, said in stands.items() if said)
+    return replace(known, picture=picture, unseen=unseen, consent=consent)
 
 
 def _data_uri(webp: bytes) -> str:

@@ -22,8 +22,9 @@ from attribution.answers import (
     Searched,
     Verdict,
 )
-from attribution.catalogue.models import Subject, SubjectUse
+from attribution.catalogue.models import Consent, Subject, SubjectUse
 from attribution.catalogue.nobody import is_nobody
+from attribution.consents import Answer, ConsentSource, is_allowed
 from attribution.custody import Forgotten, How, Kept
 from attribution.lookup.results import Findings, Member, SetAttribution
 
@@ -241,7 +242,7 @@ def rests_on(findings: Findings, *, unreadable: int = 0) -> dict[str, str]:
         f"expected to resemble nobody of ours.",
         "limits": "Resemblance does not show that a work was used. What is not registered cannot "
         "be found, and nothing found is no proof of absence. Works that may not be displayed were "
-        "compared and are not shown.",
+        "compared; they are shown only as evidence, where that is allowed.",
         "to verify": "sha256sum FILE gives the SHA-256 of an image; lawful show ID and "
         "GET /v1/attributions/ID give a recorded answer again.",
     }
@@ -253,6 +254,22 @@ def removed(removal: Removal) -> str:
         f"Changed on {removal.at:%Y-%m-%d}: what this answer said of a work was removed when the "
         f"work was withdrawn (receipt {removal.receipt})."
     )
+
+
+CONSENT_ANSWERS = {
+    Answer.ALLOW: "allowed",
+    Answer.DENY: "not allowed",
+    Answer.ASK: "not allowed without asking first",
+}
+CONSENT_SAID = {
+    ConsentSource.TABLE: "in a table of its source",
+    ConsentSource.SIDECAR: "in a file next to it",
+    ConsentSource.FOLDER: "by the name of its folder",
+    ConsentSource.METADATA: "in the file itself",
+    ConsentSource.UPLOAD: "with its upload",
+    ConsentSource.PERSON: "by {}",
+    ConsentSource.EARLIER: "before statements were kept, which was",
+}
 
 
 def image_kept(subject: Subject | None, use: SubjectUse | None) -> str:
@@ -274,6 +291,19 @@ def image_kept(subject: Subject | None, use: SubjectUse | None) -> str:
         return "With the question, only the image's SHA-256 was kept."
     went = FORGOTTEN[subject.forgotten_why].format(subject.receipt)
     return f"The image was deleted on {subject.forgotten_at:%Y-%m-%d}: {went}."
+
+
+def consent_said(purpose: str, said: Consent | None) -> str:
+    """Say whether a work may be used for something, and who said so, when and where."""
+    if said is None:
+        may = "allowed" if is_allowed(purpose, None) else "not allowed"
+        return f"{purpose}: {may} by default, nobody has said anything of it"
+    where = CONSENT_SAID[said.source].format(said.by)
+    whole = " of the whole portfolio" if said.artwork_id is None else ""
+    until = f", until {said.valid_until:%Y-%m-%d}" if said.valid_until else ""
+    written = f" ({said.document})" if said.document else ""
+    answer = CONSENT_ANSWERS[said.answer]
+    return f"{purpose}: {answer}{until}, said{whole} {where} on {said.said_at:%Y-%m-%d}{written}"
 
 
 def titled(work: CopyMatch) -> str:
