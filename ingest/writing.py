@@ -253,7 +253,9 @@ def _new_artworks(
     session: Session, few: Few, artists: Mapping[str, Artist]
 ) -> dict[str, tuple[NewArtwork, list[Statement]]]:
     """Return the works that files bring, by hash, with what is said of their consent."""
-    portfolios = queries.portfolio_consents(session, [one.id for one in artists.values()])
+    ids = {one.id for one in artists.values()}
+    queries.lock_portfolios(session, ids)  # what is just being said of them counts too
+    portfolios = queries.portfolio_consents(session, ids)
     fresh = {}
     for done in reversed(few.usable):  # of the same bytes twice the first file counts
         if done.image:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,11 +16,12 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from PIL import PngImagePlugin
-from sqlalchemy import select
+from sqlalchemy import URL, select, text
 
 from api.reports.report import make_page
 from attribution.actors import ROLES, Actor, Role, acting
 from attribution.catalogue import queries
+from attribution.catalogue.database import connect
 from attribution.catalogue.models import PURPOSES, Artwork, ArtworkStatus, AuditEntry, Consent
 from attribution.catalogue.queries import ConsentsWanted, Origin, Statement, WorksWanted
 from attribution.catalogue.verification import verify
@@ -37,7 +39,7 @@ from attribution.errors import BadInput, Conflict, NotAllowed, NotFound
 from attribution.images import read_image
 from attribution.lookup import wording
 from attribution.lookup.sights import evidence
-from attribution.services import Services
+from attribution.services import Services, open_services
 from attribution.upkeep import correction
 from attribution.upkeep.consents import Saying, follow_due, say
 from attribution.upkeep.reconcile import reconcile
@@ -47,7 +49,8 @@ from ingest.exports import publish
 from tests.apis import is_problem, png, upload
 from tests.asking import a_work, agree
 from tests.commands import lawful
-from tests.portfolios import ingest, picture
+from tests.portfolios import ingest, picture, portfolio, wait_until
+from tests.postgres import fresh_database
 
 US = Origin("test")
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
@@ -319,6 +322,50 @@ def test_works_follow_when_a_statement_begins_or_ends(
 
     assert seen == [(1, True), (0, True), (1, False), (0, False)]
     agree(services)
+
+
+def test_a_work_on_its_way_in_waits_for_what_is_being_said(postgres: URL, tmp_path: Path) -> None:
+    """Whoever speaks of a portfolio waits for works on their way in: neither misses the other."""
+    with fresh_database(postgres) as url:
+        database = connect(url)
+        database.upgrade()
+        database.dispose()
+        settings = Settings(home=tmp_path / "home", profile="stub", database_url=url)
+        portfolio(tmp_path / "p", artists=1, works=1)
+        with open_services(settings) as services, ThreadPoolExecutor(1) as threads:
+            ingest(services, tmp_path / "p")
+            (tmp_path / "q" / "artist-0").mkdir(parents=True)
+            picture(77).save(tmp_path / "q" / "artist-0" / "new.png")
+            with services.sessions.begin() as session:
+                artist = queries.artist_by_slug(session, "artist-0").id
+                queries.lock_portfolios(session, [artist], speaks=True)
+                no = Statement(
+                    ConsentPurpose.DISPLAY,
+                    Answer.DENY,
+                    ConsentSource.PERSON,
+                    "ann",
+                    artist_id=artist,
+                )
+                queries.add_consent(session, no)
+                coming = threads.submit(ingest, services, tmp_path / "q")
+                wait_until(lambda: _waits(services))
+            assert coming.result().added == 1
+            assert not named(services, "new").consent_display
+
+            with services.sessions.begin() as session:  # the other way round
+                queries.lock_portfolios(session, [artist])
+                said_now = Saying(ConsentPurpose.EVIDENCE, Answer.DENY, artist="artist-0")
+                saying = threads.submit(say, services, said_now)
+                wait_until(lambda: _waits(services))
+            assert saying.result().answer == Answer.DENY
+            assert not named(services, "new").consent_evidence
+
+
+def _waits(services: Services) -> bool:
+    """Tell whether somebody waits for a lock by number."""
+    waiting = text("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
+    with services.sessions() as session:
+        return bool(session.scalar(waiting))
 
 
 def test_reconcile_has_works_follow(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:

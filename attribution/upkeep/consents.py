@@ -36,7 +36,7 @@ from attribution.upkeep.withdrawal import withdraw
 
 MOST = 1_000  # statements that begin or end, in one run
 AT_ONCE = 1_000  # works of a portfolio that are read together
-# A work that was on its way in when something was said of its artist's portfolio is looked at then.
+# A work that was just moving there when something was said of a portfolio is looked at then.
 MEANWHILE = timedelta(minutes=10)
 TURNS = Origin("reconcile", "a statement of consent begins or ends")
 TAKEN_BACK = "consent to be found was denied (statement {})"
@@ -75,6 +75,8 @@ def say(collection: Collection, said: Saying) -> Consent:
                     f"artist says otherwise"
                 )
         artist_id = somebody(session, said.artist).id if said.artist is not None else None
+        if artist_id is not None:
+            queries.lock_portfolios(session, [artist_id], speaks=True)
         row = queries.add_consent(
             session,
             Statement(

@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from hashlib import sha256
 from typing import Any
 from uuid import UUID, uuid4, uuid5
 
@@ -88,6 +89,19 @@ def add_consent(session: Session, said: Statement) -> Consent:
     session.add(row)
     session.flush()
     return row
+
+
+def lock_portfolios(session: Session, artists: Collection[UUID], *, speaks: bool = False) -> None:
+    """Have whoever speaks of a portfolio wait for works on their way into it, and they for them.
+
+    Before any row of a work is locked, or two wait for each other. SQLite has one writer anyway.
+    """
+    if session.get_bind().dialect.name != "postgresql":
+        return
+    lock = func.pg_advisory_xact_lock if speaks else func.pg_advisory_xact_lock_shared
+    for artist in sorted(artists):
+        digest = sha256(b"portfolio" + artist.bytes).digest()
+        session.execute(select(lock(int.from_bytes(digest[:8], signed=True))))
 
 
 def portfolio_consents(
