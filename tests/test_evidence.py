@@ -317,7 +317,8 @@ def test_changes_of_the_works_are_in_it_without_what_they_say_of_others(
     about = f"change:{change.id}"
     record = next(one for one in json.loads(files_of(path)[RECORDS]) if one["object"] == about)
     assert record["leaves"].keys() <= {"", "reason", "before", "after"}
-    assert f"'works' of {about} is not shown here; its commitment is" in str(found.findings)
+    left_out = [one.said for one in found.findings if one.about == "left out"]
+    assert left_out == ["of 1 record of kind change a part is not in the pack; its commitment is"]
 
 
 def test_verifying_needs_neither_database_nor_models_nor_a_network(made: Made) -> None:

@@ -121,12 +121,13 @@ def _work(services: Services, work: UUID, exhibit: Exhibit, made: _Shown) -> Ite
         made.codes[exhibit.sha256] = codes(data, read_image(data, services.limits).rgb)
 
 
-def _listed(work: UUID, exhibit: Exhibit) -> dict[str, str | None]:
+def _listed(work: UUID, exhibit: Exhibit) -> dict[str, Any]:
     return {
         "sha256": exhibit.sha256,
         "file": _path(work) if exhibit.picture else None,
         "not_shown": exhibit.unseen,
         "licence": exhibit.licence,
+        "consent": list(exhibit.consent),
         "artist": exhibit.artist,
         "name": exhibit.name,
     }

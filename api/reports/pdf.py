@@ -100,14 +100,14 @@ def _page(page: Page, pictures: _Pictures) -> dict[str, Any]:
         "file": pictures.file(page.picture, overlap.image if overlap else ()),
         "alt": "the image in question",
         "unseen": page.kept,
-        "lines": ["The image in question.", page.kept, f"SHA-256 {answer.image_sha256}"],
+        "lines": [wording.IMAGE, page.kept, f"SHA-256 {answer.image_sha256}"],
     }
     pair = [asked]
     if work:
         exhibit, outline = page.laid_on, overlap.work if overlap else ()
         lines = [f"{wording.titled(work)}{wording.by_whom(work)}."]
         if overlap and exhibit.picture and page.picture:
-            lines.append("Outlined on both: what both show.")
+            lines.append(wording.OUTLINED)
         lines.append(exhibit.facts(work.id, work.slug))
         pair.append(_work(exhibit, pictures.file(exhibit.picture, outline), *lines))
     notes = [wording.removed(one) for one in answer.removed]
@@ -135,14 +135,15 @@ def _artist(page: Page, artist: Candidate, pictures: _Pictures) -> dict[str, Any
         near = wording.similar(one.similarity)
         facts = exhibit.facts(one.id, artist.slug)
         file = pictures.file(exhibit.picture)
-        works.append(_work(exhibit, file, one.title or "untitled", near, facts))
+        works.append(_work(exhibit, file, one.title or wording.UNTITLED, near, facts))
     return {"name": artist.name, "said": wording.votes(artist), "works": works}
 
 
 def _work(exhibit: Exhibit, file: str | None, *lines: str) -> dict[str, Any]:
     unseen = exhibit.unseen
-    hidden = [] if file else [f"This work is not shown here: {unseen}."]
-    return {"file": file, "alt": lines[0], "unseen": unseen, "lines": [*lines, *hidden]}
+    hidden = [] if file else [wording.hidden(unseen)]
+    said = [*lines, *exhibit.consent, *hidden]
+    return {"file": file, "alt": lines[0], "unseen": unseen, "lines": said}
 
 
 def _pairs(said: Mapping[str, str]) -> list[tuple[str, str]]:

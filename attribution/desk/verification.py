@@ -55,7 +55,7 @@ VOUCHING = (SIGNATURE, TIMESTAMP)  # behind the manifest, which cannot list them
 class Finding:
     """One sentence about a pack."""
 
-    about: str  # "files", "signature", "time", "audit", "answer", "removed"
+    about: str  # "files", "signature", "time", "audit", "answer", "removed", "left out"
     said: str
     is_wrong: bool = False
 
@@ -348,6 +348,7 @@ def _records(pack: _Pack, vouched: _Vouched, answers: Sequence[str]) -> None:
             found.fault("audit", f"{key} does not say what entry {one['entry']} recorded")
         else:
             _removed(found, key, one["seal"], vouched)
+    _left_out(found, records)
     for attribution in answers:
         with found.reading("answer", answer_path(attribution)):
             _answer(pack, attribution, records[f"attribution:{attribution}"], vouched)
@@ -373,17 +374,27 @@ def _answer(pack: _Pack, attribution: str, record: Mapping[str, Any], vouched: _
 
 
 def _removed(found: Verified, key: str, seal: commitments.Seal, vouched: _Vouched) -> None:
-    """Say which parts of a record are not in the pack, and by which receipts they went."""
+    """Say which parts of a record are gone, and by which receipts they went."""
     for leaf, one in seal.items():
-        if "salt" in one:
+        if "salt" in one or "receipt" not in one:
             continue
         part = f"{_plain(leaf)!r} of {key}"
-        if "receipt" not in one:
-            found.say("removed", f"{part} is not shown here; its commitment is")
-        elif (one["receipt"], key, leaf) in vouched.gone:
+        if (one["receipt"], key, leaf) in vouched.gone:
             found.say("removed", f"{part} was removed by the withdrawal {one['receipt']}")
         else:
             found.fault("removed", f"{part} is gone without an entry that says so")
+
+
+def _left_out(found: Verified, records: Mapping[str, Any]) -> None:
+    """Say of how many records, by kind, the pack has commitments without what they are to."""
+    kinds = Counter(
+        key.partition(":")[0]
+        for key, record in records.items()
+        if any("salt" not in one and "receipt" not in one for one in record["seal"].values())
+    )
+    for kind, count in sorted(kinds.items()):
+        records_of = f"{count:,} record{'s' if count > 1 else ''} of kind {_plain(kind)}"
+        found.say("left out", f"of {records_of} a part is not in the pack; its commitment is")
 
 
 def _is_written_alike(archive: ZipFile, raw: IO[bytes]) -> bool:

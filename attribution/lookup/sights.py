@@ -53,7 +53,9 @@ def exhibit(stores: Stores, row: Artwork, attribution_id: UUID) -> tuple[bytes |
             return stores.store.thumbnail(row.sha256), None
         return _seen(stores, row, attribution_id), None
     except NotFound:
-        return None, "no picture kept"
+        if row.consent_display:
+            return None, "no picture kept"
+        return None, "may not be displayed, and no original is kept to show it as evidence"
 
 
 def _seen(stores: Stores, row: Artwork, attribution_id: UUID) -> bytes:

@@ -227,6 +227,16 @@ def recorded(answer: Attribution) -> str:
     return says
 
 
+IMAGE = "The image in question."
+OUTLINED = "Outlined on both: what both show."
+UNTITLED = "untitled"
+
+
+def hidden(why: str | None) -> str:
+    """Say that a work is not shown in a report, and why."""
+    return f"This work is not shown here: {why}."
+
+
 def rests_on(findings: Findings, *, unreadable: int = 0) -> dict[str, str]:
     """Return what a report rests on, and what it does not say, by heading."""
     asked = "1 image was" if findings.images == 1 else f"{findings.images:,} images were"
