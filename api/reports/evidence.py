@@ -50,7 +50,7 @@ class _Shown:
     """What the files so far have been, for the lists of them and the reports."""
 
     pages: list[Page] = field(default_factory=list)
-    works: dict[UUID, Exhibit] = field(default_factory=dict)
+    exhibits: dict[UUID, Exhibit] = field(default_factory=dict)
     subjects: dict[str, dict[str, str | None]] = field(default_factory=dict)  # by answer
     codes: dict[str, dict[str, str]] = field(default_factory=dict)  # ISCC by SHA-256
 
@@ -61,12 +61,12 @@ def _parts(
     made = _Shown()
     for answer in answers:
         yield from _lookup(services, answer, made)
-    for work, exhibit in made.works.items():
+    for work, exhibit in made.exhibits.items():
         yield from _work(services, work, exhibit, made)
     yield from others
     exhibits: dict[str, Any] = {
         "subjects": made.subjects,
-        "works": {str(work): _listed(work, one) for work, one in made.works.items()},
+        "works": {str(work): _listed(work, one) for work, one in made.exhibits.items()},
     }
     yield Part("exhibits.json", rfc8785.dumps(exhibits), "what is shown, and what is not, and why")
     yield Part("identifiers.json", rfc8785.dumps(made.codes), "ISCC (ISO 24138), by SHA-256")
@@ -84,7 +84,7 @@ def _lookup(services: Services, answer: Attribution, made: _Shown) -> Iterator[P
     name = f"Image {answer.image_sha256[:12]}"
     page = make_page(services, name, image, answer, regions)
     made.pages.append(page)
-    made.works |= page.works
+    made.exhibits |= page.works
     path = None
     if data and image:
         path = subject_path(str(answer.id), image.facts.format.lower())
