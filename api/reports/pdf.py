@@ -10,7 +10,6 @@ import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import cache
-from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -19,7 +18,7 @@ from typing import Any
 import typst
 
 from api.reports.overlay import draw_outline
-from api.reports.report import UNKNOWN, Exhibit, Page
+from api.reports.report import UNKNOWN, Exhibit, Page, rests_on
 from attribution.answers import Candidate, Corner
 from attribution.images import read_thumbnail
 from attribution.lookup import wording
@@ -44,10 +43,7 @@ def render_pdf(pages: Sequence[Page], title: str, *, at: datetime) -> bytes:
             "title": title,
             "together": wording.together(findings),
             "pages": [_page(page, pictures) for page in pages],
-            "rests_on": [
-                *_pairs(wording.rests_on(findings)),
-                ("Program", f"Lawful Diffusion {version('lawful-diffusion')}"),
-            ],
+            "rests_on": _pairs(rests_on(findings)),
         }
         (Path(name) / "report.json").write_text(json.dumps(_shaped(data)), encoding="utf-8")
         (Path(name) / "report.typ").write_bytes(TEMPLATE)

@@ -32,6 +32,7 @@ from attribution.images import CheckedImage, read_image, thumbnail
 from attribution.lookup import wording
 from attribution.lookup.findings import find_ours
 from attribution.lookup.regions import Regions
+from attribution.lookup.results import Findings
 from attribution.lookup.sights import exhibit
 from attribution.lookup.subjects import said_of, shown
 
@@ -139,14 +140,23 @@ def render_report(
         pages=pages,
         title=title,
         unreadable=unreadable,
-        findings=findings,
         together=wording.together(findings, unreadable=len(unreadable)),
-        version=version("lawful-diffusion"),
+        rests_on=rests_on(findings, unreadable=len(unreadable)),
         words=wording,
         unknown=UNKNOWN,
         style=Markup(STYLE),  # noqa: S704  our own
         sources=SOURCES,
     )
+
+
+def rests_on(findings: Findings, *, unreadable: int = 0) -> dict[str, str]:
+    """Return what a report rests on by heading, and by which doors its answers are read again."""
+    return {
+        **wording.rests_on(findings, unreadable=unreadable),
+        "to verify": "sha256sum FILE gives the SHA-256 of an image; lawful show ID and "
+        "GET /v1/attributions/ID give a recorded answer again.",
+        "program": f"Lawful Diffusion {version('lawful-diffusion')}",
+    }
 
 
 def _picture(image: CheckedImage) -> bytes:

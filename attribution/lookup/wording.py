@@ -253,8 +253,6 @@ def rests_on(findings: Findings, *, unreadable: int = 0) -> dict[str, str]:
         "limits": "Resemblance does not show that a work was used. What is not registered cannot "
         "be found, and nothing found is no proof of absence. Works that may not be displayed were "
         "compared; they are shown only as evidence, where that is allowed.",
-        "to verify": "sha256sum FILE gives the SHA-256 of an image; lawful show ID and "
-        "GET /v1/attributions/ID give a recorded answer again.",
     }
 
 
