@@ -126,6 +126,8 @@ def _register(side: Side, artist: str) -> None:
         new = {"title": f"A new title by {artist}"}
         client.patch(f"/v1/artworks/{second['id']}", json=new)
         change = client.get("/v1/changes").json()["items"][0]
+        agreed = {"purpose": "train", "answer": "ask", "artwork_id": second["id"]}
+        consent = client.post("/v1/consents", json=agreed).json()
         asked = {"what": first["id"], "reason": artist}
         withdrawal = client.post("/v1/withdrawals", json=asked).json()
         drawing = client.post("/v1/generations", json={"prompt": f"by {artist}"}).json()
@@ -142,6 +144,7 @@ def _register(side: Side, artist: str) -> None:
     ids |= {"slug": artist.lower().replace(" ", "-"), "number": "0"}
     named = {"job": job, "artwork": second, "attribution": answer, "generation": drawing}
     named |= {"subject": subject, "batch": batch, "webhook": hook, "delivery": delivery}
+    named |= {"consent": consent}
     named |= {"change": change, "non_copy": non_copy, "withdrawal": withdrawal, "key": key}
     ids |= {f"{name}_id": one["id"] for name, one in named.items()}
 
@@ -169,6 +172,11 @@ def bodies(ids: Mapping[str, str]) -> dict[str, dict[str, Any]]:
         "GET /v1/artworks": {"params": named},
         "GET /v1/artworks/export": {"params": named},
         "GET /v1/changes": {"params": named},
+        "GET /v1/consents": {"params": named},
+        "GET /v1/consents/export": {"params": named},
+        "POST /v1/consents": {
+            "json": {"purpose": "train", "answer": "deny", "artwork_id": ids["artwork_id"]}
+        },
         "GET /v1/non-copies": {"params": {"work": ids["artwork_id"]}},
         "GET /v1/subjects": {"params": {"attribution": ids["attribution_id"]}},
         "POST /v1/subjects/{subject_id}/forget": {"json": {"reason": "none of yours"}},
@@ -178,6 +186,7 @@ def bodies(ids: Mapping[str, str]) -> dict[str, dict[str, Any]]:
         "POST /v1/attributions/findings": {"json": {"attributions": [ids["attribution_id"]]}},
         "POST /v1/attributions/{attribution_id}/regions": {"files": image},
         "POST /v1/attributions/{attribution_id}/report": {"files": image},
+        "POST /v1/attributions/evidence": {"json": {"attributions": [ids["attribution_id"]]}},
         "POST /v1/attributions/report": {"json": {"attributions": [ids["attribution_id"]]}},
         "POST /v1/changes/{change_id}/undo": {"json": {"reason": "none of yours"}},
         "POST /v1/keys": {"json": {"name": "e", "role": "contributor", "artists": [ids["slug"]]}},

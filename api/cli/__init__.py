@@ -17,11 +17,13 @@ from api.cli import (
     audit,
     catalog,
     changes,
+    consents,
     corrections,
     credentials,
     demo,
     dev,
     evaluate,
+    evidence,
     generate,
     index_server,
     ingest,
@@ -61,6 +63,10 @@ app.command()(attribute.member)
 app.command()(attribute.show)
 app.command()(answers.answers)
 app.command()(answers.explain)
+app.command()(answers.recompute)
+app.command()(answers.again)
+app.command()(evidence.pack)
+app.command()(evidence.verify)
 app.command()(search.search)
 app.command()(generate.generate)
 app.command()(serve.serve)
@@ -86,6 +92,7 @@ app.command()(changes.undo)
 app.add_typer(audit.app, name="audit")
 app.add_typer(non_copies.app, name="non-copies")
 app.add_typer(subjects.app, name="subjects")
+app.add_typer(consents.app, name="consents")
 app.add_typer(keys.app, name="keys")
 app.add_typer(tenants.app, name="tenants")
 app.add_typer(webhooks.app, name="webhooks")

@@ -28,6 +28,7 @@ TAGS = [
         "jobs": "Where a job of any kind stands, asked for or told as it changes.",
         "withdrawals": "An artist or a work is forgotten everywhere, with a receipt.",
         "changes": "What was corrected, by whom and why; and how it is undone.",
+        "consents": "What may be done with works, and who said so, when and on which paper.",
         "attributions": "Whose registered work an image resembles or shows, and the evidence.",
         "lookup batches": "Many images at once: an archive, a table of URLs, registered works.",
         "search": "Works by words, by a picture, or by both.",

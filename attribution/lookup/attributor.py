@@ -246,10 +246,9 @@ class Attributor:
         Raises NotFound where there is no such answer, Conflict where nothing is kept to compute
         from.
         """
-        row = self._collection.row
         with self._sessions() as session:
             answer = recalled(session, [attribution_id])[0]
-            found = kept(session, answer, row.fingerprint, row.dims)
+            found = kept(session, answer)
         if found is None:
             raise Conflict(f"answer {attribution_id} cannot be computed again: {_nothing(answer)}")
         return recompute(answer, found)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from math import isclose
 from typing import Any
@@ -43,6 +43,11 @@ class Figure:
     stated: Any
     found: Any
 
+    @property
+    def said(self) -> str:
+        """Say how they differ."""
+        return f"{self.name}: the answer says {self.stated}, {self.found} comes out"
+
 
 @dataclass(frozen=True)
 class Recomputed:
@@ -56,6 +61,13 @@ class Recomputed:
     def is_right(self) -> bool:
         """Whether everything that could be computed comes out as it was stated."""
         return not self.differing
+
+    @property
+    def said(self) -> str:
+        """Say it in a sentence."""
+        if self.is_right:
+            return f"all {self.compared} figures that were computed again come out as stated"
+        return f"{len(self.differing)} of {self.compared} figures do not come out as stated"
 
 
 def digest_of(workings: Json) -> str:
@@ -188,16 +200,15 @@ def _verdict(answer: Attribution, made_of: Json, again: _Again) -> Iterator[Figu
         found = Verdict.COPY if answer.copy_of else Verdict.RELATED
         yield Figure("verdict", answer.verdict, found)
         return
+    verdict, reasons = decide(
+        *(again.votes, again.odds),
+        content=made_of["lanes"]["content"],
+        style=made_of["lanes"]["style"],
+        known_works=made_of["known_works"],
+        artists=answer.searched.artists,
+    )
     if made_of["is_plain"]:
         verdict, reasons = Verdict.ABSTAIN, (Reason.LOW_QUALITY,)
-    else:
-        verdict, reasons = decide(
-            *(again.votes, again.odds),
-            content=made_of["lanes"]["content"],
-            style=made_of["lanes"]["style"],
-            known_works=made_of["known_works"],
-            artists=answer.searched.artists,
-        )
     if answer.searched.points is not None:
         others = (one for one in reasons if one is not Reason.NOT_CALIBRATED)
         reasons = (Reason.INCOMPLETE_INDEX, *others)
@@ -221,8 +232,8 @@ def _taken(answer: Attribution, made_of: Json, kept: Json) -> Iterator[str]:
     shown = {str(work.id) for artist in answer.artists for work in artist.works}
     if gone := sorted(shown - kept["vectors"].keys()):
         yield (
-            f"similarities of {len(gone)} of {len(shown)} works are taken from the record: the "
-            f"works were withdrawn since, or are described by other encoders now"
+            f"similarities of {len(gone)} of {len(shown)} works are taken from the record: these "
+            f"were withdrawn since, are described by other encoders now, or may not be shown"
         )
 
 
@@ -247,8 +258,3 @@ def _equal(stated: Any, found: Any, within: float) -> bool:
     if isinstance(stated, float) and isinstance(found, float):
         return isclose(stated, found, rel_tol=within, abs_tol=within)
     return bool(stated == found)
-
-
-def in_order(figures: Sequence[Figure]) -> list[str]:
-    """Say what differs, a line each."""
-    return [f"{one.name}: the answer says {one.stated}, {one.found} comes out" for one in figures]

@@ -93,29 +93,31 @@ def keep(
     )
 
 
-def kept(
-    session: Session, answer: Attribution, fingerprint: str, dims: Mapping[str, int]
-) -> Json | None:
+def kept(session: Session, answer: Attribution) -> Json | None:
     """Return all that an answer can be computed from again, as JSON values; None: it is not kept.
 
-    The workings; the numbers of the calibration; and of the works that the answer shows the vectors
-    of its encoders (`fingerprint`), of those that are still registered.
+    The workings; the numbers of the calibration; and of the works that the answer shows the
+    vectors, of those that are still registered and described by the same encoders.
     """
     row = queries.workings_of(session, answer.id)
     if row is None:
         return None
     numbers = queries.used_calibration(session, row.calibration) if row.calibration else None
-    ids = {work.id for artist in answer.artists for work in artist.works}
-    stored: Mapping[UUID, Mapping[str, Vector]] = {}
-    if fingerprint == answer.searched.fingerprint:
-        stored = queries.kept_vectors(session, fingerprint, ids, dims)
     return {
         "workings": json.loads(zlib.decompress(row.data)),
-        "calibration": None
-        if numbers is None
-        else {"voices": list(numbers.voices), "numbers": numbers.numbers},
-        "vectors": {str(work): text_of(vectors) for work, vectors in stored.items()},
+        "calibration": numbers and {"voices": list(numbers.voices), "numbers": numbers.numbers},
+        "vectors": {
+            str(work): text_of(vectors) for work, vectors in _of_works(session, answer).items()
+        },
     }
+
+
+def _of_works(session: Session, answer: Attribution) -> Mapping[UUID, Mapping[str, Vector]]:
+    live = queries.live_collection(session)
+    if live is None or live.fingerprint != answer.searched.fingerprint:
+        return {}
+    ids = {work.id for artist in answer.artists for work in artist.works}
+    return queries.kept_vectors(session, live.fingerprint, ids, live.dims)
 
 
 def text_of(vectors: Mapping[str, Vector]) -> dict[str, str]:

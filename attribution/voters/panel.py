@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session, sessionmaker
 from attribution.answers import CalibrationState
 from attribution.arithmetic.calibration import Ballots, Calibration, Odds, digest_of
 from attribution.arithmetic.fitting import Asked, voice_names
-from attribution.arithmetic.voting import Vote, count
+from attribution.arithmetic.voting import Ballot, Vote, count
 from attribution.catalogue import queries
 from attribution.catalogue.models import KeptCalibration
 from attribution.types import Vector

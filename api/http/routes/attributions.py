@@ -12,10 +12,18 @@ from fastapi import APIRouter, Depends, File, Query, Request, Response, UploadFi
 from fastapi.responses import HTMLResponse
 from pydantic import BaseModel, Field
 
-from api.answers import AnswerOut, DifferencesOut, FindingsOut, MemberOut, SetOut
+from api.answers import (
+    AgainOut,
+    AnswerOut,
+    DifferencesOut,
+    FindingsOut,
+    MemberOut,
+    RecomputationOut,
+    SetOut,
+)
 from api.http.access import ScopedRoute, needs
 from api.http.dependencies import ONE_WORK, Cursor, PageSize, ServicesDep, Since, Until, WorksDep
-from api.http.description import also
+from api.http.description import BYTES, also
 from api.http.headers import POLICY
 from api.http.preferences import LaterDep
 from api.http.uploads import again, read_upload
@@ -30,9 +38,11 @@ from attribution.catalogue.queries import AnswersWanted
 from attribution.custody import How, Purpose
 from attribution.errors import BadImage
 from attribution.images import CheckedImage
+from attribution.lookup.again import ask_again
 from attribution.lookup.attributor import Also, recalled
 from attribution.lookup.findings import find_ours
 from attribution.lookup.regions import Regions, find_regions
+from attribution.lookup.sights import evidence
 from attribution.lookup.subjects import Obtained, keeping
 from attribution.services import Services
 from ingest.lookups import accept_image
@@ -248,6 +258,64 @@ def get_differences(attribution_id: UUID, services: ServicesDep) -> DifferencesO
     """
     found = services.attributor.differences(attribution_id)
     return DifferencesOut.of(attribution_id, found)
+
+
+@router.get(
+    "/{attribution_id}/recomputation",
+    summary="Compute an attribution again from what is kept of it",
+    responses=also(409),
+    dependencies=[needs(Scope.READ)],
+)
+def get_recomputation(attribution_id: UUID, services: ServicesDep) -> RecomputationOut:
+    """Do the arithmetic of an earlier answer again, without models, and compare every figure.
+
+    What cannot be computed is taken from the record, and said. 409 where nothing is kept to compute
+    from.
+    """
+    found = services.attributor.recompute(attribution_id)
+    return RecomputationOut.of(attribution_id, found)
+
+
+@router.post(
+    "/{attribution_id}/again",
+    summary="Ask an earlier question today",
+    status_code=201,
+    responses=also(409),
+    dependencies=[needs(Scope.LOOK_UP), ONE_WORK],
+)
+def ask_anew(
+    attribution_id: UUID,
+    services: ServicesDep,
+    request: Request,
+    response: Response,
+    limit: Annotated[int, Query(ge=1, le=50, description="Artists at most.")] = 5,
+) -> AgainOut:
+    """Attribute the image that is kept of an earlier answer anew, as a new answer.
+
+    With what has become different of what the two rest on. 409 where the image is not kept.
+    """
+    found = ask_again(services, services.attributor, attribution_id, limit=limit)
+    where = request.app.url_path_for("get_attribution", attribution_id=found.answer.id)
+    response.headers["location"] = str(where)
+    return AgainOut.of(found)
+
+
+@router.get(
+    "/{attribution_id}/works/{artwork_id}/picture",
+    summary="See a work that an attribution cites",
+    response_class=Response,
+    responses=also(403)
+    | {200: {"description": "WebP, 256 px at most", "content": {"image/webp": {"schema": BYTES}}}},
+    dependencies=[needs(Scope.REVIEW)],
+)
+def get_cited_work(attribution_id: UUID, artwork_id: UUID, services: ServicesDep) -> Response:
+    """Return a small WebP, also of a work that may be shown as evidence only; that is audited.
+
+    403 where the work may be shown to nobody, 404 where no picture of it is kept.
+    """
+    picture = evidence(services, attribution_id, artwork_id)
+    headers = {"cache-control": "private, no-store"}
+    return Response(picture, media_type="image/webp", headers=headers)
 
 
 @router.get(

@@ -12,6 +12,7 @@ from attribution.catalogue.models.base import (
     OfTenant,
     Sealed,
 )
+from attribution.catalogue.models.consents import Consent
 from attribution.catalogue.models.jobs import (
     DeadlyFile,
     DeniedFile,
@@ -97,6 +98,7 @@ __all__ = [
     "Claim",
     "ClassifierArtist",
     "ClassifierShard",
+    "Consent",
     "CopySketch",
     "DeadlyFile",
     "Delivery",

@@ -40,4 +40,4 @@ class UsedCalibration(OfTenantByKey, Base):
     digest: Mapped[str] = mapped_column(String(64), primary_key=True)
     voices: Mapped[list[str]]
     numbers: Mapped[dict[str, Any]]  # `attribution.arithmetic.calibration.Calibration`
-    used_at: Mapped[datetime] = mapped_column(default=now)  # the first time
+    used_at: Mapped[datetime] = mapped_column(default=now)  # the last time, to half an hour

@@ -29,6 +29,7 @@ from attribution.catalogue.models import (
     ChangeWork,
     CitedWork,
     Claim,
+    Consent,
     CopySketch,
     Embedding,
     IngestItem,
@@ -44,6 +45,7 @@ from attribution.catalogue.queries.artworks import (
     artworks_by_sha256,
 )
 from attribution.catalogue.queries.changes import just_merged
+from attribution.catalogue.queries.consents import forget_consents
 from attribution.catalogue.queries.embeddings import forget_part_vectors, forget_vectors
 from attribution.catalogue.queries.forgetting import wipe_items
 from attribution.catalogue.queries.non_copies import forget_non_copies
@@ -51,6 +53,7 @@ from attribution.catalogue.queries.pages import Page, check_limit, cut, moment_k
 from attribution.catalogue.queries.replies import forget_replies
 from attribution.catalogue.queries.sketches import forget_sketches
 from attribution.catalogue.queries.subjects import bury_subjects
+from attribution.catalogue.queries.workings import bury_workings
 from attribution.catalogue.sealed import path_of_claim
 from attribution.errors import NotFound
 
@@ -93,6 +96,7 @@ LOOKED_AT: Mapping[str, tuple[InstrumentedAttribute[Any], ColumnElement[bool]]] 
     "kept vectors of parts": (PartVectors.artwork_id, true()),
     "copy sketches": (CopySketch.artwork_id, true()),
     "declared non-copies": (NonCopy.artwork_id, true()),
+    "statements of consent": (Consent.artwork_id, Consent.document.is_not(None)),
     "lines of ingest jobs": (IngestItem.artwork_id, IngestItem.path != WIPED_TEXT),
     "claims": (Claim.artwork_id, Claim.path != WIPED_TEXT),
     "earlier claims": (ChangeClaim.artwork_id, ChangeClaim.path != WIPED_TEXT),
@@ -134,15 +138,17 @@ def bury_works(
     lines = wipe_items(session, ids, titles)
     session.execute(update(Claim).where(Claim.artwork_id.in_(ids)).values(path=WIPED_TEXT))
     _wipe_changes(session, ids, removal.receipt)
-    asked_about = bury_subjects(session, ids, removal)
+    asked_about, computed = bury_subjects(session, ids, removal), bury_workings(session, ids)
     return {
         "catalogue rows": len(rows),
         "kept vectors": forget_vectors(session, ids),
         "kept vectors of parts": forget_part_vectors(session, ids),
         "copy sketches": forget_sketches(session, ids),
         "declared non-copies": forget_non_copies(session, ids, removal.receipt),
+        "statements of consent": forget_consents(session, Consent.artwork_id.in_(ids), removal),
         "lines of ingest jobs": lines,
         "images asked about": asked_about,
+        "workings of answers": computed,
         "recorded answers": _wipe_answers(session, ids, removal),
         "answers kept for repeated requests": forget_replies(session),
     }
@@ -157,7 +163,7 @@ def left_of_works(session: Session, ids: Collection[UUID]) -> dict[str, int]:
     return counted
 
 
-def close_artist(session: Session, artist_id: UUID, receipt: UUID) -> None:
+def close_artist(session: Session, artist_id: UUID, removal: Removal) -> None:
     """Take in no more works of an artist; raises Conflict when it is just gone.
 
     From here on, until the transaction ends, nobody gives them any either.
@@ -168,8 +174,9 @@ def close_artist(session: Session, artist_id: UUID, receipt: UUID) -> None:
     own = Change.artist_id == artist_id
     undone = Change.id.in_(select(Change.undoes_id).where(own))  # such as the merge they left
     for about in (own, undone):
-        forget(session, Change, about, ["reason"], receipt)
+        forget(session, Change, about, ["reason"], removal.receipt)
         session.execute(update(Change).where(about).values(reason=None), execution_options=IN_SQL)
+    forget_consents(session, Consent.artist_id == artist_id, removal)
 
 
 def reinstate(session: Session, works: Collection[NewArtwork]) -> dict[str, Artwork]:

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete, exists, select
+from sqlalchemy import delete, exists, func, select, update
 from sqlalchemy.orm import Session
 
 from attribution.catalogue.columns import now
@@ -21,6 +21,7 @@ from attribution.catalogue.models import (
 )
 
 JUST_USED = timedelta(hours=1)  # the answer that rests on it may not be recorded yet
+NOTED = timedelta(minutes=30)  # that it is used is written no more often
 
 
 def keep_workings(
@@ -36,10 +37,13 @@ def keep_used_calibration(
     session: Session, digest: str, voices: Collection[str], numbers: Mapping[str, Any]
 ) -> None:
     """Keep the numbers that an answer rests on, unless they are kept already."""
-    if session.scalar(select(UsedCalibration.digest).where(UsedCalibration.digest == digest)):
-        return
-    row = {"digest": digest, "voices": list(voices), "numbers": dict(numbers)}
-    insert_new(session, UsedCalibration, [row])
+    mine = UsedCalibration.digest == digest
+    used_at = session.scalar(select(UsedCalibration.used_at).where(mine))
+    if used_at is None:
+        row = {"digest": digest, "voices": list(voices), "numbers": dict(numbers)}
+        insert_new(session, UsedCalibration, [row])
+    elif used_at < now() - NOTED:
+        session.execute(update(UsedCalibration).where(mine).values(used_at=now()))
 
 
 def workings_of(session: Session, attribution_id: UUID) -> Workings | None:
@@ -56,6 +60,13 @@ def forget_workings_about(session: Session, hashes: Collection[str]) -> int:
     """Delete what answers about these images were computed from; returns of how many."""
     about = select(RecordedAttribution.id).where(RecordedAttribution.image_sha256.in_(hashes))
     return _forget(session, Workings.attribution_id.in_(about))
+
+
+def workings_about(session: Session, hashes: Collection[str]) -> int:
+    """Count what is kept that answers about these images were computed from."""
+    about = RecordedAttribution.image_sha256.in_(hashes)
+    wanted = select(func.count()).select_from(Workings)
+    return session.scalar(wanted.join(RecordedAttribution).where(about)) or 0
 
 
 def bury_workings(session: Session, works: Collection[UUID]) -> int:
