@@ -7,13 +7,13 @@ computes.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from heapq import nlargest
 from importlib.metadata import version
-from typing import Any
 from uuid import UUID, uuid4
 
 import numpy as np
@@ -70,7 +70,7 @@ from attribution.lookup.exhibits import (
     somebodys,
 )
 from attribution.lookup.gaps import Gap, Gaps
-from attribution.lookup.recomputing import Recomputed, digest_of, recompute
+from attribution.lookup.recomputing import Recomputed, recompute
 from attribution.lookup.results import (
     FoundWork,
     Member,
@@ -362,7 +362,7 @@ class Attributor:
 
     def _workings(
         self, image: CheckedImage, opinion: Opinion, artists: Mapping[UUID, Artist]
-    ) -> dict[str, Any] | None:
+    ) -> bytes | None:
         content, style = self._spaces()
         return workings(
             opinion,
@@ -461,12 +461,12 @@ def _recalled(session: Session, ids: Sequence[UUID]) -> Iterator[Attribution]:
         yield replace(answer, declared=of_now(session, answer.declared))
 
 
-def _pins(session: Session, opinion: Opinion, made_of: Mapping[str, Any] | None) -> Pins:
+def _pins(session: Session, opinion: Opinion, made_of: bytes | None) -> Pins:
     head, numbers = queries.audit_head(session), opinion.calibration
     return Pins(
         *(PROGRAM, head.sequence, head.digest, opinion.voters),
         calibration=numbers.digest if numbers else None,
-        workings=digest_of(made_of) if made_of else None,
+        workings=hashlib.sha256(made_of).hexdigest() if made_of else None,
     )
 
 

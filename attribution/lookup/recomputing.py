@@ -70,7 +70,7 @@ class Recomputed:
         return f"{len(self.differing)} of {self.compared} figures do not come out as stated"
 
 
-def digest_of(workings: Json) -> str:
+def _digest_of(workings: Json) -> str:
     """Return the SHA-256 of workings, as RFC 8785 writes them."""
     return hashlib.sha256(rfc8785.dumps(dict(workings))).hexdigest()
 
@@ -135,7 +135,7 @@ def _digests(answer: Attribution, made_of: Json, numbers: Json | None) -> Iterat
     """Compare what is kept with the digests that the answer carries."""
     if answer.pins is None:
         return
-    yield Figure("what it was computed from", answer.pins.workings, digest_of(made_of))
+    yield Figure("what it was computed from", answer.pins.workings, _digest_of(made_of))
     if numbers is not None:
         found = calibration.digest_of(numbers["voices"], numbers["numbers"])
         yield Figure("the calibration", answer.pins.calibration, found)

@@ -36,8 +36,8 @@ def workings(
     known_works: int,
     is_plain: bool,
     keeps_vectors: bool,
-) -> Json | None:
-    """Return what an opinion was computed from, as JSON values; None where nobody was asked.
+) -> bytes | None:
+    """Return what an opinion was computed from, as RFC 8785 has it; None where nobody was asked.
 
     `lanes` are the spaces of content and of style, `artists` those who may be named, by slug,
     `known_works` are those of the first.
@@ -46,7 +46,7 @@ def workings(
     if question is None:
         return None
     asked = named(opinion.ballots)
-    return {
+    made_of: Json = {
         "version": VERSION,
         "lanes": {name: list(spaces) for name, spaces in lanes.items()},
         "weights": dict(question.weights),
@@ -73,10 +73,11 @@ def workings(
         "is_plain": is_plain,
         "vectors": text_of(question.vectors) if keeps_vectors else None,
     }
+    return rfc8785.dumps(made_of)
 
 
 def keep(
-    session: Session, answer: Attribution, opinion: Opinion, made_of: Json | None, days: int
+    session: Session, answer: Attribution, opinion: Opinion, made_of: bytes | None, days: int
 ) -> None:
     """Keep what an answer is computed from, in the transaction that records it."""
     if made_of is None:
@@ -87,7 +88,7 @@ def keep(
     queries.keep_workings(
         session,
         answer.id,
-        zlib.compress(rfc8785.dumps(made_of)),
+        zlib.compress(made_of),
         calibration=numbers.digest if numbers else None,
         until=answer.created_at + timedelta(days=days),
     )
