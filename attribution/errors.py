@@ -54,6 +54,7 @@ class Way(Enum):
     LIST_CHANGES_OF_WORK = auto()  # id
     LIST_NON_COPIES = auto()
     LIST_SUBJECTS = auto()
+    LIST_CASES = auto()
     UNDO_FOR_WORKS = auto()  # slug of the artist who got them
     GIVE_WORKS = auto()
     MERGE = auto()  # slugs: who goes, who remains
