@@ -12,11 +12,11 @@ from sqlalchemy.orm import Session
 from attribution.cases import (
     Assessed,
     CaseKind,
+    CaseOutcome,
     CaseStatus,
     Ground,
     Lane,
     NoteKind,
-    Outcome,
     PartyRole,
 )
 from attribution.catalogue.models import (
@@ -75,7 +75,7 @@ class DecisionOut(BaseModel):
 
     id: UUID
     number: int
-    outcome: Outcome
+    outcome: CaseOutcome
     ground: Ground
     words: str
     by: str

@@ -34,6 +34,7 @@ class Consents(BaseModel):
 
     index: bool = Field(default=True, description="Taken back by a withdrawal only.")
     display: bool = True
+    evidence: bool = True
     train: bool = False
     generate: bool = False
 

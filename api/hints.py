@@ -17,6 +17,7 @@ TERMINAL = {
     Way.LIST_CHANGES_OF_ARTIST: "`lawful changes --artist {0}` lists them",
     Way.LIST_CHANGES_OF_WORK: "`lawful changes --work {0}` lists them",
     Way.LIST_NON_COPIES: "`lawful non-copies list` shows ids",
+    Way.LIST_CONSENTS: "`lawful consents list` shows ids",
     Way.LIST_SUBJECTS: "`lawful subjects list` shows ids",
     Way.LIST_CASES: "`lawful cases list` lists them",
     Way.UNDO_FOR_WORKS: "`lawful changes --artist {0}`, then `lawful undo CHANGE`, with "
@@ -42,6 +43,7 @@ HTTP = {
     Way.LIST_CHANGES_OF_ARTIST: "GET /v1/changes?artist={0} lists them",
     Way.LIST_CHANGES_OF_WORK: "GET /v1/changes?work={0} lists them",
     Way.LIST_NON_COPIES: "GET /v1/non-copies shows ids",
+    Way.LIST_CONSENTS: "GET /v1/consents shows ids",
     Way.LIST_SUBJECTS: "GET /v1/subjects shows ids",
     Way.LIST_CASES: "GET /v1/cases lists them",
     Way.UNDO_FOR_WORKS: "GET /v1/changes?artist={0}, then POST /v1/changes/ID/undo, with "

@@ -12,6 +12,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from api.consents import StandingOut
 from attribution.answers import Verdict, read_answer
 from attribution.catalogue.models import (
     Artist,
@@ -24,7 +25,7 @@ from attribution.catalogue.models import (
     Outcome,
     RecordedAttribution,
 )
-from attribution.catalogue.queries import JobSummary, Page, Seen
+from attribution.catalogue.queries import JobSummary, Page, Seen, Standing
 
 Row = TypeVar("Row")
 Shown = TypeVar("Shown")
@@ -97,7 +98,9 @@ class ArtworkOut(BaseModel):
     source: str | None
     status: ArtworkStatus
     reason: str | None = Field(description="Why it failed or was withdrawn.")
-    consent: list[str] = Field(examples=[["index", "display"]])
+    consent: list[str] = Field(
+        description="What may be done with it now.", examples=[["index", "display", "evidence"]]
+    )
     sha256: str = Field(description="Of the file.")
     path_seen: str | None = Field(description="Where the file came from last.")
     facts: Mapping[str, Any] = Field(description="Format, sides, and what was done to reach RGB.")
@@ -140,12 +143,14 @@ class ArtworkDetail(ArtworkOut):
     """Everything about one work."""
 
     conflicting_claims: list[ClaimOut]
+    consents: list[StandingOut] = Field(description="What holds now, purpose by purpose, and why.")
 
     @classmethod
-    def of_row(cls, row: Artwork, seen: Seen | None, claims: list[Claim]) -> Self:
-        """Shape a row and the claims on it, read with their artists."""
+    def of_row(cls, row: Artwork, seen: Seen | None, claims: list[Claim], stands: Standing) -> Self:
+        """Shape a row, the claims on it, read with their artists, and the consent that stands."""
         return cls(
             **vars(ArtworkOut.of(row, seen)),
+            consents=StandingOut.all_of(stands),
             conflicting_claims=[
                 ClaimOut(artist=ArtistName.of(one.artist), created_at=one.created_at)
                 for one in claims

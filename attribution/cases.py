@@ -88,7 +88,7 @@ class Assessed(StrEnum):
     UNCLEAR = "unclear"
 
 
-class Outcome(StrEnum):
+class CaseOutcome(StrEnum):
     """What a decision amounts to."""
 
     MATCH_CONFIRMED = "match_confirmed"
@@ -112,16 +112,16 @@ class Ruling:
     in_appeal: bool = False
 
 
-RULINGS: Mapping[Outcome, Ruling] = {
-    Outcome.MATCH_CONFIRMED: Ruling(Lane.COPY, is_grave=True, rests_on_finding=True),
-    Outcome.MATCH_REJECTED: Ruling(Lane.COPY),
-    Outcome.STYLE_NOTED: Ruling(Lane.STYLE, rests_on_finding=True),
-    Outcome.CLAIM_UPHELD: Ruling(Lane.RIGHTS, is_grave=True, rests_on_finding=True),
-    Outcome.CLAIM_REJECTED: Ruling(Lane.RIGHTS),
-    Outcome.WITHDRAWAL_DUE: Ruling(Lane.RIGHTS, is_grave=True),
-    Outcome.NO_FINDING: Ruling(None),
-    Outcome.APPEAL_GRANTED: Ruling(None, is_grave=True, in_appeal=True),
-    Outcome.APPEAL_DENIED: Ruling(None, in_appeal=True),
+RULINGS: Mapping[CaseOutcome, Ruling] = {
+    CaseOutcome.MATCH_CONFIRMED: Ruling(Lane.COPY, is_grave=True, rests_on_finding=True),
+    CaseOutcome.MATCH_REJECTED: Ruling(Lane.COPY),
+    CaseOutcome.STYLE_NOTED: Ruling(Lane.STYLE, rests_on_finding=True),
+    CaseOutcome.CLAIM_UPHELD: Ruling(Lane.RIGHTS, is_grave=True, rests_on_finding=True),
+    CaseOutcome.CLAIM_REJECTED: Ruling(Lane.RIGHTS),
+    CaseOutcome.WITHDRAWAL_DUE: Ruling(Lane.RIGHTS, is_grave=True),
+    CaseOutcome.NO_FINDING: Ruling(None),
+    CaseOutcome.APPEAL_GRANTED: Ruling(None, is_grave=True, in_appeal=True),
+    CaseOutcome.APPEAL_DENIED: Ruling(None, in_appeal=True),
 }
 
 

@@ -23,6 +23,7 @@ LawfulError 500
 ├── IndexDamaged 500        the files of the index are damaged; `lawful reindex` makes it anew
 ├── KeyRefused 503          a server wants another key; waiting does not help
 ├── ModelUnavailable 503    weights that cannot be reached
+│   └── ShortOfMemory       a loaded model had no memory for one image; a later try may have it
 └── BackendUnavailable 503  database, index or broker does not answer; worth a retry
     ├── InsufficientStorage 507  a disk is full; a retry helps once there is room
     └── ProfileChanged      the collection has other encoders than this process; another has them
@@ -54,6 +55,7 @@ class Way(Enum):
     LIST_CHANGES_OF_WORK = auto()  # id
     LIST_NON_COPIES = auto()
     LIST_SUBJECTS = auto()
+    LIST_CONSENTS = auto()
     LIST_CASES = auto()
     UNDO_FOR_WORKS = auto()  # slug of the artist who got them
     GIVE_WORKS = auto()
@@ -230,6 +232,10 @@ class ModelUnavailable(LawfulError):
     """Weights that cannot be reached."""
 
     status = 503
+
+
+class ShortOfMemory(ModelUnavailable):
+    """A loaded model had no memory for one image; a later try may have it: cards are shared."""
 
 
 class BackendUnavailable(LawfulError):

@@ -18,6 +18,6 @@ def point_of(row: Artwork, vectors: Mapping[str, Vector]) -> Point:
         artist_id=row.artist_id,
         licence=row.licence_key,
         year=row.year,
-        consent=row.consent,
+        consent=row.consent_of_point,
         tenant=row.tenant,
     )

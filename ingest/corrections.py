@@ -17,10 +17,14 @@ from sqlalchemy.orm import Session
 from attribution.catalogue import queries
 from attribution.catalogue.freedoms import is_freer
 from attribution.catalogue.models import Artwork, Change, IngestJob
+from attribution.catalogue.queries import Standing, Statement
+from attribution.consents import Answer, ConsentSource
 from attribution.images import forbidden_by
+from ingest.consents import statements
 from ingest.reading import Prepared
 
 ASKED = "would become freer"
+PERSON = ConsentSource.PERSON
 FREER = "ingest it with --allow-freer to agree"
 
 
@@ -30,6 +34,8 @@ class Corrections:
 
     followed: Mapping[UUID, dict[str, Any]] = field(default_factory=dict)
     asked: Mapping[UUID, dict[str, Any]] = field(default_factory=dict)
+    # What is followed of consent, and what agrees with a default that nobody had confirmed.
+    consents: Sequence[Statement] = ()
 
 
 def corrections(
@@ -63,14 +69,35 @@ def corrections(
     for work in queries.spoken_for(session, job.id, said.keys()):
         said[work] = {name: value for name, value in said[work].items() if value is False}
     by_hand = queries.corrected_by_hand(session, said.keys())
+    stands = queries.standing_consents(session, [rows[work] for work in said])
+    for work, named in stands.items():
+        people = {one for one, said in named.items() if said and said.source == PERSON}
+        by_hand.setdefault(work, set()).update(f"consent_{one}" for one in people)
     parts = {
         work: divided(rows[work], told, by_hand.get(work, ()), allow_freer=job.allow_freer)
         for work, told in said.items()
     }
+    consents = [
+        one
+        for done, row in reversed(known)  # of several that say the same, the first counts
+        if row.id in said
+        for one in statements(done.work.item, job.id, row.id)
+        if _is_taken(one, row, parts[row.id][0], stands[row.id])
+        and said[row.id].get(f"consent_{one.purpose}") is (one.answer == Answer.ALLOW)
+    ]
     return Corrections(
         {work: followed for work, (followed, _) in parts.items() if followed},
         {work: asked for work, (_, asked) in parts.items() if asked},
+        list({one.id: one for one in consents}.values()),
     )
+
+
+def _is_taken(one: Statement, row: Artwork, followed: Mapping[str, Any], stands: Standing) -> bool:
+    """Tell whether a statement is followed, or the first to say what holds by default."""
+    name, may = f"consent_{one.purpose}", one.answer == Answer.ALLOW
+    if name in followed:
+        return followed[name] is may
+    return stands[one.purpose] is None and getattr(row, name) is may
 
 
 def divided(

@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 from attribution.catalogue import queries
 from attribution.catalogue.queries import TaskKey
 from attribution.collection import Stores
-from attribution.errors import BackendUnavailable, LawfulError
+from attribution.errors import BackendUnavailable, LawfulError, ShortOfMemory
 from attribution.outages import disk_outages
 from ingest.endings import clear_up
 
@@ -88,7 +88,7 @@ def holding(stores: Stores, key: TaskKey) -> Iterator[Lease | None]:
     """Hold the lease of a task during the block; None if the lease is unavailable.
 
     A block that does not finish the task gives it back, as an outage inside does; another error of
-    ours buries it, a defect fails it.
+    ours buries it, a defect or too little memory fails it.
     """
     lease = Lease(stores, key, owner=f"{this_process()}{uuid4().hex[:8]}")
     lease_s = stores.settings.job_lease_s
@@ -144,7 +144,7 @@ def said_by(error: Exception) -> str:
 def _note(lease: Lease, error: Exception) -> None:
     if isinstance(error, BackendUnavailable):
         lease.give_back(str(error))
-    elif isinstance(error, LawfulError):
+    elif isinstance(error, LawfulError) and not isinstance(error, ShortOfMemory):
         lease.bury(str(error))
     else:
         lease.fail(said_by(error))

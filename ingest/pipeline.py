@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from attribution.catalogue import lifecycle, queries
 from attribution.catalogue.models import IngestJob, Outcome, artwork_id
 from attribution.catalogue.queries import ItemOutcome, TaskKey
-from attribution.errors import BackendUnavailable, Conflict
+from attribution.errors import BackendUnavailable, Conflict, ModelUnavailable
 from attribution.outages import disk_outages
 from attribution.services import Services
 from attribution.types import Vector
@@ -26,6 +26,9 @@ from ingest.reading import Prepared, unprocessable
 from ingest.writing import write
 
 log = logging.getLogger(__name__)
+
+# A model is given every file at the same size: if memory is short for one, it is for all.
+NO_FILES_FAULT = (BackendUnavailable, ModelUnavailable)
 
 
 def run_batch(services: Services, key: TaskKey, *, stopping: Callable[[], bool]) -> None:
@@ -59,7 +62,7 @@ def _process(services: Services, job: IngestJob, few: Sequence[Prepared]) -> Non
     """
     try:
         _encode_and_write(services, job, few)
-    except BackendUnavailable:
+    except NO_FILES_FAULT:
         raise
     except Exception:
         log.warning("some files of job %s failed together, now one by one", job.id, exc_info=True)
@@ -67,7 +70,7 @@ def _process(services: Services, job: IngestJob, few: Sequence[Prepared]) -> Non
         for one in few:
             try:
                 _encode_and_write(services, job, [one])
-            except BackendUnavailable:
+            except NO_FILES_FAULT:
                 raise
             except Conflict as own:  # its spelling may be that of an artist who came just now
                 unclear.append((one, str(own)))

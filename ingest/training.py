@@ -21,6 +21,7 @@ from filelock import FileLock, Timeout
 from attribution import tenants
 from attribution.catalogue.columns import now
 from attribution.collection import Stores
+from attribution.encoders.weights import check_device
 from attribution.errors import BadInput, Conflict
 from attribution.laboratory.asking import artist_id
 from attribution.laboratory.splits import hold_out
@@ -76,9 +77,10 @@ class _Parts:
 def train_classifier(stores: Stores, plan: Plan, *, progress: Progress) -> Facts:
     """Train, compare and keep a classifier in LAWFUL_TRAINED; returns what is known of it.
 
-    `progress` may raise to interrupt. Raises BadInput for works that cannot be learned from,
-    Conflict while another process trains there.
+    `progress` may raise to interrupt. Raises BadInput for works that cannot be learned from and for
+    a device that is not there, Conflict while another process trains there.
     """
+    check_device(stores.settings.device)
     folder = own_folder(stores.settings.trained)
     folder.mkdir(parents=True, exist_ok=True)
     try:

@@ -17,10 +17,11 @@ from attribution.catalogue import queries
 from attribution.catalogue.chain import REFUSE, note
 from attribution.catalogue.columns import now
 from attribution.catalogue.encodings import check_encoding
-from attribution.catalogue.models import Outcome, TaskKind
+from attribution.catalogue.models import PURPOSES, Outcome, TaskKind
 from attribution.catalogue.names import tidy, visible
 from attribution.catalogue.queries import ItemOutcome, NewItem, TaskKey
 from attribution.collection import Stores
+from attribution.consents import ConsentSource
 from attribution.errors import BackendUnavailable, BadInput, NotAllowed, TooLarge
 from attribution.temporary import temporary_folder
 from ingest.denials import Denials
@@ -278,6 +279,7 @@ def _one_work(path: Path, name: str, said: Described) -> SourceItem:
         licence=visible(said.licence or "") or None,
         consent=said.consent,
         said=said.said,
+        heard=dict.fromkeys(PURPOSES, ConsentSource.UPLOAD.value),
     )
 
 

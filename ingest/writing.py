@@ -10,16 +10,17 @@ from sqlalchemy.orm import Session
 
 from attribution.catalogue import lifecycle, queries
 from attribution.catalogue.models import Artist, Artwork, ArtworkStatus, IngestJob, artwork_id
-from attribution.catalogue.queries import NewArtwork, Origin
+from attribution.catalogue.queries import NewArtwork, Origin, Statement
 from attribution.collection import Stores, check_encoders
 from attribution.copies.description import encode_parts
-from attribution.images import CheckedImage, thumbnail
+from attribution.images import CheckedImage, ImageFacts, thumbnail
 from attribution.points import follow, write_again, write_points
 from attribution.projection import point_of
 from attribution.services import Services
 from attribution.types import Matrix, Vector
 from attribution.upkeep.correction import finish
 from attribution.upkeep.withdrawal import withdraw_all
+from ingest.consents import statements, statements_of_file
 from ingest.corrections import corrections
 from ingest.joining import has_joined, resembles
 from ingest.nobodys import Given, give_nobodys
@@ -103,14 +104,16 @@ def _register(session: Session, few: Few) -> Rows:
     names = list(dict.fromkeys(done.work.item.artist for done in few.usable))
     joined = queries.join_spellings(session, names, job.names, Origin.of_job(job.id))
     artists = queries.get_or_create_artists(session, names)
-    fresh = {
-        done.image.facts.sha256: _new_artwork(done, done.image, artists[done.work.item.artist])
-        for done in reversed(few.usable)  # of the same bytes twice the first file counts
-        if done.image
-    }
-    works = queries.add_artworks(session, list(fresh.values()))
+    fresh = _new_artworks(session, few, artists)
+    works = queries.add_artworks(session, [work for work, _ in fresh.values()])
     if job.reinstate:
-        works |= queries.reinstate(session, list(fresh.values()))
+        works |= queries.reinstate(session, [work for work, _ in fresh.values()])
+    queries.keep_consents(session, [one for _, said in fresh.values() for one in said])
+    queries.project(
+        session,
+        # that an earlier run has brought, which had no time to take them in
+        [row for sha256, row in works.items() if row.consent != fresh[sha256][0].consent],
+    )
     queries.add_name_remarks(session, job.id, [has_joined(*one) for one in joined])
     return Rows(artists, works)
 
@@ -166,7 +169,9 @@ def _correct(session: Session, few: Few, rows: Rows, given: Given) -> Changed:
     """Follow what is said otherwise of works that are known, and of those just given away."""
     owners = {work: rows.names[artist] for work, artist in given.artists.items()}
     said = corrections(session, few.job, few.files, rows.new, owners)
-    changes = queries.correct_works(session, said.followed, Origin.of_job(few.job.id))
+    changes = queries.correct_works(
+        session, said.followed, Origin.of_job(few.job.id), consents=said.consents
+    )
     corrected = {change.artwork_id: change for change in changes if change.artwork_id}
     return Changed(given.artists, corrected, said.asked)
 
@@ -244,10 +249,28 @@ def _keep_file(stores: Stores, done: Prepared, image: CheckedImage, row: Artwork
         stores.store.put_original(row.sha256, done.file.data)
 
 
-def _new_artwork(done: Prepared, image: CheckedImage, artist: Artist) -> NewArtwork:
-    facts, item = image.facts, done.work.item
-    # The file's own no outweighs every yes.
-    consent = [purpose for purpose in item.consent if purpose not in facts.forbids]
+def _new_artworks(
+    session: Session, few: Few, artists: Mapping[str, Artist]
+) -> dict[str, tuple[NewArtwork, list[Statement]]]:
+    """Return the works that files bring, by hash, with what is said of their consent."""
+    ids = {one.id for one in artists.values()}
+    queries.lock_portfolios(session, ids)  # what is just being said of them counts too
+    portfolios = queries.portfolio_consents(session, ids)
+    fresh = {}
+    for done in reversed(few.usable):  # of the same bytes twice the first file counts
+        if done.image:
+            artist, facts = artists[done.work.item.artist], done.image.facts
+            job, work = few.job.id, artwork_id(facts.sha256)
+            said = [*statements(done.work.item, job, work), *statements_of_file(facts, job, work)]
+            allowed = queries.allowed_to_new(said, portfolios.get(artist.id, ()))
+            fresh[facts.sha256] = (_new_artwork(done, facts, artist, allowed), said)
+    return fresh
+
+
+def _new_artwork(
+    done: Prepared, facts: ImageFacts, artist: Artist, consent: Sequence[str]
+) -> NewArtwork:
+    item = done.work.item
     return NewArtwork(
         artist_id=artist.id,
         sha256=facts.sha256,

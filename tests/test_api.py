@@ -46,7 +46,7 @@ def test_one_work_goes_in_and_is_recognised(client: TestClient) -> None:
     (work,) = client.get("/v1/artworks").json()["items"]
     assert work["artist"] == {"slug": "ann-orn", "name": "Ann Örn"}
     assert (work["title"], work["tags"], work["year"]) == ("Sea", ["blue", "water"], 1901)
-    assert work["consent"] == ["index", "display", "train"]
+    assert work["consent"] == ["index", "display", "evidence", "train"]
 
     response = client.post("/v1/attributions", files={"image": png(1)})
     assert response.status_code == 201
@@ -204,7 +204,7 @@ def test_a_work_is_corrected(filled: TestClient) -> None:
     emptied = filled.patch(path, json={"year": None}).json()
 
     assert (shown["title"], shown["tags"], shown["year"]) == ("Red boat", ["sea"], 1901)
-    assert shown["consent"] == ["index", "display", "train"]
+    assert shown["consent"] == ["index", "display", "evidence", "train"]
     assert emptied == shown | {"year": None}
     assert filled.get("/v1/search?q=boat").json()["hits"][0]["id"] == work["id"]
     last, first = filled.get("/v1/changes").json()["items"]

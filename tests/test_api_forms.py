@@ -136,4 +136,4 @@ def test_no_answer_is_no_answer(client: TestClient) -> None:
     upload(client, png(2), artist="Ann", consent_train="", consent_display="", title="")
 
     work, *_ = client.get("/v1/artworks").json()["items"]
-    assert (work["consent"], work["title"]) == (["index", "display"], "a")
+    assert (work["consent"], work["title"]) == (["index", "display", "evidence"], "a")

@@ -185,7 +185,7 @@ def test_same_bytes_are_one_work(database: Database) -> None:
     assert list(again.values()) == [first]
     assert first.status is ArtworkStatus.INDEXED
     assert first.facts == {}
-    assert first.consent == ("index", "display")
+    assert first.consent == ("index", "display", "evidence")
 
 
 def test_two_at_the_same_time_add_one_work(database: Database) -> None:

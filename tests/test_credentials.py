@@ -298,9 +298,9 @@ def test_a_no_in_the_file_outweighs_a_yes_beside_it(services: Services, source: 
     with services.sessions() as session:
         works = {str(work.title): work for work in queries.list_artworks(session).items}
     assert {title: work.consent for title, work in works.items()} == {
-        "plain": ("index", "display", "train", "generate"),
-        "signed": ("index", "display", "generate"),
-        "changed": ("index", "display", "generate"),
+        "plain": ("index", "display", "evidence", "train", "generate"),
+        "signed": ("index", "display", "evidence", "generate"),
+        "changed": ("index", "display", "evidence", "generate"),
     }
     assert works["signed"].facts["credentials"]["state"] == "untrusted"
     assert works["changed"].facts["credentials"]["state"] == "invalid"

@@ -13,7 +13,7 @@ from sqlalchemy import update
 from attribution import cases, tenants
 from attribution.actors import Actor, acting
 from attribution.answers import Attribution
-from attribution.cases import Assessed, CaseKind, CaseStatus, Ground, Lane, Outcome, PartyRole
+from attribution.cases import Assessed, CaseKind, CaseOutcome, CaseStatus, Ground, Lane, PartyRole
 from attribution.catalogue.columns import now
 from attribution.catalogue.database import Database
 from attribution.catalogue.models import Case, Decision
@@ -36,8 +36,8 @@ from tests.databases import at_once
 
 ANN, BOB, EVE = (Actor(f"key lk_{name} (desk)") for name in ("ann", "bob", "eve"))
 WHY = "the same strokes"
-CONFIRMED = NewDecision(Outcome.MATCH_CONFIRMED, Ground.SAME_PICTURE, "it shows the work")
-REJECTED = NewDecision(Outcome.MATCH_REJECTED, Ground.OTHER_PICTURE, "two drawings")
+CONFIRMED = NewDecision(CaseOutcome.MATCH_CONFIRMED, Ground.SAME_PICTURE, "it shows the work")
+REJECTED = NewDecision(CaseOutcome.MATCH_REJECTED, Ground.OTHER_PICTURE, "two drawings")
 
 
 @pytest.fixture
@@ -262,7 +262,7 @@ def test_a_later_decision_supersedes(services: Services, case: Case) -> None:
         judging.decide(services, case.id, REJECTED)
 
     first, last = decisions(services, case)
-    assert (first.outcome, first.seconded_by) == (Outcome.MATCH_CONFIRMED, None)
+    assert (first.outcome, first.seconded_by) == (CaseOutcome.MATCH_CONFIRMED, None)
     assert last.supersedes == first.id
 
 
@@ -302,7 +302,7 @@ def test_an_appeal_has_another_reviewer(services: Services, case: Case) -> None:
         with pytest.raises(NotAllowed, match="another reviewer has to judge it"):
             assess(services, filed.case)
         assert queue.take_next(services) is None
-    granted = NewDecision(Outcome.APPEAL_DENIED, Ground.NO_EVIDENCE, "no licence was shown")
+    granted = NewDecision(CaseOutcome.APPEAL_DENIED, Ground.NO_EVIDENCE, "no licence was shown")
     with acting(EVE):
         with pytest.raises(NotAllowed, match="another reviewer has to judge it"):
             queue.move(services, filed.case.id, ANN.name, "hers")
@@ -319,7 +319,7 @@ def test_an_appeal_has_another_reviewer(services: Services, case: Case) -> None:
 
 def test_outcomes_of_appeals_are_for_appeals(services: Services, case: Case) -> None:
     """The error lists those of the kind."""
-    denied = NewDecision(Outcome.APPEAL_DENIED, Ground.OTHER, "no")
+    denied = NewDecision(CaseOutcome.APPEAL_DENIED, Ground.OTHER, "no")
 
     with pytest.raises(BadInput, match="use one of match_confirmed, match_rejected"):
         judging.decide(services, case.id, denied)

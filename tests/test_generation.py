@@ -301,6 +301,18 @@ def test_offload_needs_an_accelerator(folders: dict[str, Path]) -> None:
         draw(DiffusionGenerator(spec))
 
 
+@pytest.mark.parametrize("family", FAMILIES)
+def test_pictures_are_decoded_one_by_one(family: str, folders: dict[str, Path]) -> None:
+    """However many are drawn together: the memory that decoding takes is that of one."""
+    generator = DiffusionGenerator(PipelineSpec(str(folders[family])))
+    decoded: list[int] = []
+    decoder = generator._ready().pipeline.vae.decoder
+    decoder.register_forward_pre_hook(lambda _module, latents: decoded.append(len(latents[0])))
+
+    assert len(draw(generator).pictures) == 2
+    assert decoded == [1, 1]
+
+
 def test_sides_beyond_the_model_are_refused(generators: dict[str, Generator]) -> None:
     """A denoiser that has no positions for so large a picture says so as bad input."""
     with pytest.raises(BadInput, match=r"cannot draw this at 512 × 512 pixels"):

@@ -17,7 +17,13 @@ from attribution.catalogue import queries
 from attribution.config import Settings
 from attribution.encoders.encoder_set import EncoderSet
 from attribution.encoders.stub import StubEncoder
-from attribution.errors import BackendUnavailable, IndexLocked, NotFound, ProfileMismatch
+from attribution.errors import (
+    BackendUnavailable,
+    IndexLocked,
+    NotFound,
+    ProfileMismatch,
+    ShortOfMemory,
+)
 from attribution.images import read_image_file
 from attribution.services import Services, open_services
 from attribution.types import Matrix
@@ -189,10 +195,10 @@ def test_a_broken_model_refuses_nobody(services: Services, tmp_path: Path) -> No
 
 
 class BrokenOnce:
-    """An encoder whose first call fails as a backend would."""
+    """An encoder whose first call fails."""
 
-    def __init__(self) -> None:
-        self._real = StubEncoder()
+    def __init__(self, error: Exception) -> None:
+        self._real, self._error = StubEncoder(), error
         self.info = self._real.info
         self.calls = 0
 
@@ -200,18 +206,23 @@ class BrokenOnce:
         """Fail, then work."""
         self.calls += 1
         if self.calls == 1:
-            raise BackendUnavailable("the model server is away")
+            raise self._error
         return self._real.encode(images)
 
 
-def test_broken_backend_is_retried(services: Services, tmp_path: Path) -> None:
-    """What fails for a moment is tried again; no file is refused for it."""
-    broken = BrokenOnce()
+@pytest.mark.parametrize(
+    "error", [BackendUnavailable("the model server is away"), ShortOfMemory("the card is full")]
+)
+def test_what_fails_for_a_moment_is_tried_again(
+    services: Services, tmp_path: Path, error: Exception
+) -> None:
+    """No file is refused for it, not even one that is alone."""
+    broken = BrokenOnce(error)
     object.__setattr__(services, "encoders", EncoderSet([broken]))
 
-    summary = ingest(services, portfolio(tmp_path / "p", artists=1))
+    summary = ingest(services, portfolio(tmp_path / "p", artists=1, works=1))
 
-    assert (summary.added, summary.refused, broken.calls) == (4, 0, 2)
+    assert (summary.added, summary.refused, broken.calls) == (1, 0, 2)
 
 
 def test_interrupted_job_goes_on(settings: Settings, tmp_path: Path) -> None:

@@ -16,7 +16,9 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from api.http.app import create_app
+from attribution.answers import Removal
 from attribution.catalogue import queries
+from attribution.catalogue.columns import now
 from attribution.catalogue.database import Database
 from attribution.catalogue.models import Alias, Artist, Change, Claim, NameRule, Outcome
 from attribution.catalogue.names import fold, turned
@@ -174,7 +176,7 @@ def test_a_withdrawal_closes_every_spelling(database: Database) -> None:
     with database.sessions.begin() as session:
         artist = queries.get_or_create_artist(session, "Linda Kim")
         queries.get_or_create_artists(session, ["KIM LINDA", "Someone"])
-        queries.close_artist(session, artist.id, uuid4())
+        queries.close_artist(session, artist.id, Removal(now(), uuid4()))
     names = ["Linda Kim", "linda kim", "KIM LINDA", "Someone", "nobody else", ""]
     with database.sessions() as session:
         assert queries.closed_artists(session, names) == {"Linda Kim", "linda kim"}

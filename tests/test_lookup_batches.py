@@ -28,7 +28,13 @@ from attribution.catalogue.models import Artwork, AuditEntry, LookupKind, Task, 
 from attribution.catalogue.queries import TaskKey
 from attribution.collection import open_stores
 from attribution.config import Settings
-from attribution.errors import BackendUnavailable, Conflict, ScopeMissing, TooMany
+from attribution.errors import (
+    BackendUnavailable,
+    Conflict,
+    ScopeMissing,
+    ShortOfMemory,
+    TooMany,
+)
 from attribution.files import Store
 from attribution.lookup.batches import findings_of
 from attribution.services import Services, open_services
@@ -301,6 +307,24 @@ def test_an_outage_is_nobodys_fault(services: Services) -> None:
     away = replace(services, store=Away(services.settings.storage_url))
     with pytest.raises(BackendUnavailable):
         run(away, batch_id)
+    assert status(services, batch_id) == "queued"
+    run(services, batch_id)
+    assert [one.outcome for one in lines(services, batch_id)] == ["answered"]
+
+
+def test_a_card_that_is_full_ends_no_batch(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The task is tried again a few times, and refuses no image."""
+
+    def fail(*_: object, **_options: object) -> None:
+        raise ShortOfMemory("the model ran out of memory on cuda for one image")
+
+    batch_id = begin(services, archive({"a.png": png(1)}), "a.zip")
+    with monkeypatch.context() as full:
+        full.setattr(services.attributor, "attribute", fail)
+        with pytest.raises(ShortOfMemory):
+            run(services, batch_id)
     assert status(services, batch_id) == "queued"
     run(services, batch_id)
     assert [one.outcome for one in lines(services, batch_id)] == ["answered"]

@@ -16,7 +16,7 @@ from attribution.encoders.encoder import Encoder, Lane, PatchEncoder
 from attribution.encoders.spec import Spec
 from attribution.encoders.torchscript import TorchScriptSpec
 from attribution.encoders.vae import VaeSpec
-from attribution.errors import ModelUnavailable
+from attribution.errors import ShortOfMemory
 from tests import checkpoints
 
 
@@ -117,14 +117,24 @@ def test_memory_that_runs_out_halves_the_portion(tmp_path: Path) -> None:
     np.testing.assert_allclose(short.encode(pictures)["own"], expected, atol=1e-5)
 
 
-def test_an_accelerators_error_halves_too() -> None:
-    """It is remembered: the next call begins with what has fitted."""
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.OutOfMemoryError("CUDA out of memory"),
+        RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
+        RuntimeError("cuDNN error: CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED"),
+        RuntimeError("FIND was unable to find an engine to execute this computation"),
+    ],
+    ids=["torch", "cuBLAS", "cuDNN", "no engine"],
+)
+def test_an_accelerators_error_halves_too(error: RuntimeError) -> None:
+    """Whichever library says it. It is remembered: the next call begins with what has fitted."""
     asked: list[int] = []
 
     def forward(pixels: torch.Tensor) -> tuple[torch.Tensor]:
         asked.append(len(pixels))
         if len(pixels) > 2:
-            raise torch.OutOfMemoryError
+            raise error
         return (pixels.mean((2, 3)),)
 
     few = portions.Portions("a model", device="cpu", bytes_per_pixel=portions.OF_A_TOWER)
@@ -138,7 +148,7 @@ def test_an_accelerators_error_halves_too() -> None:
 def test_one_image_that_does_not_fit_is_explained(tmp_path: Path) -> None:
     """By model, device and size, with the ways out; another error stays what it is."""
     with pytest.raises(
-        ModelUnavailable, match=r"own\.pt ran out of memory on cpu .* 16 × 16 .*size_px"
+        ShortOfMemory, match=r"own\.pt ran out of memory on cpu .* 16 × 16 .*size_px"
     ):
         torchscript(tmp_path, Means(0)).encode(noise(3))
     with pytest.raises(RuntimeError, match="multiplied"):
@@ -152,5 +162,5 @@ def test_an_accelerator_that_is_too_small_has_one_more_way_out() -> None:
     def forward(_pixels: torch.Tensor) -> tuple[torch.Tensor]:
         raise torch.OutOfMemoryError
 
-    with pytest.raises(ModelUnavailable, match=r"on meta .*; choose LAWFUL_DEVICE=cpu, a smaller"):
+    with pytest.raises(ShortOfMemory, match=r"on meta .*; choose LAWFUL_DEVICE=cpu, a smaller"):
         accelerator.run(noise(1), lambda _: torch.zeros(3, 8, 8), forward)

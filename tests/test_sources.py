@@ -69,8 +69,8 @@ def test_metadata_describes_some_files(tmp_path: Path) -> None:
         ("red", "bird"),
     )
     assert (described.licence, described.year) == ("CC0", 1999)
-    assert described.consent == ("index", "train")
-    assert (plain.artist, plain.consent) == ("artist-0", ("index", "display"))
+    assert described.consent == ("index", "evidence", "train")
+    assert (plain.artist, plain.consent) == ("artist-0", ("index", "display", "evidence"))
 
 
 def rows_to(path: Path, rows: list[dict[str, str]]) -> Path:
@@ -434,7 +434,7 @@ def test_pictures_without_a_row_wait_for_rows_without_a_picture(tmp_path: Path, 
 
     items = {item.path.name: item for item in read(tmp_path)}
 
-    assert items["work-0.png"].consent == ("display",)
+    assert items["work-0.png"].consent == ("display", "evidence")
     assert "its table says something that could not be read: metadata.csv, line 3" in str(
         items["work-1.png"].refused
     )

@@ -377,7 +377,7 @@ def test_spreadsheets_have_types(tmp_path: Path) -> None:
     (item,) = read_source(tmp_path / "m.xlsx")
 
     assert (item.title, item.year, item.dated) == ("1984", 1999, "1999-05-03")
-    assert item.consent == ("display",)
+    assert item.consent == ("display", "evidence")
 
 
 @pytest.mark.parametrize(

@@ -198,6 +198,24 @@ def test_vectors_that_are_no_numbers_are_refused() -> None:
         train(start(data.rows, DIMS, 3, QUICK), data, QUICK, artists=3)
 
 
+def test_memory_that_runs_out_has_a_way_out() -> None:
+    """The CPU's allocator has no error of its own."""
+    data = examples()
+
+    def fail(_epoch: Epoch) -> None:
+        raise RuntimeError("DefaultCPUAllocator: can't allocate memory")
+
+    with pytest.raises(BadInput, match=r"cpu has too little memory for 36 works .* --limit"):
+        train(start(data.rows, DIMS, 3, QUICK), data, QUICK, artists=3, progress=fail)
+
+
+def test_a_device_that_is_not_there_is_refused_at_once(tmp_path: Path) -> None:
+    """Before anything is read."""
+    settings = Settings(home=tmp_path / "home", profile="stub", device="cuda:99")
+    with open_stores(settings) as stores, pytest.raises(BadInput, match="LAWFUL_DEVICE=cuda:99"):
+        train_classifier(stores, Plan(), progress=silent)
+
+
 def test_growing_leaves_the_trunk() -> None:
     """More artists add digits to the heads; the trunk and what it answers to stay."""
     data = examples(artists=7)

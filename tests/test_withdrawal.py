@@ -67,6 +67,7 @@ def test_a_work_is_gone_everywhere(services: Services) -> None:
         "kept vectors of parts": 0,
         "copy sketches": 1,
         "declared non-copies": 0,
+        "statements of consent": 0,
         "lines of ingest jobs": 1,
         "images asked about": 0,
         "recorded answers": 0,

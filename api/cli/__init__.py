@@ -18,11 +18,13 @@ from api.cli import (
     cases,
     catalog,
     changes,
+    consents,
     corrections,
     credentials,
     demo,
     dev,
     evaluate,
+    evidence,
     generate,
     index_server,
     ingest,
@@ -62,6 +64,8 @@ app.command()(attribute.member)
 app.command()(attribute.show)
 app.command()(answers.answers)
 app.command()(answers.explain)
+app.command()(evidence.pack)
+app.command()(evidence.verify)
 app.command()(search.search)
 app.command()(generate.generate)
 app.command()(serve.serve)
@@ -88,6 +92,7 @@ app.add_typer(audit.app, name="audit")
 app.add_typer(non_copies.app, name="non-copies")
 app.add_typer(subjects.app, name="subjects")
 app.add_typer(cases.app, name="cases")
+app.add_typer(consents.app, name="consents")
 app.add_typer(keys.app, name="keys")
 app.add_typer(tenants.app, name="tenants")
 app.add_typer(webhooks.app, name="webhooks")

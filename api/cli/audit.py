@@ -122,33 +122,24 @@ def verify(
 def head(
     output: Annotated[Path | None, typer.Option(help="Write it here; default: print it.")] = None,
 ) -> None:
-    """Print how far the audit goes, signed with the key that signs generated pictures.
+    """Print how far the audit goes, signed with the key that signs evidence packs.
 
     A JSON Web Signature with its certificates. Keep it where nobody who can write to the database
     can: it shows later that the audit up to here was not made again.
 
     Example: [bold]lawful audit head --output head-of-november.jws[/]
     """
-    from attribution.catalogue.chain import HEAD
-    from attribution.catalogue.columns import now
-    from attribution.catalogue.models import AuditHead
+    from attribution.catalogue import queries
     from attribution.collection import open_stores
-    from attribution.provenance import load_signer
-    from attribution.provenance.statements import sign_statement
+    from attribution.desk.proof import sign_head
+    from attribution.provenance.own_key import statement_signer
 
     settings = settings_from_environment()
-    signer = load_signer(settings)
-    if signer is None:
-        raise BadInput(
-            "there is no key to sign with: set LAWFUL_SIGN_CERT and LAWFUL_SIGN_KEY; for a try, "
-            "`lawful credentials init --out FOLDER` makes both"
-        )
     if output:
         check_writable(output, "--output")
     with open_stores(settings) as stores, stores.sessions() as session:
-        row = session.get_one(AuditHead, HEAD)
-    said = {"sequence": row.sequence, "digest": row.digest, "at": now().isoformat()}
-    signed = sign_statement(said, signer)
+        row = queries.audit_head(session)
+    signed = sign_head(row.sequence, row.digest, statement_signer(settings))
     if output:
         output.write_text(f"{signed}\n", encoding="ascii")
         status_console().print(plain(f"head of entry {row.sequence}: {output}"), markup=False)
@@ -245,7 +236,8 @@ def _published(path: Path) -> Head:
     except (OSError, UnicodeDecodeError) as error:
         raise BadInput(f"--head {path} cannot be read: {error}") from None
     said, signer = read_statement(text.strip())
-    status_console().print(plain(f"{path}: signed by {signer}"), markup=False)
+    name = signer.subject.rfc4514_string()
+    status_console().print(plain(f"{path}: signed by {name}"), markup=False)
     try:
         return Head(int(said["sequence"]), str(said["digest"]))
     except (KeyError, TypeError, ValueError):

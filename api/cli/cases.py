@@ -14,7 +14,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from api.cli.common import in_utc, moment, plain, print_json, settings_from_environment
-from attribution.cases import Assessed, CaseKind, CaseStatus, Ground, Outcome, PartyRole
+from attribution.cases import Assessed, CaseKind, CaseOutcome, CaseStatus, Ground, PartyRole
 
 if TYPE_CHECKING:
     from attribution.catalogue.models import Case
@@ -158,7 +158,7 @@ def assess(
 @app.command()
 def decide(
     case: Number,
-    outcome: Annotated[Outcome, typer.Argument(help="What is decided.")],
+    outcome: Annotated[CaseOutcome, typer.Argument(help="What is decided.")],
     ground: Annotated[Ground, typer.Option(help="Reason code.")],
     words: Annotated[str, typer.Option(help="The reasons, in your words.")],
     *,

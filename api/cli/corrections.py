@@ -22,6 +22,7 @@ class Purpose(StrEnum):
     """What consent is given for or taken back."""
 
     DISPLAY = "display"
+    EVIDENCE = "evidence"
     TRAIN = "train"
     GENERATE = "generate"
 

@@ -126,8 +126,8 @@ KINDS = {
     ),
     "model-unavailable": Kind(
         503,
-        "weights that cannot be reached",
-        "Whoever runs the service fetches the weights, as `detail` says.",
+        "weights that cannot be reached, or too little memory for a model",
+        "Whoever runs the service fetches the weights or makes room, as `detail` says.",
     ),
     "backend-unavailable": Kind(
         503,

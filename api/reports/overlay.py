@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-import numpy as np
-from PIL import Image
+from collections.abc import Sequence
 
+import numpy as np
+from PIL import Image, ImageDraw
+
+from attribution.answers import Corner
 from attribution.lookup.regions import ArtistRegions
 from attribution.types import PATCHES
 
@@ -24,6 +27,15 @@ def draw_overlay(image: Image.Image, regions: ArtistRegions) -> Image.Image:
     faded = Image.blend(_grey(image), Image.new("RGB", image.size, "white"), 0.4)
     faded = faded.resize(size, Image.Resampling.BICUBIC)
     return Image.composite(Image.new("RGB", size, GLOW), faded, _mask(regions, size))
+
+
+def draw_outline(image: Image.Image, corners: Sequence[Corner]) -> Image.Image:
+    """Draw on a copy of an RGB image the outline of what it shares with another one."""
+    drawn = image.copy()
+    places = [(x * image.width, y * image.height) for x, y in corners]
+    width = max(2, max(image.size) // 200)
+    ImageDraw.Draw(drawn).polygon(places, outline=GLOW, width=width)
+    return drawn
 
 
 def _grey(image: Image.Image) -> Image.Image:

@@ -25,12 +25,15 @@ from attribution.answers import Attribution
 from attribution.catalogue import queries
 from attribution.catalogue.chain import note
 from attribution.catalogue.models import Artwork, ArtworkStatus
+from attribution.catalogue.queries import Standing
 from attribution.collection import Stores
-from attribution.errors import BadInput, NotFound
+from attribution.errors import BadInput
 from attribution.images import CheckedImage, read_image, thumbnail
 from attribution.lookup import wording
 from attribution.lookup.findings import find_ours
 from attribution.lookup.regions import Regions
+from attribution.lookup.results import Findings
+from attribution.lookup.sights import exhibit
 from attribution.lookup.subjects import said_of, shown
 
 EXHIBIT_PX = 640  # the longer side of the image in question
@@ -52,6 +55,16 @@ class Exhibit:
     sha256: str | None = None
     artist: str | None = None  # slug, as it is now: the work may have been moved or merged since
     name: str | None = None
+    consent: Sequence[str] = ()  # what was said of it, purpose by purpose, by whom and where
+
+    def facts(self, work: UUID, slug: str) -> str:
+        """Say what is known of a work that an answer names as one by `slug`."""
+        facts = [self.licence] if self.licence else []
+        facts += [f"registered {self.registered:%Y-%m-%d}"] if self.registered else []
+        facts += [str(work), *([f"SHA-256 {self.sha256}"] if self.sha256 else [])]
+        moved = self.artist and self.artist != slug
+        whose = f"Now registered under {self.name} ({self.artist}). " if moved else ""
+        return whose + " · ".join(facts)
 
 
 UNKNOWN = Exhibit(None, "no longer registered")
@@ -82,7 +95,7 @@ def make_page(
     answer: Attribution,
     regions: Regions | None = None,
 ) -> Page:
-    """Collect the pictures of one answer; works without display consent stay unseen.
+    """Collect the pictures of one answer; works that the caller may not see stay unseen.
 
     Raises BadInput for an image that the answer is not about.
     """
@@ -95,8 +108,9 @@ def make_page(
     works += [answer.laid_on.id] if answer.laid_on else []
     with stores.sessions.begin() as session:
         rows = queries.artworks_by_id(session, works)
+        stands = queries.standing_consents(session, rows.values())
         note(session, "report", f"attribution:{answer.id}")
-    exhibits = {row.id: _exhibit(stores, row) for row in rows.values()}
+    exhibits = {row.id: _exhibit(stores, row, answer.id, stands[row.id]) for row in rows.values()}
     if image is None:
         data, kept = shown(stores, answer.id)
         picture = data and _picture(read_image(data, stores.limits))
@@ -126,9 +140,8 @@ def render_report(
         pages=pages,
         title=title,
         unreadable=unreadable,
-        findings=findings,
         together=wording.together(findings, unreadable=len(unreadable)),
-        version=version("lawful-diffusion"),
+        rests_on=rests_on(findings, unreadable=len(unreadable)),
         words=wording,
         unknown=UNKNOWN,
         style=Markup(STYLE),  # noqa: S704  our own
@@ -136,22 +149,29 @@ def render_report(
     )
 
 
+def rests_on(findings: Findings, *, unreadable: int = 0) -> dict[str, str]:
+    """Return what a report rests on by heading, and by which doors its answers are read again."""
+    return {
+        **wording.rests_on(findings, unreadable=unreadable),
+        "to verify": "sha256sum FILE gives the SHA-256 of an image; lawful show ID and "
+        "GET /v1/attributions/ID give a recorded answer again.",
+        "program": f"Lawful Diffusion {version('lawful-diffusion')}",
+    }
+
+
 def _picture(image: CheckedImage) -> bytes:
     return thumbnail(image.rgb, max_px=EXHIBIT_PX)
 
 
-def _exhibit(stores: Stores, row: Artwork) -> Exhibit:
+def _exhibit(stores: Stores, row: Artwork, answer: UUID, stands: Standing) -> Exhibit:
     known = Exhibit(None, None, row.licence_id or row.licence, row.created_at, row.sha256)
     if row.status is not ArtworkStatus.INDEXED:
         when = f" on {row.withdrawn_at:%Y-%m-%d}" if row.withdrawn_at else ""
         return replace(known, unseen=f"{row.status.value}{when}")
     known = replace(known, artist=row.artist.slug, name=row.artist.name)
-    if not row.consent_display:
-        return replace(known, unseen="may not be displayed")
-    try:
-        return replace(known, picture=stores.store.thumbnail(row.sha256))
-    except NotFound:
-        return replace(known, unseen="no picture kept")
+    picture, unseen = exhibit(stores, row, answer)
+    consent = tuple(wording.consent_said(purpose, said) for purpose, said in stands.items() if said)
+    return replace(known, picture=picture, unseen=unseen, consent=consent)
 
 
 def _data_uri(webp: bytes) -> str:

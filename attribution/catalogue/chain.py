@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import ColumnElement, event, func, select, update
+from sqlalchemy import ColumnElement, event, select, update
 from sqlalchemy.orm import Session, UOWTransaction, sessionmaker
 
 from attribution.actors import who
@@ -264,9 +264,9 @@ def _before(session: Session, kinds: Collection[str], pending: _Pending) -> dict
     """Count the rows of these kinds that are there without an entry."""
     new = Counter(name for name, _ in pending.rows)
     with across():
-        tables = {name: SEALED[name].table for name in kinds if name in SEALED}
         counted = {
-            name: session.scalar(select(func.count()).where(table.sealed.is_(None))) or 0
-            for name, table in tables.items()
+            name: session.scalar(SEALED[name].without_entry()) or 0
+            for name in kinds
+            if name in SEALED
         }
     return dict.fromkeys(kinds, 0) | {name: count - new[name] for name, count in counted.items()}

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, Select, func, select, true
 from sqlalchemy.orm import Session
 
 from attribution.answers import parted
@@ -26,6 +26,7 @@ from attribution.catalogue.models import (
     ChangeClaim,
     ChangeRow,
     ChangeWork,
+    Consent,
     Decision,
     NonCopy,
     OfTenant,
@@ -35,6 +36,7 @@ from attribution.catalogue.models import (
     Webhook,
     Withdrawal,
 )
+from attribution.consents import ConsentSource
 from attribution.tenants import DEFAULT
 
 WITH_CHANGES = "with changes"  # what changes have in other tables: the audit began with it later
@@ -50,10 +52,17 @@ class Kind:
     action: Callable[[Any], str]  # what the first entry of a row calls it, unless a note does
     leaves: Callable[[Session, Sequence[Any]], dict[UUID, dict[str, Any]]]  # of rows, by their ids
     amends: frozenset[str] = frozenset()  # leaves that may rightly say something else later
+    has_entry: Callable[[], ColumnElement[bool]] = (
+        true  # the rows that have entries; by default all
+    )
 
     def key(self, row_id: UUID) -> str:
         """Return what an entry calls a row."""
         return f"{self.name}:{row_id}"
+
+    def without_entry(self) -> Select[int]:
+        """Return what counts the rows that should have an entry and have none."""
+        return select(func.count()).where(self.table.sealed.is_(None), self.has_entry())
 
 
 def _each(said: Callable[[Any], dict[str, Any]]) -> Callable[..., dict[UUID, dict[str, Any]]]:
@@ -138,6 +147,17 @@ def _use(row: SubjectUse) -> dict[str, Any]:
     return {"": [*fixed, *said, *_whose(row)]}
 
 
+def _consent(row: Consent) -> dict[str, Any]:
+    about = [str(row.id), _id(row.artwork_id), row.purpose, row.answer, row.source, row.by]
+    times = [_at(row.said_at), _at(row.valid_from), _at(row.valid_until)]
+    return {
+        "": [*about, *times, *_whose(row)],
+        "whose": _id(row.artist_id),
+        "document": row.document,
+        "ended": _at(row.ended_at),
+    }
+
+
 def _case(row: Case) -> dict[str, Any]:
     fixed = [str(row.id), row.number, row.kind, row.title, _id(row.appeals)]
     return {"": [*fixed, _at(row.opened_at), row.opened_by, *_whose(row)]}
@@ -203,6 +223,15 @@ SEALED = {
         Kind("key", ApiKey, lambda _: "create-key", _each(_key), frozenset({"revoked"})),
         Kind("webhook", Webhook, lambda _: "create-webhook", _each(_webhook), frozenset({"ended"})),
         Kind("subject-use", SubjectUse, lambda _: "obtain", _each(_use)),
+        Kind(
+            "consent",
+            Consent,
+            lambda _: "consent",
+            _each(_consent),
+            frozenset({"whose", "ended"}),
+            # What sources say comes in bulk, and is not vouched for.
+            lambda: Consent.source == ConsentSource.PERSON,
+        ),
         Kind("case", Case, lambda _: "open-case", _each(_case)),
         Kind("assessment", Assessment, lambda _: "assess", _assessments),
         Kind("decision", Decision, lambda _: "decide", _each(_decision), frozenset({"second"})),

@@ -14,10 +14,10 @@ from attribution.cases import (
     Act,
     Assessed,
     CaseKind,
+    CaseOutcome,
     CaseStatus,
     Ground,
     NoteKind,
-    Outcome,
     after,
 )
 from attribution.catalogue.chain import note
@@ -35,7 +35,7 @@ NAMED = 5  # findings that an error lists
 class NewDecision:
     """What is decided, by which reason code, in which words."""
 
-    outcome: Outcome
+    outcome: CaseOutcome
     ground: Ground
     words: str
 
@@ -149,7 +149,7 @@ def _to_judge(session: Session, case_id: UUID, act: Act) -> Case:
     return case
 
 
-def _check_assessed(session: Session, case: Case, outcome: Outcome) -> None:
+def _check_assessed(session: Session, case: Case, outcome: CaseOutcome) -> None:
     lane = RULINGS[outcome].lane
     where = f" of the lane {lane.value!r}" if lane else ""
     if left := desk.unassessed(session, case.id, lane):

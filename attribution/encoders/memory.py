@@ -13,6 +13,15 @@ OPTIONS = {
     "M_TOP_PAD": (-2, 2**28),
     "M_ARENA_MAX": (-8, 1),
 }
+# What an error says where it has no class of its own: of TorchScript and the driver, of the CPU, of
+# cuBLAS, of cuDNN, and of torch where no algorithm of cuDNN found room to work in.
+SHORT_OF_MEMORY = (
+    "out of memory",
+    "DefaultCPUAllocator",
+    "STATUS_ALLOC_FAILED",
+    "ALLOCATION_FAILED",
+    "unable to find an engine to execute this computation",
+)
 
 
 def keep_memory() -> None:
@@ -34,10 +43,10 @@ def keep_memory() -> None:
 def ran_out(error: BaseException) -> bool:
     """Return whether a model found too little memory, on whatever device.
 
-    Accelerators have an error of their own, which TorchScript wraps; the CPU has only a text.
+    Accelerators have an error of their own, which their libraries and TorchScript do not use.
     """
     import torch
 
     if isinstance(error, torch.OutOfMemoryError | MemoryError):
         return True
-    return any(text in str(error) for text in ("out of memory", "DefaultCPUAllocator"))
+    return any(text in str(error) for text in SHORT_OF_MEMORY)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from attribution.encoders.memory import ran_out
-from attribution.errors import ModelUnavailable
+from attribution.errors import ShortOfMemory
 
 if TYPE_CHECKING:
     import torch
@@ -34,7 +34,7 @@ class Portions:
     ) -> tuple[torch.Tensor, ...]:
         """Return what `forward` makes of all images, each of its tensors with a row per image.
 
-        `prepare` makes (3, height, width) of an image, the same of each. Raises ModelUnavailable if
+        `prepare` makes (3, height, width) of an image, the same of each. Raises ShortOfMemory if
         there is no memory for one image.
         """
         import torch
@@ -57,11 +57,11 @@ class Portions:
             rest = rest[len(few) :]
         return tuple(torch.cat(parts) for parts in zip(*done, strict=True))
 
-    def _too_large(self, height: int, width: int) -> ModelUnavailable:
+    def _too_large(self, height: int, width: int) -> ShortOfMemory:
         ways = "a smaller `size_px` where the model takes one, or a profile of smaller models"
         if self._device != "cpu":
             ways = f"LAWFUL_DEVICE=cpu, {ways}"
-        return ModelUnavailable(
+        return ShortOfMemory(
             f"{self._model} ran out of memory on {self._device} for one image of "
             f"{width} × {height} pixels; choose {ways} (docs/models.md)"
         )

@@ -75,6 +75,7 @@ def open_pipeline(spec: PipelineSpec) -> Opened:
     _set_scheduler(pipeline, spec.scheduler)
     _add_lora(pipeline, spec.lora)
     _place(pipeline, spec)
+    pipeline.vae.enable_slicing()  # one picture after another: decoding takes the most memory
     pipeline.set_progress_bar_config(disable=True)
     return Opened(pipeline, _revision(folder))
 

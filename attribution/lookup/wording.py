@@ -22,8 +22,9 @@ from attribution.answers import (
     Searched,
     Verdict,
 )
-from attribution.catalogue.models import Subject, SubjectUse
+from attribution.catalogue.models import Consent, Subject, SubjectUse
 from attribution.catalogue.nobody import is_nobody
+from attribution.consents import Answer, ConsentSource, is_allowed
 from attribution.custody import Forgotten, How, Kept
 from attribution.lookup.results import Findings, Member, SetAttribution
 
@@ -51,6 +52,9 @@ REASONS: Mapping[Reason, str] = {
 NO_PROOF = "which is no proof of absence"
 STYLE_ONLY = "in style only"
 QUOTES = str.maketrans(dict.fromkeys('“”„‟«»"', "'"))  # in titles and names: none ends ours
+REGIONS = (
+    "Orange: parts of the image that match these works better than those of the other artists."
+)
 UPRIGHT_DEGREES = 1.0
 NAMED = 3  # artists in one sentence
 CREDENTIALS = {
@@ -196,12 +200,84 @@ def not_said(declared: Iterable[DeclaredNonCopy]) -> str:
     return " ".join(_declared(one) for one in declared)
 
 
+def similar(cosines: Mapping[str, float]) -> str:
+    """Say how near a work is to an image, by space: "content 0.81 · colours 0.40"."""
+    return " · ".join(f"{SPACES.get(space, space)} {value:.2f}" for space, value in cosines.items())
+
+
+def votes(artist: Candidate) -> str:
+    """Say how much speaks for an artist: "41% probable · 50% of the vote"."""
+    share = f"{artist.score:.0%} of the vote"
+    return share if artist.probability is None else f"{artist.probability:.0%} probable · {share}"
+
+
+def recorded(answer: Attribution) -> str:
+    """Say when and as what an answer was recorded, and what it was computed with."""
+    searched, sure = answer.searched, answer.confidence
+    says = (
+        f"Recorded {answer.created_at:%Y-%m-%d %H:%M UTC} as {answer.id}. Searched "
+        f"{compared(searched)} by {searched.artists:,} artists with the profile "
+        f"{searched.profile} ({searched.fingerprint[:12]})."
+    )
+    if sure:
+        says += (
+            f" Calibrated {sure.calibrated.made_at:%Y-%m-%d %H:%M UTC} on "
+            f"{sure.calibrated.works:,} works by {sure.calibrated.artists:,} artists."
+        )
+    return says
+
+
+IMAGE = "The image in question."
+OUTLINED = "Outlined on both: what both show."
+UNTITLED = "untitled"
+
+
+def hidden(why: str | None) -> str:
+    """Say that a work is not shown in a report, and why."""
+    return f"This work is not shown here: {why}."
+
+
+def rests_on(findings: Findings, *, unreadable: int = 0) -> dict[str, str]:
+    """Return what a report rests on, and what it does not say, by heading."""
+    asked = "1 image was" if findings.images == 1 else f"{findings.images:,} images were"
+    unread = f", {unreadable} could not be read" if unreadable else ""
+    return {
+        "asked": f"{asked} compared{unread}. Each answer names what was registered when it was "
+        f"given.",
+        "copy": "Bytes, pixels, then strokes and colours of the image laid on a work. Related "
+        "means this work or another of its series: a person has to look.",
+        "style": f"How near the image is to registered works, counted in votes. The share of a "
+        f"vote is not a probability; a probability takes half of the images asked about for the "
+        f"work of strangers. Of the images named by style, {findings.level:.0%} at most are "
+        f"expected to resemble nobody of ours.",
+        "limits": "Resemblance does not show that a work was used. What is not registered cannot "
+        "be found, and nothing found is no proof of absence. Works that may not be displayed were "
+        "compared; they are shown only as evidence, where that is allowed.",
+    }
+
+
 def removed(removal: Removal) -> str:
     """Say that a recorded answer is not as it was given."""
     return (
         f"Changed on {removal.at:%Y-%m-%d}: what this answer said of a work was removed when the "
         f"work was withdrawn (receipt {removal.receipt})."
     )
+
+
+CONSENT_ANSWERS = {
+    Answer.ALLOW: "allowed",
+    Answer.DENY: "not allowed",
+    Answer.ASK: "not allowed without asking first",
+}
+CONSENT_SAID = {
+    ConsentSource.TABLE: "in a table of its source",
+    ConsentSource.SIDECAR: "in a file next to it",
+    ConsentSource.FOLDER: "by the name of its folder",
+    ConsentSource.METADATA: "in the file itself",
+    ConsentSource.UPLOAD: "with its upload",
+    ConsentSource.PERSON: "by {}",
+    ConsentSource.EARLIER: "before statements were kept, which was",
+}
 
 
 def image_kept(subject: Subject | None, use: SubjectUse | None) -> str:
@@ -223,6 +299,19 @@ def image_kept(subject: Subject | None, use: SubjectUse | None) -> str:
         return "With the question, only the image's SHA-256 was kept."
     went = FORGOTTEN[subject.forgotten_why].format(subject.receipt)
     return f"The image was deleted on {subject.forgotten_at:%Y-%m-%d}: {went}."
+
+
+def consent_said(purpose: str, said: Consent | None) -> str:
+    """Say whether a work may be used for something, and who said so, when and where."""
+    if said is None:
+        may = "allowed" if is_allowed(purpose, None) else "not allowed"
+        return f"{purpose}: {may} by default, nobody has said anything of it"
+    where = CONSENT_SAID[said.source].format(said.by)
+    whole = " of the whole portfolio" if said.artwork_id is None else ""
+    until = f", until {said.valid_until:%Y-%m-%d}" if said.valid_until else ""
+    written = f" ({said.document})" if said.document else ""
+    answer = CONSENT_ANSWERS[said.answer]
+    return f"{purpose}: {answer}{until}, said{whole} {where} on {said.said_at:%Y-%m-%d}{written}"
 
 
 def titled(work: CopyMatch) -> str:

@@ -52,7 +52,7 @@ def load_signer(settings: Settings, *, now: datetime | None = None) -> Signer | 
         if settings.sign_key or settings.sign_callback:
             raise BadInput("LAWFUL_SIGN_CERT is missing: a key signs only with its certificate")
         return None
-    chain = _certificates(settings.sign_cert, "LAWFUL_SIGN_CERT")
+    chain = certificates(settings.sign_cert, "LAWFUL_SIGN_CERT")
     _check_dates(chain, settings.sign_cert, now or datetime.now(UTC))
     public = chain[0].public_key()
     algorithm = _algorithm(public, settings.sign_cert)
@@ -72,7 +72,7 @@ def load_trust_anchors(path: Path | None) -> str:
     """Return the certificates of a PEM file, "" for no file; raises BadInput."""
     if path is None:
         return ""
-    anchors = _certificates(path, "LAWFUL_TRUST_ANCHORS")
+    anchors = certificates(path, "LAWFUL_TRUST_ANCHORS")
     return b"".join(one.public_bytes(Encoding.PEM) for one in anchors).decode()
 
 
@@ -84,7 +84,8 @@ def _read(path: Path, setting: str) -> bytes:
         raise BadInput(f"{setting}={path} cannot be read: {error.strerror}") from None
 
 
-def _certificates(path: Path, setting: str) -> Sequence[x509.Certificate]:
+def certificates(path: Path, setting: str) -> Sequence[x509.Certificate]:
+    """Return the certificates of a PEM file; raises BadInput, which names the setting."""
     try:
         return x509.load_pem_x509_certificates(_read(path, setting))
     except ValueError:

@@ -6,6 +6,7 @@ The certificates go along (`x5c`), so that a stranger can check one with any JOS
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 from collections.abc import Mapping
 from typing import Any
@@ -49,8 +50,16 @@ def sign_statement(said: Mapping[str, Any], signer: Signer) -> str:
     return f"{text}.{_encoded(_signature(text.encode(), signer))}"
 
 
-def read_statement(statement: str) -> tuple[dict[str, Any], str]:
-    """Check a statement; returns what it says, and the subject of the certificate that signed it.
+def key_id(certificate: x509.Certificate) -> str:
+    """Return the SHA-256 of the public key of a certificate (SubjectPublicKeyInfo, DER)."""
+    key = certificate.public_key()
+    return hashlib.sha256(
+        key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    ).hexdigest()
+
+
+def read_statement(statement: str) -> tuple[dict[str, Any], x509.Certificate]:
+    """Check a statement; returns what it says, and the certificate that signed it.
 
     Whether that certificate is to be trusted is for the reader to say. Raises BadInput.
     """
@@ -75,7 +84,7 @@ def read_statement(statement: str) -> tuple[dict[str, Any], str]:
         raise BadInput(f"this is no signed statement, or it was altered: {error}") from None
     if not isinstance(said, dict):
         raise BadInput("this is a signed text, but no statement of ours")
-    return said, signed_by.subject.rfc4514_string()
+    return said, signed_by
 
 
 def _encoded(data: bytes) -> str:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from attribution.encoders.memory import ran_out
 from attribution.errors import BadInput
 from attribution.training.coding import Ints, codes
 from attribution.training.network import Network
@@ -203,11 +204,11 @@ def _mixed_precision(device: torch.device) -> Any:
 @contextmanager
 def _out_of_memory(device: str, examples: Examples) -> Iterator[None]:
     """Say what could not be held, and what to do."""
-    import torch
-
     try:
         yield
-    except (torch.OutOfMemoryError, MemoryError) as error:
+    except (RuntimeError, MemoryError) as error:
+        if not ran_out(error):
+            raise
         works, width = examples.rows.shape
         raise BadInput(
             f"{device} has too little memory for {works} works of {width} numbers "

@@ -118,4 +118,5 @@ def _entries(index: VectorIndex) -> Iterator[IndexEntry]:
 
 
 def _entry_of(row: Artwork) -> IndexEntry:
-    return IndexEntry(row.id, row.artist_id, row.licence_key, row.year, row.consent, row.tenant)
+    said = (row.licence_key, row.year, row.consent_of_point, row.tenant)
+    return IndexEntry(row.id, row.artist_id, *said)

@@ -85,7 +85,7 @@ class Merging:
 def plan_merge(stores: Stores, slug: str, into: str) -> Merging:
     """Return what a merge would do, for a person to confirm; raises as `merge` does."""
     with stores.sessions() as session:
-        return _merging(_somebody(session, slug), _somebody(session, into))
+        return _merging(somebody(session, slug), somebody(session, into))
 
 
 def merge(
@@ -103,7 +103,7 @@ def merge(
     is confirmed.
     """
     with collection.sessions.begin() as session:
-        gone, kept = _somebody(session, slug), _somebody(session, into)
+        gone, kept = somebody(session, slug), somebody(session, into)
         is_new = gone.id != kept.id
         if is_new:
             check_nothing_comes(session, gone)
@@ -147,7 +147,7 @@ def split(
         for few in chunks(ordered, AT_ONCE):
             _check_theirs(session, few, old)
         made = queries.give_works(session, ordered, old.id, new.id, origin)
-        waiting = queries.unfinished_changes(session, changes=[made.id])
+        waiting = queries.unfinished_changes(session, artist_id=new.id)
     finish(collection, waiting)
     return made
 
@@ -161,7 +161,7 @@ def rename(collection: Collection, slug: str, name: str, origin: Origin) -> Chan
     exact = _name_of_somebody(name)
     with collection.sessions.begin() as session:
         queries.lock_names(session, [exact])
-        artist = _somebody(session, slug)
+        artist = somebody(session, slug)
         queries.artists_to_change(session, [artist.id])  # nobody renames them meanwhile
         is_new = artist.name != exact
         if is_new:
@@ -183,7 +183,7 @@ def confirm_alias(stores: Stores, slug: str, name: str, origin: Origin) -> Chang
     exact = _name_of_somebody(name)
     with stores.sessions.begin() as session:
         queries.lock_names(session, [exact])
-        artist = _somebody(session, slug)
+        artist = somebody(session, slug)
         queries.artists_to_change(session, [artist.id])
         if not queries.add_alias(session, artist.id, exact):
             raise Conflict(f"{exact!r} is a name of {artist.slug!r} already; give another one")
@@ -281,7 +281,7 @@ def _artist(session: Session, slug: str) -> Artist:
     return artist
 
 
-def _somebody(session: Session, slug: str) -> Artist:
+def somebody(session: Session, slug: str) -> Artist:
     """Return an artist that may be changed; raises Conflict for the row that stands for nobody."""
     artist = _artist(session, slug)
     if artist.is_nobody:

@@ -22,6 +22,7 @@ from attribution.points import write_points
 from attribution.types import Part
 from attribution.upkeep import subjects
 from attribution.upkeep.comparison import compare, follow_catalogue
+from attribution.upkeep.consents import follow_due
 from attribution.upkeep.correction import check_nothing_comes
 from attribution.upkeep.correction import finish as finish_changes
 from attribution.upkeep.rebuilding import rebuild_all
@@ -58,6 +59,7 @@ class Report:
     unsketched: int  # works whose altered copies are not recognised
     untiled: int  # strips of an earlier version, whose panels are not recognised: ingest them again
     expired: int  # images that were asked about and whose time is over: they go
+    turned: int  # statements of consent that began or ended: their works follow
     wrong_images: int  # of the next ones that are kept: without a file; and files without a row
     altered: int  # records that do not say what was recorded, as far as they were looked at
     repaired: bool
@@ -107,6 +109,7 @@ def reconcile(collection: Collection, *, repair: bool) -> Report:
     ones are deleted, counts set right, the classifier's statistics mended, interrupted withdrawals
     and corrections finished, sketches for the copy lane drawn from kept pictures. A work without
     vectors of this collection's encoders is encoded from its original, or left alone (`recovery`).
+    Works follow statements of consent that begin or end (`consents`).
     Images that were asked about are deleted when their time is over, and compared with their files,
     some at a time (`subjects`). Artists of an earlier version whose names mean nobody become one,
     which can be undone. Records are verified by the audit, some at a time (`rolling`); what was
@@ -130,6 +133,7 @@ def _reconcile(collection: Collection, *, repair: bool) -> Report:
         unsketched = queries.count_without_sketch(session)
         nameless = queries.called_as_nobody(session)
         expired = queries.count_expired(session)
+        turned = queries.count_due_consents(session)
     found, recovered = compare(collection), Recovered()
     different = differing_vectors(collection, repair=repair)
     if repair:
@@ -146,6 +150,7 @@ def _reconcile(collection: Collection, *, repair: bool) -> Report:
         join_nobody(collection, nameless)
         unsketched -= draw_sketches(collection)
         expired = subjects.forget_expired(collection)
+        turned = follow_due(collection)
         collection.index.flush()
     return Report(
         works=found.works,
@@ -165,6 +170,7 @@ def _reconcile(collection: Collection, *, repair: bool) -> Report:
         unsketched=unsketched,
         untiled=found.untiled,
         expired=expired,
+        turned=turned,
         wrong_images=wrong_images,
         altered=0,
         repaired=repair,

@@ -43,6 +43,9 @@ def undo(
         if earlier is None:
             queries.mark_undo(session, made, change)
         waiting = queries.unfinished_changes(session, changes=[change.id, made.id])
+        # Of both portfolios consent may follow other statements now.
+        for artist_id in filter(None, (made.artist_id, made.from_artist_id)):
+            waiting += queries.unfinished_changes(session, artist_id=artist_id)
     finish(collection, waiting)
     if earlier is not None:
         raise queries.already_undone(change.id, earlier.id)

@@ -231,7 +231,7 @@ def _request(
     removal = Removal(now(), uuid4())
     removed = _bury(session, states, reason, removal)
     if artwork_id is None:
-        queries.close_artist(session, artist_id, removal.receipt)
+        queries.close_artist(session, artist_id, removal)
         late = queries.works_to_withdraw(session, artist_id, None)  # that somebody gave them since
         removed.update(_bury(session, late, reason, removal))
         states |= late

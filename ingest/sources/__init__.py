@@ -24,10 +24,11 @@ from pathlib import Path
 
 from attribution.catalogue.names import tidy
 from attribution.catalogue.nobody import is_nobody
+from attribution.consents import GRANTED_BY_DEFAULT
 from attribution.errors import BadInput, Hint, NotFound, Way
 from ingest.sources.company import Company, counted
 from ingest.sources.folder import FolderTables, folder_items
-from ingest.sources.item import GRANTED_BY_DEFAULT, SourceItem
+from ingest.sources.item import SourceItem
 from ingest.sources.layout import Level, is_generic, is_series
 from ingest.sources.making import NAMELESS
 from ingest.sources.manifest import manifest_items

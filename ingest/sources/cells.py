@@ -18,14 +18,15 @@ from typing import Any, cast
 
 from attribution.catalogue.models import PURPOSES
 from attribution.catalogue.names import visible
+from attribution.consents import GRANTED_BY_DEFAULT
 from attribution.errors import BadInput
 from attribution.images import against_training
-from ingest.sources.item import GRANTED_BY_DEFAULT
 
 YES = {"true", "yes", "y", "t", "on", "1", "ja", "oui", "si", "sí", "sim", "да"}
-YES |= {"wahr", "vrai", "vero", "verdadero", "verdadeiro"}  # as spreadsheets write them
+YES |= {"allow", "wahr", "vrai", "vero", "verdadero", "verdadeiro"}  # as spreadsheets write them
 NO = {"false", "no", "n", "f", "off", "0", "nein", "non", "nee", "não", "nao", "нет"}
-NO |= {"falsch", "faux", "falso", "onwaar"}
+NO |= {"deny", "falsch", "faux", "falso", "onwaar"}
+ASK = "ask"  # somebody is to be asked first: no for a machine
 CROSSES = frozenset("✗✘✕✖❌❎×☒🚫⛔👎否") | {
     "不可",
     "いいえ",
@@ -55,9 +56,11 @@ def is_empty(value: object) -> bool:
 
 
 def says(value: object) -> bool | None:
-    """Return what a cell says, yes or no; None where it says nothing. Raises ValueError."""
+    """Return what a cell says to a machine; None where it says nothing. Raises ValueError."""
     if is_empty(value):
         return None
+    if asks(value):
+        return False
     if isinstance(value, bool):
         return value
     word = visible(str(value)).casefold()
@@ -66,6 +69,11 @@ def says(value: object) -> bool | None:
     if word in YES | NO and isinstance(value, str | Number):
         return word in YES
     raise ValueError(word)
+
+
+def asks(value: object) -> bool:
+    """Tell whether a cell says that somebody is to be asked first."""
+    return isinstance(value, str) and visible(value).casefold() == ASK
 
 
 def answer(value: object) -> bool | None:
@@ -134,12 +142,12 @@ def _spelt(text: str) -> object:
 
 
 def strictness(value: object) -> int:
-    """Rank what a cell says: 0 nothing against it, 1 no, 2 nobody knows what."""
+    """Rank what a cell says: 0 nothing against it, 1 ask first, 2 no, 3 nobody knows what."""
     try:
         said = says(value)
     except ValueError:
-        return 2
-    return 1 if said is False else 0
+        return 3
+    return 0 if said is not False else 1 if asks(value) else 2
 
 
 def consent(values: Values, granted: Sequence[str]) -> tuple[str, ...]:
@@ -154,7 +162,7 @@ def consent(values: Values, granted: Sequence[str]) -> tuple[str, ...]:
         try:
             said = says(values.get(column))
         except ValueError as word:
-            raise BadInput(f"its {column} is {str(word)[:60]!r}; say yes or no") from None
+            raise BadInput(f"its {column} is {str(word)[:60]!r}; say yes or no, or ask") from None
         if said is None and column in values and purpose not in GRANTED_BY_DEFAULT:
             said = False
         if said or (said is None and purpose in granted):

@@ -18,6 +18,7 @@ from ingest.sources.pictures import NAMES_PICTURE
 from ingest.sources.raw import Unreadable
 
 CONSENTS = tuple(f"consent_{purpose}" for purpose in PURPOSES)
+DOCUMENT = "consent_document"  # where the consent of a row is written: a URL, or words
 COLUMNS = {  # column -> other spellings of it
     "file_name": ("file", "files", "image_file"),
     "path": ("file_path", "image_path"),
@@ -30,6 +31,7 @@ COLUMNS = {  # column -> other spellings of it
     "dated": ("date",),
     "licence": ("license",),
     "source": (),
+    DOCUMENT: (),
 } | dict.fromkeys(CONSENTS, ())
 FILE_COLUMNS = ("file_name", "path")
 # Words about permission: a column so called may say no, in a way that this program cannot read.

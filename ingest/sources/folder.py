@@ -13,6 +13,7 @@ from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePath, PurePosixPath
 
+from attribution.consents import ConsentSource
 from attribution.errors import BadInput
 from ingest.sources import cells
 from ingest.sources.columns import CARRY_OVER, CONSENTS, words_of
@@ -178,7 +179,8 @@ class FolderTables:
                     f"its folder {folder!r} says that it may not be used: take it out of the "
                     f"source, or rename the folder"
                 )
-                self._alone[picture].append(Row(picture, denied, picture, reason))
+                row = Row(picture, denied, picture, reason, source=ConsentSource.FOLDER)
+                self._alone[picture].append(row)
                 self.withheld[picture] = folder
 
     def _take_all(self, files: Sequence[Entry]) -> None:

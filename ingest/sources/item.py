@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from attribution.catalogue.models import PURPOSES
-
-GRANTED_BY_DEFAULT = ("index", "display")  # who brings a work to be found wants it found
+from attribution.consents import GRANTED_BY_DEFAULT, Answer, ConsentSource
 
 
 @dataclass(frozen=True)
@@ -27,6 +26,11 @@ class SourceItem:
     source: str | None = None
     consent: tuple[str, ...] = GRANTED_BY_DEFAULT
     said: tuple[str, ...] = ()  # fields above and purposes that the source itself names
+    asks: tuple[str, ...] = ()  # purposes for which somebody is to be asked first
+    heard: Mapping[str, str] = field(
+        default_factory=dict
+    )  # purpose -> `ConsentSource`; left out: a table
+    document: str | None = None  # where what it says of consent is written
     refused: str | None = None  # why it cannot be taken in
 
     @property
@@ -35,6 +39,14 @@ class SourceItem:
         values = vars(self) | {"tags": list(self.tags)}
         granted = {f"consent_{purpose}": purpose in self.consent for purpose in PURPOSES}
         return {name: (values | granted)[name] for name in self.said}
+
+    def said_of(self, purpose: str) -> tuple[Answer, ConsentSource] | None:
+        """Return what its source says of a purpose, and where; None where it says nothing."""
+        if f"consent_{purpose}" not in self.said:
+            return None
+        answer = Answer.ALLOW if purpose in self.consent else Answer.DENY
+        where = ConsentSource(self.heard.get(purpose, ConsentSource.TABLE))
+        return (Answer.ASK if purpose in self.asks else answer), where
 
     @property
     def denied(self) -> tuple[str, ...]:

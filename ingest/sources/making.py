@@ -8,8 +8,10 @@ from typing import Any
 
 from attribution.catalogue.models import PURPOSES
 from attribution.catalogue.names import tidy, visible
+from attribution.consents import LONGEST_DOCUMENT
 from attribution.errors import BadInput
 from ingest.sources import cells
+from ingest.sources.columns import CONSENTS, DOCUMENT
 from ingest.sources.item import SourceItem
 from ingest.sources.tables import Row
 from ingest.sources.unforeseen import unforeseen
@@ -53,6 +55,9 @@ def make_item(
             source=cells.text(row.values, "source"),
             consent=cells.consent(row.values, granted),
             said=_said(row.values),
+            asks=tuple(one for one in PURPOSES if cells.asks(row.values.get(f"consent_{one}"))),
+            heard=row.heard,
+            document=_document(row),
             refused=row.refused,
         )
     except BadInput as error:
@@ -66,6 +71,7 @@ def make_item(
         title,
         consent=tuple(one for one in granted if one not in denied),
         said=tuple(f"consent_{one}" for one in denied),
+        heard=row.heard,
         refused=row.refused or reason,
     )
 
@@ -82,6 +88,14 @@ def _artist(name: str) -> str:
     if not visible(name):
         raise BadInput(NAMELESS)
     return tidy(name)
+
+
+def _document(row: Row) -> str | None:
+    """Return where the consent of a row is written: as it says, else where it stands itself."""
+    if not any(name in row.values for name in CONSENTS):
+        return None
+    written = cells.text(row.values, DOCUMENT) or row.where
+    return written[:LONGEST_DOCUMENT] or None
 
 
 def _said(values: cells.Values) -> tuple[str, ...]:

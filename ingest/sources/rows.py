@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from attribution.catalogue.models import PURPOSES
+from attribution.consents import ConsentSource
 from ingest.sources import cells
 from ingest.sources.columns import FILE_COLUMNS
 from ingest.sources.tables import Row
@@ -24,12 +25,19 @@ def joined(rows: Sequence[Row]) -> Row:
     for row in reversed(rows):
         values |= {column: value for column, value in row.values.items() if _speaks(value)}
     values = {**first.values, **values}
-    for column in (f"consent_{purpose}" for purpose in PURPOSES):
-        said = sorted((row.values.get(column) for row in rows), key=cells.strictness)
-        if said[-1:] and cells.strictness(said[-1]):
-            values[column] = said[-1]
+    heard: dict[str, str] = {}
+    for purpose in PURPOSES:
+        column = f"consent_{purpose}"
+        speaking = [row for row in rows if _speaks(row.values.get(column))]
+        if not speaking:
+            continue
+        # Of equally strict ones the first; the first of all where none says no.
+        strictest = max(speaking, key=lambda row: cells.strictness(row.values[column]))
+        values[column] = strictest.values[column]
+        if (source := strictest.heard.get(purpose, strictest.source)) != ConsentSource.TABLE:
+            heard[purpose] = source
     refused = next((row.refused for row in rows if row.refused), None)
-    return Row(first.where, values, first.name, refused)
+    return Row(first.where, values, first.name, refused, heard=heard)
 
 
 def of_one_table(rows: Sequence[Row]) -> Row:

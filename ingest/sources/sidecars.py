@@ -14,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path, PurePath
 from typing import Any
 
+from attribution.consents import ConsentSource
 from attribution.images import against_training, read_sidecar
 from ingest.sources import cells
 from ingest.sources.columns import FILE_COLUMNS, KNOWN, PURPOSE, fold, permits
@@ -57,7 +58,8 @@ def sidecar_row(root: Path, path: Path, picture: str, refused: str | None) -> Ro
     shown = path.as_posix()
     if refused is not None:
         return Row(shown, {}, picture, refused)
-    return READ[path.suffix.lower()](root / path, shown, picture)
+    row = READ[path.suffix.lower()](root / path, shown, picture)
+    return row and replace(row, source=ConsentSource.SIDECAR)
 
 
 def _of_xmp(path: Path, shown: str, picture: str) -> Row | None:

@@ -14,6 +14,7 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from attribution.catalogue.names import visible
+from attribution.consents import ConsentSource
 from ingest.sources import cells
 from ingest.sources.columns import (
     CONSENTS,
@@ -56,6 +57,10 @@ class Row:
     refused: str | None = None  # why it cannot be understood
     spare: Sequence[str] = ()  # cells of a refused row: any of them may name a file
     forbids: frozenset[str] = frozenset()  # purposes that words in some cell speak against
+    source: ConsentSource = ConsentSource.TABLE
+    heard: Mapping[str, str] = field(
+        default_factory=dict
+    )  # purpose -> `ConsentSource` of the joined row
 
 
 @dataclass(frozen=True)

@@ -188,7 +188,8 @@ def _read(session: Session, artwork_id: UUID) -> tuple[UUID, ArtworkDetail]:
     row = queries.artwork_by_id(session, artwork_id)
     seen = queries.last_seen(session, [artwork_id]).get(artwork_id)
     claims = queries.claims_for(session, [artwork_id]).get(artwork_id, [])
-    return row.id, ArtworkDetail.of_row(row, seen, claims)
+    stands = queries.standing_consents(session, [row])[row.id]
+    return row.id, ArtworkDetail.of_row(row, seen, claims, stands)
 
 
 @router.get(

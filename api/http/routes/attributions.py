@@ -15,7 +15,7 @@ from pydantic import BaseModel, Field
 from api.answers import AnswerOut, DifferencesOut, FindingsOut, MemberOut, SetOut
 from api.http.access import ScopedRoute, needs
 from api.http.dependencies import ONE_WORK, Cursor, PageSize, ServicesDep, Since, Until, WorksDep
-from api.http.description import also
+from api.http.description import BYTES, also
 from api.http.headers import POLICY
 from api.http.preferences import LaterDep
 from api.http.uploads import again, read_upload
@@ -33,6 +33,7 @@ from attribution.images import CheckedImage
 from attribution.lookup.attributor import Also, recalled
 from attribution.lookup.findings import find_ours
 from attribution.lookup.regions import Regions, find_regions
+from attribution.lookup.sights import evidence
 from attribution.lookup.subjects import Obtained, keeping
 from attribution.services import Services
 from ingest.lookups import accept_image
@@ -248,6 +249,24 @@ def get_differences(attribution_id: UUID, services: ServicesDep) -> DifferencesO
     """
     found = services.attributor.differences(attribution_id)
     return DifferencesOut.of(attribution_id, found)
+
+
+@router.get(
+    "/{attribution_id}/works/{artwork_id}/picture",
+    summary="See a work that an attribution cites",
+    response_class=Response,
+    responses=also(403)
+    | {200: {"description": "WebP, 256 px at most", "content": {"image/webp": {"schema": BYTES}}}},
+    dependencies=[needs(Scope.REVIEW)],
+)
+def get_cited_work(attribution_id: UUID, artwork_id: UUID, services: ServicesDep) -> Response:
+    """Return a small WebP, also of a work that may be shown as evidence only; that is audited.
+
+    403 where the work may be shown to nobody, 404 where no picture of it is kept.
+    """
+    picture = evidence(services, attribution_id, artwork_id)
+    headers = {"cache-control": "private, no-store"}
+    return Response(picture, media_type="image/webp", headers=headers)
 
 
 @router.get(

@@ -19,7 +19,7 @@ from api.http.dependencies import Cursor, Moment, PageSize, ServicesDep
 from api.http.description import also
 from api.schemas import PageOut
 from attribution.actors import Scope
-from attribution.cases import Assessed, CaseKind, CaseStatus, Ground, Outcome, PartyRole
+from attribution.cases import Assessed, CaseKind, CaseOutcome, CaseStatus, Ground, PartyRole
 from attribution.catalogue import queries
 from attribution.catalogue.models.desk import PRIORITY
 from attribution.catalogue.queries import desk
@@ -97,7 +97,7 @@ class AssessmentSent(Sent):
 class DecisionSent(Sent):
     """What is decided."""
 
-    outcome: Outcome
+    outcome: CaseOutcome
     ground: Ground
     words: Words = Field(examples=["the print shows the registered work, mirrored"])
 
@@ -108,7 +108,7 @@ class Said(Sent):
     text: Words
 
 
-class Moved(Said):
+class CaseMoved(Said):
     """To whom a case goes, and why."""
 
     to: str = Field(min_length=1, max_length=200, examples=["key lk_1a2b3c4d"])
@@ -364,7 +364,7 @@ def skip_case(case_id: UUID, asked: Said, services: ServicesDep) -> CaseDetail:
 
 
 @router.post("/{case_id}/move", summary="Move a case", responses=also(409), dependencies=[ACTS])
-def move_case(case_id: UUID, asked: Moved, services: ServicesDep) -> CaseDetail:
+def move_case(case_id: UUID, asked: CaseMoved, services: ServicesDep) -> CaseDetail:
     """Give a case to somebody; 403 for an appeal against a decision of theirs."""
     queue.move(services, case_id, asked.to, asked.text)
     return _detail(services, case_id)

@@ -19,7 +19,7 @@ from attribution.catalogue.names import LONGEST_NAME
 from attribution.services import Services
 from ingest.options import Options, Reading
 from ingest.sources import Level, SourceItem
-from ingest.sources.cells import says
+from ingest.sources.cells import asks, says
 from ingest.uploads import Described, accept, unpack_limits
 
 router = APIRouter(prefix="/ingest-jobs", tags=["ingest jobs"], route_class=ScopedRoute)
@@ -31,7 +31,7 @@ SAID = set(SourceItem.__dataclass_fields__) - {"artist"} | {f"consent_{one}" for
 def _yes_or_no(value: object) -> bool:
     """Read an answer by the words that tables have; what is neither is refused, not a default."""
     try:
-        said = says(value)
+        said = None if asks(value) else says(value)
     except ValueError:
         said = None
     if said is None:
@@ -56,6 +56,9 @@ class Upload(BaseModel):
     licence: str | None = Field(None, max_length=500, examples=["CC-BY-4.0"])
     consent_index: YesNo = Field(default=True, description="May be found.")
     consent_display: YesNo = Field(default=True, description="May be shown.")
+    consent_evidence: YesNo = Field(
+        default=True, description="May be shown to reviewers and parties."
+    )
     consent_train: YesNo = Field(default=False, description="May train models.")
     consent_generate: YesNo = Field(default=False, description="May steer generation.")
     reinstate: YesNo = Field(default=False, description="Withdrawn works are taken in again.")
@@ -87,6 +90,7 @@ class Upload(BaseModel):
         granted = {
             "index": self.consent_index,
             "display": self.consent_display,
+            "evidence": self.consent_evidence,
             "train": self.consent_train,
             "generate": self.consent_generate,
         }

@@ -12,6 +12,7 @@ from attribution.catalogue.models.base import (
     OfTenant,
     Sealed,
 )
+from attribution.catalogue.models.consents import Consent
 from attribution.catalogue.models.desk import (
     Assessment,
     Case,
@@ -109,6 +110,7 @@ __all__ = [
     "Claim",
     "ClassifierArtist",
     "ClassifierShard",
+    "Consent",
     "CopySketch",
     "DeadlyFile",
     "Decision",

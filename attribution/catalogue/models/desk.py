@@ -12,11 +12,11 @@ from sqlalchemy.orm import Mapped, mapped_column
 from attribution.cases import (
     Assessed,
     CaseKind,
+    CaseOutcome,
     CaseStatus,
     Ground,
     Lane,
     NoteKind,
-    Outcome,
     PartyRole,
 )
 from attribution.catalogue.columns import now
@@ -149,7 +149,7 @@ class Decision(Sealed, Base):
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
     case_id: Mapped[UUID] = mapped_column(ForeignKey("cases.id"))
     number: Mapped[int]  # in the case, from 1
-    outcome: Mapped[Outcome]
+    outcome: Mapped[CaseOutcome]
     ground: Mapped[Ground]
     words: Mapped[str]
     by: Mapped[str]
@@ -160,7 +160,7 @@ class Decision(Sealed, Base):
     seconded_at: Mapped[datetime | None]
 
     __table_args__ = (
-        one_of("outcome", Outcome),
+        one_of("outcome", CaseOutcome),
         one_of("ground", Ground),
         UniqueConstraint("case_id", "number"),
     )

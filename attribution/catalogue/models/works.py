@@ -20,6 +20,7 @@ from sqlalchemy import (
     UniqueConstraint,
     false,
     text,
+    true,
 )
 from sqlalchemy.orm import Mapped, mapped_column, relationship, validates
 
@@ -28,12 +29,13 @@ from attribution.catalogue.columns import SLUG, CleanJson, now
 from attribution.catalogue.licences import identify
 from attribution.catalogue.models.base import Base, OfTenant, OfTenantByKey, one_of
 from attribution.catalogue.nobody import nobody_of
+from attribution.consents import ConsentPurpose
 from attribution.encoders.encoder import voting
 
 ARTWORKS = uuid5(NAMESPACE_URL, "https://lawful-diffusion.org/artworks")
 """Namespace of artwork ids. Changing it would orphan every stored vector."""
 
-PURPOSES = ("index", "display", "train", "generate")
+PURPOSES = tuple(purpose.value for purpose in ConsentPurpose)
 
 
 def artwork_id(sha256: str) -> UUID:
@@ -111,8 +113,10 @@ class Artwork(OfTenant, Base):
     licence: Mapped[str | None]  # as it was written
     licence_id: Mapped[str | None] = mapped_column(String(64))  # licences.identify(licence)
     source: Mapped[str | None]
+    # What may be done with it now: `queries.consents` derives it from the statements.
     consent_index: Mapped[bool] = mapped_column(default=True)
     consent_display: Mapped[bool] = mapped_column(default=True)
+    consent_evidence: Mapped[bool] = mapped_column(default=True, server_default=true())
     consent_train: Mapped[bool] = mapped_column(default=False)
     consent_generate: Mapped[bool] = mapped_column(default=False)
     status: Mapped[ArtworkStatus] = mapped_column(default=ArtworkStatus.PENDING)
@@ -148,6 +152,11 @@ class Artwork(OfTenant, Base):
     def consent(self) -> tuple[str, ...]:
         """The purposes that are granted."""
         return tuple(purpose for purpose in PURPOSES if getattr(self, f"consent_{purpose}"))
+
+    @property
+    def consent_of_point(self) -> tuple[str, ...]:
+        """What the index holds of it: nothing is searched by evidence."""
+        return tuple(purpose for purpose in self.consent if purpose != ConsentPurpose.EVIDENCE)
 
     @property
     def licence_key(self) -> str | None:

@@ -24,6 +24,7 @@ from attribution.catalogue.models import (
     artwork_id,
 )
 from attribution.catalogue.nobody import nobody
+from attribution.consents import GRANTED_BY_DEFAULT
 from attribution.errors import Conflict, Hint, NotFound, Way
 
 
@@ -42,7 +43,7 @@ class NewArtwork:
     dated: str | None = None
     licence: str | None = None
     source: str | None = None
-    consent: Collection[str] = ("index", "display")
+    consent: Collection[str] = GRANTED_BY_DEFAULT
     facts: Mapping[str, Any] = field(default_factory=dict)
     rights: Mapping[str, Any] = field(default_factory=dict)
     thumbnail: str | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -12,7 +13,9 @@ from attribution import tenants
 from attribution.catalogue.chain import HEAD
 from attribution.catalogue.models import AuditEntry, AuditHead
 from attribution.catalogue.queries.pages import Page, check_limit, cut, number_key
+from attribution.chunks import chunks
 
+AT_ONCE = 500  # objects of one statement
 CLOCKS = timedelta(hours=1)  # by which those of several machines may differ
 
 
@@ -89,6 +92,17 @@ def last_entry(session: Session, action: str) -> AuditEntry | None:
     """Return when something was done last, by whichever tenant."""
     wanted = select(AuditEntry).where(AuditEntry.action == action)
     return session.scalar(wanted.order_by(AuditEntry.sequence.desc()).limit(1))
+
+
+def entries_about(session: Session, objects: Collection[str]) -> list[AuditEntry]:
+    """Return the tenant's entries about some objects, in their order."""
+    found: list[AuditEntry] = []
+    for few in chunks(list(objects), AT_ONCE):
+        wanted = select(AuditEntry).where(
+            AuditEntry.object.in_(few), AuditEntry.tenant == tenants.current()
+        )
+        found += session.scalars(wanted)
+    return sorted(found, key=lambda one: one.sequence)
 
 
 def entries_from(session: Session, sequence: int, limit: int) -> list[AuditEntry]:

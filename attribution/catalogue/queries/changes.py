@@ -9,7 +9,7 @@ Locks are taken in one order by all: works, artists, statistics, each by id.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -32,9 +32,18 @@ from attribution.catalogue.models import (
     Outcome,
 )
 from attribution.catalogue.names import fold, turned
+from attribution.catalogue.queries.consents import (
+    CONSENTS,
+    Statement,
+    add_consent,
+    keep_consents,
+    project,
+)
 from attribution.catalogue.queries.pages import Page, check_limit, cut, id_key, moment_key
+from attribution.consents import Answer, ConsentPurpose, ConsentSource
 from attribution.errors import Conflict, Hint, NotFound, Way
 
+FOLLOWS = "consent follows what was said of the artist's portfolio"
 JOB = "ingest job"  # the door of a source; its id follows
 
 
@@ -99,26 +108,54 @@ def check_open(artist: Artist) -> None:
 
 
 def correct_works(
-    session: Session, said: Mapping[UUID, Mapping[str, Any]], origin: Origin
+    session: Session,
+    said: Mapping[UUID, Mapping[str, Any]],
+    origin: Origin,
+    *,
+    consents: Sequence[Statement] | None = None,
 ) -> list[Change]:
     """Take over what is said of works, column by column; a change for each that it differs from.
 
-    What is not said stays. Withdrawn works are left out.
+    What is not said stays. What is said of consent becomes statements of whoever corrects it, but
+    where the caller has them as `consents`; and consent follows all statements again, whatever is
+    said. Withdrawn works are left out.
     """
+    works = works_to_change(session, said.keys()).values()
+    rows = [row for row in works if row.status is not ArtworkStatus.WITHDRAWN]
+    plain = {row.id: {k: v for k, v in said[row.id].items() if k not in CONSENTS} for row in rows}
+    if consents is None:
+        for row in rows:
+            for one in _of_person(row, said[row.id], origin):
+                add_consent(session, one)
+    else:
+        keep_consents(session, consents)
+    consented = {row.id: {name: getattr(row, name) for name in CONSENTS} for row in rows}
+    allowed = project(session, rows)
     changes = []
-    for row in works_to_change(session, said.keys()).values():
-        after = {name: new for name, new in said[row.id].items() if getattr(row, name) != new}
-        if row.status is ArtworkStatus.WITHDRAWN or not after:
-            continue
+    for row in rows:
+        after = {name: new for name, new in plain[row.id].items() if getattr(row, name) != new}
         before = {name: getattr(row, name) for name in after}
         for name, new in after.items():
             setattr(row, name, new)
+        before |= {name: consented[row.id][name] for name in allowed[row.id]}
+        after |= allowed[row.id]
+        if not after:
+            continue
         change = new_change(ChangeKind.CORRECT, row.artist_id, origin, before, after)
         change.artwork_id, change.works = row.id, 1
         changes.append(change)
     session.add_all(changes)
     session.flush()
     return changes
+
+
+def _of_person(row: Artwork, said: Mapping[str, Any], origin: Origin) -> Iterator[Statement]:
+    """Yield what a correction says of consent otherwise than it stands."""
+    for purpose in ConsentPurpose:
+        name = f"consent_{purpose}"
+        if name in said and said[name] != getattr(row, name):
+            answer = Answer.ALLOW if said[name] else Answer.DENY
+            yield Statement(purpose, answer, ConsentSource.PERSON, origin.door, artwork_id=row.id)
 
 
 def rename_artist(
@@ -364,3 +401,10 @@ def _with_artist() -> Select[Change]:
     return select(Change).options(
         joinedload(Change.artist, innerjoin=True), joinedload(Change.undone_by)
     )
+
+
+def changes_of_works(session: Session, works: Collection[UUID]) -> Sequence[Change]:
+    """Return the changes of which works are the object, or part of it, the oldest first."""
+    among = select(ChangeWork.change_id).where(ChangeWork.artwork_id.in_(works))
+    about = Change.artwork_id.in_(works) | Change.id.in_(among)
+    return session.scalars(select(Change).where(about).order_by(Change.made_at, Change.id)).all()

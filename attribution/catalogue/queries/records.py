@@ -238,3 +238,11 @@ def go_live(session: Session, name: str) -> None:
 def drop_collection(session: Session, name: str) -> None:
     """Forget a collection that is not searched any more."""
     session.execute(delete(KeptCollection).where(KeptCollection.name == name, ~KeptCollection.live))
+
+
+def is_cited(session: Session, attribution_id: UUID, artwork_id: UUID) -> bool:
+    """Tell whether an answer names a work."""
+    wanted = select(CitedWork.artwork_id).where(
+        CitedWork.artwork_id == artwork_id, CitedWork.attribution_id == attribution_id
+    )
+    return session.scalar(wanted) is not None

@@ -72,6 +72,11 @@ def subject_of_answer(
     return (found[0], found[1]) if found else (None, None)
 
 
+def uses_of_answers(session: Session, ids: Collection[UUID]) -> Sequence[SubjectUse]:
+    """Return how the images that answers are about came here; answers of before have none."""
+    return session.scalars(select(SubjectUse).where(SubjectUse.id.in_(ids))).all()
+
+
 def uses_of_subject(session: Session, subject_id: UUID) -> Sequence[SubjectUse]:
     """Return the last USES questions about an image, the newest first."""
     wanted = select(SubjectUse).where(SubjectUse.subject_id == subject_id)

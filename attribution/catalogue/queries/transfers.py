@@ -39,21 +39,26 @@ from attribution.catalogue.models import (
     ChangeRow,
     ChangeWork,
     Claim,
+    Consent,
     Withdrawal,
 )
 from attribution.catalogue.names import fold, turned
 from attribution.catalogue.queries.artists import artist_by_slug, check_name
 from attribution.catalogue.queries.changes import (
+    FOLLOWS,
     Origin,
     artists_to_change,
     check_not_undone,
+    correct_works,
     new_change,
     works_to_follow,
 )
+from attribution.catalogue.queries.consents import portfolio_consents, works_of_artists
 from attribution.catalogue.queries.jobs import unfinished_jobs
 from attribution.chunks import chunks
 from attribution.errors import Conflict, Hint, Way
 
+PASSED_ON = (Withdrawal, Change, Consent)  # by an artist who is merged into another
 AT_ONCE = 1_000  # works whose vectors are read at a time
 
 
@@ -75,6 +80,7 @@ def give_works(
     rows = [{"change_id": change.id, "artwork_id": work} for work in ids]
     session.execute(insert(ChangeWork), rows)
     _transfer(session, change, old, new)
+    _follow_portfolios(session, change, [old.id, new.id], _pages(session, change))
     return change
 
 
@@ -97,6 +103,7 @@ def take_back(session: Session, done: Change, chosen: Sequence[UUID], origin: Or
             f"since; nothing to undo"
         )
     _give_claims_back(session, done, new, old)
+    _follow_portfolios(session, change, [old.id, new.id], _pages(session, change))
     if done.artwork_id is None:
         _count_rest(session, change, done, new)
     change.artwork_id = done.artwork_id
@@ -110,6 +117,7 @@ def merge_artists(session: Session, gone_id: UUID, into_id: UUID, origin: Origin
     Conflict when somebody has just given the first one works.
     """
     theirs = select(Artwork.id).where(Artwork.artist_id == gone_id)
+    _lock_portfolios(session, [gone_id, into_id])
     locked = _lock_all(session, theirs)
     artists = artists_to_change(session, [gone_id, into_id])
     gone, into = artists[gone_id], artists[into_id]
@@ -143,6 +151,7 @@ def merge_artists(session: Session, gone_id: UUID, into_id: UUID, origin: Origin
     session.execute(delete(Artist).where(Artist.id == gone.id))
     session.add(Alias(name=gone.name, folded=gone.folded, artist_id=into.id))
     session.flush()
+    _follow_portfolios(session, change, [into.id], works_of_artists(session, [into.id], AT_ONCE))
     return change
 
 
@@ -153,6 +162,7 @@ def part_artists(session: Session, merge: Change, chosen: Sequence[UUID], origin
     ones. Raises Conflict where its name is somebody's by now.
     """
     into = _as_then(session, merge.after["slug"])
+    _lock_portfolios(session, [into.id])
     _lock_those_left(session, merge, into)
     into = artists_to_change(session, [into.id])[into.id]
     check_not_undone(session, merge)
@@ -171,7 +181,10 @@ def part_artists(session: Session, merge: Change, chosen: Sequence[UUID], origin
     artist_wide = Withdrawal.artwork_id.is_(None) & Withdrawal.id.in_(rows)
     _give(session, Withdrawal, artist_wide, into, gone)
     _give(session, Change, Change.id.in_(rows), into, gone)
+    _give(session, Consent, Consent.id.in_(rows), into, gone)
     _give_claims_back(session, merge, into, gone)
+    both = [into.id, gone.id]
+    _follow_portfolios(session, change, both, works_of_artists(session, both, AT_ONCE))
     _count_rest(session, change, merge, into)
     return change
 
@@ -321,6 +334,22 @@ def _pages(session: Session, change: Change) -> Iterator[list[UUID]]:
         after = few[-1]
 
 
+def _lock_portfolios(session: Session, artists: Sequence[UUID]) -> None:
+    """Lock all works of artists of whose portfolios somebody has said something."""
+    if portfolio_consents(session, artists):
+        _lock_all(session, select(Artwork.id).where(Artwork.artist_id.in_(artists)))
+
+
+def _follow_portfolios(
+    session: Session, change: Change, artists: Sequence[UUID], works: Iterator[list[UUID]]
+) -> None:
+    """Have locked works follow what was said of the portfolios that they came to, or left."""
+    if portfolio_consents(session, artists):
+        origin = Origin(change.origin, FOLLOWS, change.by)
+        for few in works:
+            correct_works(session, {work: {} for work in few}, origin)
+
+
 def _note_works(session: Session, change: Change) -> None:
     """Write into a change how many works it is about."""
     own = select(func.count()).where(ChangeWork.change_id == change.id)
@@ -330,7 +359,7 @@ def _note_works(session: Session, change: Change) -> None:
 
 def _give(
     session: Session,
-    table: type[Withdrawal | Change],
+    table: type[Withdrawal | Change | Consent],
     which: ColumnElement[bool],
     old: Artist,
     new: Artist,
@@ -341,13 +370,13 @@ def _give(
 
 
 def _pass_on(session: Session, change: Change, gone: Artist, into: Artist) -> None:
-    """Give names, receipts and earlier changes to the artist who remains; note which."""
+    """Give names, receipts, earlier changes and consent to the artist who remains; note which."""
     ids = union_all(
-        *(select(table.id).where(table.artist_id == gone.id) for table in (Withdrawal, Change))
+        *(select(table.id).where(table.artist_id == gone.id) for table in PASSED_ON)
     ).subquery()
     noted = select(literal(change.id, ChangeRow.change_id.type), ids.c.id)
     session.execute(insert(ChangeRow).from_select(["change_id", "row_id"], noted))
-    for table in (Withdrawal, Change):
+    for table in PASSED_ON:
         _give(session, table, true(), gone, into)
     theirs = update(Alias).where(Alias.artist_id == gone.id).values(artist_id=into.id)
     session.execute(theirs, execution_options=IN_SQL)

@@ -29,6 +29,7 @@ from attribution.catalogue.models import (
     ChangeWork,
     CitedWork,
     Claim,
+    Consent,
     CopySketch,
     Embedding,
     IngestItem,
@@ -44,6 +45,7 @@ from attribution.catalogue.queries.artworks import (
     artworks_by_sha256,
 )
 from attribution.catalogue.queries.changes import just_merged
+from attribution.catalogue.queries.consents import forget_consents
 from attribution.catalogue.queries.embeddings import forget_part_vectors, forget_vectors
 from attribution.catalogue.queries.forgetting import wipe_items
 from attribution.catalogue.queries.non_copies import forget_non_copies
@@ -93,6 +95,7 @@ LOOKED_AT: Mapping[str, tuple[InstrumentedAttribute[Any], ColumnElement[bool]]] 
     "kept vectors of parts": (PartVectors.artwork_id, true()),
     "copy sketches": (CopySketch.artwork_id, true()),
     "declared non-copies": (NonCopy.artwork_id, true()),
+    "statements of consent": (Consent.artwork_id, Consent.document.is_not(None)),
     "lines of ingest jobs": (IngestItem.artwork_id, IngestItem.path != WIPED_TEXT),
     "claims": (Claim.artwork_id, Claim.path != WIPED_TEXT),
     "earlier claims": (ChangeClaim.artwork_id, ChangeClaim.path != WIPED_TEXT),
@@ -141,6 +144,7 @@ def bury_works(
         "kept vectors of parts": forget_part_vectors(session, ids),
         "copy sketches": forget_sketches(session, ids),
         "declared non-copies": forget_non_copies(session, ids, removal.receipt),
+        "statements of consent": forget_consents(session, Consent.artwork_id.in_(ids), removal),
         "lines of ingest jobs": lines,
         "images asked about": asked_about,
         "recorded answers": _wipe_answers(session, ids, removal),
@@ -157,7 +161,7 @@ def left_of_works(session: Session, ids: Collection[UUID]) -> dict[str, int]:
     return counted
 
 
-def close_artist(session: Session, artist_id: UUID, receipt: UUID) -> None:
+def close_artist(session: Session, artist_id: UUID, removal: Removal) -> None:
     """Take in no more works of an artist; raises Conflict when it is just gone.
 
     From here on, until the transaction ends, nobody gives them any either.
@@ -168,8 +172,9 @@ def close_artist(session: Session, artist_id: UUID, receipt: UUID) -> None:
     own = Change.artist_id == artist_id
     undone = Change.id.in_(select(Change.undoes_id).where(own))  # such as the merge they left
     for about in (own, undone):
-        forget(session, Change, about, ["reason"], receipt)
+        forget(session, Change, about, ["reason"], removal.receipt)
         session.execute(update(Change).where(about).values(reason=None), execution_options=IN_SQL)
+    forget_consents(session, Consent.artist_id == artist_id, removal)
 
 
 def reinstate(session: Session, works: Collection[NewArtwork]) -> dict[str, Artwork]:

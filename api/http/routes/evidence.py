@@ -1,0 +1,88 @@
+"""Evidence packs: what is known of attributions, in one signed file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import partial
+from typing import IO, Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Query
+from fastapi.responses import StreamingResponse
+from pydantic import BaseModel, ConfigDict, Field
+
+from api.http.access import ScopedRoute, needs
+from api.http.dependencies import ONE_WORK, ServicesDep, WorksDep
+from api.http.description import BYTES, also
+from api.reports.evidence import contents_of
+from attribution.actors import Scope
+from attribution.desk.packing import write_pack
+from attribution.services import Services
+from attribution.temporary import temporary_folder
+
+router = APIRouter(prefix="/attributions", tags=["attributions"], route_class=ScopedRoute)
+
+MOST_LOOKUPS = 25  # of a pack: it is waited for
+PIECE = 1 << 20
+ZIP = "application/zip"
+PACK: dict[int | str, dict[str, Any]] = {
+    200: {"description": "The pack", "content": {ZIP: {"schema": BYTES}}}
+}
+
+Stamped = Annotated[
+    bool, Query(description="With the time by the timestamp authority of the service, if any.")
+]
+
+
+class PackWanted(BaseModel):
+    """What a pack is about."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    attributions: list[UUID] = Field(min_length=1, max_length=MOST_LOOKUPS)
+
+
+@router.post(
+    "/{attribution_id}/evidence",
+    summary="Get the evidence pack of an attribution",
+    response_class=StreamingResponse,
+    responses=PACK,
+    dependencies=[needs(Scope.REVIEW), ONE_WORK],
+)
+def make_evidence(
+    attribution_id: UUID, services: ServicesDep, *, timestamp: Stamped = True
+) -> StreamingResponse:
+    """Return a ZIP that `lawful verify` checks without this service; the audit says who got it."""
+    return _pack(services, [attribution_id], is_stamped=timestamp)
+
+
+@router.post(
+    "/evidence",
+    summary="Get one evidence pack of several attributions",
+    response_class=StreamingResponse,
+    responses=also(404) | PACK,
+    dependencies=[needs(Scope.REVIEW)],
+)
+def make_joint_evidence(
+    wanted: PackWanted, services: ServicesDep, works: WorksDep, *, timestamp: Stamped = True
+) -> StreamingResponse:
+    """Return a ZIP about several earlier answers; `lawful verify` checks it anywhere."""
+    works(len(wanted.attributions))
+    return _pack(services, wanted.attributions, is_stamped=timestamp)
+
+
+def _pack(services: Services, lookups: Sequence[UUID], *, is_stamped: bool) -> StreamingResponse:
+    with temporary_folder(services.settings.home) as folder:
+        contents = contents_of(services, lookups, is_stamped=is_stamped)
+        made = write_pack(services, contents, folder / "pack.zip")
+        file = (folder / "pack.zip").open("rb")
+    headers = {
+        "content-disposition": f'attachment; filename="evidence-{made.id}.zip"',
+        "content-length": str(made.size),
+    }
+    return StreamingResponse(_pieces(file), media_type=ZIP, headers=headers)
+
+
+def _pieces(file: IO[bytes]) -> Iterator[bytes]:
+    with file:
+        yield from iter(partial(file.read, PIECE), b"")

@@ -1,0 +1,141 @@
+"""Evidence packs: what is known of some lookups, in one file that a stranger can verify.
+
+Whoever makes one brings the files that people look at, such as pictures and reports; a case adds
+its own. What machines check is added here: answers as recorded, the audit, the signed manifest.
+`verification` reads it, and `archive` says how it is written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from uuid import UUID, uuid4
+
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from attribution import tenants
+from attribution.actors import who
+from attribution.catalogue import queries
+from attribution.catalogue.chain import note
+from attribution.catalogue.columns import now
+from attribution.collection import Stores
+from attribution.desk.archive import (
+    AUTHORITY,
+    CHAIN,
+    RECORDS,
+    SIGNATURE,
+    SIGNS,
+    TIMESTAMP,
+    Archive,
+    answer_path,
+)
+from attribution.desk.proof import extract, head_path, sign_head
+from attribution.errors import BadInput
+from attribution.provenance.keys import Signer, certificates
+from attribution.provenance.own_key import statement_signer
+from attribution.provenance.statements import key_id, sign_statement
+from attribution.provenance.timestamps import fetch_timestamp
+from attribution.whole import written_whole
+
+
+@dataclass(frozen=True)
+class Part:
+    """A file of a pack; its path is of our making and never a text of others."""
+
+    path: str
+    data: bytes
+    what: str  # in a few words, for people
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What a pack is about."""
+
+    title: str
+    lookups: Sequence[UUID]  # ids of answers
+    parts: Iterable[Part]  # taken one at a time
+    is_stamped: bool = True  # by the timestamp authority of the settings, if there is one
+
+
+@dataclass(frozen=True)
+class Packed:
+    """A pack that was made."""
+
+    id: UUID
+    manifest: str  # SHA-256
+    key: str  # SHA-256 of the public key that signed it
+    size: int  # bytes
+
+
+def write_pack(stores: Stores, contents: Contents, path: Path) -> Packed:
+    """Write a pack, whole or not at all, and have the audit say so.
+
+    Raises NotFound for an answer that is not there, RecordAltered, BackendUnavailable where no
+    timestamp is to be had.
+    """
+    signer, roots = statement_signer(stores.settings), _authorities(stores)
+    url = stores.settings.timestamp_url
+    is_stamped = contents.is_stamped and bool(url)
+    pack_id, key = uuid4(), key_id(_certificate(signer))
+    with written_whole(path) as new, Archive(new) as archive:
+        for part in contents.parts:
+            archive.add(part.path, part.data, part.what)
+        _add_records(stores, archive, contents.lookups, signer)
+        if is_stamped:
+            pems = [one.public_bytes(Encoding.PEM) for one in roots]
+            archive.add(AUTHORITY, b"".join(pems), "whom the maker trusts to say the time")
+        manifest = archive.add_manifest(
+            {
+                "id": str(pack_id),
+                "title": contents.title,
+                "program": f"Lawful Diffusion {version('lawful-diffusion')}",
+                "tenant": tenants.current(),
+                "made_at": now().isoformat(),
+                "made_by": who().name,
+                "key": key,
+                "attributions": [str(one) for one in contents.lookups],
+            }
+        )
+        signed = sign_statement({SIGNS: manifest}, signer).encode("ascii")
+        archive.add_about_manifest(SIGNATURE, signed)
+        if is_stamped:
+            archive.add_about_manifest(TIMESTAMP, fetch_timestamp(signed, url, roots))
+        with stores.sessions.begin() as session:
+            about = [str(one) for one in contents.lookups]
+            note(session, "pack", f"pack:{pack_id}", manifest=manifest, attributions=about)
+    return Packed(pack_id, manifest, key, path.stat().st_size)
+
+
+def _add_records(stores: Stores, archive: Archive, lookups: Sequence[UUID], signer: Signer) -> None:
+    """Add the answers as recorded, and what the audit says of them."""
+    with stores.sessions() as session:
+        rows = queries.attributions_by_id(session, lookups)
+        for row in rows:
+            archive.add_json(answer_path(str(row.id)), row.answer, "the answer as recorded")
+            # The place for what an answer was computed from: `workings.json`, next to the answer.
+        found = extract(session, rows)
+    archive.add_json(RECORDS, found.records, "what the audit vouches for, with its salts")
+    archive.add_json(CHAIN, found.segments, "entries of the audit, and links to the signed heads")
+    for sequence, digest in found.heads.items():
+        head = sign_head(sequence, digest, signer).encode("ascii")
+        archive.add(head_path(sequence), head, "a signed head of the audit")
+
+
+def _certificate(signer: Signer) -> x509.Certificate:
+    return x509.load_pem_x509_certificate(signer.chain.encode("ascii"))
+
+
+def _authorities(stores: Stores) -> Sequence[x509.Certificate]:
+    """Return the roots of the timestamp authority; raises BadInput where these are missing."""
+    settings = stores.settings
+    if settings.timestamp_roots is None:
+        if settings.timestamp_url:
+            raise BadInput(
+                "LAWFUL_TIMESTAMP_URL is set without LAWFUL_TIMESTAMP_ROOTS; give the PEM file "
+                "with the root certificate that the timestamp authority publishes"
+            )
+        return ()
+    return certificates(settings.timestamp_roots, "LAWFUL_TIMESTAMP_ROOTS")
