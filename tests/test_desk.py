@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from uuid import UUID, uuid4
@@ -17,17 +16,16 @@ from attribution.cases import Assessed, CaseKind, CaseOutcome, CaseStatus, Groun
 from attribution.catalogue.columns import now
 from attribution.catalogue.database import Database
 from attribution.catalogue.models import Case, Decision
-from attribution.catalogue.queries import Origin, desk
+from attribution.catalogue.queries import Origin, artist_by_slug, desk
 from attribution.catalogue.verification import verify
 from attribution.collection import Stores
-from attribution.config import Settings
 from attribution.desk import judging, opening, queue
 from attribution.desk.exhibits import receipts_of
 from attribution.desk.judging import NewDecision
 from attribution.desk.opening import NewCase, NewParty
 from attribution.errors import BadInput, Conflict, NotAllowed, NotFound
 from attribution.images import read_image, read_image_file
-from attribution.services import Services, open_services
+from attribution.services import Services
 from attribution.upkeep.correction import merge
 from attribution.upkeep.undoing import undo
 from attribution.upkeep.withdrawal import withdraw
@@ -38,13 +36,6 @@ ANN, BOB, EVE = (Actor(f"key lk_{name} (desk)") for name in ("ann", "bob", "eve"
 WHY = "the same strokes"
 CONFIRMED = NewDecision(CaseOutcome.MATCH_CONFIRMED, Ground.SAME_PICTURE, "it shows the work")
 REJECTED = NewDecision(CaseOutcome.MATCH_REJECTED, Ground.OTHER_PICTURE, "two drawings")
-
-
-@pytest.fixture
-def services(ingested: Settings) -> Iterator[Services]:
-    """Open a collection of three artists with four works each."""
-    with open_services(ingested) as opened:
-        yield opened
 
 
 @pytest.fixture
@@ -90,6 +81,13 @@ def decisions(services: Stores, case: Case) -> list[Decision]:
     """Return the decisions of a case."""
     with services.sessions() as session:
         return list(desk.decisions_of(session, case.id))
+
+
+def cases_of(services: Stores, slug: str) -> list[int]:
+    """Return the numbers of the cases in which an artist is a party."""
+    with services.sessions() as session:
+        wanted = desk.CasesWanted(artist_id=artist_by_slug(session, slug).id)
+        return [one.number for one in desk.list_cases(session, wanted).items]
 
 
 def other_answer(services: Services, seed: int) -> UUID:
@@ -147,7 +145,7 @@ def test_a_finding_has_what_the_machine_said_without_the_title(
     assert finding.statement.startswith("Shows the same image as ")
     assert answer.copy_of.title not in finding.statement
     assert finding.about["work"] == str(answer.copy_of.id)
-    assert receipts == {answer.id: [receipt.id]}
+    assert receipts == {subjects[0].id: [receipt.id]}
 
 
 def test_a_work_that_nobody_else_claims_is_no_conflict(
@@ -393,11 +391,17 @@ def test_a_party_follows_a_merge_and_its_undoing(services: Services, case: Case)
     change = merge(services, "artist-0", "artist-1", Origin("test", "one"), is_confirmed=True)
     with acting(other), pytest.raises(NotAllowed, match="acts for 'artist-0'"):
         assess(services, case)
+    merged = cases_of(services, "artist-1")
 
     undo(services, change.id, Origin("test", "two"))
 
     with acting(other):
         assess(services, case)
+    assert (merged, cases_of(services, "artist-1"), cases_of(services, "artist-0")) == (
+        [1],
+        [],
+        [1],
+    )
 
 
 def test_another_tenant_has_no_such_case(services: Services, case: Case) -> None:

@@ -75,6 +75,7 @@ def list_cases(
     status: Annotated[CaseStatus | None, typer.Option(help="Only with this status.")] = None,
     kind: Annotated[CaseKind | None, typer.Option(help="Only of this kind.")] = None,
     assignee: Annotated[str | None, typer.Option(help="Only assigned to this person.")] = None,
+    artist: Annotated[str | None, typer.Option(help="Only with this party (slug).")] = None,
     limit: Annotated[int, typer.Option(min=1, max=500, help="Cases to show.")] = 20,
     *,
     as_json: Json = False,
@@ -84,10 +85,16 @@ def list_cases(
     Example: [bold]lawful cases list --status open[/]
     """
     from api.cases import CaseOut
+    from attribution.catalogue import queries
     from attribution.catalogue.queries import desk
 
-    wanted = desk.CasesWanted(status=status, kind=kind, assignee=assignee)
     with _stores() as stores, stores.sessions() as session:
+        wanted = desk.CasesWanted(
+            status=status,
+            kind=kind,
+            assignee=assignee,
+            artist_id=queries.artist_by_slug(session, artist).id if artist else None,
+        )
         rows = desk.list_cases(session, wanted, limit=limit).items
     if as_json:
         for row in rows:
@@ -331,7 +338,7 @@ def _show(stores: Stores, case_id: UUID, *, as_json: bool) -> None:
 
 def _head(case: Case) -> Iterator[str]:
     yield f"case {case.number}: {case.title}"
-    about = f"{case.subjects} images, {case.findings} findings"
+    about = f"images: {case.subjects}, findings: {case.findings}"
     yield f"{case.kind.value}, {case.status.value}, priority {case.priority}: {about}"
     if case.due_at:
         yield f"due {case.due_at:%Y-%m-%d %H:%M UTC}"

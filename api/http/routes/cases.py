@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Request, Response
@@ -31,6 +31,9 @@ from attribution.services import Services
 
 router = APIRouter(prefix="/cases", tags=["cases"], route_class=ScopedRoute)
 READS, ACTS = needs(Scope.CASES), needs(Scope.REVIEW)
+OPEN_ALREADY: dict[int | str, dict[str, Any]] = {
+    200: {"model": CaseOut, "description": "The case that is open already"}
+}
 Words = Annotated[str, Field(min_length=1, max_length=LONGEST)]
 
 
@@ -102,19 +105,19 @@ class DecisionSent(Sent):
     words: Words = Field(examples=["the print shows the registered work, mirrored"])
 
 
-class Said(Sent):
+class CaseSaid(Sent):
     """Why something is done, or a comment."""
 
     text: Words
 
 
-class CaseMoved(Said):
+class CaseMoved(CaseSaid):
     """To whom a case goes, and why."""
 
     to: str = Field(min_length=1, max_length=200, examples=["key lk_1a2b3c4d"])
 
 
-class AppealSent(Said):
+class AppealSent(CaseSaid):
     """Why a decision is appealed against, and by whom."""
 
     parties: list[PartySent] = Field([], max_length=100)
@@ -151,14 +154,18 @@ class Filter:
             status=self.status,
             kind=self.kind,
             assignee=self.assignee,
-            artist=queries.artist_by_slug(session, self.artist).slug if self.artist else None,
+            artist_id=queries.artist_by_slug(session, self.artist).id if self.artist else None,
             image_sha256=check_sha256(self.sha256) if self.sha256 else None,
             due_before=self.due_before,
         )
 
 
 @router.post(
-    "", summary="Open a case", status_code=201, responses=also(404, 409), dependencies=[ACTS]
+    "",
+    summary="Open a case",
+    status_code=201,
+    responses=also(404, 409) | OPEN_ALREADY,
+    dependencies=[ACTS],
 )
 def create_case(
     asked: CaseSent, services: ServicesDep, request: Request, response: Response
@@ -213,7 +220,7 @@ def list_case_subjects(
         page = desk.list_case_subjects(session, case_id, cursor=cursor, limit=limit)
         receipts = receipts_of(session, page.items)
         return PageOut[CaseSubjectOut].of(
-            page, lambda row: CaseSubjectOut.of(row, receipts.get(row.attribution_id, []))
+            page, lambda row: CaseSubjectOut.of(row, receipts[row.id])
         )
 
 
@@ -311,7 +318,7 @@ def second_decision(case_id: UUID, services: ServicesDep, editing: EditingDep) -
 
 @router.post("/{case_id}/reopen", summary="Reopen a case", responses=also(409), dependencies=[ACTS])
 def reopen_case(
-    case_id: UUID, asked: Said, services: ServicesDep, editing: EditingDep
+    case_id: UUID, asked: CaseSaid, services: ServicesDep, editing: EditingDep
 ) -> CaseDetail:
     """Have a decided case decided again; its next decision supersedes the last one."""
     with _editing(services, editing, case_id):
@@ -331,7 +338,7 @@ def close_case(case_id: UUID, services: ServicesDep, editing: EditingDep) -> Cas
     "/{case_id}/appeals",
     summary="Appeal against a decision",
     status_code=201,
-    responses=also(409),
+    responses=also(409) | OPEN_ALREADY,
     dependencies=[ACTS],
 )
 def create_appeal(
@@ -350,14 +357,14 @@ def add_case_party(case_id: UUID, asked: PartySent, services: ServicesDep) -> Ca
 
 
 @router.post("/{case_id}/comments", summary="Comment on a case", dependencies=[ACTS])
-def comment_on_case(case_id: UUID, asked: Said, services: ServicesDep) -> CaseDetail:
+def comment_on_case(case_id: UUID, asked: CaseSaid, services: ServicesDep) -> CaseDetail:
     """Write a comment, which nobody can alter."""
     queue.comment(services, case_id, asked.text)
     return _detail(services, case_id)
 
 
 @router.post("/{case_id}/skip", summary="Skip a case", responses=also(409), dependencies=[ACTS])
-def skip_case(case_id: UUID, asked: Said, services: ServicesDep) -> CaseDetail:
+def skip_case(case_id: UUID, asked: CaseSaid, services: ServicesDep) -> CaseDetail:
     """Leave a case to others; the queue does not give it to you again."""
     queue.skip(services, case_id, asked.text)
     return _detail(services, case_id)

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, exists, or_, select, update
+from sqlalchemy import ColumnElement, CompoundSelect, Select, exists, or_, select, union_all, update
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from attribution.answers import Verdict
@@ -17,12 +17,14 @@ from attribution.catalogue.columns import now
 from attribution.catalogue.conditions import check
 from attribution.catalogue.insert import IN_SQL, insert_new
 from attribution.catalogue.models import (
+    Artist,
     Assessment,
     Case,
     CaseFinding,
     CaseNote,
     CaseParty,
     CaseSubject,
+    Change,
     Decision,
     Desk,
     LookupItem,
@@ -43,7 +45,7 @@ class CasesWanted:
     status: CaseStatus | None = None
     kind: CaseKind | None = None
     assignee: str | None = None
-    artist: str | None = None  # slug of a party
+    artist_id: UUID | None = None  # of a party, also one who was merged into this artist
     image_sha256: str | None = None
     due_before: datetime | None = None
 
@@ -252,8 +254,14 @@ def list_cases(
         rows = rows if value is None else rows.where(column == value)
     if wanted.due_before is not None:
         rows = rows.where(Case.due_at < wanted.due_before)
-    if wanted.artist is not None:
-        party = select(CaseParty.case_id).where(CaseParty.artist == wanted.artist)
+    if wanted.artist_id is not None:
+        leading: CompoundSelect[Any] = union_all(
+            select(Artist.slug).where(Artist.id == wanted.artist_id),
+            select(Change.merged_slug).where(
+                Change.artist_id == wanted.artist_id, Change.merged_slug.is_not(None)
+            ),
+        )
+        party = select(CaseParty.case_id).where(CaseParty.artist.in_(leading))
         rows = rows.where(Case.id.in_(party))
     if wanted.image_sha256 is not None:
         about = CaseSubject.image_sha256 == wanted.image_sha256
