@@ -19,6 +19,7 @@ TERMINAL = {
     Way.LIST_NON_COPIES: "`lawful non-copies list` shows ids",
     Way.LIST_CONSENTS: "`lawful consents list` shows ids",
     Way.LIST_SUBJECTS: "`lawful subjects list` shows ids",
+    Way.LIST_CASES: "`lawful cases list` lists them",
     Way.UNDO_FOR_WORKS: "`lawful changes --artist {0}`, then `lawful undo CHANGE`, with "
     "`--work ID` for some works only",
     Way.GIVE_WORKS: "`lawful move` and `lawful split` give works to an artist",
@@ -44,6 +45,7 @@ HTTP = {
     Way.LIST_NON_COPIES: "GET /v1/non-copies shows ids",
     Way.LIST_CONSENTS: "GET /v1/consents shows ids",
     Way.LIST_SUBJECTS: "GET /v1/subjects shows ids",
+    Way.LIST_CASES: "GET /v1/cases lists them",
     Way.UNDO_FOR_WORKS: "GET /v1/changes?artist={0}, then POST /v1/changes/ID/undo, with "
     "`works` for some works only",
     Way.GIVE_WORKS: "POST /v1/artworks/ID/move and POST /v1/artists/SLUG/split give works to an "

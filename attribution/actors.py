@@ -22,7 +22,8 @@ class Scope(StrEnum):
     READ = "read"  # what is registered, jobs, receipts, corrections
     LOOK_UP = "lookup"  # ask whose work an image draws on, search, reports
     CONTRIBUTE = "contribute"  # upload works
-    REVIEW = "review"  # say that an image is no copy of a work
+    REVIEW = "review"  # say that an image is no copy of a work; assess and decide cases
+    CASES = "cases"  # read cases
     GENERATE = "generate"  # draw pictures
     OPERATE = "operate"  # correct, merge, withdraw, jobs of others
     AUDIT = "audit"  # read who did what, erase a name there
@@ -42,11 +43,11 @@ class Role(StrEnum):
 ROLES: Mapping[Role, frozenset[Scope]] = {
     Role.READER: frozenset({Scope.READ, Scope.LOOK_UP}),
     Role.CONTRIBUTOR: frozenset({Scope.READ, Scope.LOOK_UP, Scope.CONTRIBUTE}),
-    Role.REVIEWER: frozenset({Scope.READ, Scope.LOOK_UP, Scope.REVIEW}),
+    Role.REVIEWER: frozenset({Scope.READ, Scope.LOOK_UP, Scope.REVIEW, Scope.CASES}),
     # Who runs the service is whom the audit is about. As a key gives no more than it has, only the
     # command line makes keys of auditors.
     Role.OPERATOR: frozenset(Scope) - {Scope.AUDIT},
-    Role.AUDITOR: frozenset({Scope.READ, Scope.AUDIT}),
+    Role.AUDITOR: frozenset({Scope.READ, Scope.AUDIT, Scope.CASES}),
 }
 
 

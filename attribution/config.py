@@ -15,6 +15,7 @@ from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from attribution.actors import Role
+from attribution.cases import CaseKind
 
 Place = TypeVar("Place", Path, str)
 
@@ -90,6 +91,9 @@ class Settings(BaseSettings):
     quota_works: dict[str, Annotated[int, Field(ge=0)]] = {}  # of tenants; "*": of all others
     quota_mb: dict[str, Annotated[float, Field(ge=0)]] = {}  # likewise, of the files of their works
     max_archive_files: Annotated[int, Field(ge=1)] = 100_000  # members of an uploaded archive
+
+    case_days: dict[CaseKind, Annotated[int, Field(ge=1)]] = {}  # until cases of a kind are due
+    case_lease_minutes: Annotated[int, Field(ge=1)] = 30  # that a case from the queue is kept
 
     host: str = "127.0.0.1"  # any other needs a key (`lawful keys create`), or `oidc_issuer`
     port: Annotated[int, Field(ge=1, le=65535)] = 8000

@@ -56,6 +56,7 @@ class Way(Enum):
     LIST_NON_COPIES = auto()
     LIST_SUBJECTS = auto()
     LIST_CONSENTS = auto()
+    LIST_CASES = auto()
     UNDO_FOR_WORKS = auto()  # slug of the artist who got them
     GIVE_WORKS = auto()
     MERGE = auto()  # slugs: who goes, who remains

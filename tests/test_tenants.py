@@ -134,6 +134,8 @@ def _register(side: Side, artist: str) -> None:
         key = client.get("/v1/keys").json()["items"][0]
         works = {"works": [second["id"]]}
         batch = client.post("/v1/lookup-batches/works", json=works).json()
+        about = {"kind": "match", "title": artist, "attributions": [answer["id"]]}
+        case = client.post("/v1/cases", json=about).json()
         hook = client.post("/v1/webhooks", json={"url": "https://rights.example.org/"}).json()
         delivery = client.post(f"/v1/webhooks/{hook['id']}/test").json()
         client.post(f"/v1/webhooks/{hook['id']}/end")  # or it would be tried again and again
@@ -144,7 +146,7 @@ def _register(side: Side, artist: str) -> None:
     ids |= {"slug": artist.lower().replace(" ", "-"), "number": "0"}
     named = {"job": job, "artwork": second, "attribution": answer, "generation": drawing}
     named |= {"subject": subject, "batch": batch, "webhook": hook, "delivery": delivery}
-    named |= {"consent": consent}
+    named |= {"consent": consent, "case": case}
     named |= {"change": change, "non_copy": non_copy, "withdrawal": withdrawal, "key": key}
     ids |= {f"{name}_id": one["id"] for name, one in named.items()}
 
@@ -189,6 +191,23 @@ def bodies(ids: Mapping[str, str]) -> dict[str, dict[str, Any]]:
         "POST /v1/attributions/evidence": {"json": {"attributions": [ids["attribution_id"]]}},
         "POST /v1/attributions/report": {"json": {"attributions": [ids["attribution_id"]]}},
         "POST /v1/changes/{change_id}/undo": {"json": {"reason": "none of yours"}},
+        "GET /v1/cases": {"params": named},
+        "POST /v1/cases": {
+            "json": {"kind": "claim", "title": "Eve", "attributions": [ids["attribution_id"]]}
+        },
+        "POST /v1/cases/{case_id}/subjects": {"json": {"attributions": [ids["attribution_id"]]}},
+        "POST /v1/cases/{case_id}/parties": {"json": {"role": "other", "name": "Eve"}},
+        "POST /v1/cases/{case_id}/assessments": {
+            "json": {"findings": [ids["case_id"]], "verdict": "unclear", "why": "none of yours"}
+        },
+        "POST /v1/cases/{case_id}/decisions": {
+            "json": {"outcome": "no_finding", "ground": "other", "words": "none of yours"}
+        },
+        "POST /v1/cases/{case_id}/move": {"json": {"to": "Eve", "text": "none of yours"}},
+        **{
+            f"POST /v1/cases/{{case_id}}/{act}": {"json": {"text": "none of yours"}}
+            for act in ("reopen", "appeals", "comments", "skip")
+        },
         "POST /v1/keys": {"json": {"name": "e", "role": "contributor", "artists": [ids["slug"]]}},
         "POST /v1/non-copies": {
             "files": image,

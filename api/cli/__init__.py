@@ -15,6 +15,7 @@ from api.cli import (
     answers,
     attribute,
     audit,
+    cases,
     catalog,
     changes,
     consents,
@@ -92,6 +93,7 @@ app.command()(changes.undo)
 app.add_typer(audit.app, name="audit")
 app.add_typer(non_copies.app, name="non-copies")
 app.add_typer(subjects.app, name="subjects")
+app.add_typer(cases.app, name="cases")
 app.add_typer(consents.app, name="consents")
 app.add_typer(keys.app, name="keys")
 app.add_typer(tenants.app, name="tenants")

@@ -18,11 +18,16 @@ from attribution.answers import parted
 from attribution.catalogue.models import (
     WIPED,
     ApiKey,
+    Assessment,
+    Case,
+    CaseFinding,
+    CaseNote,
     Change,
     ChangeClaim,
     ChangeRow,
     ChangeWork,
     Consent,
+    Decision,
     NonCopy,
     OfTenant,
     RecordedAttribution,
@@ -153,6 +158,38 @@ def _consent(row: Consent) -> dict[str, Any]:
     }
 
 
+def _case(row: Case) -> dict[str, Any]:
+    fixed = [str(row.id), row.number, row.kind, row.title, _id(row.appeals)]
+    return {"": [*fixed, _at(row.opened_at), row.opened_by, *_whose(row)]}
+
+
+def _assessments(session: Session, rows: Sequence[Assessment]) -> dict[UUID, dict[str, Any]]:
+    """Return what assessments say, each with the finding as the person has read it."""
+    wanted = select(CaseFinding.id, CaseFinding.case_id, CaseFinding.lane, CaseFinding.statement)
+    found = session.execute(wanted.where(CaseFinding.id.in_({row.finding_id for row in rows})))
+    findings = {one.id: [str(one.case_id), one.lane, one.statement] for one in found}
+    return {
+        row.id: {
+            "": [
+                *(str(row.id), str(row.finding_id), *findings.get(row.finding_id, ())),
+                *(row.verdict, row.why, row.by, _at(row.at), *_whose(row)),
+            ]
+        }
+        for row in rows
+    }
+
+
+def _decision(row: Decision) -> dict[str, Any]:
+    fixed = [str(row.id), str(row.case_id), row.number, row.outcome, row.ground, row.words]
+    made = [row.by, _at(row.at), _id(row.supersedes), row.needs_second]
+    return {"": [*fixed, *made, *_whose(row)], "second": [row.seconded_by, _at(row.seconded_at)]}
+
+
+def _note(row: CaseNote) -> dict[str, Any]:
+    said = [row.kind, row.text, row.by, _at(row.at)]
+    return {"": [str(row.id), str(row.case_id), *said, *_whose(row)]}
+
+
 def _whose(row: Any) -> list[str]:
     """Return the tenant as records say it, which were there before there were any but one."""
     return [] if row.tenant == DEFAULT else [row.tenant]
@@ -195,6 +232,10 @@ SEALED = {
             # What sources say comes in bulk, and is not vouched for.
             lambda: Consent.source == ConsentSource.PERSON,
         ),
+        Kind("case", Case, lambda _: "open-case", _each(_case)),
+        Kind("assessment", Assessment, lambda _: "assess", _assessments),
+        Kind("decision", Decision, lambda _: "decide", _each(_decision), frozenset({"second"})),
+        Kind("case-note", CaseNote, lambda row: f"note-{row.kind}", _each(_note)),
     )
 }
 COVERED = (*SEALED, WITH_CHANGES)

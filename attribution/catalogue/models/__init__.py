@@ -13,6 +13,16 @@ from attribution.catalogue.models.base import (
     Sealed,
 )
 from attribution.catalogue.models.consents import Consent
+from attribution.catalogue.models.desk import (
+    Assessment,
+    Case,
+    CaseFinding,
+    CaseNote,
+    CaseParty,
+    CaseSubject,
+    Decision,
+    Desk,
+)
 from attribution.catalogue.models.jobs import (
     DeadlyFile,
     DeniedFile,
@@ -86,9 +96,15 @@ __all__ = [
     "Artist",
     "Artwork",
     "ArtworkStatus",
+    "Assessment",
     "AuditEntry",
     "AuditHead",
     "Base",
+    "Case",
+    "CaseFinding",
+    "CaseNote",
+    "CaseParty",
+    "CaseSubject",
     "Change",
     "ChangeClaim",
     "ChangeKind",
@@ -101,8 +117,10 @@ __all__ = [
     "Consent",
     "CopySketch",
     "DeadlyFile",
+    "Decision",
     "Delivery",
     "DeniedFile",
+    "Desk",
     "Embedding",
     "Generation",
     "IngestItem",

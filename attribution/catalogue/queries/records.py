@@ -77,7 +77,7 @@ def record_attribution(session: Session, answer: dict[str, Any]) -> None:
     )
     kept = dict(answer)
     if gone := named - indexed:
-        for removal, works in _removals(session, gone).items():
+        for removal, works in removals(session, gone).items():
             kept = without_works(kept, works, removal)
     row = RecordedAttribution(
         id=UUID(answer["id"]),
@@ -105,7 +105,7 @@ def _announce_copy(session: Session, attribution_id: UUID, copy: Mapping[str, An
     announce(session, Event.COPY_FOUND, said, artist_id=artist)
 
 
-def _removals(session: Session, works: Several[UUID]) -> dict[Removal, set[UUID]]:
+def removals(session: Session, works: Several[UUID]) -> dict[Removal, set[UUID]]:
     """Return under which receipts works were withdrawn; none for those that are gone otherwise."""
     about_it = Withdrawal.artwork_id == Artwork.id
     about_all = Withdrawal.artwork_id.is_(None) & (Withdrawal.artist_id == Artwork.artist_id)

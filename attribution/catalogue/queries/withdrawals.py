@@ -112,7 +112,7 @@ LOOKED_AT: Mapping[str, tuple[InstrumentedAttribute[Any], ColumnElement[bool]]] 
     ),
 }
 """Where a row may say something of a work: its id there, and what is not to be. The other tables
-with ids of works, `withdrawals` and `change_works`, have ids alone."""
+with ids of works, `withdrawals`, `change_works` and `case_subjects`, have ids and hashes alone."""
 
 
 def works_to_withdraw(

@@ -1,0 +1,189 @@
+"""What is shown of a case, over HTTP and as JSON in the terminal."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Self
+from uuid import UUID
+
+from pydantic import BaseModel, Field
+from sqlalchemy.orm import Session
+
+from attribution.cases import (
+    Assessed,
+    CaseKind,
+    CaseOutcome,
+    CaseStatus,
+    Ground,
+    Lane,
+    NoteKind,
+    PartyRole,
+)
+from attribution.catalogue.models import (
+    Assessment,
+    Case,
+    CaseFinding,
+    CaseNote,
+    CaseParty,
+    CaseSubject,
+    Decision,
+)
+from attribution.catalogue.queries import desk
+
+
+class CaseOut(BaseModel):
+    """A case, in short."""
+
+    id: UUID
+    number: int = Field(description="Of the tenant, without gaps.")
+    kind: CaseKind
+    title: str
+    status: CaseStatus
+    priority: int = Field(description="1 is the most urgent, 5 the least.")
+    assignee: str | None = Field(description="Null: whoever takes it from the queue.")
+    due_at: datetime | None
+    opened_at: datetime
+    opened_by: str
+    appeals: UUID | None = Field(description="The decision that an appeal is against.")
+    lease_by: str | None = Field(description="Who took it from the queue last.")
+    lease_until: datetime | None
+    subjects: int = Field(description="Images.")
+    findings: int
+
+    @classmethod
+    def of(cls, row: Case) -> Self:
+        """Shape a row."""
+        return cls(**{name: getattr(row, name) for name in CaseOut.model_fields})
+
+
+class PartyOut(BaseModel):
+    """Somebody who has to do with a case."""
+
+    role: PartyRole
+    artist: str | None = Field(description="Slug; after a merge it leads to the other artist.")
+    name: str | None
+    account: str | None = Field(description="Who this is among the users of the service.")
+
+    @classmethod
+    def of(cls, row: CaseParty) -> Self:
+        """Shape a row."""
+        return cls(role=row.role, artist=row.artist, name=row.name, account=row.account)
+
+
+class DecisionOut(BaseModel):
+    """A decision; it never changes, a later one supersedes it."""
+
+    id: UUID
+    number: int
+    outcome: CaseOutcome
+    ground: Ground
+    words: str
+    by: str
+    at: datetime
+    supersedes: UUID | None
+    needs_second: bool = Field(description="It holds only when a second person has signed it.")
+    seconded_by: str | None
+    seconded_at: datetime | None
+
+    @classmethod
+    def of(cls, row: Decision) -> Self:
+        """Shape a row."""
+        return cls(**{name: getattr(row, name) for name in cls.model_fields})
+
+
+class NoteOut(BaseModel):
+    """What somebody wrote into a case."""
+
+    kind: NoteKind
+    text: str
+    by: str
+    at: datetime
+
+    @classmethod
+    def of(cls, row: CaseNote) -> Self:
+        """Shape a row."""
+        return cls(kind=row.kind, text=row.text, by=row.by, at=row.at)
+
+
+class CaseDetail(CaseOut):
+    """A case with all but its images and findings, which are lists of their own."""
+
+    parties: list[PartyOut]
+    decisions: list[DecisionOut] = Field(description="The first one first.")
+    notes: list[NoteOut] = Field(description="The last 500, the newest first.")
+
+    @classmethod
+    def read(cls, session: Session, row: Case) -> Self:
+        """Shape a row with what is around it."""
+        return cls(
+            **vars(CaseOut.of(row)),
+            parties=[PartyOut.of(one) for one in desk.parties_of(session, row.id)],
+            decisions=[DecisionOut.of(one) for one in desk.decisions_of(session, row.id)],
+            notes=[NoteOut.of(one) for one in desk.notes_of(session, row.id)],
+        )
+
+
+class CaseSubjectOut(BaseModel):
+    """An image that a case is about."""
+
+    id: UUID
+    position: int
+    image_sha256: str
+    attribution_id: UUID | None = Field(description="The answer that was given about it.")
+    artwork_id: UUID | None = Field(description="The work that several artists claim.")
+    receipts: list[UUID] = Field(
+        description="Withdrawals under which something of the answer went."
+    )
+
+    @classmethod
+    def of(cls, row: CaseSubject, receipts: list[UUID]) -> Self:
+        """Shape a row."""
+        return cls(
+            id=row.id,
+            position=row.position,
+            image_sha256=row.image_sha256,
+            attribution_id=row.attribution_id,
+            artwork_id=row.artwork_id,
+            receipts=receipts,
+        )
+
+
+class AssessmentOut(BaseModel):
+    """What a person said of a finding."""
+
+    verdict: Assessed
+    why: str
+    by: str
+    at: datetime
+
+    @classmethod
+    def of(cls, row: Assessment) -> Self:
+        """Shape a row."""
+        return cls(verdict=row.verdict, why=row.why, by=row.by, at=row.at)
+
+
+class CaseFindingOut(BaseModel):
+    """What the machine said when the image was added, and what people said of that."""
+
+    id: UUID
+    position: int
+    subject_id: UUID
+    lane: Lane
+    statement: str
+    about: dict[str, Any] = Field(description="Ids of works, slugs of artists, figures.")
+    assessed: Assessed | None = Field(description="As the last assessment says.")
+    assessments: list[AssessmentOut]
+
+    @classmethod
+    def of(cls, row: CaseFinding, assessments: list[Assessment]) -> Self:
+        """Shape a row."""
+        return cls(
+            id=row.id,
+            position=row.position,
+            subject_id=row.subject_id,
+            lane=row.lane,
+            statement=row.statement,
+            about=row.about,
+            assessed=row.assessed,
+            assessments=[AssessmentOut.of(one) for one in assessments],
+        )

@@ -1,0 +1,347 @@
+"""`lawful cases`: what people look at, assess and decide."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated
+from uuid import UUID
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from api.cli.common import in_utc, moment, plain, print_json, settings_from_environment
+from attribution.cases import Assessed, CaseKind, CaseOutcome, CaseStatus, Ground, PartyRole
+
+if TYPE_CHECKING:
+    from attribution.catalogue.models import Case
+    from attribution.collection import Stores
+
+app = typer.Typer(
+    help="Cases: open, assess findings, decide, appeal, and the queue.", no_args_is_help=True
+)
+SHOWN = 100  # findings of a case; --json has all
+Number = Annotated[int, typer.Argument(help="Number of a case, as `lawful cases list` shows it.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object each.")]
+Why = Annotated[str, typer.Option(help="Reason, kept in the record.")]
+
+
+@app.command("open")
+def open_case(
+    title: Annotated[str, typer.Argument(help="What the case is about, in a line.")],
+    answer: Annotated[
+        list[UUID] | None, typer.Option(help="Answer to look at (id; repeatable).")
+    ] = None,
+    kind: Annotated[CaseKind, typer.Option(help="What the case is about.")] = CaseKind.MATCH,
+    artist: Annotated[
+        list[str] | None, typer.Option(help="Artist who is a party (slug; repeatable).")
+    ] = None,
+    batch: Annotated[
+        UUID | None,
+        typer.Option(help="Lookup batch whose answers that name a work or one artist are added."),
+    ] = None,
+    work: Annotated[UUID | None, typer.Option(help="Work that several artists claim.")] = None,
+    priority: Annotated[int, typer.Option(min=1, max=5, help="1 is the most urgent.")] = 3,
+    due: Annotated[datetime | None, moment("When the case is due (UTC).")] = None,
+    *,
+    as_json: Json = False,
+) -> None:
+    """Open a case, or show the open one of that kind that has these images already.
+
+    Example: [bold]lawful cases open "A print in a web shop" --answer ID --artist ann-example[/]
+    """
+    from attribution.desk.opening import NewCase, NewParty
+    from attribution.desk.opening import open_case as open_in
+
+    new = NewCase(
+        kind=kind,
+        title=title,
+        attributions=answer or (),
+        artwork=work,
+        batch=batch,
+        parties=[NewParty(PartyRole.ARTIST, artist=slug) for slug in artist or ()],
+        priority=priority,
+        due_at=in_utc(due),
+    )
+    with _stores() as stores:
+        _show(stores, open_in(stores, new).case.id, as_json=as_json)
+
+
+@app.command("list")
+def list_cases(
+    status: Annotated[CaseStatus | None, typer.Option(help="Only with this status.")] = None,
+    kind: Annotated[CaseKind | None, typer.Option(help="Only of this kind.")] = None,
+    assignee: Annotated[str | None, typer.Option(help="Only assigned to this person.")] = None,
+    artist: Annotated[str | None, typer.Option(help="Only with this party (slug).")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=500, help="Cases to show.")] = 20,
+    *,
+    as_json: Json = False,
+) -> None:
+    """List cases, newest first.
+
+    Example: [bold]lawful cases list --status open[/]
+    """
+    from api.cases import CaseOut
+    from attribution.catalogue import queries
+    from attribution.catalogue.queries import desk
+
+    with _stores() as stores, stores.sessions() as session:
+        wanted = desk.CasesWanted(
+            status=status,
+            kind=kind,
+            assignee=assignee,
+            artist_id=queries.artist_by_slug(session, artist).id if artist else None,
+        )
+        rows = desk.list_cases(session, wanted, limit=limit).items
+    if as_json:
+        for row in rows:
+            print_json(CaseOut.of(row).model_dump(mode="json"))
+        return
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for head in ("case", "status", "kind", "priority", "due", "assignee", "title"):
+        table.add_column(head)
+    for row in rows:
+        due = f"{row.due_at:%Y-%m-%d}" if row.due_at else ""
+        cells = (row.number, row.status.value, row.kind.value, row.priority, due)
+        table.add_row(*(escape(plain(one)) for one in (*cells, row.assignee or "", row.title)))
+    Console().print(table if rows else "no such case")
+
+
+@app.command()
+def show(case: Number, *, as_json: Json = False) -> None:
+    """Show a case with its findings, decisions and notes.
+
+    Example: [bold]lawful cases show 12[/]
+    """
+    _do(case, None, as_json=as_json)
+
+
+@app.command("next")
+def take_next(*, as_json: Json = False) -> None:
+    """Take the most urgent case that waits; nobody else gets it for half an hour.
+
+    Example: [bold]lawful cases next[/]
+    """
+    from attribution.desk import queue
+
+    with _stores() as stores:
+        row = queue.take_next(stores)
+        if row is not None:
+            _show(stores, row.id, as_json=as_json)
+        elif not as_json:
+            Console().print("no case waits for you")
+
+
+@app.command()
+def assess(
+    case: Number,
+    verdict: Annotated[Assessed, typer.Argument(help="What you say of the findings.")],
+    why: Why,
+    finding: Annotated[
+        list[int] | None,
+        typer.Option(help="Number of a finding (repeatable); without it, all that are open."),
+    ] = None,
+    *,
+    as_json: Json = False,
+) -> None:
+    """Say whether findings of a case hold; the last assessment of a finding counts.
+
+    Example: [bold]lawful cases assess 12 confirmed --finding 1 --why "the same strokes"[/]
+    """
+    from attribution.catalogue.queries import desk
+    from attribution.desk import judging
+
+    def assessing(stores: Stores, case_id: UUID) -> None:
+        with stores.sessions() as session:
+            ids = desk.findings_at(session, case_id, finding)
+        judging.assess(stores, case_id, ids, verdict, why)
+
+    _do(case, assessing, as_json=as_json)
+
+
+@app.command()
+def decide(
+    case: Number,
+    outcome: Annotated[CaseOutcome, typer.Argument(help="What is decided.")],
+    ground: Annotated[Ground, typer.Option(help="Reason code.")],
+    words: Annotated[str, typer.Option(help="The reasons, in your words.")],
+    *,
+    as_json: Json = False,
+) -> None:
+    """Decide a case; grave outcomes wait for a second person.
+
+    Example: [bold]lawful cases decide 12 match_rejected --ground other_picture --words "…"[/]
+    """
+    from attribution.desk import judging
+
+    new = judging.NewDecision(outcome, ground, words)
+    _do(case, lambda stores, one: judging.decide(stores, one, new), as_json=as_json)
+
+
+@app.command()
+def second(case: Number, *, as_json: Json = False) -> None:
+    """Sign the last decision of a case, which another person has made.
+
+    Example: [bold]lawful cases second 12[/]
+    """
+    from attribution.desk import judging
+
+    _do(case, judging.second, as_json=as_json)
+
+
+@app.command()
+def reopen(case: Number, why: Why, *, as_json: Json = False) -> None:
+    """Have a decided case decided again; the next decision supersedes the last one.
+
+    Example: [bold]lawful cases reopen 12 --why "a better scan has come"[/]
+    """
+    from attribution.desk import judging
+
+    _do(case, lambda stores, one: judging.reopen(stores, one, why), as_json=as_json)
+
+
+@app.command()
+def close(case: Number, *, as_json: Json = False) -> None:
+    """Close a decided case.
+
+    Example: [bold]lawful cases close 12[/]
+    """
+    from attribution.desk import judging
+
+    _do(case, judging.close, as_json=as_json)
+
+
+@app.command()
+def appeal(case: Number, why: Why, *, as_json: Json = False) -> None:
+    """Open an appeal against the last decision of a case; another person judges it.
+
+    Example: [bold]lawful cases appeal 12 --why "the respondent has shown a licence"[/]
+    """
+    from attribution.catalogue.queries import desk
+    from attribution.desk import opening
+
+    with _stores() as stores:
+        with stores.sessions() as session:
+            of = desk.case_by_number(session, case).id
+        _show(stores, opening.appeal(stores, of, why).case.id, as_json=as_json)
+
+
+@app.command()
+def comment(
+    case: Number,
+    text: Annotated[str, typer.Argument(help="What to write.")],
+    *,
+    as_json: Json = False,
+) -> None:
+    """Write a comment into a case; nobody can alter it.
+
+    Example: [bold]lawful cases comment 12 "asked the shop for the file"[/]
+    """
+    from attribution.desk import queue
+
+    _do(case, lambda stores, one: queue.comment(stores, one, text), as_json=as_json)
+
+
+@app.command()
+def skip(case: Number, why: Why, *, as_json: Json = False) -> None:
+    """Leave a case to others; the queue does not give it to you again.
+
+    Example: [bold]lawful cases skip 12 --why "I know the artist"[/]
+    """
+    from attribution.desk import queue
+
+    _do(case, lambda stores, one: queue.skip(stores, one, why), as_json=as_json)
+
+
+@app.command()
+def move(
+    case: Number,
+    to: Annotated[str, typer.Argument(help="Person, as `lawful audit list` shows them.")],
+    why: Why,
+    *,
+    as_json: Json = False,
+) -> None:
+    """Give a case to somebody.
+
+    Example: [bold]lawful cases move 12 "key lk_1a2b3c4d" --why "reads Dutch"[/]
+    """
+    from attribution.desk import queue
+
+    _do(case, lambda stores, one: queue.move(stores, one, to, why), as_json=as_json)
+
+
+@app.command()
+def release(case: Number, *, as_json: Json = False) -> None:
+    """Give a case back to the queue.
+
+    Example: [bold]lawful cases release 12[/]
+    """
+    from attribution.desk import queue
+
+    _do(case, queue.release, as_json=as_json)
+
+
+@contextmanager
+def _stores() -> Iterator[Stores]:
+    from attribution.collection import open_stores
+
+    with open_stores(settings_from_environment()) as stores:
+        yield stores
+
+
+def _do(number: int, act: Callable[[Stores, UUID], None] | None, *, as_json: bool) -> None:
+    """Do something with the case of this number, and show it."""
+    from attribution.catalogue.queries import desk
+
+    with _stores() as stores:
+        with stores.sessions() as session:
+            case_id = desk.case_by_number(session, number).id
+        if act is not None:
+            act(stores, case_id)
+        _show(stores, case_id, as_json=as_json)
+
+
+def _show(stores: Stores, case_id: UUID, *, as_json: bool) -> None:
+    from api.cases import CaseDetail
+    from attribution.catalogue.queries import desk
+
+    with stores.sessions() as session:
+        case = desk.case_by_id(session, case_id)
+        detail = CaseDetail.read(session, case)
+        page = desk.list_case_findings(session, case_id, limit=SHOWN)
+    if as_json:
+        print_json(detail.model_dump(mode="json"))
+        return
+    lines = [*_head(case)]
+    lines += [f"{one.role.value}: {one.artist or one.name}" for one in detail.parties]
+    for row in page.items:
+        said = row.assessed.value if row.assessed else "not assessed"
+        lines.append(f"finding {row.position} ({row.lane.value}, {said}): {row.statement}")
+    if page.next:
+        lines.append(f"… {case.findings - SHOWN:,} more findings")
+    for made in detail.decisions:
+        lines.append(
+            f"decision {made.number}: {made.outcome.value} ({made.ground.value}), {made.by}"
+        )
+        lines.append(f"  {made.words}")
+        if made.needs_second:
+            lines.append(f"  second: {made.seconded_by or 'none yet, so it does not hold'}")
+    lines += [
+        f"{one.at:%Y-%m-%d %H:%M} {one.kind.value} by {one.by}: {one.text}" for one in detail.notes
+    ]
+    for line in lines:
+        Console(soft_wrap=True).print(plain(line), markup=False, highlight=False)
+
+
+def _head(case: Case) -> Iterator[str]:
+    yield f"case {case.number}: {case.title}"
+    about = f"images: {case.subjects}, findings: {case.findings}"
+    yield f"{case.kind.value}, {case.status.value}, priority {case.priority}: {about}"
+    if case.due_at:
+        yield f"due {case.due_at:%Y-%m-%d %H:%M UTC}"
+    if case.assignee:
+        yield f"assigned to {case.assignee}"
+    yield f"id {case.id}"

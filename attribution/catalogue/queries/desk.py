@@ -1,0 +1,312 @@
+"""Statements about cases: opening, listing, the queue, and what people have said in them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, CompoundSelect, Select, exists, or_, select, union_all, update
+from sqlalchemy.orm import InstrumentedAttribute, Session
+
+from attribution.answers import Verdict
+from attribution.cases import Assessed, CaseKind, CaseStatus, Lane, NoteKind
+from attribution.catalogue.columns import now
+from attribution.catalogue.conditions import check
+from attribution.catalogue.insert import IN_SQL, insert_new
+from attribution.catalogue.models import (
+    Artist,
+    Assessment,
+    Case,
+    CaseFinding,
+    CaseNote,
+    CaseParty,
+    CaseSubject,
+    Change,
+    Decision,
+    Desk,
+    LookupItem,
+    RecordedAttribution,
+)
+from attribution.catalogue.queries.pages import Page, check_limit, cut, number_key
+from attribution.errors import Hint, NotFound, Way
+
+CASE = "case"  # what the audit calls one
+MOST_NOTES = 500  # that are shown of one case
+SPOKE = (Verdict.COPY, Verdict.RELATED, Verdict.ATTRIBUTED)  # what a batch opens a case for
+
+
+@dataclass(frozen=True)
+class CasesWanted:
+    """Which cases a list shows; what is None does not matter."""
+
+    status: CaseStatus | None = None
+    kind: CaseKind | None = None
+    assignee: str | None = None
+    artist_id: UUID | None = None  # of a party, also one who was merged into this artist
+    image_sha256: str | None = None
+    due_before: datetime | None = None
+
+
+# ---- opening -------------------------------------------------------------------------------------
+
+
+def hold_desk(session: Session) -> Desk:
+    """Return the tenant's desk; nobody else opens a case or adds to one until the session ends."""
+    insert_new(session, Desk, [{"last_case": 0}])
+    return session.scalars(
+        select(Desk).with_for_update().execution_options(populate_existing=True)
+    ).one()
+
+
+def open_cases_of(session: Session, kind: CaseKind, hashes: Collection[str]) -> dict[str, UUID]:
+    """Return which of these images are in an open case of this kind, and in which."""
+    wanted = select(CaseSubject.image_sha256, CaseSubject.case_id).where(
+        CaseSubject.image_sha256.in_(hashes), CaseSubject.open_kind == kind
+    )
+    return dict(session.execute(wanted).all())
+
+
+def open_appeal(session: Session, decision_id: UUID) -> Case | None:
+    """Return the appeal against a decision that is not closed."""
+    wanted = select(Case).where(Case.appeals == decision_id, Case.status != CaseStatus.CLOSED)
+    return session.scalar(wanted)
+
+
+def release_subjects(session: Session, case_id: UUID) -> None:
+    """Let the images of a case that closes be the subjects of another one."""
+    theirs = update(CaseSubject).where(CaseSubject.case_id == case_id).values(open_kind=None)
+    session.execute(theirs, execution_options=IN_SQL)
+
+
+def answers_to_look_at(
+    session: Session, batch_id: UUID, *, after: int, limit: int
+) -> list[tuple[int, UUID]]:
+    """Return answers of a lookup batch that name a work or one artist, behind a position."""
+    wanted = (
+        select(LookupItem.position, RecordedAttribution.id)
+        .join(RecordedAttribution, RecordedAttribution.id == LookupItem.attribution_id)
+        .where(
+            LookupItem.batch_id == batch_id,
+            LookupItem.position > after,
+            RecordedAttribution.verdict.in_(SPOKE),
+        )
+    )
+    rows = session.execute(wanted.order_by(LookupItem.position).limit(limit))
+    return [(position, one) for position, one in rows]
+
+
+# ---- one case ------------------------------------------------------------------------------------
+
+
+def case_by_id(session: Session, case_id: UUID) -> Case:
+    """Return a case; raises NotFound."""
+    row = session.get(Case, case_id)
+    if row is None:
+        raise NotFound(f"no case {case_id}", hint=Hint(Way.LIST_CASES))
+    return row
+
+
+def case_by_number(session: Session, number: int) -> Case:
+    """Return the case of the tenant with this number; raises NotFound."""
+    row = session.scalar(select(Case).where(Case.number == number))
+    if row is None:
+        raise NotFound(f"no case {number}", hint=Hint(Way.LIST_CASES))
+    return row
+
+
+def case_to_change(session: Session, case_id: UUID) -> Case:
+    """Return a case as it is now; nobody else changes it until the session ends."""
+    case_by_id(session, case_id)
+    wanted = select(Case).where(Case.id == case_id).with_for_update()
+    row = session.scalars(wanted.execution_options(populate_existing=True)).one()
+    check(session, [case_id])
+    return row
+
+
+def parties_of(session: Session, case_id: UUID) -> Sequence[CaseParty]:
+    """Return the parties of a case, in the order they were added."""
+    wanted = select(CaseParty).where(CaseParty.case_id == case_id)
+    return session.scalars(wanted.order_by(CaseParty.added_at, CaseParty.id)).all()
+
+
+def decisions_of(session: Session, case_id: UUID) -> Sequence[Decision]:
+    """Return the decisions of a case, the first one first."""
+    wanted = select(Decision).where(Decision.case_id == case_id)
+    return session.scalars(wanted.order_by(Decision.number)).all()
+
+
+def decision_by_id(session: Session, decision_id: UUID) -> Decision:
+    """Return a decision."""
+    return session.scalars(select(Decision).where(Decision.id == decision_id)).one()
+
+
+def notes_of(session: Session, case_id: UUID) -> Sequence[CaseNote]:
+    """Return the last MOST_NOTES notes of a case, the newest first."""
+    wanted = select(CaseNote).where(CaseNote.case_id == case_id)
+    newest = wanted.order_by(CaseNote.at.desc(), CaseNote.id)
+    return session.scalars(newest.limit(MOST_NOTES)).all()
+
+
+# ---- subjects and findings -----------------------------------------------------------------------
+
+
+def list_case_subjects(
+    session: Session, case_id: UUID, *, cursor: str | None = None, limit: int = 100
+) -> Page[CaseSubject]:
+    """Return a page of the subjects of a case, in the order they were added."""
+    wanted = _behind(select(CaseSubject), CaseSubject, case_id, cursor)
+    rows = session.scalars(wanted.limit(check_limit(limit))).all()
+    return cut(rows, limit, lambda row: (row.position,))
+
+
+def list_case_findings(
+    session: Session,
+    case_id: UUID,
+    *,
+    is_assessed: bool | None = None,
+    cursor: str | None = None,
+    limit: int = 100,
+) -> Page[CaseFinding]:
+    """Return a page of the findings of a case, in the order of its subjects."""
+    wanted = _behind(select(CaseFinding), CaseFinding, case_id, cursor)
+    if is_assessed is not None:
+        wanted = wanted.where(CaseFinding.assessed.is_not(None) == is_assessed)
+    rows = session.scalars(wanted.limit(check_limit(limit))).all()
+    return cut(rows, limit, lambda row: (row.position,))
+
+
+def findings_by_id(
+    session: Session, case_id: UUID, ids: Collection[UUID]
+) -> dict[UUID, CaseFinding]:
+    """Return findings of a case; raises NotFound for one that it does not have."""
+    wanted = select(CaseFinding).where(CaseFinding.case_id == case_id, CaseFinding.id.in_(ids))
+    rows = {row.id: row for row in session.scalars(wanted)}
+    if missing := set(ids) - rows.keys():
+        raise NotFound(f"the case has no finding {min(missing)}")
+    return rows
+
+
+def findings_at(
+    session: Session, case_id: UUID, positions: Collection[int] | None
+) -> Sequence[UUID]:
+    """Return the findings at these positions, or all that nobody has assessed; raises NotFound."""
+    wanted = select(CaseFinding.id, CaseFinding.position).where(CaseFinding.case_id == case_id)
+    if positions is None:
+        wanted = wanted.where(CaseFinding.assessed.is_(None))
+    else:
+        wanted = wanted.where(CaseFinding.position.in_(positions))
+    found = {position: one for one, position in session.execute(wanted)}
+    if missing := set(positions or ()) - found.keys():
+        raise NotFound(f"the case has no finding {min(missing)}")
+    return list(found.values())
+
+
+def assessments_of(session: Session, findings: Collection[UUID]) -> dict[UUID, list[Assessment]]:
+    """Return what people said of these findings, by finding, the last one last."""
+    wanted = select(Assessment).where(Assessment.finding_id.in_(findings))
+    found: dict[UUID, list[Assessment]] = {}
+    for row in session.scalars(wanted.order_by(Assessment.at, Assessment.id)):
+        found.setdefault(row.finding_id, []).append(row)
+    return found
+
+
+def unassessed(session: Session, case_id: UUID, lane: Lane | None) -> Sequence[int]:
+    """Return the positions of findings that nobody has assessed, in one lane or in all."""
+    return session.scalars(_positions(case_id, lane, CaseFinding.assessed.is_(None))).all()
+
+
+def has_confirmed(session: Session, case_id: UUID, lane: Lane | None) -> bool:
+    """Whether a person has confirmed a finding of a lane."""
+    confirmed = _positions(case_id, lane, CaseFinding.assessed == Assessed.CONFIRMED)
+    return session.scalar(confirmed.limit(1)) is not None
+
+
+def _positions(case_id: UUID, lane: Lane | None, which: ColumnElement[bool]) -> Select[int]:
+    wanted = select(CaseFinding.position).where(CaseFinding.case_id == case_id, which)
+    if lane is not None:
+        wanted = wanted.where(CaseFinding.lane == lane)
+    return wanted.order_by(CaseFinding.position)
+
+
+def _behind(
+    wanted: Select[Any], table: type[CaseSubject | CaseFinding], case_id: UUID, cursor: str | None
+) -> Select[Any]:
+    wanted = wanted.where(table.case_id == case_id).order_by(table.position)
+    return wanted if cursor is None else wanted.where(table.position > number_key(cursor))
+
+
+# ---- lists and the queue -------------------------------------------------------------------------
+
+
+def list_cases(
+    session: Session, wanted: CasesWanted, *, cursor: str | None = None, limit: int = 100
+) -> Page[Case]:
+    """Return a page of cases, the newest first."""
+    rows = select(Case).order_by(Case.number.desc())
+    for column, value in (
+        (Case.status, wanted.status),
+        (Case.kind, wanted.kind),
+        (Case.assignee, wanted.assignee),
+    ):
+        rows = rows if value is None else rows.where(column == value)
+    if wanted.due_before is not None:
+        rows = rows.where(Case.due_at < wanted.due_before)
+    if wanted.artist_id is not None:
+        leading: CompoundSelect[Any] = union_all(
+            select(Artist.slug).where(Artist.id == wanted.artist_id),
+            select(Change.merged_slug).where(
+                Change.artist_id == wanted.artist_id, Change.merged_slug.is_not(None)
+            ),
+        )
+        party = select(CaseParty.case_id).where(CaseParty.artist.in_(leading))
+        rows = rows.where(Case.id.in_(party))
+    if wanted.image_sha256 is not None:
+        about = CaseSubject.image_sha256 == wanted.image_sha256
+        rows = rows.where(Case.id.in_(select(CaseSubject.case_id).where(about)))
+    if cursor is not None:
+        rows = rows.where(Case.number < number_key(cursor))
+    return cut(
+        session.scalars(rows.limit(check_limit(limit))).all(), limit, lambda row: (row.number,)
+    )
+
+
+def lease_next_case(session: Session, person: str, lease: timedelta) -> Case | None:
+    """Give the most urgent case that waits to a person; None where none does.
+
+    Their own cases, and those of nobody that they have not skipped; neither an appeal against
+    what they decided, nor a case whose decision of theirs waits for somebody else.
+    """
+    moment = now()
+    free = or_(Case.lease_until.is_(None), Case.lease_until < moment, Case.lease_by == person)
+    skipped = exists().where(
+        CaseNote.case_id == Case.id, CaseNote.kind == NoteKind.SKIP, is_by(CaseNote.by, person)
+    )
+    for_them = or_(Case.assignee == person, Case.assignee.is_(None) & ~skipped)
+    own = is_by(Decision.by, person)
+    took_part = exists().where(
+        Decision.id == Case.appeals, own | is_by(Decision.seconded_by, person)
+    )
+    signs_own = exists().where(Decision.case_id == Case.id, own, Case.status == CaseStatus.SECOND)
+    wanted = (
+        select(Case)
+        .where(Case.status.in_((CaseStatus.OPEN, CaseStatus.SECOND)), free, for_them)
+        .where(~took_part, ~signs_own)
+        .order_by(Case.priority, Case.due_at.is_(None), Case.due_at, Case.number)
+        .limit(1)
+        .with_for_update(skip_locked=True)
+        .execution_options(populate_existing=True)
+    )
+    row = session.scalars(wanted).one_or_none()
+    if row is not None:
+        row.lease_by, row.lease_until = person, moment + lease
+    return row
+
+
+def is_by(
+    column: InstrumentedAttribute[str] | InstrumentedAttribute[str | None], person: str
+) -> ColumnElement[bool]:
+    """Whether a record is by a person, whatever they called themselves then."""
+    return or_(column == person, column.startswith(f"{person} (", autoescape=True))

@@ -1,0 +1,87 @@
+"""The queue: a case is given to one person for some time; they skip, move or release it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from attribution.actors import who
+from attribution.cases import Act, NoteKind, after
+from attribution.catalogue.chain import note
+from attribution.catalogue.columns import now
+from attribution.catalogue.models import Case, CaseNote
+from attribution.catalogue.queries import desk
+from attribution.collection import Stores
+from attribution.desk.people import check_other_reviewer, me, person, stated
+from attribution.errors import Conflict
+
+
+def take_next(stores: Stores) -> Case | None:
+    """Give the caller the most urgent case that waits for them; None where none does.
+
+    Nobody else gets it for LAWFUL_CASE_LEASE_MINUTES; asking again renews that.
+    """
+    lease = timedelta(minutes=stores.settings.case_lease_minutes)
+    with stores.sessions.begin() as session:
+        row = desk.lease_next_case(session, me(), lease)
+        if row is not None:
+            note(session, "take-case", f"{desk.CASE}:{row.id}")
+    return row
+
+
+def skip(stores: Stores, case_id: UUID, why: str) -> None:
+    """Leave a case to others: the queue gives it to the caller only if somebody moves it to them.
+
+    Raises NotFound, Conflict for a case that is decided, or that somebody else works on.
+    """
+    why = stated(why, "reason")
+    with _changing(stores, case_id) as (session, case):
+        if case.assignee == me():
+            case.assignee = None
+        session.add(CaseNote(case_id=case_id, kind=NoteKind.SKIP, text=why, by=who().name))
+
+
+def move(stores: Stores, case_id: UUID, to: str, why: str) -> None:
+    """Give a case to somebody, as records of this service name them; raises as `skip` does.
+
+    NotAllowed for an appeal against a decision of theirs.
+    """
+    why, to = stated(why, "reason"), person(stated(to, "person"))
+    with _changing(stores, case_id) as (session, case):
+        check_other_reviewer(session, case, to)
+        case.assignee = to
+        session.add(CaseNote(case_id=case_id, kind=NoteKind.MOVE, text=why, by=who().name))
+        note(session, "assign-case", f"{desk.CASE}:{case_id}", to=to)
+
+
+def release(stores: Stores, case_id: UUID) -> None:
+    """Give a case back to the queue; raises as `skip` does."""
+    with _changing(stores, case_id) as (session, _):
+        note(session, "release-case", f"{desk.CASE}:{case_id}")
+
+
+def comment(stores: Stores, case_id: UUID, text: str) -> None:
+    """Write a comment into a case, whatever its status; nobody can alter it. Raises NotFound."""
+    text = stated(text, "comment")
+    with stores.sessions.begin() as session:
+        desk.case_to_change(session, case_id)
+        session.add(CaseNote(case_id=case_id, kind=NoteKind.COMMENT, text=text, by=who().name))
+
+
+@contextmanager
+def _changing(stores: Stores, case_id: UUID) -> Iterator[tuple[Session, Case]]:
+    """Lock a case that nobody else works on, and end the caller's lease."""
+    with stores.sessions.begin() as session:
+        case = desk.case_to_change(session, case_id)
+        after(Act.TAKE, case.status, case.number)
+        if case.lease_until and case.lease_until > now() and case.lease_by != me():
+            raise Conflict(
+                f"{case.lease_by} works on case {case.number} until "
+                f"{case.lease_until:%Y-%m-%d %H:%M UTC}: ask them, or wait"
+            )
+        case.lease_by = case.lease_until = None
+        yield session, case

@@ -1,0 +1,420 @@
+"""Cases: from an answer to a decision, by two people, and again in an appeal."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+from uuid import UUID, uuid4
+
+import pytest
+from sqlalchemy import update
+
+from attribution import cases, tenants
+from attribution.actors import Actor, acting
+from attribution.answers import Attribution
+from attribution.cases import Assessed, CaseKind, CaseOutcome, CaseStatus, Ground, Lane, PartyRole
+from attribution.catalogue.columns import now
+from attribution.catalogue.database import Database
+from attribution.catalogue.models import Case, Decision
+from attribution.catalogue.queries import Origin, artist_by_slug, desk
+from attribution.catalogue.verification import verify
+from attribution.collection import Stores
+from attribution.desk import judging, opening, queue
+from attribution.desk.exhibits import receipts_of
+from attribution.desk.judging import NewDecision
+from attribution.desk.opening import NewCase, NewParty
+from attribution.errors import BadInput, Conflict, NotAllowed, NotFound
+from attribution.images import read_image, read_image_file
+from attribution.services import Services
+from attribution.upkeep.correction import merge
+from attribution.upkeep.undoing import undo
+from attribution.upkeep.withdrawal import withdraw
+from tests.apis import png
+from tests.databases import at_once
+
+ANN, BOB, EVE = (Actor(f"key lk_{name} (desk)") for name in ("ann", "bob", "eve"))
+WHY = "the same strokes"
+CONFIRMED = NewDecision(CaseOutcome.MATCH_CONFIRMED, Ground.SAME_PICTURE, "it shows the work")
+REJECTED = NewDecision(CaseOutcome.MATCH_REJECTED, Ground.OTHER_PICTURE, "two drawings")
+
+
+@pytest.fixture
+def answer(services: Services, tmp_path: Path) -> Attribution:
+    """Return the answer about the file of a registered work: a copy."""
+    work = next((tmp_path / "p" / "artist-0").glob("*.png"))
+    return services.attributor.attribute(read_image_file(work))
+
+
+@pytest.fixture
+def case(services: Services, answer: Attribution) -> Case:
+    """Return a case about that answer, opened by Ann."""
+    with acting(ANN):
+        return opened(services, answer.id)
+
+
+def opened(services: Services, *answers: UUID) -> Case:
+    """Open a case about answers."""
+    parties = [NewParty(PartyRole.ARTIST, artist="artist-0")]
+    new = NewCase(CaseKind.MATCH, "a print", attributions=answers, parties=parties)
+    return opening.open_case(services, new).case
+
+
+def again(services: Stores, case: Case) -> Case:
+    """Return a case as it is now."""
+    with services.sessions() as session:
+        return desk.case_by_id(session, case.id)
+
+
+def findings(services: Stores, case: Case) -> dict[Lane, UUID]:
+    """Return the findings of a case of one image, by lane."""
+    with services.sessions() as session:
+        page = desk.list_case_findings(session, case.id)
+    return {one.lane: one.id for one in page.items}
+
+
+def assess(services: Stores, case: Case, verdict: Assessed = Assessed.CONFIRMED) -> None:
+    """Assess all findings of a case."""
+    judging.assess(services, case.id, list(findings(services, case).values()), verdict, WHY)
+
+
+def decisions(services: Stores, case: Case) -> list[Decision]:
+    """Return the decisions of a case."""
+    with services.sessions() as session:
+        return list(desk.decisions_of(session, case.id))
+
+
+def cases_of(services: Stores, slug: str) -> list[int]:
+    """Return the numbers of the cases in which an artist is a party."""
+    with services.sessions() as session:
+        wanted = desk.CasesWanted(artist_id=artist_by_slug(session, slug).id)
+        return [one.number for one in desk.list_cases(session, wanted).items]
+
+
+def other_answer(services: Services, seed: int) -> UUID:
+    """Return an answer about another picture."""
+    return services.attributor.attribute(read_image(png(seed), services.limits)).id
+
+
+# ---- opening -------------------------------------------------------------------------------------
+
+
+def test_an_image_is_in_one_open_case_of_a_kind(
+    services: Services, case: Case, answer: Attribution
+) -> None:
+    """Opening again gives the case back, without using up a number."""
+    new = NewCase(CaseKind.MATCH, "once more", attributions=[answer.id])
+
+    found = opening.open_case(services, new)
+    other = opening.open_case(services, NewCase(CaseKind.GENERATED, "drawn", [answer.id]))
+
+    assert (found.is_new, found.case.id) == (False, case.id)
+    assert (other.is_new, other.case.number) == (True, case.number + 1)
+
+
+def test_numbers_have_no_gaps_where_many_open_at_once(services: Services, case: Case) -> None:
+    """Also where some of them fail."""
+    titles = ["a", "", "b", "", "c"]
+
+    def open_one(title: str) -> None:
+        try:
+            opening.open_case(services, NewCase(CaseKind.WITHDRAWAL, title))
+        except BadInput:
+            assert not title
+
+    at_once(open_one, titles)
+
+    with services.sessions() as session:
+        numbers = [one.number for one in desk.list_cases(session, desk.CasesWanted()).items]
+    assert numbers == [4, 3, 2, 1]
+    assert case.number == 1
+
+
+def test_a_finding_has_what_the_machine_said_without_the_title(
+    services: Services, case: Case, answer: Attribution
+) -> None:
+    """So a withdrawal leaves the case as it is, and the case says under which receipt it went."""
+    assert answer.copy_of
+    assert answer.copy_of.title
+    receipt = withdraw(services, "artist-0", reason="asked for")
+
+    with services.sessions() as session:
+        (finding,) = desk.list_case_findings(session, case.id).items
+        subjects = desk.list_case_subjects(session, case.id).items
+        receipts = receipts_of(session, subjects)
+
+    assert finding.statement.startswith("Shows the same image as ")
+    assert answer.copy_of.title not in finding.statement
+    assert finding.about["work"] == str(answer.copy_of.id)
+    assert receipts == {subjects[0].id: [receipt.id]}
+
+
+def test_a_work_that_nobody_else_claims_is_no_conflict(
+    services: Services, answer: Attribution
+) -> None:
+    """The error says so."""
+    assert answer.copy_of
+    new = NewCase(CaseKind.CLAIM, "whose?", artwork=answer.copy_of.id)
+
+    with pytest.raises(Conflict, match="no other artist claims work"):
+        opening.open_case(services, new)
+
+
+def test_a_case_of_many_images_has_its_findings_in_pages(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are added in slices, up to a bound."""
+    monkeypatch.setattr(opening, "AT_ONCE", 2)
+    ids = [other_answer(services, seed) for seed in range(50, 55)]
+
+    case = opened(services, *ids)
+
+    assert case.subjects == 5
+    with services.sessions() as session:
+        first = desk.list_case_subjects(session, case.id, limit=3)
+        rest = desk.list_case_subjects(session, case.id, limit=3, cursor=first.next)
+    assert [one.attribution_id for one in (*first.items, *rest.items)] == ids
+    monkeypatch.setattr(opening, "MOST", 5)
+    with pytest.raises(Conflict, match="open another case"):
+        opening.add_answers(services, case.id, [other_answer(services, 60)])
+
+
+# ---- deciding ------------------------------------------------------------------------------------
+
+
+def test_a_grave_decision_needs_two_people(services: Services, case: Case) -> None:
+    """Who made it does not sign it; it never changes but for the signature."""
+    with acting(ANN):
+        assess(services, case)
+        judging.decide(services, case.id, CONFIRMED)
+        with pytest.raises(NotAllowed, match="another person has to second it"):
+            judging.second(services, case.id)
+    waiting = again(services, case).status
+    with acting(BOB):
+        judging.second(services, case.id)
+
+    (made,) = decisions(services, case)
+    assert waiting is CaseStatus.SECOND
+    assert again(services, case).status is CaseStatus.DECIDED
+    assert (made.by, made.seconded_by) == (ANN.name, BOB.name)
+    assert verify(services.sessions, lambda *_: None).told == []
+
+
+def test_a_decision_waits_for_the_assessments_of_its_lane(services: Services, case: Case) -> None:
+    """And rests on a confirmed finding where it names an artist's work as copied."""
+    with pytest.raises(Conflict, match="findings 1 of the lane 'copy' of case 1 are not assessed"):
+        judging.decide(services, case.id, REJECTED)
+    assess(services, case, Assessed.REJECTED)
+    with pytest.raises(Conflict, match="no finding of the lane 'copy' of case 1 is confirmed"):
+        judging.decide(services, case.id, CONFIRMED)
+
+    judging.decide(services, case.id, REJECTED)
+
+    assert again(services, case).status is CaseStatus.DECIDED
+
+
+def test_of_two_people_who_decide_at_once_one_does(services: Services, case: Case) -> None:
+    """The other one is told that the case is decided."""
+    assess(services, case, Assessed.REJECTED)
+
+    def decide(actor: Actor) -> bool:
+        with acting(actor):
+            try:
+                judging.decide(services, case.id, REJECTED)
+            except Conflict as error:
+                assert "case 1 has the status “decided”" in str(error)  # noqa: PT017
+                return False
+            return True
+
+    assert sorted(at_once(decide, [ANN, BOB])) == [False, True]
+    assert len(decisions(services, case)) == 1
+
+
+@pytest.mark.parametrize(
+    "actor",
+    [Actor("key lk_own (a)", artists=frozenset({"artist-0"})), Actor("key lk_party (as now)")],
+    ids=["for the artist", "a party"],
+)
+def test_nobody_judges_a_case_of_their_own(services: Services, case: Case, actor: Actor) -> None:
+    """Neither finding nor decision, whatever they call themselves now."""
+    opening.add_party(
+        services,
+        case.id,
+        NewParty(PartyRole.RESPONDENT, name="A shop", account="key lk_party (as then)"),
+    )
+    assess(services, case)
+    with acting(actor):
+        with pytest.raises(NotAllowed, match="somebody else has to judge it"):
+            assess(services, case)
+        with pytest.raises(NotAllowed, match="somebody else has to judge it"):
+            judging.decide(services, case.id, CONFIRMED)
+
+
+def test_a_later_decision_supersedes(services: Services, case: Case) -> None:
+    """The case is reopened for it, and the earlier one stays as it was."""
+    assess(services, case)
+    with acting(ANN):
+        judging.decide(services, case.id, CONFIRMED)
+    with acting(BOB):
+        judging.reopen(services, case.id, "a better scan has come")
+        assess(services, case, Assessed.REJECTED)
+        judging.decide(services, case.id, REJECTED)
+
+    first, last = decisions(services, case)
+    assert (first.outcome, first.seconded_by) == (CaseOutcome.MATCH_CONFIRMED, None)
+    assert last.supersedes == first.id
+
+
+@pytest.mark.parametrize("act", list(cases.Act))
+def test_an_act_that_the_status_does_not_allow_names_both(act: cases.Act) -> None:
+    """As the one table of states says."""
+    for status in CaseStatus:
+        if status in cases.STATES[act]:
+            continue
+        with pytest.raises(Conflict, match=f"“{status.value}”: to {act.value} a case"):
+            cases.after(act, status, 7)
+
+
+def test_an_altered_decision_is_found(services: Services, case: Case) -> None:
+    """By verifying the audit, as with answers."""
+    assess(services, case, Assessed.REJECTED)
+    judging.decide(services, case.id, REJECTED)
+    with services.sessions.begin() as session:
+        session.execute(update(Decision).values(words="other words"))
+
+    assert verify(services.sessions, lambda *_: None).faults == 1
+
+
+# ---- appeals -------------------------------------------------------------------------------------
+
+
+def test_an_appeal_has_another_reviewer(services: Services, case: Case) -> None:
+    """Its decision supersedes the one appealed against; a second appeal is the first."""
+    with acting(ANN):
+        assess(services, case)
+        judging.decide(services, case.id, CONFIRMED)
+    with acting(BOB):
+        judging.second(services, case.id)
+        judging.close(services, case.id)
+        filed = opening.appeal(services, case.id, "there is a licence")
+        same = opening.appeal(services, case.id, "there is a licence")
+        with pytest.raises(NotAllowed, match="another reviewer has to judge it"):
+            assess(services, filed.case)
+        assert queue.take_next(services) is None
+    granted = NewDecision(CaseOutcome.APPEAL_DENIED, Ground.NO_EVIDENCE, "no licence was shown")
+    with acting(EVE):
+        with pytest.raises(NotAllowed, match="another reviewer has to judge it"):
+            queue.move(services, filed.case.id, ANN.name, "hers")
+        taken = queue.take_next(services)
+        assess(services, filed.case)
+        judging.decide(services, filed.case.id, granted)
+
+    (first,), (last,) = decisions(services, case), decisions(services, filed.case)
+    assert (filed.is_new, same.is_new, same.case.id) == (True, False, filed.case.id)
+    assert taken is not None
+    assert taken.id == filed.case.id
+    assert last.supersedes == first.id
+
+
+def test_outcomes_of_appeals_are_for_appeals(services: Services, case: Case) -> None:
+    """The error lists those of the kind."""
+    denied = NewDecision(CaseOutcome.APPEAL_DENIED, Ground.OTHER, "no")
+
+    with pytest.raises(BadInput, match="use one of match_confirmed, match_rejected"):
+        judging.decide(services, case.id, denied)
+
+
+# ---- the queue -----------------------------------------------------------------------------------
+
+
+def test_a_case_is_given_to_one_person(database: Database) -> None:
+    """Also where several ask at once, on both databases; the most urgent one first."""
+    with database.sessions.begin() as session:
+        for number in (1, 2, 3):
+            case = Case(number=number, kind=CaseKind.WITHDRAWAL, title="t", opened_by="test")
+            case.priority = 5 - number
+            session.add(case)
+
+    def take(name: int) -> int | None:
+        with database.sessions.begin() as session:
+            row = desk.lease_next_case(session, f"key lk_{name}", timedelta(minutes=1))
+            return None if row is None else row.number
+
+    first, taken = take(9), at_once(take, range(4))
+
+    assert first == 3
+    assert sorted(taken, key=str) == [1, 2, None, None]
+
+
+def test_who_skips_a_case_gets_another(services: Services, case: Case) -> None:
+    """Until somebody moves it to them; nobody moves what another works on."""
+    with acting(ANN):
+        first = queue.take_next(services)
+        queue.skip(services, case.id, "I know the artist")
+        after_skipping = queue.take_next(services)
+    with acting(BOB):
+        second = queue.take_next(services)
+        with acting(EVE), pytest.raises(Conflict, match="key lk_bob works on case 1 until"):
+            queue.move(services, case.id, EVE.name, "mine")
+        queue.move(services, case.id, ANN.name, "she has to")
+    with acting(ANN):
+        moved = queue.take_next(services)
+
+    assert first is not None
+    assert second is not None
+    assert moved is not None
+    assert after_skipping is None
+    assert first.id == second.id == moved.id == case.id
+
+
+def test_a_lease_that_ran_out_is_taken_over(services: Services, case: Case) -> None:
+    """And one that is released at once."""
+    with acting(ANN):
+        queue.take_next(services)
+    with acting(BOB):
+        assert queue.take_next(services) is None
+    with services.sessions.begin() as session:
+        desk.case_to_change(session, case.id).lease_until = now()
+    with acting(BOB):
+        assert queue.take_next(services) is not None
+        queue.release(services, case.id)
+    with acting(ANN):
+        assert queue.take_next(services) is not None
+
+
+# ---- around it -----------------------------------------------------------------------------------
+
+
+def test_a_party_follows_a_merge_and_its_undoing(services: Services, case: Case) -> None:
+    """Whoever acts for the artist who remained judges nothing in the case meanwhile."""
+    assess(services, case)
+    other = Actor("key lk_own (a)", artists=frozenset({"artist-1"}))
+    change = merge(services, "artist-0", "artist-1", Origin("test", "one"), is_confirmed=True)
+    with acting(other), pytest.raises(NotAllowed, match="acts for 'artist-0'"):
+        assess(services, case)
+    merged = cases_of(services, "artist-1")
+
+    undo(services, change.id, Origin("test", "two"))
+
+    with acting(other):
+        assess(services, case)
+    assert (merged, cases_of(services, "artist-1"), cases_of(services, "artist-0")) == (
+        [1],
+        [],
+        [1],
+    )
+
+
+def test_another_tenant_has_no_such_case(services: Services, case: Case) -> None:
+    """And its own numbers."""
+    with tenants.within("museum"):
+        with services.sessions() as session, pytest.raises(NotFound):
+            desk.case_by_id(session, case.id)
+        other = opening.open_case(services, NewCase(CaseKind.WITHDRAWAL, "theirs"))
+
+    assert other.case.number == 1
+
+
+def test_a_finding_of_another_case_is_not_assessed(services: Services, case: Case) -> None:
+    """It is not found there."""
+    with pytest.raises(NotFound, match="the case has no finding"):
+        judging.assess(services, case.id, [uuid4()], Assessed.CONFIRMED, WHY)
