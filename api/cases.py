@@ -27,8 +27,11 @@ from attribution.catalogue.models import (
     CaseParty,
     CaseSubject,
     Decision,
+    HeldExhibit,
+    Hold,
 )
 from attribution.catalogue.queries import desk
+from attribution.catalogue.queries.holds import holds_of
 
 
 class CaseOut(BaseModel):
@@ -105,12 +108,66 @@ class NoteOut(BaseModel):
         return cls(kind=row.kind, text=row.text, by=row.by, at=row.at)
 
 
+class HoldOut(BaseModel):
+    """Something that is kept for a case, whatever is withdrawn or forgotten meanwhile."""
+
+    id: UUID
+    artwork_id: UUID | None = Field(description="A work,")
+    artist: str | None = Field(description="or all works of an artist (slug),")
+    subject_id: UUID | None = Field(description="or an image that was asked about.")
+    why: str
+    by: str
+    at: datetime
+    until: datetime | None = Field(description="Null: until somebody ends it.")
+    ended_at: datetime | None
+    ended_by: str | None
+    ended_why: str | None
+
+    @classmethod
+    def of(cls, row: Hold) -> Self:
+        """Shape a row."""
+        return cls(**{name: getattr(row, name) for name in cls.model_fields})
+
+
+class ExhibitOut(BaseModel):
+    """What a case keeps of a work that was withdrawn while it was on hold; sealed."""
+
+    artwork_id: UUID
+    withdrawal_id: UUID = Field(description="The receipt under which the work went.")
+    sha256: str = Field(description="Of the exhibit, as the audit has it.")
+
+    @classmethod
+    def of(cls, row: HeldExhibit) -> Self:
+        """Shape a row."""
+        return cls(artwork_id=row.artwork_id, withdrawal_id=row.withdrawal_id, sha256=row.sha256)
+
+
+class OpenedExhibitOut(BaseModel):
+    """A sealed exhibit, opened: what was registered of the work."""
+
+    artist: str = Field(description="Slug.")
+    name: str
+    title: str | None
+    year: int | None
+    licence: str | None
+    source: str | None
+    sha256: str = Field(description="Of the file.")
+    pixel_sha256: str
+    phash: str
+    sketch: str | None = Field(description="What copies are recognised by, in base64.")
+    picture: str | None = Field(
+        description="A small WebP, in base64. Null: the consent for evidence was no, or no picture "
+        "was kept."
+    )
+
+
 class CaseDetail(CaseOut):
     """A case with all but its images and findings, which are lists of their own."""
 
     parties: list[PartyOut]
     decisions: list[DecisionOut] = Field(description="The first one first.")
     notes: list[NoteOut] = Field(description="The last 500, the newest first.")
+    holds: list[HoldOut] = Field(description="The first one first; ended ones too.")
 
     @classmethod
     def read(cls, session: Session, row: Case) -> Self:
@@ -120,6 +177,7 @@ class CaseDetail(CaseOut):
             parties=[PartyOut.of(one) for one in desk.parties_of(session, row.id)],
             decisions=[DecisionOut.of(one) for one in desk.decisions_of(session, row.id)],
             notes=[NoteOut.of(one) for one in desk.notes_of(session, row.id)],
+            holds=[HoldOut.of(one) for one in holds_of(session, row.id)],
         )
 
 

@@ -42,6 +42,7 @@ class Act(StrEnum):
     REOPEN = "reopen"
     CLOSE = "close"
     APPEAL = "appeal against"
+    HOLD = "put something on hold for"
 
 
 STATES: Mapping[Act, Mapping[CaseStatus, CaseStatus]] = {
@@ -56,6 +57,7 @@ STATES: Mapping[Act, Mapping[CaseStatus, CaseStatus]] = {
         CaseStatus.DECIDED: CaseStatus.DECIDED,
         CaseStatus.CLOSED: CaseStatus.CLOSED,
     },
+    Act.HOLD: {one: one for one in CaseStatus if one is not CaseStatus.CLOSED},
 }
 """Which act takes a case from which status to which; all of them need the scope `review`."""
 

@@ -284,6 +284,49 @@ def release(case: Number, *, as_json: Json = False) -> None:
     _do(case, queue.release, as_json=as_json)
 
 
+@app.command()
+def hold(
+    case: Number,
+    why: Why,
+    work: Annotated[UUID | None, typer.Option(help="Work to keep (id).")] = None,
+    artist: Annotated[str | None, typer.Option(help="Artist whose works to keep (slug).")] = None,
+    image: Annotated[
+        UUID | None, typer.Option(help="Image that was asked about (id in `GET /v1/subjects`).")
+    ] = None,
+    until: Annotated[datetime | None, moment("When the hold is over (UTC).")] = None,
+    *,
+    as_json: Json = False,
+) -> None:
+    """Keep a work, an artist's works or an image for a case, whatever is withdrawn meanwhile.
+
+    A withdrawn work is found no more; what is kept of it is one sealed exhibit, until the hold
+    ends.
+
+    Example: [bold]lawful cases hold 12 --artist ann-example --why "a claim was announced"[/]
+    """
+    from attribution.upkeep.holds import NewHold, put_on_hold
+
+    new = NewHold(why, work, artist, image, in_utc(until))
+    _do(case, lambda stores, one: put_on_hold(stores, one, new), as_json=as_json)
+
+
+@app.command("end-hold")
+def end_hold(
+    case: Number,
+    hold: Annotated[UUID, typer.Argument(help="Id of a hold, as `lawful cases show` has it.")],
+    why: Why,
+    *,
+    as_json: Json = False,
+) -> None:
+    """End a hold: what nothing else keeps goes, and what was withdrawn is gone then.
+
+    Example: [bold]lawful cases end-hold 12 ID --why "the claim was settled"[/]
+    """
+    from attribution.upkeep.holds import end_hold as end
+
+    _do(case, lambda stores, one: end(stores, one, hold, why), as_json=as_json)
+
+
 @contextmanager
 def _stores() -> Iterator[Stores]:
     from attribution.collection import open_stores
@@ -292,7 +335,7 @@ def _stores() -> Iterator[Stores]:
         yield stores
 
 
-def _do(number: int, act: Callable[[Stores, UUID], None] | None, *, as_json: bool) -> None:
+def _do(number: int, act: Callable[[Stores, UUID], object] | None, *, as_json: bool) -> None:
     """Do something with the case of this number, and show it."""
     from attribution.catalogue.queries import desk
 
@@ -322,6 +365,11 @@ def _show(stores: Stores, case_id: UUID, *, as_json: bool) -> None:
         lines.append(f"finding {row.position} ({row.lane.value}, {said}): {row.statement}")
     if page.next:
         lines.append(f"… {case.findings - SHOWN:,} more findings")
+    for one in detail.holds:
+        what = one.artwork_id or one.artist or one.subject_id
+        ended = f"ended {one.ended_at:%Y-%m-%d}: {one.ended_why}" if one.ended_at else "lasts"
+        lines.append(f"on hold: {what} ({ended}), {one.by}: {one.why}")
+        lines.append(f"  {one.id}")
     for made in detail.decisions:
         lines.append(
             f"decision {made.number}: {made.outcome.value} ({made.ground.value}), {made.by}"

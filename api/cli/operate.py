@@ -163,6 +163,10 @@ def _show_receipt(row: Withdrawal, what: str, *, as_json: bool) -> None:
         f"{len(left) - len(unseen)} places"
         + (f"; not to be seen from here: {', '.join(unseen)}" if unseen else "")
     )
+    if held := receipt.get("held"):
+        from attribution.lookup.wording import on_hold
+
+        console.print(on_hold(held), soft_wrap=True)
     proof = receipt.get("statistics", {})
     console.print(f"classifier: {FORGOTTEN[proof.get('equals a rebuild')]}")
     if seen := (receipt.get("trained") or {}).get("works seen"):

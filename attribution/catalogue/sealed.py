@@ -28,6 +28,7 @@ from attribution.catalogue.models import (
     ChangeWork,
     Consent,
     Decision,
+    Hold,
     NonCopy,
     OfTenant,
     RecordedAttribution,
@@ -185,6 +186,15 @@ def _decision(row: Decision) -> dict[str, Any]:
     return {"": [*fixed, *made, *_whose(row)], "second": [row.seconded_by, _at(row.seconded_at)]}
 
 
+def _hold(row: Hold) -> dict[str, Any]:
+    what = [_id(row.artwork_id), row.artist, _id(row.subject_id), row.why]
+    made = [row.by, _at(row.at), _at(row.until)]
+    return {
+        "": [str(row.id), str(row.case_id), *what, *made, *_whose(row)],
+        "ended": [_at(row.ended_at), row.ended_by, row.ended_why],
+    }
+
+
 def _note(row: CaseNote) -> dict[str, Any]:
     said = [row.kind, row.text, row.by, _at(row.at)]
     return {"": [str(row.id), str(row.case_id), *said, *_whose(row)]}
@@ -235,6 +245,7 @@ SEALED = {
         Kind("case", Case, lambda _: "open-case", _each(_case)),
         Kind("assessment", Assessment, lambda _: "assess", _assessments),
         Kind("decision", Decision, lambda _: "decide", _each(_decision), frozenset({"second"})),
+        Kind("hold", Hold, lambda _: "hold", _each(_hold), frozenset({"ended"})),
         Kind("case-note", CaseNote, lambda row: f"note-{row.kind}", _each(_note)),
     )
 }

@@ -23,7 +23,7 @@ from attribution.cases import (
 from attribution.catalogue.chain import note
 from attribution.catalogue.columns import now
 from attribution.catalogue.models import Assessment, Case, CaseNote, Decision
-from attribution.catalogue.queries import desk
+from attribution.catalogue.queries import desk, holds
 from attribution.collection import Stores
 from attribution.desk.people import check_not_own, check_other_reviewer, me, person, stated
 from attribution.errors import BadInput, Conflict, NotAllowed
@@ -131,11 +131,13 @@ def reopen(stores: Stores, case_id: UUID, why: str) -> None:
 def close(stores: Stores, case_id: UUID) -> None:
     """Close a decided case: its images may be the subjects of another one from now on.
 
-    Raises NotFound, Conflict unless the case is decided.
+    Raises NotFound, Conflict unless the case is decided and nothing is on hold for it.
     """
     with stores.sessions.begin() as session:
         case = desk.case_to_change(session, case_id)
         case.status = after(Act.CLOSE, case.status, case.number)
+        if any(one.ended_at is None for one in holds.holds_of(session, case_id)):
+            raise Conflict(f"something is on hold for case {case.number}: end its holds first")
         desk.release_subjects(session, case_id)
         note(session, "close-case", f"{desk.CASE}:{case_id}")
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
+from typing import Any
 
 from attribution.answers import (
     Attribution,
@@ -312,6 +313,18 @@ def consent_said(purpose: str, said: Consent | None) -> str:
     written = f" ({said.document})" if said.document else ""
     answer = CONSENT_ANSWERS[said.answer]
     return f"{purpose}: {answer}{until}, said{whole} {where} on {said.said_at:%Y-%m-%d}{written}"
+
+
+def on_hold(held: Mapping[str, Any]) -> str:
+    """Say what is kept of what a withdrawal took, for holds (`queries.holds.held_under`)."""
+    if not held["cases"]:
+        return f"what was on hold went too when the hold ended, on {held['ended_at'][:10]}"
+    works, images = len(held["works"]), len(held["images"])
+    cases = ", ".join(map(str, held["cases"]))
+    return (
+        f"on hold for case {cases}: sealed exhibits of {works} works and {images} images that were "
+        f"asked about are kept until the hold ends; no search and no answer shows them"
+    )
 
 
 def titled(work: CopyMatch) -> str:

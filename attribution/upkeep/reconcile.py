@@ -25,6 +25,7 @@ from attribution.upkeep.comparison import compare, follow_catalogue
 from attribution.upkeep.consents import follow_due
 from attribution.upkeep.correction import check_nothing_comes
 from attribution.upkeep.correction import finish as finish_changes
+from attribution.upkeep.holds import end_those_that_are_over
 from attribution.upkeep.rebuilding import rebuild_all
 from attribution.upkeep.recovery import Recovered, recover
 from attribution.upkeep.rolling import differing_vectors, verify_on
@@ -110,6 +111,7 @@ def reconcile(collection: Collection, *, repair: bool) -> Report:
     and corrections finished, sketches for the copy lane drawn from kept pictures. A work without
     vectors of this collection's encoders is encoded from its original, or left alone (`recovery`).
     Works follow statements of consent that begin or end (`consents`).
+    Holds end when their time is over (`holds`).
     Images that were asked about are deleted when their time is over, and compared with their files,
     some at a time (`subjects`). Artists of an earlier version whose names mean nobody become one,
     which can be undone. Records are verified by the audit, some at a time (`rolling`); what was
@@ -149,6 +151,7 @@ def _reconcile(collection: Collection, *, repair: bool) -> Report:
         finish_changes(collection, changes)
         join_nobody(collection, nameless)
         unsketched -= draw_sketches(collection)
+        end_those_that_are_over(collection)
         expired = subjects.forget_expired(collection)
         turned = follow_due(collection)
         collection.index.flush()

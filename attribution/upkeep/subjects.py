@@ -13,6 +13,7 @@ from uuid import UUID
 from attribution.catalogue import queries
 from attribution.catalogue.columns import now
 from attribution.catalogue.models import Subject
+from attribution.catalogue.queries import holds
 from attribution.chunks import chunks
 from attribution.collection import Stores
 from attribution.custody import Forgotten, Kept
@@ -28,13 +29,19 @@ LAST = "g"  # behind every hash
 def forget(stores: Stores, subject_id: UUID, reason: str) -> Subject:
     """Delete an image that is kept, for good: it is not kept again when it is asked about.
 
-    Raises NotFound, BadInput without a reason, Conflict where nothing is kept.
+    Raises NotFound, BadInput without a reason, Conflict where nothing is kept, and for one on
+    hold.
     """
     if not reason.strip():
         raise BadInput("say why the image goes: the reason is kept with what is left of it")
     with stores.sessions.begin() as session:
         queries.subject_by_id(session, subject_id)
         (row,) = queries.subjects_to_change(session, Subject.id == subject_id)
+        if numbers := holds.cases_holding(session, subject_id):
+            raise Conflict(
+                f"image {subject_id} is on hold for case {', '.join(map(str, numbers))}: it can be "
+                f"forgotten when these holds have ended"
+            )
         described = queries.forget_workings_about(session, [row.image_sha256])
         if row.kept is Kept.NOTHING and not described:
             raise Conflict(f"nothing is kept of image {subject_id}: there is nothing to forget")

@@ -21,6 +21,7 @@ from attribution.catalogue import queries
 from attribution.catalogue.columns import now
 from attribution.catalogue.database import empty_log
 from attribution.catalogue.models import ArtworkStatus, Withdrawal
+from attribution.catalogue.queries.holds import held_images, held_under
 from attribution.chunks import chunks
 from attribution.collection import Collection, Stores
 from attribution.errors import BadInput, Conflict, Hint, Way
@@ -29,7 +30,7 @@ from attribution.index.points import Where
 from attribution.index.vector_index import VectorIndex
 from attribution.training.cache import CACHE, forget
 from attribution.training.checkpoint import own_folder, read_facts
-from attribution.upkeep import subjects
+from attribution.upkeep import holds, subjects
 from attribution.upkeep.rebuilding import rebuild_sums
 
 AT_ONCE = 1_000  # works in one statement
@@ -136,6 +137,8 @@ def _complete(
             "statistics": request.receipt.get("statistics", {}) | proof,
             "trained": _seen(collection, works),
         }
+        if (held := held_under(session, request_id))["cases"]:
+            request.receipt = request.receipt | {"held": held}
         if not any(left.values()):
             request.completed_at = now()
             queries.announce(session, Event.WITHDRAWN, {"withdrawal": str(request_id)})
@@ -175,11 +178,17 @@ def _left(
 
 
 def _images_left(stores: Stores, request_id: UUID, hashes: Several[str]) -> dict[str, int]:
-    """Count what is kept of images that were asked about and show the works: rows, files."""
+    """Count what is kept of images that were asked about and show the works: rows, files.
+
+    Without the images on hold, which the receipt lists.
+    """
     with stores.sessions() as session:
         kept = sum(queries.kept_of_works(session, few) for few in chunks(list(hashes), AT_ONCE))
         shown = {*hashes, *queries.subjects_under(session, request_id).values()}
-        workings = sum(queries.workings_about(session, few) for few in chunks([*shown], AT_ONCE))
+        workings = 0
+        for few in chunks([*shown], AT_ONCE):
+            workings += queries.workings_about(session, few)
+            shown -= held_images(session, few)
     files = sum(map(stores.store.has_subject, shown))
     return {"images asked about": kept + files, "workings of answers": workings}
 
@@ -199,7 +208,7 @@ def _requested(collection: Collection, what: str, reason: str) -> UUID:
             if artwork_id is not None:  # nobody moves it from here on
                 artist_id = queries.works_to_change(session, [artwork_id])[artwork_id].artist_id
             if artist_id == counted:
-                return _request(session, points, artist_id, artwork_id, reason).id
+                return _request(collection, session, points, artist_id, artwork_id, reason).id
 
 
 def _target(session: Session, what: str) -> tuple[UUID, UUID | None]:
@@ -218,6 +227,7 @@ def _target(session: Session, what: str) -> tuple[UUID, UUID | None]:
 
 
 def _request(
+    stores: Stores,
     session: Session,
     points: dict[str, int],
     artist_id: UUID,
@@ -231,11 +241,11 @@ def _request(
         return earlier
     before, statistics = _works(session, artist_id) | points, _digest(session)
     removal = Removal(now(), uuid4())
-    removed = _bury(session, states, reason, removal)
+    removed = _bury(stores, session, states, reason, removal)
     if artwork_id is None:
         queries.close_artist(session, artist_id, removal)
         late = queries.works_to_withdraw(session, artist_id, None)  # that somebody gave them since
-        removed.update(_bury(session, late, reason, removal))
+        removed.update(_bury(stores, session, late, reason, removal))
         states |= late
     request = Withdrawal(
         id=removal.receipt,
@@ -257,10 +267,13 @@ def _request(
     return request
 
 
-def _bury(session: Session, works: Several[UUID], reason: str, removal: Removal) -> Counter[str]:
+def _bury(
+    stores: Stores, session: Session, works: Several[UUID], reason: str, removal: Removal
+) -> Counter[str]:
     """Turn works into tombstones; returns what was wiped where."""
     removed = Counter[str]()
     for few in chunks(list(works), AT_ONCE):
+        holds.seal(stores, session, few, removal)
         removed.update(queries.bury_works(session, few, reason, removal))
     return removed
 

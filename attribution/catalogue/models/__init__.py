@@ -23,6 +23,11 @@ from attribution.catalogue.models.desk import (
     Decision,
     Desk,
 )
+from attribution.catalogue.models.holds import (
+    ExhibitHold,
+    HeldExhibit,
+    Hold,
+)
 from attribution.catalogue.models.jobs import (
     DeadlyFile,
     DeniedFile,
@@ -122,7 +127,10 @@ __all__ = [
     "DeniedFile",
     "Desk",
     "Embedding",
+    "ExhibitHold",
     "Generation",
+    "HeldExhibit",
+    "Hold",
     "IngestItem",
     "IngestJob",
     "JobKind",

@@ -15,6 +15,7 @@ from attribution.catalogue.columns import now
 from attribution.catalogue.insert import IN_SQL, insert_new
 from attribution.catalogue.models import Artwork, CitedWork, Subject, SubjectUse
 from attribution.catalogue.queries.artworks import withdrawn_at
+from attribution.catalogue.queries.holds import is_held
 from attribution.catalogue.queries.pages import Page, check_limit, cut, moment_key
 from attribution.catalogue.queries.records import attributions_by_id, check_sha256
 from attribution.custody import Forgotten, Kept
@@ -127,13 +128,17 @@ def note_seen(session: Session, subject_id: UUID) -> None:
 
 
 def count_expired(session: Session) -> int:
-    """Count the kept images whose time is over."""
-    return session.scalar(select(func.count()).where(Subject.until <= now())) or 0
+    """Count the kept images whose time is over, without those on hold."""
+    return session.scalar(select(func.count()).where(Subject.until <= now(), ~is_held())) or 0
 
 
 def expired_subjects(session: Session, limit: int) -> Sequence[Subject]:
-    """Return some images whose time is over, which nobody else is forgetting; locks them."""
-    wanted = select(Subject).where(Subject.until <= now()).order_by(Subject.until).limit(limit)
+    """Return some images whose time is over, which nobody else is forgetting; locks them.
+
+    Without those on hold.
+    """
+    over = select(Subject).where(Subject.until <= now(), ~is_held())
+    wanted = over.order_by(Subject.until).limit(limit)
     return session.scalars(wanted.with_for_update(skip_locked=True)).all()
 
 
@@ -146,7 +151,7 @@ def next_subjects(session: Session, *, after: str, limit: int) -> Sequence[Subje
 def bury_subjects(session: Session, works: Collection[UUID], removal: Removal) -> int:
     """Note of images that are these works, or copies of them, that they go; returns how many do.
 
-    Before the answers lose what they cite.
+    Before the answers lose what they cite. One that is on hold goes when that ends.
     """
     by_bytes = select(Subject.id).join(Artwork, Artwork.sha256 == Subject.image_sha256)
     copies = select(SubjectUse.subject_id).join(
@@ -156,7 +161,9 @@ def bury_subjects(session: Session, works: Collection[UUID], removal: Removal) -
     about = Subject.id.in_(by_bytes.where(Artwork.id.in_(works)).union(copies.where(are_copies)))
     said = update(Subject).where(about).values(phash=None, reason=None)
     session.execute(said, execution_options=IN_SQL)
-    gone = update(Subject).where(about, _KEPT).returning(Subject.id)
+    under = update(Subject).where(about, _KEPT, is_held()).values(receipt=removal.receipt)
+    session.execute(under, execution_options=IN_SQL)
+    gone = update(Subject).where(about, _KEPT, ~is_held()).returning(Subject.id)
     values = {"forgotten_at": removal.at, "forgotten_why": Forgotten.WITHDRAWAL}
     values |= {"kept": Kept.NOTHING, "until": None, "receipt": removal.receipt}
     return len(session.scalars(gone.values(**values), execution_options=IN_SQL).all())
@@ -164,11 +171,11 @@ def bury_subjects(session: Session, works: Collection[UUID], removal: Removal) -
 
 def subjects_under(session: Session, receipt: UUID) -> dict[UUID, str]:
     """Return the hashes of the images that went for a withdrawal, by id."""
-    wanted = select(Subject.id, Subject.image_sha256).where(Subject.receipt == receipt)
+    wanted = select(Subject.id, Subject.image_sha256).where(Subject.receipt == receipt, ~is_held())
     return dict(session.execute(wanted).all())
 
 
 def kept_of_works(session: Session, hashes: Collection[str]) -> int:
-    """Count the images that are kept with the very bytes of one of these."""
-    wanted = select(func.count()).where(Subject.image_sha256.in_(hashes), _KEPT)
+    """Count the images that are kept with the very bytes of one of these, and not on hold."""
+    wanted = select(func.count()).where(Subject.image_sha256.in_(hashes), _KEPT, ~is_held())
     return session.scalar(wanted) or 0

@@ -10,7 +10,19 @@ from collections.abc import Collection, Mapping
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Text, cast, delete, func, or_, select, true, tuple_, update
+from sqlalchemy import (
+    ColumnElement,
+    Text,
+    cast,
+    delete,
+    exists,
+    func,
+    or_,
+    select,
+    true,
+    tuple_,
+    update,
+)
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from attribution.answers import Removal, without_works
@@ -32,6 +44,8 @@ from attribution.catalogue.models import (
     Consent,
     CopySketch,
     Embedding,
+    ExhibitHold,
+    HeldExhibit,
     IngestItem,
     NonCopy,
     PartVectors,
@@ -101,6 +115,10 @@ LOOKED_AT: Mapping[str, tuple[InstrumentedAttribute[Any], ColumnElement[bool]]] 
     "claims": (Claim.artwork_id, Claim.path != WIPED_TEXT),
     "earlier claims": (ChangeClaim.artwork_id, ChangeClaim.path != WIPED_TEXT),
     "recorded answers": (CitedWork.artwork_id, true()),
+    "exhibits without a hold": (
+        HeldExhibit.artwork_id,
+        ~exists().where(ExhibitHold.artwork_id == HeldExhibit.artwork_id),
+    ),
     "changes": (
         Change.artwork_id,
         Change.reason.is_not(None)
@@ -112,7 +130,8 @@ LOOKED_AT: Mapping[str, tuple[InstrumentedAttribute[Any], ColumnElement[bool]]] 
     ),
 }
 """Where a row may say something of a work: its id there, and what is not to be. The other tables
-with ids of works, `withdrawals`, `change_works` and `case_subjects`, have ids and hashes alone."""
+with ids of works, such as `withdrawals`, `change_works` and `case_subjects`, have ids and hashes
+alone."""
 
 
 def works_to_withdraw(

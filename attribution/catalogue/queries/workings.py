@@ -19,6 +19,7 @@ from attribution.catalogue.models import (
     UsedCalibration,
     Workings,
 )
+from attribution.catalogue.queries.holds import is_workings_held
 
 JUST_USED = timedelta(hours=1)  # the answer that rests on it may not be recorded yet
 NOTED = timedelta(minutes=30)  # that it is used is written no more often
@@ -87,9 +88,10 @@ def bury_workings(session: Session, works: Collection[UUID]) -> int:
 
 
 def forget_expired_workings(session: Session, limit: int) -> int:
-    """Delete some workings whose time is over; returns how many."""
-    over = select(Workings.attribution_id).where(Workings.until <= now()).order_by(Workings.until)
-    return _forget(session, Workings.attribution_id.in_(over.limit(limit)))
+    """Delete some workings whose time is over, of no image on hold; returns how many."""
+    over = select(Workings.attribution_id).where(Workings.until <= now(), ~is_workings_held())
+    first = over.order_by(Workings.until).limit(limit)
+    return _forget(session, Workings.attribution_id.in_(first))
 
 
 def forget_unused_calibrations(session: Session) -> None:

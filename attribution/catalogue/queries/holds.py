@@ -1,0 +1,155 @@
+"""Statements about legal holds, and what is kept of withdrawn works for them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, delete, exists, select
+from sqlalchemy.orm import Session
+
+from attribution.catalogue.columns import now
+from attribution.catalogue.insert import IN_SQL, insert_new
+from attribution.catalogue.models import (
+    Artwork,
+    Case,
+    ExhibitHold,
+    HeldExhibit,
+    Hold,
+    Subject,
+    SubjectUse,
+    Workings,
+)
+from attribution.catalogue.queries.artists import artist_by_slug
+from attribution.catalogue.queries.pages import Page, check_limit, cut, id_key
+from attribution.errors import Hint, NotFound, Way
+
+LASTS = Hold.ended_at.is_(None)
+
+
+def holds_of(session: Session, case_id: UUID) -> Sequence[Hold]:
+    """Return the holds of a case, the first one first; ended ones too."""
+    wanted = select(Hold).where(Hold.case_id == case_id)
+    return session.scalars(wanted.order_by(Hold.at, Hold.id)).all()
+
+
+def hold_to_end(session: Session, case_id: UUID, hold_id: UUID) -> Hold:
+    """Return a hold of a case, locked; raises NotFound."""
+    wanted = select(Hold).where(Hold.id == hold_id, Hold.case_id == case_id).with_for_update()
+    row = session.scalar(wanted.execution_options(populate_existing=True))
+    if row is None:
+        raise NotFound(f"the case has no hold {hold_id}", hint=Hint(Way.LIST_CASES))
+    return row
+
+
+def holds_that_are_over(session: Session, limit: int) -> Sequence[Hold]:
+    """Return some holds whose time is over, locked."""
+    wanted = select(Hold).where(LASTS, Hold.until <= now()).order_by(Hold.until).limit(limit)
+    return session.scalars(wanted.with_for_update(skip_locked=True)).all()
+
+
+def is_held(subject: Any = Subject.id) -> ColumnElement[bool]:
+    """Return the condition that an image that was asked about is on hold."""
+    return exists().where(Hold.subject_id == subject, LASTS)
+
+
+def is_workings_held() -> ColumnElement[bool]:
+    """Return the condition that an answer is about an image that is on hold."""
+    return exists().where(
+        SubjectUse.id == Workings.attribution_id, Hold.subject_id == SubjectUse.subject_id, LASTS
+    )
+
+
+def cases_holding(session: Session, subject_id: UUID) -> list[int]:
+    """Return the numbers of the cases for which an image is on hold."""
+    wanted = select(Case.number).join(Hold, Hold.case_id == Case.id)
+    held = wanted.where(Hold.subject_id == subject_id, LASTS)
+    return list(session.scalars(held.distinct().order_by(Case.number)))
+
+
+def held_images(session: Session, hashes: Collection[str]) -> set[str]:
+    """Return which of these images that were asked about are on hold."""
+    wanted = select(Subject.image_sha256).where(Subject.image_sha256.in_(hashes), is_held())
+    return set(session.scalars(wanted))
+
+
+def holds_on(session: Session, works: Collection[UUID]) -> dict[UUID, list[UUID]]:
+    """Return which of these works are on hold, by themselves or by their artist, with the holds."""
+    found: dict[UUID, list[UUID]] = {}
+    own = select(Artwork.id, Hold.id).join(Hold, Hold.artwork_id == Artwork.id)
+    for work, hold in session.execute(own.where(Artwork.id.in_(works), LASTS)):
+        found.setdefault(work, []).append(hold)
+    for hold, slug in session.execute(
+        select(Hold.id, Hold.artist).where(Hold.artist.is_not(None), LASTS)
+    ):
+        artist = artist_by_slug(session, str(slug)).id
+        theirs = select(Artwork.id).where(Artwork.id.in_(works), Artwork.artist_id == artist)
+        for work in session.scalars(theirs):
+            found.setdefault(work, []).append(hold)
+    return found
+
+
+def keep_exhibit(session: Session, exhibit: HeldExhibit, holds: Collection[UUID]) -> None:
+    """Keep what is left of a withdrawn work, for these holds; the last time counts."""
+    session.merge(exhibit)
+    session.flush()
+    rows = [{"hold_id": one, "artwork_id": exhibit.artwork_id} for one in holds]
+    insert_new(session, ExhibitHold, rows)
+
+
+def exhibit_by_id(session: Session, case_id: UUID, artwork_id: UUID) -> HeldExhibit:
+    """Return what a case keeps of a withdrawn work; raises NotFound."""
+    wanted = select(HeldExhibit).where(HeldExhibit.artwork_id == artwork_id, _for(case_id))
+    row = session.scalar(wanted)
+    if row is None:
+        raise NotFound(f"the case keeps nothing of artwork {artwork_id}")
+    return row
+
+
+def list_exhibits(
+    session: Session, case_id: UUID, *, cursor: str | None = None, limit: int = 100
+) -> Page[HeldExhibit]:
+    """Return a page of what a case keeps of withdrawn works, by id."""
+    wanted = select(HeldExhibit).where(_for(case_id)).order_by(HeldExhibit.artwork_id)
+    if cursor is not None:
+        wanted = wanted.where(HeldExhibit.artwork_id > id_key(cursor))
+    rows = session.scalars(wanted.limit(check_limit(limit))).all()
+    return cut(rows, limit, lambda row: (row.artwork_id,))
+
+
+def release_exhibits(session: Session, hold_id: UUID) -> set[UUID]:
+    """Delete what was kept for a hold that has ended, unless another one needs it.
+
+    Returns the withdrawals of the works whose exhibits went.
+    """
+    mine = ExhibitHold.hold_id == hold_id
+    works = set(session.scalars(select(ExhibitHold.artwork_id).where(mine)))
+    session.execute(delete(ExhibitHold).where(mine), execution_options=IN_SQL)
+    others = exists().where(ExhibitHold.artwork_id == HeldExhibit.artwork_id)
+    gone = delete(HeldExhibit).where(HeldExhibit.artwork_id.in_(works), ~others)
+    receipts = gone.returning(HeldExhibit.withdrawal_id)
+    return set(session.scalars(receipts, execution_options=IN_SQL))
+
+
+def held_under(session: Session, receipt: UUID) -> dict[str, Any]:
+    """Return what is kept of a withdrawal's works and images for holds, and for which cases."""
+    works = select(HeldExhibit.artwork_id).where(HeldExhibit.withdrawal_id == receipt)
+    images = select(Subject.id).where(Subject.receipt == receipt, is_held())
+    by_work = select(ExhibitHold.hold_id).where(ExhibitHold.artwork_id.in_(works))
+    by_image = select(Hold.id).where(Hold.subject_id.in_(images), LASTS)
+    numbers = select(Case.number).join(Hold, Hold.case_id == Case.id)
+    held = numbers.where(Hold.id.in_(by_work.union(by_image))).distinct().order_by(Case.number)
+    return {
+        "works": sorted(map(str, session.scalars(works))),
+        "images": sorted(map(str, session.scalars(images))),
+        "cases": list(session.scalars(held)),
+    }
+
+
+def _for(case_id: UUID) -> ColumnElement[bool]:
+    return exists().where(
+        ExhibitHold.artwork_id == HeldExhibit.artwork_id,
+        Hold.id == ExhibitHold.hold_id,
+        Hold.case_id == case_id,
+    )
