@@ -27,6 +27,7 @@ from attribution.catalogue.models import (
     CaseParty,
     CaseSubject,
     Decision,
+    PartyContact,
 )
 from attribution.catalogue.queries import desk
 
@@ -59,6 +60,7 @@ class CaseOut(BaseModel):
 class PartyOut(BaseModel):
     """Somebody who has to do with a case."""
 
+    id: UUID
     role: PartyRole
     artist: str | None = Field(description="Slug; after a merge it leads to the other artist.")
     name: str | None
@@ -67,7 +69,20 @@ class PartyOut(BaseModel):
     @classmethod
     def of(cls, row: CaseParty) -> Self:
         """Shape a row."""
-        return cls(role=row.role, artist=row.artist, name=row.name, account=row.account)
+        return cls(**{name: getattr(row, name) for name in cls.model_fields})
+
+
+class ContactOut(BaseModel):
+    """How a party can be reached."""
+
+    party_id: UUID
+    text: str
+    until: datetime = Field(description="Then it is deleted.")
+
+    @classmethod
+    def of(cls, row: PartyContact) -> Self:
+        """Shape a row."""
+        return cls(party_id=row.party_id, text=row.text, until=row.until)
 
 
 class DecisionOut(BaseModel):

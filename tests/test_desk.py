@@ -15,18 +15,22 @@ from attribution.answers import Attribution
 from attribution.cases import Assessed, CaseKind, CaseOutcome, CaseStatus, Ground, Lane, PartyRole
 from attribution.catalogue.columns import now
 from attribution.catalogue.database import Database
-from attribution.catalogue.models import Case, Decision
+from attribution.catalogue.models import Case, Decision, PartyContact
 from attribution.catalogue.queries import Origin, artist_by_slug, desk
 from attribution.catalogue.verification import verify
-from attribution.collection import Stores
+from attribution.collection import Stores, open_stores
+from attribution.config import Settings
 from attribution.desk import judging, opening, queue
+from attribution.desk.contacts import keep_contact, see_contacts
 from attribution.desk.exhibits import receipts_of
 from attribution.desk.judging import NewDecision
 from attribution.desk.opening import NewCase, NewParty
 from attribution.errors import BadInput, Conflict, NotAllowed, NotFound
 from attribution.images import read_image, read_image_file
-from attribution.services import Services
+from attribution.services import Services, open_services
 from attribution.upkeep.correction import merge
+from attribution.upkeep.reconcile import reconcile
+from attribution.upkeep.reindex import change_profile
 from attribution.upkeep.undoing import undo
 from attribution.upkeep.withdrawal import withdraw
 from tests.apis import png
@@ -402,6 +406,46 @@ def test_a_party_follows_a_merge_and_its_undoing(services: Services, case: Case)
         [],
         [1],
     )
+
+
+def test_a_contact_goes_when_its_time_is_over(services: Services, case: Case) -> None:
+    """With the periodic work, which says how many; the party stays."""
+    with services.sessions() as session:
+        (party,) = desk.parties_of(session, case.id)
+    keep_contact(services, case.id, party.id, "a@example.org")
+    keep_contact(services, case.id, party.id, "b@example.org")
+    assert [one.text for one in see_contacts(services, case.id)] == ["b@example.org"]
+    assert reconcile(services, repair=True).contacts == 0
+    with services.sessions.begin() as session:
+        session.execute(update(PartyContact).values(until=now()))
+
+    assert reconcile(services, repair=False).contacts == 1
+    assert reconcile(services, repair=True).contacts == 1
+
+    assert see_contacts(services, case.id) == []
+    with services.sessions() as session:
+        assert len(desk.parties_of(session, case.id)) == 1
+
+
+def test_an_appeal_after_the_profile_changed(ingested: Settings, tmp_path: Path) -> None:
+    """It stands with the statements of then, and says which encoders have come since."""
+    work = next((tmp_path / "p" / "artist-0").glob("*.png"))
+    with open_services(ingested) as before:
+        case = opened(before, before.attributor.attribute(read_image_file(work)).id)
+        assess(before, case, Assessed.REJECTED)
+        judging.decide(before, case.id, REJECTED)
+    with open_stores(ingested) as stores:
+        change_profile(stores, "starter", partial=False, keep_old=False, progress=lambda *_: None)
+        appeal = opening.appeal(stores, case.id, "it is the same picture").case
+    with open_services(ingested.model_copy(update={"profile": "starter"})) as later:
+        with later.sessions() as session:
+            (subject,) = desk.list_case_subjects(session, appeal.id).items
+            (finding,) = desk.list_case_findings(session, appeal.id).items
+        assert subject.attribution_id is not None
+        said = [one.said for one in later.attributor.differences(subject.attribution_id)]
+
+    assert finding.statement.startswith("Shows the same image as ")
+    assert any("the encoders were those of profile stub" in one for one in said)
 
 
 def test_another_tenant_has_no_such_case(services: Services, case: Case) -> None:

@@ -1,4 +1,4 @@
-"""Cases: subjects, findings, assessments, decisions, notes, parties."""
+"""Cases: subjects, findings, assessments, decisions, notes, parties and how to reach them."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ TABLES = (
     "desks",
     "cases",
     "case_parties",
+    "party_contacts",
     "case_subjects",
     "case_findings",
     "assessments",
@@ -96,6 +97,15 @@ def _subjects() -> None:
     )
     _index("case_parties", "case_id")
     _index("case_parties", "artist")
+    op.create_table(
+        "party_contacts",
+        _of("case_parties", "party_contacts"),
+        sa.Column("text", sa.Text(), nullable=False),
+        sa.Column("until", MOMENT, nullable=False),
+        _tenant(),
+        sa.PrimaryKeyConstraint("party_id", name=op.f("pk_party_contacts")),
+    )
+    _index("party_contacts", "until")
     _table(
         "case_subjects",
         _of("cases", "case_subjects"),
@@ -211,6 +221,7 @@ def _of(parent: str, table: str, *, nullable: bool = False) -> sa.Column[Any]:
         "cases": "case_id",
         "attributions": "attribution_id",
         "artworks": "artwork_id",
+        "case_parties": "party_id",
         "case_subjects": "subject_id",
         "case_findings": "finding_id",
     }[parent]
