@@ -8,14 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Self
+from typing import Any, Self
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from attribution.answers import Attribution, CopyKind, Reason, Verdict
+from attribution.lookup.again import Again
 from attribution.lookup.batches import BatchFindings
 from attribution.lookup.differences import Difference, Part
+from attribution.lookup.recomputing import Recomputed
 from attribution.lookup.results import Findings, Member, SearchResult, SetAttribution
 from attribution.lookup.wording import by_one_hand, headline, lanes, membership, together
 
@@ -131,6 +133,10 @@ class PinsOut(_Shape):
         description="Who voted, with the SHA-256 of what each was made from, if it keeps a state."
     )
     calibration: str | None = Field(description="SHA-256 of the calibration's numbers.")
+    workings: str | None = Field(
+        default=None,
+        description="SHA-256 of what it was computed from; null: nothing, or before that was kept.",
+    )
 
 
 class RemovalOut(_Shape):
@@ -188,6 +194,59 @@ class DifferencesOut(BaseModel):
         """Shape them."""
         differences = tuple(map(DifferenceOut.model_validate, found))
         return cls(attribution=attribution_id, differences=differences)
+
+
+class AgainOut(BaseModel):
+    """An answer of today beside an earlier one about the same image."""
+
+    earlier: UUID
+    earlier_summary: str = Field(description="What the earlier answer says, in a sentence.")
+    answer: AnswerOut
+    differences: tuple[DifferenceOut, ...] = Field(description="Of what the two answers rest on.")
+
+    @classmethod
+    def of(cls, found: Again) -> Self:
+        """Shape it."""
+        return cls(
+            earlier=found.earlier.id,
+            earlier_summary=headline(found.earlier),
+            answer=AnswerOut.of(found.answer),
+            differences=tuple(map(DifferenceOut.model_validate, found.differences)),
+        )
+
+
+class FigureOut(_Shape):
+    """Something that an answer states, and what comes out when it is computed again."""
+
+    name: str
+    stated: Any
+    found: Any
+    said: str = Field(description="A sentence.")
+
+
+class RecomputationOut(_Shape):
+    """What comes out when the arithmetic of an answer is done again, from what is kept of it."""
+
+    attribution: UUID
+    is_right: bool = Field(description="Whether all that could be computed comes out as stated.")
+    said: str = Field(description="A sentence.")
+    compared: int = Field(description="Figures.")
+    differing: tuple[FigureOut, ...]
+    taken: tuple[str, ...] = Field(
+        description="What was taken from the record instead, and why: sentences."
+    )
+
+    @classmethod
+    def of(cls, attribution_id: UUID, found: Recomputed) -> Self:
+        """Shape it."""
+        return cls(
+            attribution=attribution_id,
+            is_right=found.is_right,
+            said=found.said,
+            compared=found.compared,
+            differing=tuple(map(FigureOut.model_validate, found.differing)),
+            taken=found.taken,
+        )
 
 
 class WrongFindingsOut(_Shape):

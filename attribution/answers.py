@@ -177,6 +177,9 @@ class Pins:
     chain: str  # and the digest of the chain there
     voters: Mapping[str, str | None]  # who voted; SHA-256 of what each was made from, or none
     calibration: str | None  # SHA-256 of the numbers that made votes probabilities
+    # SHA-256 of what the arithmetic was done with (`lookup.workings`), as RFC 8785 writes it; None
+    # where there was none, and in answers that were given before it was kept.
+    workings: str | None = None
 
 
 @dataclass(frozen=True)
@@ -214,7 +217,7 @@ class Attribution:
         return self.copy_of or self.related_to
 
 
-VERSION = 4
+VERSION = 5
 """Of the recorded shape. A change that `read_answer` has to know of takes the next number."""
 
 EXACT = ("bytes", "pixels")
@@ -308,9 +311,15 @@ def _from_3(recorded: Mapping[str, Any]) -> Mapping[str, Any]:
     return recorded
 
 
+def _from_4(recorded: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Leave open what the arithmetic was done with: it was not kept."""
+    return recorded
+
+
 _NEXT: Mapping[int, Callable[[Mapping[str, Any]], Mapping[str, Any]]] = {
     1: _from_1,
     2: _from_2,
     3: _from_3,
+    4: _from_4,
 }
 """What turns an answer of a version into one of the next."""

@@ -34,6 +34,7 @@ class How(StrEnum):
     URL = "url"  # fetched
     WORK = "work"  # the kept original of a registered work
     GENERATED = "generated"  # drawn here
+    AGAIN = "again"  # the image that is kept of an earlier question
 
 
 class Purpose(StrEnum):

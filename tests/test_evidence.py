@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -251,6 +252,9 @@ def test_what_the_signer_himself_changed_is_found_by_the_audit(made: Made, tmp_p
     assert found(answer, lambda one: one.update(verdict="copy")) == (
         f"{answer}: it is not the answer that was recorded"
     )
+    computed = f"lookups/{made.lookups[0]}/workings.json"
+    for at, said in (("workings", "what it was computed from"), ("vectors", "work ")):
+        assert f"{made.lookups[0]}: {said}" in found(computed, partial(scrambled, at))
     assert "does not say what entry" in found(
         RECORDS, lambda one: one[0]["leaves"][""].__setitem__(3, "copy")
     )
@@ -260,6 +264,44 @@ def test_what_the_signer_himself_changed_is_found_by_the_audit(made: Made, tmp_p
     assert "it is cut" in found(
         CHAIN, lambda one: one[0]["links"][0]["leaves"].update(actor="nobody")
     )
+
+
+def scrambled(at: str, computed: dict[str, Any]) -> None:
+    """Change what an answer was computed from: how near something is, or a work's vectors."""
+    if at == "workings":
+        next(iter(computed["workings"]["neighbours"].values()))[0][2] += 0.1
+    else:
+        (one, other) = list(computed["vectors"])[:2]
+        computed["vectors"][one] = computed["vectors"][other]
+
+
+def test_answers_are_computed_again(made: Made) -> None:
+    """By whoever verifies; what is taken from the record is said."""
+    said = [one.said for one in verify(made.pack).findings if one.about == "arithmetic"]
+
+    for one in made.lookups:
+        assert any(
+            re.fullmatch(rf"{one}: all \d\d+ figures that were computed again .*", line)
+            for line in said
+        )
+    assert any("nothing was searched" in line for line in said)
+
+
+def test_vectors_of_works_that_may_be_shown_to_nobody_stay_out(made: Made, tmp_path: Path) -> None:
+    """The arithmetic takes their similarities from the record."""
+    home, path = copy_home(made.home, tmp_path / "home"), tmp_path / "pack.zip"
+    name = f"lookups/{made.lookups[0]}/workings.json"
+    work = next(iter(json.loads(files_of(made.pack)[name])["vectors"]))
+    with open_services(settings(home)) as services:
+        with services.sessions.begin() as session:
+            row = queries.artwork_by_id(session, UUID(work))
+            row.consent_display = row.consent_evidence = False
+        write_pack(services, contents_of(services, made.lookups), path)
+
+    assert not faults(path)
+    assert work not in json.loads(files_of(path)[name])["vectors"]
+    said = "\n".join(one.said for one in verify(path).findings)
+    assert re.search(r"similarities of 1 of \d works are taken from the record", said)
 
 
 def test_an_old_lookup_is_proved_by_a_bounded_part_of_the_audit(

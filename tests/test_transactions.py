@@ -27,7 +27,7 @@ from tests.asking import ask_about, ids_of
 from tests.portfolios import ingest, works
 
 US = Origin("test")
-STATEMENTS, TRANSACTIONS = 24, 9  # of a lookup of a picture that nobody registered, at most
+STATEMENTS, TRANSACTIONS = 25, 9  # of a lookup of a picture that nobody registered, at most
 
 
 @dataclass

@@ -70,6 +70,7 @@ def test_a_work_is_gone_everywhere(services: Services) -> None:
         "statements of consent": 0,
         "lines of ingest jobs": 1,
         "images asked about": 0,
+        "workings of answers": 0,
         "recorded answers": 0,
         "answers kept for repeated requests": 0,
         "points": 1,
@@ -83,6 +84,7 @@ def test_a_work_is_gone_everywhere(services: Services) -> None:
     assert (receipt["before"]["works"], receipt["after"]["works"]) == (12, 11)
     assert (receipt["before"]["points"], receipt["after"]["points"]) == (12, 11)
     elsewhere = ["points", "points of parts", "files", "images asked about"]
+    elsewhere += ["workings of answers"]
     elsewhere += ["files of the index", "log of the database"]
     assert receipt["left"] == dict.fromkeys([*LOOKED_AT, *elsewhere], 0)
     assert reconcile(services, repair=False).is_clean
@@ -139,6 +141,7 @@ def test_an_answer_under_way_is_marked_too(
     real = queries.record_attribution
     with monkeypatch.context() as patch:
         patch.setattr(queries, "record_attribution", lambda *_: None)
+        patch.setattr(queries, "keep_workings", lambda *_, **__: None)
         answer = services.attributor.attribute(image)
     request = forget(services, work.id)
     with services.sessions.begin() as session:

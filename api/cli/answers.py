@@ -1,7 +1,11 @@
-"""`lawful answers`: what was answered earlier; `lawful explain`: what is different since."""
+"""Earlier answers: `lawful answers` lists them, `lawful explain` says what is different since.
+
+`lawful recompute` does the arithmetic of one again, `lawful again` asks its question today.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
 from uuid import UUID
@@ -14,6 +18,7 @@ from attribution.answers import Verdict
 
 if TYPE_CHECKING:
     from api.schemas import AttributionBrief
+    from attribution.lookup.differences import Difference
 
 
 def answers(
@@ -73,7 +78,7 @@ def explain(
 ) -> None:
     """Show what has become different since an answer was given: works, artists, models, numbers.
 
-    It does not ask again: `lawful attribute` does that, with the image.
+    It does not ask again: `lawful again` does that.
 
     Example: [bold]lawful explain ID[/]
     """
@@ -85,6 +90,73 @@ def explain(
     if as_json:
         print_json(DifferencesOut.of(attribution_id, found).model_dump(mode="json"))
         return
+    _show_differences(found)
+
+
+def recompute(
+    attribution_id: Annotated[
+        UUID, typer.Argument(help="Id of an answer, shown as “recorded as …”.", metavar="ID")
+    ],
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Compute an earlier answer again from what is kept of it, and compare every figure.
+
+    What cannot be computed is taken from the record, and said. Exit code 1: a figure does not come
+    out as it was stated.
+
+    Example: [bold]lawful recompute ID[/]
+    """
+    from api.answers import RecomputationOut
+    from api.cli.loading import open_services
+
+    with open_services(settings_from_environment()) as services:
+        found = services.attributor.recompute(attribution_id)
+    if as_json:
+        print_json(RecomputationOut.of(attribution_id, found).model_dump(mode="json"))
+    else:
+        out = Console(soft_wrap=True)
+        for line in (*(one.said for one in found.differing), found.said):
+            out.print(plain(line), markup=False, highlight=False)
+        for line in found.taken:
+            out.print(plain(f"  {line}"), markup=False, highlight=False, style="dim")
+    if not found.is_right:
+        raise typer.Exit(1)
+
+
+def again(
+    attribution_id: Annotated[
+        UUID, typer.Argument(help="Id of an answer, shown as “recorded as …”.", metavar="ID")
+    ],
+    limit: Annotated[int, typer.Option(min=1, max=100, help="Artists to show.")] = 5,
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Ask an earlier question today, with the image that was kept of it; a new answer is recorded.
+
+    Shows what the earlier answer said, the new one, and what has become different.
+
+    Example: [bold]lawful again ID[/]
+    """
+    from api.answers import AgainOut
+    from api.cli import render
+    from api.cli.loading import open_services
+    from attribution.lookup.again import ask_again
+    from attribution.lookup.wording import headline
+
+    with open_services(settings_from_environment(), as_json=as_json) as services:
+        found = ask_again(services, services.attributor, attribution_id, limit=limit)
+    if as_json:
+        print_json(AgainOut.of(found).model_dump(mode="json"))
+        return
+    out = Console(soft_wrap=True)
+    then = f"{found.earlier.created_at:%Y-%m-%d %H:%M UTC}: {headline(found.earlier)}"
+    out.print(plain(then), markup=False, highlight=False)
+    render.show_attribution(out, "today", found.answer)
+    _show_differences(found.differences)
+
+
+def _show_differences(found: Sequence[Difference]) -> None:
     out = Console(soft_wrap=True)
     for one in found:
         out.print(plain(f"{one.part.value}: {one.said}"), markup=False, highlight=False)

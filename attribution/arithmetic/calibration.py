@@ -10,6 +10,7 @@ by artist: the next stranger is another artist, not another work of the most pro
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -18,6 +19,7 @@ from uuid import UUID
 
 import numpy as np
 import numpy.typing as npt
+import rfc8785
 
 from attribution.answers import Reason, Verdict
 from attribution.arithmetic.familiarity import KEPT_DIGITS, Familiarity
@@ -182,6 +184,11 @@ class Calibration:
         familiarity = Familiarity.of_json(kept["familiarity"])
         spaces = dict(sorted(kept["spaces"].items()))
         return cls(tuple(voices), spaces, familiarity=familiarity, **lists)
+
+
+def digest_of(voices: Sequence[str], kept: Mapping[str, Any]) -> str:
+    """Return the SHA-256 of a calibration's voices and numbers, as RFC 8785 writes them."""
+    return hashlib.sha256(rfc8785.dumps([list(voices), dict(kept)])).hexdigest()
 
 
 def weighted_p_values(ordered: Floats, weights: Floats, asked: Floats | float) -> Floats:

@@ -31,6 +31,11 @@ def answer_path(attribution_id: str) -> str:
     return f"{LOOKUPS}/{attribution_id}/answer.json"
 
 
+def workings_path(attribution_id: str) -> str:
+    """Return where what an answer was computed from is in a pack, if it is there."""
+    return f"{LOOKUPS}/{attribution_id}/workings.json"
+
+
 def subject_path(attribution_id: str, kind: str) -> str:
     """Return where the image that a lookup is about is in a pack, if it is there."""
     return f"{LOOKUPS}/{attribution_id}/subject.{kind}"

@@ -7,17 +7,20 @@ its own. What machines check is added here: answers as recorded, the audit, the 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 from uuid import UUID, uuid4
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
+from sqlalchemy.orm import Session
 
 from attribution import tenants
 from attribution.actors import who
+from attribution.answers import Attribution, read_answer
 from attribution.catalogue import queries
 from attribution.catalogue.chain import note
 from attribution.catalogue.columns import now
@@ -31,9 +34,11 @@ from attribution.desk.archive import (
     TIMESTAMP,
     Archive,
     answer_path,
+    workings_path,
 )
 from attribution.desk.proof import extract, head_path, sign_head
 from attribution.errors import BadInput
+from attribution.lookup.workings import kept
 from attribution.provenance.keys import Signer, certificates
 from attribution.provenance.own_key import statement_signer
 from attribution.provenance.statements import key_id, sign_statement
@@ -115,13 +120,26 @@ def _add_records(stores: Stores, archive: Archive, lookups: Sequence[UUID], sign
         rows = queries.attributions_by_id(session, lookups)
         for row in rows:
             archive.add_json(answer_path(str(row.id)), row.answer, "the answer as recorded")
-            # The place for what an answer was computed from: `workings.json`, next to the answer.
+            if made_of := _workings(session, read_answer(row.answer)):
+                what = "what the answer was computed from"
+                archive.add_json(workings_path(str(row.id)), made_of, what)
         found = extract(session, rows)
     archive.add_json(RECORDS, found.records, "what the audit vouches for, with its salts")
     archive.add_json(CHAIN, found.segments, "entries of the audit, and links to the signed heads")
     for sequence, digest in found.heads.items():
         head = sign_head(sequence, digest, signer).encode("ascii")
         archive.add(head_path(sequence), head, "a signed head of the audit")
+
+
+def _workings(session: Session, answer: Attribution) -> Mapping[str, Any] | None:
+    """Return what an answer was computed from, with vectors of works that may be shown alone."""
+    made_of = kept(session, answer)
+    if made_of is None:
+        return None
+    rows = queries.artworks_by_id(session, [UUID(work) for work in made_of["vectors"]])
+    may = {str(work) for work, row in rows.items() if row.consent_display or row.consent_evidence}
+    vectors = {work: said for work, said in made_of["vectors"].items() if work in may}
+    return made_of | {"vectors": vectors}
 
 
 def _certificate(signer: Signer) -> x509.Certificate:

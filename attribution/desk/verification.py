@@ -20,7 +20,7 @@ from zipfile import ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 import rfc8785
 from cryptography import x509
 
-from attribution.answers import parted
+from attribution.answers import parted, read_answer
 from attribution.arithmetic import commitments
 from attribution.desk.archive import (
     AUTHORITY,
@@ -35,8 +35,10 @@ from attribution.desk.archive import (
     answer_path,
     entry,
     subject_path,
+    workings_path,
 )
 from attribution.errors import BadInput
+from attribution.lookup.recomputing import recompute
 from attribution.provenance.statements import key_id, read_statement
 from attribution.provenance.timestamps import read_timestamp
 
@@ -55,7 +57,9 @@ VOUCHING = (SIGNATURE, TIMESTAMP)  # behind the manifest, which cannot list them
 class Finding:
     """One sentence about a pack."""
 
-    about: str  # "files", "signature", "time", "audit", "answer", "removed", "left out"
+    about: (
+        str  # "files", "signature", "time", "audit", "answer", "arithmetic", "removed", "left out"
+    )
     said: str
     is_wrong: bool = False
 
@@ -371,6 +375,25 @@ def _answer(pack: _Pack, attribution: str, record: Mapping[str, Any], vouched: _
     at = vouched.entries[number]["at"] if number else fixed[1]
     place = f"entry {number} of the audit" if number else "before the audit began"
     pack.found.say("answer", f"{attribution}: recorded {at[:19]} UTC, {place}")
+    with pack.found.reading("arithmetic", workings_path(attribution)):
+        _compute(pack, attribution, answer)
+
+
+def _compute(pack: _Pack, attribution: str, recorded: Mapping[str, Any]) -> None:
+    """Do the arithmetic of an answer again."""
+    found, path = pack.found, workings_path(attribution)
+    answer = read_answer(recorded)
+    if path not in pack.archive.namelist():
+        if answer.pins and answer.pins.workings:
+            found.say("arithmetic", f"{attribution}: what it was computed from is not in the pack")
+        return
+    again = recompute(answer, pack.json(path))
+    for figure in again.differing:
+        found.fault("arithmetic", f"{attribution}: {_plain(figure.said)}")
+    if again.is_right:
+        found.say("arithmetic", f"{attribution}: {again.said}")
+    for taken in again.taken:
+        found.say("arithmetic", f"{attribution}: {taken}")
 
 
 def _removed(found: Verified, key: str, seal: commitments.Seal, vouched: _Vouched) -> None:

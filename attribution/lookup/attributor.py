@@ -7,6 +7,7 @@ computes.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -39,6 +40,7 @@ from attribution.arithmetic.calibration import (
     judge,
     together,
 )
+from attribution.arithmetic.deciding import decide
 from attribution.catalogue import queries
 from attribution.catalogue.belief import Belief, believe
 from attribution.catalogue.chain import note
@@ -53,7 +55,7 @@ from attribution.copies.matches import claimed, laid_on, of_now, silenced
 from attribution.copies.membership import membership
 from attribution.encoders.encoder import Lane, of_lane
 from attribution.encoders.encoder_set import EncoderSet
-from attribution.errors import BadInput, RecordAltered
+from attribution.errors import BadInput, Conflict, RecordAltered
 from attribution.images import CheckedImage, lineages
 from attribution.index.points import Hit, Probe, Where
 from attribution.index.vector_index import ANYWHERE
@@ -68,6 +70,7 @@ from attribution.lookup.exhibits import (
     somebodys,
 )
 from attribution.lookup.gaps import Gap, Gaps
+from attribution.lookup.recomputing import Recomputed, recompute
 from attribution.lookup.results import (
     FoundWork,
     Member,
@@ -78,6 +81,7 @@ from attribution.lookup.results import (
 )
 from attribution.lookup.search_pages import SearchPage, Shown
 from attribution.lookup.search_query import SearchBy, SearchQuery, check_query
+from attribution.lookup.workings import keep, kept, workings
 from attribution.types import Vector
 from attribution.voters.panel import Opinion, Panel
 
@@ -236,6 +240,19 @@ class Attributor:
             now = State(PROGRAM, self._searched(session), voters, calibration)
             return differences(session, answer, now)
 
+    def recompute(self, attribution_id: UUID) -> Recomputed:
+        """Do the arithmetic of an earlier answer again, from what is kept of it.
+
+        Raises NotFound where there is no such answer, Conflict where nothing is kept to compute
+        from.
+        """
+        with self._sessions() as session:
+            answer = recalled(session, [attribution_id])[0]
+            found = kept(session, answer)
+        if found is None:
+            raise Conflict(f"answer {attribution_id} cannot be computed again: {_nothing(answer)}")
+        return recompute(answer, found)
+
     def search(
         self, query: SearchQuery, *, limit: int = 20, cursor: str | None = None
     ) -> SearchResult:
@@ -292,6 +309,7 @@ class Attributor:
             if gap:
                 others = (one for one in reasons if one is not Reason.NOT_CALIBRATED)
                 reasons = (Reason.INCOMPLETE_INDEX, *others)
+            made_of = self._workings(image, opinion, artists)
             answer = Attribution(
                 id=uuid4(),
                 created_at=datetime.now(UTC),
@@ -312,9 +330,10 @@ class Attributor:
                 credentials=image.facts.credentials.state,
                 withdrawn_at=withdrawn_at,
                 declared=silenced(session, seen.finding.silenced, image.facts.sha256),
-                pins=_pins(session, opinion),
+                pins=_pins(session, opinion, made_of),
             )
             queries.record_attribution(session, write_answer(answer))
+            keep(session, answer, opinion, made_of, self._collection.settings.subject_days)
             also(session, answer)
         return answer, opinion
 
@@ -340,6 +359,19 @@ class Attributor:
             opinion = replace(opinion, odds=None)
         exhibits = choose(self._collection, opinion, limit, vectors)
         return _Seen(finding, opinion, exhibits, gap)
+
+    def _workings(
+        self, image: CheckedImage, opinion: Opinion, artists: Mapping[UUID, Artist]
+    ) -> bytes | None:
+        content, style = self._spaces()
+        return workings(
+            opinion,
+            lanes={"content": content, "style": style},
+            artists={row.slug: artist for artist, row in artists.items()},
+            known_works=_known_works(opinion, artists),
+            is_plain=image.is_plain,
+            keeps_vectors=self._collection.settings.subjects != "digest",
+        )
 
     def _probe(self, query: SearchQuery) -> Probe | None:
         """Return the legs of a query; None where a blank picture has left none."""
@@ -385,19 +417,22 @@ class Attributor:
             return Verdict.RELATED if is_related else Verdict.COPY, ()
         if image.is_blank or image.is_plain:
             return Verdict.ABSTAIN, (Reason.LOW_QUALITY,)
-        if opinion.odds is None or not opinion.votes:
-            return _uncalibrated(opinion.votes, searched.artists)
-        first = opinion.votes[0].artist_id
-        is_by_subject = self._is_by_subject(first, opinion.votes)
-        return judge(
-            Signs.of(opinion.odds, is_by_subject=is_by_subject),
-            known_works=artists[first].works if first in artists else 0,
+        content, style = self._spaces()
+        return decide(
+            *(opinion.votes, opinion.odds),
+            content=content,
+            style=style,
+            known_works=_known_works(opinion, artists),
+            artists=searched.artists,
         )
 
     def _is_by_subject(self, artist: UUID, votes: Iterable[voting.Vote]) -> bool:
+        return voting.is_by_subject(artist, votes, *self._spaces())
+
+    def _spaces(self) -> tuple[list[str], list[str]]:
+        """Return the spaces of content, and of style."""
         lanes = self._collection.row.lanes
-        content, style = of_lane(lanes, Lane.CONTENT), of_lane(lanes, Lane.STYLE)
-        return voting.is_by_subject(artist, votes, content, style)
+        return of_lane(lanes, Lane.CONTENT), of_lane(lanes, Lane.STYLE)
 
     def _searched(self, session: Session, gap: Gap | None = None) -> Searched:
         artists, works = queries.searchable(session)
@@ -426,21 +461,35 @@ def _recalled(session: Session, ids: Sequence[UUID]) -> Iterator[Attribution]:
         yield replace(answer, declared=of_now(session, answer.declared))
 
 
-def _pins(session: Session, opinion: Opinion) -> Pins:
-    head = queries.audit_head(session)
-    return Pins(PROGRAM, head.sequence, head.digest, opinion.voters, opinion.calibration)
+def _pins(session: Session, opinion: Opinion, made_of: bytes | None) -> Pins:
+    head, numbers = queries.audit_head(session), opinion.calibration
+    return Pins(
+        *(PROGRAM, head.sequence, head.digest, opinion.voters),
+        calibration=numbers.digest if numbers else None,
+        workings=hashlib.sha256(made_of).hexdigest() if made_of else None,
+    )
+
+
+def _nothing(answer: Attribution) -> str:
+    if answer.pins is None or answer.pins.workings is None:
+        return (
+            "nobody was asked whose it is, or it was given before it was kept what answers are "
+            "computed from"
+        )
+    return (
+        "what it was computed from went with the image that was asked about, when its time was "
+        "over (LAWFUL_SUBJECT_DAYS), on request, or under a withdrawal"
+    )
 
 
 def _is_incomplete(answer: Attribution) -> bool:
     return Reason.INCOMPLETE_INDEX in answer.reasons
 
 
-def _uncalibrated(votes: Sequence[voting.Vote], artists: int) -> tuple[Verdict, tuple[Reason, ...]]:
-    """Go by the share of the vote where nobody knows yet what it means."""
-    if artists < voting.FEWEST_ARTISTS:
-        return Verdict.ABSTAIN, (Reason.TOO_FEW_ARTISTS, Reason.NOT_CALIBRATED)
-    stands_out = bool(votes) and votes[0].share >= voting.stands_out(artists)
-    return Verdict.CANDIDATES if stands_out else Verdict.ABSTAIN, (Reason.NOT_CALIBRATED,)
+def _known_works(opinion: Opinion, artists: Mapping[UUID, Artist]) -> int:
+    """Return how many works of the first artist are registered."""
+    first = artists.get(opinion.votes[0].artist_id) if opinion.votes else None
+    return first.works if first else 0
 
 
 def _confidence(opinion: Opinion) -> Confidence | None:

@@ -70,9 +70,10 @@ def _keep(
     row = queries.subject_asked_about(session, facts.sha256, _described(facts))
     session.add(_use(row, obtained, answer))
     session.flush()
-    if settings.subjects == "digest" or obtained.how in LIES_ELSEWHERE:
-        return
     if not queries.may_be_kept(session, row, answer.id, is_copy=answer.copy_of is not None):
+        queries.forget_workings_about(session, [facts.sha256])
+        return
+    if settings.subjects == "digest" or obtained.how in LIES_ELSEWHERE:
         return
     row.until = answer.created_at + timedelta(days=settings.subject_days)
     if row.kept is Kept.NOTHING:
@@ -119,7 +120,7 @@ def seen(stores: Stores, subject_id: UUID) -> tuple[Subject, bytes]:
         row = queries.subject_by_id(session, subject_id)
     if row.kept is Kept.NOTHING:
         raise NotFound(f"image {row.id}: {wording.image_kept(row, None)}")
-    data = _bytes(stores, row)
+    data = read_kept(stores, row)
     with stores.sessions.begin() as session:
         queries.note_seen(session, row.id)
     return row, data
@@ -149,7 +150,11 @@ def shown(stores: Stores, attribution_id: UUID) -> tuple[bytes | None, str]:
         return None, f"{said} It cannot be shown: {error}."
 
 
-def _bytes(stores: Stores, row: Subject) -> bytes:
+def read_kept(stores: Stores, row: Subject) -> bytes:
+    """Return the bytes of an image that is kept; shown to nobody yet.
+
+    Raises NotFound, Conflict for one of another key, RecordAltered.
+    """
     data, cipher = stores.store.subject(row.image_sha256), subject_cipher(stores.settings)
     if row.kept is Kept.ENCRYPTED:
         try:

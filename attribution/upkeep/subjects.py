@@ -35,7 +35,8 @@ def forget(stores: Stores, subject_id: UUID, reason: str) -> Subject:
     with stores.sessions.begin() as session:
         queries.subject_by_id(session, subject_id)
         (row,) = queries.subjects_to_change(session, Subject.id == subject_id)
-        if row.kept is Kept.NOTHING:
+        described = queries.forget_workings_about(session, [row.image_sha256])
+        if row.kept is Kept.NOTHING and not described:
             raise Conflict(f"nothing is kept of image {subject_id}: there is nothing to forget")
         queries.forget_subject(session, row, Forgotten.REQUEST, reason=reason.strip())
     delete_files(stores, [subject_id])
@@ -43,7 +44,11 @@ def forget(stores: Stores, subject_id: UUID, reason: str) -> Subject:
 
 
 def forget_expired(stores: Stores) -> int:
-    """Delete the tenant's images whose time is over, MOST at most; returns how many."""
+    """Delete the tenant's images whose time is over, MOST at most; returns how many.
+
+    With what answers were computed from whose time is over.
+    """
+    _forget_workings(stores)
     gone = 0
     while gone < MOST:
         with stores.sessions.begin() as session:
@@ -55,6 +60,17 @@ def forget_expired(stores: Stores) -> int:
         delete_files(stores, [row.id for row in rows])
         gone += len(rows)
     return gone
+
+
+def _forget_workings(stores: Stores) -> None:
+    """Delete what answers were computed from whose time is over, MOST at most."""
+    gone = more = AT_ONCE
+    while more == AT_ONCE and gone < MOST:
+        with stores.sessions.begin() as session:
+            more = queries.forget_expired_workings(session, AT_ONCE)
+        gone += more
+    with stores.sessions.begin() as session:
+        queries.forget_unused_calibrations(session)
 
 
 def delete_files(stores: Stores, ids: Collection[UUID]) -> int:

@@ -168,18 +168,20 @@ def _left(
             collection.store.has_original(one) + collection.store.has_thumbnail(one)
             for one in works.values()
         ),
-        "images asked about": _images_left(collection, request.id, works.values()),
+        **_images_left(collection, request.id, works.values()),
         "files of the index": collection.index.scrub(ids, rewrite=rewrite),
         "log of the database": int(not empty_log(collection.sessions)),
     }
 
 
-def _images_left(stores: Stores, request_id: UUID, hashes: Several[str]) -> int:
-    """Count images that were asked about and show the works: rows that keep one, and files."""
+def _images_left(stores: Stores, request_id: UUID, hashes: Several[str]) -> dict[str, int]:
+    """Count what is kept of images that were asked about and show the works: rows, files."""
     with stores.sessions() as session:
         kept = sum(queries.kept_of_works(session, few) for few in chunks(list(hashes), AT_ONCE))
-        gone = queries.subjects_under(session, request_id)
-    return kept + sum(map(stores.store.has_subject, {*hashes, *gone.values()}))
+        shown = {*hashes, *queries.subjects_under(session, request_id).values()}
+        workings = sum(queries.workings_about(session, few) for few in chunks([*shown], AT_ONCE))
+    files = sum(map(stores.store.has_subject, shown))
+    return {"images asked about": kept + files, "workings of answers": workings}
 
 
 def _requested(collection: Collection, what: str, reason: str) -> UUID:

@@ -6,23 +6,31 @@ the same question about a registered work as if it were not there.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from threading import Lock
+from typing import Any
 from uuid import UUID
 
-import rfc8785
 from sqlalchemy.orm import Session, sessionmaker
 
 from attribution.answers import CalibrationState
-from attribution.arithmetic.calibration import Ballots, Calibration, Odds
+from attribution.arithmetic.calibration import Ballots, Calibration, Odds, digest_of
 from attribution.arithmetic.fitting import Asked, voice_names
-from attribution.arithmetic.voting import Vote, count
+from attribution.arithmetic.voting import Ballot, Vote, count
 from attribution.catalogue import queries
 from attribution.catalogue.models import KeptCalibration
 from attribution.types import Vector
 from attribution.voters.voter import Absent, Neighbours, Question, Seat, Voter
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """The numbers of a calibration, as they are kept, and the SHA-256 that tells them apart."""
+
+    digest: str
+    voices: tuple[str, ...]
+    numbers: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -35,7 +43,10 @@ class Opinion:
     silent: tuple[str, ...]  # which voters that are switched on could not speak, and why
     weights: Mapping[str, float] = field(default_factory=dict)  # of the spaces that vote
     voters: Mapping[str, str | None] = field(default_factory=dict)  # who voted: digest, by name
-    calibration: str | None = None  # the digest of its numbers
+    calibration: Numbers | None = None  # that made votes odds
+    question: Question | None = None  # what was asked; None: nobody was
+    ballots: tuple[Ballot, ...] = ()  # in the order of the seats
+    calibrated_voters: tuple[str, ...] = ()  # whose ballots the calibration speaks of
 
 
 @dataclass(frozen=True)
@@ -44,7 +55,7 @@ class _Kept:
 
     state: CalibrationState
     calibration: Calibration
-    digest: str
+    numbers: Numbers
 
 
 class Panel:
@@ -88,21 +99,32 @@ class Panel:
         calibrated = [seat.name for seat in self._seats if seat.is_calibrated]
         if not calibrated:
             silent.append("LAWFUL_VOTERS names no voter that can be calibrated")
+        opinion = Opinion(
+            *(tuple(votes), None, None, tuple(silent), weights, heard),
+            question=question,
+            ballots=tuple(ballots.values()),
+            calibrated_voters=tuple(calibrated),
+        )
         if kept is None or not is_whole or not ballots.keys() >= set(calibrated):
-            return Opinion(tuple(votes), None, None, tuple(silent), weights, heard)
+            return opinion
         odds = kept.calibration.odds(
             Ballots.of([ballots[name] for name in calibrated], self._spaces)
         )
         votes.sort(key=lambda vote: (-odds.artists.get(vote.artist_id, 0.0), vote.artist_id))
-        said = tuple(votes), odds, kept.state, tuple(silent), weights, heard
-        return Opinion(*said, kept.digest)
+        return replace(
+            opinion,
+            votes=tuple(votes),
+            odds=odds,
+            calibrated=kept.state,
+            calibration=kept.numbers,
+        )
 
     def state(self) -> tuple[dict[str, str | None], str | None]:
         """Return who would vote now, with digests, and the digest of the calibration."""
         voters = [(seat.name, seat.current()) for seat in self._seats]
         kept = self._calibration()
         heard = {name: voter.digest for name, voter in voters if voter}
-        return heard, kept.digest if kept else None
+        return heard, kept.numbers.digest if kept else None
 
     def _calibration(self) -> _Kept | None:
         """Return the last calibration; None where there is none for these voters and spaces."""
@@ -114,7 +136,7 @@ class Panel:
             state = state_of(row)
             if self._kept is None or self._kept.state != state:
                 made = Calibration.of_json(row.voices, row.numbers)
-                self._kept = _Kept(state, made, _digest(row))
+                self._kept = _Kept(state, made, _numbers(row))
             return self._kept
 
 
@@ -133,9 +155,8 @@ def ask_absent(absent: Absent, voters: Sequence[Voter]) -> Asked | None:
     return Asked(absent.artist, known, Ballots.of([other for _, other in pairs], spaces))
 
 
-def _digest(row: KeptCalibration) -> str:
-    """Return the SHA-256 of a calibration's voices and numbers, as RFC 8785 writes them."""
-    return hashlib.sha256(rfc8785.dumps([list(row.voices), row.numbers])).hexdigest()
+def _numbers(row: KeptCalibration) -> Numbers:
+    return Numbers(digest_of(row.voices, row.numbers), tuple(row.voices), row.numbers)
 
 
 def voices_of(seats: Sequence[Seat], spaces: Sequence[str]) -> tuple[str, ...]:

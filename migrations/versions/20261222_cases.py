@@ -10,7 +10,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.schema import SchemaItem
 
 revision = "20261222_cases"
-down_revision = "20261221_consents"
+down_revision = "20261223_workings"
 branch_labels = None
 depends_on = None
 

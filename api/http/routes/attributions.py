@@ -12,7 +12,15 @@ from fastapi import APIRouter, Depends, File, Query, Request, Response, UploadFi
 from fastapi.responses import HTMLResponse
 from pydantic import BaseModel, Field
 
-from api.answers import AnswerOut, DifferencesOut, FindingsOut, MemberOut, SetOut
+from api.answers import (
+    AgainOut,
+    AnswerOut,
+    DifferencesOut,
+    FindingsOut,
+    MemberOut,
+    RecomputationOut,
+    SetOut,
+)
 from api.http.access import ScopedRoute, needs
 from api.http.dependencies import ONE_WORK, Cursor, PageSize, ServicesDep, Since, Until, WorksDep
 from api.http.description import BYTES, also
@@ -30,6 +38,7 @@ from attribution.catalogue.queries import AnswersWanted
 from attribution.custody import How, Purpose
 from attribution.errors import BadImage
 from attribution.images import CheckedImage
+from attribution.lookup.again import ask_again
 from attribution.lookup.attributor import Also, recalled
 from attribution.lookup.findings import find_ours
 from attribution.lookup.regions import Regions, find_regions
@@ -249,6 +258,46 @@ def get_differences(attribution_id: UUID, services: ServicesDep) -> DifferencesO
     """
     found = services.attributor.differences(attribution_id)
     return DifferencesOut.of(attribution_id, found)
+
+
+@router.get(
+    "/{attribution_id}/recomputation",
+    summary="Compute an attribution again from what is kept of it",
+    responses=also(409),
+    dependencies=[needs(Scope.READ)],
+)
+def get_recomputation(attribution_id: UUID, services: ServicesDep) -> RecomputationOut:
+    """Do the arithmetic of an earlier answer again, without models, and compare every figure.
+
+    What cannot be computed is taken from the record, and said. 409 where nothing is kept to compute
+    from.
+    """
+    found = services.attributor.recompute(attribution_id)
+    return RecomputationOut.of(attribution_id, found)
+
+
+@router.post(
+    "/{attribution_id}/again",
+    summary="Ask an earlier question today",
+    status_code=201,
+    responses=also(409),
+    dependencies=[needs(Scope.LOOK_UP), ONE_WORK],
+)
+def ask_anew(
+    attribution_id: UUID,
+    services: ServicesDep,
+    request: Request,
+    response: Response,
+    limit: Annotated[int, Query(ge=1, le=50, description="Artists at most.")] = 5,
+) -> AgainOut:
+    """Attribute the image that is kept of an earlier answer anew, as a new answer.
+
+    With what has become different of what the two rest on. 409 where the image is not kept.
+    """
+    found = ask_again(services, services.attributor, attribution_id, limit=limit)
+    where = request.app.url_path_for("get_attribution", attribution_id=found.answer.id)
+    response.headers["location"] = str(where)
+    return AgainOut.of(found)
 
 
 @router.get(

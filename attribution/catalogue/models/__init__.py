@@ -66,6 +66,10 @@ from attribution.catalogue.models.webhooks import (
     Delivery,
     Webhook,
 )
+from attribution.catalogue.models.workings import (
+    UsedCalibration,
+    Workings,
+)
 from attribution.catalogue.models.works import (
     ARTWORKS,
     PURPOSES,
@@ -147,7 +151,9 @@ __all__ = [
     "TaskKind",
     "TaskStatus",
     "Tenant",
+    "UsedCalibration",
     "Webhook",
     "Withdrawal",
+    "Workings",
     "artwork_id",
 ]

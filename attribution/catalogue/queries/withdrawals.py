@@ -53,6 +53,7 @@ from attribution.catalogue.queries.pages import Page, check_limit, cut, moment_k
 from attribution.catalogue.queries.replies import forget_replies
 from attribution.catalogue.queries.sketches import forget_sketches
 from attribution.catalogue.queries.subjects import bury_subjects
+from attribution.catalogue.queries.workings import bury_workings
 from attribution.catalogue.sealed import path_of_claim
 from attribution.errors import NotFound
 
@@ -137,7 +138,7 @@ def bury_works(
     lines = wipe_items(session, ids, titles)
     session.execute(update(Claim).where(Claim.artwork_id.in_(ids)).values(path=WIPED_TEXT))
     _wipe_changes(session, ids, removal.receipt)
-    asked_about = bury_subjects(session, ids, removal)
+    asked_about, computed = bury_subjects(session, ids, removal), bury_workings(session, ids)
     return {
         "catalogue rows": len(rows),
         "kept vectors": forget_vectors(session, ids),
@@ -147,6 +148,7 @@ def bury_works(
         "statements of consent": forget_consents(session, Consent.artwork_id.in_(ids), removal),
         "lines of ingest jobs": lines,
         "images asked about": asked_about,
+        "workings of answers": computed,
         "recorded answers": _wipe_answers(session, ids, removal),
         "answers kept for repeated requests": forget_replies(session),
     }
