@@ -249,7 +249,7 @@ def test_contacts_are_apart(team: Team, case: dict[str, Any]) -> None:
     is_problem(team.auditor.get(f"{place}/contacts"), 403, "scope-missing")
     is_problem(again, 409, "conflict")
     assert text not in shown + str(audit)
-    about = [one["action"] for one in audit["items"] if one["about"] == f"party:{party['id']}"]
+    about = [one["action"] for one in audit["items"] if one["object"] == f"party:{party['id']}"]
     assert about == ["forget-contact", "view", "keep-contact"]
 
 
