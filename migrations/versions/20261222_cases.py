@@ -1,4 +1,4 @@
-"""Cases: subjects, findings, assessments, decisions, notes, parties and how to reach them."""
+"""Cases: subjects, findings, assessments, decisions, notes, parties."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.schema import SchemaItem
 
 revision = "20261222_cases"
-down_revision = "20261223_workings"
+down_revision = "20261221_consents"
 branch_labels = None
 depends_on = None
 
@@ -22,7 +22,6 @@ TABLES = (
     "desks",
     "cases",
     "case_parties",
-    "party_contacts",
     "case_subjects",
     "case_findings",
     "assessments",
@@ -97,15 +96,6 @@ def _subjects() -> None:
     )
     _index("case_parties", "case_id")
     _index("case_parties", "artist")
-    op.create_table(
-        "party_contacts",
-        _of("case_parties", "party_contacts"),
-        sa.Column("text", sa.Text(), nullable=False),
-        sa.Column("until", MOMENT, nullable=False),
-        _tenant(),
-        sa.PrimaryKeyConstraint("party_id", name=op.f("pk_party_contacts")),
-    )
-    _index("party_contacts", "until")
     _table(
         "case_subjects",
         _of("cases", "case_subjects"),
@@ -221,7 +211,6 @@ def _of(parent: str, table: str, *, nullable: bool = False) -> sa.Column[Any]:
         "cases": "case_id",
         "attributions": "attribution_id",
         "artworks": "artwork_id",
-        "case_parties": "party_id",
         "case_subjects": "subject_id",
         "case_findings": "finding_id",
     }[parent]

@@ -10,7 +10,7 @@ from alembic import op
 from sqlalchemy.dialects.postgresql import JSONB
 
 revision = "20261223_workings"
-down_revision = "20261221_consents"
+down_revision = "20261222_cases"
 branch_labels = None
 depends_on = None
 
