@@ -18,7 +18,7 @@ from attribution.collection import Stores
 from attribution.desk.people import stated
 
 
-def keep_contact(stores: Stores, case_id: UUID, party_id: UUID, text: str) -> PartyContact:
+def keep_contact(stores: Stores, case_id: UUID, party_id: UUID, text: str) -> None:
     """Keep how a party can be reached, in place of what is kept; its time begins again.
 
     Raises NotFound, BadInput for an empty or too long text.
@@ -27,9 +27,8 @@ def keep_contact(stores: Stores, case_id: UUID, party_id: UUID, text: str) -> Pa
     with stores.sessions.begin() as session:
         desk.case_to_change(session, case_id)
         party = contacts.party_of_case(session, case_id, party_id)
-        row = session.merge(PartyContact(party_id=party.id, text=text, until=until))
+        session.merge(PartyContact(party_id=party.id, text=text, until=until))
         note(session, "keep-contact", f"{contacts.PARTY}:{party.id}", until=until.isoformat())
-    return row
 
 
 def see_contacts(stores: Stores, case_id: UUID) -> Sequence[PartyContact]:

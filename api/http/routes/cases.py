@@ -399,9 +399,10 @@ def list_case_contacts(case_id: UUID, services: ServicesDep) -> ContactsOut:
 )
 def keep_party_contact(
     case_id: UUID, party_id: UUID, asked: ContactSent, services: ServicesDep
-) -> ContactOut:
+) -> CaseDetail:
     """Keep how a party can be reached, for LAWFUL_CONTACT_DAYS, in place of what is kept."""
-    return ContactOut.of(keep_contact(services, case_id, party_id, asked.text))
+    keep_contact(services, case_id, party_id, asked.text)
+    return _detail(services, case_id)  # not the contact: answers are kept for repeated requests
 
 
 @router.post(
