@@ -29,6 +29,7 @@ from attribution.catalogue.models import (
     Decision,
     HeldExhibit,
     Hold,
+    PartyContact,
 )
 from attribution.catalogue.queries import desk
 from attribution.catalogue.queries.holds import holds_of
@@ -62,6 +63,7 @@ class CaseOut(BaseModel):
 class PartyOut(BaseModel):
     """Somebody who has to do with a case."""
 
+    id: UUID
     role: PartyRole
     artist: str | None = Field(description="Slug; after a merge it leads to the other artist.")
     name: str | None
@@ -70,7 +72,20 @@ class PartyOut(BaseModel):
     @classmethod
     def of(cls, row: CaseParty) -> Self:
         """Shape a row."""
-        return cls(role=row.role, artist=row.artist, name=row.name, account=row.account)
+        return cls(**{name: getattr(row, name) for name in cls.model_fields})
+
+
+class ContactOut(BaseModel):
+    """How a party can be reached."""
+
+    party_id: UUID
+    text: str
+    until: datetime = Field(description="Then it is deleted.")
+
+    @classmethod
+    def of(cls, row: PartyContact) -> Self:
+        """Shape a row."""
+        return cls(party_id=row.party_id, text=row.text, until=row.until)
 
 
 class DecisionOut(BaseModel):

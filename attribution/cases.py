@@ -37,6 +37,7 @@ class Act(StrEnum):
     ADD = "add to"
     ASSESS = "assess findings of"
     TAKE = "take"
+    PLAN = "plan"
     DECIDE = "decide"
     SIGN = "second"
     REOPEN = "reopen"
@@ -49,6 +50,7 @@ STATES: Mapping[Act, Mapping[CaseStatus, CaseStatus]] = {
     Act.ADD: {CaseStatus.OPEN: CaseStatus.OPEN},
     Act.ASSESS: {CaseStatus.OPEN: CaseStatus.OPEN},
     Act.TAKE: {CaseStatus.OPEN: CaseStatus.OPEN, CaseStatus.SECOND: CaseStatus.SECOND},
+    Act.PLAN: {CaseStatus.OPEN: CaseStatus.OPEN, CaseStatus.SECOND: CaseStatus.SECOND},
     Act.DECIDE: {CaseStatus.OPEN: CaseStatus.DECIDED},  # or SECOND, for a grave outcome
     Act.SIGN: {CaseStatus.SECOND: CaseStatus.DECIDED},
     Act.REOPEN: {CaseStatus.SECOND: CaseStatus.OPEN, CaseStatus.DECIDED: CaseStatus.OPEN},
@@ -59,7 +61,8 @@ STATES: Mapping[Act, Mapping[CaseStatus, CaseStatus]] = {
     },
     Act.HOLD: {one: one for one in CaseStatus if one is not CaseStatus.CLOSED},
 }
-"""Which act takes a case from which status to which; all of them need the scope `review`."""
+"""Which act takes a case from which status to which. PLAN needs the scope `operate`, all others
+`review`."""
 
 
 def after(act: Act, status: CaseStatus, number: int) -> CaseStatus:

@@ -57,6 +57,7 @@ class Team:
     eve: Person
     agent: Person  # acts for Ann Example
     operator: Person
+    auditor: Person
     answer: dict[str, Any]  # about the work's file
 
 
@@ -78,6 +79,7 @@ def team(tmp_path: Path) -> Iterator[Team]:
             eve=person(Role.REVIEWER),
             agent=person(Role.REVIEWER),
             operator=person(Role.OPERATOR),
+            auditor=person(Role.AUDITOR),
             answer=answer,
         )
 
@@ -231,6 +233,46 @@ def test_cases_are_found(
     assert "number" in table[0]
 
 
+def test_contacts_are_apart(team: Team, case: dict[str, Any]) -> None:
+    """The case and the audit have nothing of them; who has seen one is in the audit."""
+    place, text = f"/{case['id']}", "mail@shop.example"
+    (party,) = team.ann.get(place).json()["parties"]
+    kept = team.ann.post(f"{place}/parties/{party['id']}/contact", {"text": text})
+    (seen,) = team.bob.get(f"{place}/contacts").json()["contacts"]
+    shown = team.ann.get(place).text
+    team.bob.post(f"{place}/parties/{party['id']}/contact/forget")
+    again = team.bob.post(f"{place}/parties/{party['id']}/contact/forget")
+    audit = team.auditor.client.get("/v1/audit", headers=bearing(team.auditor.token)).json()
+
+    assert (seen["party_id"], seen["text"]) == (party["id"], text)
+    assert team.ann.get(f"{place}/contacts").json() == {"contacts": []}
+    is_problem(team.auditor.get(f"{place}/contacts"), 403, "scope-missing")
+    is_problem(again, 409, "conflict")
+    assert text not in kept.text + shown + str(audit)
+    about = [one["action"] for one in audit["items"] if one["object"] == f"party:{party['id']}"]
+    assert about == ["forget-contact", "view", "keep-contact"]
+
+
+def test_a_case_is_planned_by_operators(team: Team, case: dict[str, Any]) -> None:
+    """What is left out stays, null takes the due date away; the queue follows."""
+    place = f"/v1/cases/{case['id']}"
+    other = team.ann.post("", {"kind": "withdrawal", "title": "asked for"}).json()
+
+    def planned(person: Person, **said: Any) -> Any:
+        return person.client.patch(place, json=said, headers=bearing(person.token))
+
+    is_problem(planned(team.ann, priority=1), 403, "scope-missing")
+    is_problem(planned(team.operator), 422, "bad-input")
+    due = planned(team.operator, priority=4, due_at="2027-01-01").json()
+    kept = planned(team.operator, priority=5).json()
+    without = planned(team.operator, due_at=None).json()
+
+    assert (due["priority"], due["due_at"]) == (4, "2027-01-01T00:00:00Z")
+    assert (kept["priority"], kept["due_at"]) == (5, due["due_at"])
+    assert (without["priority"], without["due_at"]) == (5, None)
+    assert team.ann.post("/next").json()["case"]["id"] == other["id"]
+
+
 def test_what_is_not_there(team: Team, case: dict[str, Any]) -> None:
     """An unknown case, answer, finding or artist is answered with 404."""
     nowhere = str(uuid4())
@@ -280,6 +322,11 @@ def test_in_the_terminal(ingested: Settings) -> None:
     assert case("release", "1")["lease_by"] is None
     case("assess", "1", "rejected", "--why", "two drawings")
     case("comment", "1", "asked the shop")
+    case("plan", "1", "--priority", "1", "--due", "2027-01-01")
+    case("parties", "add", "1", "respondent", "--name", "A shop")
+    case("parties", "reach", "1", "2", "mail@shop.example")
+    contacts = lawful(home, "cases", "parties", "contacts", "1").stdout
+    case("parties", "forget", "1", "2")
     case("decide", "1", "match_rejected", "--ground", "other_picture", "--words", "two drawings")
     again = lawful(home, "cases", "second", "1")
     case("close", "1")
@@ -287,6 +334,7 @@ def test_in_the_terminal(ingested: Settings) -> None:
     skipped = case("skip", "2", "--why", "mine")
     moved = case("move", "2", "key lk_1a2b3c4d", "--why", "reads Dutch")
     shown = lawful(home, "cases", "show", "1").stdout
+    same = lawful(home, "cases", "differences", "2").stdout
     listed = lawful(home, "cases", "list", "--artist", slug).stdout
 
     assert UUID(opened["id"])
@@ -294,5 +342,8 @@ def test_in_the_terminal(ingested: Settings) -> None:
     assert "“decided”" in again.stderr
     assert (appeal["number"], skipped["notes"][0]["kind"]) == (2, "skip")
     assert moved["assignee"] == "key lk_1a2b3c4d"
+    assert "party 2, until " in contacts
+    assert "mail@shop.example" not in shown
+    assert "image 1: everything that was compared is as it was" in same
     assert "decision 1: match_rejected (other_picture)" in shown
     assert listed.index("appeal") < listed.index("match")

@@ -28,6 +28,7 @@ from attribution.catalogue.verification import verify
 from attribution.config import Settings
 from attribution.custody import Forgotten, How, Kept
 from attribution.desk import judging
+from attribution.desk.holding import NewHold, end_hold, exhibit, put_on_hold
 from attribution.desk.judging import NewDecision
 from attribution.desk.opening import NewCase, NewParty, open_case
 from attribution.errors import BadInput, Conflict, NotAllowed, NotFound
@@ -37,7 +38,6 @@ from attribution.lookup.wording import on_hold
 from attribution.services import Services, open_services
 from attribution.upkeep import subjects as upkeep
 from attribution.upkeep.correction import merge
-from attribution.upkeep.holds import NewHold, end_hold, exhibit, put_on_hold
 from attribution.upkeep.reconcile import reconcile
 from attribution.upkeep.withdrawal import withdraw
 from tests.apis import is_problem, png, upload
@@ -285,7 +285,7 @@ def test_what_cannot_be_held_is_refused(services: Services, case: UUID) -> None:
     refused: list[tuple[NewHold, type[Exception], str]] = [
         (NewHold("why"), BadInput, "name one thing"),
         (NewHold("why", work.id, "artist-1"), BadInput, "name one thing"),
-        (NewHold(" ", work.id), BadInput, "say why"),
+        (NewHold(" ", work.id), BadInput, "the reason is empty"),
         (NewHold("why", work.id, until=now() - timedelta(1)), BadInput, "is in the past"),
         (NewHold("why", uuid4()), NotFound, "artwork"),
         (NewHold("why", artist="nobody-here"), NotFound, "nobody-here"),

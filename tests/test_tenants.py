@@ -135,7 +135,9 @@ def _register(side: Side, artist: str) -> None:
         works = {"works": [second["id"]]}
         batch = client.post("/v1/lookup-batches/works", json=works).json()
         about = {"kind": "match", "title": artist, "attributions": [answer["id"]]}
+        about |= {"parties": [{"role": "respondent", "name": artist}]}
         case = client.post("/v1/cases", json=about).json()
+        party = client.get(f"/v1/cases/{case['id']}").json()["parties"][0]
         hook = client.post("/v1/webhooks", json={"url": "https://rights.example.org/"}).json()
         delivery = client.post(f"/v1/webhooks/{hook['id']}/test").json()
         client.post(f"/v1/webhooks/{hook['id']}/end")  # or it would be tried again and again
@@ -146,7 +148,7 @@ def _register(side: Side, artist: str) -> None:
     ids |= {"slug": artist.lower().replace(" ", "-"), "number": "0"}
     named = {"job": job, "artwork": second, "attribution": answer, "generation": drawing}
     named |= {"subject": subject, "batch": batch, "webhook": hook, "delivery": delivery}
-    named |= {"consent": consent, "case": case}
+    named |= {"consent": consent, "case": case, "party": party}
     named |= {"change": change, "non_copy": non_copy, "withdrawal": withdrawal, "key": key}
     ids |= {f"{name}_id": one["id"] for name, one in named.items()}
 
@@ -203,6 +205,8 @@ def bodies(ids: Mapping[str, str]) -> dict[str, dict[str, Any]]:
         "POST /v1/cases/{case_id}/decisions": {
             "json": {"outcome": "no_finding", "ground": "other", "words": "none of yours"}
         },
+        "PATCH /v1/cases/{case_id}": {"json": {"priority": 1}},
+        "POST /v1/cases/{case_id}/parties/{party_id}/contact": {"json": {"text": "Eve"}},
         "POST /v1/cases/{case_id}/move": {"json": {"to": "Eve", "text": "none of yours"}},
         **{
             f"POST /v1/cases/{{case_id}}/{act}": {"json": {"text": "none of yours"}}

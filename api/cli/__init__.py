@@ -34,6 +34,7 @@ from api.cli import (
     models,
     non_copies,
     operate,
+    parties,
     search,
     serve,
     subjects,
@@ -93,6 +94,7 @@ app.command()(changes.undo)
 app.add_typer(audit.app, name="audit")
 app.add_typer(non_copies.app, name="non-copies")
 app.add_typer(subjects.app, name="subjects")
+cases.app.add_typer(parties.app, name="parties")
 app.add_typer(cases.app, name="cases")
 app.add_typer(consents.app, name="consents")
 app.add_typer(keys.app, name="keys")

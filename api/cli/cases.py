@@ -66,8 +66,8 @@ def open_case(
         priority=priority,
         due_at=in_utc(due),
     )
-    with _stores() as stores:
-        _show(stores, open_in(stores, new).case.id, as_json=as_json)
+    with case_stores() as stores:
+        show_case(stores, open_in(stores, new).case.id, as_json=as_json)
 
 
 @app.command("list")
@@ -88,7 +88,7 @@ def list_cases(
     from attribution.catalogue import queries
     from attribution.catalogue.queries import desk
 
-    with _stores() as stores, stores.sessions() as session:
+    with case_stores() as stores, stores.sessions() as session:
         wanted = desk.CasesWanted(
             status=status,
             kind=kind,
@@ -116,7 +116,7 @@ def show(case: Number, *, as_json: Json = False) -> None:
 
     Example: [bold]lawful cases show 12[/]
     """
-    _do(case, None, as_json=as_json)
+    do(case, None, as_json=as_json)
 
 
 @app.command("next")
@@ -127,12 +127,60 @@ def take_next(*, as_json: Json = False) -> None:
     """
     from attribution.desk import queue
 
-    with _stores() as stores:
+    with case_stores() as stores:
         row = queue.take_next(stores)
         if row is not None:
-            _show(stores, row.id, as_json=as_json)
+            show_case(stores, row.id, as_json=as_json)
         elif not as_json:
             Console().print("no case waits for you")
+
+
+@app.command()
+def plan(
+    case: Number,
+    priority: Annotated[
+        int | None, typer.Option(min=1, max=5, help="1 is the most urgent.")
+    ] = None,
+    due: Annotated[datetime | None, moment("When the case is due (UTC).")] = None,
+    *,
+    no_due: Annotated[bool, typer.Option("--no-due", help="Take the due date away.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Give a case another priority or due date.
+
+    Example: [bold]lawful cases plan 12 --priority 1 --due 2026-12-24[/]
+    """
+    from attribution.desk import queue
+
+    said: dict[str, int | datetime | None] = {}
+    if priority is not None:
+        said["priority"] = priority
+    if no_due or due is not None:
+        said["due_at"] = None if no_due else in_utc(due)
+    do(case, lambda stores, one: queue.plan(stores, one, said), as_json=as_json)
+
+
+@app.command()
+def differences(case: Number) -> None:
+    """Say for each image what has become different since its answer; for appeals above all.
+
+    Example: [bold]lawful cases differences 12[/]
+    """
+    from attribution.catalogue.queries import desk
+    from attribution.desk.opening import every
+    from attribution.services import open_services
+
+    out = Console(soft_wrap=True)
+    with open_services(settings_from_environment()) as services:
+        with services.sessions() as session:
+            of = desk.case_by_number(session, case)
+            subjects = list(every(session, of, desk.list_case_subjects))
+        for one in subjects:
+            if one.attribution_id is None:
+                continue
+            said = [it.said for it in services.attributor.differences(one.attribution_id)]
+            for line in said or ["everything that was compared is as it was"]:
+                out.print(f"image {one.position}: {plain(line)}", markup=False, highlight=False)
 
 
 @app.command()
@@ -152,14 +200,16 @@ def assess(
     Example: [bold]lawful cases assess 12 confirmed --finding 1 --why "the same strokes"[/]
     """
     from attribution.catalogue.queries import desk
+    from attribution.chunks import chunks
     from attribution.desk import judging
 
     def assessing(stores: Stores, case_id: UUID) -> None:
         with stores.sessions() as session:
             ids = desk.findings_at(session, case_id, finding)
-        judging.assess(stores, case_id, ids, verdict, why)
+        for few in chunks(ids, judging.AT_ONCE):
+            judging.assess(stores, case_id, few, verdict, why)
 
-    _do(case, assessing, as_json=as_json)
+    do(case, assessing, as_json=as_json)
 
 
 @app.command()
@@ -178,7 +228,7 @@ def decide(
     from attribution.desk import judging
 
     new = judging.NewDecision(outcome, ground, words)
-    _do(case, lambda stores, one: judging.decide(stores, one, new), as_json=as_json)
+    do(case, lambda stores, one: judging.decide(stores, one, new), as_json=as_json)
 
 
 @app.command()
@@ -189,7 +239,7 @@ def second(case: Number, *, as_json: Json = False) -> None:
     """
     from attribution.desk import judging
 
-    _do(case, judging.second, as_json=as_json)
+    do(case, judging.second, as_json=as_json)
 
 
 @app.command()
@@ -200,7 +250,7 @@ def reopen(case: Number, why: Why, *, as_json: Json = False) -> None:
     """
     from attribution.desk import judging
 
-    _do(case, lambda stores, one: judging.reopen(stores, one, why), as_json=as_json)
+    do(case, lambda stores, one: judging.reopen(stores, one, why), as_json=as_json)
 
 
 @app.command()
@@ -211,7 +261,7 @@ def close(case: Number, *, as_json: Json = False) -> None:
     """
     from attribution.desk import judging
 
-    _do(case, judging.close, as_json=as_json)
+    do(case, judging.close, as_json=as_json)
 
 
 @app.command()
@@ -223,10 +273,10 @@ def appeal(case: Number, why: Why, *, as_json: Json = False) -> None:
     from attribution.catalogue.queries import desk
     from attribution.desk import opening
 
-    with _stores() as stores:
+    with case_stores() as stores:
         with stores.sessions() as session:
             of = desk.case_by_number(session, case).id
-        _show(stores, opening.appeal(stores, of, why).case.id, as_json=as_json)
+        show_case(stores, opening.appeal(stores, of, why).case.id, as_json=as_json)
 
 
 @app.command()
@@ -242,7 +292,7 @@ def comment(
     """
     from attribution.desk import queue
 
-    _do(case, lambda stores, one: queue.comment(stores, one, text), as_json=as_json)
+    do(case, lambda stores, one: queue.comment(stores, one, text), as_json=as_json)
 
 
 @app.command()
@@ -253,7 +303,7 @@ def skip(case: Number, why: Why, *, as_json: Json = False) -> None:
     """
     from attribution.desk import queue
 
-    _do(case, lambda stores, one: queue.skip(stores, one, why), as_json=as_json)
+    do(case, lambda stores, one: queue.skip(stores, one, why), as_json=as_json)
 
 
 @app.command()
@@ -270,7 +320,7 @@ def move(
     """
     from attribution.desk import queue
 
-    _do(case, lambda stores, one: queue.move(stores, one, to, why), as_json=as_json)
+    do(case, lambda stores, one: queue.move(stores, one, to, why), as_json=as_json)
 
 
 @app.command()
@@ -281,7 +331,7 @@ def release(case: Number, *, as_json: Json = False) -> None:
     """
     from attribution.desk import queue
 
-    _do(case, queue.release, as_json=as_json)
+    do(case, queue.release, as_json=as_json)
 
 
 @app.command()
@@ -304,10 +354,10 @@ def hold(
 
     Example: [bold]lawful cases hold 12 --artist ann-example --why "a claim was announced"[/]
     """
-    from attribution.upkeep.holds import NewHold, put_on_hold
+    from attribution.desk.holding import NewHold, put_on_hold
 
     new = NewHold(why, work, artist, image, in_utc(until))
-    _do(case, lambda stores, one: put_on_hold(stores, one, new), as_json=as_json)
+    do(case, lambda stores, one: put_on_hold(stores, one, new), as_json=as_json)
 
 
 @app.command("end-hold")
@@ -322,32 +372,34 @@ def end_hold(
 
     Example: [bold]lawful cases end-hold 12 ID --why "the claim was settled"[/]
     """
-    from attribution.upkeep.holds import end_hold as end
+    from attribution.desk.holding import end_hold as end
 
-    _do(case, lambda stores, one: end(stores, one, hold, why), as_json=as_json)
+    do(case, lambda stores, one: end(stores, one, hold, why), as_json=as_json)
 
 
 @contextmanager
-def _stores() -> Iterator[Stores]:
+def case_stores() -> Iterator[Stores]:
+    """Open what cases are kept in."""
     from attribution.collection import open_stores
 
     with open_stores(settings_from_environment()) as stores:
         yield stores
 
 
-def _do(number: int, act: Callable[[Stores, UUID], object] | None, *, as_json: bool) -> None:
+def do(number: int, act: Callable[[Stores, UUID], object] | None, *, as_json: bool) -> None:
     """Do something with the case of this number, and show it."""
     from attribution.catalogue.queries import desk
 
-    with _stores() as stores:
+    with case_stores() as stores:
         with stores.sessions() as session:
             case_id = desk.case_by_number(session, number).id
         if act is not None:
             act(stores, case_id)
-        _show(stores, case_id, as_json=as_json)
+        show_case(stores, case_id, as_json=as_json)
 
 
-def _show(stores: Stores, case_id: UUID, *, as_json: bool) -> None:
+def show_case(stores: Stores, case_id: UUID, *, as_json: bool) -> None:
+    """Print a case."""
     from api.cases import CaseDetail
     from attribution.catalogue.queries import desk
 
@@ -359,7 +411,10 @@ def _show(stores: Stores, case_id: UUID, *, as_json: bool) -> None:
         print_json(detail.model_dump(mode="json"))
         return
     lines = [*_head(case)]
-    lines += [f"{one.role.value}: {one.artist or one.name}" for one in detail.parties]
+    lines += [
+        f"party {number} ({one.role.value}): {one.artist or one.name}"
+        for number, one in enumerate(detail.parties, 1)
+    ]
     for row in page.items:
         said = row.assessed.value if row.assessed else "not assessed"
         lines.append(f"finding {row.position} ({row.lane.value}, {said}): {row.statement}")

@@ -39,9 +39,9 @@ KINDS = {
     ),
     "not-allowed": Kind(
         403,
-        "rights, consent or the artists that a key is kept to forbid it, or no group of a token "
-        "has a role",
-        "The consent of the work has to change first, or another key is needed.",
+        "rights, consent or the artists that a key is kept to forbid it, it is a case of one's "
+        "own, or no group of a token has a role",
+        "The consent of the work has to change first, or another key or person is needed.",
     ),
     "scope-missing": Kind(
         403,

@@ -29,6 +29,7 @@ from attribution.desk.people import check_not_own, check_other_reviewer, me, per
 from attribution.errors import BadInput, Conflict, NotAllowed
 
 NAMED = 5  # findings that an error lists
+AT_ONCE = 500  # findings that are assessed in one transaction
 
 
 @dataclass(frozen=True)

@@ -35,6 +35,7 @@ from attribution.lookup.attributor import recalled
 
 AT_ONCE = 500  # images that one transaction adds
 MOST = 10_000  # images of a case
+MOST_PARTIES = 100  # of a case
 
 Row = TypeVar("Row")
 
@@ -231,7 +232,10 @@ def _work(session: Session, work_id: UUID | None) -> Iterable[_Exhibit]:
 
 
 def _add_parties(session: Session, case: Case, parties: Iterable[NewParty]) -> None:
-    for one in parties:
+    new = list(parties)
+    if len(desk.parties_of(session, case.id)) + len(new) > MOST_PARTIES:
+        raise Conflict(f"case {case.number} would have more than {MOST_PARTIES} parties")
+    for one in new:
         if (one.artist is None) == (not (one.name or "").strip()):
             raise BadInput("a party is an artist (slug) or has a name: give one of both")
         slug = None if one.artist is None else queries.artist_by_slug(session, one.artist).slug
@@ -277,7 +281,7 @@ def _add(session: Session, case: Case, exhibits: Iterable[_Exhibit]) -> int:
 def _copy(session: Session, old: Case, new: Case) -> None:
     """Give a case the images and findings of another one, not assessed."""
     subjects: dict[UUID, UUID] = {}
-    for subject in _every(session, old, desk.list_case_subjects):
+    for subject in every(session, old, desk.list_case_subjects):
         subjects[subject.id] = uuid4()
         session.add(
             CaseSubject(
@@ -291,7 +295,7 @@ def _copy(session: Session, old: Case, new: Case) -> None:
         )
     new.subjects = old.subjects
     session.flush()  # findings refer to their subjects
-    for one in _every(session, old, desk.list_case_findings):
+    for one in every(session, old, desk.list_case_findings):
         finding = Finding(one.lane, one.statement, one.about)
         _add_findings(session, new, subjects[one.subject_id], [finding])
 
@@ -306,7 +310,7 @@ def _add_findings(
         )
 
 
-def _every(session: Session, case: Case, listed: Callable[..., Page[Row]]) -> Iterator[Row]:
+def every(session: Session, case: Case, listed: Callable[..., Page[Row]]) -> Iterator[Row]:
     """Yield every row of a list of a case."""
     cursor: str | None = None
     while True:

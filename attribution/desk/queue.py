@@ -1,10 +1,13 @@
-"""The queue: a case is given to one person for some time; they skip, move or release it."""
+"""The queue: a case is given to one person for some time; they skip, move or release it.
+
+Priority and due date say which case is next.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy.orm import Session
@@ -17,7 +20,7 @@ from attribution.catalogue.models import Case, CaseNote
 from attribution.catalogue.queries import desk
 from attribution.collection import Stores
 from attribution.desk.people import check_other_reviewer, me, person, stated
-from attribution.errors import Conflict
+from attribution.errors import BadInput, Conflict
 
 
 def take_next(stores: Stores) -> Case | None:
@@ -62,6 +65,22 @@ def release(stores: Stores, case_id: UUID) -> None:
     """Give a case back to the queue; raises as `skip` does."""
     with _changing(stores, case_id) as (session, _):
         note(session, "release-case", f"{desk.CASE}:{case_id}")
+
+
+def plan(stores: Stores, case_id: UUID, said: Mapping[str, int | datetime | None]) -> None:
+    """Give a case another `priority` (1 to 5) or another `due_at`, which may be None.
+
+    Raises NotFound, BadInput where nothing is said, Conflict for a case that is decided.
+    """
+    if not said:
+        raise BadInput("nothing to change: give a priority, a due date, or both")
+    with stores.sessions.begin() as session:
+        case = desk.case_to_change(session, case_id)
+        after(Act.PLAN, case.status, case.number)
+        for name, value in said.items():
+            setattr(case, name, value)
+        due = case.due_at and case.due_at.isoformat()
+        note(session, "plan-case", f"{desk.CASE}:{case_id}", priority=case.priority, due_at=due)
 
 
 def comment(stores: Stores, case_id: UUID, text: str) -> None:

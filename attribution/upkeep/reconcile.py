@@ -14,13 +14,14 @@ from attribution.catalogue import lifecycle, queries
 from attribution.catalogue.models import Artist, Artwork, ArtworkStatus
 from attribution.catalogue.nobody import nobody
 from attribution.catalogue.queries import KeptSketch, Origin
+from attribution.catalogue.queries.contacts import count_expired_contacts
 from attribution.collection import Collection, Stores
 from attribution.copies.description import describe
 from attribution.errors import BadImage, Conflict, NotFound
 from attribution.images import read_image
 from attribution.points import write_points
 from attribution.types import Part
-from attribution.upkeep import subjects
+from attribution.upkeep import contacts, subjects
 from attribution.upkeep.comparison import compare, follow_catalogue
 from attribution.upkeep.consents import follow_due
 from attribution.upkeep.correction import check_nothing_comes
@@ -60,6 +61,7 @@ class Report:
     unsketched: int  # works whose altered copies are not recognised
     untiled: int  # strips of an earlier version, whose panels are not recognised: ingest them again
     expired: int  # images that were asked about and whose time is over: they go
+    contacts: int  # of parties of cases, whose time is over: they go
     turned: int  # statements of consent that began or ended: their works follow
     wrong_images: int  # of the next ones that are kept: without a file; and files without a row
     altered: int  # records that do not say what was recorded, as far as they were looked at
@@ -113,10 +115,11 @@ def reconcile(collection: Collection, *, repair: bool) -> Report:
     Works follow statements of consent that begin or end (`consents`).
     Holds end when their time is over (`holds`).
     Images that were asked about are deleted when their time is over, and compared with their files,
-    some at a time (`subjects`). Artists of an earlier version whose names mean nobody become one,
-    which can be undone. Records are verified by the audit, some at a time (`rolling`); what was
-    altered cannot be mended. Works without a sketch, and strips without tiles, are told and are no
-    difference: they may have no picture to draw from, until they are ingested again.
+    some at a time (`subjects`); how parties of cases can be reached goes likewise (`contacts`).
+    Artists of an earlier version whose names mean nobody become one, which can be undone. Records
+    are verified by the audit, some at a time (`rolling`); what was altered cannot be mended. Works
+    without a sketch, and strips without tiles, are told and are no difference: they may have no
+    picture to draw from, until they are ingested again.
     """
     found = for_each(collection, lambda: _reconcile(collection, repair=repair))
     believed = verify_on(collection, goes_on=repair)
@@ -135,6 +138,7 @@ def _reconcile(collection: Collection, *, repair: bool) -> Report:
         unsketched = queries.count_without_sketch(session)
         nameless = queries.called_as_nobody(session)
         expired = queries.count_expired(session)
+        lapsed = count_expired_contacts(session)
         turned = queries.count_due_consents(session)
     found, recovered = compare(collection), Recovered()
     different = differing_vectors(collection, repair=repair)
@@ -153,6 +157,7 @@ def _reconcile(collection: Collection, *, repair: bool) -> Report:
         unsketched -= draw_sketches(collection)
         end_those_that_are_over(collection)
         expired = subjects.forget_expired(collection)
+        lapsed = contacts.forget_expired(collection)
         turned = follow_due(collection)
         collection.index.flush()
     return Report(
@@ -173,6 +178,7 @@ def _reconcile(collection: Collection, *, repair: bool) -> Report:
         unsketched=unsketched,
         untiled=found.untiled,
         expired=expired,
+        contacts=lapsed,
         turned=turned,
         wrong_images=wrong_images,
         altered=0,

@@ -12,7 +12,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.orm import Session
 
-from api.cases import CaseDetail, CaseFindingOut, CaseOut, CaseSubjectOut
+from api.cases import CaseDetail, CaseFindingOut, CaseOut, CaseSubjectOut, ContactOut
 from api.http.access import ScopedRoute, needs
 from api.http.conditions import Editing, EditingDep, ReadingDep
 from api.http.dependencies import Cursor, Moment, PageSize, ServicesDep
@@ -25,12 +25,14 @@ from attribution.catalogue.models.desk import PRIORITY
 from attribution.catalogue.queries import desk
 from attribution.catalogue.queries.records import check_sha256
 from attribution.desk import judging, opening, queue
+from attribution.desk.contacts import keep_contact, see_contacts
 from attribution.desk.exhibits import receipts_of
 from attribution.desk.people import LONGEST
 from attribution.services import Services
+from attribution.upkeep import contacts
 
 router = APIRouter(prefix="/cases", tags=["cases"], route_class=ScopedRoute)
-READS, ACTS = needs(Scope.CASES), needs(Scope.REVIEW)
+READS, ACTS, PLANS = needs(Scope.CASES), needs(Scope.REVIEW), needs(Scope.OPERATE)
 OPEN_ALREADY: dict[int | str, dict[str, Any]] = {
     200: {"model": CaseOut, "description": "The case that is open already"}
 }
@@ -67,7 +69,7 @@ class CaseSent(Sent):
 
     kind: CaseKind
     title: Words = Field(examples=["A print of “Red boat” in a web shop"])
-    attributions: list[UUID] = Field([], max_length=500, description="Answers, by id.")
+    attributions: list[UUID] = Field([], max_length=opening.AT_ONCE, description="Answers, by id.")
     artwork_id: UUID | None = Field(None, description="A work that several artists claim.")
     batch_id: UUID | None = Field(
         None, description="A lookup batch: those of its answers that name a work or one artist."
@@ -92,7 +94,7 @@ class AddedOut(BaseModel):
 class AssessmentSent(Sent):
     """What a person says of findings."""
 
-    findings: list[UUID] = Field(min_length=1, max_length=500)
+    findings: list[UUID] = Field(min_length=1, max_length=judging.AT_ONCE)
     verdict: Assessed
     why: Words = Field(examples=["the same brush strokes, mirrored"])
 
@@ -121,6 +123,25 @@ class AppealSent(CaseSaid):
     """Why a decision is appealed against, and by whom."""
 
     parties: list[PartySent] = Field([], max_length=100)
+
+
+class CasePlanned(Sent):
+    """When a case is judged: what is left out stays."""
+
+    priority: int = Field(PRIORITY, ge=1, le=5, description="1 is the most urgent.")
+    due_at: Moment | None = Field(None, description="Null: it has no due date.")
+
+
+class ContactSent(Sent):
+    """How a party can be reached."""
+
+    text: Words = Field(examples=["Ms Example, mail@shop.example"])
+
+
+class ContactsOut(BaseModel):
+    """How the parties of a case can be reached."""
+
+    contacts: list[ContactOut]
 
 
 class NextCaseOut(BaseModel):
@@ -208,6 +229,16 @@ def take_next_case(services: ServicesDep) -> NextCaseOut:
 def get_case(case_id: UUID, services: ServicesDep, reading: ReadingDep) -> CaseDetail:
     """Parties, decisions and notes; images and findings are lists of their own."""
     return reading.tagged(_detail(services, case_id))
+
+
+@router.patch("/{case_id}", summary="Plan a case", responses=also(409), dependencies=[PLANS])
+def plan_case(
+    case_id: UUID, asked: CasePlanned, services: ServicesDep, editing: EditingDep
+) -> CaseDetail:
+    """Give a case another priority or due date, which say what is next in the queue."""
+    with _editing(services, editing, case_id):
+        queue.plan(services, case_id, asked.model_dump(exclude_unset=True))
+    return editing.tagged(_detail(services, case_id))
 
 
 @router.get("/{case_id}/subjects", summary="List the images of a case", dependencies=[READS])
@@ -353,6 +384,36 @@ def create_appeal(
 def add_case_party(case_id: UUID, asked: PartySent, services: ServicesDep) -> CaseDetail:
     """Name somebody who has to do with the case."""
     opening.add_party(services, case_id, asked.party())
+    return _detail(services, case_id)
+
+
+@router.get("/{case_id}/contacts", summary="See the contacts of a case", dependencies=[ACTS])
+def list_case_contacts(case_id: UUID, services: ServicesDep) -> ContactsOut:
+    """Say how the parties can be reached; the audit says who has seen that."""
+    rows = see_contacts(services, case_id)
+    return ContactsOut(contacts=[ContactOut.of(row) for row in rows])
+
+
+@router.post(
+    "/{case_id}/parties/{party_id}/contact", summary="Keep a party's contact", dependencies=[ACTS]
+)
+def keep_party_contact(
+    case_id: UUID, party_id: UUID, asked: ContactSent, services: ServicesDep
+) -> CaseDetail:
+    """Keep how a party can be reached, for LAWFUL_CONTACT_DAYS, in place of what is kept."""
+    keep_contact(services, case_id, party_id, asked.text)
+    return _detail(services, case_id)  # not the contact: answers are kept for repeated requests
+
+
+@router.post(
+    "/{case_id}/parties/{party_id}/contact/forget",
+    summary="Delete a party's contact",
+    responses=also(409),
+    dependencies=[ACTS],
+)
+def forget_party_contact(case_id: UUID, party_id: UUID, services: ServicesDep) -> CaseDetail:
+    """Delete how a party can be reached; the party stays. 409 where nothing is kept."""
+    contacts.forget(services, case_id, party_id)
     return _detail(services, case_id)
 
 

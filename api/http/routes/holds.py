@@ -14,8 +14,8 @@ from api.http.description import also
 from api.schemas import PageOut
 from attribution.actors import Scope
 from attribution.catalogue.queries import desk, holds
+from attribution.desk.holding import NewHold, end_hold, exhibit, put_on_hold
 from attribution.desk.people import LONGEST
-from attribution.upkeep.holds import NewHold, end_hold, exhibit, put_on_hold
 
 router = APIRouter(prefix="/cases", tags=["cases"], route_class=ScopedRoute)
 READS, ACTS = needs(Scope.CASES), needs(Scope.REVIEW)

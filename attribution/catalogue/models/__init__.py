@@ -22,6 +22,7 @@ from attribution.catalogue.models.desk import (
     CaseSubject,
     Decision,
     Desk,
+    PartyContact,
 )
 from attribution.catalogue.models.holds import (
     ExhibitHold,
@@ -148,6 +149,7 @@ __all__ = [
     "OfTenant",
     "Outcome",
     "PartVectors",
+    "PartyContact",
     "RecordedAttribution",
     "Reply",
     "Sealed",

@@ -80,6 +80,16 @@ class CaseParty(OfTenant, Base):
     __table_args__ = (one_of("role", PartyRole),)
 
 
+class PartyContact(OfTenant, Base):
+    """How a party can be reached, until it is deleted; apart from the case, which stays."""
+
+    __tablename__ = "party_contacts"
+
+    party_id: Mapped[UUID] = mapped_column(ForeignKey("case_parties.id"), primary_key=True)
+    text: Mapped[str]
+    until: Mapped[datetime] = mapped_column(index=True)
+
+
 class CaseSubject(OfTenant, Base):
     """An image that a case is about: by the answer that was given, or as a registered work."""
 

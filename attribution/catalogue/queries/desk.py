@@ -162,6 +162,15 @@ def list_case_subjects(
     return cut(rows, limit, lambda row: (row.position,))
 
 
+def receipts_of_answers(session: Session, ids: Collection[UUID]) -> dict[UUID, list[UUID]]:
+    """Return under which receipts something of recorded answers went; the answers are not read."""
+    wanted = select(RecordedAttribution.id, RecordedAttribution.answer["removed"])
+    return {
+        answer_id: [UUID(one["receipt"]) for one in removed or ()]
+        for answer_id, removed in session.execute(wanted.where(RecordedAttribution.id.in_(ids)))
+    }
+
+
 def list_case_findings(
     session: Session,
     case_id: UUID,
