@@ -407,7 +407,7 @@ def test_a_picture_is_attributed_like_any_other(services: Services) -> None:
 
 def test_a_picture_is_signed_by_the_operator(services: Services) -> None:
     """With a certificate every picture carries its claim; only artists who agreed stand in it."""
-    seal = Seal(development()[0], reveal_prompt=False, training="notAllowed")
+    seal = Seal(development()[0], None, reveal_prompt=False, training="notAllowed")
     studio = replace(services.studio, load_seal=lambda: seal)
 
     (drawn,) = studio.draw(replace(BOAT, count=1), on_step=lambda _done, _steps: None).pictures

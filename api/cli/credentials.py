@@ -81,7 +81,7 @@ def show(
 
     limits = image_limits(settings_from_environment())
     data = read_file(existing_file(file), limits)
-    report = read_manifests(data, limits.trust_anchors)
+    report = read_manifests(data, limits.trust_anchors, limits.timestamp_roots)
     summary, manifest = Credentials.of(report).as_dict(), active_manifest(report)
     if as_json:
         print_json({"file": str(file), **summary, "manifest": manifest or None})

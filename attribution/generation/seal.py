@@ -10,6 +10,7 @@ from attribution.answers import Attribution
 from attribution.config import Settings
 from attribution.generation.generator import GeneratorInfo
 from attribution.provenance import GenerationClaim, Signer, load_signer, sign
+from attribution.provenance.timestamps import TimestampAuthority, load_authority
 
 
 @dataclass(frozen=True)
@@ -17,6 +18,7 @@ class Seal:
     """Whose signature it is, and what it says beside who drew what."""
 
     signer: Signer
+    authority: TimestampAuthority | None  # asked when each picture was signed
     reveal_prompt: bool
     training: Literal["notAllowed", "allowed"]
 
@@ -44,7 +46,7 @@ class Seal:
             reveal_prompt=self.reveal_prompt,
             training=self.training,
         )
-        return sign(png, "image/png", claim, self.signer)
+        return sign(png, "image/png", claim, self.signer, self.authority)
 
 
 def load_seal(settings: Settings) -> Seal | None:
@@ -52,4 +54,4 @@ def load_seal(settings: Settings) -> Seal | None:
     signer = load_signer(settings)
     if signer is None:
         return None
-    return Seal(signer, settings.sign_prompt, settings.sign_training)
+    return Seal(signer, load_authority(settings), settings.sign_prompt, settings.sign_training)
