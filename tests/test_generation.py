@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import io
 import json
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import c2pa
+import iscc_lib
 import numpy as np
 import pytest
 import torch
@@ -22,6 +24,7 @@ from transformers import CLIPImageProcessor
 from attribution.answers import Verdict
 from attribution.catalogue import queries
 from attribution.config import Settings
+from attribution.desk.identifiers import image_binding
 from attribution.encoders.descriptors import layout, unit
 from attribution.encoders.profiles import STARTER, load_encoders
 from attribution.encoders.vae import VaeEncoder
@@ -422,6 +425,11 @@ def test_a_picture_is_signed_by_the_operator(services: Services) -> None:
     assert agreed == {"artist-0"} & {one.slug for one in drawn.references}
     assert named <= agreed
     assert said["org.lawful-diffusion.generation"]["seed"] == 7
+    unit = image_binding(Image.open(io.BytesIO(drawn.png)))
+    blocks = [{"scope": {}, "value": unit}]
+    assert said["c2pa.soft-binding"] == {"alg": "io.iscc.v0", "blocks": blocks}
+    code = base64.b32encode(base64.b64decode(unit)).decode().rstrip("=")
+    assert len(iscc_lib.iscc_decode(f"ISCC:{code}")[4]) == 256 // 8
     tampered = bytearray(drawn.png)
     tampered[-40] ^= 1
     assert read_credentials(bytes(tampered)).state != read_credentials(drawn.png).state
