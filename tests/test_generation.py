@@ -38,6 +38,7 @@ from attribution.generation.studio import Consent, Withheld, check_request
 from attribution.images import read_image
 from attribution.images.credentials import read_credentials
 from attribution.services import Services, open_services
+from tests.generators import Copyist
 from tests.pipelines import CONTEXT, FAMILIES, save_sd
 from tests.portfolios import ingest, picture
 from tests.signing import development
@@ -356,20 +357,6 @@ def test_what_no_model_can_follow_is_refused(changed: dict[str, Any], says: str)
     """The value and its bounds are named before anything is loaded."""
     with pytest.raises(BadInput, match=says):
         check_request(replace(BOAT, **changed))
-
-
-class Copyist:
-    """Draws what it is given: a work by heart, or what its safety checker refuses."""
-
-    info = StubGenerator.info
-
-    def __init__(self, image: Image.Image | None) -> None:
-        self._image = image
-
-    def generate(self, request: ImageRequest, *, on_step: Any) -> Drawing:
-        """Draw; see `attribution.ports.Generator`."""
-        on_step(1, 1)
-        return Drawing((Drawn(request.seed, self._image),), ())
 
 
 @pytest.fixture

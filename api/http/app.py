@@ -30,6 +30,7 @@ from api.http.routes import (
     calibration,
     changes,
     consents,
+    credentials,
     evidence,
     generations,
     health,
@@ -135,6 +136,7 @@ def _add_routes(app: FastAPI) -> None:
         subjects,
         search,
         generations,
+        credentials,
         keys,
         webhooks,
     ):

@@ -33,6 +33,7 @@ TAGS = [
         "lookup batches": "Many images at once: an archive, a table of URLs, registered works.",
         "search": "Works by words, by a picture, or by both.",
         "generations": "Pictures from words, each with the artists whose work it resembles.",
+        "credentials": "What a file says of where it comes from, and pictures of ours without it.",
         "audit": "Who did what, and when, and who was refused what.",
         "keys": "Who may call, and what they may do.",
         "webhooks": "Who is told what happened.",

@@ -25,7 +25,7 @@ from attribution.desk.identifiers import image_binding
 from attribution.errors import BadInput
 from attribution.generation.generator import Drawn, Generator, GeneratorInfo, ImageRequest
 from attribution.generation.seal import Seal
-from attribution.images import read_image
+from attribution.images import ImageFacts, read_image
 from attribution.lookup.attributor import Attributor
 from attribution.lookup.subjects import Obtained, keeping
 from attribution.provenance.claim import SoftBinding
@@ -81,6 +81,7 @@ class Picture:
     attribution: Attribution | None
     references: tuple[Reference, ...]  # in the order of the attribution
     withheld: Withheld | None
+    facts: ImageFacts | None = None  # of the picture before it was signed
 
     @property
     def warnings(self) -> Iterator[str]:
@@ -167,6 +168,7 @@ class Studio:
             attribution=answer,
             references=references,
             withheld=withheld,
+            facts=image.facts,
         )
 
 

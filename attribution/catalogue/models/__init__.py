@@ -16,6 +16,7 @@ from attribution.catalogue.models.consents import Consent
 from attribution.catalogue.models.jobs import (
     DeadlyFile,
     DeniedFile,
+    DrawnPicture,
     Generation,
     IngestItem,
     IngestJob,
@@ -99,6 +100,7 @@ __all__ = [
     "DeadlyFile",
     "Delivery",
     "DeniedFile",
+    "DrawnPicture",
     "Embedding",
     "Generation",
     "IngestItem",

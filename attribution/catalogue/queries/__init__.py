@@ -142,9 +142,11 @@ from attribution.catalogue.queries.forgotten_lookups import (
     wipe_lookups,
 )
 from attribution.catalogue.queries.generations import (
+    Drawn,
     add_generation,
     begin_generation,
     cancel_generation,
+    drawn_with,
     generation_by_id,
     keep_result,
     list_generations,
@@ -227,7 +229,7 @@ from attribution.catalogue.queries.lookups import (
     single_lookup,
     waiting_lookup_batches,
 )
-from attribution.catalogue.queries.near_hashes import parts_near_hash
+from attribution.catalogue.queries.near_hashes import drawn_near_hash, parts_near_hash
 from attribution.catalogue.queries.non_copies import (
     declare_non_copy,
     list_non_copies,
@@ -379,6 +381,7 @@ __all__ = [
     "ChangesWanted",
     "ConsentsWanted",
     "Counts",
+    "Drawn",
     "EntriesWanted",
     "ItemOutcome",
     "JobState",
@@ -483,6 +486,8 @@ __all__ = [
     "declare_non_copy",
     "delivery_by_id",
     "denied_files",
+    "drawn_near_hash",
+    "drawn_with",
     "drop_collection",
     "drop_reply",
     "due_consents",
