@@ -163,10 +163,10 @@ def _sources(summary: TrainingSummaryOut) -> Iterator[str]:
     sources, models = summary.sources, summary.general.models
     yield "## 2. List of data sources"
     yield "### 2.1. Publicly available datasets"
-    public = [one for one in models if one.data != CATALOGUE]
+    public = [one for one in models if one.licence]
     yield from _table(
         ("dataset", "used for", "works", "licence", "besides"),
-        [(one.data, one.name, one.works, one.licence or "–", one.also or "–") for one in public],
+        [(one.data, one.name, one.works, one.licence, one.also or "–") for one in public],
     )
     yield "### 2.2. Private non-publicly available datasets obtained from third parties"
     yield (
@@ -182,6 +182,9 @@ def _sources(summary: TrainingSummaryOut) -> Iterator[str]:
             for one in sources.registered_by_licence
         ],
     )
+    for one in models:
+        if one.data != CATALOGUE and not one.licence:
+            yield f"- {one.name}: {one.works:,} {_plain(one.data)}. Say here whose they are."
     yield "### 2.3. Data crawled and scraped from online sources"
     yield "None by this program, which has no crawler. Where registered works come from, add here."
     yield "### 2.4. User data"

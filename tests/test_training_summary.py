@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import asdict, replace
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
@@ -14,6 +15,7 @@ from api.training_summary import TrainingSummaryOut, markdown
 from attribution import tenants
 from attribution.catalogue import queries
 from attribution.services import Services, open_services
+from attribution.training.checkpoint import FACTS, FORMAT, Facts
 from attribution.upkeep.training_summary import CATALOGUE, TrainingSummary, summarise
 from attribution.upkeep.withdrawal import withdraw
 from tests.apis import settings
@@ -115,3 +117,37 @@ def test_the_command_writes_the_same(services: Services) -> None:
     assert said.startswith("# Public summary of training content")
     assert found["general"]["models"][0]["data"] == CATALOGUE
     assert printed | {"counted_at": None} == found | {"counted_at": None}
+
+
+def test_no_path_of_the_machine_gets_into_a_summary(services: Services, tmp_path: Path) -> None:
+    """Works from outside that trained the classifier are named by the last part of their place."""
+    facts = written(tmp_path, "/home/ann/portfolios/wikiart")
+    chosen = services.settings.model_copy(update={"trained": tmp_path})
+    text = markdown(TrainingSummaryOut.of(summarise(replace(services, settings=chosen))))
+
+    assert f"- trained classifier: {len(facts.works)} works from outside, “wikiart”." in text
+    assert "/home/ann" not in text
+    assert "| trained classifier | no consent | 3 |" in text
+
+
+def written(folder: Path, data: str) -> Facts:
+    """Write what is known of a classifier that was trained on this."""
+    facts = Facts(
+        profile="stub",
+        fingerprint="f" * 64,
+        dims={"clip": 8},
+        named_by="name",
+        artists=["Ann", "Bob"],
+        works=["1", "2"],
+        temperature=1.0,
+        data=data,
+        left_out={"no consent": 3},
+        recipe={},
+        epochs=[],
+        held_out=0,
+        compared=[],
+        works_per_s=1.0,
+        created_at="2026-11-27T16:30:49+00:00",
+    )
+    (folder / FACTS).write_text(json.dumps(asdict(facts) | {"format": FORMAT}))
+    return facts

@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import PurePath
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -96,7 +97,7 @@ def _own(stores: Stores, session: Session, found: Registered) -> Iterator[Traine
     if facts := read_facts(own_folder(stores.settings.trained)):
         yield TrainedModel(
             name="trained classifier",
-            data=CATALOGUE if facts.named_by == "id" else facts.data,
+            data=CATALOGUE if facts.named_by == "id" else _named(facts.data),
             works=len(facts.works),
             artists=len(facts.artists),
             made_at=facts.created_at,
@@ -128,6 +129,11 @@ def _foreign(stores: Stores) -> Iterator[ForeignModel]:
     for model in (settings.generator, settings.generator_lora):
         if model not in ("", BUNDLED, "stub"):
             yield ForeignModel(model, None)
+
+
+def _named(data: str) -> str:
+    """Return what works from outside are called: no path of this machine gets into a summary."""
+    return f"works from outside, “{PurePath(data).name}”"
 
 
 def _read(name: str) -> dict[str, Any]:
