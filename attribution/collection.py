@@ -71,7 +71,8 @@ def image_limits(settings: Settings) -> Limits:
     return Limits(
         max_bytes=int(settings.max_image_mb * 2**20),
         max_pixels=int(settings.max_image_megapixels * 1_000_000),
-        trust_anchors=load_trust_anchors(settings.trust_anchors),
+        trust_anchors=load_trust_anchors(settings.trust_anchors, "LAWFUL_TRUST_ANCHORS"),
+        timestamp_roots=load_trust_anchors(settings.timestamp_roots, "LAWFUL_TIMESTAMP_ROOTS"),
     )
 
 

@@ -69,8 +69,8 @@ class Settings(BaseSettings):
     sign_callback: str = ""  # "package.module:function" that signs, in place of a key file
     sign_prompt: bool = False  # say the prompt in the manifest, in place of its hash
     sign_training: Literal["notAllowed", "allowed"] = "notAllowed"  # of what was generated
-    timestamp_url: str = ""  # of a timestamp authority (RFC 3161) for evidence packs; empty: none
-    timestamp_roots: Path | None = None  # PEM: the root certificates of that authority
+    timestamp_url: str = ""  # of a timestamp authority (RFC 3161), for packs and signed pictures
+    timestamp_roots: Path | None = None  # PEM: whose word counts for the time, its roots among them
     generator: str = "starter"  # "starter", a hub's repository id, a folder; who draws pictures
     generator_dtype: Literal["float32", "float16", "bfloat16"] = "float32"  # half on accelerators
     generator_offload: Literal["none", "model", "sequential"] = "none"  # for little device memory

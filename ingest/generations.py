@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -104,11 +104,19 @@ def _keep(lease: Lease, generation: Generation) -> None:
         if picture.png is not None:
             stores.store.put_generated(generation_id, number, picture.png)
     result = _recorded(generation)
-    lease.finish(lambda session: queries.keep_result(session, generation_id, result))
+    traces = list(_traces(generation))
+    lease.finish(lambda session: queries.keep_result(session, generation_id, result, traces))
     with stores.sessions() as session:
         status = queries.generation_by_id(session, generation_id).status
     if status is JobStatus.CANCELLED:
         stores.store.forget_generated(generation_id)
+
+
+def _traces(generation: Generation) -> Iterator[queries.Drawn]:
+    """Yield by what the pictures that are handed out are found again."""
+    for number, picture in enumerate(generation.pictures):
+        if picture.png and picture.sha256 and (facts := picture.facts):
+            yield queries.Drawn(number, picture.sha256, facts.pixel_sha256, facts.phash)
 
 
 def _recorded(generation: Generation) -> dict[str, Any]:

@@ -25,6 +25,17 @@ SIGNED_DATA, TST_INFO = (
 CONTENT_TYPE, DIGEST = bytes.fromhex("2a864886f70d010903"), bytes.fromhex("2a864886f70d010904")
 SHA256, ECDSA = bytes.fromhex("608648016503040201"), bytes.fromhex("2a8648ce3d040302")
 POLICY = bytes.fromhex("2a0304")
+SIGNS = x509.KeyUsage(
+    digital_signature=True,
+    content_commitment=False,
+    key_encipherment=False,
+    data_encipherment=False,
+    key_agreement=False,
+    key_cert_sign=False,
+    crl_sign=False,
+    encipher_only=False,
+    decipher_only=False,
+)
 
 
 @dataclass(frozen=True)
@@ -39,12 +50,15 @@ class Authority:
 def authority(folder: Path, *, says: bytes | None = None) -> Iterator[Authority]:
     """Run an authority until the block ends; `says` is what it answers in place of a timestamp."""
     key, certificate, root = _certified()
+    path = folder / "authority.pem"
+    path.write_bytes(root.public_bytes(Encoding.PEM))
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             asked = self.rfile.read(int(self.headers["content-length"]))
             answer = says or _stamped(asked, key, certificate)
             self.send_response(200)
+            self.send_header("content-type", "application/timestamp-reply")
             self.send_header("content-length", str(len(answer)))
             self.end_headers()
             self.wfile.write(answer)
@@ -55,8 +69,6 @@ def authority(folder: Path, *, says: bytes | None = None) -> Iterator[Authority]
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
-    path = folder / "authority.pem"
-    path.write_bytes(root.public_bytes(Encoding.PEM))
     try:
         yield Authority(f"http://127.0.0.1:{server.server_port}/", path)
     finally:
@@ -74,8 +86,8 @@ def _certified() -> tuple[ec.EllipticCurvePrivateKey, x509.Certificate, x509.Cer
         x509.BasicConstraints(ca=True, path_length=0), critical=True
     ).sign(root_key, hashes.SHA256())
     own = _certificate("Test authority", key, "Test root", root_key)
-    certificate = own.add_extension(stamping, critical=True).sign(root_key, hashes.SHA256())
-    return key, certificate, root_certificate
+    own = own.add_extension(stamping, critical=True).add_extension(SIGNS, critical=True)
+    return key, own.sign(root_key, hashes.SHA256()), root_certificate
 
 
 def _certificate(

@@ -20,7 +20,10 @@ CLAIMS = re.compile(
 )
 # That a model was trained on works is known, and has to be said. It is never said of an image.
 OF_A_MODEL = re.compile(r"model|classifier|clip\b|vae\b|encoder|weights|parameters", re.IGNORECASE)
-DENIED = ("neither influence nor infringement",)  # the README: what resemblance does not show
+DENIED = (
+    "neither influence nor infringement",  # the README: what resemblance does not show
+    "Other sources of data",  # a heading of the Commission's template: of training, not of an image
+)
 SENTENCES = re.compile(r"(?<=[.!?|])\s|\n\s*\n")
 
 

@@ -108,6 +108,7 @@ def write_chain(
     key: Key,
     *,
     purpose: x509.ObjectIdentifier = ExtendedKeyUsageOID.EMAIL_PROTECTION,
+    until: datetime | None = None,
 ) -> None:
     """Write chain.pem and key.pem for a key; the issuer is known to nobody."""
     issuer, now = ec.generate_private_key(ec.SECP256R1()), datetime.now(UTC)
@@ -119,7 +120,7 @@ def write_chain(
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=30))
+        .not_valid_after(until or now + timedelta(days=30))
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(x509.KeyUsage(digital_signature=True, **no), critical=True)
         .add_extension(x509.ExtendedKeyUsage([purpose]), critical=False)

@@ -28,7 +28,7 @@ def trusting(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("LAWFUL_HOME", str(tmp_path / "home"))
 
 
-@pytest.mark.parametrize("command", ["init", "show"])
+@pytest.mark.parametrize("command", ["init", "show", "verify"])
 def test_each_shows_an_example(command: str) -> None:
     """`--help` ends with something to type."""
     assert f"lawful credentials {command}" in lawful(command, "--help")

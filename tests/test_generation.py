@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import io
 import json
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import c2pa
+import iscc_lib
 import numpy as np
 import pytest
 import torch
@@ -34,7 +36,9 @@ from attribution.generation.stub import StubGenerator
 from attribution.generation.studio import Consent, Withheld, check_request
 from attribution.images import read_image
 from attribution.images.credentials import read_credentials
+from attribution.provenance.identifiers import image_binding
 from attribution.services import Services, open_services
+from tests.generators import Copyist
 from tests.pipelines import CONTEXT, FAMILIES, save_sd
 from tests.portfolios import ingest, picture
 from tests.signing import development
@@ -355,20 +359,6 @@ def test_what_no_model_can_follow_is_refused(changed: dict[str, Any], says: str)
         check_request(replace(BOAT, **changed))
 
 
-class Copyist:
-    """Draws what it is given: a work by heart, or what its safety checker refuses."""
-
-    info = StubGenerator.info
-
-    def __init__(self, image: Image.Image | None) -> None:
-        self._image = image
-
-    def generate(self, request: ImageRequest, *, on_step: Any) -> Drawing:
-        """Draw; see `attribution.ports.Generator`."""
-        on_step(1, 1)
-        return Drawing((Drawn(request.seed, self._image),), ())
-
-
 @pytest.fixture
 def services(tmp_path: Path) -> Iterator[Services]:
     """Open a collection of four artists: one agrees to generation, one in part."""
@@ -407,7 +397,7 @@ def test_a_picture_is_attributed_like_any_other(services: Services) -> None:
 
 def test_a_picture_is_signed_by_the_operator(services: Services) -> None:
     """With a certificate every picture carries its claim; only artists who agreed stand in it."""
-    seal = Seal(development()[0], reveal_prompt=False, training="notAllowed")
+    seal = Seal(development()[0], None, reveal_prompt=False, training="notAllowed")
     studio = replace(services.studio, load_seal=lambda: seal)
 
     (drawn,) = studio.draw(replace(BOAT, count=1), on_step=lambda _done, _steps: None).pictures
@@ -422,6 +412,11 @@ def test_a_picture_is_signed_by_the_operator(services: Services) -> None:
     assert agreed == {"artist-0"} & {one.slug for one in drawn.references}
     assert named <= agreed
     assert said["org.lawful-diffusion.generation"]["seed"] == 7
+    unit = image_binding(Image.open(io.BytesIO(drawn.png)))
+    blocks = [{"scope": {}, "value": unit}]
+    assert said["c2pa.soft-binding"] == {"alg": "io.iscc.v0", "blocks": blocks}
+    code = base64.b32encode(base64.b64decode(unit)).decode().rstrip("=")
+    assert len(iscc_lib.iscc_decode(f"ISCC:{code}")[4]) == 256 // 8
     tampered = bytearray(drawn.png)
     tampered[-40] ^= 1
     assert read_credentials(bytes(tampered)).state != read_credentials(drawn.png).state

@@ -36,6 +36,10 @@ from attribution.provenance import (
     sign,
 )
 from attribution.provenance.development import make_development_chain
+from attribution.provenance.keys import certificates
+from attribution.provenance.timestamps import TimestampAuthority
+from tests.authorities import Authority, authority
+from tests.portfolios import wait_until
 from tests.signing import (
     FORMATS,
     Key,
@@ -137,6 +141,59 @@ def test_signing_leaves_the_picture_alone(kind: str) -> None:
     facts = [read_image(data).facts for data in (signed(kind), image_bytes(kind))]
     assert facts[0].pixel_sha256 == facts[1].pixel_sha256
     assert [one.credentials.state for one in facts] == [State.UNTRUSTED, State.ABSENT]
+
+
+def stamped(ours: Authority, *, url: str | None = None, signer: Signer | None = None) -> bytes:
+    """Return an image that was signed at a time that an authority tells."""
+    asked = TimestampAuthority(url or ours.url, certificates(ours.root, "roots"))
+    return sign(image_bytes(), "image/png", CLAIM, signer or development()[0], asked)
+
+
+def test_an_authority_tells_when_it_was_signed(tmp_path: Path) -> None:
+    """The time is trusted where a root vouches for it, and that root vouches for no signer."""
+    before = datetime.now(UTC).replace(microsecond=0)
+    with authority(tmp_path) as ours:
+        data = stamped(ours)
+    times, signers = ours.root.read_text(), development()[1]
+
+    found = read_credentials(data, signers, times)
+    assert (found.state, found.is_time_trusted) == (State.VALID, True)
+    assert before <= datetime.fromisoformat(str(found.signed_at)) <= datetime.now(UTC)
+    assert "by the word of a trusted timestamp authority" in found.notes[0]
+    unknown = read_credentials(data, signers)
+    assert (unknown.state, unknown.is_time_trusted) == (State.VALID, False)
+    assert "by the word of an unknown timestamp authority" in unknown.notes[0]
+    assert read_credentials(data, timestamp_roots=times + signers).state is State.UNTRUSTED
+    assert read_credentials(signed(), signers, times).signed_at is None
+
+
+def test_a_signature_with_a_trusted_time_outlives_its_certificate(tmp_path: Path) -> None:
+    """After its certificate has expired it is valid for those who trust the time, and no others."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    until = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=2)
+    write_chain(tmp_path, key, until=until)
+    signer = load_signer(signing_settings(tmp_path))
+    with authority(tmp_path) as ours:
+        data = stamped(ours, signer=signer)
+    wait_until(lambda: datetime.now(UTC) > until + timedelta(seconds=1))
+
+    trusting = read_credentials(data, timestamp_roots=ours.root.read_text())
+    assert (trusting.state, trusting.is_time_trusted) == (State.UNTRUSTED, True)
+    assert read_credentials(data).state is State.INVALID
+    assert "signingCredential.expired" in str(read_credentials(data).reason)
+
+
+def test_an_authority_that_fails_is_named(tmp_path: Path) -> None:
+    """No answer, an answer that is none, and a time that the own roots do not vouch for."""
+    (tmp_path / "other").mkdir()
+    foreign = pytest.raises(BackendUnavailable, match=r"LAWFUL_TIMESTAMP_ROOTS does not vouch")
+    with authority(tmp_path) as ours, authority(tmp_path / "other") as other, foreign:
+        stamped(ours, url=other.url)
+    with pytest.raises(BackendUnavailable, match="error sending request"):
+        stamped(ours)
+    refused = pytest.raises(BackendUnavailable, match="leaving the setting out")
+    with authority(tmp_path, says=b"no") as ours, refused:
+        stamped(ours)
 
 
 def test_the_prompt_is_said_only_on_request() -> None:
@@ -261,7 +318,7 @@ def test_bad_keys_are_refused_before_anything_is_made(tmp_path: Path) -> None:
         with pytest.raises(BadInput, match=reason):
             load_signer(signing_settings(tmp_path, **settings))
     with pytest.raises(BadInput, match=r"LAWFUL_TRUST_ANCHORS=.*has no certificates"):
-        load_trust_anchors(tmp_path / "text.pem")
+        load_trust_anchors(tmp_path / "text.pem", "LAWFUL_TRUST_ANCHORS")
 
 
 def test_certificates_have_their_time(tmp_path: Path) -> None:

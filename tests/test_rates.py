@@ -37,6 +37,7 @@ FEW = {"rate_reads": "3/minute", "rate_lookups": "1/minute"}
         ("POST /v1/attributions/members", "lookups"),
         ("GET /v1/search", "lookups"),
         ("POST /v1/search", "lookups"),
+        ("POST /v1/credentials/verify", "lookups"),
         ("POST /v1/withdrawals", "writes"),
         ("PATCH /v1/artists/ann", "writes"),
     ],

@@ -20,7 +20,8 @@ from api.cli.common import (
 )
 
 app = typer.Typer(
-    help="Content Credentials (C2PA): make a development chain, read a file.", no_args_is_help=True
+    help="Content Credentials (C2PA): make a development chain, read or verify a file.",
+    no_args_is_help=True,
 )
 
 
@@ -81,7 +82,7 @@ def show(
 
     limits = image_limits(settings_from_environment())
     data = read_file(existing_file(file), limits)
-    report = read_manifests(data, limits.trust_anchors)
+    report = read_manifests(data, limits.trust_anchors, limits.timestamp_roots)
     summary, manifest = Credentials.of(report).as_dict(), active_manifest(report)
     if as_json:
         print_json({"file": str(file), **summary, "manifest": manifest or None})
@@ -90,6 +91,39 @@ def show(
     for name, value in (*summary.items(), *_said(manifest)):
         table.add_row(escape(plain(name.replace("_", " "))), escape(plain(_text(value))))
     Console().print(table)
+
+
+@app.command()
+def verify(
+    file: Annotated[Path, typer.Argument(help="An image file.")],
+    *,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object, with the manifests.")
+    ] = False,
+) -> None:
+    """Verify FILE; without Content Credentials that hold, find the picture of ours that it shows.
+
+    Pictures that a service with this home drew are known by their bytes, their pixels, or as near
+    copies. The manifest of such a picture is not a signature of FILE.
+
+    Example: [bold]lawful credentials verify downloaded.jpg[/]
+    """
+    from api.credentials import VerifiedOut
+    from attribution.collection import open_stores
+    from attribution.generation.recovery import verify_credentials
+    from attribution.images import read_file
+
+    path = existing_file(file)
+    with open_stores(settings_from_environment()) as stores:
+        found = verify_credentials(stores, read_file(path, stores.limits))
+    if as_json:
+        print_json({"file": str(file), **VerifiedOut.of(found).model_dump(mode="json")})
+        return
+    out = Console(soft_wrap=True)
+    out.print(plain(found.summary), markup=False, highlight=False)
+    for credentials in (found.credentials, found.recovered and found.recovered.credentials):
+        for note in credentials.notes if credentials else ():
+            out.print(plain(note), markup=False, highlight=False)
 
 
 def _said(manifest: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:

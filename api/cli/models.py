@@ -21,7 +21,10 @@ from api.cli.common import (
 )
 from attribution.errors import BadInput
 
-app = typer.Typer(help="Encoders: list the profiles, download their weights.", no_args_is_help=True)
+app = typer.Typer(
+    help="Encoders: list the profiles, download their weights; what was trained on what.",
+    no_args_is_help=True,
+)
 
 
 @app.command("list")
@@ -85,6 +88,30 @@ def fetch(
         vectors = ", ".join(f"{name} {width}" for name, width in info.vectors.items())
         said = f"{info.model}: {vectors}; revision {info.revision}; {info.license}"
         Console().print(plain(said), markup=False)
+
+
+@app.command()
+def summary(
+    *, as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False
+) -> None:
+    """Write what the models here were trained on: works, licences, consents, who said no.
+
+    Markdown in the order of the European Commission's template for the public summary of training
+    content. What only you know, such as your address, is left for you to fill in.
+
+    Example: [bold]lawful models summary > summary.md[/]
+    """
+    from api.training_summary import TrainingSummaryOut, markdown
+    from attribution.collection import open_stores
+    from attribution.upkeep.training_summary import summarise
+
+    with open_stores(settings_from_environment()) as stores:
+        found = TrainingSummaryOut.of(summarise(stores))
+    if as_json:
+        print_json(found.model_dump(mode="json"))
+    else:
+        lines = map(plain, markdown(found).split("\n"))
+        print("\n".join(lines), end="")  # noqa: T201  a file, as it stands
 
 
 def train_starter(

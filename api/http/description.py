@@ -34,6 +34,7 @@ TAGS = [
         "search": "Works by words, by a picture, or by both.",
         "generations": "Pictures from words, each with the artists whose work it resembles.",
         "cases": "What people look at, assess, decide, and hear appeals against.",
+        "credentials": "What a file says of where it comes from, and pictures of ours without it.",
         "audit": "Who did what, and when, and who was refused what.",
         "keys": "Who may call, and what they may do.",
         "webhooks": "Who is told what happened.",

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 NO_LIMIT = "none"
-LOOKUPS = ("/v1/attributions", "/v1/lookup-batches", "/v1/search")
+LOOKUPS = ("/v1/attributions", "/v1/lookup-batches", "/v1/search", "/v1/credentials")
 WORKS = "works"  # that a request registers or asks about; the other kinds are of requests
 
 

@@ -18,13 +18,18 @@ from attribution.temporary import temporary_folder
 
 def read_upload(file: IO[bytes], limits: Limits) -> CheckedImage:
     """Decode an uploaded image; raises TooLarge, BadImage."""
+    return read_image(upload_bytes(file, limits), limits)
+
+
+def upload_bytes(file: IO[bytes], limits: Limits) -> bytes:
+    """Return the bytes of an uploaded image; raises TooLarge."""
     data = file.read(limits.max_bytes + 1)
     if len(data) > limits.max_bytes:
         raise TooLarge(
             f"the image has more than {limits.max_bytes / 2**20:.1f} MiB; make it smaller, "
             f"or raise LAWFUL_MAX_IMAGE_MB"
         )
-    return read_image(data, limits)
+    return data
 
 
 def again(file: IO[bytes]) -> bytes:

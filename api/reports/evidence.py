@@ -15,13 +15,13 @@ from api.reports.report import EXHIBIT_PX, Exhibit, Page, make_page, render_repo
 from attribution.answers import Attribution
 from attribution.catalogue.columns import now
 from attribution.desk.archive import LOOKUPS, subject_path
-from attribution.desk.identifiers import codes, image_code
 from attribution.desk.packing import Contents, Part
 from attribution.errors import NotFound
 from attribution.images import CheckedImage, read_image, read_thumbnail, thumbnail
 from attribution.lookup.attributor import recalled
 from attribution.lookup.regions import find_regions
 from attribution.lookup.subjects import shown
+from attribution.provenance.identifiers import codes, image_code
 from attribution.services import Services
 
 TITLE = "Evidence pack"

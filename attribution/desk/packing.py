@@ -15,7 +15,6 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding
 from sqlalchemy.orm import Session
 
 from attribution import tenants
@@ -37,12 +36,11 @@ from attribution.desk.archive import (
     workings_path,
 )
 from attribution.desk.proof import extract, head_path, sign_head
-from attribution.errors import BadInput
 from attribution.lookup.workings import kept
-from attribution.provenance.keys import Signer, certificates
+from attribution.provenance.keys import Signer
 from attribution.provenance.own_key import statement_signer
 from attribution.provenance.statements import key_id, sign_statement
-from attribution.provenance.timestamps import fetch_timestamp
+from attribution.provenance.timestamps import fetch_timestamp, load_authority
 from attribution.whole import written_whole
 
 
@@ -81,17 +79,16 @@ def write_pack(stores: Stores, contents: Contents, path: Path) -> Packed:
     Raises NotFound for an answer that is not there, RecordAltered, BackendUnavailable where no
     timestamp is to be had.
     """
-    signer, roots = statement_signer(stores.settings), _authorities(stores)
-    url = stores.settings.timestamp_url
-    is_stamped = contents.is_stamped and bool(url)
+    signer = statement_signer(stores.settings)
+    authority = load_authority(stores.settings) if contents.is_stamped else None
     pack_id, key = uuid4(), key_id(_certificate(signer))
     with written_whole(path) as new, Archive(new) as archive:
         for part in contents.parts:
             archive.add(part.path, part.data, part.what)
         _add_records(stores, archive, contents.lookups, signer)
-        if is_stamped:
-            pems = [one.public_bytes(Encoding.PEM) for one in roots]
-            archive.add(AUTHORITY, b"".join(pems), "whom the maker trusts to say the time")
+        if authority:
+            pem = authority.pem.encode("ascii")
+            archive.add(AUTHORITY, pem, "whom the maker trusts to say the time")
         manifest = archive.add_manifest(
             {
                 "id": str(pack_id),
@@ -106,8 +103,8 @@ def write_pack(stores: Stores, contents: Contents, path: Path) -> Packed:
         )
         signed = sign_statement({SIGNS: manifest}, signer).encode("ascii")
         archive.add_about_manifest(SIGNATURE, signed)
-        if is_stamped:
-            archive.add_about_manifest(TIMESTAMP, fetch_timestamp(signed, url, roots))
+        if authority:
+            archive.add_about_manifest(TIMESTAMP, fetch_timestamp(signed, authority))
         with stores.sessions.begin() as session:
             about = [str(one) for one in contents.lookups]
             note(session, "pack", f"pack:{pack_id}", manifest=manifest, attributions=about)
@@ -144,16 +141,3 @@ def _workings(session: Session, answer: Attribution) -> Mapping[str, Any] | None
 
 def _certificate(signer: Signer) -> x509.Certificate:
     return x509.load_pem_x509_certificate(signer.chain.encode("ascii"))
-
-
-def _authorities(stores: Stores) -> Sequence[x509.Certificate]:
-    """Return the roots of the timestamp authority; raises BadInput where these are missing."""
-    settings = stores.settings
-    if settings.timestamp_roots is None:
-        if settings.timestamp_url:
-            raise BadInput(
-                "LAWFUL_TIMESTAMP_URL is set without LAWFUL_TIMESTAMP_ROOTS; give the PEM file "
-                "with the root certificate that the timestamp authority publishes"
-            )
-        return ()
-    return certificates(settings.timestamp_roots, "LAWFUL_TIMESTAMP_ROOTS")

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Literal
 
 from attribution.answers import Attribution
 from attribution.config import Settings
 from attribution.generation.generator import GeneratorInfo
 from attribution.provenance import GenerationClaim, Signer, load_signer, sign
+from attribution.provenance.claim import SoftBinding
+from attribution.provenance.timestamps import TimestampAuthority, load_authority
 
 
 @dataclass(frozen=True)
@@ -17,6 +19,7 @@ class Seal:
     """Whose signature it is, and what it says beside who drew what."""
 
     signer: Signer
+    authority: TimestampAuthority | None  # asked when each picture was signed
     reveal_prompt: bool
     training: Literal["notAllowed", "allowed"]
 
@@ -28,23 +31,23 @@ class Seal:
         prompt: str,
         seed: int,
         answer: Attribution,
-        named: Collection[str],
+        bindings: Sequence[SoftBinding],
     ) -> bytes:
-        """Return the PNG, signed; of the answer only the artists in `named` (slugs) are said.
+        """Return the PNG, signed; every artist that the answer names is said.
 
         Raises BadInput, BackendUnavailable; see `attribution.provenance.sign`.
         """
-        shown = tuple(artist for artist in answer.artists if artist.slug in named)
         claim = GenerationClaim(
             model=f"{info.model} with {info.lora}" if info.lora else info.model,
             revision=info.revision,
             prompt=prompt,
             seed=seed,
-            attribution=replace(answer, artists=shown),
+            attribution=answer,
             reveal_prompt=self.reveal_prompt,
             training=self.training,
+            bindings=bindings,
         )
-        return sign(png, "image/png", claim, self.signer)
+        return sign(png, "image/png", claim, self.signer, self.authority)
 
 
 def load_seal(settings: Settings) -> Seal | None:
@@ -52,4 +55,4 @@ def load_seal(settings: Settings) -> Seal | None:
     signer = load_signer(settings)
     if signer is None:
         return None
-    return Seal(signer, settings.sign_prompt, settings.sign_training)
+    return Seal(signer, load_authority(settings), settings.sign_prompt, settings.sign_training)

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from uuid import UUID
 
@@ -24,10 +24,13 @@ from attribution.custody import How
 from attribution.errors import BadInput
 from attribution.generation.generator import Drawn, Generator, GeneratorInfo, ImageRequest
 from attribution.generation.seal import Seal
-from attribution.images import read_image
+from attribution.images import ImageFacts, read_image
 from attribution.lookup.attributor import Attributor
 from attribution.lookup.subjects import Obtained, keeping
+from attribution.provenance.claim import SoftBinding
+from attribution.provenance.identifiers import image_binding
 
+ISCC = "io.iscc.v0"  # as C2PA lists it
 LONGEST_PROMPT = 2_000  # characters; models read the first few hundred
 MOST_PICTURES = 64
 MOST_STEPS = 1_000
@@ -78,6 +81,7 @@ class Picture:
     attribution: Attribution | None
     references: tuple[Reference, ...]  # in the order of the attribution
     withheld: Withheld | None
+    facts: ImageFacts | None = None  # of the picture before it was signed
 
     @property
     def warnings(self) -> Iterator[str]:
@@ -154,8 +158,8 @@ class Studio:
                 info=self.generator.info,
                 prompt=request.prompt,
                 seed=drawn.seed,
-                answer=answer,
-                named=[one.slug for one in references if one.may_be_named],
+                answer=_naming(answer, [one.slug for one in references if one.may_be_named]),
+                bindings=[SoftBinding(ISCC, image_binding(drawn.image))],
             )
         return Picture(
             seed=drawn.seed,
@@ -164,7 +168,13 @@ class Studio:
             attribution=answer,
             references=references,
             withheld=withheld,
+            facts=image.facts,
         )
+
+
+def _naming(answer: Attribution, slugs: Collection[str]) -> Attribution:
+    """Return an answer that names these artists alone."""
+    return replace(answer, artists=tuple(one for one in answer.artists if one.slug in slugs))
 
 
 def references_of(sessions: sessionmaker[Session], answer: Attribution) -> tuple[Reference, ...]:

@@ -41,6 +41,7 @@ class State(StrEnum):
     ABSENT = "absent"  # there are none, which says nothing
 
 
+VOUCHED = "[user_anchors]"  # how c2pa explains that it is a trust anchor who does
 STATES = {"Trusted": State.VALID, "Valid": State.UNTRUSTED}  # as c2pa calls them
 
 
@@ -51,6 +52,8 @@ class Credentials:
     state: State = State.ABSENT
     reason: str | None = None  # what is wrong with them
     signer: str | None = None
+    signed_at: str | None = None  # ISO 8601, by the word of a timestamp authority
+    is_time_trusted: bool = False  # a root vouches for that authority
     generator: str | None = None  # the program that made the claim
     source_type: str | None = None  # of IPTC: "trainedAlgorithmicMedia", "digitalCapture"
     forbids: Mapping[str, str] = field(default_factory=dict)  # purpose -> what says so
@@ -71,6 +74,7 @@ class Credentials:
         said = (
             (self.reason, "{}"),
             (self.signer, "signed by “{}”"),
+            (self._time, "{}"),
             (self.generator, "made with “{}”"),
             (self.source_type, "says {}"),
         )
@@ -79,34 +83,57 @@ class Credentials:
             return ()
         return (f"Content Credentials: {', '.join([self.state, *parts])}",)
 
+    @property
+    def _time(self) -> str | None:
+        """Say when it was signed, and how far that counts."""
+        if self.signed_at is None:
+            return None
+        whose = "a trusted" if self.is_time_trusted else "an unknown"
+        return f"at {self.signed_at} by the word of {whose} timestamp authority"
+
     def as_dict(self) -> dict[str, Any]:
         """Return what is known, as JSON values."""
         return {name: value for name, value in vars(self).items() if value}
 
 
-def read_credentials(data: bytes, trust_anchors: str = "") -> Credentials:
+def read_credentials(
+    data: bytes, trust_anchors: str = "", timestamp_roots: str = ""
+) -> Credentials:
     """Read and verify what is embedded in an image, and what its ingredients bring along.
 
-    `trust_anchors` is PEM; without any, an intact signature is `untrusted`. Never raises for what
-    is in the image.
+    `trust_anchors` is PEM; without any, an intact signature is `untrusted`. `timestamp_roots`, PEM
+    too, vouch for times: with one of them a signature outlives its certificate. Never raises for
+    what is in the image.
     """
-    return Credentials.of(read_manifests(data, trust_anchors))
+    return Credentials.of(read_manifests(data, trust_anchors, timestamp_roots))
 
 
 def _summary(report: Report) -> Credentials:
     active = active_manifest(report)
+    confirmed = _confirmed(report)
     state = STATES.get(str(report.get("validation_state")), State.INVALID)
+    if state is State.VALID and VOUCHED not in confirmed.get("signingCredential.trusted", ""):
+        state = State.UNTRUSTED  # c2pa takes who vouches for times as vouching for signers as well
     is_invalid = state is State.INVALID
     signature = at(active, "signature_info")
+    is_stamped = "timeStamp.validated" in confirmed
     generator = at(next(iter(listed(active, "claim_generator_info")), None))
     return Credentials(
         state=state,
         reason=", ".join(_failures(report)) if is_invalid else None,
         signer=_words(signature.get("common_name"), signature.get("issuer")),
+        signed_at=_words(signature.get("time")) if is_stamped else None,
+        is_time_trusted="timeStamp.trusted" in confirmed,
         generator=_words(generator.get("name"), generator.get("version")),
         source_type=_source_type(active),
         forbids={**(MAY_HAVE_SAID_NO if is_invalid else {}), **dict(_forbidden(report))},
     )
+
+
+def _confirmed(report: Report) -> Mapping[str, str]:
+    """Return the codes of what was found right in the image's own manifest, each explained."""
+    found = listed(at(report, "validation_results", "activeManifest"), "success")
+    return {str(at(one).get("code")): str(at(one).get("explanation")) for one in found}
 
 
 def _failures(report: Report) -> list[str]:

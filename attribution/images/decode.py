@@ -60,6 +60,7 @@ class Limits:
     min_side_px: int = 8  # below this there is nothing to compare
     max_aspect: int = 100  # longer side to shorter: what is made small keeps both
     trust_anchors: str = ""  # PEM: who may vouch for the signers of Content Credentials
+    timestamp_roots: str = ""  # PEM: who may vouch for the times of their signatures
 
 
 @dataclass(frozen=True)
@@ -162,7 +163,10 @@ def read_forbids(data: bytes, limits: Limits = Limits()) -> Mapping[str, str]:
                 rights = read_rights(images, metadata)
         except DAMAGED as error:
             raise _damaged(data, error) from error
-    return {**rights.forbids, **read_credentials(data, limits.trust_anchors).forbids}
+    return {
+        **rights.forbids,
+        **read_credentials(data, limits.trust_anchors, limits.timestamp_roots).forbids,
+    }
 
 
 def thumbnail(image: Image.Image, *, max_px: int = 256) -> bytes:
@@ -208,7 +212,7 @@ def _decode(data: bytes, limits: Limits, whole: bytes | None = None) -> CheckedI
         bytes=len(data),
         notes=tuple(notes),
         rights=rights,
-        credentials=read_credentials(data, limits.trust_anchors),
+        credentials=read_credentials(data, limits.trust_anchors, limits.timestamp_roots),
     )
     return CheckedImage(pixels.rgb, facts, pixels.others, pixels.strip)
 

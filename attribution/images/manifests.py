@@ -32,16 +32,15 @@ Report = Mapping[str, Any]
 """What c2pa says: `manifests`, `active_manifest`, `validation_state`; or `error`, or `remote`."""
 
 
-def read_manifests(data: bytes, trust_anchors: str = "") -> Report:
+def read_manifests(data: bytes, trust_anchors: str = "", timestamp_roots: str = "") -> Report:
     """Return everything that is embedded in an image; never raises for what is in it.
 
-    `trust_anchors` is PEM. Empty where nothing is embedded, `remote` where the file says that its
-    manifest lies elsewhere, `error` where what is embedded cannot be read.
+    `trust_anchors` and `timestamp_roots` are PEM. Empty where nothing is embedded, `remote` where
+    the file says that its manifest lies elsewhere, `error` where what is embedded cannot be read.
     """
     if b"jumb" not in data:  # the box that every manifest begins with
         return {"remote": True} if b"dcterms:provenance" in data else {}
-    trust = {"trust": {"user_anchors": trust_anchors}} if trust_anchors else {}
-    settings = json.dumps({**SETTINGS, **trust})
+    settings = json.dumps({**SETTINGS, **trusting(trust_anchors, timestamp_roots)})
     try:
         with AT_ONCE:
             given = b"%s\n%s" % (settings.encode(), data)
@@ -49,6 +48,15 @@ def read_manifests(data: bytes, trust_anchors: str = "") -> Report:
     except (subprocess.SubprocessError, ValueError, RecursionError):
         return {"error": "they take more memory or time than they may"}
     return report if isinstance(report, dict) else {"error": "they say nothing"}
+
+
+def trusting(trust_anchors: str, timestamp_roots: str) -> Mapping[str, Any]:
+    """Return the settings of c2pa that trust these roots, PEM, for signers and for times."""
+    trust: dict[str, Any] = {"user_anchors": trust_anchors} if trust_anchors else {}
+    if timestamp_roots:
+        times = {"trust_kind": "tsa", "trust_uri": "times", "trust_anchors": timestamp_roots}
+        trust["anchors"] = [times]
+    return {"trust": trust}
 
 
 def active_manifest(report: Report) -> Mapping[str, Any]:

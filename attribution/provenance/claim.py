@@ -8,7 +8,7 @@ numbers that they were found with (docs/decisions/0011-resemblance-is-not-an-ing
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any, Literal
@@ -23,6 +23,14 @@ MINING = ("cawg.data_mining", "cawg.ai_training", "cawg.ai_generative_training")
 
 
 @dataclass(frozen=True)
+class SoftBinding:
+    """What finds a manifest again that was cut off its picture."""
+
+    algorithm: str  # of the list that C2PA keeps: "io.iscc.v0", "com.adobe.trustmark.P"
+    value: str
+
+
+@dataclass(frozen=True)
 class GenerationClaim:
     """How an image came about, and whom it resembles."""
 
@@ -33,6 +41,7 @@ class GenerationClaim:
     attribution: Attribution | None = None  # without the artists who may not be displayed
     reveal_prompt: bool = False  # else its SHA-256, which a guess can confirm
     training: Literal["notAllowed", "allowed"] = "notAllowed"
+    bindings: Sequence[SoftBinding] = ()
 
     def manifest(self) -> dict[str, Any]:
         """Return the definition of the manifest, as c2pa's Builder takes it."""
@@ -66,6 +75,9 @@ class GenerationClaim:
             },
         )
         yield "cawg.training-mining", {"entries": {name: {"use": self.training} for name in MINING}}
+        for binding in self.bindings:
+            block = {"scope": {}, "value": binding.value}  # without a scope: all of it
+            yield "c2pa.soft-binding", {"alg": binding.algorithm, "blocks": [block]}
         if self.attribution:
             yield ATTRIBUTION, _resemblance(self.attribution)
 

@@ -68,11 +68,11 @@ def load_signer(settings: Settings, *, now: datetime | None = None) -> Signer | 
     return Signer(pem, algorithm, _key(settings.sign_key, public))
 
 
-def load_trust_anchors(path: Path | None) -> str:
+def load_trust_anchors(path: Path | None, setting: str) -> str:
     """Return the certificates of a PEM file, "" for no file; raises BadInput."""
     if path is None:
         return ""
-    anchors = certificates(path, "LAWFUL_TRUST_ANCHORS")
+    anchors = certificates(path, setting)
     return b"".join(one.public_bytes(Encoding.PEM) for one in anchors).decode()
 
 

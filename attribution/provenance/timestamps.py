@@ -3,16 +3,53 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
 
+from attribution.config import Settings
 from attribution.errors import BackendUnavailable, BadInput
+from attribution.provenance.keys import certificates
 
 PATIENCE_S = 20.0
 
 
-def fetch_timestamp(data: bytes, url: str, roots: Sequence[x509.Certificate]) -> bytes:
+@dataclass(frozen=True)
+class TimestampAuthority:
+    """Who is asked for the time, and whose certificates vouch for its answers."""
+
+    url: str
+    roots: Sequence[x509.Certificate]
+
+    @property
+    def pem(self) -> str:
+        """The roots, as one PEM text."""
+        return b"".join(one.public_bytes(Encoding.PEM) for one in self.roots).decode()
+
+    def failed(self, why: str) -> BackendUnavailable:
+        """Return what to raise where no answer of it holds."""
+        return BackendUnavailable(
+            f"the timestamp authority LAWFUL_TIMESTAMP_URL={self.url} gave no timestamp that "
+            f"holds: {why}"
+        )
+
+
+def load_authority(settings: Settings) -> TimestampAuthority | None:
+    """Return the authority of the settings, None for none; raises BadInput without its roots."""
+    if not settings.timestamp_url:
+        return None
+    if settings.timestamp_roots is None:
+        raise BadInput(
+            "LAWFUL_TIMESTAMP_URL is set without LAWFUL_TIMESTAMP_ROOTS; give the PEM file with "
+            "the root certificate that the timestamp authority publishes"
+        )
+    roots = certificates(settings.timestamp_roots, "LAWFUL_TIMESTAMP_ROOTS")
+    return TimestampAuthority(settings.timestamp_url, roots)
+
+
+def fetch_timestamp(data: bytes, authority: TimestampAuthority) -> bytes:
     """Have an authority say that something is there now; returns its checked answer.
 
     Raises BackendUnavailable where it gives none that holds.
@@ -29,14 +66,13 @@ def fetch_timestamp(data: bytes, url: str, roots: Sequence[x509.Certificate]) ->
     )
     kind = {"content-type": "application/timestamp-query"}
     try:
-        answer = httpx.post(url, content=request.as_bytes(), headers=kind, timeout=PATIENCE_S)
+        answer = httpx.post(
+            authority.url, content=request.as_bytes(), headers=kind, timeout=PATIENCE_S
+        )
         answer.raise_for_status()
-        _check(answer.content, data, roots, nonce=request.nonce)
+        _check(answer.content, data, authority.roots, nonce=request.nonce)
     except (httpx.HTTPError, httpx.InvalidURL, BadInput) as error:
-        raise BackendUnavailable(
-            f"the timestamp authority LAWFUL_TIMESTAMP_URL={url} gave no timestamp that holds: "
-            f"{error}; try again, or make the pack without one"
-        ) from None
+        raise authority.failed(f"{error}; try again, or make the pack without one") from None
     return answer.content
 
 

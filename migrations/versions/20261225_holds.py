@@ -9,7 +9,7 @@ from alembic import op
 from sqlalchemy.dialects.postgresql import JSONB
 
 revision = "20261225_holds"
-down_revision = "20261224_contacts"
+down_revision = "20261224_marks"
 branch_labels = None
 depends_on = None
 

@@ -32,6 +32,7 @@ from attribution.catalogue.models.holds import (
 from attribution.catalogue.models.jobs import (
     DeadlyFile,
     DeniedFile,
+    DrawnPicture,
     Generation,
     IngestItem,
     IngestJob,
@@ -127,6 +128,7 @@ __all__ = [
     "Delivery",
     "DeniedFile",
     "Desk",
+    "DrawnPicture",
     "Embedding",
     "ExhibitHold",
     "Generation",

@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from sqlalchemy import (
+    BigInteger,
     ForeignKey,
     Index,
     String,
@@ -201,4 +202,28 @@ class Generation(OfTenant, Base):
     __table_args__ = (
         one_of("status", JobStatus),
         Index(None, "tenant", "created_at", "id"),
+    )
+
+
+class DrawnPicture(OfTenant, Base):
+    """A picture that was drawn and kept, by what a copy of it without its manifest is found."""
+
+    __tablename__ = "drawn_pictures"
+
+    generation_id: Mapped[UUID] = mapped_column(ForeignKey("generations.id"), primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    sha256: Mapped[str] = mapped_column(String(64))  # of the file that was handed out
+    pixel_sha256: Mapped[str] = mapped_column(String(64))
+    phash: Mapped[str] = mapped_column(String(16))  # perceptual, hexadecimal
+    bits: Mapped[int] = mapped_column(BigInteger)  # these four as in copy_sketches
+    third_0: Mapped[int] = mapped_column(BigInteger)
+    third_1: Mapped[int] = mapped_column(BigInteger)
+    third_2: Mapped[int] = mapped_column(BigInteger)
+
+    __table_args__ = (
+        Index(None, "sha256", "tenant"),
+        Index(None, "pixel_sha256", "tenant"),
+        Index(None, "third_0", "tenant", "bits"),
+        Index(None, "third_1", "tenant", "bits"),
+        Index(None, "third_2", "tenant", "bits"),
     )

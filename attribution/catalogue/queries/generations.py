@@ -5,7 +5,8 @@ Who draws one is decided in `leases`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -14,12 +15,15 @@ from sqlalchemy.orm import Session
 
 from attribution.catalogue.chain import note
 from attribution.catalogue.columns import now
-from attribution.catalogue.models import Generation, JobStatus, Task, TaskKind
+from attribution.catalogue.models import DrawnPicture, Generation, JobStatus, Task, TaskKind
 from attribution.catalogue.queries.jobs import UNFINISHED
+from attribution.catalogue.queries.near_hashes import hash_columns
 from attribution.catalogue.queries.pages import Page, check_limit, cut, moment_key
 from attribution.catalogue.queries.tasks import OPEN, is_wanted
 from attribution.catalogue.queries.webhooks import announce_end
 from attribution.errors import Conflict, NotFound
+
+ORDER = (DrawnPicture.generation_id, DrawnPicture.number)
 
 
 def add_generation(session: Session, request: Mapping[str, Any]) -> Generation:
@@ -84,13 +88,40 @@ def note_steps(session: Session, generation_id: UUID, *, done: int, steps: int) 
     return bool(kept)
 
 
-def keep_result(session: Session, generation_id: UUID, result: Mapping[str, Any]) -> None:
+@dataclass(frozen=True)
+class Drawn:
+    """By what a picture of a request is found again."""
+
+    number: int
+    sha256: str  # of the file that is handed out
+    pixel_sha256: str
+    phash: str
+
+
+def keep_result(
+    session: Session, generation_id: UUID, result: Mapping[str, Any], pictures: Iterable[Drawn]
+) -> None:
     """Note what was drawn; without effect on a request that was cancelled."""
-    session.execute(
+    kept = session.execute(
         update(Generation)
         .where(Generation.id == generation_id, Generation.status.in_(UNFINISHED))
         .values(done=Generation.steps, result=dict(result))
-    )
+        .returning(Generation.id)
+    ).all()
+    if kept:
+        session.add_all(
+            DrawnPicture(generation_id=generation_id, **vars(one), **hash_columns(one.phash))
+            for one in pictures
+        )
+
+
+def drawn_with(session: Session, *, sha256: str, pixel_sha256: str) -> DrawnPicture | None:
+    """Return a picture that was drawn: of these bytes, else of these pixels."""
+    for same in (DrawnPicture.sha256 == sha256, DrawnPicture.pixel_sha256 == pixel_sha256):
+        ordered = select(DrawnPicture).where(same).order_by(*ORDER).limit(1)
+        if row := session.scalar(ordered):
+            return row
+    return None
 
 
 def cancel_generation(session: Session, generation_id: UUID) -> Generation:

@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+import base64
+
 import iscc_lib
 from PIL import Image, ImageChops
 
 SIDE = 32  # pixels, grey, that an Image-Code is made from
+BINDING_BITS = 256  # what those who look for soft bindings ask for
 
 
 def image_code(rgb: Image.Image) -> str:
     """Return the Image-Code of an RGB image: like for images that look alike."""
-    grey = _trimmed(rgb).convert("L").resize((SIDE, SIDE), Image.Resampling.BICUBIC)
-    return str(iscc_lib.gen_image_code_v0(grey.tobytes())["iscc"])
+    return str(iscc_lib.gen_image_code_v0(_grey(rgb))["iscc"])
+
+
+def image_binding(rgb: Image.Image) -> str:
+    """Return the Image-Code of an RGB image in 256 bits as those want it who look for bindings.
+
+    Header and body of the unit (IEP-0020), base64.
+    """
+    code = str(iscc_lib.gen_image_code_v0(_grey(rgb), BINDING_BITS)["iscc"]).removeprefix("ISCC:")
+    return base64.b64encode(base64.b32decode(code + "=" * (-len(code) % 8))).decode()
 
 
 def codes(data: bytes, rgb: Image.Image) -> dict[str, str]:
@@ -22,6 +33,10 @@ def codes(data: bytes, rgb: Image.Image) -> dict[str, str]:
         "instance": str(iscc_lib.gen_instance_code_v0(data)["iscc"]),
     }
     return units | {"iscc": str(iscc_lib.gen_iscc_code_v0(list(units.values()))["iscc"])}
+
+
+def _grey(rgb: Image.Image) -> bytes:
+    return _trimmed(rgb).convert("L").resize((SIDE, SIDE), Image.Resampling.BICUBIC).tobytes()
 
 
 def _trimmed(rgb: Image.Image) -> Image.Image:
