@@ -15,6 +15,7 @@ import pytest
 from api.answers import AnswerOut, FindingsOut
 from api.reports import report
 from api.reports.pages import Exhibit, Page, make_page
+from api.reports.pdf import render_pdf
 from api.reports.report import render_report
 from api.reports.sentences import SENTENCES
 from api.reports.telling import Outcome, outcome, tell
@@ -43,6 +44,7 @@ from tests.corrections import US, merge
 from tests.portfolios import ingest, picture, portfolio
 from tests.said import claims
 
+CONFIDENCE = Path(__file__).parents[1] / "docs" / "confidence.md"
 TEMPLATES = Path(report.__file__).parent / "templates"
 FULL = ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0))
 PART = ((0.5, 0.25), (1.0, 0.25), (1.0, 0.75), (0.5, 0.75))
@@ -203,8 +205,10 @@ def test_the_first_page_explains_what_the_answer_is(name: str) -> None:
 
 
 def test_every_outcome_has_its_sentences() -> None:
-    """And there are answers here for each."""
+    """And there are answers here for each, and a row of the documentation."""
     assert SENTENCES["outcomes"].keys() == {*Outcome} == {*OUTCOMES.values()}
+    rows = CONFIDENCE.read_text("utf-8")
+    assert [one for one in Outcome if f"| `{one}` | " not in rows] == []
 
 
 @pytest.mark.parametrize("name", ANSWERS)
@@ -258,6 +262,18 @@ def test_every_percentage_says_of_what(name: str) -> None:
 
     assert re.findall(r"\S*%(?! probability| of ).*", said) == []
     assert re.findall(r".*% probability(?!.*if half of the images)", said) == []
+
+
+def test_names_from_right_to_left_move_nothing_around_them() -> None:
+    """In HTML and PDF each name is a unit; names from left to right stay as they are."""
+    names = ("דוד כהן", "عبد الرحمن")
+    both = [replace(artist(f"a{n}", is_likely=True), name=name) for n, name in enumerate(names)]
+    one = answer(Verdict.CANDIDATES, artists=tuple(both), confidence=SURE)
+
+    said = "Resembles work by \u2068דוד כהן\u2069 (a0), \u2068عبد الرحمن\u2069 (a1), in style only."
+    assert said in visible(one)
+    assert "\u2068" not in "".join(visible(ANSWERS["candidates"]))
+    assert render_pdf([page(one, {})], "Attribution report", at=one.created_at)
 
 
 def test_no_sentence_stands_in_a_template() -> None:
@@ -353,7 +369,7 @@ def test_what_both_show_is_outlined_on_both() -> None:
     )
     assert "Outlined on both" in html
     assert "Licence: CC0-1.0." in html
-    assert "registered 2026-01-02" in html
+    assert "Registered 2026-01-02" in html
     assert str(ALTERED.id) in html
 
 

@@ -20,6 +20,7 @@ import typst
 
 from api.reports.overlay import draw_outline
 from api.reports.pages import Page
+from api.reports.sentences import isolated
 from api.reports.telling import Figure, tell
 from attribution.answers import Corner
 from attribution.images import read_thumbnail
@@ -28,9 +29,10 @@ TEMPLATE = (files(__package__) / "templates" / "report.typ").read_bytes()
 # An archived PDF has a shape for every letter, and the fonts have those of these scripts.
 LETTERS = (
     "\\n -~\u00a0-\u017f\u0384-\u038a\u038c\u038e-\u03a1\u03a3-\u03ce\u0400-\u045f"
-    "\u05d0-\u05ea\u0621-\u063a\u0641-\u064a–—‘’“”„…·•→≥≤"
+    "\u05be\u05d0-\u05ea\u0621-\u063a\u0641-\u064a–—‘’“”„…·•→≥≤"
 )
 QUALITY = 85
+WITHOUT_BREAK = re.compile(r"\S{24}")
 WITHOUT_SHAPE = re.compile(f"[^{LETTERS}]")
 
 
@@ -95,7 +97,8 @@ def _values(told: Any, pictures: _Pictures) -> Any:
 def _shaped(value: Any) -> Any:
     """Return JSON values with letters that the fonts have; others by their number."""
     if isinstance(value, str):
-        return WITHOUT_SHAPE.sub(lambda one: f"[U+{ord(one[0]):04X}]", value)
+        text = WITHOUT_SHAPE.sub(lambda one: f"[U+{ord(one[0]):04X}]", value)
+        return isolated(WITHOUT_BREAK.sub("\\g<0>\u200b", text))
     if isinstance(value, dict):
         return {name: _shaped(one) for name, one in value.items()}
     return [_shaped(one) for one in value] if isinstance(value, list | tuple) else value

@@ -13,7 +13,7 @@ from markupsafe import Markup
 from PIL import Image
 
 from api.reports.pages import Page
-from api.reports.sentences import say
+from api.reports.sentences import isolated, say
 from api.reports.telling import tell
 
 STYLE = (files(__package__) / "templates" / "report.css").read_text("utf-8")
@@ -32,6 +32,7 @@ def render_report(
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        finalize=_isolated,
     )
     environment.filters |= {"data_uri": _data_uri, "size": _size}
     return environment.get_template("report.html").render(
@@ -40,6 +41,13 @@ def render_report(
         style=Markup(STYLE),  # noqa: S704  our own
         sources=SOURCES,
     )
+
+
+def _isolated(value: object) -> object:
+    """Isolate what is put into the page; not what is markup already."""
+    if isinstance(value, str) and not isinstance(value, Markup):
+        return isolated(value)
+    return value
 
 
 def _data_uri(webp: bytes) -> str:

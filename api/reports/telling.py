@@ -136,7 +136,7 @@ def _told(page: Page) -> Told:
         [
             _coverage(page),
             _ranking(answer),
-            _exhibits(page),
+            *([_exhibits(page)] if answer.artists else []),
             _section("lanes", pairs=wording.lanes(answer)),
             _rights(page),
         ],
@@ -224,9 +224,25 @@ def _coverage(page: Page) -> Section:
             "compared": wording.unasked(answer) or registered,
             "missing": " ".join(filter(None, missing)),
             "notes": " ".join(notes),
-            "recorded": wording.recorded(answer),
+            "recorded": " ".join(_recorded(answer)),
         },
     )
+
+
+def _recorded(answer: Attribution) -> Iterator[str]:
+    searched, sure = answer.searched, answer.confidence
+    yield say(
+        "coverage",
+        "recorded",
+        at=answer.created_at,
+        id=answer.id,
+        profile=searched.profile,
+        fingerprint=searched.fingerprint[:12],
+    )
+    if sure:
+        made = sure.calibrated
+        values = {"at": made.made_at, "works": made.works, "artists": made.artists}
+        yield say("coverage", "calibrated", **values)
 
 
 def _ranking(answer: Attribution) -> Section:
@@ -237,7 +253,7 @@ def _ranking(answer: Attribution) -> Section:
     kind = "aside" if answer.copy_of else "order"
     groups = []
     for number, artist in enumerate(answer.artists, 1):
-        is_next = not answer.copy_of and number == len(names) + 1
+        is_next = bool(names) and number == len(names) + 1
         mark = "named" if artist in names else "runner_up" if is_next else "heading"
         heading = say("artists", mark, number=number, name=artist.name)
         share = artist.score if artist.probability is None else artist.probability
@@ -280,17 +296,17 @@ def _exhibits(page: Page) -> Section:
             lines = [title, wording.similar(one.similarity)]
             figures.append(_figure(page.works.get(one.id, UNKNOWN), one.title, lines))
         groups.append(Group(artist.name, figures=figures))
-    return _section("exhibits", groups=groups)
+    return _section("exhibits", [say("exhibits", "numbers")], groups=groups)
 
 
 def _rights(page: Page) -> Section:
     """Return what is known of each work that an answer names, and what was said of its use."""
-    groups = []
+    known = {}
     for number, (work, (title, slug, name)) in enumerate(_cited(page.answer).items(), 1):
         exhibit = page.works.get(work, UNKNOWN)
-        heading = say("figures", "exhibit_by", number=number, title=_title(title), name=name)
-        groups.append(Group(heading, list(_known(exhibit, work, slug))))
-    return _section("rights", [] if groups else [say("rights", "none")], groups=groups)
+        term = say("figures", "exhibit_by", number=number, title=_title(title), name=name)
+        known[term] = " ".join(_known(exhibit, work, slug))
+    return _section("rights", [] if known else [say("rights", "none")], pairs=known)
 
 
 def _cited(answer: Attribution) -> dict[UUID, tuple[str | None, str, str]]:
@@ -310,12 +326,14 @@ def _known(exhibit: Exhibit, work: UUID, slug: str) -> Iterator[str]:
         yield say("figures", "hidden", why=exhibit.unseen)
     how = "licence" if exhibit.licence else "no_licence"
     yield say("rights", how, licence=exhibit.licence)
-    yield from exhibit.consent or [say("rights", "unsaid")]
+    yield from (f"{_capital(said)}." for said in exhibit.consent)
+    if not exhibit.consent:
+        yield say("rights", "unsaid")
     facts = (
         [say("rights", "registered", day=exhibit.registered.date())] if exhibit.registered else []
     )
     facts += [str(work), *([f"SHA-256 {exhibit.sha256}"] if exhibit.sha256 else [])]
-    yield " · ".join(facts)
+    yield f"{_capital(' · '.join(facts))}."
 
 
 def _section(
@@ -325,9 +343,9 @@ def _section(
     pairs: Mapping[str, str] | None = None,
     groups: Sequence[Group] = (),
 ) -> Section:
-    """Return a section; `pairs` are sentences by the name of their term."""
+    """Return a section; `pairs` are sentences by their term, or by its name."""
     terms = SENTENCES["terms"]
-    given = [(terms[term], said) for term, said in (pairs or {}).items() if said]
+    given = [(terms.get(term, term), said) for term, said in (pairs or {}).items() if said]
     return Section(say("headings", name), says, given, groups)
 
 

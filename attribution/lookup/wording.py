@@ -29,10 +29,10 @@ from attribution.custody import Forgotten, How, Kept
 from attribution.lookup.results import Findings, Member, SetAttribution
 
 VERDICTS: Mapping[Verdict, str] = {
-    Verdict.COPY: "copy",
-    Verdict.RELATED: "related",
-    Verdict.ATTRIBUTED: "attributed",
-    Verdict.CANDIDATES: "candidates",
+    Verdict.COPY: "shows a registered work",
+    Verdict.RELATED: "close to a registered work",
+    Verdict.ATTRIBUTED: "style match",
+    Verdict.CANDIDATES: "possible style match",
     Verdict.ABSTAIN: "nothing stands out",
 }
 REASONS: Mapping[Reason, str] = {
@@ -55,6 +55,7 @@ PRIOR = "if half of the images asked about show the work of strangers"
 QUOTES = str.maketrans(dict.fromkeys('“”„‟«»"', "'"))  # in titles and names: none ends ours
 UPRIGHT_DEGREES = 1.0
 HALF_TURN = 180
+LEAST = 0.01  # probability that has a number
 NAMED = 3  # artists in one sentence
 CREDENTIALS = {
     "valid": "its Content Credentials are signed by an issuer on the trust list",
@@ -83,9 +84,9 @@ FORGOTTEN: Mapping[Forgotten, str] = {  # of images that were asked about
 class Weight(StrEnum):
     """How a verdict is shown; the word stands beside the colour, always."""
 
-    FOUND = "found"  # red
-    PERSON = "person"  # amber: a person has to look
-    NOTHING = "nothing"  # neutral
+    FOUND = "found"
+    PERSON = "person"  # has to look
+    NOTHING = "nothing"
 
 
 WEIGHTS: Mapping[Verdict, Weight] = {
@@ -218,23 +219,7 @@ def votes(artist: Candidate) -> str:
     share = f"{artist.score:.0%} of all votes"
     if artist.probability is None:
         return f"{share}, which is not a probability."
-    return f"{artist.probability:.0%} probability of this artist, {PRIOR}; {share}."
-
-
-def recorded(answer: Attribution) -> str:
-    """Say when and as what an answer was recorded, and what it was computed with."""
-    searched, sure = answer.searched, answer.confidence
-    says = (
-        f"Recorded {answer.created_at:%Y-%m-%d %H:%M UTC} as {answer.id}. Searched "
-        f"{compared(searched)} by {searched.artists:,} artists with the profile "
-        f"{searched.profile} ({searched.fingerprint[:12]})."
-    )
-    if sure:
-        says += (
-            f" Calibrated {sure.calibrated.made_at:%Y-%m-%d %H:%M UTC} on "
-            f"{sure.calibrated.works:,} works by {sure.calibrated.artists:,} artists."
-        )
-    return says
+    return f"{_chance(artist.probability)} probability of this artist, {PRIOR}; {share}."
 
 
 def named(answer: Attribution) -> Sequence[Candidate]:
@@ -432,7 +417,7 @@ def _style_lane(answer: Attribution) -> str:
         return "Shares of the vote alone, not probabilities."
     few = "Too many artists to name" if sure.likely is None else f"{sure.likely} of the artists"
     says = (
-        f"None of the registered artists: {sure.nobody:.0%} probability, {PRIOR}; p = "
+        f"None of the registered artists: {_chance(sure.nobody)} probability, {PRIOR}; p = "
         f"{sure.p_nobody:.3f}. {few} cannot be ruled out"
     )
     if sure.p_familiar is not None and Reason.UNLIKE_ANYTHING in answer.reasons:
@@ -458,6 +443,13 @@ def _content(work: CopyMatch) -> Iterable[str]:
     if work.content is not None:
         verb = "shares" if work.kind is CopyKind.NEAR_IDENTICAL else "shows"
         yield f"{verb} {work.content:.0%} of the work's content"
+
+
+def _chance(probability: float) -> str:
+    """Return a probability as a percentage that is never none or all."""
+    if probability < LEAST:
+        return f"less than {LEAST:.0%}"
+    return f"more than {1 - LEAST:.0%}" if probability > 1 - LEAST else f"{probability:.0%}"
 
 
 def _quoted(text: str) -> str:
