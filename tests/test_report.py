@@ -468,3 +468,9 @@ def test_no_title_reads_as_the_programs_own_words() -> None:
 
     assert says.startswith("Shows an altered copy of “X' by Pablo (pablo): the same bytes. 'Y” by")
     assert says.endswith("Other registered works may be in it as well: only the surest is named.")
+    likely = artist("ann", is_likely=True)
+    work = replace(likely.works[0], title=named.title)
+    one = answer(Verdict.ATTRIBUTED, artists=(replace(likely, works=(work,)),), confidence=SURE)
+    assert "most: “X' by Pablo (pablo): the same bytes. 'Y”." in unescape(
+        render_report([page(one, {})])
+    )

@@ -162,7 +162,8 @@ def _pair(page: Page) -> Iterator[Figure]:
         return
     for artist in wording.named(answer)[:1]:
         for one in artist.works[:1]:
-            near = say("figures", "nearest", name=artist.name, title=_title(one.title))
+            title = wording.quoted(_title(one.title))
+            near = say("figures", "nearest", name=artist.name, title=title)
             yield _figure(page.works.get(one.id, UNKNOWN), one.title, [near])
 
 
@@ -206,7 +207,7 @@ def _more(answer: Attribution) -> Iterator[str]:
     if answer.credentials != "absent":
         yield say("more", answer.credentials)
     reasons = [wording.REASONS[one] for one in answer.reasons]
-    if reasons and not answer.withdrawn_at:
+    if reasons and not wording.unasked(answer):
         yield say("more", "reasons", reasons="; ".join(reasons))
 
 
@@ -215,13 +216,14 @@ def _coverage(page: Page) -> Section:
     answer, searched = page.answer, page.answer.searched
     works = wording.compared(searched)
     registered = say("coverage", "registered", works=works, artists=searched.artists)
-    missing = [wording.incomplete(searched), say("coverage", "unregistered")]
+    unasked = wording.unasked(answer)
+    missing = [wording.incomplete(searched), "" if unasked else say("coverage", "unregistered")]
     notes = [f"{_capital(note)}." for note in answer.notes]
     return _section(
         "coverage",
         pairs={
             "image": f"{page.kept} SHA-256 {answer.image_sha256}",
-            "compared": wording.unasked(answer) or registered,
+            "compared": unasked or registered,
             "missing": " ".join(filter(None, missing)),
             "notes": " ".join(notes),
             "recorded": " ".join(_recorded(answer)),
@@ -329,10 +331,11 @@ def _known(exhibit: Exhibit, work: UUID, slug: str) -> Iterator[str]:
     yield from (f"{_capital(said)}." for said in exhibit.consent)
     if not exhibit.consent:
         yield say("rights", "unsaid")
-    facts = (
-        [say("rights", "registered", day=exhibit.registered.date())] if exhibit.registered else []
-    )
-    facts += [str(work), *([f"SHA-256 {exhibit.sha256}"] if exhibit.sha256 else [])]
+    facts = [str(work)]
+    if exhibit.registered:
+        facts.insert(0, say("rights", "registered", day=exhibit.registered.date()))
+    if exhibit.sha256:
+        facts.append(f"SHA-256 {exhibit.sha256}")
     yield f"{_capital(' · '.join(facts))}."
 
 

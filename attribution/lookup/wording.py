@@ -33,7 +33,7 @@ VERDICTS: Mapping[Verdict, str] = {
     Verdict.RELATED: "close to a registered work",
     Verdict.ATTRIBUTED: "style match",
     Verdict.CANDIDATES: "possible style match",
-    Verdict.ABSTAIN: "nothing stands out",
+    Verdict.ABSTAIN: "nobody is named",
 }
 REASONS: Mapping[Reason, str] = {
     Reason.UNKNOWN_ARTIST: "work by an unregistered artist could look like this",
@@ -298,9 +298,14 @@ def consent_said(purpose: str, said: Consent | None) -> str:
     return f"{purpose}: {answer}{until}, said{whole} {where} on {said.said_at:%Y-%m-%d}{written}"
 
 
+def quoted(text: str) -> str:
+    """Return words of others in quotation marks that they cannot end."""
+    return f"“{text.translate(QUOTES)}”"
+
+
 def titled(work: CopyMatch) -> str:
     """Return what a work is called, quoted, so that no title reads as the program's own words."""
-    return _quoted(work.title) if work.title else f"work {work.id}"
+    return quoted(work.title) if work.title else f"work {work.id}"
 
 
 def by_whom(work: CopyMatch) -> str:
@@ -389,10 +394,10 @@ def _declared(one: DeclaredNonCopy) -> str:
     like = f"A pair with an image nearly like this one (SHA-256 {one.image_sha256[:12]}…)"
     pair = "A pair" if one.is_this_image else like
     until = f" until {one.until:%Y-%m-%d %H:%M UTC}" if one.until else ""
-    why = f": {_quoted(one.reason)}" if one.reason else ""
+    why = f": {quoted(one.reason)}" if one.reason else ""
     claim = _claim(one.would_be)
     return (
-        f"{pair} was declared no copy on {one.declared_at:%Y-%m-%d} by {_quoted(one.by)}{until}"
+        f"{pair} was declared no copy on {one.declared_at:%Y-%m-%d} by {quoted(one.by)}{until}"
         f"{why}; without that: {claim[:1].lower()}{claim[1:]} ({how_copied(one.would_be)}). "
         f"Declaration {one.id}.{_ended(one)}"
     )
@@ -401,7 +406,7 @@ def _declared(one: DeclaredNonCopy) -> str:
 def _ended(one: DeclaredNonCopy) -> str:
     """Say that a declaration silences nothing any more, and since when."""
     if one.revoked_at:
-        return f" It was revoked on {one.revoked_at:%Y-%m-%d} by {_quoted(one.revoked_by or '')}."
+        return f" It was revoked on {one.revoked_at:%Y-%m-%d} by {quoted(one.revoked_by or '')}."
     return " It is over." if one.until and one.until <= datetime.now(UTC) else ""
 
 
@@ -450,10 +455,6 @@ def _chance(probability: float) -> str:
     if probability < LEAST:
         return f"less than {LEAST:.0%}"
     return f"more than {1 - LEAST:.0%}" if probability > 1 - LEAST else f"{probability:.0%}"
-
-
-def _quoted(text: str) -> str:
-    return f"“{text.translate(QUOTES)}”"
 
 
 def _capital(text: str) -> str:
