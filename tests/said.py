@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import typer
 
 from api.cli import app
+from api.reports import sentences
 
 # Said of an image and a person, these claim what nobody can know from a likeness.
 CLAIMS = re.compile(
@@ -45,6 +46,19 @@ def in_help() -> Iterator[str]:
             yield from below(one)
 
     return below(typer.main.get_command(app))
+
+
+def in_report() -> Iterator[str]:
+    """Yield the sentences of the report."""
+
+    def below(values: Any) -> Iterator[str]:
+        if isinstance(values, str):
+            yield values
+            return
+        for one in values.values() if isinstance(values, Mapping) else values:
+            yield from below(one)
+
+    return below(sentences.SENTENCES)
 
 
 def in_code(paths: Iterable[Path]) -> Iterator[str]:

@@ -72,7 +72,9 @@ def test_near_identical_was_called_a_copy() -> None:
 
     assert (answer.verdict, answer.copy_of) == (Verdict.RELATED, None)
     assert answer.related_to is not None
-    assert how_copied(answer.related_to) == "mirrored, turned by -90°; 97% of the strokes agree"
+    assert how_copied(answer.related_to) == (
+        "mirrored, turned by 90° clockwise; 97% of the strokes in what both show agree"
+    )
 
 
 def test_an_answer_without_a_copy_stays_as_it_was() -> None:

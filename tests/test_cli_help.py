@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from api import cli
 from api.cli import _unwrap_help, app
 from attribution.lookup import wording
-from tests.said import in_code, in_help
+from tests.said import in_code, in_help, in_report
 
 # What no reader should have to guess; what may not be said of people is in `test_said.py`.
 WORDS = {
@@ -99,8 +99,10 @@ MESSAGES = (*Path(cli.__file__).parent.glob("*.py"), Path(wording.__file__))
 
 @pytest.mark.parametrize("word", WORDS)
 def test_plain_words_are_used(word: str) -> None:
-    """Neither help nor messages have words that only their author understands."""
+    """Neither help nor messages nor reports have words that only their author understands."""
     pattern = re.compile(rf"\b({word})\b", re.IGNORECASE)
-    found = [text for text in (*in_help(), *in_code(MESSAGES)) if pattern.search(text)]
+    found = [
+        text for text in (*in_help(), *in_code(MESSAGES), *in_report()) if pattern.search(text)
+    ]
 
     assert not found, f"say: {WORDS[word]}"

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from PIL import PngImagePlugin
 from sqlalchemy import URL, select, text
 
-from api.reports.report import make_page
+from api.reports.pages import make_page
 from attribution.actors import ROLES, Actor, Role, acting
 from attribution.catalogue import queries
 from attribution.catalogue.database import connect

@@ -17,7 +17,8 @@ from sqlalchemy import update
 
 from api.answers import AnswerOut, FindingsOut, MemberOut
 from api.http.app import create_app
-from api.reports.report import make_page, render_report
+from api.reports.pages import make_page
+from api.reports.report import render_report
 from attribution.answers import Attribution, CopyKind, DeclaredNonCopy, Verdict
 from attribution.catalogue import queries
 from attribution.catalogue.models import ChangeKind, NonCopy, NonCopyState

@@ -293,5 +293,5 @@ def test_regions_on_the_command_line(
     assert {one["slug"] for one in answer["regions"]["artists"]} == {"ann", "bob"}
     with Image.open(out) as drawn:
         assert drawn.size == (PATCHES * CELL_PX, PATCHES * CELL_PX)
-    assert report.read_text().count("what speaks for") == 2
+    assert report.read_text().count("with the parts that support") == 2
     assert isinstance(two.exception, BadInput)

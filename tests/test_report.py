@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from html import unescape
 from pathlib import Path
 from uuid import UUID, uuid4
 
 import pytest
 
 from api.answers import AnswerOut, FindingsOut
-from api.reports.report import Exhibit, Page, make_page, render_report
+from api.reports import report
+from api.reports.pages import Exhibit, Page, make_page
+from api.reports.pdf import render_pdf
+from api.reports.report import render_report
+from api.reports.sentences import SENTENCES
+from api.reports.telling import Outcome, outcome, tell
 from attribution.answers import (
     Attribution,
     CalibrationState,
@@ -36,6 +44,8 @@ from tests.corrections import US, merge
 from tests.portfolios import ingest, picture, portfolio
 from tests.said import claims
 
+CONFIDENCE = Path(__file__).parents[1] / "docs" / "confidence.md"
+TEMPLATES = Path(report.__file__).parent / "templates"
 FULL = ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0))
 PART = ((0.5, 0.25), (1.0, 0.25), (1.0, 0.75), (0.5, 0.75))
 LAID = Overlap(PART, FULL, is_mirrored=True, turned_degrees=-90.0)
@@ -74,6 +84,7 @@ def answer(verdict: Verdict, **values: object) -> Attribution:
     return Attribution(**known | values)  # type: ignore[arg-type]
 
 
+UNREFUSED = replace(SURE, nobody=0.4, p_nobody=0.3, likely=2)
 ANSWERS = {
     "copy": answer(Verdict.COPY, copy_of=ALTERED, artists=(artist("bob"),), confidence=SURE),
     "same": answer(
@@ -94,6 +105,12 @@ ANSWERS = {
     "uncalibrated": answer(Verdict.CANDIDATES, artists=(artist("ann"), artist("bob"))),
     "abstain": answer(Verdict.ABSTAIN, artists=(artist("ann"),), confidence=SURE),
     "blank": answer(Verdict.ABSTAIN, reasons=(Reason.LOW_QUALITY,)),
+    "unclear": answer(
+        Verdict.ABSTAIN, artists=(artist("ann", is_likely=True),), confidence=UNREFUSED
+    ),
+    "withdrawn": answer(
+        Verdict.ABSTAIN, reasons=(Reason.WITHDRAWN,), withdrawn_at=datetime(2026, 1, 2, tzinfo=UTC)
+    ),
     "empty": answer(Verdict.ABSTAIN, searched=Searched(0, 0, "stub", "f" * 64)),
 }
 
@@ -101,6 +118,30 @@ ANSWERS = {
 def page(one: Attribution, works: dict[UUID, Exhibit], picture: bytes | None = WEBP) -> Page:
     """Return the page of an answer."""
     return Page("found.png", picture, "The image itself was not kept.", one, works, {})
+
+
+OUTCOMES = {
+    "copy": Outcome.ALTERED_COPY,
+    "same": Outcome.SAME_IMAGE,
+    "nobodys": Outcome.ALTERED_COPY,
+    "related": Outcome.NEAR_IDENTICAL,
+    "attributed": Outcome.ATTRIBUTED,
+    "candidates": Outcome.CANDIDATES,
+    "uncalibrated": Outcome.UNCALIBRATED,
+    "abstain": Outcome.NONE,
+    "unclear": Outcome.UNCLEAR,
+    "blank": Outcome.BLANK,
+    "empty": Outcome.EMPTY,
+    "withdrawn": Outcome.WITHDRAWN,
+}
+# Of a person, or of what somebody did: no likeness shows it.
+ACCUSING = re.compile(
+    r"\b(?:cop(?:ied|ying)|st(?:eal|ole)\w*|theft|thie\w+|plagiar\w*|pirat\w*|forge\w*|fake\w*"
+    r"|illegal\w*|unlawful\w*|unauthori[sz]ed|without permission|misus\w*|abus\w*"
+    r"|used (?:by|for|it)|rip\w*|wrong|violat\w*|proves?|belongs? to)\b",
+    re.IGNORECASE,
+)
+DENIES = re.compile(r"It (?:does not|is not|says nothing)\b")
 
 
 @pytest.mark.parametrize(
@@ -118,6 +159,11 @@ def page(one: Attribution, works: dict[UUID, Exhibit], picture: bytes | None = W
         ("uncalibrated", "Resembles work by Ann (ann), in style only."),
         ("abstain", "Nothing registered stands out, which is no proof of absence."),
         ("blank", "Shows too little to be compared."),
+        ("unclear", "Nothing registered stands out, which is no proof of absence."),
+        (
+            "withdrawn",
+            "The very bytes of this image were registered once, withdrawn on 2026-01-02.",
+        ),
         ("empty", "Nothing is registered yet, so nothing was compared."),
     ],
 )
@@ -129,6 +175,136 @@ def test_the_first_line_says_what_is_known(name: str, says: str) -> None:
     assert says in render_report([page(one, {})])
 
 
+def visible(one: Attribution) -> list[str]:
+    """Return the texts of the report on an answer, sentence by sentence."""
+    body = render_report([page(one, {})]).partition("<body>")[2]
+    texts = re.sub(r"<[^>]*>", "\n", body).splitlines()
+    return [said for text in texts for said in re.split(r"(?<=[.!?]) (?=[A-Z“])", unescape(text))]
+
+
+def front(one: Attribution) -> dict[str, Sequence[str]]:
+    """Return the sentences of the first page of an answer, by heading."""
+    told = tell([page(one, {})], None).answers[0]
+    return {section.heading: section.says for section in told.front}
+
+
+@pytest.mark.parametrize("name", ANSWERS)
+def test_the_first_page_explains_what_the_answer_is(name: str) -> None:
+    """What it means, what it does not, and whom to ask: of every verdict, each once."""
+    one = ANSWERS[name]
+    kind = SENTENCES["outcomes"][outcome(one)]
+    said = front(one)
+
+    assert outcome(one) is OUTCOMES[name]
+    headings = SENTENCES["headings"]
+    for part in ("means", "means_not", "next"):
+        assert len(said[headings[part]]) >= len(kind[part]) > 0
+    shows_two = one.laid_on or one.verdict in {Verdict.ATTRIBUTED, Verdict.CANDIDATES}
+    assert (headings["shared"] in said) == bool(shows_two)
+    assert len(tell([page(one, {})], None).answers[0].figures) == (2 if shows_two else 1)
+
+
+def test_every_outcome_has_its_sentences() -> None:
+    """And there are answers here for each, and a row of the documentation."""
+    assert SENTENCES["outcomes"].keys() == {*Outcome} == {*OUTCOMES.values()}
+    rows = CONFIDENCE.read_text("utf-8")
+    assert [one for one in Outcome if f"| `{one}` | " not in rows] == []
+
+
+@pytest.mark.parametrize("name", ANSWERS)
+def test_no_sentence_accuses(name: str) -> None:
+    """A word of what somebody did is only in a sentence that says what the answer does not mean."""
+    said = visible(ANSWERS[name])
+
+    accusing = [one for one in said if ACCUSING.search(one) and not DENIES.match(one)]
+    assert accusing == []
+
+
+CLAIMED = ("valid", "untrusted", "invalid")
+
+
+@pytest.mark.parametrize("state", CLAIMED)
+def test_a_claim_of_the_file_is_said_to_be_one(state: str) -> None:
+    """Content Credentials are what a signer says; the first page says what that is worth."""
+    said = front(replace(ANSWERS["abstain"], credentials=state))
+
+    assert SENTENCES["more"][state] in said["What this means"]
+    assert SENTENCES["more"][state] not in front(ANSWERS["abstain"])["What this means"]
+
+
+def test_it_is_said_why_the_runner_up_is_not_named() -> None:
+    """And why those are who are named: in one sentence each."""
+    likely, none, unlikely = (
+        replace(artist("ann", is_likely=True), p_value=0.4),
+        replace(artist("bob", is_likely=False), p_value=0.031),
+        replace(artist("dora", is_likely=False), p_value=0.001),
+    )
+    one = answer(Verdict.ATTRIBUTED, artists=(likely, none, unlikely), confidence=SURE)
+    ranking = tell([page(one, {})], None).answers[0].rest[1]
+
+    assert [group.heading for group in ranking.groups] == [
+        "1. Ann (named)",
+        "2. Bob (runner-up, not named)",
+        "3. Dora",
+    ]
+    why = "Why not named: of 100 works by registered artists, {} fit their own artist as badly as "
+    assert [group.says[-1] for group in ranking.groups] == [
+        "Named: likely, and nobody else is.",
+        f"{why.format('about 3')}this image fits this one.",
+        f"{why.format('fewer than 1')}this image fits this one.",
+    ]
+
+
+@pytest.mark.parametrize("name", ANSWERS)
+def test_every_percentage_says_of_what(name: str) -> None:
+    """It is a part of something, or the probability of it with what that takes for granted."""
+    said = "\n".join(visible(ANSWERS[name]))
+
+    assert re.findall(r"\S*%(?! probability| of ).*", said) == []
+    assert re.findall(r".*% probability(?!.*if half of the images)", said) == []
+
+
+def test_names_from_right_to_left_move_nothing_around_them() -> None:
+    """In HTML and PDF each name is a unit; names from left to right stay as they are."""
+    names = ("דוד כהן", "عبد الرحمن")
+    both = [replace(artist(f"a{n}", is_likely=True), name=name) for n, name in enumerate(names)]
+    one = answer(Verdict.CANDIDATES, artists=tuple(both), confidence=SURE)
+
+    said = "Resembles work by \u2068דוד כהן\u2069 (a0), \u2068عبد الرحمن\u2069 (a1), in style only."
+    assert said in visible(one)
+    assert "\u2068" not in "".join(visible(ANSWERS["candidates"]))
+    assert render_pdf([page(one, {})], "Attribution report", at=one.created_at)
+
+
+def test_no_sentence_stands_in_a_template() -> None:
+    """What is left without markup is no word; so all of it can be translated in one file."""
+    html = (TEMPLATES / "report.html").read_text("utf-8")
+    typ = re.sub(r"^//.*$", "", (TEMPLATES / "report.typ").read_text("utf-8"), flags=re.MULTILINE)
+
+    texts = re.sub(r"{{.*?}}|{%.*?%}|<[^>]*>", " ", html, flags=re.DOTALL).split()
+    assert texts == re.findall(r"(?:alt|aria-label|title)=\"(?!{{)", html) == []
+    literals = re.findall(r'"([^"]*)"', typ)
+    assert [one for one in literals if " " in one.strip()] == ["1 / 1", "Libertinus Serif"]
+    assert re.findall(r"[\[*] *[A-Za-z]{2,} [a-z]+", typ) == []
+
+
+def test_every_sentence_is_said() -> None:
+    """None is left over from an earlier report."""
+    code = "".join(path.read_text("utf-8") for path in TEMPLATES.parent.glob("*.py"))
+    code += (TEMPLATES / "report.html").read_text("utf-8")
+    whole = {"outcomes", "limits", "verify"}
+    names = [name for table in SENTENCES.keys() - whole for name in SENTENCES[table]]
+
+    unsaid = [name for name in names if not re.search(f"[\"']{name}[\"']", code)]
+    # terms and explanations of what answers have by these names
+    assert {*unsaid} <= {
+        *lanes(ANSWERS["copy"]),
+        *SENTENCES["limits"],
+        *SENTENCES["verify"],
+        *CLAIMED,
+    }
+
+
 def test_style_stands_aside_where_a_work_is_shown() -> None:
     """No answer says "copy of" and "none of the registered artists" at once."""
     beside = lanes(ANSWERS["copy"])
@@ -137,7 +313,8 @@ def test_style_stands_aside_where_a_work_is_shown() -> None:
     assert "probability" not in beside["style"]
     html = render_report([page(ANSWERS["copy"], {})])
     assert "None of the registered artists" not in html
-    assert html.index("<details>") < html.index("1. Bob") < html.index("</details>")
+    assert html.index("about style alone") < html.index("1. Bob")
+    assert "named" not in html[html.index("1. Bob") :].partition("</h4>")[0]
 
 
 def test_no_word_claims_what_nobody_knows() -> None:
@@ -187,11 +364,12 @@ def test_what_both_show_is_outlined_on_both() -> None:
     assert html.count("<polygon") == 2
     assert 'points="50.0,25.0 100.0,25.0 100.0,75.0 50.0,75.0 "' in html
     assert (
-        "mirrored, turned by -90°, shows 49% of the work&#39;s content; 97% of the strokes agree"
-        in html
+        "Mirrored, turned by 90° clockwise, shows 49% of the work&#39;s content; "
+        "97% of the strokes in what both show agree." in html
     )
     assert "Outlined on both" in html
-    assert "CC0-1.0 · registered 2026-01-02" in html
+    assert "Licence: CC0-1.0." in html
+    assert "Registered 2026-01-02" in html
     assert str(ALTERED.id) in html
 
 
@@ -290,3 +468,9 @@ def test_no_title_reads_as_the_programs_own_words() -> None:
 
     assert says.startswith("Shows an altered copy of “X' by Pablo (pablo): the same bytes. 'Y” by")
     assert says.endswith("Other registered works may be in it as well: only the surest is named.")
+    likely = artist("ann", is_likely=True)
+    work = replace(likely.works[0], title=named.title)
+    one = answer(Verdict.ATTRIBUTED, artists=(replace(likely, works=(work,)),), confidence=SURE)
+    assert "most: “X' by Pablo (pablo): the same bytes. 'Y”." in unescape(
+        render_report([page(one, {})])
+    )

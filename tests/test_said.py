@@ -9,7 +9,7 @@ import pytest
 
 from api.http.app import create_app
 from attribution.config import Settings
-from tests.said import claims, in_code, in_help
+from tests.said import claims, in_code, in_help, in_report
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted(
@@ -38,12 +38,12 @@ def test_help() -> None:
     assert [one for text in in_help() for one in claims(text)] == []
 
 
-def test_templates() -> None:
-    """What stands around the answers in reports."""
+def test_reports() -> None:
+    """What stands around the answers in them, and the page of an evaluation."""
     texts = [path.read_text("utf-8") for path in ROOT.glob("api/reports/templates/*.html")]
 
     assert texts
-    assert [one for text in texts for one in claims(text)] == []
+    assert [one for text in (*texts, *in_report()) for one in claims(text)] == []
 
 
 def test_the_description_of_the_api(tmp_path: Path) -> None:

@@ -10,7 +10,8 @@ import pytest
 from rich.console import Console
 
 from api.cli.render import show_attribution
-from api.reports.report import make_page, render_report
+from api.reports.pages import make_page
+from api.reports.report import render_report
 from attribution.answers import Attribution, Reason, Removal, Verdict, write_answer
 from attribution.catalogue import queries
 from attribution.catalogue.models import ArtworkStatus, Base, Withdrawal, artwork_id

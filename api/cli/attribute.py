@@ -67,7 +67,8 @@ def attribute(
     Example: [bold]lawful attribute found.png --report report.html --regions regions.png[/]
     """
     from api.cli import render
-    from api.reports.report import make_page, render_report
+    from api.reports.pages import make_page
+    from api.reports.report import render_report
     from attribution.collection import image_limits
     from attribution.lookup.findings import find_ours
     from attribution.lookup.subjects import Obtained
@@ -268,7 +269,8 @@ def show(
     """
     from api.answers import AnswerOut
     from api.cli import render
-    from api.reports.report import Page, make_page, render_report
+    from api.reports.pages import Page, make_page
+    from api.reports.report import render_report
     from attribution.collection import open_stores
     from attribution.lookup.attributor import recalled
 

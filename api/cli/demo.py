@@ -55,7 +55,8 @@ def demo(
     Example: [bold]lawful demo[/]
     """
     from api.cli import generate, ingest, render
-    from api.reports.report import make_page, render_report
+    from api.reports.pages import make_page
+    from api.reports.report import render_report
     from attribution.custody import How
     from attribution.generation.generator import ImageRequest
     from attribution.images import read_file, read_image

@@ -23,7 +23,7 @@ from attribution.errors import BadInput
 from attribution.whole import written_whole
 
 if TYPE_CHECKING:
-    from api.reports.report import Page
+    from api.reports.pages import Page
     from attribution.generation.generator import ImageRequest
     from attribution.generation.studio import Generation, Picture, Studio
     from attribution.services import Services
@@ -115,7 +115,7 @@ def pages(services: Services, generation: Generation) -> list[Page]:
     """Return the pictures that are handed out for a report, with their warnings among the notes."""
     from dataclasses import replace
 
-    from api.reports.report import make_page
+    from api.reports.pages import make_page
     from attribution.images import read_image
 
     return [

@@ -10,8 +10,9 @@ from uuid import UUID
 import rfc8785
 
 from api.reports.overlay import draw_outline
+from api.reports.pages import EXHIBIT_PX, Exhibit, Page, make_page
 from api.reports.pdf import render_pdf
-from api.reports.report import EXHIBIT_PX, Exhibit, Page, make_page, render_report
+from api.reports.report import render_report
 from attribution.answers import Attribution
 from attribution.catalogue.columns import now
 from attribution.desk.archive import LOOKUPS, subject_path

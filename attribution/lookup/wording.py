@@ -30,11 +30,11 @@ from attribution.custody import Forgotten, How, Kept
 from attribution.lookup.results import Findings, Member, SetAttribution
 
 VERDICTS: Mapping[Verdict, str] = {
-    Verdict.COPY: "copy",
-    Verdict.RELATED: "related",
-    Verdict.ATTRIBUTED: "attributed",
-    Verdict.CANDIDATES: "candidates",
-    Verdict.ABSTAIN: "nothing stands out",
+    Verdict.COPY: "shows a registered work",
+    Verdict.RELATED: "close to a registered work",
+    Verdict.ATTRIBUTED: "style match",
+    Verdict.CANDIDATES: "possible style match",
+    Verdict.ABSTAIN: "nobody is named",
 }
 REASONS: Mapping[Reason, str] = {
     Reason.UNKNOWN_ARTIST: "work by an unregistered artist could look like this",
@@ -52,11 +52,11 @@ REASONS: Mapping[Reason, str] = {
 }
 NO_PROOF = "which is no proof of absence"
 STYLE_ONLY = "in style only"
+PRIOR = "if half of the images asked about show the work of strangers"
 QUOTES = str.maketrans(dict.fromkeys('“”„‟«»"', "'"))  # in titles and names: none ends ours
-REGIONS = (
-    "Orange: parts of the image that match these works better than those of the other artists."
-)
 UPRIGHT_DEGREES = 1.0
+HALF_TURN = 180
+LEAST = 0.01  # probability that has a number
 NAMED = 3  # artists in one sentence
 CREDENTIALS = {
     "valid": "its Content Credentials are signed by an issuer on the trust list",
@@ -85,9 +85,9 @@ FORGOTTEN: Mapping[Forgotten, str] = {  # of images that were asked about
 class Weight(StrEnum):
     """How a verdict is shown; the word stands beside the colour, always."""
 
-    FOUND = "found"  # red
-    PERSON = "person"  # amber: a person has to look
-    NOTHING = "nothing"  # neutral
+    FOUND = "found"
+    PERSON = "person"  # has to look
+    NOTHING = "nothing"
 
 
 WEIGHTS: Mapping[Verdict, Weight] = {
@@ -115,12 +115,21 @@ def headline(answer: Attribution) -> str:
 
 def lanes(answer: Attribution) -> dict[str, str]:
     """Return what each lane says: copy, style, provenance."""
-    unasked = _unasked(answer)
+    why = unasked(answer)
     return {
-        "copy": unasked or _copy_lane(answer),
-        "style": unasked or _style_lane(answer),
+        "copy": why or _copy_lane(answer),
+        "style": why or _style_lane(answer),
         "provenance": f"{_capital(CREDENTIALS[answer.credentials])}.",
     }
+
+
+def unasked(answer: Attribution) -> str:
+    """Say why nothing was compared with the image; nothing where it was."""
+    if answer.withdrawn_at:
+        return f"Not asked: {REASONS[Reason.WITHDRAWN]}."
+    if answer.reasons == (Reason.LOW_QUALITY,) and not answer.artists:
+        return "Not asked: the image shows too little."
+    return ""
 
 
 def membership(answer: Member) -> str:
@@ -191,7 +200,7 @@ def _together(answer: SetAttribution) -> str:
         case Verdict.CANDIDATES:
             likely = [one for one in answer.artists if one.is_likely] or answer.artists[:1]
             names = [f"{one.name} ({one.slug})" for one in likely]
-            return f"Together they resemble work by {_several(names)}, {STYLE_ONLY}."
+            return f"Together they resemble work by {several(names)}, {STYLE_ONLY}."
         case _:
             return f"Nothing registered stands out for {pictures} together, {NO_PROOF}."
 
@@ -207,54 +216,29 @@ def similar(cosines: Mapping[str, float]) -> str:
 
 
 def votes(artist: Candidate) -> str:
-    """Say how much speaks for an artist: "41% probable · 50% of the vote"."""
-    share = f"{artist.score:.0%} of the vote"
-    return share if artist.probability is None else f"{artist.probability:.0%} probable · {share}"
+    """Say how much supports an artist, and of what each number is a part."""
+    share = f"{artist.score:.0%} of all votes"
+    if artist.probability is None:
+        return f"{share}, which is not a probability."
+    return f"{_chance(artist.probability)} probability of this artist, {PRIOR}; {share}."
 
 
-def recorded(answer: Attribution) -> str:
-    """Say when and as what an answer was recorded, and what it was computed with."""
-    searched, sure = answer.searched, answer.confidence
-    says = (
-        f"Recorded {answer.created_at:%Y-%m-%d %H:%M UTC} as {answer.id}. Searched "
-        f"{compared(searched)} by {searched.artists:,} artists with the profile "
-        f"{searched.profile} ({searched.fingerprint[:12]})."
-    )
-    if sure:
-        says += (
-            f" Calibrated {sure.calibrated.made_at:%Y-%m-%d %H:%M UTC} on "
-            f"{sure.calibrated.works:,} works by {sure.calibrated.artists:,} artists."
-        )
-    return says
+def named(answer: Attribution) -> Sequence[Candidate]:
+    """Return those whom an answer names for their style."""
+    match answer.verdict:
+        case Verdict.ATTRIBUTED:
+            return answer.artists[:1]
+        case Verdict.CANDIDATES:  # where nobody is known to be likely, the first
+            return [one for one in answer.artists if one.is_likely] or answer.artists[:1]
+        case _:
+            return ()
 
 
-IMAGE = "The image in question."
-OUTLINED = "Outlined on both: what both show."
-UNTITLED = "untitled"
-
-
-def hidden(why: str | None) -> str:
-    """Say that a work is not shown in a report, and why."""
-    return f"This work is not shown here: {why}."
-
-
-def rests_on(findings: Findings, *, unreadable: int = 0) -> dict[str, str]:
-    """Return what a report rests on, and what it does not say, by heading."""
-    asked = "1 image was" if findings.images == 1 else f"{findings.images:,} images were"
-    unread = f", {unreadable} could not be read" if unreadable else ""
-    return {
-        "asked": f"{asked} compared{unread}. Each answer names what was registered when it was "
-        f"given.",
-        "copy": "Bytes, pixels, then strokes and colours of the image laid on a work. Related "
-        "means this work or another of its series: a person has to look.",
-        "style": f"How near the image is to registered works, counted in votes. The share of a "
-        f"vote is not a probability; a probability takes half of the images asked about for the "
-        f"work of strangers. Of the images named by style, {findings.level:.0%} at most are "
-        f"expected to resemble nobody of ours.",
-        "limits": "Resemblance does not show that a work was used. What is not registered cannot "
-        "be found, and nothing found is no proof of absence. Works that may not be displayed were "
-        "compared; they are shown only as evidence, where that is allowed.",
-    }
+def several(names: Sequence[str]) -> str:
+    """Return names in one phrase, some of them where there are many."""
+    few = ", ".join(names[:NAMED])
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    return f"{few}{more}"
 
 
 def removed(removal: Removal) -> str:
@@ -327,9 +311,14 @@ def on_hold(held: Mapping[str, Any]) -> str:
     )
 
 
+def quoted(text: str) -> str:
+    """Return words of others in quotation marks that they cannot end."""
+    return f"“{text.translate(QUOTES)}”"
+
+
 def titled(work: CopyMatch) -> str:
     """Return what a work is called, quoted, so that no title reads as the program's own words."""
-    return _quoted(work.title) if work.title else f"work {work.id}"
+    return quoted(work.title) if work.title else f"work {work.id}"
 
 
 def by_whom(work: CopyMatch) -> str:
@@ -346,31 +335,21 @@ def how_copied(work: CopyMatch) -> str:
             return f"{work.distance} of 64 bits of the perceptual hash differ"
         return f"the same {work.match}"
     changes = ", ".join([*_changes(work.overlap), *_content(work)])
-    agree = f"{work.agreement:.0%} of the strokes agree"
+    agree = f"{work.agreement:.0%} of the strokes in what both show agree"
     return f"{changes}; {agree}" if changes else agree
 
 
 def _by_style(answer: Attribution) -> str:
     match answer.verdict:
-        case Verdict.ATTRIBUTED:
-            return f"Resembles work by {_who(answer.artists[0])}, {STYLE_ONLY}."
-        case Verdict.CANDIDATES:
-            return f"Resembles work by {_several(_likely(answer.artists))}, {STYLE_ONLY}."
+        case Verdict.ATTRIBUTED | Verdict.CANDIDATES:
+            names = [_who(artist) for artist in named(answer)]
+            return f"Resembles work by {several(names)}, {STYLE_ONLY}."
         case _ if not answer.searched.works:
             return "Nothing is registered yet, so nothing was compared."
         case _ if answer.reasons == (Reason.LOW_QUALITY,):
             return "Shows too little to be compared."
         case _:
             return f"Nothing registered stands out, {NO_PROOF}."
-
-
-def _unasked(answer: Attribution) -> str:
-    """Say why nothing was compared with the image; nothing where it was."""
-    if answer.withdrawn_at:
-        return f"Not asked: {REASONS[Reason.WITHDRAWN]}."
-    if answer.reasons == (Reason.LOW_QUALITY,) and not answer.artists:
-        return "Not asked: the image shows too little."
-    return ""
 
 
 def _limited(says: str, searched: Searched) -> str:
@@ -428,10 +407,10 @@ def _declared(one: DeclaredNonCopy) -> str:
     like = f"A pair with an image nearly like this one (SHA-256 {one.image_sha256[:12]}…)"
     pair = "A pair" if one.is_this_image else like
     until = f" until {one.until:%Y-%m-%d %H:%M UTC}" if one.until else ""
-    why = f": {_quoted(one.reason)}" if one.reason else ""
+    why = f": {quoted(one.reason)}" if one.reason else ""
     claim = _claim(one.would_be)
     return (
-        f"{pair} was declared no copy on {one.declared_at:%Y-%m-%d} by {_quoted(one.by)}{until}"
+        f"{pair} was declared no copy on {one.declared_at:%Y-%m-%d} by {quoted(one.by)}{until}"
         f"{why}; without that: {claim[:1].lower()}{claim[1:]} ({how_copied(one.would_be)}). "
         f"Declaration {one.id}.{_ended(one)}"
     )
@@ -440,7 +419,7 @@ def _declared(one: DeclaredNonCopy) -> str:
 def _ended(one: DeclaredNonCopy) -> str:
     """Say that a declaration silences nothing any more, and since when."""
     if one.revoked_at:
-        return f" It was revoked on {one.revoked_at:%Y-%m-%d} by {_quoted(one.revoked_by or '')}."
+        return f" It was revoked on {one.revoked_at:%Y-%m-%d} by {quoted(one.revoked_by or '')}."
     return " It is over." if one.until and one.until <= datetime.now(UTC) else ""
 
 
@@ -454,29 +433,18 @@ def _style_lane(answer: Attribution) -> str:
     sure = answer.confidence
     if sure is None:
         return "Shares of the vote alone, not probabilities."
-    several = "too many to name" if sure.likely is None else sure.likely
+    few = "Too many artists to name" if sure.likely is None else f"{sure.likely} of the artists"
     says = (
-        f"None of the registered artists: probability {sure.nobody:.0%}, p = {sure.p_nobody:.3f}; "
-        f"{several} cannot be ruled out"
+        f"None of the registered artists: {_chance(sure.nobody)} probability, {PRIOR}; p = "
+        f"{sure.p_nobody:.3f}. {few} cannot be ruled out"
     )
     if sure.p_familiar is not None and Reason.UNLIKE_ANYTHING in answer.reasons:
         says += f"; as near as a registered artist's work: p = {sure.p_familiar:.3f}"
     return f"{says}."
 
 
-def _likely(artists: Sequence[Candidate]) -> list[str]:
-    """Return those whom an answer names: the likely ones; where none is known to be, the first."""
-    return [_who(one) for one in artists if one.is_likely] or [_who(one) for one in artists[:1]]
-
-
 def _who(artist: Candidate) -> str:
     return f"{artist.name.translate(QUOTES)} ({artist.slug})"
-
-
-def _several(names: Sequence[str]) -> str:
-    few = ", ".join(names[:NAMED])
-    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
-    return f"{few}{more}"
 
 
 def _changes(overlap: Overlap) -> Iterable[str]:
@@ -484,7 +452,8 @@ def _changes(overlap: Overlap) -> Iterable[str]:
         yield "mirrored"
     if abs(overlap.turned_degrees) > UPRIGHT_DEGREES:
         degrees = round(overlap.turned_degrees)
-        yield f"turned by {180 if degrees == -180 else degrees}°"
+        way = "" if abs(degrees) == HALF_TURN else f" {'counter-' if degrees > 0 else ''}clockwise"
+        yield f"turned by {abs(degrees)}°{way}"
 
 
 def _content(work: CopyMatch) -> Iterable[str]:
@@ -494,8 +463,11 @@ def _content(work: CopyMatch) -> Iterable[str]:
         yield f"{verb} {work.content:.0%} of the work's content"
 
 
-def _quoted(text: str) -> str:
-    return f"“{text.translate(QUOTES)}”"
+def _chance(probability: float) -> str:
+    """Return a probability as a percentage that is never none or all."""
+    if probability < LEAST:
+        return f"less than {LEAST:.0%}"
+    return f"more than {1 - LEAST:.0%}" if probability > 1 - LEAST else f"{probability:.0%}"
 
 
 def _capital(text: str) -> str:

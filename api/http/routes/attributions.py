@@ -28,7 +28,8 @@ from api.http.headers import POLICY
 from api.http.preferences import LaterDep
 from api.http.uploads import again, read_upload
 from api.jobs import JobStateOut
-from api.reports.report import SOURCES, Page, make_page, render_report
+from api.reports.pages import Page, make_page
+from api.reports.report import SOURCES, render_report
 from api.schemas import AttributionBrief, PageOut
 from attribution.actors import Scope
 from attribution.answers import Attribution, Verdict
