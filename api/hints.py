@@ -20,6 +20,7 @@ TERMINAL = {
     Way.LIST_CONSENTS: "`lawful consents list` shows ids",
     Way.LIST_SUBJECTS: "`lawful subjects list` shows ids",
     Way.LIST_CASES: "`lawful cases list` lists them",
+    Way.LIST_WATCHES: "`lawful watches list` shows ids",
     Way.UNDO_FOR_WORKS: "`lawful changes --artist {0}`, then `lawful undo CHANGE`, with "
     "`--work ID` for some works only",
     Way.GIVE_WORKS: "`lawful move` and `lawful split` give works to an artist",
@@ -46,6 +47,7 @@ HTTP = {
     Way.LIST_CONSENTS: "GET /v1/consents shows ids",
     Way.LIST_SUBJECTS: "GET /v1/subjects shows ids",
     Way.LIST_CASES: "GET /v1/cases lists them",
+    Way.LIST_WATCHES: "GET /v1/watches shows ids",
     Way.UNDO_FOR_WORKS: "GET /v1/changes?artist={0}, then POST /v1/changes/ID/undo, with "
     "`works` for some works only",
     Way.GIVE_WORKS: "POST /v1/artworks/ID/move and POST /v1/artists/SLUG/split give works to an "

@@ -57,6 +57,7 @@ class Way(Enum):
     LIST_SUBJECTS = auto()
     LIST_CONSENTS = auto()
     LIST_CASES = auto()
+    LIST_WATCHES = auto()
     UNDO_FOR_WORKS = auto()  # slug of the artist who got them
     GIVE_WORKS = auto()
     MERGE = auto()  # slugs: who goes, who remains

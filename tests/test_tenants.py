@@ -141,6 +141,8 @@ def _register(side: Side, artist: str) -> None:
         party = client.get(f"/v1/cases/{case['id']}").json()["parties"][0]
         held = {"artwork_id": second["id"], "why": artist}
         hold = client.post(f"/v1/cases/{case['id']}/holds", json=held).json()
+        watched = {"artist": artist.lower().replace(" ", "-"), "why": artist}
+        watch = client.post("/v1/watches", json=watched).json()
         hook = client.post("/v1/webhooks", json={"url": "https://rights.example.org/"}).json()
         delivery = client.post(f"/v1/webhooks/{hook['id']}/test").json()
         client.post(f"/v1/webhooks/{hook['id']}/end")  # or it would be tried again and again
@@ -151,7 +153,7 @@ def _register(side: Side, artist: str) -> None:
     ids |= {"slug": artist.lower().replace(" ", "-"), "number": "0"}
     named = {"job": job, "artwork": second, "attribution": answer, "generation": drawing}
     named |= {"subject": subject, "batch": batch, "webhook": hook, "delivery": delivery}
-    named |= {"consent": consent, "case": case, "hold": hold, "party": party}
+    named |= {"consent": consent, "case": case, "hold": hold, "party": party, "watch": watch}
     named |= {"change": change, "non_copy": non_copy, "withdrawal": withdrawal, "key": key}
     ids |= {f"{name}_id": one["id"] for name, one in named.items()}
 
@@ -204,6 +206,8 @@ def bodies(ids: Mapping[str, str]) -> dict[str, dict[str, Any]]:
         "POST /v1/cases/{case_id}/subjects": {"json": {"attributions": [ids["attribution_id"]]}},
         "POST /v1/cases/{case_id}/holds": {"json": {"artist": ids["slug"], "why": "Eve"}},
         "POST /v1/cases/{case_id}/holds/{hold_id}/end": {"json": {"why": "none of yours"}},
+        "POST /v1/watches": {"json": {"artist": ids["slug"], "why": "Eve"}},
+        "POST /v1/watches/{watch_id}/end": {"json": {"why": "none of yours"}},
         "POST /v1/cases/{case_id}/parties": {"json": {"role": "other", "name": "Eve"}},
         "POST /v1/cases/{case_id}/assessments": {
             "json": {"findings": [ids["case_id"]], "verdict": "unclear", "why": "none of yours"}

@@ -40,6 +40,7 @@ from api.cli import (
     subjects,
     tenants,
     train,
+    watches,
     webhooks,
     works,
 )
@@ -96,6 +97,7 @@ app.add_typer(non_copies.app, name="non-copies")
 app.add_typer(subjects.app, name="subjects")
 cases.app.add_typer(parties.app, name="parties")
 app.add_typer(cases.app, name="cases")
+app.add_typer(watches.app, name="watches")
 app.add_typer(consents.app, name="consents")
 app.add_typer(keys.app, name="keys")
 app.add_typer(tenants.app, name="tenants")

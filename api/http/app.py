@@ -45,6 +45,7 @@ from api.http.routes import (
     non_copies,
     search,
     subjects,
+    watches,
     webhooks,
     withdrawals,
 )
@@ -140,6 +141,7 @@ def _add_routes(app: FastAPI) -> None:
         subjects,
         cases,
         holds,
+        watches,
         search,
         generations,
         credentials,

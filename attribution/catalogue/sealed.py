@@ -34,6 +34,7 @@ from attribution.catalogue.models import (
     RecordedAttribution,
     Sealed,
     SubjectUse,
+    Watch,
     Webhook,
     Withdrawal,
 )
@@ -195,6 +196,14 @@ def _hold(row: Hold) -> dict[str, Any]:
     }
 
 
+def _watch(row: Watch) -> dict[str, Any]:
+    what = [row.artist, _id(row.subject_id), row.why, row.by, _at(row.at), _at(row.until)]
+    return {
+        "": [str(row.id), *what, *_whose(row)],
+        "ended": [_at(row.ended_at), row.ended_by, row.ended_why],
+    }
+
+
 def _note(row: CaseNote) -> dict[str, Any]:
     said = [row.kind, row.text, row.by, _at(row.at)]
     return {"": [str(row.id), str(row.case_id), *said, *_whose(row)]}
@@ -246,6 +255,7 @@ SEALED = {
         Kind("assessment", Assessment, lambda _: "assess", _assessments),
         Kind("decision", Decision, lambda _: "decide", _each(_decision), frozenset({"second"})),
         Kind("hold", Hold, lambda _: "hold", _each(_hold), frozenset({"ended"})),
+        Kind("watch", Watch, lambda _: "watch", _each(_watch), frozenset({"ended"})),
         Kind("case-note", CaseNote, lambda row: f"note-{row.kind}", _each(_note)),
     )
 }

@@ -68,6 +68,7 @@ from attribution.catalogue.models.subjects import (
     Subject,
     SubjectUse,
 )
+from attribution.catalogue.models.watches import Watch
 from attribution.catalogue.models.webhooks import (
     Delivery,
     Webhook,
@@ -162,6 +163,7 @@ __all__ = [
     "TaskStatus",
     "Tenant",
     "UsedCalibration",
+    "Watch",
     "Webhook",
     "Withdrawal",
     "Workings",

@@ -1,0 +1,37 @@
+"""Watches: artists whose copies the desk wants to see, and images that are asked about again."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID, uuid4
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index
+from sqlalchemy.orm import Mapped, mapped_column
+
+from attribution.catalogue.columns import now
+from attribution.catalogue.models.base import Base, Sealed
+
+ONE_OF_TWO = "(artist IS NULL) <> (subject_id IS NULL)"
+
+
+class Watch(Sealed, Base):
+    """The works of an artist, or an image that was asked about, until it ends."""
+
+    __tablename__ = "watches"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
+    artist: Mapped[str | None]  # a slug, which leads on after a merge
+    subject_id: Mapped[UUID | None] = mapped_column(ForeignKey("subjects.id"), index=True)
+    why: Mapped[str]
+    by: Mapped[str]
+    at: Mapped[datetime] = mapped_column(default=now)
+    until: Mapped[datetime | None]  # none: until somebody ends it
+    ended_at: Mapped[datetime | None]
+    ended_by: Mapped[str | None]
+    ended_why: Mapped[str | None]
+
+    __table_args__ = (
+        CheckConstraint(ONE_OF_TWO, name="one_thing"),
+        Index(None, "artist", "tenant"),
+        Index(None, "tenant", "at", "id"),
+    )

@@ -1,0 +1,58 @@
+"""Statements about watches."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, CompoundSelect, func, or_, select, tuple_, union_all
+from sqlalchemy.orm import Session
+
+from attribution.catalogue.columns import now
+from attribution.catalogue.models import Artist, Change, Watch
+from attribution.catalogue.queries.pages import Page, check_limit, cut, moment_key
+from attribution.errors import Hint, NotFound, Way
+
+
+def lasts() -> ColumnElement[bool]:
+    """Return the condition that a watch has not ended, and that its time is not over."""
+    return Watch.ended_at.is_(None) & or_(Watch.until.is_(None), Watch.until > now())
+
+
+def count_watches(session: Session) -> int:
+    """Count the watches that last."""
+    return session.scalar(select(func.count()).select_from(Watch).where(lasts())) or 0
+
+
+def watch_of_artist(session: Session, artist_id: UUID) -> Watch | None:
+    """Return the watch of an artist that lasts, also of one who was merged into this one."""
+    slugs: CompoundSelect[str | None] = union_all(
+        select(Artist.slug).where(Artist.id == artist_id),
+        select(Change.merged_slug).where(
+            Change.artist_id == artist_id, Change.merged_slug.is_not(None)
+        ),
+    )
+    wanted = select(Watch).where(Watch.artist.in_(slugs), lasts()).order_by(Watch.at, Watch.id)
+    return session.scalar(wanted.limit(1))
+
+
+def watch_of_subject(session: Session, subject_id: UUID) -> Watch | None:
+    """Return the watch of an image that lasts."""
+    return session.scalar(select(Watch).where(lasts(), Watch.subject_id == subject_id).limit(1))
+
+
+def list_watches(session: Session, *, cursor: str | None = None, limit: int = 100) -> Page[Watch]:
+    """Return a page of watches, the newest first; ended ones too."""
+    wanted = select(Watch).order_by(Watch.at.desc(), Watch.id.desc())
+    if cursor is not None:
+        wanted = wanted.where(tuple_(Watch.at, Watch.id) < moment_key(cursor))
+    rows = session.scalars(wanted.limit(check_limit(limit))).all()
+    return cut(rows, limit, lambda row: (row.at, row.id))
+
+
+def watch_to_change(session: Session, watch_id: UUID) -> Watch:
+    """Return a watch, locked; raises NotFound."""
+    wanted = select(Watch).where(Watch.id == watch_id).with_for_update()
+    row = session.scalar(wanted.execution_options(populate_existing=True))
+    if row is None:
+        raise NotFound(f"no watch {watch_id}", hint=Hint(Way.LIST_WATCHES))
+    return row

@@ -1,0 +1,134 @@
+"""Watches: artists whose copies the desk wants to see, and images that are asked about again."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from uuid import UUID, uuid4
+
+import pytest
+from fastapi.testclient import TestClient
+
+from attribution.actors import Actor, acting
+from attribution.catalogue import queries
+from attribution.catalogue.columns import now
+from attribution.catalogue.models import Watch
+from attribution.catalogue.queries import Origin, watches
+from attribution.catalogue.verification import verify
+from attribution.config import Settings
+from attribution.custody import How
+from attribution.desk.watching import NewWatch, end_watch, watch
+from attribution.errors import BadInput, Conflict, NotFound
+from attribution.images import read_image
+from attribution.lookup.subjects import Obtained, keeping
+from attribution.services import Services
+from attribution.upkeep import subjects as upkeep
+from attribution.upkeep.correction import merge
+from tests.apis import is_problem, png, upload
+from tests.commands import lawful
+
+ANN = Actor("key lk_ann (desk)")
+
+
+def ask(services: Services, data: bytes, how: How = How.FILE) -> UUID:
+    """Ask about an image that is kept; returns its id."""
+    image = read_image(data)
+    keep = keeping(services, image, lambda: data, Obtained(how))
+    answer = services.attributor.attribute(image, also=keep)
+    with services.sessions() as session:
+        subject, _ = queries.subject_of_answer(session, answer.id)
+    assert subject
+    return subject.id
+
+
+def watched(services: Services) -> list[Watch]:
+    """Return every watch."""
+    with services.sessions() as session:
+        return list(watches.list_watches(session).items)
+
+
+# ---- what is watched, and until when -------------------------------------------------------------
+
+
+def test_a_watch_lasts_until_somebody_ends_it(services: Services) -> None:
+    """Who watches what and why is in the record, which the audit vouches for."""
+    with acting(ANN):
+        made = watch(services, NewWatch("prints were sold before", artist="artist-1"))
+    assert [(one.id, one.by, one.artist) for one in watched(services)] == [
+        (made.id, ANN.name, "artist-1")
+    ]
+
+    end_watch(services, made.id, "the contract is over")
+
+    (ended,) = watched(services)
+    assert ended.ended_why == "the contract is over"
+    with pytest.raises(Conflict, match=r"ended on 20\d\d"):
+        end_watch(services, made.id, "again")
+    watch(services, NewWatch("again", artist="artist-1"))
+    assert verify(services.sessions, lambda *_: None).faults == 0
+
+
+def test_what_cannot_be_watched_is_refused(services: Services) -> None:
+    """With the way out."""
+    kept, forgotten = ask(services, png(777)), ask(services, png(778))
+    upkeep.forget(services, forgotten, "asked for")
+    refused: list[tuple[NewWatch, type[Exception], str]] = [
+        (NewWatch("why"), BadInput, "name one thing"),
+        (NewWatch("why", "artist-1", kept), BadInput, "name one thing"),
+        (NewWatch(" ", "artist-1"), BadInput, "the reason is empty"),
+        (NewWatch("why", "artist-1", until=now() - timedelta(1)), BadInput, "is in the past"),
+        (NewWatch("why", "nobody-here"), NotFound, "nobody-here"),
+        (NewWatch("why", subject_id=uuid4()), NotFound, "was asked about"),
+        (NewWatch("why", subject_id=forgotten), Conflict, "cannot be asked about again"),
+    ]
+    for new, kind, said in refused:
+        with pytest.raises(kind, match=said):
+            watch(services, new)
+    with pytest.raises(NotFound, match="no watch"):
+        end_watch(services, uuid4(), "why")
+
+
+def test_nothing_is_watched_twice_at_a_time(services: Services) -> None:
+    """Nor an artist under the name of one who was merged into them."""
+    subject = ask(services, png(777))
+    watch(services, NewWatch("why", subject_id=subject))
+    watch(services, NewWatch("why", artist="artist-1"))
+    merge(
+        services, "artist-1", "artist-0", Origin("tests", by="Ann", reason="one"), is_confirmed=True
+    )
+    for new in (NewWatch("why", artist="artist-0"), NewWatch("why", subject_id=subject)):
+        with pytest.raises(Conflict, match="lasts already; end that one first"):
+            watch(services, new)
+
+
+# ---- doors ---------------------------------------------------------------------------------------
+
+
+def test_over_http(client: TestClient) -> None:
+    """Watch, list, end."""
+    upload(client, png(1), artist="ann", title="Red boat")
+    made = client.post("/v1/watches", json={"artist": "ann", "why": "prints were sold before"})
+    assert made.status_code == 201
+    assert client.get("/v1/watches").json()["items"] == [made.json()]
+    is_problem(client.post("/v1/watches", json={"artist": "ann", "why": "x"}), 409, "conflict")
+
+    path = f"/v1/watches/{made.json()['id']}"
+    ended = client.post(f"{path}/end", json={"why": "the contract is over"})
+
+    assert ended.json()["ended_why"] == "the contract is over"
+    is_problem(client.post(f"{path}/end", json={"why": "x"}), 409, "conflict")
+
+
+def test_the_commands(ingested: Settings) -> None:
+    """`lawful watches add`, `list`, `end`."""
+    home = ingested.home
+    assert lawful(home, "watches", "list").stdout == "nothing is watched\n"
+    added = lawful(home, "watches", "add", "--artist", "artist-1", "--why", "sold before", "--json")
+    watch_id = json.loads(added.stdout)["id"]
+    lawful(home, "watches", "end", watch_id, "--why", "the contract is over")
+
+    listed = lawful(home, "watches", "list").stdout
+
+    assert "artist artist-1\n" in listed
+    assert ": the contract is over" in listed
+    assert f"id {watch_id}" in listed
