@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import io
 import json
 from datetime import timedelta
 from uuid import UUID, uuid4
 
 import pytest
 from fastapi.testclient import TestClient
+from PIL import Image
+from sqlalchemy import select, update
 
 from attribution.actors import Actor, acting
+from attribution.cases import CaseKind, Lane
 from attribution.catalogue import queries
 from attribution.catalogue.columns import now
-from attribution.catalogue.models import Watch
-from attribution.catalogue.queries import Origin, watches
+from attribution.catalogue.models import Alert, Case, RecordedAttribution, Watch
+from attribution.catalogue.queries import Origin, desk, watches
 from attribution.catalogue.verification import verify
 from attribution.config import Settings
 from attribution.custody import How
+from attribution.desk.alerting import see_to_alerts
 from attribution.desk.watching import NewWatch, end_watch, watch
 from attribution.errors import BadInput, Conflict, NotFound
 from attribution.images import read_image
@@ -24,7 +29,9 @@ from attribution.lookup.subjects import Obtained, keeping
 from attribution.services import Services
 from attribution.upkeep import subjects as upkeep
 from attribution.upkeep.correction import merge
+from attribution.upkeep.withdrawal import withdraw
 from tests.apis import is_problem, png, upload
+from tests.asking import a_work
 from tests.commands import lawful
 
 ANN = Actor("key lk_ann (desk)")
@@ -99,6 +106,112 @@ def test_nothing_is_watched_twice_at_a_time(services: Services) -> None:
     for new in (NewWatch("why", artist="artist-0"), NewWatch("why", subject_id=subject)):
         with pytest.raises(Conflict, match="lasts already; end that one first"):
             watch(services, new)
+
+
+# ---- artists -------------------------------------------------------------------------------------
+
+
+def cases_of(services: Services) -> list[Case]:
+    """Return every case, the first one first."""
+    with services.sessions() as session:
+        return list(session.scalars(select(Case).order_by(Case.number)))
+
+
+def a_copy(services: Services, slug: str = "artist-1", title: str = "work-0") -> bytes:
+    """Return the file of a work in other bytes."""
+    data = services.store.original(a_work(services, slug, title).sha256)
+    buffer = io.BytesIO()
+    Image.open(io.BytesIO(data)).save(buffer, "PNG", compress_level=1)
+    return buffer.getvalue()
+
+
+def test_a_copy_of_a_watched_artist_opens_a_case(services: Services) -> None:
+    """One for an image, however often it is looked up; the artist is a party."""
+    watch(services, NewWatch("sold before", artist="artist-1"))
+    ask(services, a_copy(services))
+    ask(services, a_copy(services))
+    ask(services, a_copy(services, "artist-0"))  # whom nobody watches
+    ask(services, png(777))  # no copy
+
+    assert see_to_alerts(services) == 2
+    assert see_to_alerts(services) == 0
+
+    (case,) = cases_of(services)
+    assert (case.kind, case.opened_by) == (CaseKind.MATCH, "watches")
+    assert case.title == "An image shows a work of artist-1, who is watched"
+    with services.sessions() as session:
+        assert [one.artist for one in desk.parties_of(session, case.id)] == ["artist-1"]
+        (finding,) = desk.list_case_findings(session, case.id).items
+        assert [one.case_id for one in session.scalars(select(Alert))] == [case.id, case.id]
+    assert finding.lane is Lane.COPY
+
+
+def test_a_drawn_copy_opens_a_case_of_its_kind(services: Services) -> None:
+    """Of those that were drawn here."""
+    watch(services, NewWatch("why", artist="artist-1"))
+    ask(services, a_copy(services), How.GENERATED)
+
+    see_to_alerts(services)
+
+    assert [one.kind for one in cases_of(services)] == [CaseKind.GENERATED]
+
+
+def test_a_work_that_is_looked_up_itself_opens_none(services: Services) -> None:
+    """Nor does an answer whose work was withdrawn before the desk saw it."""
+    watch(services, NewWatch("why", artist="artist-1"))
+    ask(services, services.store.original(a_work(services).sha256), How.WORK)
+    ask(services, a_copy(services, title="work-1"))
+    withdraw(services, str(a_work(services, title="work-1").id), reason="asked for")
+
+    assert see_to_alerts(services) == 2
+
+    assert cases_of(services) == []
+
+
+def test_an_ended_watch_gives_no_alert(services: Services) -> None:
+    """Nor does one whose time is over; what was found before is looked at."""
+    made = watch(services, NewWatch("why", artist="artist-1"))
+    ask(services, a_copy(services))
+    end_watch(services, made.id, "over")
+    over = watch(services, NewWatch("why", artist="artist-1", until=now() + timedelta(1)))
+    with services.sessions.begin() as session:
+        past = update(Watch).where(Watch.id == over.id).values(until=now() - timedelta(1))
+        session.execute(past)
+    ask(services, a_copy(services, title="work-1"))
+
+    see_to_alerts(services)
+
+    assert len(cases_of(services)) == 1
+
+
+def test_an_artist_who_was_merged_is_watched_under_the_other_name(services: Services) -> None:
+    """The case is about whom the work belongs to now."""
+    watch(services, NewWatch("why", artist="artist-1"))
+    merge(
+        services, "artist-1", "artist-0", Origin("tests", by="Ann", reason="one"), is_confirmed=True
+    )
+    ask(services, a_copy(services, "artist-0"))
+
+    see_to_alerts(services)
+
+    (case,) = cases_of(services)
+    assert case.title.startswith("An image shows a work of artist-0")
+
+
+def test_an_altered_answer_does_not_keep_the_others_waiting(services: Services) -> None:
+    """It gets no case; the audit tells of it."""
+    watch(services, NewWatch("why", artist="artist-1"))
+    for title in ("work-0", "work-1"):
+        ask(services, a_copy(services, title=title))
+    with services.sessions.begin() as session:
+        (first, *_) = watches.waiting_alerts(session, 1)
+        row = RecordedAttribution
+        altered = update(row).where(row.id == first.attribution_id).values(fingerprint="x")
+        session.execute(altered)
+
+    assert see_to_alerts(services) == 2
+
+    assert len(cases_of(services)) == 1
 
 
 # ---- doors ---------------------------------------------------------------------------------------

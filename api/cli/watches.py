@@ -89,6 +89,19 @@ def end(watch: Id, why: Why, *, as_json: Json = False) -> None:
         _show(WatchOut.of(end_watch(stores, watch, why)), as_json=as_json)
 
 
+@app.command()
+def check() -> None:
+    """Open cases for what watches have found, which servers and workers do every minute.
+
+    Example: [bold]lawful watches check[/]
+    """
+    from attribution.collection import open_stores
+    from attribution.desk.alerting import see_to_alerts
+
+    with open_stores(settings_from_environment()) as stores:
+        Console().print(f"answers looked at: {see_to_alerts(stores)}")
+
+
 def _show(row: WatchOut, *, as_json: bool) -> None:
     if as_json:
         print_json(row.model_dump(mode="json"))

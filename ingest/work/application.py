@@ -13,12 +13,13 @@ from kombu import Queue
 
 from attribution.config import Settings
 from attribution.errors import BadInput
-from ingest.work.tasks import CALIBRATE, DELIVER, RECONCILE, SWEEP
+from ingest.work.tasks import CALIBRATE, DELIVER, RECONCILE, SWEEP, WATCH
 
 REDIS = ("redis://", "rediss://", "redis+socket://")
 QUEUES = ("ingest", "encode", "lookup", "generate", "maintenance")
 SWEEP_EVERY_S = 10
 DELIVER_EVERY_S = 5
+WATCH_EVERY_S = 60
 CALIBRATE_EVERY_S = 60  # looked at; done where enough has changed
 RECONCILE_EVERY_S = 3600
 
@@ -67,6 +68,11 @@ def make_app(settings: Settings) -> Celery:
                 "task": DELIVER,
                 "schedule": DELIVER_EVERY_S,
                 "options": {"expires": DELIVER_EVERY_S},
+            },
+            "watch": {
+                "task": WATCH,
+                "schedule": WATCH_EVERY_S,
+                "options": {"expires": WATCH_EVERY_S},
             },
             "reconcile": {
                 "task": RECONCILE,

@@ -22,6 +22,7 @@ from attribution.catalogue.queries import TaskKey
 from attribution.catalogue.queries.leases import MOST_ATTEMPTS
 from attribution.collection import Stores, open_stores
 from attribution.config import Settings
+from attribution.desk.alerting import see_to_alerts
 from attribution.errors import BackendUnavailable, IndexLocked, LawfulError
 from attribution.services import Services, open_services
 from attribution.tenants import across
@@ -31,7 +32,7 @@ from attribution.upkeep.tenants import for_each
 from ingest.lease import give_back_own, said_by
 from ingest.patience import Patience
 from ingest.uploads import forget_given_up
-from ingest.work.application import make_app
+from ingest.work.application import WATCH_EVERY_S, make_app
 from ingest.work.dispatch import NAMES, send
 from ingest.work.tasks import next_in_line, register
 
@@ -99,6 +100,7 @@ class LocalQueue:
         self._looking_up = ThreadPoolExecutor(1, thread_name_prefix="lookup")
         self._calibrating = ThreadPoolExecutor(1, thread_name_prefix="calibrate")
         self._telling = ThreadPoolExecutor(1, thread_name_prefix="tell")
+        self._watching = ThreadPoolExecutor(1, thread_name_prefix="watch")
         with across(), services.sessions.begin() as session:
             queries.release_all(session)
             unfinished = queries.open_tasks(session)
@@ -113,6 +115,7 @@ class LocalQueue:
         self.calibrate()
         self._calibrating.submit(self._forget_old)
         self._telling.submit(self._tell_webhooks)
+        self._watching.submit(self._watch)
 
     def submit(self, job_id: UUID) -> None:
         """Queue a job that is already committed; the votes are calibrated behind it."""
@@ -144,7 +147,7 @@ class LocalQueue:
         """Finish the files and the step in hand, leave the rest to the next opening."""
         self._stopping.set()
         working = (self._ingesting, self._drawing, self._looking_up, self._calibrating)
-        for thread in (*working, self._telling):
+        for thread in (*working, self._telling, self._watching):
             thread.shutdown(wait=True, cancel_futures=True)
 
     def _tell(self, waiting: str | None) -> None:
@@ -241,6 +244,16 @@ class LocalQueue:
                 log.warning("what happened cannot be told to webhooks now", exc_info=True)
             except Exception:
                 log.exception("webhooks")
+
+    def _watch(self) -> None:
+        """Open cases for what watches have found, as long as this process lives."""
+        while not self._stopping.wait(WATCH_EVERY_S):
+            try:
+                see_to_alerts(self.stores)
+            except BackendUnavailable:
+                log.warning("what watches have found cannot be seen to now", exc_info=True)
+            except Exception:
+                log.exception("watches")
 
     def _open(self, subject: UUID) -> list[TaskKey]:
         with across(), self.stores.sessions() as session:

@@ -21,6 +21,7 @@ from attribution.catalogue import queries
 from attribution.catalogue.models import TaskKind
 from attribution.catalogue.queries import TaskKey
 from attribution.collection import Stores, open_collection
+from attribution.desk.alerting import see_to_alerts
 from attribution.errors import BackendUnavailable, LawfulError, NotFound
 from attribution.services import Services
 from attribution.tenants import DEFAULT, across, within
@@ -42,6 +43,7 @@ SWEEP = "maintenance.sweep"
 RECONCILE = "maintenance.reconcile"
 CALIBRATE = "maintenance.calibrate"
 DELIVER = "maintenance.deliver"
+WATCH = "maintenance.watch"
 TASK: dict[str, Any] = {
     "acks_late": True,
     "throws": (LawfulError,),  # their message says all: no traceback in the log
@@ -179,6 +181,11 @@ def _register_upkeep(
         """Tell webhooks what happened."""
         stores = runtime.stores()
         return deliver(stores, Sender.of(stores.settings))
+
+    @app.task(name=WATCH, shared=False)
+    def watch() -> int:
+        """Open cases for what watches have found."""
+        return see_to_alerts(runtime.stores())
 
     @app.task(name=CALIBRATE, shared=False)
     def calibrate() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects.postgresql import JSONB
@@ -13,7 +15,7 @@ depends_on = None
 
 JSON = sa.JSON().with_variant(JSONB(), "postgresql")
 MOMENT = sa.DateTime(timezone=True)
-TABLES = ("watches",)
+TABLES = ("watches", "alerts")
 MINE = "current_setting('lawful.tenant', true) IN (tenant, '*')"
 
 
@@ -23,12 +25,7 @@ def upgrade() -> None:
         "watches",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("artist", sa.Text(), nullable=True),
-        sa.Column(
-            "subject_id",
-            sa.Uuid(),
-            sa.ForeignKey("subjects.id", name=op.f("fk_watches_subject_id_subjects")),
-            nullable=True,
-        ),
+        _to("watches", "subject_id", "subjects.id", nullable=True),
         sa.Column("why", sa.Text(), nullable=False),
         sa.Column("by", sa.Text(), nullable=False),
         sa.Column("at", MOMENT, nullable=False),
@@ -46,6 +43,19 @@ def upgrade() -> None:
     )
     for columns in (["subject_id"], ["sealed"], ["artist", "tenant"], ["tenant", "at", "id"]):
         _index("watches", *columns)
+    op.create_table(
+        "alerts",
+        _to("alerts", "attribution_id", "attributions.id"),
+        _to("alerts", "watch_id", "watches.id"),
+        _to("alerts", "artwork_id", "artworks.id"),
+        sa.Column("at", MOMENT, nullable=False),
+        sa.Column("seen_at", MOMENT, nullable=True),
+        _to("alerts", "case_id", "cases.id", nullable=True),
+        _tenant(),
+        sa.PrimaryKeyConstraint("attribution_id", name=op.f("pk_alerts")),
+    )
+    _index("alerts", "seen_at", "tenant")
+    _index("alerts", "artwork_id", "at")
     if op.get_bind().dialect.name == "postgresql":
         for table in TABLES:
             op.execute(f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY")
@@ -53,9 +63,15 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Forget every watch."""
+    """Forget every watch and alert."""
     for table in reversed(TABLES):
         op.drop_table(table)
+
+
+def _to(table: str, column: str, parent: str, *, nullable: bool = False) -> sa.Column[UUID]:
+    name = op.f(f"fk_{table}_{column}_{parent.partition('.')[0]}")
+    key = sa.ForeignKey(parent, name=name)
+    return sa.Column(column, sa.Uuid(), key, nullable=nullable)
 
 
 def _tenant() -> sa.Column[str]:

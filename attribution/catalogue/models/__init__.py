@@ -68,7 +68,10 @@ from attribution.catalogue.models.subjects import (
     Subject,
     SubjectUse,
 )
-from attribution.catalogue.models.watches import Watch
+from attribution.catalogue.models.watches import (
+    Alert,
+    Watch,
+)
 from attribution.catalogue.models.webhooks import (
     Delivery,
     Webhook,
@@ -99,6 +102,7 @@ __all__ = [
     "ARTWORKS",
     "PURPOSES",
     "WIPED",
+    "Alert",
     "Alias",
     "ApiKey",
     "Artist",

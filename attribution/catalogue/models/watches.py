@@ -9,7 +9,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index
 from sqlalchemy.orm import Mapped, mapped_column
 
 from attribution.catalogue.columns import now
-from attribution.catalogue.models.base import Base, Sealed
+from attribution.catalogue.models.base import Base, OfTenant, Sealed
 
 ONE_OF_TWO = "(artist IS NULL) <> (subject_id IS NULL)"
 
@@ -34,4 +34,25 @@ class Watch(Sealed, Base):
         CheckConstraint(ONE_OF_TWO, name="one_thing"),
         Index(None, "artist", "tenant"),
         Index(None, "tenant", "at", "id"),
+    )
+
+
+class Alert(OfTenant, Base):
+    """An answer that a watch has the desk look at, and the case that it got.
+
+    Written with the answer; the case is opened later, so that no lookup waits for the desk.
+    """
+
+    __tablename__ = "alerts"
+
+    attribution_id: Mapped[UUID] = mapped_column(ForeignKey("attributions.id"), primary_key=True)
+    watch_id: Mapped[UUID] = mapped_column(ForeignKey("watches.id"))
+    artwork_id: Mapped[UUID] = mapped_column(ForeignKey("artworks.id"))  # that the image shows
+    at: Mapped[datetime] = mapped_column(default=now)
+    seen_at: Mapped[datetime | None]  # none: it waits
+    case_id: Mapped[UUID | None] = mapped_column(ForeignKey("cases.id"))  # none: it got none
+
+    __table_args__ = (
+        Index(None, "seen_at", "tenant"),
+        Index(None, "artwork_id", "at"),
     )

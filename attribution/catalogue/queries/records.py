@@ -23,6 +23,7 @@ from attribution.catalogue.models import (
     Withdrawal,
 )
 from attribution.catalogue.queries.pages import Page, check_limit, cut, moment_key
+from attribution.catalogue.queries.watches import alert
 from attribution.catalogue.queries.webhooks import announce
 from attribution.errors import BadInput, Hint, NotFound, Way
 from attribution.events import Event
@@ -97,6 +98,8 @@ def record_attribution(session: Session, answer: dict[str, Any]) -> None:
     )
     if copy is not None:
         _announce_copy(session, row.id, copy)
+    if original in indexed:
+        alert(session, row.id, original)
 
 
 def _announce_copy(session: Session, attribution_id: UUID, copy: Mapping[str, Any]) -> None:

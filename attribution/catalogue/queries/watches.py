@@ -1,14 +1,26 @@
-"""Statements about watches."""
+"""Statements about watches, and about the alerts that they give."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, CompoundSelect, func, or_, select, tuple_, union_all
+from sqlalchemy import (
+    ColumnElement,
+    CompoundSelect,
+    ScalarSelect,
+    func,
+    or_,
+    select,
+    tuple_,
+    union_all,
+    update,
+)
 from sqlalchemy.orm import Session
 
 from attribution.catalogue.columns import now
-from attribution.catalogue.models import Artist, Change, Watch
+from attribution.catalogue.insert import IN_SQL
+from attribution.catalogue.models import Alert, Artist, Artwork, Change, CitedWork, Watch
 from attribution.catalogue.queries.pages import Page, check_limit, cut, moment_key
 from attribution.errors import Hint, NotFound, Way
 
@@ -23,7 +35,7 @@ def count_watches(session: Session) -> int:
     return session.scalar(select(func.count()).select_from(Watch).where(lasts())) or 0
 
 
-def watch_of_artist(session: Session, artist_id: UUID) -> Watch | None:
+def watch_of_artist(session: Session, artist_id: UUID | ScalarSelect[UUID]) -> Watch | None:
     """Return the watch of an artist that lasts, also of one who was merged into this one."""
     slugs: CompoundSelect[str | None] = union_all(
         select(Artist.slug).where(Artist.id == artist_id),
@@ -56,3 +68,39 @@ def watch_to_change(session: Session, watch_id: UUID) -> Watch:
     if row is None:
         raise NotFound(f"no watch {watch_id}", hint=Hint(Way.LIST_WATCHES))
     return row
+
+
+# ---- alerts --------------------------------------------------------------------------------------
+
+
+def alert(session: Session, attribution_id: UUID, artwork_id: UUID) -> None:
+    """Have the desk look at an answer that finds a copy of a work, if its artist is watched."""
+    whose = select(Artwork.artist_id).where(Artwork.id == artwork_id).scalar_subquery()
+    watch = watch_of_artist(session, whose)
+    if watch is not None:
+        session.add(Alert(attribution_id=attribution_id, artwork_id=artwork_id, watch_id=watch.id))
+
+
+def tenants_with_alerts(session: Session) -> Sequence[str]:
+    """Return the tenants of whom alerts wait, across tenants."""
+    return session.scalars(select(Alert.tenant).where(Alert.seen_at.is_(None)).distinct()).all()
+
+
+def waiting_alerts(session: Session, limit: int) -> Sequence[Alert]:
+    """Return some alerts that wait."""
+    return session.scalars(select(Alert).where(Alert.seen_at.is_(None)).limit(limit)).all()
+
+
+def still_says(session: Session, alert: Alert) -> bool:
+    """Whether the answer of an alert still names the work: not where that was withdrawn."""
+    return session.get(CitedWork, (alert.artwork_id, alert.attribution_id)) is not None
+
+
+def note_seen(session: Session, attribution_id: UUID, case_id: UUID | None) -> None:
+    """Note that an alert waits no more, and the case that it got."""
+    session.execute(
+        update(Alert)
+        .where(Alert.attribution_id == attribution_id)
+        .values(seen_at=now(), case_id=case_id),
+        execution_options=IN_SQL,
+    )
