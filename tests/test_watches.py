@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from datetime import timedelta
+from pathlib import Path
 from uuid import UUID, uuid4
 
 import pytest
@@ -16,12 +17,21 @@ from attribution.actors import Actor, acting
 from attribution.cases import CaseKind, Lane
 from attribution.catalogue import queries
 from attribution.catalogue.columns import now
-from attribution.catalogue.models import Alert, Case, RecordedAttribution, Watch
+from attribution.catalogue.models import (
+    Alert,
+    Artwork,
+    Case,
+    KeptCollection,
+    RecordedAttribution,
+    Watch,
+)
 from attribution.catalogue.queries import Origin, desk, watches
 from attribution.catalogue.verification import verify
 from attribution.config import Settings
 from attribution.custody import How
+from attribution.desk import asking
 from attribution.desk.alerting import see_to_alerts
+from attribution.desk.asking import ask_watched
 from attribution.desk.watching import NewWatch, end_watch, watch
 from attribution.errors import BadInput, Conflict, NotFound
 from attribution.images import read_image
@@ -33,6 +43,7 @@ from attribution.upkeep.withdrawal import withdraw
 from tests.apis import is_problem, png, upload
 from tests.asking import a_work
 from tests.commands import lawful
+from tests.portfolios import ingest
 
 ANN = Actor("key lk_ann (desk)")
 
@@ -212,6 +223,121 @@ def test_an_altered_answer_does_not_keep_the_others_waiting(services: Services) 
     assert see_to_alerts(services) == 2
 
     assert len(cases_of(services)) == 1
+
+
+# ---- images --------------------------------------------------------------------------------------
+
+
+def due(services: Services) -> None:
+    """Have every watched image be due, an hour later as it were."""
+    with services.sessions.begin() as session:
+        session.execute(update(Watch).where(Watch.compare_at.is_not(None)).values(compare_at=now()))
+
+
+def grow_old(services: Services) -> None:
+    """Have all works be registered a day ago."""
+    with services.sessions.begin() as session:
+        session.execute(update(Artwork).values(indexed_at=now() - timedelta(1)))
+
+
+def look(services: Services) -> int:
+    """Do what is done every minute; returns how many images were asked about."""
+    asked = ask_watched(services, lambda: services.attributor)
+    see_to_alerts(services)
+    return asked
+
+
+def answers(services: Services) -> int:
+    """Count the recorded answers."""
+    with services.sessions() as session:
+        return session.query(RecordedAttribution).count()
+
+
+def register(services: Services, folder: Path, data: bytes, artist: str = "zoe") -> None:
+    """Register a picture as a work of somebody."""
+    (folder / "late" / artist).mkdir(parents=True)
+    (folder / "late" / artist / "picture.png").write_bytes(data)
+    ingest(services, folder / "late")
+
+
+def test_a_watched_image_is_asked_about_when_its_work_is_registered(
+    services: Services, tmp_path: Path
+) -> None:
+    """The new answer goes to a case; the next time there is nothing to ask."""
+    grow_old(services)
+    subject = ask(services, png(777, side=96))
+    watch(services, NewWatch("it may turn up", subject_id=subject))
+    assert look(services) == 0
+    register(services, tmp_path, png(777, side=128))
+    assert look(services) == 0  # not due for an hour
+    due(services)
+
+    assert look(services) == 1
+
+    (case,) = cases_of(services)
+    assert case.title == "A watched image matches a work of zoe that was registered since"
+    due(services)
+    grow_old(services)
+    assert look(services) == 0
+    assert len(cases_of(services)) == 1
+
+
+def test_only_works_that_the_copy_lane_would_compare_have_it_asked(
+    services: Services, tmp_path: Path
+) -> None:
+    """And where they are no match there is a new answer and no case."""
+    grow_old(services)
+    subject = ask(services, png(777))
+    watch(services, NewWatch("why", subject_id=subject))
+    assert look(services) == 0
+    due(services)
+    register(services, tmp_path, png(4))
+    before = answers(services)
+
+    assert look(services) == 1  # of so few works each is among the nearest
+
+    assert answers(services) == before + 1
+    assert cases_of(services) == []
+
+
+def test_an_image_described_by_other_encoders_is_asked_about(services: Services) -> None:
+    """Vectors of different encoders cannot be compared."""
+    grow_old(services)
+    watch(services, NewWatch("why", subject_id=ask(services, png(777))))
+    with services.sessions.begin() as session:
+        session.execute(update(KeptCollection).values(fingerprint="of other encoders"))
+
+    assert look(services) == 1
+
+
+def test_a_watch_ends_with_its_image(services: Services) -> None:
+    """A watch does not keep it, and says why it ended."""
+    subject = ask(services, png(777))
+    watch(services, NewWatch("why", subject_id=subject))
+    upkeep.forget(services, subject, "asked for")
+
+    assert look(services) == 0
+
+    (ended,) = watched(services)
+    assert ended.ended_why == "the image is not kept any more"
+    assert ended.compare_at is None
+
+
+def test_so_many_images_are_asked_about_in_one_run(
+    services: Services, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The others stay due; one that fails does not come back at once."""
+    monkeypatch.setattr(asking, "ASKED", 1)
+    broken, *others = [ask(services, png(seed)) for seed in (777, 778, 779)]
+    for subject in (broken, *others):
+        watch(services, NewWatch("why", subject_id=subject))
+    with services.sessions() as session:
+        sha256 = queries.subject_by_id(session, broken).image_sha256
+    services.store.put_subject(sha256, b"altered")
+    due(services)
+    register(services, tmp_path, png(4))
+
+    assert [look(services) for _ in range(4)] == [1, 1, 0, 0]
 
 
 # ---- doors ---------------------------------------------------------------------------------------

@@ -91,15 +91,20 @@ def end(watch: Id, why: Why, *, as_json: Json = False) -> None:
 
 @app.command()
 def check() -> None:
-    """Open cases for what watches have found, which servers and workers do every minute.
+    """Ask again about watched images, and open cases for what watches have found.
+
+    Servers and workers do so every minute.
 
     Example: [bold]lawful watches check[/]
     """
-    from attribution.collection import open_stores
     from attribution.desk.alerting import see_to_alerts
+    from attribution.desk.asking import ask_watched
+    from attribution.services import open_services
 
-    with open_stores(settings_from_environment()) as stores:
-        Console().print(f"answers looked at: {see_to_alerts(stores)}")
+    with open_services(settings_from_environment()) as services:
+        asked = ask_watched(services, lambda: services.attributor)
+        Console().print(f"images asked about: {asked}")
+        Console().print(f"alerts seen to: {see_to_alerts(services)}")
 
 
 def _show(row: WatchOut, *, as_json: bool) -> None:

@@ -143,6 +143,16 @@ class CopyFinder:
             found += self._of_others(image.facts, others)
         return _surest(found)
 
+    def compared(self, phash: str, vectors: Mapping[str, Vector]) -> set[UUID]:
+        """Return the works that an image would be compared with first, as it is.
+
+        Those nearest by its perceptual hash and by its vectors: the image itself is not needed.
+        """
+        with self._sessions() as session:
+            near = queries.parts_near_hash(session, [phash], limit=NEAR_HASH)
+        works, parts = self._nearest_by(vectors, self._nearest(vectors))
+        return {part.work for part in [*near, *works, *parts]}
+
     def _of_the_whole(
         self,
         asked: _Asked,
@@ -160,12 +170,8 @@ class CopyFinder:
             vectors = self._encoders.encode_one(asked.view.rgb, self._nearest_in)
         if neighbours is None:
             neighbours = self._nearest(vectors)
-        works = _by_rank(
-            {space: neighbours.get(space, ())[:most] for space, most in self._nearest_in.items()}
-        )
+        works, parts = self._nearest_by(vectors, neighbours)
         second = [work for work in works if work not in near]
-        own = {space: row for space, row in vectors.items() if space == self._space}
-        parts = _parts_by_rank(self._index.parts.nearest(own, limit=NEAREST_PARTS))
         second_parts = [part for part in parts if part not in near]
         found = _ordered(found + self._verified(asked, second + second_parts))
         if _has_finding(found):
@@ -203,6 +209,16 @@ class CopyFinder:
         if not vectors:
             return {}
         return self._index.neighbours(Probe(vectors), limit=NEAREST)
+
+    def _nearest_by(
+        self, vectors: Mapping[str, Vector], neighbours: Mapping[str, Sequence[Neighbour]]
+    ) -> tuple[list[Part], list[Part]]:
+        """Return the works, and the parts of works, that are compared with an image as near."""
+        works = _by_rank(
+            {space: neighbours.get(space, ())[:most] for space, most in self._nearest_in.items()}
+        )
+        own = {space: row for space, row in vectors.items() if space == self._space}
+        return works, _parts_by_rank(self._index.parts.nearest(own, limit=NEAREST_PARTS))
 
     def _nearest_to(self, pictures: Sequence[Image]) -> tuple[list[Part], list[Part]]:
         """Return the works, and the parts of works, nearest to any of some pictures."""

@@ -68,9 +68,12 @@ def _case(session: Session, row: Alert) -> NewCase | None:
     if not watches.still_says(session, row) or (use and use.how is How.WORK):
         return None
     artist = queries.artwork_by_id(session, row.artwork_id).artist.slug
+    is_again = watches.watch_by_id(session, row.watch_id).subject_id is not None
     return NewCase(
         CaseKind.GENERATED if use and use.how is How.GENERATED else CaseKind.MATCH,
-        f"An image shows a work of {artist}, who is watched",
+        f"A watched image matches a work of {artist} that was registered since"
+        if is_again
+        else f"An image shows a work of {artist}, who is watched",
         attributions=[row.attribution_id],
         parties=[NewParty(PartyRole.ARTIST, artist=artist)],
     )

@@ -51,6 +51,7 @@ def watch(stores: Stores, new: NewWatch) -> Watch:
             row.artist, known = _artist(session, new.artist)
         if new.subject_id is not None:
             known = _subject(session, new.subject_id)
+            row.compare_at = now()
         if known is not None:
             raise Conflict(f"watch {known.id} by {known.by} lasts already; end that one first")
         if watches.count_watches(session) >= MOST:
@@ -67,6 +68,7 @@ def end_watch(stores: Stores, watch_id: UUID, why: str) -> Watch:
         if row.ended_at is not None:
             raise Conflict(f"watch {watch_id} ended on {row.ended_at:%Y-%m-%d}")
         row.ended_at, row.ended_by, row.ended_why = now(), who().name, why
+        row.compare_at = None
         note(session, "end-watch", f"{WATCH}:{watch_id}")
     return row
 

@@ -6,13 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
+from sqlalchemy.orm import Session
+
 from attribution.answers import Attribution
 from attribution.catalogue import queries
 from attribution.collection import Stores
 from attribution.custody import How, Kept
 from attribution.errors import Conflict
 from attribution.images import read_image
-from attribution.lookup.attributor import Attributor
+from attribution.lookup.attributor import Also, Attributor, nothing_else
 from attribution.lookup.differences import Difference
 from attribution.lookup.subjects import Obtained, keeping, read_kept
 from attribution.lookup.wording import image_kept
@@ -28,11 +30,17 @@ class Again:
 
 
 def ask_again(
-    stores: Stores, attributor: Attributor, attribution_id: UUID, *, limit: int = 5
+    stores: Stores,
+    attributor: Attributor,
+    attribution_id: UUID,
+    *,
+    limit: int = 5,
+    also: Also = nothing_else,
 ) -> Again:
     """Attribute the image of an earlier answer anew; the new answer is recorded as any other.
 
-    Raises NotFound, Conflict where the image is not kept, or by another key; RecordAltered.
+    `also` is done in the transaction that records it. Raises NotFound, Conflict where the image is
+    not kept, or by another key; RecordAltered.
     """
     earlier = attributor.recall(attribution_id)
     with stores.sessions() as session:
@@ -47,4 +55,9 @@ def ask_again(
     differences = attributor.differences(attribution_id)
     obtained = Obtained(How.AGAIN, use.purpose, source={"attribution": str(attribution_id)})
     keep = keeping(stores, image, lambda: data, obtained)
-    return Again(earlier, attributor.attribute(image, limit=limit, also=keep), differences)
+
+    def both(session: Session, answer: Attribution) -> None:
+        keep(session, answer)
+        also(session, answer)
+
+    return Again(earlier, attributor.attribute(image, limit=limit, also=both), differences)

@@ -227,6 +227,10 @@ class Attributor:
             rate = WrongFindings(wrong.asked, wrong.found, wrong.upper)
         return Member(*claimed(match), rate, searched, notes=notes, declared=declared, reasons=why)
 
+    def compared(self, phash: str, vectors: Mapping[str, Vector]) -> set[UUID]:
+        """Return the works that an image would be compared with first, as `CopyFinder.compared`."""
+        return self._copies.compared(phash, vectors)
+
     def recall(self, attribution_id: UUID) -> Attribution:
         """Return an earlier answer; raises NotFound."""
         with self._sessions() as session:

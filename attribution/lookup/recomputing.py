@@ -186,12 +186,12 @@ def _similarities(answer: Attribution, made_of: Json, vectors: Json) -> Iterator
     """Compute the cosine of the image and each work that is still kept, in each space."""
     if made_of["vectors"] is None:
         return
-    image = {space: _vector(text) for space, text in made_of["vectors"].items()}
+    image = {space: vector_of(text) for space, text in made_of["vectors"].items()}
     for artist in answer.artists:
         for work in artist.works:
             for space, text in vectors.get(str(work.id), {}).items():
                 if space in work.similarity:
-                    found = _Cosine(float(np.dot(image[space], _vector(text))))
+                    found = _Cosine(float(np.dot(image[space], vector_of(text))))
                     yield Figure(f"work {work.id}: {space}", work.similarity[space], found)
 
 
@@ -241,7 +241,8 @@ class _Cosine(float):
     """A figure of single precision."""
 
 
-def _vector(text: str) -> np.ndarray[Any, np.dtype[np.float32]]:
+def vector_of(text: str) -> np.ndarray[Any, np.dtype[np.float32]]:
+    """Read a vector as `lookup.workings.text_of` writes it."""
     return np.frombuffer(base64.b64decode(text), NUMBER).astype(np.float32)
 
 

@@ -20,7 +20,8 @@ from sqlalchemy.orm import Session
 from attribution.answers import Attribution
 from attribution.arithmetic.voting import named
 from attribution.catalogue import queries
-from attribution.lookup.recomputing import NUMBER, VERSION
+from attribution.catalogue.models import Workings
+from attribution.lookup.recomputing import NUMBER, VERSION, vector_of
 from attribution.types import Vector
 from attribution.voters.neighbours import NeighboursVoter
 from attribution.voters.panel import Opinion
@@ -111,6 +112,12 @@ def kept(session: Session, answer: Attribution) -> Json | None:
             str(work): text_of(vectors) for work, vectors in _of_works(session, answer).items()
         },
     }
+
+
+def kept_vectors(row: Workings) -> dict[str, Vector]:
+    """Return the vectors of the image that an answer is about, by space: none if not kept."""
+    said = json.loads(zlib.decompress(row.data))["vectors"] or {}
+    return {space: vector_of(text) for space, text in said.items()}
 
 
 def _of_works(session: Session, answer: Attribution) -> Mapping[UUID, Mapping[str, Vector]]:

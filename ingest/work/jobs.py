@@ -23,6 +23,7 @@ from attribution.catalogue.queries.leases import MOST_ATTEMPTS
 from attribution.collection import Stores, open_stores
 from attribution.config import Settings
 from attribution.desk.alerting import see_to_alerts
+from attribution.desk.asking import ask_watched
 from attribution.errors import BackendUnavailable, IndexLocked, LawfulError
 from attribution.services import Services, open_services
 from attribution.tenants import across
@@ -246,9 +247,10 @@ class LocalQueue:
                 log.exception("webhooks")
 
     def _watch(self) -> None:
-        """Open cases for what watches have found, as long as this process lives."""
+        """Ask again about watched images, and open cases for what watches have found."""
         while not self._stopping.wait(WATCH_EVERY_S):
             try:
+                ask_watched(self.stores, lambda: self._services.attributor)
                 see_to_alerts(self.stores)
             except BackendUnavailable:
                 log.warning("what watches have found cannot be seen to now", exc_info=True)

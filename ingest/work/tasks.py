@@ -22,6 +22,7 @@ from attribution.catalogue.models import TaskKind
 from attribution.catalogue.queries import TaskKey
 from attribution.collection import Stores, open_collection
 from attribution.desk.alerting import see_to_alerts
+from attribution.desk.asking import ask_watched
 from attribution.errors import BackendUnavailable, LawfulError, NotFound
 from attribution.services import Services
 from attribution.tenants import DEFAULT, across, within
@@ -184,7 +185,8 @@ def _register_upkeep(
 
     @app.task(name=WATCH, shared=False)
     def watch() -> int:
-        """Open cases for what watches have found."""
+        """Ask again about watched images, and open cases for what watches have found."""
+        ask_watched(runtime.stores(), lambda: runtime.services().attributor)
         return see_to_alerts(runtime.stores())
 
     @app.task(name=CALIBRATE, shared=False)

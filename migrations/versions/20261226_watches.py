@@ -30,6 +30,7 @@ def upgrade() -> None:
         sa.Column("by", sa.Text(), nullable=False),
         sa.Column("at", MOMENT, nullable=False),
         sa.Column("until", MOMENT, nullable=True),
+        sa.Column("compare_at", MOMENT, nullable=True),
         sa.Column("ended_at", MOMENT, nullable=True),
         sa.Column("ended_by", sa.Text(), nullable=True),
         sa.Column("ended_why", sa.Text(), nullable=True),
@@ -41,7 +42,13 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_watches")),
     )
-    for columns in (["subject_id"], ["sealed"], ["artist", "tenant"], ["tenant", "at", "id"]):
+    for columns in (
+        ["subject_id"],
+        ["sealed"],
+        ["artist", "tenant"],
+        ["compare_at", "tenant"],
+        ["tenant", "at", "id"],
+    ):
         _index("watches", *columns)
     op.create_table(
         "alerts",

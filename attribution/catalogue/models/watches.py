@@ -26,6 +26,7 @@ class Watch(Sealed, Base):
     by: Mapped[str]
     at: Mapped[datetime] = mapped_column(default=now)
     until: Mapped[datetime | None]  # none: until somebody ends it
+    compare_at: Mapped[datetime | None]  # when an image is compared next; none: not any more
     ended_at: Mapped[datetime | None]
     ended_by: Mapped[str | None]
     ended_why: Mapped[str | None]
@@ -33,6 +34,7 @@ class Watch(Sealed, Base):
     __table_args__ = (
         CheckConstraint(ONE_OF_TWO, name="one_thing"),
         Index(None, "artist", "tenant"),
+        Index(None, "compare_at", "tenant"),
         Index(None, "tenant", "at", "id"),
     )
 

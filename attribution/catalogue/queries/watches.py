@@ -19,8 +19,18 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session
 
 from attribution.catalogue.columns import now
-from attribution.catalogue.insert import IN_SQL
-from attribution.catalogue.models import Alert, Artist, Artwork, Change, CitedWork, Watch
+from attribution.catalogue.insert import IN_SQL, insert_new
+from attribution.catalogue.models import (
+    Alert,
+    Artist,
+    Artwork,
+    Change,
+    CitedWork,
+    RecordedAttribution,
+    SubjectUse,
+    Watch,
+    Workings,
+)
 from attribution.catalogue.queries.pages import Page, check_limit, cut, moment_key
 from attribution.errors import Hint, NotFound, Way
 
@@ -61,6 +71,11 @@ def list_watches(session: Session, *, cursor: str | None = None, limit: int = 10
     return cut(rows, limit, lambda row: (row.at, row.id))
 
 
+def watch_by_id(session: Session, watch_id: UUID) -> Watch:
+    """Return a watch."""
+    return session.scalars(select(Watch).where(Watch.id == watch_id)).one()
+
+
 def watch_to_change(session: Session, watch_id: UUID) -> Watch:
     """Return a watch, locked; raises NotFound."""
     wanted = select(Watch).where(Watch.id == watch_id).with_for_update()
@@ -68,6 +83,36 @@ def watch_to_change(session: Session, watch_id: UUID) -> Watch:
     if row is None:
         raise NotFound(f"no watch {watch_id}", hint=Hint(Way.LIST_WATCHES))
     return row
+
+
+# ---- images --------------------------------------------------------------------------------------
+
+
+def tenants_with_due_images(session: Session) -> Sequence[str]:
+    """Return the tenants whose watched images are due to be compared, across tenants."""
+    return session.scalars(select(Watch.tenant).where(Watch.compare_at <= now()).distinct()).all()
+
+
+def due_images(session: Session, limit: int) -> Sequence[Watch]:
+    """Return some watches of images that are due to be compared, the longest due first."""
+    due = select(Watch).where(Watch.compare_at <= now()).order_by(Watch.compare_at)
+    return session.scalars(due.limit(limit)).all()
+
+
+def last_workings(
+    session: Session, subject_id: UUID
+) -> tuple[RecordedAttribution, Workings] | None:
+    """Return the last answer about an image of which the workings are kept, with them."""
+    wanted = (
+        select(RecordedAttribution, Workings)
+        .join(SubjectUse, SubjectUse.id == RecordedAttribution.id)
+        .join(Workings, Workings.attribution_id == RecordedAttribution.id)
+        .where(SubjectUse.subject_id == subject_id)
+        .order_by(SubjectUse.at.desc())
+        .limit(1)
+    )
+    found = session.execute(wanted).one_or_none()
+    return (found[0], found[1]) if found else None
 
 
 # ---- alerts --------------------------------------------------------------------------------------
@@ -79,6 +124,12 @@ def alert(session: Session, attribution_id: UUID, artwork_id: UUID) -> None:
     watch = watch_of_artist(session, whose)
     if watch is not None:
         session.add(Alert(attribution_id=attribution_id, artwork_id=artwork_id, watch_id=watch.id))
+
+
+def alert_again(session: Session, watch_id: UUID, attribution_id: UUID, artwork_id: UUID) -> None:
+    """Have the desk look at what came of a watched image, unless it does so already."""
+    row = {"attribution_id": attribution_id, "watch_id": watch_id, "artwork_id": artwork_id}
+    insert_new(session, Alert, [row])
 
 
 def tenants_with_alerts(session: Session) -> Sequence[str]:
