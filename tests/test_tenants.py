@@ -207,6 +207,9 @@ def bodies(ids: Mapping[str, str]) -> dict[str, dict[str, Any]]:
         "POST /v1/cases/{case_id}/holds": {"json": {"artist": ids["slug"], "why": "Eve"}},
         "POST /v1/cases/{case_id}/holds/{hold_id}/end": {"json": {"why": "none of yours"}},
         "POST /v1/watches": {"json": {"artist": ids["slug"], "why": "Eve"}},
+        "POST /v1/watches/{watch_id}/release": {
+            "json": {"artwork_id": ids["artwork_id"], "why": "none of yours"}
+        },
         "POST /v1/watches/{watch_id}/end": {"json": {"why": "none of yours"}},
         "POST /v1/cases/{case_id}/parties": {"json": {"role": "other", "name": "Eve"}},
         "POST /v1/cases/{case_id}/assessments": {

@@ -11,8 +11,10 @@ from uuid import UUID, uuid4
 import pytest
 from fastapi.testclient import TestClient
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 from sqlalchemy import select, update
 
+from api.watches import WatchOut
 from attribution.actors import Actor, acting
 from attribution.cases import CaseKind, Lane
 from attribution.catalogue import queries
@@ -29,10 +31,10 @@ from attribution.catalogue.queries import Origin, desk, watches
 from attribution.catalogue.verification import verify
 from attribution.config import Settings
 from attribution.custody import How
-from attribution.desk import asking
+from attribution.desk import alerting, asking
 from attribution.desk.alerting import see_to_alerts
 from attribution.desk.asking import ask_watched
-from attribution.desk.watching import NewWatch, end_watch, watch
+from attribution.desk.watching import NewWatch, end_watch, release, watch
 from attribution.errors import BadInput, Conflict, NotFound
 from attribution.images import read_image
 from attribution.lookup.subjects import Obtained, keeping
@@ -128,11 +130,20 @@ def cases_of(services: Services) -> list[Case]:
         return list(session.scalars(select(Case).order_by(Case.number)))
 
 
-def a_copy(services: Services, slug: str = "artist-1", title: str = "work-0") -> bytes:
+def shown(services: Services) -> WatchOut:
+    """Return the watch as lists show it."""
+    with services.sessions() as session:
+        return WatchOut.read(session, watches.list_watches(session).items)[0]
+
+
+def a_copy(
+    services: Services, slug: str = "artist-1", title: str = "work-0", number: int = 1
+) -> bytes:
     """Return the file of a work in other bytes."""
     data = services.store.original(a_work(services, slug, title).sha256)
-    buffer = io.BytesIO()
-    Image.open(io.BytesIO(data)).save(buffer, "PNG", compress_level=1)
+    buffer, info = io.BytesIO(), PngInfo()
+    info.add_text("copy", str(number))
+    Image.open(io.BytesIO(data)).save(buffer, "PNG", pnginfo=info)
     return buffer.getvalue()
 
 
@@ -223,6 +234,51 @@ def test_an_altered_answer_does_not_keep_the_others_waiting(services: Services) 
     assert see_to_alerts(services) == 2
 
     assert len(cases_of(services)) == 1
+
+
+def test_a_work_that_floods_the_desk_is_quarantined(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It opens no more cases until a person releases it; other works of the artist do."""
+    monkeypatch.setattr(alerting, "FLOOD", 2)
+    made = watch(services, NewWatch("why", artist="artist-1"))
+    work = a_work(services)
+    for number in (1, 2, 2, 3, 4):  # of which one is the same image again
+        ask(services, a_copy(services, number=number))
+    ask(services, a_copy(services, title="work-1"))
+
+    assert see_to_alerts(services) == 6
+
+    assert len(cases_of(services)) == 3
+    (quarantined,) = shown(services).quarantined
+    assert (quarantined.artwork_id, quarantined.cases, quarantined.usual) == (work.id, 2, 0)
+    with pytest.raises(NotFound, match="is not in quarantine"):
+        release(services, made.id, a_work(services, title="work-1").id, "why")
+
+    release(services, made.id, work.id, "a campaign with many reposts")
+    ask(services, a_copy(services, number=5))
+    see_to_alerts(services)
+
+    assert len(cases_of(services)) == 4
+    assert shown(services).quarantined == []
+
+
+def test_what_is_usual_is_no_flood(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A work that opens cases every day may open more."""
+    monkeypatch.setattr(alerting, "FLOOD", 2)
+    monkeypatch.setattr(alerting, "TIMES", 60)
+    watch(services, NewWatch("why", artist="artist-1"))
+    for number in (1, 2):
+        ask(services, a_copy(services, number=number))
+    see_to_alerts(services)
+    with services.sessions.begin() as session:
+        session.execute(update(Alert).values(at=now() - timedelta(days=2)))
+    for number in (3, 4, 5, 6, 7):
+        ask(services, a_copy(services, number=number))
+    see_to_alerts(services)
+
+    assert len(cases_of(services)) == 6  # four are usual, of two in a month times 60
+    assert shown(services).quarantined[0].usual == pytest.approx(2 / 30)
 
 
 # ---- images --------------------------------------------------------------------------------------

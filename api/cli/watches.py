@@ -12,12 +12,14 @@ from rich.console import Console
 from api.cli.common import in_utc, moment, plain, print_json, settings_from_environment
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from api.watches import WatchOut
+    from attribution.catalogue.models import Watch
+    from attribution.collection import Stores
 
 app = typer.Typer(
-    help="What the desk watches, an artist's works or an image: add, list, end.",
+    help="What the desk watches, an artist's works or an image: add, list, end; release works.",
     no_args_is_help=True,
 )
 Id = Annotated[
@@ -44,13 +46,12 @@ def add(
 
     Example: [bold]lawful watches add --artist ann-example --why "prints were sold before"[/]
     """
-    from api.watches import WatchOut
     from attribution.collection import open_stores
     from attribution.desk.watching import NewWatch, watch
 
     new = NewWatch(why, artist, image, in_utc(until))
     with open_stores(settings_from_environment()) as stores:
-        _show(WatchOut.of(watch(stores, new)), as_json=as_json)
+        _show(stores, [watch(stores, new)], as_json=as_json)
 
 
 @app.command("list")
@@ -63,14 +64,13 @@ def list_watches(
 
     Example: [bold]lawful watches list[/]
     """
-    from api.watches import WatchOut
     from attribution.catalogue.queries import watches
     from attribution.collection import open_stores
 
-    with open_stores(settings_from_environment()) as stores, stores.sessions() as session:
-        rows = watches.list_watches(session, limit=limit).items
-        for row in rows:
-            _show(WatchOut.of(row), as_json=as_json)
+    with open_stores(settings_from_environment()) as stores:
+        with stores.sessions() as session:
+            rows = watches.list_watches(session, limit=limit).items
+        _show(stores, rows, as_json=as_json)
     if not (rows or as_json):
         Console().print("nothing is watched")
 
@@ -81,12 +81,30 @@ def end(watch: Id, why: Why, *, as_json: Json = False) -> None:
 
     Example: [bold]lawful watches end ID --why "the contract is over"[/]
     """
-    from api.watches import WatchOut
     from attribution.collection import open_stores
     from attribution.desk.watching import end_watch
 
     with open_stores(settings_from_environment()) as stores:
-        _show(WatchOut.of(end_watch(stores, watch, why)), as_json=as_json)
+        _show(stores, [end_watch(stores, watch, why)], as_json=as_json)
+
+
+@app.command()
+def release(
+    watch: Id,
+    work: Annotated[UUID, typer.Argument(help="Work in quarantine (id).")],
+    why: Why,
+    *,
+    as_json: Json = False,
+) -> None:
+    """Have a work that was quarantined open cases again, from now on.
+
+    Example: [bold]lawful watches release ID WORK --why "a campaign with many reposts"[/]
+    """
+    from attribution.collection import open_stores
+    from attribution.desk.watching import release as release_in
+
+    with open_stores(settings_from_environment()) as stores:
+        _show(stores, [release_in(stores, watch, work, why)], as_json=as_json)
 
 
 @app.command()
@@ -107,12 +125,17 @@ def check() -> None:
         Console().print(f"alerts seen to: {see_to_alerts(services)}")
 
 
-def _show(row: WatchOut, *, as_json: bool) -> None:
-    if as_json:
-        print_json(row.model_dump(mode="json"))
-        return
-    for line in _lines(row):
-        Console(soft_wrap=True).print(plain(line), markup=False, highlight=False)
+def _show(stores: Stores, rows: Sequence[Watch], *, as_json: bool) -> None:
+    from api.watches import WatchOut
+
+    with stores.sessions() as session:
+        shown = WatchOut.read(session, rows)
+    for row in shown:
+        if as_json:
+            print_json(row.model_dump(mode="json"))
+            continue
+        for line in _lines(row):
+            Console(soft_wrap=True).print(plain(line), markup=False, highlight=False)
 
 
 def _lines(row: WatchOut) -> Iterator[str]:
@@ -122,4 +145,9 @@ def _lines(row: WatchOut) -> Iterator[str]:
     yield f"  {row.at:%Y-%m-%d} {row.by}: {row.why}"
     if row.ended_at:
         yield f"  ended {row.ended_at:%Y-%m-%d} by {row.ended_by}: {row.ended_why}"
+    for one in row.quarantined:
+        yield (
+            f"  in quarantine since {one.at:%Y-%m-%d %H:%M}: work {one.artwork_id}, {one.cases} "
+            f"cases in 24 hours, usually {one.usual:.1f} a day"
+        )
     yield f"  id {row.id}"

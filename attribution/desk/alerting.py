@@ -7,13 +7,16 @@ waits for the desk, of which only one case is opened at a time.
 from __future__ import annotations
 
 import logging
+from datetime import timedelta
 
 from sqlalchemy.orm import Session
 
 from attribution.actors import Actor, acting
 from attribution.cases import CaseKind, PartyRole
 from attribution.catalogue import queries
-from attribution.catalogue.models import Alert
+from attribution.catalogue.chain import note
+from attribution.catalogue.columns import now
+from attribution.catalogue.models import Alert, Quarantine
 from attribution.catalogue.queries import watches
 from attribution.collection import Stores
 from attribution.custody import How
@@ -24,6 +27,9 @@ from attribution.tenants import across, within
 log = logging.getLogger(__name__)
 
 AT_ONCE = 100  # alerts of a tenant in one run
+FLOOD = 20  # cases for one work within a DAY,
+TIMES = 10  # and so many times what is usual: then it is quarantined
+DAY, MONTH = timedelta(days=1), timedelta(days=30)
 DESK = Actor("watches")  # who opens the cases
 
 
@@ -48,8 +54,8 @@ def _see_to_some(stores: Stores) -> int:
     with stores.sessions() as session:
         rows = watches.waiting_alerts(session, AT_ONCE)
     for row in rows:
-        with stores.sessions() as session:
-            new = _case(session, row)
+        with stores.sessions.begin() as session:
+            new = None if _is_quarantined(session, row) else _case(session, row)
         case_id = None
         try:
             case_id = open_case(stores, new).case.id if new else None
@@ -60,6 +66,26 @@ def _see_to_some(stores: Stores) -> int:
         with stores.sessions.begin() as session:
             watches.note_seen(session, row.attribution_id, case_id)
     return len(rows)
+
+
+def _is_quarantined(session: Session, row: Alert) -> bool:
+    """Whether a work opens no cases, from now on perhaps: it has opened far more than usual."""
+    last = watches.last_quarantine(session, row.watch_id, row.artwork_id)
+    if last is not None and last.released_at is None:
+        return True
+    moment = now()
+    day_ago = moment - DAY
+    since = max(day_ago, last.released_at) if last and last.released_at else day_ago
+    cases = watches.count_cases(session, row.artwork_id, since, moment)
+    earlier = watches.count_cases(session, row.artwork_id, day_ago - MONTH, day_ago)
+    usual = earlier / MONTH.days
+    if cases < max(FLOOD, TIMES * usual):
+        return False
+    session.add(
+        Quarantine(watch_id=row.watch_id, artwork_id=row.artwork_id, cases=cases, usual=usual)
+    )
+    note(session, "quarantine", f"artwork:{row.artwork_id}", watch=str(row.watch_id))
+    return True
 
 
 def _case(session: Session, row: Alert) -> NewCase | None:

@@ -12,12 +12,12 @@ from attribution.actors import who
 from attribution.catalogue import queries
 from attribution.catalogue.chain import note
 from attribution.catalogue.columns import now
-from attribution.catalogue.models import Watch
+from attribution.catalogue.models import Quarantine, Watch
 from attribution.catalogue.queries import watches
 from attribution.collection import Stores
 from attribution.custody import Kept
 from attribution.desk.people import stated
-from attribution.errors import BadInput, Conflict
+from attribution.errors import BadInput, Conflict, Hint, NotFound, Way
 from attribution.lookup.wording import image_kept
 
 WATCH = "watch"  # what the audit calls one
@@ -69,8 +69,32 @@ def end_watch(stores: Stores, watch_id: UUID, why: str) -> Watch:
             raise Conflict(f"watch {watch_id} ended on {row.ended_at:%Y-%m-%d}")
         row.ended_at, row.ended_by, row.ended_why = now(), who().name, why
         row.compare_at = None
+        for one in watches.quarantined(session, [watch_id]).get(watch_id, ()):
+            _release(one, "the watch has ended")
         note(session, "end-watch", f"{WATCH}:{watch_id}")
     return row
+
+
+def release(stores: Stores, watch_id: UUID, artwork_id: UUID, why: str) -> Watch:
+    """Have a work in quarantine open cases again, from now on.
+
+    Raises NotFound for one that is not in quarantine, BadInput without a reason.
+    """
+    why = stated(why, "reason")
+    with stores.sessions.begin() as session:
+        row = watches.watch_to_change(session, watch_id)
+        last = watches.last_quarantine(session, watch_id, artwork_id)
+        if last is None or last.released_at is not None:
+            raise NotFound(
+                f"artwork {artwork_id} is not in quarantine", hint=Hint(Way.LIST_WATCHES)
+            )
+        _release(last, why)
+        note(session, "release-artwork", f"artwork:{artwork_id}", watch=str(watch_id))
+    return row
+
+
+def _release(row: Quarantine, why: str) -> None:
+    row.released_at, row.released_by, row.released_why = now(), who().name, why
 
 
 def _artist(session: Session, slug: str) -> tuple[str, Watch | None]:

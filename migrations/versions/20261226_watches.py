@@ -15,7 +15,7 @@ depends_on = None
 
 JSON = sa.JSON().with_variant(JSONB(), "postgresql")
 MOMENT = sa.DateTime(timezone=True)
-TABLES = ("watches", "alerts")
+TABLES = ("watches", "alerts", "quarantines")
 MINE = "current_setting('lawful.tenant', true) IN (tenant, '*')"
 
 
@@ -63,6 +63,21 @@ def upgrade() -> None:
     )
     _index("alerts", "seen_at", "tenant")
     _index("alerts", "artwork_id", "at")
+    op.create_table(
+        "quarantines",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        _to("quarantines", "watch_id", "watches.id"),
+        _to("quarantines", "artwork_id", "artworks.id"),
+        sa.Column("at", MOMENT, nullable=False),
+        sa.Column("cases", sa.Integer(), nullable=False),
+        sa.Column("usual", sa.Double(), nullable=False),
+        sa.Column("released_at", MOMENT, nullable=True),
+        sa.Column("released_by", sa.Text(), nullable=True),
+        sa.Column("released_why", sa.Text(), nullable=True),
+        _tenant(),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_quarantines")),
+    )
+    _index("quarantines", "watch_id")
     if op.get_bind().dialect.name == "postgresql":
         for table in TABLES:
             op.execute(f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY")
@@ -70,7 +85,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Forget every watch and alert."""
+    """Forget every watch, alert and quarantine."""
     for table in reversed(TABLES):
         op.drop_table(table)
 

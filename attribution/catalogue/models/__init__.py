@@ -70,6 +70,7 @@ from attribution.catalogue.models.subjects import (
 )
 from attribution.catalogue.models.watches import (
     Alert,
+    Quarantine,
     Watch,
 )
 from attribution.catalogue.models.webhooks import (
@@ -157,6 +158,7 @@ __all__ = [
     "Outcome",
     "PartVectors",
     "PartyContact",
+    "Quarantine",
     "RecordedAttribution",
     "Reply",
     "Sealed",

@@ -58,3 +58,19 @@ class Alert(OfTenant, Base):
         Index(None, "seen_at", "tenant"),
         Index(None, "artwork_id", "at"),
     )
+
+
+class Quarantine(OfTenant, Base):
+    """A work that has opened far more cases than usual: it opens none until it is released."""
+
+    __tablename__ = "quarantines"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
+    watch_id: Mapped[UUID] = mapped_column(ForeignKey("watches.id"), index=True)
+    artwork_id: Mapped[UUID] = mapped_column(ForeignKey("artworks.id"))
+    at: Mapped[datetime] = mapped_column(default=now)
+    cases: Mapped[int]  # in the 24 hours before
+    usual: Mapped[float]  # a day, in the month before those
+    released_at: Mapped[datetime | None]
+    released_by: Mapped[str | None]
+    released_why: Mapped[str | None]

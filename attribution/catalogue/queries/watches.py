@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import (
@@ -26,6 +27,7 @@ from attribution.catalogue.models import (
     Artwork,
     Change,
     CitedWork,
+    Quarantine,
     RecordedAttribution,
     SubjectUse,
     Watch,
@@ -138,8 +140,9 @@ def tenants_with_alerts(session: Session) -> Sequence[str]:
 
 
 def waiting_alerts(session: Session, limit: int) -> Sequence[Alert]:
-    """Return some alerts that wait."""
-    return session.scalars(select(Alert).where(Alert.seen_at.is_(None)).limit(limit)).all()
+    """Return some alerts that wait, the first one first."""
+    waiting = select(Alert).where(Alert.seen_at.is_(None)).order_by(Alert.at, Alert.attribution_id)
+    return session.scalars(waiting.limit(limit)).all()
 
 
 def still_says(session: Session, alert: Alert) -> bool:
@@ -155,3 +158,30 @@ def note_seen(session: Session, attribution_id: UUID, case_id: UUID | None) -> N
         .values(seen_at=now(), case_id=case_id),
         execution_options=IN_SQL,
     )
+
+
+def count_cases(session: Session, artwork_id: UUID, since: datetime, until: datetime) -> int:
+    """Count the cases that alerts on a work got, by the time of the alerts."""
+    mine = (Alert.artwork_id == artwork_id) & (Alert.at >= since) & (Alert.at < until)
+    return session.scalar(select(func.count(Alert.case_id.distinct())).where(mine)) or 0
+
+
+# ---- quarantines ---------------------------------------------------------------------------------
+
+
+def last_quarantine(session: Session, watch_id: UUID, artwork_id: UUID) -> Quarantine | None:
+    """Return the last quarantine of a work under a watch, released or not."""
+    mine = (Quarantine.watch_id == watch_id) & (Quarantine.artwork_id == artwork_id)
+    wanted = select(Quarantine).where(mine).order_by(Quarantine.at.desc())
+    return session.scalar(wanted.limit(1))
+
+
+def quarantined(session: Session, ids: Collection[UUID]) -> dict[UUID, list[Quarantine]]:
+    """Return the works in quarantine under these watches, by watch."""
+    found: dict[UUID, list[Quarantine]] = {}
+    wanted = select(Quarantine).where(
+        Quarantine.watch_id.in_(ids), Quarantine.released_at.is_(None)
+    )
+    for row in session.scalars(wanted.order_by(Quarantine.at, Quarantine.id)):
+        found.setdefault(row.watch_id, []).append(row)
+    return found
