@@ -6,6 +6,7 @@ import io
 import json
 from datetime import timedelta
 from pathlib import Path
+from unittest.mock import Mock
 from uuid import UUID, uuid4
 
 import pytest
@@ -19,6 +20,7 @@ from attribution.actors import Actor, acting
 from attribution.cases import CaseKind, Lane
 from attribution.catalogue import queries
 from attribution.catalogue.columns import now
+from attribution.catalogue.database import Database
 from attribution.catalogue.models import (
     Alert,
     Artwork,
@@ -38,14 +40,18 @@ from attribution.desk.watching import NewWatch, end_watch, release, watch
 from attribution.errors import BadInput, Conflict, NotFound
 from attribution.images import read_image
 from attribution.lookup.subjects import Obtained, keeping
-from attribution.services import Services
+from attribution.services import Services, open_services
+from attribution.tenants import within
 from attribution.upkeep import subjects as upkeep
 from attribution.upkeep.correction import merge
+from attribution.upkeep.tenants import create
 from attribution.upkeep.withdrawal import withdraw
+from ingest.work import jobs, tasks
+from ingest.work.application import make_app
 from tests.apis import is_problem, png, upload
 from tests.asking import a_work
 from tests.commands import lawful
-from tests.portfolios import ingest
+from tests.portfolios import ingest, portfolio, wait_until
 
 ANN = Actor("key lk_ann (desk)")
 
@@ -394,6 +400,53 @@ def test_so_many_images_are_asked_about_in_one_run(
     register(services, tmp_path, png(4))
 
     assert [look(services) for _ in range(4)] == [1, 1, 0, 0]
+
+
+# ---- where it is done ----------------------------------------------------------------------------
+
+
+def test_on_each_database_a_tenant_has_its_own(
+    database: Database, database_url: str, tmp_path: Path
+) -> None:
+    """Watches and cases; what is due is found across tenants."""
+    del database  # it has made the tables
+    home = Settings(home=tmp_path / "home", database_url=database_url, profile="stub")
+    with open_services(home.model_copy(update={"keep_originals": True})) as services:
+        create(services, "other")
+        ingest(services, portfolio(tmp_path / "p"))
+        watch(services, NewWatch("why", artist="artist-1"))
+        watch(services, NewWatch("why", subject_id=ask(services, png(777))))
+        ask(services, a_copy(services))
+
+        assert look(services) == 1  # all works have just come
+
+        assert len(cases_of(services)) == 1
+        with within("other"):
+            assert cases_of(services) == []
+            assert watched(services) == []
+
+
+def test_a_server_sees_to_watches(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a broker it does so itself, as long as it lives."""
+    monkeypatch.setattr(jobs, "WATCH_EVERY_S", 0.05)
+    watch(services, NewWatch("why", artist="artist-1"))
+    ask(services, a_copy(services))
+
+    with jobs.job_queue(services):
+        wait_until(lambda: bool(cases_of(services)))
+
+
+def test_a_worker_sees_to_watches(services: Services) -> None:
+    """When the beat says so."""
+    watch(services, NewWatch("why", artist="artist-1"))
+    ask(services, a_copy(services))
+    app, runtime = make_app(services.settings), Mock()
+    runtime.stores.return_value = runtime.services.return_value = services
+    tasks.register(app, runtime, stopping=lambda: False, submit=lambda _: None)
+
+    assert app.tasks[tasks.WATCH].apply().get() == 1
+
+    assert len(cases_of(services)) == 1
 
 
 # ---- doors ---------------------------------------------------------------------------------------

@@ -247,11 +247,11 @@ class LocalQueue:
                 log.exception("webhooks")
 
     def _watch(self) -> None:
-        """Ask again about watched images, and open cases for what watches have found."""
+        """Open cases for what watches have found, and ask again about watched images."""
         while not self._stopping.wait(WATCH_EVERY_S):
             try:
-                ask_watched(self.stores, lambda: self._services.attributor)
                 see_to_alerts(self.stores)
+                ask_watched(self.stores, lambda: self._services.attributor)
             except BackendUnavailable:
                 log.warning("what watches have found cannot be seen to now", exc_info=True)
             except Exception:

@@ -185,9 +185,10 @@ def _register_upkeep(
 
     @app.task(name=WATCH, shared=False)
     def watch() -> int:
-        """Ask again about watched images, and open cases for what watches have found."""
+        """Open cases for what watches have found, and ask again about watched images."""
+        seen = see_to_alerts(runtime.stores())  # first: it needs neither index nor models
         ask_watched(runtime.stores(), lambda: runtime.services().attributor)
-        return see_to_alerts(runtime.stores())
+        return seen
 
     @app.task(name=CALIBRATE, shared=False)
     def calibrate() -> None:
