@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 from uuid import UUID, uuid4
+from zipfile import ZipFile
 
 import pytest
+import rfc8785
 from sqlalchemy import update
 
+from api.reports.evidence import contents_of_case
 from attribution import cases, tenants
 from attribution.actors import Actor, acting
 from attribution.answers import Attribution, Verdict
@@ -21,13 +26,17 @@ from attribution.catalogue.queries import Origin, artist_by_slug, desk
 from attribution.catalogue.verification import verify
 from attribution.collection import Stores, open_stores
 from attribution.config import Settings
-from attribution.desk import judging, opening, queue
+from attribution.desk import judging, opening, queue, verification
+from attribution.desk.archive import MANIFEST, SIGNATURE, SIGNS, Archive
 from attribution.desk.contacts import keep_contact, see_contacts
 from attribution.desk.exhibits import receipts_of
 from attribution.desk.judging import NewDecision
 from attribution.desk.opening import NewCase, NewParty
+from attribution.desk.packing import write_pack
 from attribution.errors import BadInput, Conflict, NotAllowed, NotFound
 from attribution.images import read_image, read_image_file
+from attribution.provenance.own_key import statement_signer
+from attribution.provenance.statements import sign_statement
 from attribution.services import Services, open_services
 from attribution.upkeep.correction import merge
 from attribution.upkeep.reconcile import reconcile
@@ -485,3 +494,82 @@ def test_a_finding_of_another_case_is_not_assessed(services: Services, case: Cas
     """It is not found there."""
     with pytest.raises(NotFound, match="the case has no finding"):
         judging.assess(services, case.id, [uuid4()], Assessed.CONFIRMED, WHY)
+
+
+# ---- packs ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def packed(services: Services, case: Case, tmp_path: Path) -> Path:
+    """Return the pack of a case that two people have decided."""
+    with acting(ANN):
+        assess(services, case)
+        judging.decide(services, case.id, CONFIRMED)
+        queue.comment(services, case.id, "between us: ring the shop")
+    with acting(BOB):
+        judging.second(services, case.id)
+    write_pack(services, contents_of_case(services, case.id), tmp_path / "case.zip")
+    return tmp_path / "case.zip"
+
+
+def files_of(pack: Path) -> dict[str, bytes]:
+    """Return the files of a pack."""
+    with ZipFile(pack) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+def test_the_pack_of_a_case_has_what_people_decided(packed: Path, case: Case) -> None:
+    """As data that is held against the audit, and in the report; what they wrote stays out."""
+    files, found = files_of(packed), verification.verify(packed)
+
+    assert found.is_intact, found.findings
+    (said,) = [one.said for one in found.findings if one.about == "case"]
+    assert said.startswith(f"case {case.number}: 1 assessments and 1 decisions are as they were")
+    told = json.loads(files["case.json"])
+    assert (told["title"], told["decisions"][0]["seconded_by"]) == ("a print", BOB.name)
+    assert told["findings"][0]["assessments"][0]["why"] == WHY
+    report = files["report.html"].decode()
+    assert "What people decided" in report
+    assert "in the judgement of the reviewers" in report
+    assert "A second person signed this on" in report
+    assert all(b"ring the shop" not in data for data in files.values())
+
+
+CHANGES: dict[str, Callable[[dict[str, Any]], object]] = {
+    "words": lambda one: one["decisions"][0].update(words="they stole it"),
+    "outcome": lambda one: one["decisions"][0].update(outcome="match_rejected"),
+    "second": lambda one: one["decisions"][0].update(seconded_by="key lk_eve"),
+    "statement": lambda one: one["findings"][0].update(statement="Shows nothing."),
+    "why": lambda one: one["findings"][0]["assessments"][0].update(why="no"),
+    "left out": lambda one: one["decisions"].clear(),
+    "title": lambda one: one.update(title="a theft"),
+}
+
+
+@pytest.mark.parametrize("what", CHANGES)
+def test_what_the_maker_of_a_pack_changed_of_a_case_is_found(
+    services: Services, packed: Path, what: str
+) -> None:
+    """Whoever has the key cannot make people have decided something else."""
+    files, path = files_of(packed), packed.with_name("changed.zip")
+    case = json.loads(files["case.json"])
+    CHANGES[what](case)
+    files["case.json"] = rfc8785.dumps(case)
+    manifest, signer = json.loads(files[MANIFEST]), statement_signer(services.settings)
+    with Archive(path) as archive:
+        for one in manifest.pop("files"):
+            archive.add(one["path"], files[one["path"]], one["what"])
+        digest = archive.add_manifest(manifest)
+        archive.add_about_manifest(SIGNATURE, sign_statement({SIGNS: digest}, signer).encode())
+
+    wrong = [one.said for one in verification.verify(path).findings if one.is_wrong]
+
+    assert wrong
+    assert all(one.startswith("case.json: ") for one in wrong)
+
+
+def test_a_case_without_an_answer_has_no_pack(services: Services) -> None:
+    """There is nothing that an answer could show."""
+    case = opening.open_case(services, NewCase(CaseKind.WITHDRAWAL, "a claim")).case
+    with pytest.raises(Conflict, match="there is no answer to pack"):
+        contents_of_case(services, case.id)

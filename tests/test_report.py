@@ -32,6 +32,7 @@ from attribution.answers import (
     Searched,
     Verdict,
 )
+from attribution.cases import CaseOutcome, Ground
 from attribution.catalogue.nobody import NOBODYS_NAME
 from attribution.config import Settings
 from attribution.errors import BadInput
@@ -302,7 +303,11 @@ def test_every_sentence_is_said() -> None:
         *SENTENCES["limits"],
         *SENTENCES["verify"],
         *CLAIMED,
+        *CaseOutcome,
+        *Ground,
     }
+    assert {*CaseOutcome} <= SENTENCES["decisions"].keys()
+    assert {*Ground} == SENTENCES["grounds"].keys()
 
 
 def test_style_stands_aside_where_a_work_is_shown() -> None:

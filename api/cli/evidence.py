@@ -18,6 +18,7 @@ from api.cli.common import (
 )
 
 if TYPE_CHECKING:
+    from attribution.desk.packing import Packed
     from attribution.desk.verification import Trusted, Verified
 
 CHANGED = 1  # exit code of verify
@@ -53,6 +54,11 @@ def pack(
     with open_services(settings_from_environment(), as_json=as_json) as services:
         contents = contents_of(services, lookups, title=title or TITLE, is_stamped=timestamp)
         made = write_pack(services, contents, output)
+    show_pack(made, output, as_json=as_json)
+
+
+def show_pack(made: Packed, output: Path, *, as_json: bool) -> None:
+    """Say what was written, and who signed it."""
     if as_json:
         print_json({"id": str(made.id), "manifest": made.manifest, "key": made.key})
         return

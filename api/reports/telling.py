@@ -15,6 +15,7 @@ from uuid import UUID
 from api.reports.pages import UNKNOWN, Exhibit, Page
 from api.reports.sentences import SENTENCES, say
 from attribution.answers import Attribution, Candidate, Corner, Reason, Verdict
+from attribution.catalogue.models import Decision
 from attribution.catalogue.nobody import is_nobody
 from attribution.lookup import wording
 from attribution.lookup.findings import find_ours
@@ -92,8 +93,13 @@ class Report:
     end: Sequence[Section]
 
 
-def tell(pages: Sequence[Page], title: str | None, unreadable: Sequence[str] = ()) -> Report:
-    """Return what a report of some answers says."""
+def tell(
+    pages: Sequence[Page],
+    title: str | None,
+    unreadable: Sequence[str] = (),
+    decisions: Sequence[Decision] | None = None,
+) -> Report:
+    """Return what a report of some answers says; `decisions` of the case that it is about."""
     findings = find_ours([page.answer for page in pages])
     return Report(
         say("report", "language"),
@@ -102,6 +108,7 @@ def tell(pages: Sequence[Page], title: str | None, unreadable: Sequence[str] = (
         [_told(page) for page in pages],
         unreadable,
         [
+            *([] if decisions is None else [_decided(decisions)]),
             _table("limits", level=findings.level),
             _table("verify", version=version("lawful-diffusion")),
         ],
@@ -209,6 +216,28 @@ def _more(answer: Attribution) -> Iterator[str]:
     reasons = [wording.REASONS[one] for one in answer.reasons]
     if reasons and not wording.unasked(answer):
         yield say("more", "reasons", reasons="; ".join(reasons))
+
+
+def _decided(decisions: Sequence[Decision]) -> Section:
+    """Return what people decided in a case, and what of that holds."""
+    later = {one.supersedes: one.number for one in decisions}
+    groups = []
+    for one in decisions:
+        says = [
+            say("decisions", one.outcome.value),
+            say("decisions", "ground", ground=SENTENCES["grounds"][one.ground.value]),
+            wording.quoted(one.words),
+        ]
+        if one.seconded_at:
+            says.append(say("decisions", "seconded", day=one.seconded_at.date()))
+        elif one.needs_second:
+            says.append(say("decisions", "unsigned"))
+        if number := later.get(one.id):
+            says.append(say("decisions", "superseded", number=number))
+        groups.append(
+            Group(say("decisions", "heading", number=one.number, day=one.at.date()), says)
+        )
+    return _section("decisions", [say("decisions", "people" if groups else "none")], groups=groups)
 
 
 def _coverage(page: Page) -> Section:

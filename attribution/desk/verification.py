@@ -24,6 +24,7 @@ from attribution.answers import parted, read_answer
 from attribution.arithmetic import commitments
 from attribution.desk.archive import (
     AUTHORITY,
+    CASE,
     CHAIN,
     FORMAT,
     MANIFEST,
@@ -57,9 +58,7 @@ VOUCHING = (SIGNATURE, TIMESTAMP)  # behind the manifest, which cannot list them
 class Finding:
     """One sentence about a pack."""
 
-    about: (
-        str  # "files", "signature", "time", "audit", "answer", "arithmetic", "removed", "left out"
-    )
+    about: str  # "files", "signature", "time", "audit", "answer" and others
     said: str
     is_wrong: bool = False
 
@@ -353,9 +352,48 @@ def _records(pack: _Pack, vouched: _Vouched, answers: Sequence[str]) -> None:
         else:
             _removed(found, key, one["seal"], vouched)
     _left_out(found, records)
+    if CASE in pack.archive.namelist():
+        with found.reading("case", CASE):
+            _case(pack, records)
     for attribution in answers:
         with found.reading("answer", answer_path(attribution)):
             _answer(pack, attribution, records[f"attribution:{attribution}"], vouched)
+
+
+def _case(pack: _Pack, records: Mapping[str, Any]) -> None:
+    """Hold what people said in a case against the records of it."""
+    case = pack.json(CASE)
+
+    def fixed(kind: str, said: Mapping[str, Any], *values: object) -> None:
+        leaf = records[f"{kind}:{said['id']}"]["leaves"][""]
+        if leaf[: len(values)] != [*values]:
+            raise BadInput(f"its {kind} {_plain(said['id'])} is not the one that was recorded")
+
+    fixed("case", case, *(case[name] for name in ("id", "number", "kind", "title", "appeals")))
+    listed = Counter[str]()
+    for one in case["findings"]:
+        about = one["id"], case["id"], one["lane"], one["statement"]
+        for said in one["assessments"]:
+            words = said["verdict"], said["why"], said["by"], said["at"]
+            fixed("assessment", said, said["id"], *about, *words)
+            listed["assessment"] += 1
+    for said in case["decisions"]:
+        what = said["number"], said["outcome"], said["ground"], said["words"], said["by"]
+        when = said["at"], said["supersedes"], said["needs_second"]
+        fixed("decision", said, said["id"], case["id"], *what, *when)
+        second = [said["seconded_by"], said["seconded_at"]]
+        if records[f"decision:{said['id']}"]["leaves"]["second"] != second:
+            raise BadInput(f"who seconded decision {said['number']} is not what was recorded")
+        listed["decision"] += 1
+    for kind in ("assessment", "decision"):
+        if sum(key.startswith(f"{kind}:") for key in records) != listed[kind]:
+            raise BadInput(f"it does not have every {kind} of which there is a record in the pack")
+    number, decided = case["number"], listed["decision"]
+    pack.found.say(
+        "case",
+        f"case {number}: {listed['assessment']} assessments and {decided} decisions are as they "
+        f"were recorded; that there was no later one is the word of whoever signed",
+    )
 
 
 def _answer(pack: _Pack, attribution: str, record: Mapping[str, Any], vouched: _Vouched) -> None:
