@@ -25,6 +25,7 @@ from cryptography import x509
 from api.http.app import create_app
 from api.reports.evidence import contents_of
 from attribution.actors import Role
+from attribution.arithmetic import commitments
 from attribution.catalogue import queries
 from attribution.catalogue.chain import erase
 from attribution.catalogue.models import AuditEntry
@@ -264,6 +265,39 @@ def test_what_the_signer_himself_changed_is_found_by_the_audit(made: Made, tmp_p
     assert "it is cut" in found(
         CHAIN, lambda one: one[0]["links"][0]["leaves"].update(actor="nobody")
     )
+
+
+def test_a_commitment_stands_for_nothing_that_a_pack_says(made: Made, tmp_path: Path) -> None:
+    """Whoever has the key puts one in the place of a salt, or says more than was committed to."""
+    files = files_of(made.pack)
+    work = next(one for one in json.loads(files[RECORDS])[0]["leaves"] if one)
+
+    def commit(leaves: dict[str, Any], seal: commitments.Seal, name: str, **more: str) -> None:
+        seal[name] |= {"commitment": commitments.commitments(leaves, seal)[name]} | more
+
+    def titled(records: Any, *, is_committed: bool) -> None:
+        leaves, seal = records[0]["leaves"], records[0]["seal"]
+        name = work if is_committed else str(uuid4())
+        if is_committed:
+            commit(leaves, seal, name)
+        leaves[name] = ["a title that nobody recorded"]
+
+    def acted(chain: Any) -> None:
+        number, link = chain[0]["first"], chain[0]["links"][0]
+        for name in link["leaves"]:
+            commit(link["leaves"], link["seal"], name, receipt="R")
+        gone = {"leaves": {str(number): list(link["leaves"])}}
+        link["leaves"] |= {"action": "forget", "object": "withdrawal:R", "details": gone}
+
+    for path, change, said in (
+        (RECORDS, partial(titled, is_committed=True), f"says of {work!r} what entry"),
+        (RECORDS, partial(titled, is_committed=False), "did not record"),
+        (CHAIN, acted, "is gone without an entry on that"),
+    ):
+        forged = json.loads(files[path])
+        change(forged)
+        again = signed_again({**files, path: rfc8785.dumps(forged)}, made.home, tmp_path)
+        assert said in faults(written(tmp_path / "pack.zip", again), made.key)
 
 
 def scrambled(at: str, computed: dict[str, Any]) -> None:

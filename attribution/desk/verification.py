@@ -316,7 +316,9 @@ def _chain(pack: _Pack, signer: x509.Certificate | None) -> _Vouched:
     gone = frozenset(_explained(entries))
     for number, seal in seals.items():
         for leaf, one in seal.items():
-            if "salt" not in one and (one["receipt"], str(number), leaf) not in gone:
+            if "commitment" in one and not (
+                (one["receipt"], str(number), leaf) in gone and entries[number][leaf] == "erased"
+            ):
                 found.fault("audit", f"{leaf!r} of entry {number} is gone without an entry on that")
     return _Vouched(entries, gone)
 
@@ -350,6 +352,10 @@ def _records(pack: _Pack, vouched: _Vouched, answers: Sequence[str]) -> None:
             )
         elif said["details"].get("digest") != commitments.digest(one["leaves"], one["seal"]):
             found.fault("audit", f"{key} does not say what entry {one['entry']} recorded")
+        elif more := commitments.unproved(one["leaves"], one["seal"]):
+            found.fault(
+                "audit", f"{key} says of {more[0]!r} what entry {one['entry']} did not record"
+            )
         else:
             _removed(found, key, one["seal"], vouched)
     _left_out(found, records)
@@ -399,7 +405,7 @@ def _compute(pack: _Pack, attribution: str, recorded: Mapping[str, Any]) -> None
 def _removed(found: Verified, key: str, seal: commitments.Seal, vouched: _Vouched) -> None:
     """Say which parts of a record are gone, and by which receipts they went."""
     for leaf, one in seal.items():
-        if "salt" in one or "receipt" not in one:
+        if "commitment" not in one or "receipt" not in one:
             continue
         part = f"{_plain(leaf)!r} of {key}"
         if (one["receipt"], key, leaf) in vouched.gone:
@@ -413,7 +419,7 @@ def _left_out(found: Verified, records: Mapping[str, Any]) -> None:
     kinds = Counter(
         key.partition(":")[0]
         for key, record in records.items()
-        if any("salt" not in one and "receipt" not in one for one in record["seal"].values())
+        if any("commitment" in one and "receipt" not in one for one in record["seal"].values())
     )
     for kind, count in sorted(kinds.items()):
         records_of = f"{count:,} record{'s' if count > 1 else ''} of kind {_plain(kind)}"
