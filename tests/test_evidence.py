@@ -300,6 +300,51 @@ def test_a_commitment_stands_for_nothing_that_a_pack_says(made: Made, tmp_path: 
         assert said in faults(written(tmp_path / "pack.zip", again), made.key)
 
 
+def test_an_archive_whose_files_overlap_is_refused_at_once(tmp_path: Path) -> None:
+    """A few megabytes that are said to be many files of all of them would take hours to read."""
+    names, data, entries, header = 2_000, bytes(1 << 20), b"", 35
+    heads, size = b"", names * header + len(data)
+    for number in range(names):
+        name, at, size = f"{number:05d}".encode(), number * header, size - header
+        said = struct.pack("<HHHHHLLLHH", 20, 0, 0, 0, 33, 0, size, size, 5, 0)
+        heads += b"PK\3\4" + said + name
+        entries += b"PK\1\2" + b"\x14\3" + said + struct.pack("<HHHLL", 0, 0, 0, 0, at) + name
+    end = struct.pack("<HHHHLLH", 0, 0, names, names, len(entries), len(heads + data), 0)
+    path = tmp_path / "pack.zip"
+    path.write_bytes(heads + data + entries + b"PK\5\6" + end)
+
+    assert "overlap" in faults(path)
+
+
+def test_no_answer_is_passed_over_and_none_is_checked_twice(made: Made, tmp_path: Path) -> None:
+    """A signer leaves one out of the list, or says it again and again."""
+    files, path = files_of(made.pack), tmp_path / "pack.zip"
+
+    def listing(*lookups: UUID) -> Path:
+        listed = json.loads(files[MANIFEST]) | {"attributions": [str(one) for one in lookups]}
+        again = {**files, MANIFEST: rfc8785.dumps(listed)}
+        return written(path, signed_again(again, made.home, tmp_path))
+
+    first, second = made.lookups
+    assert f"lookups/{second} is of no answer" in faults(listing(first))
+    often = verify(listing(*[first, second] * 1_000))
+    assert often.is_intact
+    assert len([one for one in often.findings if one.about == "answer"]) == 2
+
+
+def test_what_no_entry_vouches_for_is_the_word_of_the_pack(made: Made, tmp_path: Path) -> None:
+    """Whoever signs can leave the entry out, and the verification does not say it as a fact."""
+    files = files_of(made.pack)
+    records = json.loads(files[RECORDS])
+    records[0]["entry"] = None
+    again = signed_again({**files, RECORDS: rfc8785.dumps(records)}, made.home, tmp_path)
+
+    said = str(verify(written(tmp_path / "pack.zip", again)).findings)
+    about = f"attribution:{made.lookups[0]}"
+    assert f"no entry vouches for {about}: recorded before the audit began, as the pack" in said
+    assert re.search(rf"{made.lookups[0]}: recorded \S+ UTC, as the pack itself says", said)
+
+
 def scrambled(at: str, computed: dict[str, Any]) -> None:
     """Change what an answer was computed from: how near something is, or a work's vectors."""
     if at == "workings":
