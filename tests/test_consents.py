@@ -777,6 +777,8 @@ def test_the_command_says_and_shows_it(ingested: Settings, tmp_path: Path) -> No
     assert "train: not allowed without asking first, said by command line" in told.stdout
     listed = lawful(ingested.home, "consents", "list", "--json").stdout
     assert json.loads(listed)["document"] == "memo"
+    over = ("train", "allow", "--work", str(work), "--valid-until", "2020-01-01")
+    assert "not in force now" in lawful(ingested.home, "consents", "say", *over).stdout
     shown = lawful(ingested.home, "consents", "show", str(work)).stdout.splitlines()
     assert [one.split(":")[0] for one in shown] == list(PURPOSES)
     out = tmp_path / "mining.jsonl"

@@ -582,7 +582,9 @@ def test_the_command_line(made: Made, tmp_path: Path) -> None:
     assert done.stdout == f"signed with the key {made.key}\n"
     chain = str(home / "evidence" / "chain.pem")
     for key in (made.key, chain):
-        assert lawful(home, "verify", str(path), "--key", key).returncode == 0
+        assert lawful(home, "verify", str(path), "--key", key).stdout.splitlines()[-2] == "intact"
+    anybody = lawful(home, "verify", str(path)).stdout.splitlines()[-2]
+    assert anybody == "intact, signed by somebody: whose key it is was not compared (--key)"
     wrong = lawful(home, "verify", str(path), "--key", "0" * 64, "--json")
     assert (wrong.returncode, json.loads(wrong.stdout)["is_intact"]) == (1, False)
     assert "cannot be read" in lawful(home, "verify", str(tmp_path / "none.zip")).stderr
