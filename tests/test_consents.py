@@ -157,6 +157,15 @@ def statement(answer: Answer, source: ConsentSource, day: int, *, own: bool = Tr
             ],
             False,
         ),
+        (
+            [
+                (Answer.DENY, ConsentSource.METADATA, 1, True),
+                (Answer.ALLOW, ConsentSource.PERSON, 2, True),
+                (Answer.DENY, ConsentSource.PERSON, 3, True),
+                (Answer.ALLOW, ConsentSource.TABLE, 4, True),
+            ],
+            False,
+        ),
         # Of two at once the stricter counts.
         (
             [
