@@ -374,7 +374,7 @@ def _records(pack: _Pack, vouched: _Vouched, answers: Collection[str]) -> None:
         else:
             _removed(found, key, one["seal"], vouched)
     _left_out(found, records)
-    for other in pack.lookups.keys() - answers:
+    for other in sorted(pack.lookups.keys() - answers):
         found.fault("answer", f"{LOOKUPS}/{_plain(other)} is of no answer that the pack is about")
     for attribution in answers:
         with found.reading("answer", answer_path(attribution)):
