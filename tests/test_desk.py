@@ -27,7 +27,7 @@ from attribution.catalogue.verification import verify
 from attribution.collection import Stores, open_stores
 from attribution.config import Settings
 from attribution.desk import judging, opening, queue, verification
-from attribution.desk.archive import MANIFEST, SIGNATURE, SIGNS, Archive
+from attribution.desk.archive import MANIFEST, RECORDS, SIGNATURE, SIGNS, Archive
 from attribution.desk.contacts import keep_contact, see_contacts
 from attribution.desk.exhibits import receipts_of
 from attribution.desk.judging import NewDecision
@@ -555,17 +555,37 @@ def test_what_the_maker_of_a_pack_changed_of_a_case_is_found(
     case = json.loads(files["case.json"])
     CHANGES[what](case)
     files["case.json"] = rfc8785.dumps(case)
+    sign_again(services, files, path)
+
+    wrong = [one.said for one in verification.verify(path).findings if one.is_wrong]
+
+    assert wrong
+    assert all(one.startswith("case.json: ") for one in wrong)
+
+
+def test_a_decision_that_no_entry_vouches_for_is_none(services: Services, packed: Path) -> None:
+    """Cases came after the audit: that one was recorded before it is no way out."""
+    files, path = files_of(packed), packed.with_name("changed.zip")
+    records = json.loads(files[RECORDS])
+    for one in records:
+        if one["object"].startswith("decision:"):
+            one["entry"] = None
+    files[RECORDS] = rfc8785.dumps(records)
+    sign_again(services, files, path)
+
+    wrong = [one.said for one in verification.verify(path).findings if one.is_wrong]
+
+    assert any("its decision" in one for one in wrong)
+
+
+def sign_again(services: Services, files: dict[str, bytes], path: Path) -> None:
+    """Write changed files with a manifest that lists them, signed with the same key."""
     manifest, signer = json.loads(files[MANIFEST]), statement_signer(services.settings)
     with Archive(path) as archive:
         for one in manifest.pop("files"):
             archive.add(one["path"], files[one["path"]], one["what"])
         digest = archive.add_manifest(manifest)
         archive.add_about_manifest(SIGNATURE, sign_statement({SIGNS: digest}, signer).encode())
-
-    wrong = [one.said for one in verification.verify(path).findings if one.is_wrong]
-
-    assert wrong
-    assert all(one.startswith("case.json: ") for one in wrong)
 
 
 def test_a_case_without_an_answer_has_no_pack(services: Services) -> None:

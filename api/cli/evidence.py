@@ -97,7 +97,8 @@ def verify(
         listed = [vars(one) for one in found.findings]
         print_json({"is_intact": found.is_intact, "findings": listed})
     else:
-        _show(found, verification.NOT_TRUTH)
+        unknown = "" if key else ", signed by somebody: whose key it is was not compared (--key)"
+        _show(found, unknown, verification.NOT_TRUTH)
     if not found.is_intact:
         raise typer.Exit(CHANGED)
 
@@ -117,11 +118,11 @@ def _trusted(key: str | None, authority: Path | None) -> Trusted:
     return Trusted(key_id(first), roots)
 
 
-def _show(found: Verified, last: str) -> None:
+def _show(found: Verified, unknown: str, last: str) -> None:
     out = Console(soft_wrap=True)
     for one in found.findings:
         style = "red" if one.is_wrong else None
         out.print(plain(f"{one.about}: {one.said}"), style=style, markup=False, highlight=False)
-    verdict = "intact" if found.is_intact else "NOT INTACT: something was changed"
+    verdict = f"intact{unknown}" if found.is_intact else "NOT INTACT: something was changed"
     out.print(verdict, markup=False, style="bold")
     out.print(last, markup=False)
