@@ -355,7 +355,7 @@ def test_outcomes_of_appeals_are_for_appeals(services: Services, case: Case) -> 
     """The error lists those of the kind."""
     denied = NewDecision(CaseOutcome.APPEAL_DENIED, Ground.OTHER, "no")
 
-    with pytest.raises(BadInput, match="use one of match_confirmed, match_rejected"):
+    with pytest.raises(BadInput, match="use one of match_confirmed, match_licensed"):
         judging.decide(services, case.id, denied)
 
 
