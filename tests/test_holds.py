@@ -149,6 +149,23 @@ def test_no_picture_without_consent_for_evidence(services: Services, case: UUID)
     assert found["sketch"]
 
 
+def test_an_original_that_cannot_be_read_keeps_no_work_from_going(
+    services: Services, case: UUID
+) -> None:
+    """The exhibit has no picture then."""
+    work = a_work(services)
+    with services.sessions.begin() as session:
+        queries.artwork_by_id(session, work.id).consent_display = False
+    (original,) = services.settings.home.rglob(f"originals/**/{work.sha256}*")
+    original.write_bytes(b"no image")
+    put_on_hold(services, case, NewHold("a claim", work.id))
+
+    request = withdraw(services, str(work.id), reason="asked for")
+
+    assert request.completed_at is not None
+    assert exhibit(services, case, work.id)["picture"] is None
+
+
 def test_an_exhibit_is_encrypted_where_images_are(ingested: Settings, tmp_path: Path) -> None:
     """By the key of the settings; without it nobody reads one."""
     key = SecretStr(Fernet.generate_key().decode())

@@ -27,7 +27,7 @@ from attribution.catalogue.models import Artwork, HeldExhibit, Hold, Subject
 from attribution.catalogue.queries import desk, holds
 from attribution.collection import Stores, subject_cipher
 from attribution.custody import Forgotten, Kept
-from attribution.errors import NotFound
+from attribution.errors import BadImage, NotFound
 from attribution.images import read_image, thumbnail
 from attribution.types import Part
 from attribution.upkeep import subjects
@@ -112,12 +112,15 @@ def _said(row: Artwork) -> dict[str, Any]:
 
 
 def _picture(stores: Stores, row: Artwork) -> bytes | None:
-    """Return a small picture of a work; None where neither it nor the original is kept."""
+    """Return a small picture of a work; None where neither it nor an original that can be read is.
+
+    What cannot be read keeps no work from being withdrawn.
+    """
     try:
         if row.consent_display:
             return stores.store.thumbnail(row.sha256)
         return thumbnail(read_image(stores.store.original(row.sha256), stores.limits).rgb)
-    except NotFound:
+    except (BadImage, NotFound):
         return None
 
 
