@@ -132,11 +132,13 @@ def reopen(stores: Stores, case_id: UUID, why: str) -> None:
 def close(stores: Stores, case_id: UUID) -> None:
     """Close a decided case: its images may be the subjects of another one from now on.
 
-    Raises NotFound, Conflict unless the case is decided and nothing is on hold for it.
+    Raises NotFound, NotAllowed for a case of one's own, Conflict unless the case is decided and
+    nothing is on hold for it.
     """
     with stores.sessions.begin() as session:
         case = desk.case_to_change(session, case_id)
         case.status = after(Act.CLOSE, case.status, case.number)
+        check_not_own(session, case)
         if any(one.ended_at is None for one in holds.holds_of(session, case_id)):
             raise Conflict(f"something is on hold for case {case.number}: end its holds first")
         desk.release_subjects(session, case_id)
