@@ -10,10 +10,12 @@ from attribution.actors import who
 from attribution.catalogue import queries
 from attribution.catalogue.models import Case
 from attribution.catalogue.queries import desk
+from attribution.chunks import chunks
 from attribution.errors import BadInput, NotAllowed, NotFound
 
 TERMINAL = "command line ("
 USER = re.compile(r"key lk_\S+|oidc \S.*|command line \(.+\)")
+AT_ONCE = 1_000  # artists in one statement
 LONGEST = 4_000  # characters of a reason, a comment, a statement
 
 
@@ -61,8 +63,9 @@ def check_not_own(session: Session, case: Case) -> None:
                 f"{actor.name} acts for {party.artist!r}, a party of case {case.number}: somebody "
                 f"else has to judge it"
             )
-    named = desk.artists_in_findings(session, case.id) if own else set()
-    if named and queries.artist_ids(session, named) & queries.artist_ids(session, actor.artists):
+    named = sorted(desk.artists_in_findings(session, case.id)) if own else []
+    theirs = queries.artist_ids(session, actor.artists)
+    if any(queries.artist_ids(session, few) & theirs for few in chunks(named, AT_ONCE)):
         raise NotAllowed(
             f"{actor.name} acts for an artist whom findings of case {case.number} name: somebody "
             f"else has to judge it"
