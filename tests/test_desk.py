@@ -28,7 +28,7 @@ from attribution.collection import Stores, open_stores
 from attribution.config import Settings
 from attribution.desk import judging, opening, queue, verification
 from attribution.desk.archive import MANIFEST, RECORDS, SIGNATURE, SIGNS, Archive
-from attribution.desk.contacts import keep_contact, see_contacts
+from attribution.desk.contacts import forget_contact, keep_contact, see_contacts
 from attribution.desk.exhibits import receipts_of
 from attribution.desk.judging import NewDecision
 from attribution.desk.opening import NewCase, NewParty
@@ -285,6 +285,59 @@ def test_nobody_judges_a_case_of_their_own(services: Services, case: Case, actor
             judging.decide(services, case.id, CONFIRMED)
 
 
+def test_who_acts_for_an_artist_whom_a_finding_names_judges_nothing(
+    services: Services, answer: Attribution
+) -> None:
+    """Also where nobody has named the artist as a party, and after a merge."""
+    new = NewCase(CaseKind.MATCH, "a print", attributions=[answer.id])
+    case = opening.open_case(services, new).case
+    own, other = (Actor("key lk_own (a)", artists=frozenset({f"artist-{n}"})) for n in (0, 1))
+    with acting(own), pytest.raises(NotAllowed, match="whom findings of case 1 name"):
+        assess(services, case)
+    with acting(other):
+        assess(services, case)
+
+    merge(services, "artist-0", "artist-1", Origin("test", "one"), is_confirmed=True)
+
+    with acting(other), pytest.raises(NotAllowed, match="whom findings of case 1 name"):
+        assess(services, case)
+
+
+def test_a_party_neither_sees_contacts_nor_ends_or_moves_a_case(
+    services: Services, case: Case
+) -> None:
+    """Who is accused does not read where the others are, nor choose who judges."""
+    shop = NewParty(PartyRole.RESPONDENT, name="A shop", account=" key lk_party (as then)")
+    opening.add_party(services, case.id, shop)
+    with services.sessions() as session:
+        party = desk.parties_of(session, case.id)[0].id
+    keep_contact(services, case.id, party, "a@example.org")
+    with acting(Actor("key lk_party (as now)")):
+        for act in (
+            lambda: see_contacts(services, case.id),
+            lambda: keep_contact(services, case.id, party, "nowhere"),
+            lambda: forget_contact(services, case.id, party),
+            lambda: queue.move(services, case.id, BOB.name, "a friend"),
+        ):
+            with pytest.raises(NotAllowed, match="is a party of case 1"):
+                act()
+    assess(services, case, Assessed.REJECTED)
+    judging.decide(services, case.id, REJECTED)
+    with acting(Actor("key lk_party (as now)")), pytest.raises(NotAllowed):
+        judging.close(services, case.id)
+
+
+@pytest.mark.parametrize("name", ["Bob", "lk_1a2b3c4d", "key", " "])
+def test_who_is_named_as_no_record_does_is_refused(
+    services: Services, case: Case, name: str
+) -> None:
+    """They would judge in a case of their own, and a case moved to them would reach nobody."""
+    with pytest.raises(BadInput, match="give it as the audit does"):
+        opening.add_party(services, case.id, NewParty(PartyRole.OTHER, name="Bob", account=name))
+    with pytest.raises(BadInput, match="give it as the audit does"):
+        queue.move(services, case.id, name, "hers")
+
+
 def test_a_later_decision_supersedes(services: Services, case: Case) -> None:
     """The case is reopened for it, and the earlier one stays as it was."""
     assess(services, case)
@@ -344,11 +397,32 @@ def test_an_appeal_has_another_reviewer(services: Services, case: Case) -> None:
         assess(services, filed.case)
         judging.decide(services, filed.case.id, granted)
 
+    beyond = opening.appeal(services, filed.case.id, "a licence was found").case
+    for one in (ANN, BOB, EVE):
+        with acting(one), pytest.raises(NotAllowed, match="another reviewer has to judge it"):
+            assess(services, beyond)
     (first,), (last,) = decisions(services, case), decisions(services, filed.case)
     assert (filed.is_new, same.is_new, same.case.id) == (True, False, filed.case.id)
     assert taken is not None
     assert taken.id == filed.case.id
     assert last.supersedes == first.id
+
+
+def test_what_two_people_decided_one_does_not_lift(services: Services, case: Case) -> None:
+    """A decision in its place waits for a second person too, whatever it says."""
+    with acting(ANN):
+        assess(services, case)
+        judging.decide(services, case.id, CONFIRMED)
+    with acting(BOB):
+        judging.second(services, case.id)
+        judging.reopen(services, case.id, "a better scan has come")
+        judging.decide(services, case.id, REJECTED)
+
+    assert again(services, case).status is CaseStatus.SECOND
+    assert decisions(services, case)[-1].needs_second
+    with acting(EVE):
+        judging.second(services, case.id)
+    assert again(services, case).status is CaseStatus.DECIDED
 
 
 def test_outcomes_of_appeals_are_for_appeals(services: Services, case: Case) -> None:

@@ -169,8 +169,7 @@ def _pair(page: Page) -> Iterator[Figure]:
         return
     for artist in wording.named(answer)[:1]:
         for one in artist.works[:1]:
-            title = wording.quoted(_title(one.title))
-            near = say("figures", "nearest", name=artist.name, title=title)
+            near = say("figures", "nearest", name=artist.name, title=_quoted(one.title))
             yield _figure(page.works.get(one.id, UNKNOWN), one.title, [near])
 
 
@@ -323,7 +322,7 @@ def _exhibits(page: Page) -> Section:
             alt = say("figures", "alt_regions", name=artist.name)
             figures.append(Figure(overlay, alt, "", [say("figures", "regions")]))
         for one in artist.works:
-            title = say("figures", "exhibit", number=numbers[one.id], title=_title(one.title))
+            title = say("figures", "exhibit", number=numbers[one.id], title=_quoted(one.title))
             lines = [title, wording.similar(one.similarity)]
             figures.append(_figure(page.works.get(one.id, UNKNOWN), one.title, lines))
         groups.append(Group(artist.name, figures=figures))
@@ -335,7 +334,7 @@ def _rights(page: Page) -> Section:
     known = {}
     for number, (work, (title, slug, name)) in enumerate(_cited(page.answer).items(), 1):
         exhibit = page.works.get(work, UNKNOWN)
-        term = say("figures", "exhibit_by", number=number, title=_title(title), name=name)
+        term = say("figures", "exhibit_by", number=number, title=_quoted(title), name=name)
         known[term] = " ".join(_known(exhibit, work, slug))
     return _section("rights", [] if known else [say("rights", "none")], pairs=known)
 
@@ -388,6 +387,11 @@ def _table(name: str, **values: object) -> Section:
 
 def _title(title: str | None) -> str:
     return title or say("figures", "untitled")
+
+
+def _quoted(title: str | None) -> str:
+    """Return a title in quotation marks that it cannot end, so that it reads as nobody's words."""
+    return wording.quoted(title) if title else _title(None)
 
 
 def _of_100(part: float) -> str:
