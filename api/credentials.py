@@ -28,7 +28,7 @@ class CredentialsOut(BaseModel):
 
 
 class RecoveredOut(BaseModel):
-    """A picture that this service drew, found without a manifest that holds.
+    """A picture that this service drew, found without a manifest of a trusted signer.
 
     `credentials` and `manifest` are those of the file that was handed out: they were not signed for
     the bytes that were asked about.
@@ -65,7 +65,8 @@ class VerifiedOut(BaseModel):
     credentials: CredentialsOut
     manifest: dict[str, Any] | None = Field(description="Its own, whether it holds or not.")
     recovered: RecoveredOut | None = Field(
-        description="Looked for where the file has no manifest that holds."
+        description="Looked for unless a trusted signer made the manifest. Null as well for the "
+        "very file that was handed out with one."
     )
 
     @classmethod

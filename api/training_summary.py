@@ -219,7 +219,8 @@ def _processing(summary: TrainingSummaryOut) -> Iterator[str]:
     yield f"- Statements that deny training: {denials or 'none'}"
     yield f"- Works that were withdrawn: {processing.withdrawn:,}"
     yield ""
-    yield from _table(("model", "works left out because", "works"), left_out)
+    if left_out:
+        yield from _table(("model", "works left out because", "works"), left_out)
     yield "### 3.2. Removal of illegal content"
     yield FILL_IN
     yield "### 3.3. Other information (optional)"

@@ -97,6 +97,7 @@ class CaseOutcome(StrEnum):
     """What a decision amounts to."""
 
     MATCH_CONFIRMED = "match_confirmed"
+    MATCH_LICENSED = "match_licensed"
     MATCH_REJECTED = "match_rejected"
     STYLE_NOTED = "style_noted"
     CLAIM_UPHELD = "claim_upheld"
@@ -119,6 +120,7 @@ class Ruling:
 
 RULINGS: Mapping[CaseOutcome, Ruling] = {
     CaseOutcome.MATCH_CONFIRMED: Ruling(Lane.COPY, is_grave=True, rests_on_finding=True),
+    CaseOutcome.MATCH_LICENSED: Ruling(Lane.COPY, rests_on_finding=True),
     CaseOutcome.MATCH_REJECTED: Ruling(Lane.COPY),
     CaseOutcome.STYLE_NOTED: Ruling(Lane.STYLE, rests_on_finding=True),
     CaseOutcome.CLAIM_UPHELD: Ruling(Lane.RIGHTS, is_grave=True, rests_on_finding=True),

@@ -92,14 +92,18 @@ def standing(said: Iterable[S], at: datetime) -> S | None:
     """Return which statement about one purpose counts at a moment; None: nothing was said.
 
     The last one about the work, else the last one about its artist. A no in the file itself stands
-    until a person says yes to that very work. Of two at once the stricter counts.
+    until a person says yes to that very work, and again when a person takes that back. Of two at
+    once the stricter counts.
     """
     in_force = sorted((one for one in said if is_in_force(one, at)), key=_turn)
     own = [one for one in in_force if one.artwork_id is not None]
     of_file = [one for one in own if _is_no_of_file(one)]
     if of_file:
         later = own[own.index(of_file[-1]) :]
-        return later[-1] if any(map(_is_yes_of_person, later)) else later[0]
+        by_people = [one for one in later if one.source == ConsentSource.PERSON]
+        if not any(one.answer == Answer.ALLOW for one in by_people):
+            return later[0]
+        return later[-1] if by_people[-1].answer == Answer.ALLOW else by_people[-1]
     said_last = own or in_force
     return said_last[-1] if said_last else None
 
@@ -125,10 +129,6 @@ def is_allowed(purpose: str, stands: Said | None) -> bool:
 
 def _is_no_of_file(one: Said) -> bool:
     return one.source == ConsentSource.METADATA and one.answer != Answer.ALLOW
-
-
-def _is_yes_of_person(one: Said) -> bool:
-    return one.source == ConsentSource.PERSON and one.answer == Answer.ALLOW
 
 
 def _turn(one: Said) -> tuple[datetime, bool, UUID]:

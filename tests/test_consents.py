@@ -157,6 +157,15 @@ def statement(answer: Answer, source: ConsentSource, day: int, *, own: bool = Tr
             ],
             False,
         ),
+        (
+            [
+                (Answer.DENY, ConsentSource.METADATA, 1, True),
+                (Answer.ALLOW, ConsentSource.PERSON, 2, True),
+                (Answer.DENY, ConsentSource.PERSON, 3, True),
+                (Answer.ALLOW, ConsentSource.TABLE, 4, True),
+            ],
+            False,
+        ),
         # Of two at once the stricter counts.
         (
             [
@@ -633,13 +642,13 @@ def test_crawlers_read_what_was_said(services: Services) -> None:
 
     assert sorted(json.loads(published(services, "tdmrep", address)), key=str) == [
         {"location": "/a%20b.png", "tdm-reservation": 1, "tdm-policy": terms},
-        {"location": "/b.png?size=1", "tdm-reservation": 0},
+        {"location": "/b.png?size=1$", "tdm-reservation": 0},
     ]
     robots = published(services, "robots", address).splitlines()
-    assert robots[:2] == ["User-Agent: *", "Allow: /"]
-    assert sorted(robots[2:]) == [
+    assert robots[0] == "User-Agent: *"
+    assert sorted(robots[1:]) == [
         "Content-Usage: /a%20b.png train-ai=n",
-        "Content-Usage: /b.png?size=1 train-ai=y, search=y",
+        "Content-Usage: /b.png?size=1$ train-ai=y, search=y",
     ]
     fields = [json.loads(line) for line in published(services, "aipref").splitlines()]
     assert {one["source"]: one["content-usage"] for one in fields} == {
@@ -657,6 +666,41 @@ def test_crawlers_read_what_was_said(services: Services) -> None:
     for wrong in (None, "nowhere"):
         with pytest.raises(BadInput, match="site"):
             published(services, "tdmrep", wrong)
+
+
+def test_a_yes_to_one_address_is_none_to_another(services: Services) -> None:
+    """Rules hold for all that begins alike, `*` and `$` have a meaning, and pages show many works.
+
+    What is pasted among other rules opens nothing that those close.
+    """
+    address = "https://ann.example"
+    sources = ["/1", "/*", "/x$", "/page", "/page"]
+    works = [a_work(services, f"artist-{n // 4}", title=f"work-{n % 4}") for n in range(5)]
+    for work, path in zip(works, sources, strict=True):
+        correction.correct(services, work.id, {"source": f"{address}{path}"}, US)
+        no = path == "/page" and work is works[3]
+        say(services, Saying(ConsentPurpose.TRAIN, Answer.DENY if no else Answer.ALLOW, work.id))
+    say(services, Saying(ConsentPurpose.INDEX, Answer.ALLOW, works[3].id))
+
+    rules = {one["location"]: one for one in json.loads(published(services, "tdmrep", address))}
+    assert {path: one["tdm-reservation"] for path, one in rules.items()} == {
+        "/1$": 0,
+        "/%2A$": 0,
+        "/x%24$": 0,
+        "/page": 1,
+    }
+    assert sorted(published(services, "robots", address).splitlines()) == [
+        "Content-Usage: /%2A$ train-ai=y",
+        "Content-Usage: /1$ train-ai=y",
+        "Content-Usage: /page train-ai=n",
+        "Content-Usage: /page$ train-ai=n, search=y",
+        "Content-Usage: /x%24$ train-ai=y",
+        "User-Agent: *",
+    ]
+    fields = [json.loads(line) for line in published(services, "aipref").splitlines()]
+    assert [one["content-usage"] for one in fields if one["source"] == f"{address}/page"] == [
+        "train-ai=n, search=y"
+    ]
 
 
 # ---- evidence ------------------------------------------------------------------------------------
@@ -742,6 +786,8 @@ def test_the_command_says_and_shows_it(ingested: Settings, tmp_path: Path) -> No
     assert "train: not allowed without asking first, said by command line" in told.stdout
     listed = lawful(ingested.home, "consents", "list", "--json").stdout
     assert json.loads(listed)["document"] == "memo"
+    over = ("train", "allow", "--work", str(work), "--valid-until", "2020-01-01")
+    assert "not in force now" in lawful(ingested.home, "consents", "say", *over).stdout
     shown = lawful(ingested.home, "consents", "show", str(work)).stdout.splitlines()
     assert [one.split(":")[0] for one in shown] == list(PURPOSES)
     out = tmp_path / "mining.jsonl"

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 from uuid import UUID, uuid4
+from zipfile import ZipFile
 
 import pytest
+import rfc8785
 from sqlalchemy import update
 
+from api.reports.evidence import contents_of_case
 from attribution import cases, tenants
 from attribution.actors import Actor, acting
 from attribution.answers import Attribution, Verdict
@@ -21,13 +26,17 @@ from attribution.catalogue.queries import Origin, artist_by_slug, desk
 from attribution.catalogue.verification import verify
 from attribution.collection import Stores, open_stores
 from attribution.config import Settings
-from attribution.desk import judging, opening, queue
-from attribution.desk.contacts import keep_contact, see_contacts
+from attribution.desk import judging, opening, queue, verification
+from attribution.desk.archive import MANIFEST, RECORDS, SIGNATURE, SIGNS, Archive
+from attribution.desk.contacts import forget_contact, keep_contact, see_contacts
 from attribution.desk.exhibits import receipts_of
 from attribution.desk.judging import NewDecision
 from attribution.desk.opening import NewCase, NewParty
+from attribution.desk.packing import write_pack
 from attribution.errors import BadInput, Conflict, NotAllowed, NotFound
 from attribution.images import read_image, read_image_file
+from attribution.provenance.own_key import statement_signer
+from attribution.provenance.statements import sign_statement
 from attribution.services import Services, open_services
 from attribution.upkeep.correction import merge
 from attribution.upkeep.reconcile import reconcile
@@ -276,6 +285,59 @@ def test_nobody_judges_a_case_of_their_own(services: Services, case: Case, actor
             judging.decide(services, case.id, CONFIRMED)
 
 
+def test_who_acts_for_an_artist_whom_a_finding_names_judges_nothing(
+    services: Services, answer: Attribution
+) -> None:
+    """Also where nobody has named the artist as a party, and after a merge."""
+    new = NewCase(CaseKind.MATCH, "a print", attributions=[answer.id])
+    case = opening.open_case(services, new).case
+    own, other = (Actor("key lk_own (a)", artists=frozenset({f"artist-{n}"})) for n in (0, 1))
+    with acting(own), pytest.raises(NotAllowed, match="whom findings of case 1 name"):
+        assess(services, case)
+    with acting(other):
+        assess(services, case)
+
+    merge(services, "artist-0", "artist-1", Origin("test", "one"), is_confirmed=True)
+
+    with acting(other), pytest.raises(NotAllowed, match="whom findings of case 1 name"):
+        assess(services, case)
+
+
+def test_a_party_neither_sees_contacts_nor_ends_or_moves_a_case(
+    services: Services, case: Case
+) -> None:
+    """Who is accused does not read where the others are, nor choose who judges."""
+    shop = NewParty(PartyRole.RESPONDENT, name="A shop", account=" key lk_party (as then)")
+    opening.add_party(services, case.id, shop)
+    with services.sessions() as session:
+        party = desk.parties_of(session, case.id)[0].id
+    keep_contact(services, case.id, party, "a@example.org")
+    with acting(Actor("key lk_party (as now)")):
+        for act in (
+            lambda: see_contacts(services, case.id),
+            lambda: keep_contact(services, case.id, party, "nowhere"),
+            lambda: forget_contact(services, case.id, party),
+            lambda: queue.move(services, case.id, BOB.name, "a friend"),
+        ):
+            with pytest.raises(NotAllowed, match="is a party of case 1"):
+                act()
+    assess(services, case, Assessed.REJECTED)
+    judging.decide(services, case.id, REJECTED)
+    with acting(Actor("key lk_party (as now)")), pytest.raises(NotAllowed):
+        judging.close(services, case.id)
+
+
+@pytest.mark.parametrize("name", ["Bob", "lk_1a2b3c4d", "key", " "])
+def test_who_is_named_as_no_record_does_is_refused(
+    services: Services, case: Case, name: str
+) -> None:
+    """They would judge in a case of their own, and a case moved to them would reach nobody."""
+    with pytest.raises(BadInput, match="give it as the audit does"):
+        opening.add_party(services, case.id, NewParty(PartyRole.OTHER, name="Bob", account=name))
+    with pytest.raises(BadInput, match="give it as the audit does"):
+        queue.move(services, case.id, name, "hers")
+
+
 def test_a_later_decision_supersedes(services: Services, case: Case) -> None:
     """The case is reopened for it, and the earlier one stays as it was."""
     assess(services, case)
@@ -335,6 +397,10 @@ def test_an_appeal_has_another_reviewer(services: Services, case: Case) -> None:
         assess(services, filed.case)
         judging.decide(services, filed.case.id, granted)
 
+    beyond = opening.appeal(services, filed.case.id, "a licence was found").case
+    for one in (ANN, BOB, EVE):
+        with acting(one), pytest.raises(NotAllowed, match="another reviewer has to judge it"):
+            assess(services, beyond)
     (first,), (last,) = decisions(services, case), decisions(services, filed.case)
     assert (filed.is_new, same.is_new, same.case.id) == (True, False, filed.case.id)
     assert taken is not None
@@ -342,11 +408,28 @@ def test_an_appeal_has_another_reviewer(services: Services, case: Case) -> None:
     assert last.supersedes == first.id
 
 
+def test_what_two_people_decided_one_does_not_lift(services: Services, case: Case) -> None:
+    """A decision in its place waits for a second person too, whatever it says."""
+    with acting(ANN):
+        assess(services, case)
+        judging.decide(services, case.id, CONFIRMED)
+    with acting(BOB):
+        judging.second(services, case.id)
+        judging.reopen(services, case.id, "a better scan has come")
+        judging.decide(services, case.id, REJECTED)
+
+    assert again(services, case).status is CaseStatus.SECOND
+    assert decisions(services, case)[-1].needs_second
+    with acting(EVE):
+        judging.second(services, case.id)
+    assert again(services, case).status is CaseStatus.DECIDED
+
+
 def test_outcomes_of_appeals_are_for_appeals(services: Services, case: Case) -> None:
     """The error lists those of the kind."""
     denied = NewDecision(CaseOutcome.APPEAL_DENIED, Ground.OTHER, "no")
 
-    with pytest.raises(BadInput, match="use one of match_confirmed, match_rejected"):
+    with pytest.raises(BadInput, match="use one of match_confirmed, match_licensed"):
         judging.decide(services, case.id, denied)
 
 
@@ -485,3 +568,102 @@ def test_a_finding_of_another_case_is_not_assessed(services: Services, case: Cas
     """It is not found there."""
     with pytest.raises(NotFound, match="the case has no finding"):
         judging.assess(services, case.id, [uuid4()], Assessed.CONFIRMED, WHY)
+
+
+# ---- packs ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def packed(services: Services, case: Case, tmp_path: Path) -> Path:
+    """Return the pack of a case that two people have decided."""
+    with acting(ANN):
+        assess(services, case)
+        judging.decide(services, case.id, CONFIRMED)
+        queue.comment(services, case.id, "between us: ring the shop")
+    with acting(BOB):
+        judging.second(services, case.id)
+    write_pack(services, contents_of_case(services, case.id), tmp_path / "case.zip")
+    return tmp_path / "case.zip"
+
+
+def files_of(pack: Path) -> dict[str, bytes]:
+    """Return the files of a pack."""
+    with ZipFile(pack) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+def test_the_pack_of_a_case_has_what_people_decided(packed: Path, case: Case) -> None:
+    """As data that is held against the audit, and in the report; what they wrote stays out."""
+    files, found = files_of(packed), verification.verify(packed)
+
+    assert found.is_intact, found.findings
+    (said,) = [one.said for one in found.findings if one.about == "case"]
+    assert said.startswith(f"case {case.number}: 1 assessments and 1 decisions are as they were")
+    told = json.loads(files["case.json"])
+    assert (told["title"], told["decisions"][0]["seconded_by"]) == ("a print", BOB.name)
+    assert told["findings"][0]["assessments"][0]["why"] == WHY
+    report = files["report.html"].decode()
+    assert "What people decided" in report
+    assert "in the judgement of the reviewers" in report
+    assert "A second person signed this on" in report
+    assert all(b"ring the shop" not in data for data in files.values())
+
+
+CHANGES: dict[str, Callable[[dict[str, Any]], object]] = {
+    "words": lambda one: one["decisions"][0].update(words="they stole it"),
+    "outcome": lambda one: one["decisions"][0].update(outcome="match_rejected"),
+    "second": lambda one: one["decisions"][0].update(seconded_by="key lk_eve"),
+    "statement": lambda one: one["findings"][0].update(statement="Shows nothing."),
+    "why": lambda one: one["findings"][0]["assessments"][0].update(why="no"),
+    "left out": lambda one: one["decisions"].clear(),
+    "title": lambda one: one.update(title="a theft"),
+}
+
+
+@pytest.mark.parametrize("what", CHANGES)
+def test_what_the_maker_of_a_pack_changed_of_a_case_is_found(
+    services: Services, packed: Path, what: str
+) -> None:
+    """Whoever has the key cannot make people have decided something else."""
+    files, path = files_of(packed), packed.with_name("changed.zip")
+    case = json.loads(files["case.json"])
+    CHANGES[what](case)
+    files["case.json"] = rfc8785.dumps(case)
+    sign_again(services, files, path)
+
+    wrong = [one.said for one in verification.verify(path).findings if one.is_wrong]
+
+    assert wrong
+    assert all(one.startswith("case.json: ") for one in wrong)
+
+
+def test_a_decision_that_no_entry_vouches_for_is_none(services: Services, packed: Path) -> None:
+    """Cases came after the audit: that one was recorded before it is no way out."""
+    files, path = files_of(packed), packed.with_name("changed.zip")
+    records = json.loads(files[RECORDS])
+    for one in records:
+        if one["object"].startswith("decision:"):
+            one["entry"] = None
+    files[RECORDS] = rfc8785.dumps(records)
+    sign_again(services, files, path)
+
+    wrong = [one.said for one in verification.verify(path).findings if one.is_wrong]
+
+    assert any("its decision" in one for one in wrong)
+
+
+def sign_again(services: Services, files: dict[str, bytes], path: Path) -> None:
+    """Write changed files with a manifest that lists them, signed with the same key."""
+    manifest, signer = json.loads(files[MANIFEST]), statement_signer(services.settings)
+    with Archive(path) as archive:
+        for one in manifest.pop("files"):
+            archive.add(one["path"], files[one["path"]], one["what"])
+        digest = archive.add_manifest(manifest)
+        archive.add_about_manifest(SIGNATURE, sign_statement({SIGNS: digest}, signer).encode())
+
+
+def test_a_case_without_an_answer_has_no_pack(services: Services) -> None:
+    """There is nothing that an answer could show."""
+    case = opening.open_case(services, NewCase(CaseKind.WITHDRAWAL, "a claim")).case
+    with pytest.raises(Conflict, match="there is no answer to pack"):
+        contents_of_case(services, case.id)

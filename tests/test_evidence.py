@@ -25,6 +25,7 @@ from cryptography import x509
 from api.http.app import create_app
 from api.reports.evidence import contents_of
 from attribution.actors import Role
+from attribution.arithmetic import commitments
 from attribution.catalogue import queries
 from attribution.catalogue.chain import erase
 from attribution.catalogue.models import AuditEntry
@@ -266,6 +267,84 @@ def test_what_the_signer_himself_changed_is_found_by_the_audit(made: Made, tmp_p
     )
 
 
+def test_a_commitment_stands_for_nothing_that_a_pack_says(made: Made, tmp_path: Path) -> None:
+    """Whoever has the key puts one in the place of a salt, or says more than was committed to."""
+    files = files_of(made.pack)
+    work = next(one for one in json.loads(files[RECORDS])[0]["leaves"] if one)
+
+    def commit(leaves: dict[str, Any], seal: commitments.Seal, name: str, **more: str) -> None:
+        seal[name] |= {"commitment": commitments.commitments(leaves, seal)[name]} | more
+
+    def titled(records: Any, *, is_committed: bool) -> None:
+        leaves, seal = records[0]["leaves"], records[0]["seal"]
+        name = work if is_committed else str(uuid4())
+        if is_committed:
+            commit(leaves, seal, name)
+        leaves[name] = ["a title that nobody recorded"]
+
+    def acted(chain: Any) -> None:
+        number, link = chain[0]["first"], chain[0]["links"][0]
+        for name in link["leaves"]:
+            commit(link["leaves"], link["seal"], name, receipt="R")
+        gone = {"leaves": {str(number): list(link["leaves"])}}
+        link["leaves"] |= {"action": "forget", "object": "withdrawal:R", "details": gone}
+
+    for path, change, said in (
+        (RECORDS, partial(titled, is_committed=True), f"says of {work!r} what entry"),
+        (RECORDS, partial(titled, is_committed=False), "did not record"),
+        (CHAIN, acted, "is gone without an entry on that"),
+    ):
+        forged = json.loads(files[path])
+        change(forged)
+        again = signed_again({**files, path: rfc8785.dumps(forged)}, made.home, tmp_path)
+        assert said in faults(written(tmp_path / "pack.zip", again), made.key)
+
+
+def test_an_archive_whose_files_overlap_is_refused_at_once(tmp_path: Path) -> None:
+    """A few megabytes that are said to be many files of all of them would take hours to read."""
+    names, data, entries, header = 2_000, bytes(1 << 20), b"", 35
+    heads, size = b"", names * header + len(data)
+    for number in range(names):
+        name, at, size = f"{number:05d}".encode(), number * header, size - header
+        said = struct.pack("<HHHHHLLLHH", 20, 0, 0, 0, 33, 0, size, size, 5, 0)
+        heads += b"PK\3\4" + said + name
+        entries += b"PK\1\2" + b"\x14\3" + said + struct.pack("<HHHLL", 0, 0, 0, 0, at) + name
+    end = struct.pack("<HHHHLLH", 0, 0, names, names, len(entries), len(heads + data), 0)
+    path = tmp_path / "pack.zip"
+    path.write_bytes(heads + data + entries + b"PK\5\6" + end)
+
+    assert "overlap" in faults(path)
+
+
+def test_no_answer_is_passed_over_and_none_is_checked_twice(made: Made, tmp_path: Path) -> None:
+    """A signer leaves one out of the list, or says it again and again."""
+    files, path = files_of(made.pack), tmp_path / "pack.zip"
+
+    def listing(*lookups: UUID) -> Path:
+        listed = json.loads(files[MANIFEST]) | {"attributions": [str(one) for one in lookups]}
+        again = {**files, MANIFEST: rfc8785.dumps(listed)}
+        return written(path, signed_again(again, made.home, tmp_path))
+
+    first, second = made.lookups
+    assert f"lookups/{second} is of no answer" in faults(listing(first))
+    often = verify(listing(*[first, second] * 1_000))
+    assert often.is_intact
+    assert len([one for one in often.findings if one.about == "answer"]) == 2
+
+
+def test_what_no_entry_vouches_for_is_the_word_of_the_pack(made: Made, tmp_path: Path) -> None:
+    """Whoever signs can leave the entry out, and the verification does not say it as a fact."""
+    files = files_of(made.pack)
+    records = json.loads(files[RECORDS])
+    records[0]["entry"] = None
+    again = signed_again({**files, RECORDS: rfc8785.dumps(records)}, made.home, tmp_path)
+
+    said = str(verify(written(tmp_path / "pack.zip", again)).findings)
+    about = f"attribution:{made.lookups[0]}"
+    assert f"no entry vouches for {about}: recorded before the audit began, as the pack" in said
+    assert re.search(rf"{made.lookups[0]}: recorded \S+ UTC, as the pack itself says", said)
+
+
 def scrambled(at: str, computed: dict[str, Any]) -> None:
     """Change what an answer was computed from: how near something is, or a work's vectors."""
     if at == "workings":
@@ -503,7 +582,9 @@ def test_the_command_line(made: Made, tmp_path: Path) -> None:
     assert done.stdout == f"signed with the key {made.key}\n"
     chain = str(home / "evidence" / "chain.pem")
     for key in (made.key, chain):
-        assert lawful(home, "verify", str(path), "--key", key).returncode == 0
+        assert lawful(home, "verify", str(path), "--key", key).stdout.splitlines()[-2] == "intact"
+    anybody = lawful(home, "verify", str(path)).stdout.splitlines()[-2]
+    assert anybody == "intact, signed by somebody: whose key it is was not compared (--key)"
     wrong = lawful(home, "verify", str(path), "--key", "0" * 64, "--json")
     assert (wrong.returncode, json.loads(wrong.stdout)["is_intact"]) == (1, False)
     assert "cannot be read" in lawful(home, "verify", str(tmp_path / "none.zip")).stderr

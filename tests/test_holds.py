@@ -37,7 +37,7 @@ from attribution.lookup.subjects import Obtained, keeping, seen
 from attribution.lookup.wording import on_hold
 from attribution.services import Services, open_services
 from attribution.upkeep import subjects as upkeep
-from attribution.upkeep.correction import merge
+from attribution.upkeep.correction import merge, move, split
 from attribution.upkeep.reconcile import reconcile
 from attribution.upkeep.withdrawal import withdraw
 from tests.apis import is_problem, png, upload
@@ -70,6 +70,13 @@ def subject_of(services: Services, subject_id: UUID) -> Subject:
     """Return an image as it is now."""
     with services.sessions() as session:
         return queries.subject_by_id(session, subject_id)
+
+
+def held_by(services: Services, receipt: UUID) -> dict[str, Any]:
+    """Return what a receipt says is on hold now."""
+    with services.sessions() as session:
+        held: dict[str, Any] = queries.withdrawal_by_id(session, receipt).receipt["held"]
+    return held
 
 
 def says(home: Path, text: str) -> bool:
@@ -149,6 +156,23 @@ def test_no_picture_without_consent_for_evidence(services: Services, case: UUID)
     assert found["sketch"]
 
 
+def test_an_original_that_cannot_be_read_keeps_no_work_from_going(
+    services: Services, case: UUID
+) -> None:
+    """The exhibit has no picture then."""
+    work = a_work(services)
+    with services.sessions.begin() as session:
+        queries.artwork_by_id(session, work.id).consent_display = False
+    (original,) = services.settings.home.rglob(f"originals/**/{work.sha256}*")
+    original.write_bytes(b"no image")
+    put_on_hold(services, case, NewHold("a claim", work.id))
+
+    request = withdraw(services, str(work.id), reason="asked for")
+
+    assert request.completed_at is not None
+    assert exhibit(services, case, work.id)["picture"] is None
+
+
 def test_an_exhibit_is_encrypted_where_images_are(ingested: Settings, tmp_path: Path) -> None:
     """By the key of the settings; without it nobody reads one."""
     key = SecretStr(Fernet.generate_key().decode())
@@ -200,17 +224,56 @@ def test_a_hold_on_an_artist_follows_a_merge(services: Services, case: UUID) -> 
     assert exhibit(services, case, work.id)["artist"] == "artist-0"
 
 
+def test_a_hold_on_an_artist_keeps_hold_of_works_that_were_moved_away(
+    services: Services, case: UUID
+) -> None:
+    """To another artist while it lasted; not of those that were moved before."""
+    before, later, other = (a_work(services, title=f"work-{one}") for one in range(3))
+    move(services, before.id, "artist-0", Origin("tests"))
+    put_on_hold(services, case, NewHold("a claim", artist="artist-1"))
+    move(services, later.id, "artist-0", Origin("tests"))
+    split(services, "artist-1", [other.id], "Somebody Else", Origin("tests"))
+
+    for work in (before, later, other):
+        withdraw(services, str(work.id), reason="asked for")
+
+    with services.sessions() as session:
+        kept = {one.artwork_id for one in holds.list_exhibits(session, case).items}
+    assert kept == {later.id, other.id}
+
+
+def test_the_receipt_names_the_cases_that_still_need_it(services: Services, case: UUID) -> None:
+    """When one hold of two ends, and when another case needs what is on hold already."""
+    work = a_work(services)
+    other = open_case(services, NewCase(CaseKind.WITHDRAWAL, "another claim")).case.id
+    subject = ask(services, services.store.original(work.sha256))
+    first = put_on_hold(services, case, NewHold("a claim", work.id))
+    put_on_hold(services, other, NewHold("another", work.id))
+    put_on_hold(services, other, NewHold("another", subject_id=subject))
+    request = withdraw(services, str(work.id), reason="asked for")
+    assert request.receipt["held"]["cases"] == [1, 2]
+
+    end_hold(services, case, first.id, "settled")
+
+    held = held_by(services, request.id)
+    assert held == {"works": [str(work.id)], "images": [str(subject)], "cases": [2]}
+    put_on_hold(services, case, NewHold("again", subject_id=subject))
+    assert held_by(services, request.id)["cases"] == [1, 2]
+
+
 def test_withdrawn_again_the_later_exhibit_counts(services: Services, case: UUID) -> None:
     """A work that was taken in again meanwhile."""
     work = a_work(services)
     put_on_hold(services, case, NewHold("a claim", work.id))
-    withdraw(services, str(work.id), reason="asked for")
+    request = withdraw(services, str(work.id), reason="asked for")
     ingest(services, services.settings.home.parent / "p", reinstate=True)
     again = withdraw(services, str(work.id), reason="asked for again")
 
     with services.sessions() as session:
         (kept,) = holds.list_exhibits(session, case).items
     assert kept.withdrawal_id == again.id
+    said = on_hold(held_by(services, request.id))
+    assert said == f"the work was withdrawn again: receipt {again.id} says what is kept of it"
 
 
 # ---- images --------------------------------------------------------------------------------------
@@ -297,6 +360,14 @@ def test_what_cannot_be_held_is_refused(services: Services, case: UUID) -> None:
     withdraw(services, str(work.id), reason="asked for")
     with pytest.raises(Conflict, match="nothing is left of it that could be put on hold"):
         put_on_hold(services, case, NewHold("why", work.id))
+    subject = ask(services, png(777))
+    upkeep.forget(services, subject, "asked for")
+    with pytest.raises(Conflict, match="nothing is kept of image"):
+        put_on_hold(services, case, NewHold("why", subject_id=subject))
+    with services.sessions.begin() as session:
+        slug = queries.get_or_create_nobody(session).slug
+    with pytest.raises(Conflict, match="put the works on hold by their ids"):
+        put_on_hold(services, case, NewHold("why", artist=slug))
 
 
 def test_who_acts_for_a_party_holds_nothing(services: Services) -> None:

@@ -93,6 +93,7 @@ def test_rotating_keeps_what_a_key_may_and_how_long(stores: Stores) -> None:
         Scope.READ,
         Scope.LOOK_UP,
         Scope.REVIEW,
+        Scope.CASES,
         Scope.GENERATE,
     }
     assert rotated.row.expires_at is not None
@@ -165,7 +166,7 @@ def test_keys_on_the_command_line(tmp_path: Path) -> None:
     assert token not in made.stderr
     listed = lawful_in(home, "keys", "list", "--json")
     (row,) = map(json.loads, listed.stdout.splitlines())
-    assert row["scopes"] == ["generate", "lookup", "read", "review"]
+    assert row["scopes"] == ["cases", "generate", "lookup", "read", "review"]
     assert row["issued_by"].startswith("command line (")
 
     rotated = json.loads(lawful_in(home, "keys", "rotate", row["prefix"], "--json").stdout)

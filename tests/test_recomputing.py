@@ -5,9 +5,12 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from copy import deepcopy
 from dataclasses import replace
 from datetime import timedelta
+from functools import reduce
+from operator import getitem
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -32,7 +35,8 @@ from attribution.catalogue.models import (
 )
 from attribution.config import Settings
 from attribution.custody import How, Kept, Purpose
-from attribution.errors import Conflict, NotFound
+from attribution.desk.verification import UNREADABLE
+from attribution.errors import BadInput, Conflict, NotFound
 from attribution.images import read_image
 from attribution.lookup.again import ask_again
 from attribution.lookup.recomputing import recompute
@@ -292,6 +296,54 @@ def test_a_figure_that_was_stated_otherwise_is_found(
 
 
 # ---- how long it is kept -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "value",
+    [None, True, 12345, -1e308, 1e308, "x", [], [[]], [1e308] * 9, {}, {"x": "y"}, {"x": [1e308]}],
+    ids=repr,
+)
+def test_absurd_workings_are_no_answer_and_warn_of_nothing(
+    reading: tuple[Services, Attribution, dict[str, Any]], value: Any
+) -> None:
+    """In each place: another answer comes out, or what whoever reads a pack expects is raised."""
+    _, answer, made_of = reading
+    places = [
+        [*path, name]
+        for path in ([], ["workings"], ["calibration"], ["calibration", "numbers"])
+        for name in at(made_of, path)
+    ]
+    for *path, name in places:
+        absurd = deepcopy(made_of)
+        at(absurd, path)[name] = value
+        with suppress(*UNREADABLE, BadInput):
+            again = recompute(answer, absurd)
+            assert not again.is_right or name == "vectors", (path, name)
+
+
+def at(values: Any, path: list[str]) -> Any:
+    """Return what is at a path of names."""
+    return reduce(getitem, path, values)
+
+
+@pytest.mark.parametrize("what", ["voters", "spaces", "dims"])
+def test_more_than_any_answer_is_computed_from_is_refused(
+    reading: tuple[Services, Attribution, dict[str, Any]], what: str
+) -> None:
+    """Before it takes all memory."""
+    _, answer, made_of = reading
+    huge = deepcopy(made_of)
+    if what == "voters":
+        huge["workings"]["ballots"] *= 1_000_000
+    elif what == "spaces":
+        huge["workings"]["neighbours"] = dict.fromkeys(
+            map(str, range(1_000)), [["", "", 1.0]] * 1_000
+        )
+    else:
+        huge["workings"]["vectors"] = {"clip": base64.b64encode(bytes(1 << 20)).decode()}
+
+    with pytest.raises(BadInput, match="than any"):
+        recompute(answer, huge)
 
 
 def test_it_goes_when_its_time_is_over(services: Services) -> None:

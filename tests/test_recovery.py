@@ -23,6 +23,8 @@ from attribution.generation.generator import ImageRequest
 from attribution.generation.recovery import Trace, Verified, verify_credentials
 from attribution.generation.seal import Seal
 from attribution.images import State
+from attribution.provenance.claim import GenerationClaim
+from attribution.provenance.signing import sign
 from attribution.services import Services, open_services
 from ingest.generations import ask, run_generation
 from tests.apis import local_client, settings
@@ -130,6 +132,22 @@ def test_a_broken_manifest_is_looked_up_too(drawn: Drawn) -> None:
     assert found.recovered
     assert found.recovered.by is Trace.PIXELS
     assert found.recovered.credentials.state is State.UNTRUSTED
+
+
+def test_a_picture_that_a_stranger_signed_is_found(drawn: Drawn) -> None:
+    """Anybody can sign over a picture of ours: it is said all the same which one it is."""
+    claim = GenerationClaim(model="other", revision="r", prompt="mine", seed=1)
+    data = sign(file_of(art(50), "JPEG", quality=80), "image/jpeg", claim, development()[0])
+
+    found = drawn.verified(data)
+
+    assert found.credentials.state is State.UNTRUSTED
+    assert found.recovered
+    assert (found.recovered.generation_id, found.recovered.by) == (drawn.generation_id, Trace.NEAR)
+    assert found.summary.startswith(
+        "Its Content Credentials are intact, signed by somebody unknown"
+    )
+    assert "is not a signature of these bytes" in found.summary
 
 
 def test_a_picture_that_was_not_signed(services: Services) -> None:

@@ -32,6 +32,7 @@ from attribution.answers import (
     Searched,
     Verdict,
 )
+from attribution.cases import CaseOutcome, Ground
 from attribution.catalogue.nobody import NOBODYS_NAME
 from attribution.config import Settings
 from attribution.errors import BadInput
@@ -302,7 +303,11 @@ def test_every_sentence_is_said() -> None:
         *SENTENCES["limits"],
         *SENTENCES["verify"],
         *CLAIMED,
+        *CaseOutcome,
+        *Ground,
     }
+    assert {*CaseOutcome} <= SENTENCES["decisions"].keys()
+    assert {*Ground} == SENTENCES["grounds"].keys()
 
 
 def test_style_stands_aside_where_a_work_is_shown() -> None:
@@ -471,6 +476,23 @@ def test_no_title_reads_as_the_programs_own_words() -> None:
     likely = artist("ann", is_likely=True)
     work = replace(likely.works[0], title=named.title)
     one = answer(Verdict.ATTRIBUTED, artists=(replace(likely, works=(work,)),), confidence=SURE)
-    assert "most: “X' by Pablo (pablo): the same bytes. 'Y”." in unescape(
-        render_report([page(one, {})])
+    said = unescape(render_report([page(one, {})]))
+    assert "most: “X' by Pablo (pablo): the same bytes. 'Y”." in said
+    assert "1. “X' by Pablo (pablo): the same bytes. 'Y”, registered under ann" in said.replace(
+        likely.name, "ann"
     )
+
+
+def test_no_name_turns_the_direction_of_what_follows() -> None:
+    """In HTML such a character is spelt out, as every other without a shape is in PDF."""
+    named = replace(artist("ann", is_likely=True), name="Ann\u202e yb")
+    said = unescape(
+        render_report(
+            [page(answer(Verdict.ATTRIBUTED, artists=(named,), confidence=SURE), {})],
+            title="a\u2066b",
+        )
+    )
+
+    assert "Ann[U+202E] yb" in said
+    assert "a[U+2066]b" in said
+    assert not re.search("[\u202a-\u202e\u2066\u2067]", said)

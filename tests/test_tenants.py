@@ -220,7 +220,7 @@ def bodies(ids: Mapping[str, str]) -> dict[str, dict[str, Any]]:
         },
         "PATCH /v1/cases/{case_id}": {"json": {"priority": 1}},
         "POST /v1/cases/{case_id}/parties/{party_id}/contact": {"json": {"text": "Eve"}},
-        "POST /v1/cases/{case_id}/move": {"json": {"to": "Eve", "text": "none of yours"}},
+        "POST /v1/cases/{case_id}/move": {"json": {"to": "oidc 42", "text": "none of yours"}},
         **{
             f"POST /v1/cases/{{case_id}}/{act}": {"json": {"text": "none of yours"}}
             for act in ("reopen", "appeals", "comments", "skip")

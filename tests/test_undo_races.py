@@ -1,4 +1,4 @@
-"""Undos at the same time as each other and as what they would take back, on PostgreSQL.
+"""Undos at the same time as each other and as what they would take back; holds; on PostgreSQL.
 
 Who comes first is no matter of luck: a row is held until the first and then the second waits for
 it, so both have looked at the catalogue before either changes it. It is the first row that both
@@ -16,10 +16,21 @@ from uuid import UUID
 import pytest
 from sqlalchemy import URL, Executable, Select, insert, select, text
 
+from attribution.cases import CaseKind
 from attribution.catalogue import queries
 from attribution.catalogue.database import connect
-from attribution.catalogue.models import Alias, Artist, Artwork, ArtworkStatus, Change
+from attribution.catalogue.models import (
+    Alias,
+    Artist,
+    Artwork,
+    ArtworkStatus,
+    Change,
+    HeldExhibit,
+    Hold,
+)
 from attribution.config import Settings
+from attribution.desk.holding import NewHold, end_hold, put_on_hold
+from attribution.desk.opening import NewCase, open_case
 from attribution.errors import Conflict, LawfulError
 from attribution.services import Services, open_services
 from attribution.upkeep import correction
@@ -438,3 +449,51 @@ def test_a_name_goes_to_one_of_two(services: Services, *, is_alias_first: bool) 
         named = session.scalars(select(Artist.slug).where(Artist.name == "Mila Test")).all()
         aliased = session.scalars(select(Alias.name).where(Alias.name == "Mila Test")).all()
     assert len(named) + len(aliased) == 1
+
+
+# ---- holds ---------------------------------------------------------------------------------------
+
+
+def a_case(services: Services) -> UUID:
+    """Open a case for which something can be put on hold."""
+    return open_case(services, NewCase(CaseKind.WITHDRAWAL, "a claim")).case.id
+
+
+def holding(services: Services, case: UUID, new: NewHold) -> Act:
+    """Return a hold, to be put."""
+    return lambda: put_on_hold(services, case, new)
+
+
+def ending(services: Services, case: UUID, hold: Hold) -> Act:
+    """Return the end of a hold, to come."""
+    return lambda: end_hold(services, case, hold.id, "settled")
+
+
+def test_a_work_is_put_on_hold_while_it_is_withdrawn(services: Services) -> None:
+    """Whoever comes second sees the other one: nothing is kept, and that is said."""
+    case, work = a_case(services), the_work(services)
+    acts = withdrawing(services, str(work)), holding(services, case, NewHold("why", work))
+    _, refused = one_after_the_other(services, WORKS.where(Artwork.id == work), *acts)
+    assert isinstance(refused, Conflict)
+
+
+def test_of_two_holds_that_end_at_once_the_second_takes_the_exhibit(services: Services) -> None:
+    """Nothing stays for which there is no hold."""
+    cases, work = [a_case(services), a_case(services)], the_work(services)
+    kept = [put_on_hold(services, case, NewHold("why", work)) for case in cases]
+    withdraw(services, str(work), reason="asked for")
+    acts = (ending(services, case, hold) for case, hold in zip(cases, kept, strict=True))
+    one_after_the_other(services, select(HeldExhibit).with_for_update(), *acts)
+    with services.sessions() as session:
+        assert session.query(HeldExhibit).all() == []
+
+
+def test_a_hold_that_ends_while_its_work_is_withdrawn_keeps_nothing(services: Services) -> None:
+    """The withdrawal waits for it."""
+    case, work = a_case(services), the_work(services)
+    hold = put_on_hold(services, case, NewHold("why", work))
+    lasting = select(Hold).with_for_update()
+    acts = ending(services, case, hold), withdrawing(services, str(work))
+    one_after_the_other(services, lasting, *acts)
+    with services.sessions() as session:
+        assert session.query(HeldExhibit).all() == []

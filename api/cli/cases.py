@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 from uuid import UUID
 
@@ -13,7 +14,14 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from api.cli.common import in_utc, moment, plain, print_json, settings_from_environment
+from api.cli.common import (
+    check_writable,
+    in_utc,
+    moment,
+    plain,
+    print_json,
+    settings_from_environment,
+)
 from attribution.cases import Assessed, CaseKind, CaseOutcome, CaseStatus, Ground, PartyRole
 
 if TYPE_CHECKING:
@@ -332,6 +340,38 @@ def release(case: Number, *, as_json: Json = False) -> None:
     from attribution.desk import queue
 
     do(case, queue.release, as_json=as_json)
+
+
+@app.command()
+def pack(
+    case: Number,
+    output: Annotated[Path, typer.Option("--output", "-o", help="Write the pack here, a ZIP.")],
+    *,
+    timestamp: Annotated[
+        bool,
+        typer.Option(help="Ask the authority of LAWFUL_TIMESTAMP_URL for the time, if it is set."),
+    ] = True,
+    as_json: Json = False,
+) -> None:
+    """Write the evidence pack of a case: answers, assessments, decisions, reports, audit.
+
+    Comments and contacts stay out. `lawful verify` checks it anywhere.
+
+    Example: [bold]lawful cases pack 12 -o case-12.zip[/]
+    """
+    from api.cli.evidence import show_pack
+    from api.cli.loading import open_services
+    from api.reports.evidence import contents_of_case
+    from attribution.catalogue.queries import desk
+    from attribution.desk.packing import write_pack
+
+    check_writable(output, "--output")
+    with open_services(settings_from_environment(), as_json=as_json) as services:
+        with services.sessions() as session:
+            case_id = desk.case_by_number(session, case).id
+        contents = contents_of_case(services, case_id, is_stamped=timestamp)
+        made = write_pack(services, contents, output)
+    show_pack(made, output, as_json=as_json)
 
 
 @app.command()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -23,7 +23,7 @@ from api.cli.common import (
     settings_from_environment,
     status_console,
 )
-from attribution.consents import Answer, ConsentPurpose, ConsentSource
+from attribution.consents import Answer, ConsentPurpose, ConsentSource, is_in_force
 from attribution.whole import written_whole
 
 if TYPE_CHECKING:
@@ -201,6 +201,8 @@ def _lines(row: Consent) -> Iterator[str]:
     yield f"work {row.artwork_id}" if row.artist is None else f"all works of {row.artist.slug}"
     if row.valid_from:
         yield f"from {row.valid_from:%Y-%m-%d %H:%M}"
+    if not is_in_force(row, datetime.now(UTC)):
+        yield "not in force now"
     if row.ended_at:
         yield f"ended by a withdrawal on {row.ended_at:%Y-%m-%d}"
     yield f"id {row.id}"

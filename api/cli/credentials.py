@@ -101,7 +101,7 @@ def verify(
         bool, typer.Option("--json", help="Print one JSON object, with the manifests.")
     ] = False,
 ) -> None:
-    """Verify FILE; without Content Credentials that hold, find the picture of ours that it shows.
+    """Verify FILE; unless a trusted signer vouches, find the picture of ours that it shows.
 
     Pictures that a service with this home drew are known by their bytes, their pixels, or as near
     copies. The manifest of such a picture is not a signature of FILE.

@@ -18,6 +18,7 @@ from api.cli.common import (
 )
 
 if TYPE_CHECKING:
+    from attribution.desk.packing import Packed
     from attribution.desk.verification import Trusted, Verified
 
 CHANGED = 1  # exit code of verify
@@ -53,6 +54,11 @@ def pack(
     with open_services(settings_from_environment(), as_json=as_json) as services:
         contents = contents_of(services, lookups, title=title or TITLE, is_stamped=timestamp)
         made = write_pack(services, contents, output)
+    show_pack(made, output, as_json=as_json)
+
+
+def show_pack(made: Packed, output: Path, *, as_json: bool) -> None:
+    """Say what was written, and who signed it."""
     if as_json:
         print_json({"id": str(made.id), "manifest": made.manifest, "key": made.key})
         return
@@ -91,7 +97,8 @@ def verify(
         listed = [vars(one) for one in found.findings]
         print_json({"is_intact": found.is_intact, "findings": listed})
     else:
-        _show(found, verification.NOT_TRUTH)
+        unknown = "" if key else ", signed by somebody: whose key it is was not compared (--key)"
+        _show(found, unknown, verification.NOT_TRUTH)
     if not found.is_intact:
         raise typer.Exit(CHANGED)
 
@@ -111,11 +118,11 @@ def _trusted(key: str | None, authority: Path | None) -> Trusted:
     return Trusted(key_id(first), roots)
 
 
-def _show(found: Verified, last: str) -> None:
+def _show(found: Verified, unknown: str, last: str) -> None:
     out = Console(soft_wrap=True)
     for one in found.findings:
         style = "red" if one.is_wrong else None
         out.print(plain(f"{one.about}: {one.said}"), style=style, markup=False, highlight=False)
-    verdict = "intact" if found.is_intact else "NOT INTACT: something was changed"
+    verdict = f"intact{unknown}" if found.is_intact else "NOT INTACT: something was changed"
     out.print(verdict, markup=False, style="bold")
     out.print(last, markup=False)

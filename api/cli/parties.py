@@ -95,7 +95,7 @@ def forget(case: Number, party: Party, *, as_json: Json = False) -> None:
 
     Example: [bold]lawful cases parties forget 12 2[/]
     """
-    from attribution.upkeep.contacts import forget as forget_contact
+    from attribution.desk.contacts import forget_contact
 
     def go(stores: Stores, case_id: UUID) -> None:
         forget_contact(stores, case_id, _party(stores, case_id, party))

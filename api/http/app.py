@@ -149,6 +149,7 @@ def _add_routes(app: FastAPI) -> None:
         webhooks,
     ):
         first.include_router(part.router)
+    first.include_router(evidence.of_cases)
     app.include_router(first, prefix="/v1")  # here: without one, each route is worked out at once
     app.include_router(health.router)
     app.include_router(login.router)

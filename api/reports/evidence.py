@@ -15,7 +15,9 @@ from api.reports.pdf import render_pdf
 from api.reports.report import render_report
 from attribution.answers import Attribution
 from attribution.catalogue.columns import now
+from attribution.catalogue.models import Decision
 from attribution.desk.archive import LOOKUPS, subject_path
+from attribution.desk.casefile import case_file
 from attribution.desk.packing import Contents, Part
 from attribution.errors import NotFound
 from attribution.images import CheckedImage, read_image, read_thumbnail, thumbnail
@@ -29,21 +31,25 @@ TITLE = "Evidence pack"
 
 
 def contents_of(
-    services: Services,
-    lookups: Sequence[UUID],
-    *,
-    title: str = TITLE,
-    others: Iterable[Part] = (),
-    is_stamped: bool = True,
+    services: Services, lookups: Sequence[UUID], *, title: str = TITLE, is_stamped: bool = True
 ) -> Contents:
-    """Return what a pack about some answers has; `others` are files that a case adds.
-
-    Raises NotFound, RecordAltered.
-    """
+    """Return what a pack about some answers has; raises NotFound, RecordAltered."""
     ids = list(dict.fromkeys(lookups))
     with services.sessions() as session:
         answers = recalled(session, ids)
-    return Contents(title, ids, _parts(services, answers, title, others), is_stamped)
+    return Contents(title, ids, _parts(services, answers, title), is_stamped=is_stamped)
+
+
+def contents_of_case(services: Services, case_id: UUID, *, is_stamped: bool = True) -> Contents:
+    """Return what a pack about a case has: its answers, and what people decided.
+
+    Raises NotFound, RecordAltered, Conflict for a case without an answer.
+    """
+    with services.sessions() as session:
+        case = case_file(session, case_id)
+        answers = recalled(session, case.lookups)
+    parts = _parts(services, answers, case.title, case.decisions)
+    return Contents(case.title, case.lookups, parts, case, is_stamped)
 
 
 @dataclass
@@ -57,23 +63,26 @@ class _Shown:
 
 
 def _parts(
-    services: Services, answers: Iterable[Attribution], title: str, others: Iterable[Part]
+    services: Services,
+    answers: Iterable[Attribution],
+    title: str,
+    decisions: Sequence[Decision] | None = None,
 ) -> Iterator[Part]:
     made = _Shown()
     for answer in answers:
         yield from _lookup(services, answer, made)
     for work, exhibit in made.exhibits.items():
         yield from _work(services, work, exhibit, made)
-    yield from others
     exhibits: dict[str, Any] = {
         "subjects": made.subjects,
         "works": {str(work): _listed(work, one) for work, one in made.exhibits.items()},
     }
     yield Part("exhibits.json", rfc8785.dumps(exhibits), "what is shown, and what is not, and why")
     yield Part("identifiers.json", rfc8785.dumps(made.codes), "ISCC (ISO 24138), by SHA-256")
-    html = render_report(made.pages, title=title)
+    html = render_report(made.pages, title=title, decisions=decisions)
     yield Part("report.html", html.encode(), "the report, for a browser")
-    yield Part("report.pdf", render_pdf(made.pages, title, at=now()), "the report, as PDF/A-2a")
+    pdf = render_pdf(made.pages, title, at=now(), decisions=decisions)
+    yield Part("report.pdf", pdf, "the report, as PDF/A-2a")
 
 
 def _lookup(services: Services, answer: Attribution, made: _Shown) -> Iterator[Part]:

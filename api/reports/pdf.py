@@ -23,6 +23,7 @@ from api.reports.pages import Page
 from api.reports.sentences import isolated
 from api.reports.telling import Figure, tell
 from attribution.answers import Corner
+from attribution.catalogue.models import Decision
 from attribution.images import read_thumbnail
 
 TEMPLATE = (files(__package__) / "templates" / "report.typ").read_bytes()
@@ -36,10 +37,16 @@ WITHOUT_BREAK = re.compile(r"\S{24}")
 WITHOUT_SHAPE = re.compile(f"[^{LETTERS}]")
 
 
-def render_pdf(pages: Sequence[Page], title: str, *, at: datetime) -> bytes:
+def render_pdf(
+    pages: Sequence[Page],
+    title: str,
+    *,
+    at: datetime,
+    decisions: Sequence[Decision] | None = None,
+) -> bytes:
     """Return the report as PDF, with the words of the HTML one; `at` is when it was made."""
     with TemporaryDirectory() as name:
-        values = _values(tell(pages, title), _Pictures(Path(name)))
+        values = _values(tell(pages, title, decisions=decisions), _Pictures(Path(name)))
         (Path(name) / "report.json").write_text(json.dumps(_shaped(values)), encoding="utf-8")
         (Path(name) / "report.typ").write_bytes(TEMPLATE)
         made = typst.compile(

@@ -15,6 +15,7 @@ from PIL import Image
 from api.reports.pages import Page
 from api.reports.sentences import isolated, say
 from api.reports.telling import tell
+from attribution.catalogue.models import Decision
 
 STYLE = (files(__package__) / "templates" / "report.css").read_text("utf-8")
 _STYLE_HASH = base64.b64encode(sha256(STYLE.encode()).digest()).decode("ascii")
@@ -23,9 +24,13 @@ SOURCES = f"img-src data:; style-src 'sha256-{_STYLE_HASH}'"
 
 
 def render_report(
-    pages: Sequence[Page], *, title: str | None = None, unreadable: Sequence[str] = ()
+    pages: Sequence[Page],
+    *,
+    title: str | None = None,
+    unreadable: Sequence[str] = (),
+    decisions: Sequence[Decision] | None = None,
 ) -> str:
-    """Return the report as HTML."""
+    """Return the report as HTML; `decisions` of the case that it is about."""
     environment = Environment(
         loader=PackageLoader("api.reports"),
         autoescape=True,
@@ -36,7 +41,7 @@ def render_report(
     )
     environment.filters |= {"data_uri": _data_uri, "size": _size}
     return environment.get_template("report.html").render(
-        report=tell(pages, title, unreadable),
+        report=tell(pages, title, unreadable, decisions),
         say=say,
         style=Markup(STYLE),  # noqa: S704  our own
         sources=SOURCES,

@@ -13,6 +13,7 @@ SENTENCES: Mapping[str, Mapping[str, Any]] = tomllib.loads(
 )
 
 _LEFTWARDS = "\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc"  # Hebrew, Arabic and their neighbours
+_TURNS = re.compile("[\u202a-\u202e\u2066-\u2069]")  # the direction of what follows
 _LEFTWARDS_RUN = re.compile(f"[{_LEFTWARDS}](?:[^()“”:;A-Za-z]*[{_LEFTWARDS}])?")
 
 
@@ -22,5 +23,9 @@ def say(table: str, name: str, /, **values: object) -> str:
 
 
 def isolated(text: str) -> str:
-    """Return a text in which what is written from right to left moves nothing around it."""
-    return _LEFTWARDS_RUN.sub("\u2068\\g<0>\u2069", text)
+    """Return a text in which what is written from right to left moves nothing around it.
+
+    Characters that would turn the direction of what follows are spelt out.
+    """
+    spelt = _TURNS.sub(lambda one: f"[U+{ord(one[0]):04X}]", text)
+    return _LEFTWARDS_RUN.sub("\u2068\\g<0>\u2069", spelt)

@@ -15,6 +15,7 @@ from uuid import UUID
 from api.reports.pages import UNKNOWN, Exhibit, Page
 from api.reports.sentences import SENTENCES, say
 from attribution.answers import Attribution, Candidate, Corner, Reason, Verdict
+from attribution.catalogue.models import Decision
 from attribution.catalogue.nobody import is_nobody
 from attribution.lookup import wording
 from attribution.lookup.findings import find_ours
@@ -92,8 +93,13 @@ class Report:
     end: Sequence[Section]
 
 
-def tell(pages: Sequence[Page], title: str | None, unreadable: Sequence[str] = ()) -> Report:
-    """Return what a report of some answers says."""
+def tell(
+    pages: Sequence[Page],
+    title: str | None,
+    unreadable: Sequence[str] = (),
+    decisions: Sequence[Decision] | None = None,
+) -> Report:
+    """Return what a report of some answers says; `decisions` of the case that it is about."""
     findings = find_ours([page.answer for page in pages])
     return Report(
         say("report", "language"),
@@ -102,6 +108,7 @@ def tell(pages: Sequence[Page], title: str | None, unreadable: Sequence[str] = (
         [_told(page) for page in pages],
         unreadable,
         [
+            *([] if decisions is None else [_decided(decisions)]),
             _table("limits", level=findings.level),
             _table("verify", version=version("lawful-diffusion")),
         ],
@@ -162,8 +169,7 @@ def _pair(page: Page) -> Iterator[Figure]:
         return
     for artist in wording.named(answer)[:1]:
         for one in artist.works[:1]:
-            title = wording.quoted(_title(one.title))
-            near = say("figures", "nearest", name=artist.name, title=title)
+            near = say("figures", "nearest", name=artist.name, title=_quoted(one.title))
             yield _figure(page.works.get(one.id, UNKNOWN), one.title, [near])
 
 
@@ -209,6 +215,28 @@ def _more(answer: Attribution) -> Iterator[str]:
     reasons = [wording.REASONS[one] for one in answer.reasons]
     if reasons and not wording.unasked(answer):
         yield say("more", "reasons", reasons="; ".join(reasons))
+
+
+def _decided(decisions: Sequence[Decision]) -> Section:
+    """Return what people decided in a case, and what of that holds."""
+    later = {one.supersedes: one.number for one in decisions}
+    groups = []
+    for one in decisions:
+        says = [
+            say("decisions", one.outcome.value),
+            say("decisions", "ground", ground=SENTENCES["grounds"][one.ground.value]),
+            wording.quoted(one.words),
+        ]
+        if one.seconded_at:
+            says.append(say("decisions", "seconded", day=one.seconded_at.date()))
+        elif one.needs_second:
+            says.append(say("decisions", "unsigned"))
+        if number := later.get(one.id):
+            says.append(say("decisions", "superseded", number=number))
+        groups.append(
+            Group(say("decisions", "heading", number=one.number, day=one.at.date()), says)
+        )
+    return _section("decisions", [say("decisions", "people" if groups else "none")], groups=groups)
 
 
 def _coverage(page: Page) -> Section:
@@ -294,7 +322,7 @@ def _exhibits(page: Page) -> Section:
             alt = say("figures", "alt_regions", name=artist.name)
             figures.append(Figure(overlay, alt, "", [say("figures", "regions")]))
         for one in artist.works:
-            title = say("figures", "exhibit", number=numbers[one.id], title=_title(one.title))
+            title = say("figures", "exhibit", number=numbers[one.id], title=_quoted(one.title))
             lines = [title, wording.similar(one.similarity)]
             figures.append(_figure(page.works.get(one.id, UNKNOWN), one.title, lines))
         groups.append(Group(artist.name, figures=figures))
@@ -306,7 +334,7 @@ def _rights(page: Page) -> Section:
     known = {}
     for number, (work, (title, slug, name)) in enumerate(_cited(page.answer).items(), 1):
         exhibit = page.works.get(work, UNKNOWN)
-        term = say("figures", "exhibit_by", number=number, title=_title(title), name=name)
+        term = say("figures", "exhibit_by", number=number, title=_quoted(title), name=name)
         known[term] = " ".join(_known(exhibit, work, slug))
     return _section("rights", [] if known else [say("rights", "none")], pairs=known)
 
@@ -359,6 +387,11 @@ def _table(name: str, **values: object) -> Section:
 
 def _title(title: str | None) -> str:
     return title or say("figures", "untitled")
+
+
+def _quoted(title: str | None) -> str:
+    """Return a title in quotation marks that it cannot end, so that it reads as nobody's words."""
+    return wording.quoted(title) if title else _title(None)
 
 
 def _of_100(part: float) -> str:

@@ -59,6 +59,23 @@ def link(before: str, sequence: int, record: str) -> str:
     return hashlib.sha256(rfc8785.dumps([before, sequence, record])).hexdigest()
 
 
+def unproved(leaves: Mapping[str, Any], kept: Seal) -> list[str]:
+    """Return the leaves that say something that nothing commits to.
+
+    A commitment in the place of a salt could stand for anything.
+    """
+    return [
+        leaf
+        for leaf, said in leaves.items()
+        if (leaf not in kept or "commitment" in kept[leaf]) and not is_empty(said)
+    ]
+
+
+def is_empty(said: Any) -> bool:
+    """Tell whether a leaf says nothing, as one does that was forgotten."""
+    return not said or (isinstance(said, list) and not any(said))
+
+
 def _commitment(leaf: str, leaves: Mapping[str, Any], salt: str) -> str:
     said = rfc8785.dumps([leaf, leaves.get(leaf)])
     return hmac.digest(bytes.fromhex(salt), said, "sha256").hex()

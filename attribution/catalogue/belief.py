@@ -178,7 +178,7 @@ def wrong(
     if says != details_of(entry).get("digest") or (more and not known.is_older(key)):
         return "does not say what was recorded"
     for leaf, receipt in gone.items():
-        if not _is_empty(leaves.get(leaf)) or leaf not in known.forgot(receipt, key):
+        if not commitments.is_empty(leaves.get(leaf)) or leaf not in known.forgot(receipt, key):
             return f"lost {leaf!r} without a receipt that says so"
     return None
 
@@ -205,10 +205,6 @@ def _forgotten(session: Session, receipt: str) -> dict[str, set[str]]:
         for key, names in leaves.items() if isinstance(leaves, dict) else ():
             found[key].update(names if isinstance(names, list) else ())
     return found
-
-
-def _is_empty(value: Any) -> bool:
-    return not value or (isinstance(value, list) and not any(value))
 
 
 def uncovered(session: Session, name: str) -> tuple[int, str | None]:

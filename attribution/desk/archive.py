@@ -21,6 +21,7 @@ MANIFEST, SIGNATURE, TIMESTAMP = "manifest.json", "manifest.jws", "manifest.tsr"
 AUTHORITY = "timestamp-authority.pem"  # whom the installation trusts to say the time
 RECORDS, CHAIN, HEADS = "audit/records.json", "audit/chain.json", "audit/heads"
 LOOKUPS = "lookups"
+CASE = "case.json"
 SIGNS = "evidence_pack"  # what the signed statement calls the SHA-256 of the manifest
 EARLIEST = (1980, 1, 1, 0, 0, 0)  # that a ZIP can say; when it was made is in the manifest
 FILE = 0o100644

@@ -17,12 +17,13 @@ from attribution.cases import Act, after
 from attribution.catalogue import queries
 from attribution.catalogue.chain import note
 from attribution.catalogue.columns import now
-from attribution.catalogue.models import Hold
+from attribution.catalogue.models import Hold, Subject
 from attribution.catalogue.queries import desk, holds
 from attribution.collection import Stores, subject_cipher
+from attribution.custody import Kept
 from attribution.desk.people import check_not_own, stated
-from attribution.errors import BadInput, Conflict
-from attribution.upkeep.holds import delete_released, end
+from attribution.errors import BadInput, Conflict, Hint, Way
+from attribution.upkeep.holds import delete_released, end, tell
 
 MOST = 100  # holds of a case that last
 
@@ -42,8 +43,8 @@ def put_on_hold(stores: Stores, case_id: UUID, new: NewHold) -> Hold:
     """Keep something for a case that is not closed.
 
     Raises NotFound; NotAllowed for a case of one's own; BadInput unless one thing is named, for a
-    time that is over and without a reason; Conflict for a closed case, for one with MOST holds, and
-    for a work that is withdrawn already, of which nothing is kept.
+    time that is over and without a reason; Conflict for a closed case, for one with MOST holds, for
+    all works of nobody, and for a work or an image of which nothing is kept any more.
     """
     if sum(one is not None for one in (new.artwork_id, new.artist, new.subject_id)) != 1:
         raise BadInput("name one thing to put on hold: a work, an artist or an image")
@@ -58,12 +59,16 @@ def put_on_hold(stores: Stores, case_id: UUID, new: NewHold) -> Hold:
         check_not_own(session, case)
         row = Hold(id=uuid4(), case_id=case_id, by=who().name, **(vars(new) | {"why": why}))
         if new.artist is not None:
-            row.artist = queries.artist_by_slug(session, new.artist).slug
-        if new.subject_id is not None:
-            queries.subject_by_id(session, new.subject_id)
+            row.artist = _of_somebody(session, new.artist)
         if new.artwork_id is not None:
             _check_work(session, new.artwork_id)
+        receipts = []
+        if new.subject_id is not None:
+            subject = _kept_image(session, new.subject_id)
+            receipts = [subject.receipt] if subject.receipt else []
         session.add(row)
+        session.flush()
+        tell(session, receipts)
     return row
 
 
@@ -109,8 +114,29 @@ def exhibit(stores: Stores, case_id: UUID, artwork_id: UUID) -> dict[str, Any]:
     return found
 
 
+def _of_somebody(session: Session, slug: str) -> str:
+    artist = queries.artist_by_slug(session, slug)
+    if artist.is_nobody:
+        raise Conflict(
+            f"{artist.slug!r} stands for works by nobody in particular: put the works on hold by "
+            f"their ids",
+            hint=Hint(Way.LIST_WORKS_OF, (artist.slug,)),
+        )
+    return artist.slug
+
+
+def _kept_image(session: Session, subject_id: UUID) -> Subject:
+    """Return an image of which something is kept; nobody forgets it meanwhile."""
+    queries.subject_by_id(session, subject_id)
+    (row,) = queries.subjects_to_change(session, Subject.id == subject_id)
+    if row.kept is Kept.NOTHING and not queries.workings_about(session, [row.image_sha256]):
+        raise Conflict(f"nothing is kept of image {subject_id} that could be put on hold")
+    return row
+
+
 def _check_work(session: Session, work: UUID) -> None:
-    row = queries.artwork_by_id(session, work)
+    queries.artwork_by_id(session, work)
+    row = queries.works_to_change(session, [work])[work]  # nobody withdraws it meanwhile
     if row.withdrawn_at is not None:
         raise Conflict(
             f"artwork {work} was withdrawn on {row.withdrawn_at:%Y-%m-%d}: nothing is left of it "

@@ -60,6 +60,8 @@ def assess(
 def decide(stores: Stores, case_id: UUID, new: NewDecision) -> None:
     """Decide an open case; a grave outcome waits for the signature of a second person.
 
+    So does one in place of a decision that two people have signed.
+
     Raises NotFound, NotAllowed for a case of one's own or an appeal against one's own decision,
     BadInput for an outcome of appeals elsewhere, Conflict unless the case is open, its findings of
     the lane are assessed, and one is confirmed where the outcome rests on it.
@@ -79,6 +81,8 @@ def decide(stores: Stores, case_id: UUID, new: NewDecision) -> None:
             )
         _check_assessed(session, case, new.outcome)
         earlier = desk.decisions_of(session, case_id)
+        # What two people have decided, one alone does not lift.
+        is_grave = ruling.is_grave or bool(earlier and earlier[-1].seconded_at)
         session.add(
             Decision(
                 case_id=case_id,
@@ -88,11 +92,11 @@ def decide(stores: Stores, case_id: UUID, new: NewDecision) -> None:
                 words=words,
                 by=who().name,
                 supersedes=earlier[-1].id if earlier else case.appeals,
-                needs_second=ruling.is_grave,
+                needs_second=is_grave,
             )
         )
         decided = after(Act.DECIDE, case.status, case.number)
-        case.status = CaseStatus.SECOND if ruling.is_grave else decided
+        case.status = CaseStatus.SECOND if is_grave else decided
         _let_go(case)
 
 
@@ -132,11 +136,13 @@ def reopen(stores: Stores, case_id: UUID, why: str) -> None:
 def close(stores: Stores, case_id: UUID) -> None:
     """Close a decided case: its images may be the subjects of another one from now on.
 
-    Raises NotFound, Conflict unless the case is decided and nothing is on hold for it.
+    Raises NotFound, NotAllowed for a case of one's own, Conflict unless the case is decided and
+    nothing is on hold for it.
     """
     with stores.sessions.begin() as session:
         case = desk.case_to_change(session, case_id)
         case.status = after(Act.CLOSE, case.status, case.number)
+        check_not_own(session, case)
         if any(one.ended_at is None for one in holds.holds_of(session, case_id)):
             raise Conflict(f"something is on hold for case {case.number}: end its holds first")
         desk.release_subjects(session, case_id)

@@ -29,7 +29,7 @@ from attribution.catalogue.queries.pages import Page
 from attribution.chunks import chunks
 from attribution.collection import Stores
 from attribution.desk.findings import Finding, of_answer, of_work
-from attribution.desk.people import stated
+from attribution.desk.people import account, stated
 from attribution.errors import BadInput, Conflict
 from attribution.lookup.attributor import recalled
 
@@ -114,7 +114,10 @@ def add_answers(stores: Stores, case_id: UUID, attributions: Sequence[UUID]) -> 
 
 
 def add_party(stores: Stores, case_id: UUID, party: NewParty) -> None:
-    """Name another party of a case; raises NotFound, BadInput without an artist or a name."""
+    """Name another party of a case; raises NotFound, BadInput without an artist or a name.
+
+    And for an account that no record could name.
+    """
     with stores.sessions.begin() as session:
         case = desk.case_to_change(session, case_id)
         after(Act.ADD, case.status, case.number)
@@ -239,10 +242,9 @@ def _add_parties(session: Session, case: Case, parties: Iterable[NewParty]) -> N
         if (one.artist is None) == (not (one.name or "").strip()):
             raise BadInput("a party is an artist (slug) or has a name: give one of both")
         slug = None if one.artist is None else queries.artist_by_slug(session, one.artist).slug
+        user = None if one.account is None else account(one.account)
         session.add(
-            CaseParty(
-                case_id=case.id, role=one.role, artist=slug, name=one.name, account=one.account
-            )
+            CaseParty(case_id=case.id, role=one.role, artist=slug, name=one.name, account=user)
         )
     session.flush()
 

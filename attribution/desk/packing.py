@@ -26,6 +26,7 @@ from attribution.catalogue.columns import now
 from attribution.collection import Stores
 from attribution.desk.archive import (
     AUTHORITY,
+    CASE,
     CHAIN,
     RECORDS,
     SIGNATURE,
@@ -35,6 +36,7 @@ from attribution.desk.archive import (
     answer_path,
     workings_path,
 )
+from attribution.desk.casefile import CaseFile
 from attribution.desk.proof import extract, head_path, sign_head
 from attribution.lookup.workings import kept
 from attribution.provenance.keys import Signer
@@ -60,6 +62,7 @@ class Contents:
     title: str
     lookups: Sequence[UUID]  # ids of answers
     parts: Iterable[Part]  # taken one at a time
+    case: CaseFile | None = None
     is_stamped: bool = True  # by the timestamp authority of the settings, if there is one
 
 
@@ -85,7 +88,7 @@ def write_pack(stores: Stores, contents: Contents, path: Path) -> Packed:
     with written_whole(path) as new, Archive(new) as archive:
         for part in contents.parts:
             archive.add(part.path, part.data, part.what)
-        _add_records(stores, archive, contents.lookups, signer)
+        _add_records(stores, archive, contents, signer)
         if authority:
             pem = authority.pem.encode("ascii")
             archive.add(AUTHORITY, pem, "whom the maker trusts to say the time")
@@ -111,16 +114,18 @@ def write_pack(stores: Stores, contents: Contents, path: Path) -> Packed:
     return Packed(pack_id, manifest, key, path.stat().st_size)
 
 
-def _add_records(stores: Stores, archive: Archive, lookups: Sequence[UUID], signer: Signer) -> None:
+def _add_records(stores: Stores, archive: Archive, contents: Contents, signer: Signer) -> None:
     """Add the answers as recorded, and what the audit says of them."""
     with stores.sessions() as session:
-        rows = queries.attributions_by_id(session, lookups)
+        rows = queries.attributions_by_id(session, contents.lookups)
         for row in rows:
             archive.add_json(answer_path(str(row.id)), row.answer, "the answer as recorded")
             if made_of := _workings(session, read_answer(row.answer)):
                 what = "what the answer was computed from"
                 archive.add_json(workings_path(str(row.id)), made_of, what)
-        found = extract(session, rows)
+        if contents.case:
+            archive.add_json(CASE, contents.case.said, "the case, with what people decided")
+        found = extract(session, rows, contents.case.records if contents.case else ())
     archive.add_json(RECORDS, found.records, "what the audit vouches for, with its salts")
     archive.add_json(CHAIN, found.segments, "entries of the audit, and links to the signed heads")
     for sequence, digest in found.heads.items():

@@ -43,9 +43,15 @@ class Extract:
     heads: Mapping[int, str]  # its digest after the last entry of each segment
 
 
-def extract(session: Session, answers: Sequence[RecordedAttribution]) -> Extract:
-    """Return the records of lookups with all that vouches for them; raises RecordAltered."""
-    rows: list[Sealed] = [*answers, *queries.uses_of_answers(session, [one.id for one in answers])]
+def extract(
+    session: Session, answers: Sequence[RecordedAttribution], others: Sequence[Sealed] = ()
+) -> Extract:
+    """Return the records of lookups, and others, with all that vouches for them.
+
+    Raises RecordAltered.
+    """
+    uses = queries.uses_of_answers(session, [one.id for one in answers])
+    rows: list[Sealed] = [*answers, *others, *uses]
     rows += _changes(session, answers)
     records = [one for few in _by_kind(rows) for one in _records(session, few)]
     subjects = {row.subject_id for row in rows if isinstance(row, SubjectUse)}

@@ -19,7 +19,7 @@ from attribution.catalogue.columns import now
 from attribution.catalogue.models import Case, CaseNote
 from attribution.catalogue.queries import desk
 from attribution.collection import Stores
-from attribution.desk.people import check_other_reviewer, me, person, stated
+from attribution.desk.people import account, check_not_own, check_other_reviewer, me, stated
 from attribution.errors import BadInput, Conflict
 
 
@@ -51,10 +51,12 @@ def skip(stores: Stores, case_id: UUID, why: str) -> None:
 def move(stores: Stores, case_id: UUID, to: str, why: str) -> None:
     """Give a case to somebody, as records of this service name them; raises as `skip` does.
 
-    NotAllowed for an appeal against a decision of theirs.
+    NotAllowed for an appeal against a decision of theirs, and in a case of one's own; BadInput for
+    somebody whom no record could name.
     """
-    why, to = stated(why, "reason"), person(stated(to, "person"))
+    why, to = stated(why, "reason"), account(to)
     with _changing(stores, case_id) as (session, case):
+        check_not_own(session, case)
         check_other_reviewer(session, case, to)
         case.assignee = to
         session.add(CaseNote(case_id=case_id, kind=NoteKind.MOVE, text=why, by=who().name))

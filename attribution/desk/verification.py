@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import IO, Any, cast
+from uuid import UUID
 from zipfile import ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 
 import rfc8785
@@ -24,8 +25,10 @@ from attribution.answers import parted, read_answer
 from attribution.arithmetic import commitments
 from attribution.desk.archive import (
     AUTHORITY,
+    CASE,
     CHAIN,
     FORMAT,
+    LOOKUPS,
     MANIFEST,
     RECORDS,
     SIGNATURE,
@@ -46,7 +49,10 @@ MOST_FILES = 100_000
 LARGEST_LIST = 16 << 20  # bytes of the list of files
 LARGEST_PIECE = 64 << 20  # bytes read at once: a file of JSON
 PIECE = 1 << 20
-UNREADABLE = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
+UNREADABLE = (
+    *(ArithmeticError, AttributeError, LookupError, MemoryError, RecursionError, TypeError),
+    *(ValueError, x509.InvalidVersion),
+)
 NOT_TRUTH = (
     "This says whether the pack is as it was made. It does not say that what is in it is true."
 )
@@ -57,9 +63,7 @@ VOUCHING = (SIGNATURE, TIMESTAMP)  # behind the manifest, which cannot list them
 class Finding:
     """One sentence about a pack."""
 
-    about: (
-        str  # "files", "signature", "time", "audit", "answer", "arithmetic", "removed", "left out"
-    )
+    about: str  # "files", "signature", "time", "audit", "answer" and others
     said: str
     is_wrong: bool = False
 
@@ -152,6 +156,8 @@ def _verify(archive: ZipFile, raw: IO[bytes], trusted: Trusted, found: Verified)
     if twice := [name for name, times in Counter(names).items() if times > 1]:
         found.fault("files", f"{_plain(twice[0])} is in the archive more than once")
         return
+    if sum(info.file_size for info in infos) > raw.seek(0, 2):
+        raise BadZipFile("its files are said to overlap")
     pack = _Pack(archive, found)
     pack.read_all()
     if not _is_written_alike(archive, raw):
@@ -164,7 +170,8 @@ def _verify(archive: ZipFile, raw: IO[bytes], trusted: Trusted, found: Verified)
     with found.reading("audit", CHAIN):
         vouched = _chain(pack, signer)
         with found.reading("audit", RECORDS):
-            _records(pack, vouched, [str(one) for one in manifest["attributions"]])
+            answers = dict.fromkeys(str(UUID(one)) for one in manifest["attributions"])
+            _records(pack, vouched, answers)
 
 
 def _is_odd(info: ZipInfo) -> bool:
@@ -184,10 +191,15 @@ class _Pack:
     archive: ZipFile
     found: Verified
     digests: dict[str, tuple[str, int]] = field(default_factory=dict)
+    taken: Counter[str] = field(default_factory=Counter)  # from the record, by arithmetic
+    # What there is about each answer, by its id.
+    lookups: defaultdict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
 
     def read_all(self) -> None:
         """Digest every file; a damaged one has no digest."""
         for info in self.archive.infolist():
+            if info.filename.startswith(f"{LOOKUPS}/"):
+                self.lookups[info.filename.split("/")[1]].append(info.filename)
             digest, size = hashlib.sha256(), 0
             try:
                 with self.archive.open(info) as file:
@@ -246,16 +258,17 @@ def _manifest(pack: _Pack, names: Sequence[str]) -> Mapping[str, Any] | None:
         if (manifest["format"], manifest["version"]) != (FORMAT, VERSION):
             raise BadInput(f"it is of another version; this program reads version {VERSION}")
         listed = {one["path"]: (one["sha256"], one["size"]) for one in manifest["files"]}
+        there = set(names)
         for path, digest in listed.items():
-            if path not in names:
+            if path not in there:
                 found.fault("files", f"missing: {_plain(path)}")
             elif pack.digests.get(path) != digest:
                 found.fault("files", f"changed: {_plain(path)}")
-        order = [*listed, MANIFEST, *(name for name in VOUCHING if name in names)]
+        order = [*listed, MANIFEST, *(name for name in VOUCHING if name in there)]
         for path in names:
-            if path not in order:
+            if path not in listed and path not in {MANIFEST, *VOUCHING}:
                 found.fault("files", f"not in the manifest: {_plain(path)}")
-        if set(names) == set(order) and list(names) != order:
+        if there == set(order) and list(names) != order:
             found.fault("files", "the files are not in the order of the manifest")
         if len(found.findings) == before:
             found.say("files", f"intact: all {len(listed)} files are as the manifest lists them")
@@ -307,16 +320,19 @@ def _chain(pack: _Pack, signer: x509.Certificate | None) -> _Vouched:
                 record = commitments.digest(one["leaves"], one["seal"])
             digest = commitments.link(digest, number, record)
         said, by = read_statement(pack.text(segment["head"]).decode("ascii").strip())
+        head = _plain(segment["head"])
         if (said["sequence"], said["digest"]) != (number, digest):
-            found.fault("audit", f"the chain does not lead to {segment['head']}: it is cut")
+            found.fault("audit", f"the chain does not lead to {head}: it is cut")
         elif signer is not None and key_id(by) != key_id(signer):
-            found.fault("audit", f"{segment['head']} is signed with another key than the pack")
+            found.fault("audit", f"{head} is signed with another key than the pack")
         else:
             found.say("audit", f"the chain of the audit is whole up to entry {number}, signed")
     gone = frozenset(_explained(entries))
     for number, seal in seals.items():
         for leaf, one in seal.items():
-            if "salt" not in one and (one["receipt"], str(number), leaf) not in gone:
+            if "commitment" in one and not (
+                (one["receipt"], str(number), leaf) in gone and entries[number][leaf] == "erased"
+            ):
                 found.fault("audit", f"{leaf!r} of entry {number} is gone without an entry on that")
     return _Vouched(entries, gone)
 
@@ -333,14 +349,15 @@ def _explained(entries: Mapping[int, Mapping[str, Any]]) -> Iterator[tuple[str, 
                 yield from ((receipt, key, leaf) for leaf in leaves)
 
 
-def _records(pack: _Pack, vouched: _Vouched, answers: Sequence[str]) -> None:
+def _records(pack: _Pack, vouched: _Vouched, answers: Collection[str]) -> None:
     """Hold records against the entries that vouch for them, and answers against records."""
     found = pack.found
-    records = {str(one["object"]): one for one in pack.json(RECORDS)}
+    records = {_plain(str(one["object"])): one for one in pack.json(RECORDS)}
     for key, one in records.items():
         if one["entry"] is None:
             found.say(
-                "audit", f"{key} was recorded before the audit began: no entry vouches for it"
+                "audit",
+                f"no entry vouches for {key}: recorded before the audit began, as the pack says",
             )
             continue
         said = vouched.entries.get(one["entry"])
@@ -350,12 +367,60 @@ def _records(pack: _Pack, vouched: _Vouched, answers: Sequence[str]) -> None:
             )
         elif said["details"].get("digest") != commitments.digest(one["leaves"], one["seal"]):
             found.fault("audit", f"{key} does not say what entry {one['entry']} recorded")
+        elif more := commitments.unproved(one["leaves"], one["seal"]):
+            found.fault(
+                "audit", f"{key} says of {more[0]!r} what entry {one['entry']} did not record"
+            )
         else:
             _removed(found, key, one["seal"], vouched)
     _left_out(found, records)
+    if CASE in pack.archive.namelist():
+        with found.reading("case", CASE):
+            _case(pack, records)
+    for other in sorted(pack.lookups.keys() - answers):
+        found.fault("answer", f"{LOOKUPS}/{_plain(other)} is of no answer that the pack is about")
     for attribution in answers:
         with found.reading("answer", answer_path(attribution)):
             _answer(pack, attribution, records[f"attribution:{attribution}"], vouched)
+    for taken, count in pack.taken.items():
+        of = "1 answer" if count == 1 else f"{count:,} answers"
+        found.say("arithmetic", f"of {of}: {_plain(taken)}")
+
+
+def _case(pack: _Pack, records: Mapping[str, Any]) -> None:
+    """Hold what people said in a case against the records of it."""
+    case = pack.json(CASE)
+
+    def fixed(kind: str, said: Mapping[str, Any], *values: object) -> None:
+        record = records[f"{kind}:{said['id']}"]
+        if record["entry"] is None or record["leaves"][""][: len(values)] != [*values]:
+            raise BadInput(f"its {kind} {_plain(said['id'])} is not the one that was recorded")
+
+    fixed("case", case, *(case[name] for name in ("id", "number", "kind", "title", "appeals")))
+    listed = Counter[str]()
+    for one in case["findings"]:
+        about = one["id"], case["id"], one["lane"], one["statement"]
+        for said in one["assessments"]:
+            words = said["verdict"], said["why"], said["by"], said["at"]
+            fixed("assessment", said, said["id"], *about, *words)
+            listed["assessment"] += 1
+    for said in case["decisions"]:
+        what = said["number"], said["outcome"], said["ground"], said["words"], said["by"]
+        when = said["at"], said["supersedes"], said["needs_second"]
+        fixed("decision", said, said["id"], case["id"], *what, *when)
+        second = [said["seconded_by"], said["seconded_at"]]
+        if records[f"decision:{said['id']}"]["leaves"]["second"] != second:
+            raise BadInput(f"who seconded decision {said['number']} is not what was recorded")
+        listed["decision"] += 1
+    for kind in ("assessment", "decision"):
+        if sum(key.startswith(f"{kind}:") for key in records) != listed[kind]:
+            raise BadInput(f"it does not have every {kind} of which there is a record in the pack")
+    number, decided = case["number"], listed["decision"]
+    pack.found.say(
+        "case",
+        f"case {number}: {listed['assessment']} assessments and {decided} decisions are as they "
+        f"were recorded; that there was no later one is the word of whoever signed",
+    )
 
 
 def _answer(pack: _Pack, attribution: str, record: Mapping[str, Any], vouched: _Vouched) -> None:
@@ -369,12 +434,13 @@ def _answer(pack: _Pack, attribution: str, record: Mapping[str, Any], vouched: _
         raise BadInput("it is not the answer that was recorded")
     if fixed[0] != attribution:
         raise BadInput(f"it is the answer {_plain(fixed[0])}")
-    for name, (digest, _) in pack.digests.items():
-        if name.startswith(subject_path(attribution, "")) and digest != fixed[2]:
-            raise BadInput(f"{name} is not the image that it is about")
-    at = vouched.entries[number]["at"] if number else fixed[1]
-    place = f"entry {number} of the audit" if number else "before the audit began"
-    pack.found.say("answer", f"{attribution}: recorded {at[:19]} UTC, {place}")
+    for name in pack.lookups[attribution]:
+        is_subject = name.startswith(subject_path(attribution, ""))
+        if is_subject and pack.digests.get(name, ("",))[0] != fixed[2]:
+            raise BadInput(f"{_plain(name)} is not the image that it is about")
+    at = datetime.fromisoformat(vouched.entries[number]["at"] if number else fixed[1])
+    place = f"entry {number} of the audit" if number else "as the pack itself says"
+    pack.found.say("answer", f"{attribution}: recorded {at:%Y-%m-%dT%H:%M:%S} UTC, {place}")
     with pack.found.reading("arithmetic", workings_path(attribution)):
         _compute(pack, attribution, answer)
 
@@ -392,18 +458,17 @@ def _compute(pack: _Pack, attribution: str, recorded: Mapping[str, Any]) -> None
         found.fault("arithmetic", f"{attribution}: {_plain(figure.said)}")
     if again.is_right:
         found.say("arithmetic", f"{attribution}: {again.said}")
-    for taken in again.taken:
-        found.say("arithmetic", f"{attribution}: {taken}")
+    pack.taken.update(again.taken)
 
 
 def _removed(found: Verified, key: str, seal: commitments.Seal, vouched: _Vouched) -> None:
     """Say which parts of a record are gone, and by which receipts they went."""
     for leaf, one in seal.items():
-        if "salt" in one or "receipt" not in one:
+        if "commitment" not in one or "receipt" not in one:
             continue
         part = f"{_plain(leaf)!r} of {key}"
         if (one["receipt"], key, leaf) in vouched.gone:
-            found.say("removed", f"{part} was removed by the withdrawal {one['receipt']}")
+            found.say("removed", f"{part} was removed by the withdrawal {_plain(one['receipt'])}")
         else:
             found.fault("removed", f"{part} is gone without an entry that says so")
 
@@ -413,7 +478,7 @@ def _left_out(found: Verified, records: Mapping[str, Any]) -> None:
     kinds = Counter(
         key.partition(":")[0]
         for key, record in records.items()
-        if any("salt" not in one and "receipt" not in one for one in record["seal"].values())
+        if any("commitment" in one and "receipt" not in one for one in record["seal"].values())
     )
     for kind, count in sorted(kinds.items()):
         records_of = f"{count:,} record{'s' if count > 1 else ''} of kind {_plain(kind)}"

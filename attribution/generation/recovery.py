@@ -73,21 +73,27 @@ class Verified:
         """Say it in sentences."""
         reason = self.credentials.reason
         said = f"{SAID[self.credentials.state]}{f' ({reason})' if reason else ''}."
-        if self.credentials.state in (State.VALID, State.UNTRUSTED):
-            return said
-        return f"{said} {_found(self.recovered) if self.recovered else NOT_OURS}"
+        if self.recovered:
+            return f"{said} {_found(self.recovered)}"
+        is_intact = self.credentials.state in (State.VALID, State.UNTRUSTED)
+        return said if is_intact else f"{said} {NOT_OURS}"
 
 
 def verify_credentials(stores: Stores, data: bytes) -> Verified:
-    """Verify what a file says of itself; without a manifest that holds, look for our own picture.
+    """Verify what a file says of itself; unless a trusted signer does, look for our own picture.
 
-    Raises BadImage for what is no image that can be looked at.
+    Anybody can sign over our picture: an unknown signer hides it no more than a cut does. The file
+    that was handed out speaks for itself. Raises BadImage for what is no image that can be looked
+    at.
     """
     report = _report(stores, data)
     credentials, manifest = Credentials.of(report), active_manifest(report)
-    if credentials.state in (State.VALID, State.UNTRUSTED):
+    if credentials.state is State.VALID:
         return Verified(credentials, manifest, None)
-    return Verified(credentials, manifest, _recover(stores, read_image(data, stores.limits)))
+    found = _recover(stores, read_image(data, stores.limits))
+    if found and found.by is Trace.BYTES and credentials.state is State.UNTRUSTED:
+        found = None
+    return Verified(credentials, manifest, found)
 
 
 def _report(stores: Stores, data: bytes) -> Report:

@@ -23,6 +23,7 @@ from attribution.answers import Attribution, Reason, Verdict
 from attribution.arithmetic import calibration, voting
 from attribution.arithmetic.calibration import Ballots, Calibration, Odds
 from attribution.arithmetic.deciding import decide
+from attribution.errors import BadInput
 from attribution.types import Neighbour
 
 VERSION = 1
@@ -31,6 +32,8 @@ VERSION = 1
 SAME = 1e-9  # figures that differ by less, in parts of them, are one: sums in another order
 SAME_COSINE = 1e-5  # likewise, of single-precision vectors
 NUMBER = np.dtype("<f4")
+MOST_TERMS = 4_000_000  # of the sums: voters, by spaces, by neighbours and shares
+MOST_DIMS = 1 << 16
 
 Json = Mapping[str, Any]
 
@@ -79,19 +82,34 @@ def recompute(answer: Attribution, kept: Json) -> Recomputed:
     """Compute an answer again from what `workings.kept` gave of it.
 
     Figures are equal that differ by no more than SAME, cosines by SAME_COSINE: other processors add
-    in another order.
+    in another order. Raises BadInput for more than any answer is computed from, and whatever values
+    of another shape raise.
     """
     made_of, numbers = kept["workings"], kept["calibration"]
-    again = _Again.of(made_of, numbers)
-    figures = [
-        *_digests(answer, made_of, numbers),
-        *_confidence(answer, again),
-        *_artists(answer, made_of, again),
-        *_similarities(answer, made_of, kept["vectors"]),
-        *_verdict(answer, made_of, again),
-    ]
+    _check_size(made_of, numbers)
+    with np.errstate(all="ignore"):  # absurd numbers come out as others than are stated
+        again = _Again.of(made_of, numbers)
+        figures = [
+            *_digests(answer, made_of, numbers),
+            *_confidence(answer, again),
+            *_artists(answer, made_of, again),
+            *_similarities(answer, made_of, kept["vectors"]),
+            *_verdict(answer, made_of, again),
+        ]
     differing = tuple(one for one in figures if not _is_same(one))
     return Recomputed(len(figures), differing, tuple(_taken(answer, made_of, kept)))
+
+
+def _check_size(made_of: Json, numbers: Json | None) -> None:
+    """Refuse sums that would take hours, or all memory: workings may be a stranger's."""
+    ballots, heard = made_of["ballots"], made_of["neighbours"]
+    spaces = len(heard) + (len(numbers["numbers"]["spaces"]) if numbers else 0)
+    named = sum(map(len, heard.values())) + sum(len(one["shares"] or ()) for one in ballots)
+    if len(ballots) * max(spaces, 1) * named > MOST_TERMS:
+        raise BadInput(
+            f"{len(ballots)} voters, {spaces} spaces and {named} neighbours and shares are more "
+            f"than any answer is computed from"
+        )
 
 
 @dataclass(frozen=True)
@@ -133,12 +151,10 @@ def _ballot(one: Json, made_of: Json) -> voting.Ballot:
 
 def _digests(answer: Attribution, made_of: Json, numbers: Json | None) -> Iterator[Figure]:
     """Compare what is kept with the digests that the answer carries."""
-    if answer.pins is None:
-        return
-    yield Figure("what it was computed from", answer.pins.workings, _digest_of(made_of))
-    if numbers is not None:
-        found = calibration.digest_of(numbers["voices"], numbers["numbers"])
-        yield Figure("the calibration", answer.pins.calibration, found)
+    pins = answer.pins
+    yield Figure("what it was computed from", pins and pins.workings, _digest_of(made_of))
+    found = numbers and calibration.digest_of(numbers["voices"], numbers["numbers"])
+    yield Figure("the calibration", pins and pins.calibration, found)
 
 
 def _confidence(answer: Attribution, again: _Again) -> Iterator[Figure]:
@@ -156,12 +172,11 @@ def _confidence(answer: Attribution, again: _Again) -> Iterator[Figure]:
 
 def _artists(answer: Attribution, made_of: Json, again: _Again) -> Iterator[Figure]:
     votes, odds = {vote.artist_id: vote for vote in again.votes}, again.odds
-    order = [vote.artist_id for vote in again.votes]
+    place = {vote.artist_id: number for number, vote in enumerate(again.votes)}
     ids = {slug: UUID(artist) for slug, artist in made_of["artists"].items()}
     ranked = [one.slug for one in answer.artists]
     by_rank = sorted(
-        ranked,
-        key=lambda slug: order.index(ids[slug]) if ids.get(slug) in votes else len(order),
+        ranked, key=lambda slug: place[ids[slug]] if ids.get(slug) in place else len(place)
     )
     yield Figure("order of the artists", ranked, by_rank)
     for one in answer.artists:
@@ -186,12 +201,15 @@ def _similarities(answer: Attribution, made_of: Json, vectors: Json) -> Iterator
     """Compute the cosine of the image and each work that is still kept, in each space."""
     if made_of["vectors"] is None:
         return
-    image = {space: vector_of(text) for space, text in made_of["vectors"].items()}
+    image, works = (
+        vectors_of(made_of["vectors"]),
+        {one: vectors_of(x) for one, x in vectors.items()},
+    )
     for artist in answer.artists:
         for work in artist.works:
-            for space, text in vectors.get(str(work.id), {}).items():
+            for space, vector in works.get(str(work.id), {}).items():
                 if space in work.similarity:
-                    found = _Cosine(float(np.dot(image[space], vector_of(text))))
+                    found = _Cosine(float(np.dot(image[space], vector)))
                     yield Figure(f"work {work.id}: {space}", work.similarity[space], found)
 
 
@@ -241,9 +259,12 @@ class _Cosine(float):
     """A figure of single precision."""
 
 
-def vector_of(text: str) -> np.ndarray[Any, np.dtype[np.float32]]:
-    """Read a vector as `lookup.workings.text_of` writes it."""
-    return np.frombuffer(base64.b64decode(text), NUMBER).astype(np.float32)
+def vectors_of(texts: Mapping[str, str]) -> dict[str, np.ndarray[Any, np.dtype[np.float32]]]:
+    """Read vectors as `lookup.workings.text_of` writes them; raises BadInput for absurd ones."""
+    found = {space: np.frombuffer(base64.b64decode(text), NUMBER) for space, text in texts.items()}
+    if longest := max((len(one) for one in found.values() if len(one) > MOST_DIMS), default=0):
+        raise BadInput(f"a vector of {longest} numbers is longer than any encoder gives")
+    return found
 
 
 def _is_same(one: Figure) -> bool:

@@ -21,7 +21,7 @@ from attribution.answers import Attribution
 from attribution.arithmetic.voting import named
 from attribution.catalogue import queries
 from attribution.catalogue.models import Workings
-from attribution.lookup.recomputing import NUMBER, VERSION, vector_of
+from attribution.lookup.recomputing import NUMBER, VERSION, vectors_of
 from attribution.types import Vector
 from attribution.voters.neighbours import NeighboursVoter
 from attribution.voters.panel import Opinion
@@ -116,8 +116,8 @@ def kept(session: Session, answer: Attribution) -> Json | None:
 
 def kept_vectors(row: Workings) -> dict[str, Vector]:
     """Return the vectors of the image that an answer is about, by space: none if not kept."""
-    said = json.loads(zlib.decompress(row.data))["vectors"] or {}
-    return {space: vector_of(text) for space, text in said.items()}
+    found: dict[str, Vector] = vectors_of(json.loads(zlib.decompress(row.data))["vectors"] or {})
+    return found
 
 
 def _of_works(session: Session, answer: Attribution) -> Mapping[UUID, Mapping[str, Vector]]:

@@ -36,6 +36,7 @@ ALGORITHMS = {  # of JOSE, by that of COSE
 # What reading raises that is no statement, whatever else it is.
 UNREADABLE = (
     *(UnsupportedAlgorithm, AttributeError, LookupError, RecursionError, TypeError, ValueError),
+    x509.InvalidVersion,
 )
 LARGEST_HEADER = 2**16  # characters: a chain of certificates
 NUMBER_BYTES = {"es256": 32, "es384": 48, "es512": 66}  # of each of the two in an ECDSA signature

@@ -27,7 +27,7 @@ from attribution.catalogue.models import Artwork, HeldExhibit, Hold, Subject
 from attribution.catalogue.queries import desk, holds
 from attribution.collection import Stores, subject_cipher
 from attribution.custody import Forgotten, Kept
-from attribution.errors import NotFound
+from attribution.errors import BadImage, NotFound
 from attribution.images import read_image, thumbnail
 from attribution.types import Part
 from attribution.upkeep import subjects
@@ -50,6 +50,7 @@ def seal(stores: Stores, session: Session, works: Collection[UUID], removal: Rem
     on_hold = holds.holds_on(session, works)
     rows = queries.artworks_by_id(session, on_hold.keys())
     sketches = queries.kept_sketches(session, [Part(work, 0) for work in on_hold])
+    replaced: set[UUID] = set()
     for work, row in rows.items():
         sketch = sketches.get(Part(work, 0))
         said = _said(row) | {
@@ -65,8 +66,11 @@ def seal(stores: Stores, session: Session, works: Collection[UUID], removal: Rem
             data=cipher.encrypt(data) if cipher else data,
             is_encrypted=cipher is not None,
         )
-        holds.keep_exhibit(session, exhibit, on_hold[work])
+        earlier = holds.keep_exhibit(session, exhibit, on_hold[work])
+        if earlier is not None:
+            replaced.add(earlier)
         note(session, "seal-exhibit", f"artwork:{work}", exhibit=exhibit.sha256)
+    tell(session, replaced, later=str(removal.receipt))
 
 
 def end(session: Session, row: Hold, why: str) -> list[UUID]:
@@ -76,19 +80,26 @@ def end(session: Session, row: Hold, why: str) -> list[UUID]:
     receipts = holds.release_exhibits(session, row.id)
     gone: list[UUID] = []
     if row.subject_id is not None:
-        for subject in queries.subjects_to_change(
-            session, (Subject.id == row.subject_id) & ~holds.is_held()
-        ):
-            if subject.receipt is not None and subject.kept is not Kept.NOTHING:
+        # Locked first: of two holds on it that end at once, the second one finds that none lasts.
+        (subject,) = queries.subjects_to_change(session, Subject.id == row.subject_id)
+        if subject.receipt is not None and subject.kept is not Kept.NOTHING:
+            receipts.add(subject.receipt)
+            if not holds.cases_holding(session, subject.id):
                 queries.forget_subject(session, subject, Forgotten.WITHDRAWAL)
-                receipts.add(subject.receipt)
                 gone.append(subject.id)
-    for one in receipts:
-        request = queries.withdrawal_by_id(session, one)
-        held = holds.held_under(session, one) | {"ended_at": row.ended_at.isoformat()}
-        request.receipt = request.receipt | {"held": held}
+    tell(session, receipts, ended_at=row.ended_at.isoformat())
     note(session, "end-hold", f"{desk.CASE}:{row.case_id}", hold=str(row.id))
     return gone
+
+
+def tell(session: Session, receipts: Collection[UUID], **said: str) -> None:
+    """Have receipts of withdrawals say what is on hold now and for which cases, else `said`."""
+    for one in sorted(receipts):
+        request = queries.withdrawal_to_change(session, one)
+        held = holds.held_under(session, one)
+        if not held["cases"]:
+            held |= said
+        request.receipt = request.receipt | {"held": held}
 
 
 def delete_released(stores: Stores, images: Collection[UUID]) -> None:
@@ -112,12 +123,15 @@ def _said(row: Artwork) -> dict[str, Any]:
 
 
 def _picture(stores: Stores, row: Artwork) -> bytes | None:
-    """Return a small picture of a work; None where neither it nor the original is kept."""
+    """Return a small picture of a work; None where neither it nor an original that can be read is.
+
+    What cannot be read keeps no work from being withdrawn.
+    """
     try:
         if row.consent_display:
             return stores.store.thumbnail(row.sha256)
         return thumbnail(read_image(stores.store.original(row.sha256), stores.limits).rgb)
-    except NotFound:
+    except (BadImage, NotFound):
         return None
 
 

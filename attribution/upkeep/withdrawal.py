@@ -126,7 +126,7 @@ def _complete(
     left, proof = _left(collection, request, works, rewrite=rewrite), _proof(collection)
     points = _points(collection.index, request.artist_id)
     with collection.sessions.begin() as session:
-        request = queries.withdrawal_by_id(session, request_id)
+        request = queries.withdrawal_to_change(session, request_id)
         removed: dict[str, int] = dict(request.receipt["removed"])
         for name, count in counts.items():
             removed[name] = removed.get(name, 0) + count

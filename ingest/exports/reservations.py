@@ -9,6 +9,9 @@
   line for each work.
 
 A default is nobody's word, so it is not exported: only works of which somebody has said something.
+
+A rule for a path is one for all paths that begin with it, of which the longest counts (RFC 9309).
+So a no has no end, for `/1?size=2` too, and a yes ends with `$`: the yes to `/1` is none to `/10`.
 """
 
 from __future__ import annotations
@@ -16,7 +19,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import quote, urlsplit
 
 from attribution.catalogue import queries
@@ -34,9 +37,20 @@ CAWG = {
     ConsentPurpose.GENERATE: ("cawg.ai_inference",),
 }
 USES = {Answer.ALLOW: "allowed", Answer.DENY: "notAllowed", Answer.ASK: "constrained"}
-PATH = "/%;:@&=+,!()*'~-._"  # characters of a path that stand for themselves
+# Characters of a path that stand for themselves; `*` and `$` would mean more than one address.
+PATH = "/%;:@&=+,!()'~-._"
 
 Spoken = tuple[Artwork, Standing]
+
+
+class _Rule(NamedTuple):
+    """What stands for an address; ask first is a no."""
+
+    is_no: bool
+    policy: str | None  # an address
+
+
+Rules = Mapping[ConsentPurpose, _Rule]
 
 
 @dataclass(frozen=True)
@@ -62,29 +76,33 @@ def publish(kind: str, stores: Stores, works: WorksWanted, site: str | None) -> 
 
 def _tdmrep(stores: Stores, works: WorksWanted, site: str | None) -> Iterator[bytes]:
     between = "[\n"
-    for path, (_, stands) in _on_site(stores, works, site):
-        if said := stands[ConsentPurpose.TRAIN]:
-            rule = {"location": path, "tdm-reservation": int(said.answer != Answer.ALLOW)}
-            if said.answer != Answer.ALLOW and (policy := _address(said)):
-                rule["tdm-policy"] = policy
+    for path, rules in _by_address(stores, works, site).items():
+        if said := rules.get(ConsentPurpose.TRAIN):
+            rule = {
+                "location": path if said.is_no else f"{path}$",
+                "tdm-reservation": int(said.is_no),
+            }
+            if said.is_no and said.policy:
+                rule["tdm-policy"] = said.policy
             yield (between + json.dumps(rule)).encode()
             between = ",\n"
     yield b"[]\n" if between == "[\n" else b"\n]\n"
 
 
 def _robots(stores: Stores, works: WorksWanted, site: str | None) -> Iterator[bytes]:
-    yield b"User-Agent: *\nAllow: /\n"
-    for path, (_, stands) in _on_site(stores, works, site):
-        if usage := _usage(stands):
-            yield f"Content-Usage: {path} {usage}\n".encode()
+    yield b"User-Agent: *\n"
+    for path, rules in _by_address(stores, works, site).items():
+        noes = {purpose: said for purpose, said in rules.items() if said.is_no}
+        if noes:
+            yield f"Content-Usage: {path} {_usage(noes)}\n".encode()
+        if noes != rules:
+            yield f"Content-Usage: {path}$ {_usage(rules)}\n".encode()
 
 
 def _aipref(stores: Stores, works: WorksWanted, site: str | None) -> Iterator[bytes]:
-    for row, stands in _spoken(stores, works):
-        usage = _usage(stands)
-        if usage and row.source and _path(row.source, site) is not None:
-            line = {"source": row.source, "content-usage": usage}
-            yield f"{json.dumps(line, ensure_ascii=False)}\n".encode()
+    for source, rules in _by_address(stores, works, site, is_whole=True).items():
+        line = {"source": source, "content-usage": _usage(rules)}
+        yield f"{json.dumps(line, ensure_ascii=False)}\n".encode()
 
 
 def _cawg(stores: Stores, works: WorksWanted, site: str | None) -> Iterator[bytes]:
@@ -103,12 +121,9 @@ def _cawg(stores: Stores, works: WorksWanted, site: str | None) -> Iterator[byte
             yield f"{json.dumps(line, ensure_ascii=False)}\n".encode()
 
 
-def _usage(stands: Standing) -> str:
-    """Return preferences of AIPREF, such as "train-ai=n, search=y"; ask first is a no."""
-    said = {name: stands[purpose] for purpose, name in AIPREF.items()}
-    return ", ".join(
-        f"{name}={'y' if one.answer == Answer.ALLOW else 'n'}" for name, one in said.items() if one
-    )
+def _usage(rules: Rules) -> str:
+    """Return preferences of AIPREF, such as "train-ai=n, search=y"."""
+    return ", ".join(f"{AIPREF[one]}={'n' if said.is_no else 'y'}" for one, said in rules.items())
 
 
 def _use(said: Consent) -> Mapping[str, Any]:
@@ -124,11 +139,22 @@ def _address(said: Consent) -> str | None:
     return said.document if is_address else None
 
 
-def _on_site(stores: Stores, works: WorksWanted, site: str | None) -> Iterator[tuple[str, Spoken]]:
-    """Yield works with their paths on a site."""
+def _by_address(
+    stores: Stores, works: WorksWanted, site: str | None, *, is_whole: bool = False
+) -> Mapping[str, Rules]:
+    """Return what stands for works by path on a site, or whole address; of several a no counts."""
+    found: dict[str, dict[ConsentPurpose, _Rule]] = {}
     for row, stands in _spoken(stores, works):
-        if (path := _path(row.source or "", site)) is not None:
-            yield path, (row, stands)
+        source = row.source or ""
+        if (path := _path(source, site)) is None:
+            continue
+        for purpose in AIPREF:
+            if said := stands[purpose]:
+                rules = found.setdefault(source if is_whole else path, {})
+                is_no = said.answer != Answer.ALLOW
+                if is_no or purpose not in rules:
+                    rules[purpose] = _Rule(is_no, _address(said))
+    return found
 
 
 def _path(source: str, site: str | None) -> str | None:

@@ -155,8 +155,8 @@ def _judgements() -> None:
             "decisions",
             "outcome",
             (
-                *("match_confirmed", "match_rejected", "style_noted", "claim_upheld"),
-                *("claim_rejected", "withdrawal_due", "no_finding"),
+                *("match_confirmed", "match_licensed", "match_rejected", "style_noted"),
+                *("claim_upheld", "claim_rejected", "withdrawal_due", "no_finding"),
                 *("appeal_granted", "appeal_denied"),
             ),
         ),

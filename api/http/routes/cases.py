@@ -25,11 +25,10 @@ from attribution.catalogue.models.desk import PRIORITY
 from attribution.catalogue.queries import desk
 from attribution.catalogue.queries.records import check_sha256
 from attribution.desk import judging, opening, queue
-from attribution.desk.contacts import keep_contact, see_contacts
+from attribution.desk.contacts import forget_contact, keep_contact, see_contacts
 from attribution.desk.exhibits import receipts_of
 from attribution.desk.people import LONGEST
 from attribution.services import Services
-from attribution.upkeep import contacts
 
 router = APIRouter(prefix="/cases", tags=["cases"], route_class=ScopedRoute)
 READS, ACTS, PLANS = needs(Scope.CASES), needs(Scope.REVIEW), needs(Scope.OPERATE)
@@ -413,7 +412,7 @@ def keep_party_contact(
 )
 def forget_party_contact(case_id: UUID, party_id: UUID, services: ServicesDep) -> CaseDetail:
     """Delete how a party can be reached; the party stays. 409 where nothing is kept."""
-    contacts.forget(services, case_id, party_id)
+    forget_contact(services, case_id, party_id)
     return _detail(services, case_id)
 
 

@@ -24,7 +24,7 @@ router = APIRouter(prefix="/credentials", tags=["credentials"], route_class=Scop
 def verify(
     image: Annotated[UploadFile, File(description="The image.")], services: ServicesDep
 ) -> VerifiedOut:
-    """Say whether a manifest holds, who signed it and when; without one, look for our picture.
+    """Say whether a manifest holds, who signed it and when; unless it is trusted, find ours.
 
     A picture that was drawn here is known by its bytes, its pixels, or as a near copy: whole,
     turned, mirrored, made smaller, saved again; not a part of one. Nothing is recorded.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from functools import partial
 from typing import IO, Annotated, Any
 from uuid import UUID
@@ -14,13 +14,15 @@ from pydantic import BaseModel, ConfigDict, Field
 from api.http.access import ScopedRoute, needs
 from api.http.dependencies import ONE_WORK, ServicesDep, WorksDep
 from api.http.description import BYTES, also
-from api.reports.evidence import contents_of
+from api.reports.evidence import contents_of, contents_of_case
 from attribution.actors import Scope
-from attribution.desk.packing import write_pack
+from attribution.desk.packing import Contents, write_pack
+from attribution.errors import Conflict
 from attribution.services import Services
 from attribution.temporary import temporary_folder
 
 router = APIRouter(prefix="/attributions", tags=["attributions"], route_class=ScopedRoute)
+of_cases = APIRouter(prefix="/cases", tags=["cases"], route_class=ScopedRoute)
 
 MOST_LOOKUPS = 25  # of a pack: it is waited for
 PIECE = 1 << 20
@@ -53,7 +55,7 @@ def make_evidence(
     attribution_id: UUID, services: ServicesDep, *, timestamp: Stamped = True
 ) -> StreamingResponse:
     """Return a ZIP that `lawful verify` checks without this service; the audit says who got it."""
-    return _pack(services, [attribution_id], is_stamped=timestamp)
+    return _pack(services, contents_of(services, [attribution_id], is_stamped=timestamp))
 
 
 @router.post(
@@ -68,12 +70,36 @@ def make_joint_evidence(
 ) -> StreamingResponse:
     """Return a ZIP about several earlier answers; `lawful verify` checks it anywhere."""
     works(len(wanted.attributions))
-    return _pack(services, wanted.attributions, is_stamped=timestamp)
+    return _pack(services, contents_of(services, wanted.attributions, is_stamped=timestamp))
 
 
-def _pack(services: Services, lookups: Sequence[UUID], *, is_stamped: bool) -> StreamingResponse:
+@of_cases.post(
+    "/{case_id}/evidence",
+    summary="Get the evidence pack of a case",
+    response_class=StreamingResponse,
+    responses=also(409) | PACK,
+    dependencies=[needs(Scope.REVIEW)],
+)
+def make_case_evidence(
+    case_id: UUID, services: ServicesDep, works: WorksDep, *, timestamp: Stamped = True
+) -> StreamingResponse:
+    """Return a ZIP about a case: its answers, what people assessed and decided, and the proof.
+
+    What people wrote to each other and how parties can be reached stay out. 409 for a case without
+    an answer, and for one with too many to wait for.
+    """
+    contents = contents_of_case(services, case_id, is_stamped=timestamp)
+    if (count := len(contents.lookups)) > MOST_LOOKUPS:
+        raise Conflict(
+            f"the case has {count} images with answers; over HTTP a pack has at most "
+            f"{MOST_LOOKUPS}: have an operator write it with `lawful cases pack`"
+        )
+    works(len(contents.lookups))
+    return _pack(services, contents)
+
+
+def _pack(services: Services, contents: Contents) -> StreamingResponse:
     with temporary_folder(services.settings.home) as folder:
-        contents = contents_of(services, lookups, is_stamped=is_stamped)
         made = write_pack(services, contents, folder / "pack.zip")
         file = (folder / "pack.zip").open("rb")
     headers = {

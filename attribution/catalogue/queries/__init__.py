@@ -377,6 +377,7 @@ from attribution.catalogue.queries.withdrawals import (
     reinstate,
     unfinished_withdrawals,
     withdrawal_by_id,
+    withdrawal_to_change,
     works_to_withdraw,
 )
 from attribution.catalogue.queries.workings import (
@@ -700,6 +701,7 @@ __all__ = [
     "with_any_vectors",
     "with_parts",
     "withdrawal_by_id",
+    "withdrawal_to_change",
     "withdrawn_at",
     "withdrawn_since",
     "withdrawn_works",

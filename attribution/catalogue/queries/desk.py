@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -211,6 +211,18 @@ def findings_at(
     if missing := set(positions or ()) - found.keys():
         raise NotFound(f"the case has no finding {min(missing)}")
     return list(found.values())
+
+
+def artists_in_findings(session: Session, case_id: UUID) -> set[str]:
+    """Return the slugs of the artists whom findings of a case name."""
+    wanted = select(CaseFinding.about).where(CaseFinding.case_id == case_id)
+    return {slug for about in session.scalars(wanted) for slug in _slugs(about)}
+
+
+def _slugs(about: Mapping[str, Any]) -> Iterator[str]:
+    yield from (about[key] for key in ("artist", "registered") if key in about)
+    yield from about.get("claimed_by", ())
+    yield from (one["artist"] for one in about.get("artists", ()))
 
 
 def assessments_of(session: Session, findings: Collection[UUID]) -> dict[UUID, list[Assessment]]:

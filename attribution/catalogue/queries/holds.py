@@ -14,6 +14,8 @@ from attribution.catalogue.insert import IN_SQL, insert_new
 from attribution.catalogue.models import (
     Artwork,
     Case,
+    Change,
+    ChangeWork,
     ExhibitHold,
     HeldExhibit,
     Hold,
@@ -23,8 +25,10 @@ from attribution.catalogue.models import (
 )
 from attribution.catalogue.queries.artists import artist_by_slug
 from attribution.catalogue.queries.pages import Page, check_limit, cut, id_key
+from attribution.chunks import chunks
 from attribution.errors import Hint, NotFound, Way
 
+AT_ONCE = 1_000  # works in one statement
 LASTS = Hold.ended_at.is_(None)
 
 
@@ -75,27 +79,40 @@ def held_images(session: Session, hashes: Collection[str]) -> set[str]:
 
 
 def holds_on(session: Session, works: Collection[UUID]) -> dict[UUID, list[UUID]]:
-    """Return which of these works are on hold, by themselves or by their artist, with the holds."""
+    """Return which of these works are on hold, by themselves or by their artist, with the holds.
+
+    None of these holds ends until the session does.
+    """
     found: dict[UUID, list[UUID]] = {}
     own = select(Artwork.id, Hold.id).join(Hold, Hold.artwork_id == Artwork.id)
-    for work, hold in session.execute(own.where(Artwork.id.in_(works), LASTS)):
+    lasting = own.where(Artwork.id.in_(works), LASTS)
+    for work, hold in session.execute(lasting.with_for_update(of=Hold, read=True)):
         found.setdefault(work, []).append(hold)
-    for hold, slug in session.execute(
-        select(Hold.id, Hold.artist).where(Hold.artist.is_not(None), LASTS)
-    ):
+    of_artists = select(Hold.id, Hold.artist, Hold.at).where(Hold.artist.is_not(None), LASTS)
+    for hold, slug, since in session.execute(of_artists.with_for_update(read=True)):
         artist = artist_by_slug(session, str(slug)).id
-        theirs = select(Artwork.id).where(Artwork.id.in_(works), Artwork.artist_id == artist)
-        for work in session.scalars(theirs):
+        gave = Change.from_artist_id == artist, Change.made_at >= since
+        moved = select(ChangeWork.artwork_id).join(Change, Change.id == ChangeWork.change_id)
+        theirs = (Artwork.artist_id == artist) | Artwork.id.in_(
+            moved.where(ChangeWork.artwork_id.in_(works), *gave)
+        )
+        for work in session.scalars(select(Artwork.id).where(Artwork.id.in_(works), theirs)):
             found.setdefault(work, []).append(hold)
     return found
 
 
-def keep_exhibit(session: Session, exhibit: HeldExhibit, holds: Collection[UUID]) -> None:
-    """Keep what is left of a withdrawn work, for these holds; the last time counts."""
+def keep_exhibit(session: Session, exhibit: HeldExhibit, holds: Collection[UUID]) -> UUID | None:
+    """Keep what is left of a withdrawn work, for these holds; the last time counts.
+
+    Returns the earlier withdrawal whose exhibit it takes the place of.
+    """
+    known = session.get(HeldExhibit, exhibit.artwork_id)
+    earlier = known.withdrawal_id if known else None
     session.merge(exhibit)
     session.flush()
     rows = [{"hold_id": one, "artwork_id": exhibit.artwork_id} for one in holds]
     insert_new(session, ExhibitHold, rows)
+    return earlier
 
 
 def exhibit_by_id(session: Session, case_id: UUID, artwork_id: UUID) -> HeldExhibit:
@@ -121,15 +138,19 @@ def list_exhibits(
 def release_exhibits(session: Session, hold_id: UUID) -> set[UUID]:
     """Delete what was kept for a hold that has ended, unless another one needs it.
 
-    Returns the withdrawals of the works whose exhibits went.
+    Returns the withdrawals of the works of which it was kept. Of two holds that end at once, the
+    second one waits for the exhibits that both have: then it finds that nothing else needs them.
     """
     mine = ExhibitHold.hold_id == hold_id
-    works = set(session.scalars(select(ExhibitHold.artwork_id).where(mine)))
+    kept = HeldExhibit.artwork_id.in_(select(ExhibitHold.artwork_id).where(mine))
+    locked = select(HeldExhibit.artwork_id, HeldExhibit.withdrawal_id).where(kept)
+    rows = session.execute(locked.order_by(HeldExhibit.artwork_id).with_for_update()).all()
     session.execute(delete(ExhibitHold).where(mine), execution_options=IN_SQL)
     others = exists().where(ExhibitHold.artwork_id == HeldExhibit.artwork_id)
-    gone = delete(HeldExhibit).where(HeldExhibit.artwork_id.in_(works), ~others)
-    receipts = gone.returning(HeldExhibit.withdrawal_id)
-    return set(session.scalars(receipts, execution_options=IN_SQL))
+    for few in chunks([work for work, _ in rows], AT_ONCE):
+        gone = delete(HeldExhibit).where(HeldExhibit.artwork_id.in_(few), ~others)
+        session.execute(gone, execution_options=IN_SQL)
+    return {receipt for _, receipt in rows}
 
 
 def held_under(session: Session, receipt: UUID) -> dict[str, Any]:

@@ -244,6 +244,12 @@ def withdrawal_by_id(session: Session, withdrawal_id: UUID) -> Withdrawal:
     return row
 
 
+def withdrawal_to_change(session: Session, withdrawal_id: UUID) -> Withdrawal:
+    """Return a request as it is now; nobody else writes its receipt until the session ends."""
+    wanted = select(Withdrawal).where(Withdrawal.id == withdrawal_id).with_for_update()
+    return session.scalars(wanted.execution_options(populate_existing=True)).one()
+
+
 def list_withdrawals(
     session: Session, *, cursor: str | None = None, limit: int = 100
 ) -> Page[Withdrawal]:
