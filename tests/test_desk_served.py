@@ -13,8 +13,10 @@ import pytest
 from fastapi.testclient import TestClient
 
 from api.http.app import create_app
+from api.http.routes import evidence
 from attribution.actors import Role
 from attribution.config import Settings
+from attribution.desk.verification import verify
 from tests.apis import is_problem, local_client, png, settings, upload
 from tests.commands import lawful
 from tests.contract import watched
@@ -305,6 +307,26 @@ def test_a_withdrawal_in_the_middle_of_a_case(team: Team, case: dict[str, Any]) 
     assert decided(team, case)["status"] == "decided"
 
 
+def test_the_pack_of_a_case(
+    team: Team, case: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Over HTTP it verifies; of more images than one waits for it is refused at once."""
+    assess(team.ann, case)
+    team.ann.post(f"/{case['id']}/decisions", CONFIRMED)
+
+    got = team.bob.post(f"/{case['id']}/evidence")
+    (tmp_path / "case.zip").write_bytes(got.content)
+
+    found = verify(tmp_path / "case.zip")
+    assert got.status_code == 200
+    assert found.is_intact, found.findings
+    assert any(one.said.startswith("case 1: 1 assessments") for one in found.findings)
+    monkeypatch.setattr(evidence, "MOST_LOOKUPS", 0)
+    said = is_problem(team.bob.post(f"/{case['id']}/evidence"), 409, "conflict")
+    assert "the case has 1 images" in said["detail"]
+    is_problem(team.bob.post(f"/{uuid4()}/evidence"), 404, "not-found")
+
+
 def test_in_the_terminal(ingested: Settings) -> None:
     """Every command shows the case, as text or JSON."""
     home, image = ingested.home, str(next((ingested.home.parent / "p").glob("*/*.png")))
@@ -334,6 +356,10 @@ def test_in_the_terminal(ingested: Settings) -> None:
     skipped = case("skip", "2", "--why", "mine")
     moved = case("move", "2", "key lk_1a2b3c4d", "--why", "reads Dutch")
     shown = lawful(home, "cases", "show", "1").stdout
+    found = lawful(home, "cases", "findings", "1").stdout
+    first = json.loads(lawful(home, "cases", "findings", "1", "--json").stdout.splitlines()[0])
+    packed = lawful(home, "cases", "pack", "1", "-o", str(home.parent / "case.zip"))
+    checked = lawful(home, "verify", str(home.parent / "case.zip"))
     same = lawful(home, "cases", "differences", "2").stdout
     listed = lawful(home, "cases", "list", "--artist", slug).stdout
 
@@ -346,4 +372,10 @@ def test_in_the_terminal(ingested: Settings) -> None:
     assert "mail@shop.example" not in shown
     assert "image 1: everything that was compared is as it was" in same
     assert "decision 1: match_rejected (other_picture)" in shown
+    assert f"image 1: answer {answer['id']}" in shown
+    assert "finding 1 (copy, rejected): Shows the same image" in found
+    assert "  rejected by " in found
+    assert (first["position"], first["assessments"][0]["why"]) == (1, "two drawings")
+    assert packed.returncode == checked.returncode == 0, packed.stderr
+    assert "case 1: 1 assessments and 1 decisions are as they were recorded" in checked.stdout
     assert listed.index("appeal") < listed.index("match")

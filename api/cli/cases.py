@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -14,6 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from api.cli.case_shown import Json, Number, Why, case_stores, do, finding_lines, show_case
 from api.cli.common import (
     check_writable,
     in_utc,
@@ -23,18 +22,14 @@ from api.cli.common import (
     settings_from_environment,
 )
 from attribution.cases import Assessed, CaseKind, CaseOutcome, CaseStatus, Ground, PartyRole
+from attribution.chunks import chunks
 
 if TYPE_CHECKING:
-    from attribution.catalogue.models import Case
     from attribution.collection import Stores
 
 app = typer.Typer(
     help="Cases: open, assess findings, decide, appeal, and the queue.", no_args_is_help=True
 )
-SHOWN = 100  # findings of a case; --json has all
-Number = Annotated[int, typer.Argument(help="Number of a case, as `lawful cases list` shows it.")]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object each.")]
-Why = Annotated[str, typer.Option(help="Reason, kept in the record.")]
 
 
 @app.command("open")
@@ -120,16 +115,42 @@ def list_cases(
 
 @app.command()
 def show(case: Number, *, as_json: Json = False) -> None:
-    """Show a case with its findings, decisions and notes.
+    """Show a case: parties, the first images and findings, decisions, notes, holds.
 
     Example: [bold]lawful cases show 12[/]
     """
     do(case, None, as_json=as_json)
 
 
+@app.command()
+def findings(case: Number, *, as_json: Json = False) -> None:
+    """List all findings of a case, with what people said of each.
+
+    Example: [bold]lawful cases findings 12[/]
+    """
+    from api.cases import CaseFindingOut
+    from attribution.catalogue.queries import desk
+    from attribution.desk.opening import AT_ONCE, every
+
+    out = Console(soft_wrap=True)
+    with case_stores() as stores, stores.sessions() as session:
+        rows = every(session, desk.case_by_number(session, case), desk.list_case_findings)
+        for few in chunks(list(rows), AT_ONCE):
+            said = desk.assessments_of(session, [one.id for one in few])
+            for row in few:
+                shown = CaseFindingOut.of(row, said.get(row.id, []))
+                if as_json:
+                    print_json(shown.model_dump(mode="json"))
+                    continue
+                for line in finding_lines(shown):
+                    out.print(plain(line), markup=False, highlight=False)
+
+
 @app.command("next")
 def take_next(*, as_json: Json = False) -> None:
-    """Take the most urgent case that waits; nobody else gets it for half an hour.
+    """Take the most urgent case that waits; nobody else gets it for a time.
+
+    That time is LAWFUL_CASE_LEASE_MINUTES; asking again renews it.
 
     Example: [bold]lawful cases next[/]
     """
@@ -208,7 +229,6 @@ def assess(
     Example: [bold]lawful cases assess 12 confirmed --finding 1 --why "the same strokes"[/]
     """
     from attribution.catalogue.queries import desk
-    from attribution.chunks import chunks
     from attribution.desk import judging
 
     def assessing(stores: Stores, case_id: UUID) -> None:
@@ -381,7 +401,7 @@ def hold(
     work: Annotated[UUID | None, typer.Option(help="Work to keep (id).")] = None,
     artist: Annotated[str | None, typer.Option(help="Artist whose works to keep (slug).")] = None,
     image: Annotated[
-        UUID | None, typer.Option(help="Image that was asked about (id in `GET /v1/subjects`).")
+        UUID | None, typer.Option(help="Image that was asked about (id in `lawful subjects list`).")
     ] = None,
     until: Annotated[datetime | None, moment("When the hold is over (UTC).")] = None,
     *,
@@ -415,76 +435,3 @@ def end_hold(
     from attribution.desk.holding import end_hold as end
 
     do(case, lambda stores, one: end(stores, one, hold, why), as_json=as_json)
-
-
-@contextmanager
-def case_stores() -> Iterator[Stores]:
-    """Open what cases are kept in."""
-    from attribution.collection import open_stores
-
-    with open_stores(settings_from_environment()) as stores:
-        yield stores
-
-
-def do(number: int, act: Callable[[Stores, UUID], object] | None, *, as_json: bool) -> None:
-    """Do something with the case of this number, and show it."""
-    from attribution.catalogue.queries import desk
-
-    with case_stores() as stores:
-        with stores.sessions() as session:
-            case_id = desk.case_by_number(session, number).id
-        if act is not None:
-            act(stores, case_id)
-        show_case(stores, case_id, as_json=as_json)
-
-
-def show_case(stores: Stores, case_id: UUID, *, as_json: bool) -> None:
-    """Print a case."""
-    from api.cases import CaseDetail
-    from attribution.catalogue.queries import desk
-
-    with stores.sessions() as session:
-        case = desk.case_by_id(session, case_id)
-        detail = CaseDetail.read(session, case)
-        page = desk.list_case_findings(session, case_id, limit=SHOWN)
-    if as_json:
-        print_json(detail.model_dump(mode="json"))
-        return
-    lines = [*_head(case)]
-    lines += [
-        f"party {number} ({one.role.value}): {one.artist or one.name}"
-        for number, one in enumerate(detail.parties, 1)
-    ]
-    for row in page.items:
-        said = row.assessed.value if row.assessed else "not assessed"
-        lines.append(f"finding {row.position} ({row.lane.value}, {said}): {row.statement}")
-    if page.next:
-        lines.append(f"… {case.findings - SHOWN:,} more findings")
-    for one in detail.holds:
-        what = one.artwork_id or one.artist or one.subject_id
-        ended = f"ended {one.ended_at:%Y-%m-%d}: {one.ended_why}" if one.ended_at else "lasts"
-        lines.append(f"on hold: {what} ({ended}), {one.by}: {one.why}")
-        lines.append(f"  {one.id}")
-    for made in detail.decisions:
-        lines.append(
-            f"decision {made.number}: {made.outcome.value} ({made.ground.value}), {made.by}"
-        )
-        lines.append(f"  {made.words}")
-        if made.needs_second:
-            lines.append(f"  second: {made.seconded_by or 'none yet, so it does not hold'}")
-    lines += [
-        f"{one.at:%Y-%m-%d %H:%M} {one.kind.value} by {one.by}: {one.text}" for one in detail.notes
-    ]
-    for line in lines:
-        Console(soft_wrap=True).print(plain(line), markup=False, highlight=False)
-
-
-def _head(case: Case) -> Iterator[str]:
-    yield f"case {case.number}: {case.title}"
-    about = f"images: {case.subjects}, findings: {case.findings}"
-    yield f"{case.kind.value}, {case.status.value}, priority {case.priority}: {about}"
-    if case.due_at:
-        yield f"due {case.due_at:%Y-%m-%d %H:%M UTC}"
-    if case.assignee:
-        yield f"assigned to {case.assignee}"
-    yield f"id {case.id}"

@@ -8,7 +8,7 @@ from uuid import UUID
 import typer
 from rich.console import Console
 
-from api.cli.cases import Json, Number, case_stores, do
+from api.cli.case_shown import Json, Number, case_stores, do
 from api.cli.common import plain, print_json
 from attribution.cases import PartyRole
 from attribution.errors import NotFound

@@ -201,10 +201,8 @@ def _similarities(answer: Attribution, made_of: Json, vectors: Json) -> Iterator
     """Compute the cosine of the image and each work that is still kept, in each space."""
     if made_of["vectors"] is None:
         return
-    image, works = (
-        vectors_of(made_of["vectors"]),
-        {one: vectors_of(x) for one, x in vectors.items()},
-    )
+    image = vectors_of(made_of["vectors"])
+    works = {work: vectors_of(texts) for work, texts in vectors.items()}
     for artist in answer.artists:
         for work in artist.works:
             for space, vector in works.get(str(work.id), {}).items():

@@ -16,6 +16,7 @@ from api.http.dependencies import ONE_WORK, ServicesDep, WorksDep
 from api.http.description import BYTES, also
 from api.reports.evidence import contents_of, contents_of_case
 from attribution.actors import Scope
+from attribution.catalogue.queries import desk
 from attribution.desk.packing import Contents, write_pack
 from attribution.errors import Conflict
 from attribution.services import Services
@@ -88,14 +89,15 @@ def make_case_evidence(
     What people wrote to each other and how parties can be reached stay out. 409 for a case without
     an answer, and for one with too many to wait for.
     """
-    contents = contents_of_case(services, case_id, is_stamped=timestamp)
-    if (count := len(contents.lookups)) > MOST_LOOKUPS:
+    with services.sessions() as session:
+        images = desk.case_by_id(session, case_id).subjects
+    if images > MOST_LOOKUPS:
         raise Conflict(
-            f"the case has {count} images with answers; over HTTP a pack has at most "
-            f"{MOST_LOOKUPS}: have an operator write it with `lawful cases pack`"
+            f"the case has {images:,} images; over HTTP a pack has at most {MOST_LOOKUPS}: have an "
+            f"operator write it with `lawful cases pack`"
         )
-    works(len(contents.lookups))
-    return _pack(services, contents)
+    works(images)
+    return _pack(services, contents_of_case(services, case_id, is_stamped=timestamp))
 
 
 def _pack(services: Services, contents: Contents) -> StreamingResponse:
