@@ -35,7 +35,7 @@ from attribution.catalogue.models import (
 )
 from attribution.config import Settings
 from attribution.custody import How, Kept, Purpose
-from attribution.desk.verification import UNREADABLE
+from attribution.desk.opened import UNREADABLE
 from attribution.errors import BadInput, Conflict, NotFound
 from attribution.images import read_image
 from attribution.lookup.again import ask_again

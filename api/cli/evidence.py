@@ -18,8 +18,9 @@ from api.cli.common import (
 )
 
 if TYPE_CHECKING:
+    from attribution.desk.opened import Verified
     from attribution.desk.packing import Packed
-    from attribution.desk.verification import Trusted, Verified
+    from attribution.desk.verification import Trusted
 
 CHANGED = 1  # exit code of verify
 SHA256 = 64  # hexadecimal digits
