@@ -1,8 +1,8 @@
-"""The lookup of works near a perceptual hash: exact within CERTAIN_BITS, at any size.
+"""The lookup of works, and drawn pictures, near a perceptual hash: exact within CERTAIN_BITS.
 
-Of pictures that were drawn likewise.
-The 64 bits of a hash are dealt in turn into three thirds. If two hashes differ in at most 5 bits,
-at least one third differs in at most one bit (multi-index hashing: Norouzi, Punjani & Fleet 2012).
+At any size. The 64 bits of a hash are dealt in turn into three thirds. If two hashes differ in at
+most 5 bits, at least one third differs in at most one bit (multi-index hashing: Norouzi, Punjani &
+Fleet 2012).
 A third has 21 or 22 bits, so 67 values of indexed columns find every hash that near. Dealt in turn,
 because neighbouring bits are neighbouring frequencies and say much the same: on clip art, thirds of
 consecutive bits agree by chance five times as often.
