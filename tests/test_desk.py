@@ -598,7 +598,9 @@ def test_the_pack_of_a_case_has_what_people_decided(packed: Path, case: Case) ->
 
     assert found.is_intact, found.findings
     (said,) = [one.said for one in found.findings if one.about == "case"]
-    assert said.startswith(f"case {case.number}: 1 assessments and 1 decisions are as they were")
+    assert said.startswith(
+        f"case {case.number}: assessments (1) and decisions (1) are as they were"
+    )
     told = json.loads(files["case.json"])
     assert (told["title"], told["decisions"][0]["seconded_by"]) == ("a print", BOB.name)
     assert told["findings"][0]["assessments"][0]["why"] == WHY

@@ -320,7 +320,7 @@ def test_the_pack_of_a_case(
     found = verify(tmp_path / "case.zip")
     assert got.status_code == 200
     assert found.is_intact, found.findings
-    assert any(one.said.startswith("case 1: 1 assessments") for one in found.findings)
+    assert any(one.said.startswith("case 1: assessments (1)") for one in found.findings)
     monkeypatch.setattr(evidence, "MOST_LOOKUPS", 0)
     said = is_problem(team.bob.post(f"/{case['id']}/evidence"), 409, "conflict")
     assert "the case has 1 images" in said["detail"]
@@ -377,5 +377,5 @@ def test_in_the_terminal(ingested: Settings) -> None:
     assert "  rejected by " in found
     assert (first["position"], first["assessments"][0]["why"]) == (1, "two drawings")
     assert packed.returncode == checked.returncode == 0, packed.stderr
-    assert "case 1: 1 assessments and 1 decisions are as they were recorded" in checked.stdout
+    assert "case 1: assessments (1) and decisions (1) are as they were recorded" in checked.stdout
     assert listed.index("appeal") < listed.index("match")

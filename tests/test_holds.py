@@ -104,7 +104,9 @@ def test_a_work_on_hold_is_withdrawn_and_a_sealed_exhibit_stays(
     assert request.completed_at is not None
     assert not any(request.receipt["left"].values())
     assert request.receipt["held"] == {"works": [str(work.id)], "images": [], "cases": [1]}
-    assert on_hold(request.receipt["held"]).startswith("on hold for case 1: sealed exhibits of 1")
+    assert on_hold(request.receipt["held"]).startswith(
+        "on hold for case 1: sealed exhibits of works (1)"
+    )
     found = exhibit(services, case, work.id)
     assert (found["title"], found["artist"], found["sha256"]) == ("work-0", "artist-1", work.sha256)
     assert found["sketch"]
@@ -436,5 +438,5 @@ def test_the_commands(ingested: Settings) -> None:
     hold = held.stdout.split("on hold: artist-1 (lasts)")[1].splitlines()[1].strip()
     ended = lawful(home, "cases", "end-hold", "1", hold, "--why", "settled")
 
-    assert "on hold for case 1: sealed exhibits of 4 works" in gone.stdout
+    assert "on hold for case 1: sealed exhibits of works (4)" in gone.stdout
     assert "on hold: artist-1 (ended 20" in ended.stdout

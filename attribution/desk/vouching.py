@@ -149,11 +149,11 @@ def _case(pack: Pack, records: Mapping[str, Any]) -> None:
     for kind in ("assessment", "decision"):
         if sum(key.startswith(f"{kind}:") for key in records) != listed[kind]:
             raise BadInput(f"it does not have every {kind} of which there is a record in the pack")
-    number, decided = case["number"], listed["decision"]
+    number, assessed, decided = case["number"], listed["assessment"], listed["decision"]
     pack.found.say(
         "case",
-        f"case {number}: {listed['assessment']} assessments and {decided} decisions are as they "
-        f"were recorded; that there was no later one is the word of whoever signed",
+        f"case {number}: assessments ({assessed}) and decisions ({decided}) are as they were "
+        f"recorded; that there was no later one is the word of whoever signed",
     )
 
 

@@ -308,8 +308,8 @@ def on_hold(held: Mapping[str, Any]) -> str:
     works, images = len(held["works"]), len(held["images"])
     cases = ", ".join(map(str, held["cases"]))
     return (
-        f"on hold for case {cases}: sealed exhibits of {works} works and {images} images that were "
-        f"asked about are kept until the hold ends; no search and no answer shows them"
+        f"on hold for case {cases}: sealed exhibits of works ({works}) and images that were asked "
+        f"about ({images}) are kept until the hold ends; no search and no answer shows them"
     )
 
 
