@@ -444,7 +444,7 @@ def test_a_worker_sees_to_watches(services: Services) -> None:
     runtime.stores.return_value = runtime.services.return_value = services
     tasks.register(app, runtime, stopping=lambda: False, submit=lambda _: None)
 
-    assert app.tasks[tasks.WATCH].apply().get() == 1
+    assert app.tasks[tasks.WATCH].apply().get(disable_sync_subtasks=False) == 1
 
     assert len(cases_of(services)) == 1
 
