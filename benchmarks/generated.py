@@ -21,8 +21,9 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
+from api.bundled import examples_folder
 from api.cli import ingest
-from api.cli.demo import examples_folder, own_settings
+from api.cli.demo import own_settings
 from attribution.encoders.profiles import STARTER
 from attribution.generation.diffusion import DiffusionGenerator
 from attribution.generation.generator import Generator, ImageRequest

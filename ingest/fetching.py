@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 import httpcore
 import httpx
@@ -42,6 +43,11 @@ class Fetched:
     url: str  # after redirects
     headers: dict[str, str]  # those of `KEPT` that there were
     at: datetime  # of our clock
+
+    @property
+    def said(self) -> dict[str, Any]:
+        """What is recorded of how the picture came here."""
+        return {"url": self.url, "at": self.at.isoformat(), "headers": self.headers}
 
 
 @dataclass(frozen=True)

@@ -280,8 +280,7 @@ def _bytes(
     """Return an image, and what the server of a URL said of it; raises BadInput, NotFound."""
     if kind is LookupKind.URLS:
         found = hosts.fetch(item.name)
-        said = {"url": found.url, "at": found.at.isoformat(), "headers": found.headers}
-        return found.data, said
+        return found.data, found.said
     if kind in {LookupKind.ARCHIVE, LookupKind.IMAGE}:
         return services.store.incoming(item.batch_id, item.sha256 or ""), {}
     work = UUID(item.name)

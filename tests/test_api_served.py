@@ -8,8 +8,6 @@ import shlex
 import socket
 import subprocess
 import sys
-import threading
-import time
 from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
@@ -17,7 +15,6 @@ from string import Template
 from typing import TYPE_CHECKING, Any
 
 import pytest
-import uvicorn
 from fastapi.testclient import TestClient
 
 from api.http import guards
@@ -26,6 +23,7 @@ from tests.apis import archive, local_client, png, settings, upload
 from tests.contract import generate_client
 from tests.keys import bearing
 from tests.portfolios import wait_until
+from tests.serving import serving
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,18 +36,8 @@ MIB = 1 << 20
 def server(tmp_path: Path) -> Iterator[tuple[str, int]]:
     """Serve on a free port of loopback; images up to 1 MiB, archives up to 2."""
     app = create_app(settings(tmp_path / "home", max_image_mb=1, max_archive_mb=2))
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        running = uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="on"))
-        thread = threading.Thread(target=running.run, kwargs={"sockets": [listening]})
-        thread.start()
-        try:
-            while not running.started:
-                assert thread.is_alive()
-                time.sleep(0.02)
-            yield listening.getsockname()
-        finally:
-            running.should_exit = True
-            thread.join()
+    with serving(app) as address:
+        yield address
 
 
 @contextmanager

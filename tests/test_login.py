@@ -394,13 +394,13 @@ def test_a_session_is_no_token(browser: TestClient, forger: Forger) -> None:
 
 
 def test_without_a_client_nobody_logs_in(tmp_path: Path) -> None:
-    """The pages have no link, and an address that is tried says what to set."""
+    """The pages have no link; who tries is asked for a key, and no provider sends anybody back."""
     for values in ({}, oidc("https://sso.example.org")):
         client = TestClient(create_app(settings(tmp_path, **values)), base_url=LOCAL)
         assert "login" not in client.get("/", headers=HTML).text
-        for answer in (client.get("/login"), client.get("/login/callback"), client.post("/logout")):
-            said = is_problem(answer, 404, "not-found")["detail"]
-            assert "LAWFUL_OIDC_CLIENT_ID" in said
+        assert client.get("/login").url.path == "/login/key"
+        said = is_problem(client.get("/login/callback"), 404, "not-found")["detail"]
+        assert "LAWFUL_OIDC_CLIENT_ID" in said
 
 
 @pytest.mark.parametrize("secret", [None, "too short"])

@@ -14,19 +14,13 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from api.bundled import examples_folder
 from api.cli.common import plain, settings_from_environment
 from api.cli.loading import open_services
 from attribution.config import Settings
 
 PROMPT = "french fries by juliane krug"
 SEED = 7
-
-
-def examples_folder() -> Path:
-    """Return the bundled examples: beside the packages in a checkout, inside them in a wheel."""
-    api = Path(__file__).resolve().parents[1]
-    inside, beside = api / "examples", api.parent / "examples"
-    return inside if inside.is_dir() else beside
 
 
 def own_settings(home: Path) -> Settings:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from fastapi import Request, Response, Security, params
 from fastapi.routing import APIRoute
@@ -35,11 +36,13 @@ if TYPE_CHECKING:
     from api.http.oidc.provider import Provider
     from attribution.collection import Stores
 
-LOGIN = ("/login", "/login/callback", "/logout")
+LOGIN = ("/login", "/login/callback", "/login/key", "/logout")
 # They tell nothing of the collection: probes, and the description of the API itself.
 OPEN = ("/", "/healthz", "/readyz", "/openapi.json", "/docs", *LOGIN)
-OPEN_BELOW = ("/docs/", "/problems/")
+OPEN_BELOW = ("/docs/", "/problems/", "/console/static/")
+PAGES = re.compile(r"/console(/|$)")
 ANYONE = Actor("anyone on this machine")
+NOT_HERE = "not-this-machine"
 JWT = re.compile(r"eyJ[\w-]*\.[\w-]+\.[\w-]*")
 BEARER = HTTPBearer(
     scheme_name="key",
@@ -97,12 +100,26 @@ class Access:
         try:
             actor = await _caller(scope)
         except LawfulError as error:
-            refusals.note(scope, error)
-            await problems.of(error)(scope, receive, send)
+            await _refusal(Request(scope), error)(scope, receive, send)
             return
         scope["user"] = actor
         with acting(actor), within(actor.tenant or stores.settings.tenant):
             await self._app(scope, receive, send)
+
+
+def _refusal(request: Request, error: LawfulError) -> Response:
+    """Refuse a request; who has only to log in to see a page is sent there, and then back."""
+    is_page = PAGES.match(request.url.path) is not None and "authorization" not in request.headers
+    if not (is_page and isinstance(error, Unauthenticated)) or error.why == NOT_HERE:
+        return problems.answer(request, error)
+    refusals.note(request.scope, error)
+    root = request.scope.get("root_path", "")
+    is_part = "hx-request" in request.headers
+    back = f"{root}/console" if is_part else f"{request.url.path}?{request.url.query}".rstrip("?")
+    place = f"{root}/login?back={quote(back, safe='')}"
+    if is_part:
+        return Response(status_code=401, headers={"hx-redirect": place})
+    return Response(status_code=303, headers={"location": place})
 
 
 def is_open(path: str) -> bool:
@@ -129,8 +146,11 @@ async def _caller(connection: Connection) -> Actor:
     if provider and token is not None and not token.startswith(keys.START):
         return await provider.authenticate(token)
     login: Login | None = state.login
+    session = HTTPConnection(connection).cookies.get(SESSION, "")
+    if token is None and session.startswith(keys.START):  # of a person who logged in with a key
+        token = session
     if login and token is None:
-        person = login.who(HTTPConnection(connection).cookies.get(SESSION, ""))
+        person = login.who(session)
         if person is not None:
             return person.actor
     # The database may take its time, and must not hold up other requests.
@@ -154,6 +174,6 @@ def _known(stores: Stores, connection: Connection, token: str | None) -> Actor:
     if not is_loopback(host):
         raise Unauthenticated(
             f"no key was made yet, so only this machine itself is let in; {keys.FIRST}",
-            why="not-this-machine",
+            why=NOT_HERE,
         )
     return ANYONE

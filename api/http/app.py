@@ -10,6 +10,7 @@ from importlib.metadata import version
 from fastapi import APIRouter, Depends, FastAPI
 from PIL import Image
 
+from api.console.pages import router as console
 from api.http import pages, problems
 from api.http.access import Access
 from api.http.conditions import Unchanged
@@ -154,6 +155,7 @@ def _add_routes(app: FastAPI) -> None:
     app.include_router(health.router)
     app.include_router(login.router)
     app.include_router(pages.router)
+    app.include_router(console)
 
 
 def _warm(services: Services) -> None:

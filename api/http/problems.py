@@ -82,7 +82,7 @@ def problem(
 
 def install(app: FastAPI) -> None:
     """Render every error of `app` as a problem."""
-    app.add_exception_handler(LawfulError, _ours)
+    app.add_exception_handler(LawfulError, answer)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(OSError, _of_the_system)
     app.add_exception_handler(RequestValidationError, _invalid)
@@ -108,7 +108,8 @@ def _headers(error: LawfulError) -> dict[str, str]:
     return {}
 
 
-def _ours(request: Request, error: Exception) -> Response:
+def answer(request: Request, error: Exception) -> Response:
+    """Return an error of ours as a problem, or to a person in a browser as a page."""
     assert isinstance(error, LawfulError)  # noqa: S101  what it is registered for
     refusals.note(request.scope, error)
     if request.method != "GET" or "text/html" not in request.headers.get("accept", ""):
@@ -122,7 +123,7 @@ def _ours(request: Request, error: Exception) -> Response:
 def _of_the_system(request: Request, error: Exception) -> Response:
     assert isinstance(error, OSError)  # noqa: S101  what it is registered for
     outage = disk_outage(error, f"LAWFUL_HOME={request.app.state.services.settings.home}")
-    return _ours(request, outage) if outage else _unforeseen(request, error)
+    return answer(request, outage) if outage else _unforeseen(request, error)
 
 
 def _http(request: Request, error: Exception) -> Response:
@@ -153,12 +154,20 @@ def _allowed(request: Request) -> str:
 def _invalid(request: Request, error: Exception) -> JSONResponse:
     del request
     assert isinstance(error, RequestValidationError)  # noqa: S101  what it is registered for
-    found = [
+    said, found = why_invalid(error), _found(error)
+    return problem(422, "invalid-request", said, errors=jsonable_encoder(found))
+
+
+def why_invalid(error: RequestValidationError) -> str:
+    """Say in one line what is wrong with a request, and where."""
+    return "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in _found(error))
+
+
+def _found(error: RequestValidationError) -> list[dict[str, Any]]:
+    return [
         {"loc": one["loc"], "msg": PLAINLY.get(one["msg"], one["msg"]), "type": one["type"]}
         for one in error.errors()
     ]
-    said = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in found)
-    return problem(422, "invalid-request", said, errors=jsonable_encoder(found))
 
 
 def _unforeseen(request: Request, error: Exception) -> JSONResponse:

@@ -37,9 +37,9 @@ def render_report(
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
-        finalize=_isolated,
+        finalize=isolating,
     )
-    environment.filters |= {"data_uri": _data_uri, "size": _size}
+    environment.filters |= {"data_uri": data_uri, "size": size}
     return environment.get_template("report.html").render(
         report=tell(pages, title, unreadable, decisions),
         say=say,
@@ -48,17 +48,19 @@ def render_report(
     )
 
 
-def _isolated(value: object) -> object:
-    """Isolate what is put into the page; not what is markup already."""
+def isolating(value: object) -> object:
+    """Isolate what is put into a page; not what is markup already."""
     if isinstance(value, str) and not isinstance(value, Markup):
         return isolated(value)
     return value
 
 
-def _data_uri(webp: bytes) -> str:
+def data_uri(webp: bytes) -> str:
+    """Return a picture as a URL that holds it."""
     return "data:image/webp;base64," + base64.b64encode(webp).decode("ascii")
 
 
-def _size(webp: bytes) -> tuple[int, int]:
+def size(webp: bytes) -> tuple[int, int]:
+    """Return width and height of a picture."""
     with Image.open(io.BytesIO(webp), formats=("WEBP",)) as opened:
         return opened.size

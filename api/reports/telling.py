@@ -46,6 +46,7 @@ class Figure:
     unseen: str
     lines: Sequence[str]
     outline: Sequence[Corner] = ()
+    work: UUID | None = None  # whose picture it is; None: not that of a registered work
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,7 @@ class Group:
 class Section:
     """Sentences, what stands behind terms, and groups under one heading."""
 
+    name: str  # as `sentences.toml` calls it
     heading: str
     says: Sequence[str] = ()
     pairs: Sequence[tuple[str, str]] = ()
@@ -165,19 +167,24 @@ def _pair(page: Page) -> Iterator[Figure]:
         lines = [f"{say('figures', 'work')}{wording.titled(work)}{wording.by_whom(work)}."]
         if overlap and exhibit.picture and page.picture:
             lines.append(say("figures", "outlined"))
-        yield _figure(exhibit, work.title, lines, overlap.work if overlap else ())
+        yield _figure(work.id, exhibit, work.title, lines, overlap.work if overlap else ())
         return
     for artist in wording.named(answer)[:1]:
         for one in artist.works[:1]:
             near = say("figures", "nearest", name=artist.name, title=_quoted(one.title))
-            yield _figure(page.works.get(one.id, UNKNOWN), one.title, [near])
+            yield _figure(one.id, page.works.get(one.id, UNKNOWN), one.title, [near])
 
 
 def _figure(
-    exhibit: Exhibit, title: str | None, lines: Sequence[str], outline: Sequence[Corner] = ()
+    work: UUID,
+    exhibit: Exhibit,
+    title: str | None,
+    lines: Sequence[str],
+    outline: Sequence[Corner] = (),
 ) -> Figure:
     hidden = [] if exhibit.picture else [say("figures", "hidden", why=exhibit.unseen)]
-    return Figure(exhibit.picture, _title(title), exhibit.unseen or "", [*lines, *hidden], outline)
+    lines = [*lines, *hidden]
+    return Figure(exhibit.picture, _title(title), exhibit.unseen or "", lines, outline, work)
 
 
 def _front(answer: Attribution) -> Iterator[Section]:
@@ -324,7 +331,7 @@ def _exhibits(page: Page) -> Section:
         for one in artist.works:
             title = say("figures", "exhibit", number=numbers[one.id], title=_quoted(one.title))
             lines = [title, wording.similar(one.similarity)]
-            figures.append(_figure(page.works.get(one.id, UNKNOWN), one.title, lines))
+            figures.append(_figure(one.id, page.works.get(one.id, UNKNOWN), one.title, lines))
         groups.append(Group(artist.name, figures=figures))
     return _section("exhibits", [say("exhibits", "numbers")], groups=groups)
 
@@ -377,7 +384,7 @@ def _section(
     """Return a section; `pairs` are sentences by their term, or by its name."""
     terms = SENTENCES["terms"]
     given = [(terms.get(term, term), said) for term, said in (pairs or {}).items() if said]
-    return Section(say("headings", name), says, given, groups)
+    return Section(name, say("headings", name), says, given, groups)
 
 
 def _table(name: str, **values: object) -> Section:

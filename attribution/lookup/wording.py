@@ -220,7 +220,7 @@ def votes(artist: Candidate) -> str:
     share = f"{artist.score:.0%} of all votes"
     if artist.probability is None:
         return f"{share}, which is not a probability."
-    return f"{_chance(artist.probability)} probability of this artist, {PRIOR}; {share}."
+    return f"{chance(artist.probability)} probability of this artist, {PRIOR}; {share}."
 
 
 def named(answer: Attribution) -> Sequence[Candidate]:
@@ -437,7 +437,7 @@ def _style_lane(answer: Attribution) -> str:
         return "Shares of the vote alone, not probabilities."
     few = "Too many artists to name" if sure.likely is None else f"{sure.likely} of the artists"
     says = (
-        f"None of the registered artists: {_chance(sure.nobody)} probability, {PRIOR}; p = "
+        f"None of the registered artists: {chance(sure.nobody)} probability, {PRIOR}; p = "
         f"{sure.p_nobody:.3f}. {few} cannot be ruled out"
     )
     if sure.p_familiar is not None and Reason.UNLIKE_ANYTHING in answer.reasons:
@@ -465,7 +465,7 @@ def _content(work: CopyMatch) -> Iterable[str]:
         yield f"{verb} {work.content:.0%} of the work's content"
 
 
-def _chance(probability: float) -> str:
+def chance(probability: float) -> str:
     """Return a probability as a percentage that is never none or all."""
     if probability < LEAST:
         return f"less than {LEAST:.0%}"

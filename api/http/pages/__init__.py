@@ -20,12 +20,14 @@ from api.http.headers import POLICY
 from api.http.kinds import KINDS, title
 from api.http.oidc.login import SESSION, Login
 from attribution.errors import NotFound
+from attribution.upkeep.keys import PREFIX, TOKEN
 
 router = APIRouter(include_in_schema=False)
 
 NAME = "Lawful Diffusion"
 SUMMARY = "Whose work does this image draw on, how sure are we, and what is the evidence?"
 LINKS = {
+    "console": "console",
     "docs": "docs",
     "description": "openapi.json",
     "health": "healthz",
@@ -77,6 +79,15 @@ def get_asset(name: Asset) -> Response:
     return Response((place / name).read_bytes(), media_type=media_type, headers=KEPT)
 
 
+def show_key_form(
+    request: Request, back: str, said: str = "", *, status: int = 200
+) -> HTMLResponse:
+    """Ask a person for a key; `said` is why the last one was not taken."""
+    page = _page(request, "key.html", {"back": back, "said": said}, PLAIN)
+    page.status_code = status
+    return page
+
+
 def show_problem(request: Request, kind: str, detail: str) -> HTMLResponse:
     """Say to a person in a browser what went wrong, and what that kind of problem means."""
     about = {"type": f"/problems/{kind}", "title": title(kind), **vars(KINDS[kind])}
@@ -108,12 +119,15 @@ def _page(
 def _session(request: Request, root: str) -> dict[str, str] | None:
     """Return what a page says of logging in and out; None where nobody logs in."""
     login: Login | None = request.app.state.login
-    if login is None:
+    session = request.cookies.get(SESSION, "")
+    if login is None and not session:
         return None
-    person = login.who(request.cookies.get(SESSION, ""))
+    person = login.who(session) if login else None
+    key = session[:PREFIX] if TOKEN.fullmatch(session) else ""
+    name = person.name if person else key
     path = request.url.path
     back = f"{root}/" if path.startswith(f"{root}/login") else path  # a login that failed
-    return {"path": back, "name": person.name if person else ""}
+    return {"path": back, "name": name}
 
 
 def _code(text: str) -> Markup:

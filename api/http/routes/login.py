@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from http import HTTPStatus
 from typing import Annotated
+from urllib.parse import quote
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Depends, Form, Request, Response
 from fastapi.responses import RedirectResponse
 
-from api.http.oidc.login import ATTEMPT, ATTEMPT_S, SESSION, SESSION_S, Login, Returned
-from attribution.errors import NotFound
+from api.http import refusals
+from api.http.oidc.login import ATTEMPT, ATTEMPT_S, LOCAL, SESSION, SESSION_S, Login, Returned
+from api.http.pages import show_key_form
+from attribution.errors import NotFound, Unauthenticated
+from attribution.upkeep.keys import authenticate
 
 router = APIRouter(include_in_schema=False)
 
@@ -27,10 +31,17 @@ LoginDep = Annotated[Login, Depends(_login)]
 
 
 @router.get("/login")
-async def begin_login(request: Request, login: LoginDep, back: str | None = None) -> Response:
-    """Send a browser to the provider; from there it comes to `finish_login`."""
-    home = f"{request.scope.get('root_path', '')}/"
-    place, attempt = await login.begin(_callback(request), home if back is None else back)
+async def begin_login(request: Request, back: str | None = None) -> Response:
+    """Send a browser to the provider; from there it comes to `finish_login`.
+
+    Without a provider people log in with a key.
+    """
+    root = request.scope.get("root_path", "")
+    login: Login | None = request.app.state.login
+    if login is None:
+        said = f"?back={quote(back, safe='')}" if back else ""
+        return _go(f"{root}/login/key{said}")
+    place, attempt = await login.begin(_callback(request), f"{root}/" if back is None else back)
     answer = _go(place)
     _keep(request, answer, ATTEMPT, attempt, ATTEMPT_S)
     return answer
@@ -49,12 +60,40 @@ async def finish_login(
     return answer
 
 
-@router.post("/logout", dependencies=[Depends(_login)])
+@router.get("/login/key")
+def show_key_login(request: Request, back: str = "") -> Response:
+    """Ask a person for a key."""
+    return show_key_form(request, _back(request, back))
+
+
+@router.post("/login/key")
+def log_in_with_key(
+    request: Request, key: Annotated[str, Form()], back: Annotated[str, Form()] = ""
+) -> Response:
+    """Keep a key in the browser until that is closed; each request shows it, and is checked."""
+    place = _back(request, back)
+    token = key.strip()
+    try:
+        authenticate(request.app.state.services, token)
+    except Unauthenticated as error:
+        refusals.note(request.scope, error)
+        return show_key_form(request, place, str(error), status=error.status)
+    answer = _go(place)
+    _keep(request, answer, SESSION, token, None)
+    return answer
+
+
+@router.post("/logout")
 def log_out(request: Request) -> Response:
     """End the session of this browser; that with the provider goes on."""
     answer = _go(f"{request.scope.get('root_path', '')}/")
     _keep(request, answer, SESSION, "", 0)
     return answer
+
+
+def _back(request: Request, back: str) -> str:
+    """Return where to go after a login; only to a place of this service."""
+    return back if LOCAL.fullmatch(back) else f"{request.scope.get('root_path', '')}/console"
 
 
 def _callback(request: Request) -> str:
@@ -65,7 +104,7 @@ def _go(place: str) -> Response:
     return RedirectResponse(place, HTTPStatus.SEE_OTHER)
 
 
-def _keep(request: Request, answer: Response, name: str, value: str, lasts_s: int) -> None:
+def _keep(request: Request, answer: Response, name: str, value: str, lasts_s: int | None) -> None:
     answer.set_cookie(
         name,
         value,

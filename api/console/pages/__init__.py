@@ -1,0 +1,10 @@
+"""The pages, a module for each place of the navigation."""
+
+from fastapi import APIRouter, Depends
+
+from api.console.pages import assets, home, lookup
+from api.http.dependencies import known_names
+
+router = APIRouter(include_in_schema=False, dependencies=[Depends(known_names)])
+for part in (assets, home, lookup):
+    router.include_router(part.router, prefix="/console")
