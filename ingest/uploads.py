@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
@@ -170,10 +171,39 @@ def preview_archive(stores: Stores, archive: Path, reading: Reading, options: Op
     _check_reading(is_packed=True, reading=reading)
     with temporary_folder(stores.settings.home) as files:
         items, left_out = _unpacked(stores, archive, files, reading)
+        if artists := sorted(who().artists):
+            own = OwnArtists(stores, artists, options.name_rule(stores.settings))
+            items = Source(own.only(items), items.remarks)
         summary = preview(stores, items, options)
     shown = [replace(one, path=one.path.removeprefix(f"{files}/")) for one in summary.items]
     shown += [FileOutcome(one.name, Outcome.REFUSED, one.reason) for one in left_out]
     return replace(summary, items=shown)
+
+
+def preview_upload(
+    stores: Stores,
+    file: IO[bytes],
+    name: str | None,
+    said: Described,
+    reading: Reading = AS_IT_IS,
+    options: Options = BY_RULE,
+) -> Summary:
+    """Say what `accept` would have a job do; raises as it does, and writes nothing."""
+    is_packed = is_archive(file)
+    _check(is_packed, said)
+    _check_reading(is_packed, reading)
+    artists = sorted(who().artists)
+    _check_allowed(stores, said, options, artists)
+    with temporary_folder(stores.settings.home) as folder:
+        packed = folder / "packed"
+        with packed.open("wb") as copy:
+            shutil.copyfileobj(file, copy)
+        if is_packed:
+            reading = replace(reading, artist=said.artist)
+            return preview_archive(stores, packed, reading, options)
+        shown = shown_name(name)
+        summary = preview(stores, Source([_one_work(packed, shown, said)]), options)
+        return replace(summary, items=[replace(one, path=shown) for one in summary.items])
 
 
 def names_in_archive(stores: Stores, archive: Path, reading: Reading) -> list[str]:

@@ -60,7 +60,7 @@ from tests.refusals import heard
 
 OURS, THEIRS = "ours", "theirs"
 THEIR_ARTIST = "Secret of theirs"
-NUMBERS = ("/v1/calibration", "/v1/models/summary")  # which name nobody, and no work
+NUMBERS = ("/v1/calibration", "/v1/models/summary", "/console")  # they name nobody, and no work
 
 
 @dataclass

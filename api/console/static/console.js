@@ -25,3 +25,30 @@ document.addEventListener("click", (event) => {
   const closer = event.target.closest("[data-closes]");
   if (closer) closer.closest("dialog").close();
 });
+
+// A link with `data-table` saves a whole list as a table: page by page, under that name.
+async function table(link) {
+  const rows = [];
+  for (let url = link.href; url; ) {
+    const answer = await fetch(url, { headers: { accept: "text/csv" } });
+    if (!answer.ok) throw new Error(await answer.text());
+    const text = await answer.text();
+    rows.push(rows.length ? text.slice(text.indexOf("\n") + 1) : text);
+    const next = /<([^>]+)>; rel="next"/.exec(answer.headers.get("link") ?? "");
+    url = next ? new URL(next[1], url).href : null;
+  }
+  const saved = document.createElement("a");
+  saved.href = URL.createObjectURL(new Blob(rows, { type: "text/csv" }));
+  saved.download = link.dataset.table;
+  saved.click();
+  URL.revokeObjectURL(saved.href);
+}
+
+document.addEventListener("click", async (event) => {
+  const link = event.target.closest("a[data-table]");
+  if (!link) return;
+  event.preventDefault();
+  link.setAttribute("aria-busy", "true");
+  try { await table(link); } catch { failed.hidden = false; }
+  link.removeAttribute("aria-busy");
+});
