@@ -21,8 +21,14 @@ from attribution.answers import Attribution, Verdict
 from attribution.cases import Assessed, CaseKind, CaseOutcome, CaseStatus, Ground, Lane, PartyRole
 from attribution.catalogue.columns import now
 from attribution.catalogue.database import Database
-from attribution.catalogue.models import Case, Decision, PartyContact, RecordedAttribution
-from attribution.catalogue.queries import Origin, artist_by_slug, desk
+from attribution.catalogue.models import (
+    Case,
+    Decision,
+    PartyContact,
+    RecordedAttribution,
+    Webhook,
+)
+from attribution.catalogue.queries import Origin, artist_by_slug, desk, list_deliveries
 from attribution.catalogue.verification import verify
 from attribution.collection import Stores, open_stores
 from attribution.config import Settings
@@ -34,14 +40,17 @@ from attribution.desk.judging import NewDecision
 from attribution.desk.opening import NewCase, NewParty
 from attribution.desk.packing import write_pack
 from attribution.errors import BadInput, Conflict, NotAllowed, NotFound
+from attribution.events import After, Event
 from attribution.images import read_image, read_image_file
 from attribution.provenance.own_key import statement_signer
 from attribution.provenance.statements import sign_statement
 from attribution.services import Services, open_services
+from attribution.upkeep import webhooks
 from attribution.upkeep.correction import merge
 from attribution.upkeep.reconcile import reconcile
 from attribution.upkeep.reindex import change_profile
 from attribution.upkeep.undoing import undo
+from attribution.upkeep.webhooks import NewWebhook
 from attribution.upkeep.withdrawal import withdraw
 from tests.apis import png
 from tests.databases import at_once
@@ -371,6 +380,88 @@ def test_an_altered_decision_is_found(services: Services, case: Case) -> None:
         session.execute(update(Decision).values(words="other words"))
 
     assert verify(services.sessions, lambda *_: None).faults == 1
+
+
+# ---- who is told ---------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def hooks(services: Services) -> dict[After, Webhook]:
+    """Have one webhook told of copies at once, another one when people have decided."""
+    told = (NewWebhook("https://rights.example.org/", [Event.COPY_FOUND], (), x) for x in After)
+    return {one.after: webhooks.create(services, one) for one in told}
+
+
+def deliveries(services: Services, hook: Webhook) -> list[dict[str, Any]]:
+    """Return what a webhook is told."""
+    with services.sessions() as session:
+        return [one.data for one in list_deliveries(session, webhook_id=hook.id).items]
+
+
+def test_a_copy_is_told_when_the_decision_holds(
+    hooks: dict[After, Webhook], services: Services, case: Case, answer: Attribution
+) -> None:
+    """Not when it is found, assessed or decided by one person; and once in a case."""
+    at_first = {one: len(deliveries(services, hook)) for one, hook in hooks.items()}
+    with acting(ANN):
+        assess(services, case)
+        judging.decide(services, case.id, CONFIRMED)
+    before = deliveries(services, hooks[After.REVIEW])
+    with acting(BOB):
+        judging.second(services, case.id)
+    told = deliveries(services, hooks[After.REVIEW])
+    with acting(BOB):
+        judging.reopen(services, case.id, "a better scan has come")
+        judging.decide(services, case.id, CONFIRMED)
+    with acting(ANN):
+        judging.second(services, case.id)
+
+    assert answer.copy_of
+    assert (at_first, before) == ({After.FOUND: 1, After.REVIEW: 0}, [])
+    assert told == [
+        {
+            "attribution": str(answer.id),
+            "artwork": str(answer.copy_of.id),
+            "kind": "same_image",
+            "case": str(case.id),
+            "outcome": "match_confirmed",
+        }
+    ]
+    assert deliveries(services, hooks[After.REVIEW]) == told
+    assert len(deliveries(services, hooks[After.FOUND])) == 1
+
+
+def test_a_licensed_copy_is_told_as_one(
+    hooks: dict[After, Webhook], services: Services, case: Case
+) -> None:
+    """One person is enough for that; a webhook for another artist is told nothing."""
+    other = NewWebhook("https://x.example.org/", [Event.COPY_FOUND], ["artist-1"])
+    of_other = webhooks.create(services, other)
+    assess(services, case)
+    licensed = NewDecision(CaseOutcome.MATCH_LICENSED, Ground.LICENSED, "a licence was shown")
+
+    judging.decide(services, case.id, licensed)
+
+    assert [one["outcome"] for one in deliveries(services, hooks[After.REVIEW])] == [
+        "match_licensed"
+    ]
+    assert deliveries(services, of_other) == []
+
+
+@pytest.mark.parametrize("is_withdrawn", [False, True], ids=["rejected", "withdrawn"])
+def test_what_is_rejected_or_withdrawn_is_not_told(
+    hooks: dict[After, Webhook], services: Services, case: Case, *, is_withdrawn: bool
+) -> None:
+    """Though people confirmed the finding, or the decision."""
+    with acting(ANN):
+        assess(services, case)
+        judging.decide(services, case.id, CONFIRMED if is_withdrawn else REJECTED)
+    if is_withdrawn:
+        withdraw(services, "artist-0", reason="asked for")
+        with acting(BOB):
+            judging.second(services, case.id)
+
+    assert deliveries(services, hooks[After.REVIEW]) == []
 
 
 # ---- appeals -------------------------------------------------------------------------------------

@@ -39,6 +39,7 @@ from attribution.catalogue.models import (
     Withdrawal,
 )
 from attribution.consents import ConsentSource
+from attribution.events import After
 from attribution.tenants import DEFAULT
 
 WITH_CHANGES = "with changes"  # what changes have in other tables: the audit began with it later
@@ -138,7 +139,9 @@ def _key(row: ApiKey) -> dict[str, Any]:
 
 
 def _webhook(row: Webhook) -> dict[str, Any]:
-    told = [row.url, row.secret, row.events, row.artists]
+    # Those made before there was a choice are told at once, and go on to say what they said.
+    after = [] if row.after is After.FOUND else [row.after]
+    told = [row.url, row.secret, row.events, row.artists, *after]
     made = [_at(row.created_at), row.asked_by]
     return {"": [str(row.id), *told, *made, *_whose(row)], "ended": _at(row.ended_at)}
 

@@ -26,6 +26,7 @@ from attribution.catalogue.models import Assessment, Case, CaseNote, Decision
 from attribution.catalogue.queries import desk, holds
 from attribution.collection import Stores
 from attribution.desk.people import check_not_own, check_other_reviewer, me, person, stated
+from attribution.desk.telling import tell
 from attribution.errors import BadInput, Conflict, NotAllowed
 
 NAMED = 5  # findings that an error lists
@@ -97,6 +98,8 @@ def decide(stores: Stores, case_id: UUID, new: NewDecision) -> None:
         )
         decided = after(Act.DECIDE, case.status, case.number)
         case.status = CaseStatus.SECOND if is_grave else decided
+        if not is_grave:
+            tell(session, case, new.outcome)
         _let_go(case)
 
 
@@ -116,6 +119,7 @@ def second(stores: Stores, case_id: UUID) -> None:
             )
         decision.seconded_by, decision.seconded_at = who().name, now()
         case.status = after(Act.SIGN, case.status, case.number)
+        tell(session, case, decision.outcome)
         _let_go(case)
 
 

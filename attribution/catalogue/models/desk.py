@@ -127,6 +127,7 @@ class CaseFinding(OfTenant, Base):
     statement: Mapped[str]
     about: Mapped[dict[str, Any]]  # ids of works, slugs of artists, figures
     assessed: Mapped[Assessed | None]  # as the last assessment says
+    told_at: Mapped[datetime | None]  # when webhooks were told that people confirmed it
 
     __table_args__ = (
         one_of("lane", Lane),

@@ -245,6 +245,23 @@ def has_confirmed(session: Session, case_id: UUID, lane: Lane | None) -> bool:
     return session.scalar(confirmed.limit(1)) is not None
 
 
+def copies_confirmed_or_told(
+    session: Session, case_id: UUID
+) -> Sequence[tuple[CaseFinding, UUID | None]]:
+    """Return findings of copies that people confirmed, or of which webhooks were told once.
+
+    Each with the answer about its image, in the order of the case.
+    """
+    wanted = (
+        select(CaseFinding, CaseSubject.attribution_id)
+        .join(CaseSubject, CaseSubject.id == CaseFinding.subject_id)
+        .where(CaseFinding.case_id == case_id, CaseFinding.lane == Lane.COPY)
+        .where((CaseFinding.assessed == Assessed.CONFIRMED) | CaseFinding.told_at.is_not(None))
+    )
+    rows = session.execute(wanted.order_by(CaseFinding.position))
+    return [(finding, answer) for finding, answer in rows]
+
+
 def _positions(case_id: UUID, lane: Lane | None, which: ColumnElement[bool]) -> Select[int]:
     wanted = select(CaseFinding.position).where(CaseFinding.case_id == case_id, which)
     if lane is not None:
