@@ -22,6 +22,7 @@ from attribution.cases import (
 from attribution.catalogue.models import (
     Assessment,
     Case,
+    CaseDocument,
     CaseFinding,
     CaseNote,
     CaseParty,
@@ -33,6 +34,17 @@ from attribution.catalogue.models import (
 )
 from attribution.catalogue.queries import desk
 from attribution.catalogue.queries.holds import holds_of
+
+SUFFIXES = {
+    "application/pdf": ".pdf",
+    "image/png": ".png",
+    "image/jpeg": ".jpg",
+    "image/gif": ".gif",
+    "image/webp": ".webp",
+    "image/tiff": ".tif",
+    "message/rfc822": ".eml",
+    "text/plain": ".txt",
+}
 
 
 class CaseOut(BaseModel):
@@ -121,6 +133,33 @@ class NoteOut(BaseModel):
     def of(cls, row: CaseNote) -> Self:
         """Shape a row."""
         return cls(kind=row.kind, text=row.text, by=row.by, at=row.at)
+
+
+class DocumentOut(BaseModel):
+    """A file that somebody sent in a case; what is removed stays in the list."""
+
+    id: UUID
+    position: int = Field(description="In the case, from 1.")
+    title: str
+    sha256: str = Field(description="Of the file as it came.")
+    size_bytes: int
+    media_type: str = Field(description="By its own bytes.")
+    by: str
+    at: datetime
+    until: datetime | None = Field(description="Then it is deleted. Null: not before it closes.")
+    removed_at: datetime | None
+    removed_by: str | None
+    removed_why: str | None
+
+    @classmethod
+    def of(cls, row: CaseDocument) -> Self:
+        """Shape a row."""
+        return cls(**{name: getattr(row, name) for name in cls.model_fields})
+
+
+def document_name(row: CaseDocument) -> str:
+    """Return how a document is called when it is saved; nothing of it is what somebody sent."""
+    return f"document-{row.sha256[:12]}{SUFFIXES[row.media_type]}"
 
 
 class HoldOut(BaseModel):

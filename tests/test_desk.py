@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -35,6 +36,7 @@ from attribution.config import Settings
 from attribution.desk import judging, opening, queue, verification
 from attribution.desk.archive import MANIFEST, RECORDS, SIGNATURE, SIGNS, Archive
 from attribution.desk.contacts import forget_contact, keep_contact, see_contacts
+from attribution.desk.documents import add_document
 from attribution.desk.exhibits import receipts_of
 from attribution.desk.judging import NewDecision
 from attribution.desk.opening import NewCase, NewParty
@@ -57,6 +59,7 @@ from tests.databases import at_once
 
 ANN, BOB, EVE = (Actor(f"key lk_{name} (desk)") for name in ("ann", "bob", "eve"))
 WHY = "the same strokes"
+PAPER = b"%PDF-1.7 a letter of the shop"
 CONFIRMED = NewDecision(CaseOutcome.MATCH_CONFIRMED, Ground.SAME_PICTURE, "it shows the work")
 REJECTED = NewDecision(CaseOutcome.MATCH_REJECTED, Ground.OTHER_PICTURE, "two drawings")
 
@@ -671,6 +674,7 @@ def packed(services: Services, case: Case, tmp_path: Path) -> Path:
         assess(services, case)
         judging.decide(services, case.id, CONFIRMED)
         queue.comment(services, case.id, "between us: ring the shop")
+        add_document(services, case.id, PAPER, "the shop's answer")
     with acting(BOB):
         judging.second(services, case.id)
     write_pack(services, contents_of_case(services, case.id), tmp_path / "case.zip")
@@ -690,7 +694,7 @@ def test_the_pack_of_a_case_has_what_people_decided(packed: Path, case: Case) ->
     assert found.is_intact, found.findings
     (said,) = [one.said for one in found.findings if one.about == "case"]
     assert said.startswith(
-        f"case {case.number}: assessments (1) and decisions (1) are as they were"
+        f"case {case.number}: assessments (1), decisions (1) and documents (1) are as they were"
     )
     told = json.loads(files["case.json"])
     assert (told["title"], told["decisions"][0]["seconded_by"]) == ("a print", BOB.name)
@@ -700,6 +704,8 @@ def test_the_pack_of_a_case_has_what_people_decided(packed: Path, case: Case) ->
     assert "in the judgement of the reviewers" in report
     assert "A second person signed this on" in report
     assert all(b"ring the shop" not in data for data in files.values())
+    assert told["documents"][0]["sha256"] == hashlib.sha256(PAPER).hexdigest()
+    assert all(PAPER not in data for data in files.values())
 
 
 CHANGES: dict[str, Callable[[dict[str, Any]], object]] = {
@@ -710,6 +716,9 @@ CHANGES: dict[str, Callable[[dict[str, Any]], object]] = {
     "why": lambda one: one["findings"][0]["assessments"][0].update(why="no"),
     "left out": lambda one: one["decisions"].clear(),
     "title": lambda one: one.update(title="a theft"),
+    "document": lambda one: one["documents"][0].update(sha256="0" * 64),
+    "removed document": lambda one: one["documents"][0].update(removed_why="a forgery"),
+    "no document": lambda one: one["documents"].clear(),
 }
 
 

@@ -20,6 +20,7 @@ from attribution.catalogue.models import (
     ApiKey,
     Assessment,
     Case,
+    CaseDocument,
     CaseFinding,
     CaseNote,
     Change,
@@ -207,6 +208,14 @@ def _watch(row: Watch) -> dict[str, Any]:
     }
 
 
+def _document(row: CaseDocument) -> dict[str, Any]:
+    fixed = [str(row.id), str(row.case_id), row.title, row.sha256, row.size_bytes, row.media_type]
+    return {
+        "": [*fixed, row.by, _at(row.at), *_whose(row)],
+        "removed": [_at(row.removed_at), row.removed_by, row.removed_why],
+    }
+
+
 def _note(row: CaseNote) -> dict[str, Any]:
     said = [row.kind, row.text, row.by, _at(row.at)]
     return {"": [str(row.id), str(row.case_id), *said, *_whose(row)]}
@@ -259,6 +268,13 @@ SEALED = {
         Kind("decision", Decision, lambda _: "decide", _each(_decision), frozenset({"second"})),
         Kind("hold", Hold, lambda _: "hold", _each(_hold), frozenset({"ended"})),
         Kind("watch", Watch, lambda _: "watch", _each(_watch), frozenset({"ended"})),
+        Kind(
+            "document",
+            CaseDocument,
+            lambda _: "add-document",
+            _each(_document),
+            frozenset({"removed"}),
+        ),
         Kind("case-note", CaseNote, lambda row: f"note-{row.kind}", _each(_note)),
     )
 }

@@ -177,6 +177,29 @@ class Decision(Sealed, Base):
     )
 
 
+class CaseDocument(Sealed, Base):
+    """A file that somebody sent in a case. What is removed keeps its row."""
+
+    __tablename__ = "case_documents"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
+    case_id: Mapped[UUID] = mapped_column(ForeignKey("cases.id"))
+    position: Mapped[int]  # in the case, from 1
+    title: Mapped[str]
+    sha256: Mapped[str] = mapped_column(String(64))  # of the file as it came
+    size_bytes: Mapped[int]
+    media_type: Mapped[str]
+    by: Mapped[str]
+    at: Mapped[datetime] = mapped_column(default=now)
+    is_encrypted: Mapped[bool]
+    until: Mapped[datetime | None]  # none: while the case is not closed, and once it is removed
+    removed_at: Mapped[datetime | None]
+    removed_by: Mapped[str | None]
+    removed_why: Mapped[str | None]
+
+    __table_args__ = (UniqueConstraint("case_id", "position"), Index(None, "until", "tenant"))
+
+
 class CaseNote(Sealed, Base):
     """What somebody wrote into a case."""
 
