@@ -61,6 +61,9 @@ class CaseOut(BaseModel):
     opened_at: datetime
     opened_by: str
     appeals: UUID | None = Field(description="The decision that an appeal is against.")
+    follows: UUID | None = Field(
+        description="A closed case of the kind that was about one of its images."
+    )
     lease_by: str | None = Field(description="Who took it from the queue last.")
     lease_until: datetime | None
     subjects: int = Field(description="Images.")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterator
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -13,7 +12,7 @@ from zipfile import ZipFile
 
 import pytest
 import rfc8785
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from api.reports.evidence import contents_of_case
 from attribution import cases, tenants
@@ -23,6 +22,7 @@ from attribution.cases import Assessed, CaseKind, CaseOutcome, CaseStatus, Groun
 from attribution.catalogue.columns import now
 from attribution.catalogue.database import Database
 from attribution.catalogue.models import (
+    AuditEntry,
     Case,
     Decision,
     PartyContact,
@@ -143,6 +143,28 @@ def test_an_image_is_in_one_open_case_of_a_kind(
 
     assert (found.is_new, found.case.id) == (False, case.id)
     assert (other.is_new, other.case.number) == (True, case.number + 1)
+
+
+def test_an_image_of_a_closed_case_gets_a_new_one_that_follows_it(
+    services: Services, case: Case, answer: Attribution
+) -> None:
+    """Nothing that was decided is taken over; the audit vouches for which one it follows."""
+    assess(services, case, Assessed.REJECTED)
+    judging.decide(services, case.id, REJECTED)
+    judging.close(services, case.id)
+
+    new = opened(services, answer.id)
+    other = opening.open_case(services, NewCase(CaseKind.GENERATED, "drawn", [answer.id])).case
+
+    assert (new.follows, other.follows) == (case.id, None)
+    assert (new.status, new.subjects) == (CaseStatus.OPEN, 1)
+    assert again(services, case).status is CaseStatus.CLOSED
+    with services.sessions() as session:
+        (finding,) = desk.list_case_findings(session, new.id).items
+    assert finding.assessed is None
+    with services.sessions.begin() as session:
+        session.execute(update(Case).where(Case.id == new.id).values(follows=None))
+    assert verify(services.sessions, lambda *_: None).faults == 1
 
 
 def test_numbers_have_no_gaps_where_many_open_at_once(stores: Stores) -> None:
@@ -530,17 +552,14 @@ def test_outcomes_of_appeals_are_for_appeals(services: Services, case: Case) -> 
 # ---- the queue -----------------------------------------------------------------------------------
 
 
-def test_a_case_is_given_to_one_person(database: Database) -> None:
+def test_a_case_is_given_to_one_person(stores: Stores) -> None:
     """Also where several ask at once, on both databases; the most urgent one first."""
-    with database.sessions.begin() as session:
-        for number in (1, 2, 3):
-            case = Case(number=number, kind=CaseKind.WITHDRAWAL, title="t", opened_by="test")
-            case.priority = 5 - number
-            session.add(case)
+    for number in (1, 2, 3):
+        opening.open_case(stores, NewCase(CaseKind.WITHDRAWAL, "t", priority=5 - number))
 
     def take(name: int) -> int | None:
-        with database.sessions.begin() as session:
-            row = desk.lease_next_case(session, f"key lk_{name}", timedelta(minutes=1))
+        with acting(Actor(f"key lk_{name}")):
+            row = queue.take_next(stores)
             return None if row is None else row.number
 
     first, taken = take(9), at_once(take, range(4))
@@ -583,6 +602,71 @@ def test_a_lease_that_ran_out_is_taken_over(services: Services, case: Case) -> N
         queue.release(services, case.id)
     with acting(ANN):
         assert queue.take_next(services) is not None
+
+
+def test_the_queue_gives_nobody_a_case_that_they_may_not_judge(
+    services: Services, case: Case, answer: Attribution
+) -> None:
+    """Of which they are a party, by account or for an artist, and where a finding names them."""
+    drawn = NewCase(CaseKind.GENERATED, "drawn", [answer.id], priority=1)
+    unnamed = opening.open_case(services, drawn).case
+    shop = NewParty(PartyRole.RESPONDENT, name="A shop", account="key lk_shop (as then)")
+    opening.add_party(services, case.id, shop)
+    merge(services, "artist-0", "artist-1", Origin("test", "one"), is_confirmed=True)
+    with acting(Actor("key lk_shop (as now)")):
+        first, then = queue.take_next(services), queue.take_next(services)
+        queue.release(services, unnamed.id)
+    with acting(Actor("key lk_agent", artists=frozenset({"artist-1"}))):
+        assert queue.take_next(services) is None
+    with acting(ANN):
+        assert queue.take_next(services) is not None
+
+    assert first is not None
+    assert then is not None
+    assert first.id == then.id == unnamed.id
+
+
+def test_the_queue_gives_nobody_an_appeal_against_their_appeal(
+    services: Services, case: Case
+) -> None:
+    """Neither who decided the first, nor who decided the appeal."""
+    with acting(ANN):
+        assess(services, case, Assessed.REJECTED)
+        judging.decide(services, case.id, REJECTED)
+    with acting(BOB):
+        filed = opening.appeal(services, case.id, "it is the same picture").case
+        assess(services, filed, Assessed.REJECTED)
+        denied = NewDecision(CaseOutcome.APPEAL_DENIED, Ground.OTHER_PICTURE, "it is another")
+        judging.decide(services, filed.id, denied)
+    beyond = opening.appeal(services, filed.id, "look again").case
+    taken = {}
+    for one in (ANN, BOB, EVE):
+        with acting(one):
+            taken[one] = queue.take_next(services)
+
+    assert taken[ANN] is taken[BOB] is None
+    assert taken[EVE] is not None
+    assert taken[EVE].id == beyond.id
+
+
+def test_a_party_neither_comments_nor_skips_nor_names_parties(
+    services: Services, case: Case
+) -> None:
+    """And the audit names the account of who was named."""
+    shop = NewParty(PartyRole.RESPONDENT, name="A shop", account="key lk_shop (as then)")
+    opening.add_party(services, case.id, shop)
+    with acting(Actor("key lk_shop (as now)")):
+        for act in (
+            lambda: queue.comment(services, case.id, "it is licensed"),
+            lambda: queue.skip(services, case.id, "not mine"),
+            lambda: opening.add_party(services, case.id, shop),
+        ):
+            with pytest.raises(NotAllowed, match="is a party of case 1"):
+                act()
+
+    with services.sessions() as session:
+        (entry,) = session.scalars(select(AuditEntry).where(AuditEntry.action == "add-party"))
+    assert entry.details["account"] == "key lk_shop"
 
 
 # ---- around it -----------------------------------------------------------------------------------

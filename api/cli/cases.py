@@ -196,7 +196,7 @@ def differences(case: Number) -> None:
     Example: [bold]lawful cases differences 12[/]
     """
     from attribution.catalogue.queries import desk
-    from attribution.desk.opening import every
+    from attribution.desk.opening import AT_ONCE, every
     from attribution.services import open_services
 
     out = Console(soft_wrap=True)
@@ -204,12 +204,13 @@ def differences(case: Number) -> None:
         with services.sessions() as session:
             of = desk.case_by_number(session, case)
             subjects = list(every(session, of, desk.list_case_subjects))
-        for one in subjects:
-            if one.attribution_id is None:
-                continue
-            said = [it.said for it in services.attributor.differences(one.attribution_id)]
-            for line in said or ["everything that was compared is as it was"]:
-                out.print(f"image {one.position}: {plain(line)}", markup=False, highlight=False)
+        positions = {one.attribution_id: one.position for one in subjects if one.attribution_id}
+        for few in chunks(list(positions), AT_ONCE):
+            for answer, found in services.attributor.differences_of_each(few).items():
+                said = [one.said for one in found] or ["everything that was compared is as it was"]
+                for line in said:
+                    shown = f"image {positions[answer]}: {plain(line)}"
+                    out.print(shown, markup=False, highlight=False)
 
 
 @app.command()

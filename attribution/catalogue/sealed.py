@@ -166,7 +166,8 @@ def _consent(row: Consent) -> dict[str, Any]:
 
 def _case(row: Case) -> dict[str, Any]:
     fixed = [str(row.id), row.number, row.kind, row.title, _id(row.appeals)]
-    return {"": [*fixed, _at(row.opened_at), row.opened_by, *_whose(row)]}
+    follows = [] if row.follows is None else [str(row.follows)]  # as those before say nothing of it
+    return {"": [*fixed, _at(row.opened_at), row.opened_by, *follows, *_whose(row)]}
 
 
 def _assessments(session: Session, rows: Sequence[Assessment]) -> dict[UUID, dict[str, Any]]:

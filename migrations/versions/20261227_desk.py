@@ -24,6 +24,7 @@ def upgrade() -> None:
         table.create_check_constraint(op.f("ck_webhooks_after"), "after IN ('found', 'review')")
     with op.batch_alter_table("webhooks") as table:
         table.alter_column("after", server_default=None)
+    op.add_column("cases", sa.Column("follows", sa.Uuid(), nullable=True))
     op.add_column("case_findings", sa.Column("told_at", MOMENT, nullable=True))
     case = sa.ForeignKey("cases.id", name=op.f("fk_case_documents_case_id_cases"))
     op.create_table(
@@ -59,6 +60,7 @@ def downgrade() -> None:
     """Forget every document, and have every webhook told at once again."""
     op.drop_table("case_documents")
     op.drop_column("case_findings", "told_at")
+    op.drop_column("cases", "follows")
     with op.batch_alter_table("webhooks") as table:
         table.drop_constraint(op.f("ck_webhooks_after"), type_="check")
         table.drop_column("after")

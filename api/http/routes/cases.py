@@ -297,14 +297,14 @@ def get_case_differences(
     with services.sessions() as session:
         desk.case_by_id(session, case_id)
         page = desk.list_case_subjects(session, case_id, cursor=cursor, limit=limit)
+    answers = {row.attribution_id: row for row in page.items if row.attribution_id is not None}
     items = [
         ThenNowOut(
-            position=row.position,
-            attribution_id=row.attribution_id,
-            differences=[one.said for one in services.attributor.differences(row.attribution_id)],
+            position=answers[answer].position,
+            attribution_id=answer,
+            differences=[one.said for one in different],
         )
-        for row in page.items
-        if row.attribution_id is not None
+        for answer, different in services.attributor.differences_of_each(list(answers)).items()
     ]
     return PageOut[ThenNowOut](items=items, next=page.next)
 

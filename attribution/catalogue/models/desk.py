@@ -43,6 +43,7 @@ class Case(Sealed, Base):
     kind: Mapped[CaseKind]
     title: Mapped[str]
     appeals: Mapped[UUID | None]  # the decision, in a case of the kind appeal
+    follows: Mapped[UUID | None]  # a closed case of the kind that was about one of its images
     opened_at: Mapped[datetime] = mapped_column(default=now)
     opened_by: Mapped[str]
     status: Mapped[CaseStatus] = mapped_column(default=CaseStatus.OPEN)
