@@ -34,6 +34,7 @@ from attribution.catalogue.models import (
 )
 from attribution.catalogue.queries import desk
 from attribution.catalogue.queries.holds import holds_of
+from attribution.catalogue.queries.pairs import Pair
 
 SUFFIXES = {
     "application/pdf": ".pdf",
@@ -163,6 +164,38 @@ class DocumentOut(BaseModel):
 def document_name(row: CaseDocument) -> str:
     """Return how a document is called when it is saved; nothing of it is what somebody sent."""
     return f"document-{row.sha256[:12]}{SUFFIXES[row.media_type]}"
+
+
+class PairOut(BaseModel):
+    """An image and a work, and what people decided about the two."""
+
+    image_sha256: str = Field(description="Of the file of the image.")
+    artwork_id: UUID
+    lane: Lane
+    is_match: bool = Field(description="Whether the image shows the work, as decided.")
+    case_id: UUID
+    number: int = Field(description="Of the case.")
+    decision_id: UUID
+    outcome: CaseOutcome
+    ground: Ground
+    decided_at: datetime = Field(description="When the decision began to hold.")
+
+    @classmethod
+    def of(cls, pair: Pair) -> Self:
+        """Shape a pair."""
+        made = pair.decision
+        return cls(
+            image_sha256=pair.image_sha256,
+            artwork_id=pair.artwork_id,
+            lane=pair.lane,
+            is_match=pair.is_match,
+            case_id=pair.case.id,
+            number=pair.case.number,
+            decision_id=made.id,
+            outcome=made.outcome,
+            ground=made.ground,
+            decided_at=made.seconded_at or made.at,
+        )
 
 
 class HoldOut(BaseModel):

@@ -639,14 +639,14 @@ def test_the_queue_gives_nobody_an_appeal_against_their_appeal(
         denied = NewDecision(CaseOutcome.APPEAL_DENIED, Ground.OTHER_PICTURE, "it is another")
         judging.decide(services, filed.id, denied)
     beyond = opening.appeal(services, filed.id, "look again").case
-    taken = {}
-    for one in (ANN, BOB, EVE):
+    for one in (ANN, BOB):
         with acting(one):
-            taken[one] = queue.take_next(services)
+            assert queue.take_next(services) is None
+    with acting(EVE):
+        taken = queue.take_next(services)
 
-    assert taken[ANN] is taken[BOB] is None
-    assert taken[EVE] is not None
-    assert taken[EVE].id == beyond.id
+    assert taken is not None
+    assert taken.id == beyond.id
 
 
 def test_a_party_neither_comments_nor_skips_nor_names_parties(
@@ -656,13 +656,12 @@ def test_a_party_neither_comments_nor_skips_nor_names_parties(
     shop = NewParty(PartyRole.RESPONDENT, name="A shop", account="key lk_shop (as then)")
     opening.add_party(services, case.id, shop)
     with acting(Actor("key lk_shop (as now)")):
-        for act in (
-            lambda: queue.comment(services, case.id, "it is licensed"),
-            lambda: queue.skip(services, case.id, "not mine"),
-            lambda: opening.add_party(services, case.id, shop),
-        ):
-            with pytest.raises(NotAllowed, match="is a party of case 1"):
-                act()
+        with pytest.raises(NotAllowed, match="is a party of case 1"):
+            queue.comment(services, case.id, "it is licensed")
+        with pytest.raises(NotAllowed, match="is a party of case 1"):
+            queue.skip(services, case.id, "not mine")
+        with pytest.raises(NotAllowed, match="is a party of case 1"):
+            opening.add_party(services, case.id, shop)
 
     with services.sessions() as session:
         (entry,) = session.scalars(select(AuditEntry).where(AuditEntry.action == "add-party"))

@@ -146,6 +146,35 @@ def findings(case: Number, *, as_json: Json = False) -> None:
                     out.print(plain(line), markup=False, highlight=False)
 
 
+@app.command("pairs")
+def list_pairs(*, as_json: Json = False) -> None:
+    """List images and works that decisions which hold call a match, or none.
+
+    For calibration and tests of the copy lane by those who train.
+
+    Example: [bold]lawful cases pairs --json > pairs.jsonl[/]
+    """
+    from api.cases import PairOut
+    from attribution.catalogue.queries import pairs
+    from attribution.desk.opening import AT_ONCE
+
+    out, cursor, is_more = Console(soft_wrap=True), None, True
+    with case_stores() as stores:
+        while is_more:
+            with stores.sessions() as session:
+                page = pairs.list_pairs(session, cursor=cursor, limit=AT_ONCE)
+            for pair in page.items:
+                if as_json:
+                    print_json(PairOut.of(pair).model_dump(mode="json"))
+                    continue
+                said = "match" if pair.is_match else "no match"
+                about = (
+                    f"image {pair.image_sha256}, work {pair.artwork_id}, case {pair.case.number}"
+                )
+                out.print(f"{said}: {about}", markup=False, highlight=False)
+            cursor, is_more = page.next, page.next is not None
+
+
 @app.command("next")
 def take_next(*, as_json: Json = False) -> None:
     """Take the most urgent case that waits; nobody else gets it for a time.

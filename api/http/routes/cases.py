@@ -12,7 +12,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.orm import Session
 
-from api.cases import CaseDetail, CaseFindingOut, CaseOut, CaseSubjectOut, ContactOut
+from api.cases import CaseDetail, CaseFindingOut, CaseOut, CaseSubjectOut, ContactOut, PairOut
 from api.http.access import ScopedRoute, needs
 from api.http.conditions import Editing, EditingDep, ReadingDep
 from api.http.dependencies import Cursor, Moment, PageSize, ServicesDep
@@ -22,7 +22,7 @@ from attribution.actors import Scope
 from attribution.cases import Assessed, CaseKind, CaseOutcome, CaseStatus, Ground, PartyRole
 from attribution.catalogue import queries
 from attribution.catalogue.models.desk import PRIORITY
-from attribution.catalogue.queries import desk
+from attribution.catalogue.queries import desk, pairs
 from attribution.catalogue.queries.records import check_sha256
 from attribution.desk import judging, opening, queue
 from attribution.desk.contacts import forget_contact, keep_contact, see_contacts
@@ -222,6 +222,19 @@ def take_next_case(services: ServicesDep) -> NextCaseOut:
     """Get the most urgent case that waits; nobody else gets it for LAWFUL_CASE_LEASE_MINUTES."""
     row = queue.take_next(services)
     return NextCaseOut(case=CaseOut.of(row) if row else None)
+
+
+@router.get("/pairs", summary="List decided pairs", dependencies=[READS])
+def list_case_pairs(
+    services: ServicesDep, cursor: Cursor = None, limit: PageSize = 100
+) -> PageOut[PairOut]:
+    """List images and works that decisions which hold call a match, or none, for calibration.
+
+    Of the newest case first. A page may have fewer than `limit` while `next` leads on.
+    """
+    with services.sessions() as session:
+        page = pairs.list_pairs(session, cursor=cursor, limit=limit)
+        return PageOut[PairOut].of(page, PairOut.of)
 
 
 @router.get("/{case_id}", summary="Get a case", dependencies=[READS])
