@@ -33,6 +33,7 @@ MAGIC = {
     rb"II\*\0|MM\0\*": "image/tiff",
 }
 CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]")  # none of it is in a text
+HEAD = 65_536  # bytes in which the headers of an e-mail begin
 MAIL, TEXT = "message/rfc822", "text/plain"
 
 
@@ -129,7 +130,7 @@ def media_type(data: bytes) -> str:
     for magic, kind in MAGIC.items():
         if re.match(magic, data, re.DOTALL):
             return kind
-    head = BytesHeaderParser().parsebytes(data)
+    head = BytesHeaderParser().parsebytes(data[:HEAD])
     if "from" in head and "date" in head:
         return MAIL
     try:
