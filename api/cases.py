@@ -22,6 +22,7 @@ from attribution.cases import (
 from attribution.catalogue.models import (
     Assessment,
     Case,
+    CaseDocument,
     CaseFinding,
     CaseNote,
     CaseParty,
@@ -33,6 +34,18 @@ from attribution.catalogue.models import (
 )
 from attribution.catalogue.queries import desk
 from attribution.catalogue.queries.holds import holds_of
+from attribution.catalogue.queries.pairs import Pair
+
+SUFFIXES = {
+    "application/pdf": ".pdf",
+    "image/png": ".png",
+    "image/jpeg": ".jpg",
+    "image/gif": ".gif",
+    "image/webp": ".webp",
+    "image/tiff": ".tif",
+    "message/rfc822": ".eml",
+    "text/plain": ".txt",
+}
 
 
 class CaseOut(BaseModel):
@@ -49,6 +62,9 @@ class CaseOut(BaseModel):
     opened_at: datetime
     opened_by: str
     appeals: UUID | None = Field(description="The decision that an appeal is against.")
+    follows: UUID | None = Field(
+        description="A closed case of the kind that was about one of its images."
+    )
     lease_by: str | None = Field(description="Who took it from the queue last.")
     lease_until: datetime | None
     subjects: int = Field(description="Images.")
@@ -121,6 +137,65 @@ class NoteOut(BaseModel):
     def of(cls, row: CaseNote) -> Self:
         """Shape a row."""
         return cls(kind=row.kind, text=row.text, by=row.by, at=row.at)
+
+
+class DocumentOut(BaseModel):
+    """A file that somebody sent in a case; what is removed stays in the list."""
+
+    id: UUID
+    position: int = Field(description="In the case, from 1.")
+    title: str
+    sha256: str = Field(description="Of the file as it came.")
+    size_bytes: int
+    media_type: str = Field(description="By its own bytes.")
+    by: str
+    at: datetime
+    until: datetime | None = Field(description="Then it is deleted. Null: not before it closes.")
+    removed_at: datetime | None
+    removed_by: str | None
+    removed_why: str | None
+
+    @classmethod
+    def of(cls, row: CaseDocument) -> Self:
+        """Shape a row."""
+        return cls(**{name: getattr(row, name) for name in cls.model_fields})
+
+
+def document_name(row: CaseDocument) -> str:
+    """Return how a document is called when it is saved; nothing of it is what somebody sent."""
+    return f"document-{row.sha256[:12]}{SUFFIXES[row.media_type]}"
+
+
+class PairOut(BaseModel):
+    """An image and a work, and what people decided about the two."""
+
+    image_sha256: str = Field(description="Of the file of the image.")
+    artwork_id: UUID
+    lane: Lane
+    is_match: bool = Field(description="Whether the image shows the work, as decided.")
+    case_id: UUID
+    number: int = Field(description="Of the case.")
+    decision_id: UUID
+    outcome: CaseOutcome
+    ground: Ground
+    decided_at: datetime = Field(description="When the decision began to hold.")
+
+    @classmethod
+    def of(cls, pair: Pair) -> Self:
+        """Shape a pair."""
+        made = pair.decision
+        return cls(
+            image_sha256=pair.image_sha256,
+            artwork_id=pair.artwork_id,
+            lane=pair.lane,
+            is_match=pair.is_match,
+            case_id=pair.case.id,
+            number=pair.case.number,
+            decision_id=made.id,
+            outcome=made.outcome,
+            ground=made.ground,
+            decided_at=made.seconded_at or made.at,
+        )
 
 
 class HoldOut(BaseModel):

@@ -9,7 +9,7 @@ from uuid import UUID
 from pydantic import BaseModel, Field
 
 from attribution.catalogue.models import Delivery, Webhook
-from attribution.events import DeliveryStatus, Event
+from attribution.events import After, DeliveryStatus, Event
 
 
 class WebhookOut(BaseModel):
@@ -19,6 +19,7 @@ class WebhookOut(BaseModel):
     url: str
     events: list[Event]
     artists: list[str] = Field(description="Slugs of those whose works are watched; empty: all.")
+    after: After = Field(description="When it is told of copies.")
     created_at: datetime
     asked_by: str
     ended_at: datetime | None = Field(description="It is told nothing since then.")

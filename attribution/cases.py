@@ -44,6 +44,7 @@ class Act(StrEnum):
     CLOSE = "close"
     APPEAL = "appeal against"
     HOLD = "put something on hold for"
+    FILE = "add a document to"
 
 
 STATES: Mapping[Act, Mapping[CaseStatus, CaseStatus]] = {
@@ -60,6 +61,7 @@ STATES: Mapping[Act, Mapping[CaseStatus, CaseStatus]] = {
         CaseStatus.CLOSED: CaseStatus.CLOSED,
     },
     Act.HOLD: {one: one for one in CaseStatus if one is not CaseStatus.CLOSED},
+    Act.FILE: {one: one for one in CaseStatus if one is not CaseStatus.CLOSED},
 }
 """Which act takes a case from which status to which. PLAN needs the scope `operate`, all others
 `review`."""

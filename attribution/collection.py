@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
-from cryptography.fernet import Fernet, MultiFernet
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from sqlalchemy.orm import Session, sessionmaker
 
 from attribution import tenants
@@ -25,6 +25,7 @@ from attribution.encoders.encoder_set import EncoderSet
 from attribution.encoders.memory import keep_memory
 from attribution.errors import (
     BadInput,
+    Conflict,
     Hint,
     IndexLost,
     NotFound,
@@ -92,6 +93,17 @@ def subject_cipher(settings: Settings) -> MultiFernet | None:
         raise BadInput(
             f"LAWFUL_SUBJECTS_KEY has a key that is not 32 bytes in URL-safe base64; {MAKE_A_KEY}"
         ) from None
+
+
+def decrypted(settings: Settings, data: bytes, what: str) -> bytes:
+    """Return what `subject_cipher` encrypted; raises Conflict without the key of then."""
+    if (cipher := subject_cipher(settings)) is not None:
+        with suppress(InvalidToken):
+            return cipher.decrypt(data)
+    raise Conflict(
+        f"{what} was encrypted with a key that LAWFUL_SUBJECTS_KEY does not have; add that key "
+        f"behind the others, after a comma"
+    )
 
 
 @contextmanager

@@ -93,6 +93,7 @@ class Settings(BaseSettings):
     max_archive_files: Annotated[int, Field(ge=1)] = 100_000  # members of an uploaded archive
 
     case_days: dict[CaseKind, Annotated[int, Field(ge=1)]] = {}  # until cases of a kind are due
+    document_days: Annotated[int, Field(ge=1, le=36_500)] = 365  # after closing documents go
     contact_days: Annotated[int, Field(ge=1, le=36_500)] = 365  # then how to reach a party goes
     case_lease_minutes: Annotated[int, Field(ge=1)] = 30  # that a case from the queue is kept
 

@@ -14,6 +14,13 @@ class Event(StrEnum):
     TEST = "webhook.test"  # asked for, to see whether it arrives; needs no asking for
 
 
+class After(StrEnum):
+    """When a webhook is told that an image shows a registered work."""
+
+    FOUND = "found"  # at once
+    REVIEW = "review"  # when people have decided so in a case
+
+
 class DeliveryStatus(StrEnum):
     """Where a delivery stands; those that were given up can be sent again by hand."""
 

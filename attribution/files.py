@@ -161,6 +161,18 @@ class Store:
             raise NotFound(f"{sha256[:12]}…: its file is missing") from None
         return at
 
+    def put_document(self, document_id: UUID, data: bytes) -> None:
+        """Keep a document of a case."""
+        self._put(self._document(document_id), data)
+
+    def document(self, document_id: UUID) -> bytes:
+        """Return a document of a case, as it was put; raises NotFound."""
+        return self._get(self._document(document_id), "its file is missing; add it again")
+
+    def forget_document(self, document_id: UUID) -> None:
+        """Delete a document of a case."""
+        self._delete(self._document(document_id))
+
     def check(self) -> None:
         """Raise BackendUnavailable unless files can be written here."""
         self._put(f"{self._root}/.check", b"ok")
@@ -179,6 +191,9 @@ class Store:
 
     def _subject(self, sha256: str) -> str:
         return f"{self._of_tenant()}/subjects/{sha256[:2]}/{sha256}"
+
+    def _document(self, document_id: UUID) -> str:
+        return f"{self._of_tenant()}/documents/{document_id}"
 
     def _incoming(self, job_id: UUID, name: str) -> str:
         return f"{self._of_tenant()}/incoming/{job_id}/{name}"

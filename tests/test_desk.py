@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Iterator
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -12,7 +12,7 @@ from zipfile import ZipFile
 
 import pytest
 import rfc8785
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from api.reports.evidence import contents_of_case
 from attribution import cases, tenants
@@ -21,33 +21,45 @@ from attribution.answers import Attribution, Verdict
 from attribution.cases import Assessed, CaseKind, CaseOutcome, CaseStatus, Ground, Lane, PartyRole
 from attribution.catalogue.columns import now
 from attribution.catalogue.database import Database
-from attribution.catalogue.models import Case, Decision, PartyContact, RecordedAttribution
-from attribution.catalogue.queries import Origin, artist_by_slug, desk
+from attribution.catalogue.models import (
+    AuditEntry,
+    Case,
+    Decision,
+    PartyContact,
+    RecordedAttribution,
+    Webhook,
+)
+from attribution.catalogue.queries import Origin, artist_by_slug, desk, list_deliveries
 from attribution.catalogue.verification import verify
 from attribution.collection import Stores, open_stores
 from attribution.config import Settings
 from attribution.desk import judging, opening, queue, verification
 from attribution.desk.archive import MANIFEST, RECORDS, SIGNATURE, SIGNS, Archive
 from attribution.desk.contacts import forget_contact, keep_contact, see_contacts
+from attribution.desk.documents import add_document
 from attribution.desk.exhibits import receipts_of
 from attribution.desk.judging import NewDecision
 from attribution.desk.opening import NewCase, NewParty
 from attribution.desk.packing import write_pack
 from attribution.errors import BadInput, Conflict, NotAllowed, NotFound
+from attribution.events import After, Event
 from attribution.images import read_image, read_image_file
 from attribution.provenance.own_key import statement_signer
 from attribution.provenance.statements import sign_statement
 from attribution.services import Services, open_services
+from attribution.upkeep import webhooks
 from attribution.upkeep.correction import merge
 from attribution.upkeep.reconcile import reconcile
 from attribution.upkeep.reindex import change_profile
 from attribution.upkeep.undoing import undo
+from attribution.upkeep.webhooks import NewWebhook
 from attribution.upkeep.withdrawal import withdraw
 from tests.apis import png
 from tests.databases import at_once
 
 ANN, BOB, EVE = (Actor(f"key lk_{name} (desk)") for name in ("ann", "bob", "eve"))
 WHY = "the same strokes"
+PAPER = b"%PDF-1.7 a letter of the shop"
 CONFIRMED = NewDecision(CaseOutcome.MATCH_CONFIRMED, Ground.SAME_PICTURE, "it shows the work")
 REJECTED = NewDecision(CaseOutcome.MATCH_REJECTED, Ground.OTHER_PICTURE, "two drawings")
 
@@ -131,6 +143,28 @@ def test_an_image_is_in_one_open_case_of_a_kind(
 
     assert (found.is_new, found.case.id) == (False, case.id)
     assert (other.is_new, other.case.number) == (True, case.number + 1)
+
+
+def test_an_image_of_a_closed_case_gets_a_new_one_that_follows_it(
+    services: Services, case: Case, answer: Attribution
+) -> None:
+    """Nothing that was decided is taken over; the audit vouches for which one it follows."""
+    assess(services, case, Assessed.REJECTED)
+    judging.decide(services, case.id, REJECTED)
+    judging.close(services, case.id)
+
+    new = opened(services, answer.id)
+    other = opening.open_case(services, NewCase(CaseKind.GENERATED, "drawn", [answer.id])).case
+
+    assert (new.follows, other.follows) == (case.id, None)
+    assert (new.status, new.subjects) == (CaseStatus.OPEN, 1)
+    assert again(services, case).status is CaseStatus.CLOSED
+    with services.sessions() as session:
+        (finding,) = desk.list_case_findings(session, new.id).items
+    assert finding.assessed is None
+    with services.sessions.begin() as session:
+        session.execute(update(Case).where(Case.id == new.id).values(follows=None))
+    assert verify(services.sessions, lambda *_: None).faults == 1
 
 
 def test_numbers_have_no_gaps_where_many_open_at_once(stores: Stores) -> None:
@@ -373,6 +407,88 @@ def test_an_altered_decision_is_found(services: Services, case: Case) -> None:
     assert verify(services.sessions, lambda *_: None).faults == 1
 
 
+# ---- who is told ---------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def hooks(services: Services) -> dict[After, Webhook]:
+    """Have one webhook told of copies at once, another one when people have decided."""
+    told = (NewWebhook("https://rights.example.org/", [Event.COPY_FOUND], (), x) for x in After)
+    return {one.after: webhooks.create(services, one) for one in told}
+
+
+def deliveries(services: Services, hook: Webhook) -> list[dict[str, Any]]:
+    """Return what a webhook is told."""
+    with services.sessions() as session:
+        return [one.data for one in list_deliveries(session, webhook_id=hook.id).items]
+
+
+def test_a_copy_is_told_when_the_decision_holds(
+    hooks: dict[After, Webhook], services: Services, case: Case, answer: Attribution
+) -> None:
+    """Not when it is found, assessed or decided by one person; and once in a case."""
+    at_first = {one: len(deliveries(services, hook)) for one, hook in hooks.items()}
+    with acting(ANN):
+        assess(services, case)
+        judging.decide(services, case.id, CONFIRMED)
+    before = deliveries(services, hooks[After.REVIEW])
+    with acting(BOB):
+        judging.second(services, case.id)
+    told = deliveries(services, hooks[After.REVIEW])
+    with acting(BOB):
+        judging.reopen(services, case.id, "a better scan has come")
+        judging.decide(services, case.id, CONFIRMED)
+    with acting(ANN):
+        judging.second(services, case.id)
+
+    assert answer.copy_of
+    assert (at_first, before) == ({After.FOUND: 1, After.REVIEW: 0}, [])
+    assert told == [
+        {
+            "attribution": str(answer.id),
+            "artwork": str(answer.copy_of.id),
+            "kind": "same_image",
+            "case": str(case.id),
+            "outcome": "match_confirmed",
+        }
+    ]
+    assert deliveries(services, hooks[After.REVIEW]) == told
+    assert len(deliveries(services, hooks[After.FOUND])) == 1
+
+
+def test_a_licensed_copy_is_told_as_one(
+    hooks: dict[After, Webhook], services: Services, case: Case
+) -> None:
+    """One person is enough for that; a webhook for another artist is told nothing."""
+    other = NewWebhook("https://x.example.org/", [Event.COPY_FOUND], ["artist-1"])
+    of_other = webhooks.create(services, other)
+    assess(services, case)
+    licensed = NewDecision(CaseOutcome.MATCH_LICENSED, Ground.LICENSED, "a licence was shown")
+
+    judging.decide(services, case.id, licensed)
+
+    assert [one["outcome"] for one in deliveries(services, hooks[After.REVIEW])] == [
+        "match_licensed"
+    ]
+    assert deliveries(services, of_other) == []
+
+
+@pytest.mark.parametrize("is_withdrawn", [False, True], ids=["rejected", "withdrawn"])
+def test_what_is_rejected_or_withdrawn_is_not_told(
+    hooks: dict[After, Webhook], services: Services, case: Case, *, is_withdrawn: bool
+) -> None:
+    """Though people confirmed the finding, or the decision."""
+    with acting(ANN):
+        assess(services, case)
+        judging.decide(services, case.id, CONFIRMED if is_withdrawn else REJECTED)
+    if is_withdrawn:
+        withdraw(services, "artist-0", reason="asked for")
+        with acting(BOB):
+            judging.second(services, case.id)
+
+    assert deliveries(services, hooks[After.REVIEW]) == []
+
+
 # ---- appeals -------------------------------------------------------------------------------------
 
 
@@ -436,17 +552,14 @@ def test_outcomes_of_appeals_are_for_appeals(services: Services, case: Case) -> 
 # ---- the queue -----------------------------------------------------------------------------------
 
 
-def test_a_case_is_given_to_one_person(database: Database) -> None:
+def test_a_case_is_given_to_one_person(stores: Stores) -> None:
     """Also where several ask at once, on both databases; the most urgent one first."""
-    with database.sessions.begin() as session:
-        for number in (1, 2, 3):
-            case = Case(number=number, kind=CaseKind.WITHDRAWAL, title="t", opened_by="test")
-            case.priority = 5 - number
-            session.add(case)
+    for number in (1, 2, 3):
+        opening.open_case(stores, NewCase(CaseKind.WITHDRAWAL, "t", priority=5 - number))
 
     def take(name: int) -> int | None:
-        with database.sessions.begin() as session:
-            row = desk.lease_next_case(session, f"key lk_{name}", timedelta(minutes=1))
+        with acting(Actor(f"key lk_{name}")):
+            row = queue.take_next(stores)
             return None if row is None else row.number
 
     first, taken = take(9), at_once(take, range(4))
@@ -489,6 +602,70 @@ def test_a_lease_that_ran_out_is_taken_over(services: Services, case: Case) -> N
         queue.release(services, case.id)
     with acting(ANN):
         assert queue.take_next(services) is not None
+
+
+def test_the_queue_gives_nobody_a_case_that_they_may_not_judge(
+    services: Services, case: Case, answer: Attribution
+) -> None:
+    """Of which they are a party, by account or for an artist, and where a finding names them."""
+    drawn = NewCase(CaseKind.GENERATED, "drawn", [answer.id], priority=1)
+    unnamed = opening.open_case(services, drawn).case
+    shop = NewParty(PartyRole.RESPONDENT, name="A shop", account="key lk_shop (as then)")
+    opening.add_party(services, case.id, shop)
+    merge(services, "artist-0", "artist-1", Origin("test", "one"), is_confirmed=True)
+    with acting(Actor("key lk_shop (as now)")):
+        first, then = queue.take_next(services), queue.take_next(services)
+        queue.release(services, unnamed.id)
+    with acting(Actor("key lk_agent", artists=frozenset({"artist-1"}))):
+        assert queue.take_next(services) is None
+    with acting(ANN):
+        assert queue.take_next(services) is not None
+
+    assert first is not None
+    assert then is not None
+    assert first.id == then.id == unnamed.id
+
+
+def test_the_queue_gives_nobody_an_appeal_against_their_appeal(
+    services: Services, case: Case
+) -> None:
+    """Neither who decided the first, nor who decided the appeal."""
+    with acting(ANN):
+        assess(services, case, Assessed.REJECTED)
+        judging.decide(services, case.id, REJECTED)
+    with acting(BOB):
+        filed = opening.appeal(services, case.id, "it is the same picture").case
+        assess(services, filed, Assessed.REJECTED)
+        denied = NewDecision(CaseOutcome.APPEAL_DENIED, Ground.OTHER_PICTURE, "it is another")
+        judging.decide(services, filed.id, denied)
+    beyond = opening.appeal(services, filed.id, "look again").case
+    for one in (ANN, BOB):
+        with acting(one):
+            assert queue.take_next(services) is None
+    with acting(EVE):
+        taken = queue.take_next(services)
+
+    assert taken is not None
+    assert taken.id == beyond.id
+
+
+def test_a_party_neither_comments_nor_skips_nor_names_parties(
+    services: Services, case: Case
+) -> None:
+    """And the audit names the account of who was named."""
+    shop = NewParty(PartyRole.RESPONDENT, name="A shop", account="key lk_shop (as then)")
+    opening.add_party(services, case.id, shop)
+    with acting(Actor("key lk_shop (as now)")):
+        with pytest.raises(NotAllowed, match="is a party of case 1"):
+            queue.comment(services, case.id, "it is licensed")
+        with pytest.raises(NotAllowed, match="is a party of case 1"):
+            queue.skip(services, case.id, "not mine")
+        with pytest.raises(NotAllowed, match="is a party of case 1"):
+            opening.add_party(services, case.id, shop)
+
+    with services.sessions() as session:
+        (entry,) = session.scalars(select(AuditEntry).where(AuditEntry.action == "add-party"))
+    assert entry.details["account"] == "key lk_shop"
 
 
 # ---- around it -----------------------------------------------------------------------------------
@@ -580,6 +757,7 @@ def packed(services: Services, case: Case, tmp_path: Path) -> Path:
         assess(services, case)
         judging.decide(services, case.id, CONFIRMED)
         queue.comment(services, case.id, "between us: ring the shop")
+        add_document(services, case.id, PAPER, "the shop's answer")
     with acting(BOB):
         judging.second(services, case.id)
     write_pack(services, contents_of_case(services, case.id), tmp_path / "case.zip")
@@ -599,7 +777,7 @@ def test_the_pack_of_a_case_has_what_people_decided(packed: Path, case: Case) ->
     assert found.is_intact, found.findings
     (said,) = [one.said for one in found.findings if one.about == "case"]
     assert said.startswith(
-        f"case {case.number}: assessments (1) and decisions (1) are as they were"
+        f"case {case.number}: assessments (1), decisions (1) and documents (1) are as they were"
     )
     told = json.loads(files["case.json"])
     assert (told["title"], told["decisions"][0]["seconded_by"]) == ("a print", BOB.name)
@@ -609,6 +787,8 @@ def test_the_pack_of_a_case_has_what_people_decided(packed: Path, case: Case) ->
     assert "in the judgement of the reviewers" in report
     assert "A second person signed this on" in report
     assert all(b"ring the shop" not in data for data in files.values())
+    assert told["documents"][0]["sha256"] == hashlib.sha256(PAPER).hexdigest()
+    assert all(PAPER not in data for data in files.values())
 
 
 CHANGES: dict[str, Callable[[dict[str, Any]], object]] = {
@@ -619,6 +799,9 @@ CHANGES: dict[str, Callable[[dict[str, Any]], object]] = {
     "why": lambda one: one["findings"][0]["assessments"][0].update(why="no"),
     "left out": lambda one: one["decisions"].clear(),
     "title": lambda one: one.update(title="a theft"),
+    "document": lambda one: one["documents"][0].update(sha256="0" * 64),
+    "removed document": lambda one: one["documents"][0].update(removed_why="a forgery"),
+    "no document": lambda one: one["documents"].clear(),
 }
 
 

@@ -163,6 +163,33 @@ def test_findings_keep_every_assessment(team: Team, case: dict[str, Any]) -> Non
     assert not team.ann.get(f"/{case['id']}/findings", params={"assessed": False}).json()["items"]
 
 
+def test_differences_of_a_page_open_the_voters_once(
+    team: Team, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many images it has."""
+    answers = [
+        team.ann.client.post(
+            "/v1/attributions", files={"image": png(seed)}, headers=bearing(team.ann.token)
+        ).json()["id"]
+        for seed in (11, 12, 13)
+    ]
+    sent = {"kind": "match", "title": "three prints", "attributions": answers}
+    case = team.ann.post("", sent).json()
+    attributor = team.ann.client.app.state.services.attributor  # type: ignore[attr-defined]
+    opened: list[str] = []
+    panel_of = attributor._panel_of
+
+    def counted(tenant: str) -> Any:
+        opened.append(tenant)
+        return panel_of(tenant)
+
+    monkeypatch.setattr(attributor, "_panel_of", counted)
+    items = team.ann.get(f"/{case['id']}/differences").json()["items"]
+
+    assert [one["attribution_id"] for one in items] == answers
+    assert len(opened) == 1
+
+
 def test_the_wrong_person_is_refused(team: Team, case: dict[str, Any]) -> None:
     """Whoever acts for an artist of the case, and whoever decided; the others may."""
     assess(team.ann, case)

@@ -22,7 +22,14 @@ from attribution.actors import Actor, acting
 from attribution.cases import CaseKind, CaseOutcome, Ground, PartyRole
 from attribution.catalogue import queries
 from attribution.catalogue.columns import now
-from attribution.catalogue.models import AuditEntry, Hold, Subject, Workings
+from attribution.catalogue.models import (
+    AuditEntry,
+    CitedWork,
+    Hold,
+    Subject,
+    SubjectUse,
+    Workings,
+)
 from attribution.catalogue.queries import Origin, holds
 from attribution.catalogue.verification import verify
 from attribution.config import Settings
@@ -38,7 +45,7 @@ from attribution.lookup.wording import on_hold
 from attribution.services import Services, open_services
 from attribution.upkeep import subjects as upkeep
 from attribution.upkeep.correction import merge, move, split
-from attribution.upkeep.reconcile import reconcile
+from attribution.upkeep.reconcile import BY_NAME, reconcile
 from attribution.upkeep.withdrawal import withdraw
 from tests.apis import is_problem, png, upload
 from tests.asking import a_work
@@ -226,6 +233,54 @@ def test_a_hold_on_an_artist_follows_a_merge(services: Services, case: UUID) -> 
     assert exhibit(services, case, work.id)["artist"] == "artist-0"
 
 
+def test_a_hold_follows_works_that_were_moved_before_the_artist_was_merged(
+    services: Services, case: UUID
+) -> None:
+    """And from then on those that are taken from whoever remained, but none of before."""
+    moved, taken, before = (
+        a_work(services, artist, title)
+        for artist, title in (
+            ("artist-1", "work-0"),
+            ("artist-1", "work-1"),
+            ("artist-0", "work-2"),
+        )
+    )
+    put_on_hold(services, case, NewHold("a claim", artist="artist-1"))
+    move(services, moved.id, "artist-2", Origin("tests"))
+    move(services, before.id, "artist-2", Origin("tests"))
+    one = Origin("tests", by="Ann", reason="one")
+    merge(services, "artist-1", "artist-0", one, is_confirmed=True)
+    move(services, taken.id, "artist-2", Origin("tests"))
+
+    for work in (moved, taken, before):
+        withdraw(services, str(work.id), reason="asked for")
+
+    with services.sessions() as session:
+        kept = {one.artwork_id for one in holds.list_exhibits(session, case).items}
+    assert kept == {moved.id, taken.id}
+
+
+def test_of_an_artist_who_is_nobody_now_only_their_works_are_held(
+    services: Services, case: UUID
+) -> None:
+    """Works by nobody are by many, and a case has no hold on the others."""
+    own, other = a_work(services, "artist-1"), a_work(services, "artist-0")
+    with services.sessions.begin() as session:
+        nobody = queries.get_or_create_nobody(session)
+    put_on_hold(services, case, NewHold("a claim", artist="artist-1"))
+    move(services, other.id, nobody.slug, Origin("tests"))
+    with services.sessions.begin() as session:  # as reconcile does where a name means nobody
+        artist = queries.artist_by_slug(session, "artist-1")
+        queries.merge_artists(session, artist.id, nobody.id, BY_NAME)
+
+    for work in (own, other):
+        withdraw(services, str(work.id), reason="asked for")
+
+    with services.sessions() as session:
+        kept = {one.artwork_id for one in holds.list_exhibits(session, case).items}
+    assert kept == {own.id}
+
+
 def test_a_hold_on_an_artist_keeps_hold_of_works_that_were_moved_away(
     services: Services, case: UUID
 ) -> None:
@@ -275,7 +330,7 @@ def test_withdrawn_again_the_later_exhibit_counts(services: Services, case: UUID
         (kept,) = holds.list_exhibits(session, case).items
     assert kept.withdrawal_id == again.id
     said = on_hold(held_by(services, request.id))
-    assert said == f"the work was withdrawn again: receipt {again.id} says what is kept of it"
+    assert said == f"receipt {again.id} of a later withdrawal says what is kept on hold"
 
 
 # ---- images --------------------------------------------------------------------------------------
@@ -322,6 +377,25 @@ def test_a_copy_on_hold_stays_until_the_hold_ends(services: Services, case: UUID
     assert (gone.kept, gone.forgotten_why) == (Kept.NOTHING, Forgotten.WITHDRAWAL)
     assert gone.receipt == request.id
     assert not services.store.has_subject(work.sha256)
+
+
+def test_the_receipt_of_the_later_withdrawal_lists_an_image_that_shows_two_works(
+    services: Services, case: UUID
+) -> None:
+    """The first one leads there, and what it said ends with that."""
+    first, second = (a_work(services, title=f"work-{one}") for one in range(2))
+    subject = ask(services, services.store.original(first.sha256))
+    with services.sessions.begin() as session:
+        use = session.query(SubjectUse).filter_by(subject_id=subject).one()
+        session.add(CitedWork(artwork_id=second.id, attribution_id=use.id, is_original=True))
+    hold = put_on_hold(services, case, NewHold("a claim", subject_id=subject))
+    receipts = [withdraw(services, str(work.id), reason="asked for").id for work in (first, second)]
+
+    earlier, later = (held_by(services, one) for one in receipts)
+    assert (earlier["images"], earlier["later"]) == ([], str(receipts[1]))
+    assert later["images"] == [str(subject)]
+    end_hold(services, case, hold.id, "settled")
+    assert held_by(services, receipts[1])["images"] == []
 
 
 # ---- who and when --------------------------------------------------------------------------------

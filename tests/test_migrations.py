@@ -13,14 +13,15 @@ import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import URL, Connection, inspect, text
+from sqlalchemy import URL, Connection, inspect, select, text
 
 from attribution.catalogue import database as database_module
 from attribution.catalogue import queries, schema
 from attribution.catalogue.database import Database, connect
-from attribution.catalogue.models import Base, TaskKind
+from attribution.catalogue.models import Base, TaskKind, Webhook
 from attribution.catalogue.queries import ChangesWanted, Origin, TaskKey
 from attribution.errors import BackendUnavailable, SchemaMismatch
+from attribution.events import After
 from attribution.types import Part
 from attribution.upkeep.undoing import put_back
 from tests.postgres import fresh_database
@@ -499,6 +500,25 @@ def test_copies_of_an_earlier_version_lead_to_the_original(empty_database: Datab
     with empty_database.sessions() as session:
         found = session.scalars(text("SELECT is_original FROM cited_works ORDER BY attribution_id"))
         assert [bool(one) for one in found] == [True, False, False, False]
+
+
+def test_webhooks_that_are_there_go_on_to_be_told_at_once(empty_database: Database) -> None:
+    """And what the audit says of them goes on to hold."""
+    with empty_database.migrating() as connection:
+        command.upgrade(schema.configuration(connection), "20261226_watches")
+        connection.execute(
+            text(
+                "INSERT INTO webhooks (id, url, secret, events, artists, created_at, asked_by) "
+                "VALUES (:id, 'https://x.org/', 's', '[]', '[]', '2026-01-01 00:00:00', 'me')"
+            ),
+            {"id": f"{1:032x}"},
+        )
+
+    empty_database.upgrade()
+
+    with empty_database.sessions() as session:
+        (row,) = session.scalars(select(Webhook)).all()
+    assert row.after is After.FOUND
 
 
 def test_single_lookups_are_forgotten_by_an_earlier_version(empty_database: Database) -> None:

@@ -141,6 +141,8 @@ def _register(side: Side, artist: str) -> None:
         party = client.get(f"/v1/cases/{case['id']}").json()["parties"][0]
         held = {"artwork_id": second["id"], "why": artist}
         hold = client.post(f"/v1/cases/{case['id']}/holds", json=held).json()
+        sent = {"file": ("a.txt", artist.encode())}, {"title": artist}
+        document = client.post(f"/v1/cases/{case['id']}/documents", files=sent[0], data=sent[1])
         watched = {"artist": artist.lower().replace(" ", "-"), "why": artist}
         watch = client.post("/v1/watches", json=watched).json()
         hook = client.post("/v1/webhooks", json={"url": "https://rights.example.org/"}).json()
@@ -154,6 +156,7 @@ def _register(side: Side, artist: str) -> None:
     named = {"job": job, "artwork": second, "attribution": answer, "generation": drawing}
     named |= {"subject": subject, "batch": batch, "webhook": hook, "delivery": delivery}
     named |= {"consent": consent, "case": case, "hold": hold, "party": party, "watch": watch}
+    named |= {"document": document.json()}
     named |= {"change": change, "non_copy": non_copy, "withdrawal": withdrawal, "key": key}
     ids |= {f"{name}_id": one["id"] for name, one in named.items()}
 
@@ -204,6 +207,11 @@ def bodies(ids: Mapping[str, str]) -> dict[str, dict[str, Any]]:
             "json": {"kind": "claim", "title": "Eve", "attributions": [ids["attribution_id"]]}
         },
         "POST /v1/cases/{case_id}/subjects": {"json": {"attributions": [ids["attribution_id"]]}},
+        "POST /v1/cases/{case_id}/documents": {
+            "files": {"file": ("a.txt", b"Eve")},
+            "data": {"title": "Eve"},
+        },
+        "POST /v1/cases/{case_id}/documents/{document_id}/remove": {"json": {"why": "Eve"}},
         "POST /v1/cases/{case_id}/holds": {"json": {"artist": ids["slug"], "why": "Eve"}},
         "POST /v1/cases/{case_id}/holds/{hold_id}/end": {"json": {"why": "none of yours"}},
         "POST /v1/watches": {"json": {"artist": ids["slug"], "why": "Eve"}},

@@ -29,7 +29,7 @@ from attribution.catalogue.columns import now
 from attribution.catalogue.models import Delivery, JobStatus, Webhook
 from attribution.config import Settings
 from attribution.errors import BadInput, Conflict
-from attribution.events import DeliveryStatus, Event
+from attribution.events import After, DeliveryStatus, Event
 from attribution.images import read_image
 from attribution.network import Address, CheckedNetwork
 from attribution.services import Services
@@ -100,7 +100,7 @@ def receiving() -> Iterator[Receiver]:
 @pytest.fixture
 def told(services: Services, receiver: Receiver) -> Webhook:
     """Have the receiver told everything about three artists with four works each."""
-    return made(services, receiver.url)
+    return made(services, receiver.url, after=After.FOUND)
 
 
 def made(services: Services, url: str, **values: Any) -> Webhook:
@@ -159,7 +159,7 @@ def test_who_watches_an_artist_is_not_told_of_others(
     services: Services, receiver: Receiver, tmp_path: Path
 ) -> None:
     """A merged artist is watched on under the name that remains."""
-    made(services, receiver.url, events=[Event.COPY_FOUND], artists=["artist-1"])
+    made(services, receiver.url, events=[Event.COPY_FOUND], artists=["artist-1"], after=After.FOUND)
     for artist in range(3):
         work = next((tmp_path / "p" / f"artist-{artist}").glob("*.png"))
         services.attributor.attribute(read_image(work.read_bytes(), services.limits))
@@ -477,10 +477,12 @@ def test_webhooks_on_the_command_line(
 
     (hook,) = run("create", receiver.url, "--event", "attribution.copy", "--artist", "artist-1")
     assert (hook["events"], hook["artists"]) == (["attribution.copy"], ["artist-1"])
+    assert hook["after"] == "review"  # who says nothing is told nothing that nobody has reviewed
+    assert run("create", receiver.url, "--after", "found")[0]["after"] == "found"
     (tried,) = run("test", hook["id"])
     assert (tried["status"], tried["answered"]) == ("delivered", 204)
     (again,) = run("replay", tried["id"])
     assert (again["status"], again["attempts"], len(receiver.got)) == ("delivered", 1, 2)
     assert [one["id"] for one in run("deliveries", "--webhook", hook["id"])] == [tried["id"]]
-    assert [one["id"] for one in run("list")] == [hook["id"]]
+    assert run("list")[-1]["id"] == hook["id"]
     assert run("end", hook["id"])[0]["ended_at"]

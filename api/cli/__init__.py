@@ -23,6 +23,7 @@ from api.cli import (
     credentials,
     demo,
     dev,
+    documents,
     evaluate,
     evidence,
     generate,
@@ -96,6 +97,7 @@ app.add_typer(audit.app, name="audit")
 app.add_typer(non_copies.app, name="non-copies")
 app.add_typer(subjects.app, name="subjects")
 cases.app.add_typer(parties.app, name="parties")
+cases.app.add_typer(documents.app)
 app.add_typer(cases.app, name="cases")
 app.add_typer(watches.app, name="watches")
 app.add_typer(consents.app, name="consents")

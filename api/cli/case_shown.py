@@ -108,4 +108,6 @@ def _head(case: Case) -> Iterator[str]:
         yield f"due {case.due_at:%Y-%m-%d %H:%M UTC}"
     if case.assignee:
         yield f"assigned to {case.assignee}"
+    if case.follows:
+        yield f"follows the closed case {case.follows}"
     yield f"id {case.id}"

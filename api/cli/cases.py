@@ -146,6 +146,35 @@ def findings(case: Number, *, as_json: Json = False) -> None:
                     out.print(plain(line), markup=False, highlight=False)
 
 
+@app.command("pairs")
+def list_pairs(*, as_json: Json = False) -> None:
+    """List images and works that decisions which hold call a match, or none.
+
+    For calibration and tests of the copy lane by those who train.
+
+    Example: [bold]lawful cases pairs --json > pairs.jsonl[/]
+    """
+    from api.cases import PairOut
+    from attribution.catalogue.queries import pairs
+    from attribution.desk.opening import AT_ONCE
+
+    out, cursor, is_more = Console(soft_wrap=True), None, True
+    with case_stores() as stores:
+        while is_more:
+            with stores.sessions() as session:
+                page = pairs.list_pairs(session, cursor=cursor, limit=AT_ONCE)
+            for pair in page.items:
+                if as_json:
+                    print_json(PairOut.of(pair).model_dump(mode="json"))
+                    continue
+                said = "match" if pair.is_match else "no match"
+                about = (
+                    f"image {pair.image_sha256}, work {pair.artwork_id}, case {pair.case.number}"
+                )
+                out.print(f"{said}: {about}", markup=False, highlight=False)
+            cursor, is_more = page.next, page.next is not None
+
+
 @app.command("next")
 def take_next(*, as_json: Json = False) -> None:
     """Take the most urgent case that waits; nobody else gets it for a time.
@@ -196,7 +225,7 @@ def differences(case: Number) -> None:
     Example: [bold]lawful cases differences 12[/]
     """
     from attribution.catalogue.queries import desk
-    from attribution.desk.opening import every
+    from attribution.desk.opening import AT_ONCE, every
     from attribution.services import open_services
 
     out = Console(soft_wrap=True)
@@ -204,12 +233,13 @@ def differences(case: Number) -> None:
         with services.sessions() as session:
             of = desk.case_by_number(session, case)
             subjects = list(every(session, of, desk.list_case_subjects))
-        for one in subjects:
-            if one.attribution_id is None:
-                continue
-            said = [it.said for it in services.attributor.differences(one.attribution_id)]
-            for line in said or ["everything that was compared is as it was"]:
-                out.print(f"image {one.position}: {plain(line)}", markup=False, highlight=False)
+        positions = {one.attribution_id: one.position for one in subjects if one.attribution_id}
+        for few in chunks(list(positions), AT_ONCE):
+            for answer, found in services.attributor.differences_of_each(few).items():
+                said = [one.said for one in found] or ["everything that was compared is as it was"]
+                for line in said:
+                    shown = f"image {positions[answer]}: {plain(line)}"
+                    out.print(shown, markup=False, highlight=False)
 
 
 @app.command()

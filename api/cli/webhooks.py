@@ -11,7 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from api.cli.common import plain, print_json, settings_from_environment, status_console
-from attribution.events import DeliveryStatus, Event
+from attribution.events import After, DeliveryStatus, Event
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -38,6 +38,12 @@ def create(
         typer.Option(help="Tell of copies of this artist's works only (slug; repeatable)."),
     ] = None,
     *,
+    after: Annotated[
+        After,
+        typer.Option(
+            help="Tell of copies when people have decided so in a case, or once they are found."
+        ),
+    ] = After.REVIEW,
     as_json: Json = False,
 ) -> None:
     """Have an address told of events, and print the secret by which it checks signatures, once.
@@ -50,7 +56,7 @@ def create(
     from attribution.collection import open_stores
     from attribution.upkeep import webhooks
 
-    new = webhooks.NewWebhook(url, event or webhooks.ASKED, artist or ())
+    new = webhooks.NewWebhook(url, event or webhooks.ASKED, artist or (), after)
     with open_stores(settings_from_environment()) as stores:
         row = webhooks.create(stores, new)
     if as_json:
@@ -182,6 +188,7 @@ def _webhooks(rows: Sequence[Webhook]) -> Table:
             row.id,
             row.url,
             f"{', '.join(row.events)}; artists: {', '.join(row.artists) or 'all'}; "
+            f"copies after: {row.after}; "
             f"since {row.created_at:%Y-%m-%d}"
             + (f", ended {row.ended_at:%Y-%m-%d}" if row.ended_at else ""),
         )

@@ -20,6 +20,7 @@ from attribution.catalogue.models import (
     ApiKey,
     Assessment,
     Case,
+    CaseDocument,
     CaseFinding,
     CaseNote,
     Change,
@@ -39,6 +40,7 @@ from attribution.catalogue.models import (
     Withdrawal,
 )
 from attribution.consents import ConsentSource
+from attribution.events import After
 from attribution.tenants import DEFAULT
 
 WITH_CHANGES = "with changes"  # what changes have in other tables: the audit began with it later
@@ -138,7 +140,9 @@ def _key(row: ApiKey) -> dict[str, Any]:
 
 
 def _webhook(row: Webhook) -> dict[str, Any]:
-    told = [row.url, row.secret, row.events, row.artists]
+    # Those made before there was a choice are told at once, and go on to say what they said.
+    after = [] if row.after is After.FOUND else [row.after]
+    told = [row.url, row.secret, row.events, row.artists, *after]
     made = [_at(row.created_at), row.asked_by]
     return {"": [str(row.id), *told, *made, *_whose(row)], "ended": _at(row.ended_at)}
 
@@ -162,7 +166,8 @@ def _consent(row: Consent) -> dict[str, Any]:
 
 def _case(row: Case) -> dict[str, Any]:
     fixed = [str(row.id), row.number, row.kind, row.title, _id(row.appeals)]
-    return {"": [*fixed, _at(row.opened_at), row.opened_by, *_whose(row)]}
+    follows = [] if row.follows is None else [str(row.follows)]  # as those before say nothing of it
+    return {"": [*fixed, _at(row.opened_at), row.opened_by, *follows, *_whose(row)]}
 
 
 def _assessments(session: Session, rows: Sequence[Assessment]) -> dict[UUID, dict[str, Any]]:
@@ -201,6 +206,14 @@ def _watch(row: Watch) -> dict[str, Any]:
     return {
         "": [str(row.id), *what, *_whose(row)],
         "ended": [_at(row.ended_at), row.ended_by, row.ended_why],
+    }
+
+
+def _document(row: CaseDocument) -> dict[str, Any]:
+    fixed = [str(row.id), str(row.case_id), row.title, row.sha256, row.size_bytes, row.media_type]
+    return {
+        "": [*fixed, row.by, _at(row.at), *_whose(row)],
+        "removed": [_at(row.removed_at), row.removed_by, row.removed_why],
     }
 
 
@@ -256,6 +269,13 @@ SEALED = {
         Kind("decision", Decision, lambda _: "decide", _each(_decision), frozenset({"second"})),
         Kind("hold", Hold, lambda _: "hold", _each(_hold), frozenset({"ended"})),
         Kind("watch", Watch, lambda _: "watch", _each(_watch), frozenset({"ended"})),
+        Kind(
+            "document",
+            CaseDocument,
+            lambda _: "add-document",
+            _each(_document),
+            frozenset({"removed"}),
+        ),
         Kind("case-note", CaseNote, lambda row: f"note-{row.kind}", _each(_note)),
     )
 }

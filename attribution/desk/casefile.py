@@ -1,7 +1,7 @@
 """What an evidence pack says of a case: what was found, assessed and decided, as JSON values.
 
-What people wrote to each other, who works on it and how parties can be reached stay out: a pack
-goes to strangers.
+What people wrote to each other, who works on it, how parties can be reached and the files of
+documents stay out: a pack goes to strangers.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 
 from attribution.catalogue.models import Assessment, Case, Decision, Sealed
 from attribution.catalogue.queries import desk
+from attribution.catalogue.queries.documents import list_documents
 from attribution.chunks import chunks
 from attribution.desk.opening import every
 from attribution.errors import Conflict
@@ -37,6 +38,11 @@ SUBJECT = {
 }
 FINDING = {"id": "id", "subject": "subject_id", **_alike("lane", "statement", "about")}
 SAID = _alike("id", "verdict", "why", "by", "at")
+DOCUMENT = {
+    "size": "size_bytes",
+    **_alike("id", "title", "sha256", "media_type", "by", "at"),
+    **_alike("removed_at", "removed_by", "removed_why"),
+}
 DECISION = _alike(
     *("id", "number", "outcome", "ground", "words", "by", "at"),
     *("supersedes", "needs_second", "seconded_by", "seconded_at"),
@@ -67,13 +73,15 @@ def case_file(session: Session, case_id: UUID) -> CaseFile:
         )
     findings, assessments = _findings(session, case)
     decisions = desk.decisions_of(session, case_id)
+    papers = list(every(session, case, list_documents))
     said = _values(case, CASE) | {
         "parties": [_values(one, PARTY) for one in desk.parties_of(session, case_id)],
         "subjects": [_values(one, SUBJECT) for one in subjects],
         "findings": findings,
         "decisions": [_values(one, DECISION) for one in decisions],
+        "documents": [_values(one, DOCUMENT) for one in papers],
     }
-    records: list[Sealed] = [case, *assessments, *decisions]
+    records: list[Sealed] = [case, *assessments, *decisions, *papers]
     return CaseFile(case_id, f"Case {case.number}: {case.title}", said, records, decisions, lookups)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from uuid import UUID
 
 from sqlalchemy.orm import Session
@@ -23,9 +24,10 @@ from attribution.cases import (
 from attribution.catalogue.chain import note
 from attribution.catalogue.columns import now
 from attribution.catalogue.models import Assessment, Case, CaseNote, Decision
-from attribution.catalogue.queries import desk, holds
+from attribution.catalogue.queries import desk, documents, holds
 from attribution.collection import Stores
 from attribution.desk.people import check_not_own, check_other_reviewer, me, person, stated
+from attribution.desk.telling import tell
 from attribution.errors import BadInput, Conflict, NotAllowed
 
 NAMED = 5  # findings that an error lists
@@ -97,6 +99,8 @@ def decide(stores: Stores, case_id: UUID, new: NewDecision) -> None:
         )
         decided = after(Act.DECIDE, case.status, case.number)
         case.status = CaseStatus.SECOND if is_grave else decided
+        if not is_grave:
+            tell(session, case, new.outcome)
         _let_go(case)
 
 
@@ -116,6 +120,7 @@ def second(stores: Stores, case_id: UUID) -> None:
             )
         decision.seconded_by, decision.seconded_at = who().name, now()
         case.status = after(Act.SIGN, case.status, case.number)
+        tell(session, case, decision.outcome)
         _let_go(case)
 
 
@@ -136,6 +141,8 @@ def reopen(stores: Stores, case_id: UUID, why: str) -> None:
 def close(stores: Stores, case_id: UUID) -> None:
     """Close a decided case: its images may be the subjects of another one from now on.
 
+    Its documents go LAWFUL_DOCUMENT_DAYS later.
+
     Raises NotFound, NotAllowed for a case of one's own, Conflict unless the case is decided and
     nothing is on hold for it.
     """
@@ -146,6 +153,8 @@ def close(stores: Stores, case_id: UUID) -> None:
         if any(one.ended_at is None for one in holds.holds_of(session, case_id)):
             raise Conflict(f"something is on hold for case {case.number}: end its holds first")
         desk.release_subjects(session, case_id)
+        until = now() + timedelta(days=stores.settings.document_days)
+        documents.keep_documents_until(session, case_id, until)
         note(session, "close-case", f"{desk.CASE}:{case_id}")
 
 

@@ -29,7 +29,7 @@ from attribution.catalogue.queries.pages import Page
 from attribution.chunks import chunks
 from attribution.collection import Stores
 from attribution.desk.findings import Finding, of_answer, of_work
-from attribution.desk.people import account, stated
+from attribution.desk.people import account, check_not_own, stated
 from attribution.errors import BadInput, Conflict
 from attribution.lookup.attributor import recalled
 
@@ -83,7 +83,8 @@ class _Exhibit:
 def open_case(stores: Stores, new: NewCase) -> Opened:
     """Open a case, or return the open one of that kind which has these images already.
 
-    Images that are in other open cases of the kind are left out where some are new. Raises
+    Images that are in other open cases of the kind are left out where some are new. One that was in
+    a closed case is judged anew, and the new case names that one (`follows`). Raises
     NotFound, and BadInput for an appeal, which is opened against a decision.
     """
     if new.kind is CaseKind.APPEAL:
@@ -116,13 +117,15 @@ def add_answers(stores: Stores, case_id: UUID, attributions: Sequence[UUID]) -> 
 def add_party(stores: Stores, case_id: UUID, party: NewParty) -> None:
     """Name another party of a case; raises NotFound, BadInput without an artist or a name.
 
-    And for an account that no record could name.
+    And for an account that no record could name; NotAllowed in a case of one's own.
     """
     with stores.sessions.begin() as session:
         case = desk.case_to_change(session, case_id)
         after(Act.ADD, case.status, case.number)
-        _add_parties(session, case, [party])
-        note(session, "add-party", f"{desk.CASE}:{case.id}", role=party.role)
+        check_not_own(session, case)
+        (row,) = _add_parties(session, case, [party])
+        said = {"role": row.role, "artist": row.artist, "account": row.account}
+        note(session, "add-party", f"{desk.CASE}:{case.id}", party=str(row.id), **said)
 
 
 def appeal(stores: Stores, case_id: UUID, why: str, parties: Sequence[NewParty] = ()) -> Opened:
@@ -166,8 +169,9 @@ def _open(stores: Stores, new: NewCase, first: Sequence[UUID]) -> Opened:
         )
     with stores.sessions.begin() as session:
         exhibits = [*_answers(session, first), *_work(session, new.artwork)]
+        hashes = [one.sha256 for one in exhibits]
         held = desk.hold_desk(session)
-        known = desk.open_cases_of(session, new.kind, [one.sha256 for one in exhibits])
+        known = desk.open_cases_of(session, new.kind, hashes)
         if exhibits and all(one.sha256 in known for one in exhibits):
             return Opened(desk.case_by_id(session, known[exhibits[0].sha256]), is_new=False)
         case = _new(
@@ -177,6 +181,7 @@ def _open(stores: Stores, new: NewCase, first: Sequence[UUID]) -> Opened:
             title=stated(new.title, "title"),
             priority=new.priority,
             due_at=new.due_at or _due(stores, new.kind),
+            follows=desk.last_closed_case(session, new.kind, hashes),
         )
         _add_parties(session, case, new.parties)
         _add(session, case, exhibits)
@@ -234,8 +239,8 @@ def _work(session: Session, work_id: UUID | None) -> Iterable[_Exhibit]:
     yield _Exhibit(work.sha256, list(of_work(work, claims)), artwork_id=work_id)
 
 
-def _add_parties(session: Session, case: Case, parties: Iterable[NewParty]) -> None:
-    new = list(parties)
+def _add_parties(session: Session, case: Case, parties: Iterable[NewParty]) -> Sequence[CaseParty]:
+    new, rows = list(parties), []
     if len(desk.parties_of(session, case.id)) + len(new) > MOST_PARTIES:
         raise Conflict(f"case {case.number} would have more than {MOST_PARTIES} parties")
     for one in new:
@@ -243,10 +248,12 @@ def _add_parties(session: Session, case: Case, parties: Iterable[NewParty]) -> N
             raise BadInput("a party is an artist (slug) or has a name: give one of both")
         slug = None if one.artist is None else queries.artist_by_slug(session, one.artist).slug
         user = None if one.account is None else account(one.account)
-        session.add(
+        rows.append(
             CaseParty(case_id=case.id, role=one.role, artist=slug, name=one.name, account=user)
         )
+    session.add_all(rows)
     session.flush()
+    return rows
 
 
 def _add(session: Session, case: Case, exhibits: Iterable[_Exhibit]) -> int:

@@ -14,13 +14,16 @@ from sqlalchemy.orm import Session
 
 from attribution.actors import who
 from attribution.cases import Act, NoteKind, after
+from attribution.catalogue import queries
 from attribution.catalogue.chain import note
 from attribution.catalogue.columns import now
 from attribution.catalogue.models import Case, CaseNote
 from attribution.catalogue.queries import desk
 from attribution.collection import Stores
 from attribution.desk.people import account, check_not_own, check_other_reviewer, me, stated
-from attribution.errors import BadInput, Conflict
+from attribution.errors import BadInput, Conflict, NotAllowed
+
+TRIED = 100  # cases that a caller may not judge, until there is said to be none for them
 
 
 def take_next(stores: Stores) -> Case | None:
@@ -30,19 +33,26 @@ def take_next(stores: Stores) -> Case | None:
     """
     lease = timedelta(minutes=stores.settings.case_lease_minutes)
     with stores.sessions.begin() as session:
-        row = desk.lease_next_case(session, me(), lease)
-        if row is not None:
-            note(session, "take-case", f"{desk.CASE}:{row.id}")
-    return row
+        slugs = queries.slugs_leading_to(session, queries.artist_ids(session, who().artists))
+        passed: list[UUID] = []
+        while len(passed) < TRIED and (row := desk.waiting_case(session, me(), slugs, passed)):
+            if _may_judge(session, row):
+                row.lease_by, row.lease_until = me(), now() + lease
+                note(session, "take-case", f"{desk.CASE}:{row.id}")
+                return row
+            passed.append(row.id)
+    return None
 
 
 def skip(stores: Stores, case_id: UUID, why: str) -> None:
     """Leave a case to others: the queue gives it to the caller only if somebody moves it to them.
 
-    Raises NotFound, Conflict for a case that is decided, or that somebody else works on.
+    Raises NotFound, NotAllowed for a case of one's own, Conflict for one that is decided, or that
+    somebody else works on.
     """
     why = stated(why, "reason")
     with _changing(stores, case_id) as (session, case):
+        check_not_own(session, case)
         if case.assignee == me():
             case.assignee = None
         session.add(CaseNote(case_id=case_id, kind=NoteKind.SKIP, text=why, by=who().name))
@@ -86,11 +96,23 @@ def plan(stores: Stores, case_id: UUID, said: Mapping[str, int | datetime | None
 
 
 def comment(stores: Stores, case_id: UUID, text: str) -> None:
-    """Write a comment into a case, whatever its status; nobody can alter it. Raises NotFound."""
+    """Write a comment into a case, whatever its status; nobody can alter it.
+
+    Raises NotFound, NotAllowed in a case of one's own.
+    """
     text = stated(text, "comment")
     with stores.sessions.begin() as session:
-        desk.case_to_change(session, case_id)
+        check_not_own(session, desk.case_to_change(session, case_id))
         session.add(CaseNote(case_id=case_id, kind=NoteKind.COMMENT, text=text, by=who().name))
+
+
+def _may_judge(session: Session, case: Case) -> bool:
+    try:
+        check_not_own(session, case)
+        check_other_reviewer(session, case, who().name)
+    except NotAllowed:
+        return False
+    return True
 
 
 @contextmanager

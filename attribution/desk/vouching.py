@@ -7,7 +7,7 @@ says. Needs neither database nor models.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -125,36 +125,57 @@ def _case(pack: Pack, records: Mapping[str, Any]) -> None:
     """Hold what people said in a case against the records of it."""
     case = pack.json(CASE)
 
-    def fixed(kind: str, said: Mapping[str, Any], *values: object) -> None:
-        record = records[f"{kind}:{said['id']}"]
-        if record["entry"] is None or record["leaves"][""][: len(values)] != [*values]:
-            raise BadInput(f"its {kind} {plain(said['id'])} is not the one that was recorded")
-
-    fixed("case", case, *(case[name] for name in ("id", "number", "kind", "title", "appeals")))
+    _fixed(
+        records,
+        "case",
+        case,
+        *(case[name] for name in ("id", "number", "kind", "title", "appeals")),
+    )
     listed = Counter[str]()
     for one in case["findings"]:
         about = one["id"], case["id"], one["lane"], one["statement"]
         for said in one["assessments"]:
             words = said["verdict"], said["why"], said["by"], said["at"]
-            fixed("assessment", said, said["id"], *about, *words)
+            _fixed(records, "assessment", said, said["id"], *about, *words)
             listed["assessment"] += 1
     for said in case["decisions"]:
         what = said["number"], said["outcome"], said["ground"], said["words"], said["by"]
         when = said["at"], said["supersedes"], said["needs_second"]
-        fixed("decision", said, said["id"], case["id"], *what, *when)
+        _fixed(records, "decision", said, said["id"], case["id"], *what, *when)
         second = [said["seconded_by"], said["seconded_at"]]
         if records[f"decision:{said['id']}"]["leaves"]["second"] != second:
             raise BadInput(f"who seconded decision {said['number']} is not what was recorded")
         listed["decision"] += 1
-    for kind in ("assessment", "decision"):
+    listed["document"] = _documents(case, records)
+    for kind in ("assessment", "decision", "document"):
         if sum(key.startswith(f"{kind}:") for key in records) != listed[kind]:
             raise BadInput(f"it does not have every {kind} of which there is a record in the pack")
     number, assessed, decided = case["number"], listed["assessment"], listed["decision"]
     pack.found.say(
         "case",
-        f"case {number}: assessments ({assessed}) and decisions ({decided}) are as they were "
-        f"recorded; that there was no later one is the word of whoever signed",
+        f"case {number}: assessments ({assessed}), decisions ({decided}) and documents "
+        f"({listed['document']}) are as they were recorded; that there was no later one is the "
+        f"word of whoever signed",
     )
+
+
+def _documents(case: Mapping[str, Any], records: Mapping[str, Any]) -> int:
+    """Hold what is said of documents against the records of them; returns how many there are."""
+    listed: Sequence[Mapping[str, Any]] = case.get("documents", ())  # packs of before have none
+    for said in listed:
+        file = said["title"], said["sha256"], said["size"], said["media_type"]
+        _fixed(records, "document", said, said["id"], case["id"], *file, said["by"], said["at"])
+        removed = [said["removed_at"], said["removed_by"], said["removed_why"]]
+        if records[f"document:{said['id']}"]["leaves"]["removed"] != removed:
+            raise BadInput(f"whether document {plain(said['id'])} is gone is not what was recorded")
+    return len(listed)
+
+
+def _fixed(records: Mapping[str, Any], kind: str, said: Mapping[str, Any], *values: object) -> None:
+    """Raise BadInput unless the record of something begins with these values."""
+    record = records[f"{kind}:{said['id']}"]
+    if record["entry"] is None or record["leaves"][""][: len(values)] != [*values]:
+        raise BadInput(f"its {kind} {plain(said['id'])} is not the one that was recorded")
 
 
 def _answer(pack: Pack, attribution: str, record: Mapping[str, Any], vouched: Vouched) -> None:

@@ -238,11 +238,15 @@ class Attributor:
 
     def differences(self, attribution_id: UUID) -> list[Difference]:
         """Return what has become different since an earlier answer; raises NotFound."""
-        answer = self.recall(attribution_id)
+        return self.differences_of_each([attribution_id])[attribution_id]
+
+    def differences_of_each(self, ids: Sequence[UUID]) -> dict[UUID, list[Difference]]:
+        """Return what has become different since earlier answers, by id; raises NotFound."""
         voters, calibration = self._panel_of(tenants.current()).state()
         with self._sessions() as session:
             now = State(PROGRAM, self._searched(session), voters, calibration)
-            return differences(session, answer, now)
+            answers = recalled(session, ids)
+            return {one.id: differences(session, one, now) for one in answers}
 
     def recompute(self, attribution_id: UUID) -> Recomputed:
         """Do the arithmetic of an earlier answer again, from what is kept of it.

@@ -16,7 +16,6 @@ from typing import Any
 from uuid import UUID
 
 import rfc8785
-from cryptography.fernet import InvalidToken
 from PIL import Image
 from sqlalchemy.orm import Session
 
@@ -25,7 +24,7 @@ from attribution.answers import Attribution
 from attribution.catalogue import queries
 from attribution.catalogue.columns import clean
 from attribution.catalogue.models import Subject, SubjectUse
-from attribution.collection import Stores, subject_cipher
+from attribution.collection import Stores, decrypted, subject_cipher
 from attribution.custody import How, Kept, Purpose
 from attribution.errors import BadInput, Conflict, NotFound, RecordAltered
 from attribution.images import CheckedImage, ImageFacts
@@ -155,17 +154,9 @@ def read_kept(stores: Stores, row: Subject) -> bytes:
 
     Raises NotFound, Conflict for one of another key, RecordAltered.
     """
-    data, cipher = stores.store.subject(row.image_sha256), subject_cipher(stores.settings)
+    data = stores.store.subject(row.image_sha256)
     if row.kept is Kept.ENCRYPTED:
-        try:
-            data = cipher.decrypt(data) if cipher else b""
-        except InvalidToken:
-            cipher = None
-        if cipher is None:
-            raise Conflict(
-                f"image {row.id} was encrypted with a key that LAWFUL_SUBJECTS_KEY does not have; "
-                f"add that key behind the others, after a comma"
-            )
+        data = decrypted(stores.settings, data, f"image {row.id}")
     if hashlib.sha256(data).hexdigest() != row.image_sha256:
         raise RecordAltered(
             f"the file of image {row.id} is not what was asked about: its SHA-256 is not "

@@ -302,7 +302,7 @@ def consent_said(purpose: str, said: Consent | None) -> str:
 def on_hold(held: Mapping[str, Any]) -> str:
     """Say what is kept of what a withdrawal took, for holds (`queries.holds.held_under`)."""
     if not held["cases"] and "later" in held:
-        return f"the work was withdrawn again: receipt {held['later']} says what is kept of it"
+        return f"receipt {held['later']} of a later withdrawal says what is kept on hold"
     if not held["cases"]:
         return f"what was on hold went too when the hold ended, on {held['ended_at'][:10]}"
     works, images = len(held["works"]), len(held["images"])

@@ -15,13 +15,14 @@ from attribution.catalogue.models import Artist, Artwork, ArtworkStatus
 from attribution.catalogue.nobody import nobody
 from attribution.catalogue.queries import KeptSketch, Origin
 from attribution.catalogue.queries.contacts import count_expired_contacts
+from attribution.catalogue.queries.documents import count_expired_documents
 from attribution.collection import Collection, Stores
 from attribution.copies.description import describe
 from attribution.errors import BadImage, Conflict, NotFound
 from attribution.images import read_image
 from attribution.points import write_points
 from attribution.types import Part
-from attribution.upkeep import contacts, subjects
+from attribution.upkeep import contacts, documents, subjects
 from attribution.upkeep.comparison import compare, follow_catalogue
 from attribution.upkeep.consents import follow_due
 from attribution.upkeep.correction import check_nothing_comes
@@ -62,6 +63,7 @@ class Report:
     untiled: int  # strips of an earlier version, whose panels are not recognised: ingest them again
     expired: int  # images that were asked about and whose time is over: they go
     contacts: int  # of parties of cases, whose time is over: they go
+    documents: int  # of closed cases, whose time is over: they go
     turned: int  # statements of consent that began or ended: their works follow
     wrong_images: int  # of the next ones that are kept: without a file; and files without a row
     altered: int  # records that do not say what was recorded, as far as they were looked at
@@ -115,7 +117,8 @@ def reconcile(collection: Collection, *, repair: bool) -> Report:
     Works follow statements of consent that begin or end (`consents`).
     Holds end when their time is over (`holds`).
     Images that were asked about are deleted when their time is over, and compared with their files,
-    some at a time (`subjects`); how parties of cases can be reached goes likewise (`contacts`).
+    some at a time (`subjects`); how parties of cases can be reached goes likewise (`contacts`),
+    and so do documents of closed cases (`documents`).
     Artists of an earlier version whose names mean nobody become one, which can be undone. Records
     are verified by the audit, some at a time (`rolling`); what was altered cannot be mended. Works
     without a sketch, and strips without tiles, are told and are no difference: they may have no
@@ -139,6 +142,7 @@ def _reconcile(collection: Collection, *, repair: bool) -> Report:
         nameless = queries.called_as_nobody(session)
         expired = queries.count_expired(session)
         lapsed = count_expired_contacts(session)
+        old_documents = count_expired_documents(session)
         turned = queries.count_due_consents(session)
     found, recovered = compare(collection), Recovered()
     different = differing_vectors(collection, repair=repair)
@@ -158,6 +162,7 @@ def _reconcile(collection: Collection, *, repair: bool) -> Report:
         end_those_that_are_over(collection)
         expired = subjects.forget_expired(collection)
         lapsed = contacts.forget_expired(collection)
+        old_documents = documents.forget_expired(collection)
         turned = follow_due(collection)
         collection.index.flush()
     return Report(
@@ -179,6 +184,7 @@ def _reconcile(collection: Collection, *, repair: bool) -> Report:
         untiled=found.untiled,
         expired=expired,
         contacts=lapsed,
+        documents=old_documents,
         turned=turned,
         wrong_images=wrong_images,
         altered=0,

@@ -16,7 +16,7 @@ from attribution.catalogue.models import Delivery, Webhook
 from attribution.collection import Stores
 from attribution.config import Settings
 from attribution.errors import BadInput, Conflict
-from attribution.events import Event
+from attribution.events import After, Event
 from attribution.network import parsed
 
 LONGEST_URL = 2_000  # characters
@@ -33,6 +33,7 @@ class NewWebhook:
     url: str
     events: Collection[Event] = ASKED
     artists: Collection[str] = ()  # slugs of those whose works are watched; empty: all
+    after: After = After.REVIEW  # what nobody has reviewed is told only to those who ask for it
 
 
 def create(stores: Stores, new: NewWebhook) -> Webhook:
@@ -52,11 +53,12 @@ def create(stores: Stores, new: NewWebhook) -> Webhook:
             secret=SECRET + b64encode(secrets.token_bytes(SECRET_BYTES)).decode(),
             events=sorted(set(new.events)),
             artists=sorted({queries.artist_by_slug(session, one).slug for one in new.artists}),
+            after=new.after,
             asked_by=who().name,
         )
         queries.add_webhook(session, row)
         said = {"host": httpx.URL(url).host, "events": row.events, "artists": row.artists}
-        chain.note(session, "create-webhook", f"webhook:{row.id}", **said)
+        chain.note(session, "create-webhook", f"webhook:{row.id}", **said, after=row.after)
         return row
 
 

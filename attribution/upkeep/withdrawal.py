@@ -274,7 +274,9 @@ def _bury(
     removed = Counter[str]()
     for few in chunks(list(works), AT_ONCE):
         holds.seal(stores, session, few, removal)
+        earlier = queries.earlier_receipts(session, few, removal.receipt)
         removed.update(queries.bury_works(session, few, reason, removal))
+        holds.tell(session, earlier, later=str(removal.receipt))
     return removed
 
 

@@ -12,7 +12,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.orm import Session
 
-from api.cases import CaseDetail, CaseFindingOut, CaseOut, CaseSubjectOut, ContactOut
+from api.cases import CaseDetail, CaseFindingOut, CaseOut, CaseSubjectOut, ContactOut, PairOut
 from api.http.access import ScopedRoute, needs
 from api.http.conditions import Editing, EditingDep, ReadingDep
 from api.http.dependencies import Cursor, Moment, PageSize, ServicesDep
@@ -22,7 +22,7 @@ from attribution.actors import Scope
 from attribution.cases import Assessed, CaseKind, CaseOutcome, CaseStatus, Ground, PartyRole
 from attribution.catalogue import queries
 from attribution.catalogue.models.desk import PRIORITY
-from attribution.catalogue.queries import desk
+from attribution.catalogue.queries import desk, pairs
 from attribution.catalogue.queries.records import check_sha256
 from attribution.desk import judging, opening, queue
 from attribution.desk.contacts import forget_contact, keep_contact, see_contacts
@@ -224,6 +224,19 @@ def take_next_case(services: ServicesDep) -> NextCaseOut:
     return NextCaseOut(case=CaseOut.of(row) if row else None)
 
 
+@router.get("/pairs", summary="List decided pairs", dependencies=[READS])
+def list_case_pairs(
+    services: ServicesDep, cursor: Cursor = None, limit: PageSize = 100
+) -> PageOut[PairOut]:
+    """List images and works that decisions which hold call a match, or none, for calibration.
+
+    Of the newest case first. A page may have fewer than `limit` while `next` leads on.
+    """
+    with services.sessions() as session:
+        page = pairs.list_pairs(session, cursor=cursor, limit=limit)
+        return PageOut[PairOut].of(page, PairOut.of)
+
+
 @router.get("/{case_id}", summary="Get a case", dependencies=[READS])
 def get_case(case_id: UUID, services: ServicesDep, reading: ReadingDep) -> CaseDetail:
     """Parties, decisions and notes; images and findings are lists of their own."""
@@ -297,14 +310,14 @@ def get_case_differences(
     with services.sessions() as session:
         desk.case_by_id(session, case_id)
         page = desk.list_case_subjects(session, case_id, cursor=cursor, limit=limit)
+    answers = {row.attribution_id: row for row in page.items if row.attribution_id is not None}
     items = [
         ThenNowOut(
-            position=row.position,
-            attribution_id=row.attribution_id,
-            differences=[one.said for one in services.attributor.differences(row.attribution_id)],
+            position=answers[answer].position,
+            attribution_id=answer,
+            differences=[one.said for one in different],
         )
-        for row in page.items
-        if row.attribution_id is not None
+        for answer, different in services.attributor.differences_of_each(list(answers)).items()
     ]
     return PageOut[ThenNowOut](items=items, next=page.next)
 

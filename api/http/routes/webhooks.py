@@ -15,7 +15,7 @@ from api.schemas import PageOut
 from api.webhooks import DeliveryOut, MadeWebhookOut, WebhookOut
 from attribution.actors import Scope
 from attribution.catalogue import queries
-from attribution.events import DeliveryStatus, Event
+from attribution.events import After, DeliveryStatus, Event
 from attribution.upkeep import webhooks
 from attribution.upkeep.webhooks import ASKED, LONGEST_URL, NewWebhook
 
@@ -40,6 +40,11 @@ class WebhookWanted(BaseModel):
         max_length=1_000,
         description="Slugs of those whose works are watched for copies; left out: every artist's.",
         examples=[["ann-example"]],
+    )
+    after: After = Field(
+        After.REVIEW,
+        description="When it is told of copies: `review`, when people have decided in a case that "
+        "the image shows the work; `found`, at once, when nobody has looked.",
     )
 
 

@@ -16,6 +16,7 @@ from attribution.catalogue.models.consents import Consent
 from attribution.catalogue.models.desk import (
     Assessment,
     Case,
+    CaseDocument,
     CaseFinding,
     CaseNote,
     CaseParty,
@@ -114,6 +115,7 @@ __all__ = [
     "AuditHead",
     "Base",
     "Case",
+    "CaseDocument",
     "CaseFinding",
     "CaseNote",
     "CaseParty",

@@ -43,6 +43,7 @@ class Case(Sealed, Base):
     kind: Mapped[CaseKind]
     title: Mapped[str]
     appeals: Mapped[UUID | None]  # the decision, in a case of the kind appeal
+    follows: Mapped[UUID | None]  # a closed case of the kind that was about one of its images
     opened_at: Mapped[datetime] = mapped_column(default=now)
     opened_by: Mapped[str]
     status: Mapped[CaseStatus] = mapped_column(default=CaseStatus.OPEN)
@@ -127,6 +128,7 @@ class CaseFinding(OfTenant, Base):
     statement: Mapped[str]
     about: Mapped[dict[str, Any]]  # ids of works, slugs of artists, figures
     assessed: Mapped[Assessed | None]  # as the last assessment says
+    told_at: Mapped[datetime | None]  # when webhooks were told that people confirmed it
 
     __table_args__ = (
         one_of("lane", Lane),
@@ -174,6 +176,29 @@ class Decision(Sealed, Base):
         one_of("ground", Ground),
         UniqueConstraint("case_id", "number"),
     )
+
+
+class CaseDocument(Sealed, Base):
+    """A file that somebody sent in a case. What is removed keeps its row."""
+
+    __tablename__ = "case_documents"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
+    case_id: Mapped[UUID] = mapped_column(ForeignKey("cases.id"))
+    position: Mapped[int]  # in the case, from 1
+    title: Mapped[str]
+    sha256: Mapped[str] = mapped_column(String(64))  # of the file as it came
+    size_bytes: Mapped[int]
+    media_type: Mapped[str]
+    by: Mapped[str]
+    at: Mapped[datetime] = mapped_column(default=now)
+    is_encrypted: Mapped[bool]
+    until: Mapped[datetime | None]  # none: while the case is not closed, and once it is removed
+    removed_at: Mapped[datetime | None]
+    removed_by: Mapped[str | None]
+    removed_why: Mapped[str | None]
+
+    __table_args__ = (UniqueConstraint("case_id", "position"), Index(None, "until", "tenant"))
 
 
 class CaseNote(Sealed, Base):

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from attribution.catalogue.columns import now
 from attribution.catalogue.models.base import Base, OfTenant, Sealed, one_of
-from attribution.events import DeliveryStatus, Event
+from attribution.events import After, DeliveryStatus, Event
 
 
 class Webhook(Sealed, Base):
@@ -25,11 +25,12 @@ class Webhook(Sealed, Base):
     events: Mapped[list[str]]
     # Slugs of those whose works are watched; empty: all. Only copies are about works.
     artists: Mapped[list[str]]
+    after: Mapped[After] = mapped_column(default=After.REVIEW)  # when it is told of copies
     created_at: Mapped[datetime] = mapped_column(default=now)
     asked_by: Mapped[str]
     ended_at: Mapped[datetime | None]
 
-    __table_args__ = (Index(None, "tenant", "created_at", "id"),)
+    __table_args__ = (one_of("after", After), Index(None, "tenant", "created_at", "id"))
 
 
 class Delivery(OfTenant, Base):

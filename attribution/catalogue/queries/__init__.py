@@ -21,6 +21,7 @@ from attribution.catalogue.queries.artists import (
     lock_names,
     portfolio_sizes,
     proposed_aliases,
+    slugs_leading_to,
 )
 from attribution.catalogue.queries.artworks import (
     Counts,
@@ -292,6 +293,7 @@ from attribution.catalogue.queries.statistics import (
 )
 from attribution.catalogue.queries.subjects import (
     count_expired,
+    earlier_receipts,
     expired_subjects,
     forget_subject,
     kept_of_works,
@@ -355,6 +357,7 @@ from attribution.catalogue.queries.webhooks import (
     add_test_delivery,
     add_webhook,
     announce,
+    announce_copies,
     are_due,
     claim_deliveries,
     count_webhooks,
@@ -446,6 +449,7 @@ __all__ = [
     "allowed_to_new",
     "already_undone",
     "announce",
+    "announce_copies",
     "are_due",
     "are_of_another",
     "artist_by_slug",
@@ -512,6 +516,7 @@ __all__ = [
     "drop_collection",
     "drop_reply",
     "due_consents",
+    "earlier_receipts",
     "end_webhook",
     "entries_about",
     "entries_from",
@@ -664,6 +669,7 @@ __all__ = [
     "searchable",
     "settle",
     "single_lookup",
+    "slugs_leading_to",
     "spoken_for",
     "standing_consents",
     "state_of_job",

@@ -7,7 +7,7 @@ from difflib import get_close_matches
 from hashlib import sha256
 from uuid import UUID
 
-from sqlalchemy import func, select, union_all
+from sqlalchemy import CompoundSelect, func, select, union_all
 from sqlalchemy.orm import Session, aliased, selectinload
 
 from attribution.catalogue.insert import insert_new
@@ -129,6 +129,17 @@ def artist_ids(session: Session, slugs: Collection[str]) -> set[UUID]:
         select(Change.artist_id).where(Change.merged_slug.in_(slugs)),
     )
     return set(session.scalars(ids))
+
+
+def slugs_leading_to(session: Session, ids: Collection[UUID]) -> set[str]:
+    """Return the slugs of these artists, and of those who were merged into them."""
+    slugs: CompoundSelect[str | None] = union_all(
+        select(Artist.slug).where(Artist.id.in_(ids)),
+        select(Change.merged_slug).where(
+            Change.artist_id.in_(ids), Change.merged_slug.is_not(None)
+        ),
+    )
+    return {one for one in session.scalars(slugs) if one is not None}
 
 
 def artists_by_id(session: Session, ids: Collection[UUID]) -> dict[UUID, Artist]:

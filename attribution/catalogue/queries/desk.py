@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -67,6 +67,15 @@ def open_cases_of(session: Session, kind: CaseKind, hashes: Collection[str]) -> 
         CaseSubject.image_sha256.in_(hashes), CaseSubject.open_kind == kind
     )
     return dict(session.execute(wanted).all())
+
+
+def last_closed_case(session: Session, kind: CaseKind, hashes: Collection[str]) -> UUID | None:
+    """Return the last closed case of this kind that is about one of these images."""
+    about = select(CaseSubject.case_id).where(CaseSubject.image_sha256.in_(hashes))
+    wanted = select(Case.id).where(
+        Case.id.in_(about), Case.kind == kind, Case.status == CaseStatus.CLOSED
+    )
+    return session.scalar(wanted.order_by(Case.number.desc()).limit(1))
 
 
 def open_appeal(session: Session, decision_id: UUID) -> Case | None:
@@ -245,6 +254,23 @@ def has_confirmed(session: Session, case_id: UUID, lane: Lane | None) -> bool:
     return session.scalar(confirmed.limit(1)) is not None
 
 
+def copies_confirmed_or_told(
+    session: Session, case_id: UUID
+) -> Sequence[tuple[CaseFinding, UUID | None]]:
+    """Return findings of copies that people confirmed, or of which webhooks were told once.
+
+    Each with the answer about its image, in the order of the case.
+    """
+    wanted = (
+        select(CaseFinding, CaseSubject.attribution_id)
+        .join(CaseSubject, CaseSubject.id == CaseFinding.subject_id)
+        .where(CaseFinding.case_id == case_id, CaseFinding.lane == Lane.COPY)
+        .where((CaseFinding.assessed == Assessed.CONFIRMED) | CaseFinding.told_at.is_not(None))
+    )
+    rows = session.execute(wanted.order_by(CaseFinding.position))
+    return [(finding, answer) for finding, answer in rows]
+
+
 def _positions(case_id: UUID, lane: Lane | None, which: ColumnElement[bool]) -> Select[int]:
     wanted = select(CaseFinding.position).where(CaseFinding.case_id == case_id, which)
     if lane is not None:
@@ -294,11 +320,14 @@ def list_cases(
     )
 
 
-def lease_next_case(session: Session, person: str, lease: timedelta) -> Case | None:
-    """Give the most urgent case that waits to a person; None where none does.
+def waiting_case(
+    session: Session, person: str, artists: Collection[str], passed: Collection[UUID]
+) -> Case | None:
+    """Return the most urgent case that waits for a person, locked; None where none does.
 
-    Their own cases, and those of nobody that they have not skipped; neither an appeal against
-    what they decided, nor a case whose decision of theirs waits for somebody else.
+    Those assigned to them, and those of nobody that they have not skipped; neither an appeal
+    against what they decided, nor a case whose decision of theirs waits for somebody else, nor one
+    of which they are a party, by themselves or for `artists` (slugs), nor what was `passed` over.
     """
     moment = now()
     free = or_(Case.lease_until.is_(None), Case.lease_until < moment, Case.lease_by == person)
@@ -310,20 +339,21 @@ def lease_next_case(session: Session, person: str, lease: timedelta) -> Case | N
     took_part = exists().where(
         Decision.id == Case.appeals, own | is_by(Decision.seconded_by, person)
     )
+    is_party = exists().where(
+        CaseParty.case_id == Case.id,
+        is_by(CaseParty.account, person) | CaseParty.artist.in_(artists),
+    )
     signs_own = exists().where(Decision.case_id == Case.id, own, Case.status == CaseStatus.SECOND)
     wanted = (
         select(Case)
         .where(Case.status.in_((CaseStatus.OPEN, CaseStatus.SECOND)), free, for_them)
-        .where(~took_part, ~signs_own)
+        .where(~took_part, ~signs_own, ~is_party, Case.id.not_in(passed))
         .order_by(Case.priority, Case.due_at.is_(None), Case.due_at, Case.number)
         .limit(1)
         .with_for_update(skip_locked=True)
         .execution_options(populate_existing=True)
     )
-    row = session.scalars(wanted).one_or_none()
-    if row is not None:
-        row.lease_by, row.lease_until = person, moment + lease
-    return row
+    return session.scalars(wanted).one_or_none()
 
 
 def is_by(

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, delete, exists, select
+from sqlalchemy import ColumnElement, delete, exists, false, or_, select
 from sqlalchemy.orm import Session
 
 from attribution.catalogue.columns import now
@@ -90,15 +91,30 @@ def holds_on(session: Session, works: Collection[UUID]) -> dict[UUID, list[UUID]
         found.setdefault(work, []).append(hold)
     of_artists = select(Hold.id, Hold.artist, Hold.at).where(Hold.artist.is_not(None), LASTS)
     for hold, slug, since in session.execute(of_artists.with_for_update(read=True)):
-        artist = artist_by_slug(session, str(slug)).id
-        gave = Change.from_artist_id == artist, Change.made_at >= since
-        moved = select(ChangeWork.artwork_id).join(Change, Change.id == ChangeWork.change_id)
-        theirs = (Artwork.artist_id == artist) | Artwork.id.in_(
-            moved.where(ChangeWork.artwork_id.in_(works), *gave)
-        )
+        theirs = _of_artist(session, str(slug), since, works)
         for work in session.scalars(select(Artwork.id).where(Artwork.id.in_(works), theirs)):
             found.setdefault(work, []).append(hold)
     return found
+
+
+def _of_artist(
+    session: Session, slug: str, since: datetime, works: Collection[UUID]
+) -> ColumnElement[bool]:
+    """Return the condition that some works are an artist's, or were taken from them since then.
+
+    Whoever an artist was merged into counts as they do, from then on; but not nobody, whose works
+    are by many.
+    """
+    gave: list[ColumnElement[bool]] = []
+    while merge := session.scalar(select(Change).where(Change.merged_slug == slug)):
+        gave.append((Change.from_artist_id == merge.from_artist_id) & (Change.made_at >= since))
+        since, slug = max(since, merge.made_at), merge.after["slug"]
+    artist = artist_by_slug(session, slug)
+    own = false() if artist.is_nobody else Artwork.artist_id == artist.id
+    if not artist.is_nobody:
+        gave.append((Change.from_artist_id == artist.id) & (Change.made_at >= since))
+    moved = select(ChangeWork.artwork_id).join(Change, Change.id == ChangeWork.change_id)
+    return own | Artwork.id.in_(moved.where(ChangeWork.artwork_id.in_(works), or_(*gave)))
 
 
 def keep_exhibit(session: Session, exhibit: HeldExhibit, holds: Collection[UUID]) -> UUID | None:

@@ -71,10 +71,15 @@ def id_key(cursor: str) -> UUID:
 
 def number_key(cursor: str) -> int:
     """Read the cursor of a list that is sorted by a number."""
-    (text,) = _decode(cursor, 1)
-    if not (text.isascii() and text.isdigit() and len(text) <= 18):
+    return numbers_key(cursor, 1)[0]
+
+
+def numbers_key(cursor: str, parts: int) -> list[int]:
+    """Read the cursor of a list that is sorted by some numbers."""
+    texts = _decode(cursor, parts)
+    if not all(text.isascii() and text.isdigit() and len(text) <= 18 for text in texts):
         raise _wrong(cursor)
-    return int(text)
+    return [int(text) for text in texts]
 
 
 def _encode(key: Sequence[object]) -> str:

@@ -24,9 +24,9 @@ from attribution.catalogue.models import (
 )
 from attribution.catalogue.queries.pages import Page, check_limit, cut, moment_key
 from attribution.catalogue.queries.watches import alert
-from attribution.catalogue.queries.webhooks import announce
+from attribution.catalogue.queries.webhooks import announce_copies
 from attribution.errors import BadInput, Hint, NotFound, Way
-from attribution.events import Event
+from attribution.events import After
 
 SHA256 = re.compile("[0-9a-fA-F]{64}")
 
@@ -103,9 +103,8 @@ def record_attribution(session: Session, answer: dict[str, Any]) -> None:
 
 
 def _announce_copy(session: Session, attribution_id: UUID, copy: Mapping[str, Any]) -> None:
-    artist = session.scalar(select(Artwork.artist_id).where(Artwork.id == UUID(copy["id"])))
     said = {"attribution": str(attribution_id), "artwork": copy["id"], "kind": copy["kind"]}
-    announce(session, Event.COPY_FOUND, said, artist_id=artist)
+    announce_copies(session, After.FOUND, {UUID(copy["id"]): said})
 
 
 def removals(session: Session, works: Several[UUID]) -> dict[Removal, set[UUID]]:

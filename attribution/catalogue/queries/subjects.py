@@ -153,12 +153,7 @@ def bury_subjects(session: Session, works: Collection[UUID], removal: Removal) -
 
     Before the answers lose what they cite. One that is on hold goes when that ends.
     """
-    by_bytes = select(Subject.id).join(Artwork, Artwork.sha256 == Subject.image_sha256)
-    copies = select(SubjectUse.subject_id).join(
-        CitedWork, CitedWork.attribution_id == SubjectUse.id
-    )
-    are_copies = CitedWork.artwork_id.in_(works) & CitedWork.is_original
-    about = Subject.id.in_(by_bytes.where(Artwork.id.in_(works)).union(copies.where(are_copies)))
+    about = _are_or_show(works)
     said = update(Subject).where(about).values(phash=None, reason=None)
     session.execute(said, execution_options=IN_SQL)
     under = update(Subject).where(about, _KEPT, is_held()).values(receipt=removal.receipt)
@@ -167,6 +162,23 @@ def bury_subjects(session: Session, works: Collection[UUID], removal: Removal) -
     values = {"forgotten_at": removal.at, "forgotten_why": Forgotten.WITHDRAWAL}
     values |= {"kept": Kept.NOTHING, "until": None, "receipt": removal.receipt}
     return len(session.scalars(gone.values(**values), execution_options=IN_SQL).all())
+
+
+def earlier_receipts(session: Session, works: Collection[UUID], receipt: UUID) -> set[UUID]:
+    """Return under which other withdrawals images that show these works are on hold."""
+    wanted = select(Subject.receipt).where(_are_or_show(works), _KEPT, is_held())
+    found = session.scalars(wanted.where(Subject.receipt.is_not(None)))
+    return {one for one in found if one is not None} - {receipt}
+
+
+def _are_or_show(works: Collection[UUID]) -> ColumnElement[bool]:
+    """Return the condition that images are these works, or were found to be copies of them."""
+    by_bytes = select(Subject.id).join(Artwork, Artwork.sha256 == Subject.image_sha256)
+    copies = select(SubjectUse.subject_id).join(
+        CitedWork, CitedWork.attribution_id == SubjectUse.id
+    )
+    are_copies = CitedWork.artwork_id.in_(works) & CitedWork.is_original
+    return Subject.id.in_(by_bytes.where(Artwork.id.in_(works)).union(copies.where(are_copies)))
 
 
 def subjects_under(session: Session, receipt: UUID) -> dict[UUID, str]:

@@ -23,6 +23,8 @@ from sqlalchemy.orm import Session, joinedload
 from attribution.catalogue.columns import now
 from attribution.catalogue.insert import IN_SQL
 from attribution.catalogue.models import (
+    Artwork,
+    ArtworkStatus,
     Delivery,
     Generation,
     IngestJob,
@@ -32,10 +34,12 @@ from attribution.catalogue.models import (
 )
 from attribution.catalogue.queries.artists import artist_ids
 from attribution.catalogue.queries.pages import Page, check_limit, cut, moment_key
+from attribution.chunks import chunks
 from attribution.errors import NotFound
-from attribution.events import DeliveryStatus, Event
+from attribution.events import After, DeliveryStatus, Event
 from attribution.tenants import within
 
+AT_ONCE = 1_000  # works in one statement
 KINDS: dict[type, JobKind] = {
     IngestJob: JobKind.INGEST,
     Generation: JobKind.GENERATION,
@@ -43,22 +47,33 @@ KINDS: dict[type, JobKind] = {
 }
 
 
-def announce(
-    session: Session, event: Event, data: Mapping[str, Any], *, artist_id: UUID | None = None
+def announce(session: Session, event: Event, data: Mapping[str, Any]) -> None:
+    """Keep an event for every webhook of the tenant that asked for it."""
+    for webhook in _asking(session, event):
+        session.add(_delivery(webhook, event, data))
+
+
+def announce_copies(
+    session: Session, after: After, copies: Mapping[UUID, Mapping[str, Any]]
 ) -> None:
-    """Keep an event for every webhook of the tenant that asked for it.
+    """Keep for webhooks that are told at this point what shows registered works, by work.
 
-    `artist_id` is whose work it is about; who watches others is not told.
+    Who watches other artists is not told, and nobody of works that are not registered any more.
     """
-    for webhook in session.scalars(_open()).all():
-        if event in webhook.events and _watches(session, webhook, artist_id):
-            session.add(_delivery(webhook, event, data))
+    told = [one for one in _asking(session, Event.COPY_FOUND) if one.after is after]
+    watched = {one.id: artist_ids(session, one.artists) for one in told}
+    for works in chunks(list(copies) if told else [], AT_ONCE):
+        wanted = select(Artwork.id, Artwork.artist_id).where(
+            Artwork.id.in_(works), Artwork.status == ArtworkStatus.INDEXED
+        )
+        for work, artist in session.execute(wanted):
+            for one in told:
+                if not one.artists or artist in watched[one.id]:
+                    session.add(_delivery(one, Event.COPY_FOUND, copies[work]))
 
 
-def _watches(session: Session, webhook: Webhook, artist_id: UUID | None) -> bool:
-    if artist_id is None or not webhook.artists:
-        return True
-    return artist_id in artist_ids(session, webhook.artists)
+def _asking(session: Session, event: Event) -> list[Webhook]:
+    return [one for one in session.scalars(_open()) if event in one.events]
 
 
 def _delivery(webhook: Webhook, event: Event, data: Mapping[str, Any]) -> Delivery:
