@@ -34,7 +34,16 @@ from attribution.collection import open_stores
 from attribution.config import Settings
 from attribution.custody import How
 from attribution.desk import proof
-from attribution.desk.archive import CHAIN, MANIFEST, RECORDS, SIGNATURE, SIGNS, Archive, entry
+from attribution.desk.archive import (
+    CHAIN,
+    LARGEST_JSON,
+    MANIFEST,
+    RECORDS,
+    SIGNATURE,
+    SIGNS,
+    Archive,
+    entry,
+)
 from attribution.desk.packing import Part, write_pack
 from attribution.desk.verification import Trusted, verify
 from attribution.errors import BackendUnavailable, BadInput, NotFound, RecordAltered
@@ -330,6 +339,43 @@ def test_no_answer_is_passed_over_and_none_is_checked_twice(made: Made, tmp_path
     often = verify(listing(*[first, second] * 1_000))
     assert often.is_intact
     assert len([one for one in often.findings if one.about == "answer"]) == 2
+
+
+@pytest.mark.parametrize("path", [MANIFEST, CHAIN, RECORDS])
+def test_a_file_that_would_fill_the_memory_is_not_parsed(
+    made: Made, tmp_path: Path, path: str
+) -> None:
+    """JSON of nothing but empty lists takes thirty times its size; text can be too long as well."""
+    files = files_of(made.pack)
+    many = b"[" + b"[]," * 1_000_000 + b"[]]"
+    long = rfc8785.dumps("a" * LARGEST_JSON)
+
+    for data, said in ((many, "2,000,002 values in 3,000,004 bytes"), (long, "33,554,434 bytes")):
+        pack = written(tmp_path / "pack.zip", {**files, path: data})
+        assert f"{path}: it has {said}, more than the" in faults(pack)
+
+
+def test_a_pack_that_nobody_could_verify_is_not_made(tmp_path: Path) -> None:
+    """What is too large to be read is said while it is written."""
+    with Archive(tmp_path / "pack.zip") as archive, pytest.raises(BadInput, match="fewer lookups"):
+        archive.add_json(RECORDS, "a" * LARGEST_JSON, "records")
+
+
+def test_findings_without_end_are_counted(made: Made, tmp_path: Path) -> None:
+    """Answers that are not there are one finding; of others of a kind the first are named."""
+    files = files_of(made.pack)
+    unknown = [str(UUID(int=number)) for number in range(50_000)]
+    listed = json.loads(files[MANIFEST]) | {"attributions": [*map(str, made.lookups), *unknown]}
+    extra = {f"{number}.txt": b"" for number in range(1_500)}
+    again = signed_again({**files, MANIFEST: rfc8785.dumps(listed)}, made.home, tmp_path)
+
+    found = verify(written(tmp_path / "pack.zip", {**again, **extra}))
+
+    wrong = [one.said for one in found.findings if one.is_wrong]
+    assert "answers that manifest.json lists and the pack does not have: 50,000" in wrong
+    assert sum(one.startswith("not in the manifest") for one in wrong) == 1_000
+    assert "and 500 more of this kind" in wrong
+    assert not found.is_intact
 
 
 def test_what_no_entry_vouches_for_is_the_word_of_the_pack(made: Made, tmp_path: Path) -> None:
