@@ -36,6 +36,7 @@ from attribution.desk.opened import (
     Verified,
     plain,
 )
+from attribution.desk.receipts import Receipt, check_receipts
 from attribution.desk.vouching import check_records, follow_chain
 from attribution.errors import BadInput
 from attribution.provenance.statements import key_id, read_statement
@@ -55,6 +56,7 @@ class Trusted:
 
     key: str | None = None  # SHA-256 of the public key of whoever should have signed
     authorities: Sequence[x509.Certificate] = ()  # roots of timestamp authorities
+    receipts: Sequence[Receipt] = ()  # of withdrawals
 
 
 NOTHING_KNOWN = Trusted()
@@ -119,6 +121,9 @@ def _verify(archive: ZipFile, raw: IO[bytes], trusted: Trusted, found: Verified)
     if manifest is None:
         return
     _timestamp(pack, trusted)
+    if trusted.receipts:
+        with found.reading("withdrawn", MANIFEST):
+            check_receipts(pack, manifest, trusted.receipts, signer)
     with found.reading("audit", CHAIN):
         vouched = follow_chain(pack, signer)
         with found.reading("audit", RECORDS):
