@@ -501,7 +501,7 @@ def test_receipts_say_what_of_a_pack_was_withdrawn_since(made: Made, tmp_path: P
     assert f"work {work}, after the pack was made: {outer['requested_at'][:10]}" in about
     copied = f"lookups/{made.lookups[1]}"
     names = "subject.png", "overlap.webp", "overlap-of-work.webp", "answer.json"
-    shown = about.partition("in the pack: ")[2].split(", ")
+    shown = about.partition("files of the pack: ")[2].split(", ")
     assert {f"works/{work}.webp", *(f"{copied}/{name}" for name in names)} <= {*shown}
     assert "is not signed: anybody can have written it" in printed(plainly)
     assert "is signed with another key than the pack" in printed(foreign)

@@ -25,10 +25,10 @@ RECORDS, CHAIN, HEADS = "audit/records.json", "audit/chain.json", "audit/heads"
 LOOKUPS = "lookups"
 CASE = "case.json"
 SIGNS = "evidence_pack"  # what the signed statement calls the SHA-256 of the manifest
-# What a file of JSON may be, for those who verify it: of 1,000 lookups the largest has 10 MB, with
+# What a file of JSON may be, for those who verify it: of 1,000 lookups the largest has 8 MB, with
 # one value in 25 bytes.
 LARGEST_JSON = 32 << 20  # bytes
-BYTES_A_VALUE, FEW_VALUES = 12, 20_000
+BYTES_A_VALUE, FEW_VALUES = 16, 20_000
 EARLIEST = (1980, 1, 1, 0, 0, 0)  # that a ZIP can say; when it was made is in the manifest
 FILE = 0o100644
 

@@ -131,10 +131,8 @@ class Pack:
         this program writes is not parsed.
         """
         data = self.text(path, LARGEST_JSON)
-        values, most = (
-            sum(map(data.count, (b"[", b"{", b","))),
-            FEW_VALUES + len(data) // BYTES_A_VALUE,
-        )
+        values = sum(map(data.count, (b"[", b"{", b",")))
+        most = FEW_VALUES + len(data) // BYTES_A_VALUE
         if values > most:
             raise BadInput(
                 f"it has {values:,} values in {len(data):,} bytes, more than the {most:,} that "

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -59,7 +59,7 @@ def read_receipt(path: Path) -> Receipt:
         return Receipt(
             name=path.name,
             id=UUID(said["id"]),
-            at=datetime.fromisoformat(said["requested_at"]),
+            at=datetime.fromisoformat(said["requested_at"]).astimezone(UTC),
             is_complete=said["completed_at"] is not None,
             works=frozenset(str(UUID(one)) for one in said["works"]),
             signer=signer,
@@ -93,7 +93,8 @@ def check_receipts(
             pack.found.say(
                 "withdrawn",
                 f"work {work}, {when} the pack was made: {receipt.at:%Y-%m-%d %H:%M:%S} UTC by "
-                f"receipt {receipt.id}; in the pack: {', '.join(places[work])}",
+                f"receipt {receipt.id}; in {len(places[work]):,} files of the pack: "
+                f"{', '.join(places[work])}",
             )
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import IO, Any, cast
+from uuid import UUID
 from zipfile import ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 
 from cryptography import x509
@@ -128,8 +129,8 @@ def _verify(archive: ZipFile, raw: IO[bytes], trusted: Trusted, found: Verified)
         vouched = follow_chain(pack, signer)
         with found.reading("audit", RECORDS):
             listed = dict.fromkeys(manifest["attributions"])
-            answers = [one for one in listed if one in pack.lookups]
-            if missing := len(listed) - len(answers):
+            answers = dict.fromkeys(str(UUID(one)) for one in listed if one in pack.lookups)
+            if missing := sum(one not in pack.lookups for one in listed):
                 said = f"answers that {MANIFEST} lists and the pack does not have: {missing:,}"
                 found.fault("answer", said)
             check_records(pack, vouched, answers)

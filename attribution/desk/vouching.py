@@ -111,7 +111,7 @@ def check_records(pack: Pack, vouched: Vouched, answers: Collection[str]) -> Non
     if CASE in pack.names:
         with found.reading("case", CASE):
             _case(pack, records)
-    for other in sorted(pack.lookups.keys() - set(answers)):
+    for other in sorted(pack.lookups.keys() - answers):
         found.fault("answer", f"{LOOKUPS}/{plain(other)} is of no answer that the pack is about")
     for attribution in answers:
         with found.reading("answer", answer_path(attribution)):
