@@ -38,9 +38,13 @@ class RecoveredOut(BaseModel):
     number: int = Field(description="Among the pictures of the generation.")
     drawn_at: datetime
     by: Trace = Field(
-        description="`bytes`: the file itself; `pixels`: another file of them; `near`: a near copy."
+        description="`bytes`: the file itself; `pixels`: another file of them; `near`: a near "
+        "copy; `watermark`: it holds the watermark of that picture, which can be put into others."
     )
-    agreement: float = Field(description="Part of what can be compared that agrees, 0 to 1.")
+    agreement: float | None = Field(
+        description="Part of what can be compared that agrees, 0 to 1; null where only the "
+        "watermark leads there."
+    )
     credentials: CredentialsOut
     manifest: dict[str, Any] | None
 
@@ -52,7 +56,7 @@ class RecoveredOut(BaseModel):
             number=found.number,
             drawn_at=found.drawn_at,
             by=found.by,
-            agreement=round(found.agreement, 3),
+            agreement=None if found.agreement is None else round(found.agreement, 3),
             credentials=CredentialsOut.model_validate(found.credentials),
             manifest=dict(found.manifest) or None,
         )

@@ -71,6 +71,7 @@ class Settings(BaseSettings):
     sign_training: Literal["notAllowed", "allowed"] = "notAllowed"  # of what was generated
     timestamp_url: str = ""  # of a timestamp authority (RFC 3161), for packs and signed pictures
     timestamp_roots: Path | None = None  # PEM: whose word counts for the time, its roots among them
+    trustmark: Path | None = None  # a folder with its weights: generated pictures are watermarked
     generator: str = "starter"  # "starter", a hub's repository id, a folder; who draws pictures
     generator_dtype: Literal["float32", "float16", "bfloat16"] = "float32"  # half on accelerators
     generator_offload: Literal["none", "model", "sequential"] = "none"  # for little device memory
@@ -127,6 +128,7 @@ class Settings(BaseSettings):
         "sign_cert",
         "sign_key",
         "timestamp_roots",
+        "trustmark",
     )
     @classmethod
     def _without_tilde(cls, place: Place) -> Place:

@@ -24,6 +24,7 @@ from attribution.encoders.profiles import load_encoders
 from attribution.generation.generators import load_generator
 from attribution.generation.seal import load_seal
 from attribution.generation.studio import Studio
+from attribution.generation.watermarks import load_watermarker
 from attribution.lookup.attributor import Attributor
 from attribution.voters.panel import Panel
 from attribution.voters.seating import take_seats
@@ -63,6 +64,7 @@ def open_services(settings: Settings) -> Iterator[Services]:
                     stores,
                     withholds_copies=settings.withhold_copies,
                     load_seal=partial(load_seal, settings),
+                    watermarker=load_watermarker(settings),
                 ),
             )
 

@@ -116,7 +116,9 @@ def _traces(generation: Generation) -> Iterator[queries.Drawn]:
     """Yield by what the pictures that are handed out are found again."""
     for number, picture in enumerate(generation.pictures):
         if picture.png and picture.sha256 and (facts := picture.facts):
-            yield queries.Drawn(number, picture.sha256, facts.pixel_sha256, facts.phash)
+            yield queries.Drawn(
+                number, picture.sha256, facts.pixel_sha256, facts.phash, picture.watermark
+            )
 
 
 def _recorded(generation: Generation) -> dict[str, Any]:

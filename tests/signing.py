@@ -110,24 +110,35 @@ def write_chain(
     purpose: x509.ObjectIdentifier = ExtendedKeyUsageOID.EMAIL_PROTECTION,
     until: datetime | None = None,
 ) -> None:
-    """Write chain.pem and key.pem for a key; the issuer is known to nobody."""
+    """Write chain.pem and key.pem for a key; their issuer, root.pem, is known to nobody."""
     issuer, now = ec.generate_private_key(ec.SECP256R1()), datetime.now(UTC)
     no = dict.fromkeys(UNUSED, False)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(x509.Name([x509.NameAttribute(NameOID.ORGANIZATION_NAME, "Ann")]))
-        .issuer_name(x509.Name([x509.NameAttribute(NameOID.ORGANIZATION_NAME, "Nobody")]))
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(until or now + timedelta(days=30))
-        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-        .add_extension(x509.KeyUsage(digital_signature=True, **no), critical=True)
-        .add_extension(x509.ExtendedKeyUsage([purpose]), critical=False)
-        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
-        .add_extension(
-            x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer.public_key()), critical=False
+
+    def issued(name: str, to: Key, *, ca: bool, usage: x509.KeyUsage) -> x509.CertificateBuilder:
+        whose = x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer.public_key())
+        return (
+            x509.CertificateBuilder()
+            .subject_name(x509.Name([x509.NameAttribute(NameOID.ORGANIZATION_NAME, name)]))
+            .issuer_name(x509.Name([x509.NameAttribute(NameOID.ORGANIZATION_NAME, "Nobody")]))
+            .public_key(to.public_key())
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(now - timedelta(days=1))
+            .not_valid_after(until or now + timedelta(days=30))
+            .add_extension(x509.BasicConstraints(ca=ca, path_length=None), critical=True)
+            .add_extension(usage, critical=True)
+            .add_extension(
+                x509.SubjectKeyIdentifier.from_public_key(to.public_key()), critical=False
+            )
+            .add_extension(whose, critical=False)
         )
+
+    signs = x509.KeyUsage(digital_signature=True, **no)
+    issues = x509.KeyUsage(digital_signature=False, **(no | {"key_cert_sign": True}))
+    root = issued("Nobody", issuer, ca=True, usage=issues).sign(issuer, hashes.SHA256())
+    (folder / "root.pem").write_bytes(root.public_bytes(Encoding.PEM))
+    certificate = (
+        issued("Ann", key, ca=False, usage=signs)
+        .add_extension(x509.ExtendedKeyUsage([purpose]), critical=False)
         .sign(issuer, hashes.SHA256())
     )
     (folder / "chain.pem").write_bytes(certificate.public_bytes(Encoding.PEM))

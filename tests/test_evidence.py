@@ -34,8 +34,18 @@ from attribution.collection import open_stores
 from attribution.config import Settings
 from attribution.custody import How
 from attribution.desk import proof
-from attribution.desk.archive import CHAIN, MANIFEST, RECORDS, SIGNATURE, SIGNS, Archive, entry
+from attribution.desk.archive import (
+    CHAIN,
+    LARGEST_JSON,
+    MANIFEST,
+    RECORDS,
+    SIGNATURE,
+    SIGNS,
+    Archive,
+    entry,
+)
 from attribution.desk.packing import Part, write_pack
+from attribution.desk.receipts import read_receipt, sign_receipt
 from attribution.desk.verification import Trusted, verify
 from attribution.errors import BackendUnavailable, BadInput, NotFound, RecordAltered
 from attribution.images import read_image
@@ -332,6 +342,43 @@ def test_no_answer_is_passed_over_and_none_is_checked_twice(made: Made, tmp_path
     assert len([one for one in often.findings if one.about == "answer"]) == 2
 
 
+@pytest.mark.parametrize("path", [MANIFEST, CHAIN, RECORDS])
+def test_a_file_that_would_fill_the_memory_is_not_parsed(
+    made: Made, tmp_path: Path, path: str
+) -> None:
+    """JSON of nothing but empty lists takes thirty times its size; text can be too long as well."""
+    files = files_of(made.pack)
+    many = b"[" + b"[]," * 1_000_000 + b"[]]"
+    long = rfc8785.dumps("a" * LARGEST_JSON)
+
+    for data, said in ((many, "2,000,002 values in 3,000,004 bytes"), (long, "33,554,434 bytes")):
+        pack = written(tmp_path / "pack.zip", {**files, path: data})
+        assert f"{path}: it has {said}, more than the" in faults(pack)
+
+
+def test_a_pack_that_nobody_could_verify_is_not_made(tmp_path: Path) -> None:
+    """What is too large to be read is said while it is written."""
+    with Archive(tmp_path / "pack.zip") as archive, pytest.raises(BadInput, match="fewer lookups"):
+        archive.add_json(RECORDS, "a" * LARGEST_JSON, "records")
+
+
+def test_findings_without_end_are_counted(made: Made, tmp_path: Path) -> None:
+    """Answers that are not there are one finding; of others of a kind the first are named."""
+    files = files_of(made.pack)
+    unknown = [str(UUID(int=number)) for number in range(50_000)]
+    listed = json.loads(files[MANIFEST]) | {"attributions": [*map(str, made.lookups), *unknown]}
+    extra = {f"{number}.txt": b"" for number in range(1_500)}
+    again = signed_again({**files, MANIFEST: rfc8785.dumps(listed)}, made.home, tmp_path)
+
+    found = verify(written(tmp_path / "pack.zip", {**again, **extra}))
+
+    wrong = [one.said for one in found.findings if one.is_wrong]
+    assert "answers that manifest.json lists and the pack does not have: 50,000" in wrong
+    assert sum(one.startswith("not in the manifest") for one in wrong) == 1_000
+    assert "and 500 more of this kind" in wrong
+    assert not found.is_intact
+
+
 def test_what_no_entry_vouches_for_is_the_word_of_the_pack(made: Made, tmp_path: Path) -> None:
     """Whoever signs can leave the entry out, and the verification does not say it as a fact."""
     files = files_of(made.pack)
@@ -422,6 +469,65 @@ def test_what_a_withdrawal_or_an_erasure_took_is_said_with_its_receipt(
     assert any(f"was removed by the withdrawal {receipt.id}" in one for one in removed)
     left = json.loads(files_of(path)["exhibits.json"])["works"][str(work)]
     assert (left["file"], left["not_shown"][:9]) == (None, "withdrawn")
+
+
+def test_receipts_say_what_of_a_pack_was_withdrawn_since(made: Made, tmp_path: Path) -> None:
+    """By the terminal, signed or not; whose word it is, and what it is not about."""
+    home, signed = copy_home(made.home, tmp_path / "home"), tmp_path / "receipt.jws"
+    answer = json.loads(files_of(made.pack)[f"lookups/{made.lookups[1]}/answer.json"])
+    work = answer["copy_of"]["id"]
+    asked = ["withdraw", work, "--reason", "asked for", "--receipt", str(signed), "--json"]
+    said = json.loads(lawful(home, *asked).stdout)
+    plainly, foreign, empty = (
+        tmp_path / name for name in ("plain.json", "foreign.jws", "empty.json")
+    )
+    plainly.write_text(json.dumps(said))
+    other = statement_signer(Settings(home=tmp_path / "other"))
+    foreign.write_text(sign_receipt(said, other))
+    outer = {name: said.pop(name) for name in ("id", "requested_at", "completed_at")}
+    empty.write_text(json.dumps(outer | {"receipt": said | {"works": [str(uuid4())]}}))
+
+    def printed(*receipts: Path) -> str:
+        options = [word for one in receipts for word in ("--receipt", str(one))]
+        run = lawful(home, "verify", str(made.pack), "--json", *options)
+        found = json.loads(run.stdout)
+        assert found["is_intact"]
+        return "\n".join(one["said"] for one in found["findings"] if one["about"] == "withdrawn")
+
+    assert printed() == ""
+    whole = printed(signed)
+    assert f"receipt {outer['id']} (receipt.jws) is signed with the key of the pack" in whole
+    about = whole.splitlines()[1]
+    assert f"work {work}, after the pack was made: {outer['requested_at'][:10]}" in about
+    copied = f"lookups/{made.lookups[1]}"
+    names = "subject.png", "overlap.webp", "overlap-of-work.webp", "answer.json"
+    shown = about.partition("files of the pack: ")[2].split(", ")
+    assert {f"works/{work}.webp", *(f"{copied}/{name}" for name in names)} <= {*shown}
+    assert "is not signed: anybody can have written it" in printed(plainly)
+    assert "is signed with another key than the pack" in printed(foreign)
+    assert f"receipt {outer['id']} is about nothing in the pack" in printed(empty)
+    assert printed(signed, plainly).count("after the pack was made") == 2
+
+
+def test_what_is_no_receipt_is_refused(made: Made, tmp_path: Path) -> None:
+    """One that was altered, one of something else, and none at all."""
+    path, signer = tmp_path / "receipt.jws", statement_signer(Settings(home=made.home))
+    receipt = {"id": str(uuid4()), "requested_at": "2026-11-28T10:00:00+00:00", "works": []}
+    head, payload, proof = sign_receipt({**receipt, "completed_at": None}, signer).split(".")
+    payload = payload[:-6] + ("A" if payload[-6] != "A" else "B") + payload[-5:]
+    for text in (
+        f"{head}.{payload}.{proof}",
+        sign_statement({SIGNS: "0" * 64}, signer),
+        json.dumps(receipt),
+        json.dumps(receipt | {"completed_at": None, "works": ["x"]}),
+        '{"a":' * 100_000,
+        "",
+    ):
+        path.write_text(text)
+        with pytest.raises(BadInput, match="is no receipt of a withdrawal, or it was altered"):
+            read_receipt(path)
+    with pytest.raises(BadInput, match="cannot be read: No such file"):
+        read_receipt(tmp_path / "none")
 
 
 def test_changes_of_the_works_are_in_it_without_what_they_say_of_others(

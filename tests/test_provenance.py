@@ -14,6 +14,7 @@ from typing import Any, cast
 from uuid import UUID
 
 import pytest
+from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import (
@@ -28,6 +29,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 from attribution.answers import Attribution, Candidate, Evidence, Searched, Verdict
 from attribution.errors import BackendUnavailable, BadInput, Conflict
 from attribution.images import State, read_credentials
+from attribution.images.manifests import PURPOSES
 from attribution.provenance import (
     GenerationClaim,
     Signer,
@@ -340,13 +342,28 @@ def test_keys_that_c2pa_does_not_know(tmp_path: Path) -> None:
         load_signer(signing_settings(tmp_path))
 
 
+@pytest.mark.parametrize("purpose", PURPOSES)
+def test_a_certificate_for_claims_or_documents_signs(purpose: str, tmp_path: Path) -> None:
+    """What C2PA names is enough, without emailProtection, and a trust anchor vouches for it."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    write_chain(tmp_path, key, purpose=x509.ObjectIdentifier(purpose))
+    signer = load_signer(signing_settings(tmp_path))
+    assert signer
+
+    data = sign(image_bytes(), "image/png", CLAIM, signer)
+
+    known = (tmp_path / "root.pem").read_text()
+    assert read_credentials(data, known).state is State.VALID
+    assert read_credentials(data).state is State.UNTRUSTED
+
+
 def test_a_certificate_for_something_else_does_not_sign(tmp_path: Path) -> None:
     """One for servers is refused, and the refusal says what it needs."""
     key = ec.generate_private_key(ec.SECP256R1())
     write_chain(tmp_path, key, purpose=ExtendedKeyUsageOID.SERVER_AUTH)
     signer = load_signer(signing_settings(tmp_path))
     assert signer is not None
-    with pytest.raises(BadInput, match="such as emailProtection"):
+    with pytest.raises(BadInput, match="extended one: emailProtection"):
         sign(image_bytes(), "image/png", CLAIM, signer)
 
 

@@ -47,7 +47,7 @@ class Drawn:
 
     def verified(self, data: bytes) -> Verified:
         """Ask about a file."""
-        return verify_credentials(self.services, data)
+        return verify_credentials(self.services, data, None)
 
 
 def draw(services: Services, image: Image.Image, *, is_signed: bool = True) -> Drawn:
@@ -115,6 +115,7 @@ def test_a_manifest_that_was_cut_off_is_recovered(drawn: Drawn, change: str) -> 
     assert found.recovered is not None
     assert (found.recovered.generation_id, found.recovered.number) == (drawn.generation_id, 0)
     assert found.recovered.by is (Trace.PIXELS if change == "same pixels" else Trace.NEAR)
+    assert found.recovered.agreement
     assert found.recovered.agreement > 0.5
     assert found.recovered.manifest == drawn.verified(drawn.png).manifest
     assert "is not a signature of these bytes" in found.summary

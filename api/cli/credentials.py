@@ -103,19 +103,23 @@ def verify(
 ) -> None:
     """Verify FILE; unless a trusted signer vouches, find the picture of ours that it shows.
 
-    Pictures that a service with this home drew are known by their bytes, their pixels, or as near
-    copies. The manifest of such a picture is not a signature of FILE.
+    Pictures that a service with this home drew are known by their bytes, their pixels, as near
+    copies, or by their watermark (LAWFUL_TRUSTMARK). The manifest of such a picture is not a
+    signature of FILE.
 
     Example: [bold]lawful credentials verify downloaded.jpg[/]
     """
     from api.credentials import VerifiedOut
     from attribution.collection import open_stores
     from attribution.generation.recovery import verify_credentials
+    from attribution.generation.watermarks import load_watermarker
     from attribution.images import read_file
 
     path = existing_file(file)
-    with open_stores(settings_from_environment()) as stores:
-        found = verify_credentials(stores, read_file(path, stores.limits))
+    settings = settings_from_environment()
+    with open_stores(settings) as stores:
+        data = read_file(path, stores.limits)
+        found = verify_credentials(stores, data, load_watermarker(settings))
     if as_json:
         print_json({"file": str(file), **VerifiedOut.of(found).model_dump(mode="json")})
         return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 from uuid import UUID
@@ -81,19 +82,28 @@ def verify(
         Path | None,
         typer.Option(help="PEM: root certificates of the timestamp authorities that you trust."),
     ] = None,
+    receipt: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="What `lawful withdraw --receipt` wrote, repeatable: what of the pack it is about."
+        ),
+    ] = None,
     *,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Check that an evidence pack is as it was made; it needs no collection and no network.
 
-    It tells which file was changed, who signed, when, and where the answers are in the audit.
+    It tells which file was changed, who signed, when, where the answers are in the audit, and with
+    --receipt what was withdrawn since.
     Exit code 1: something was changed.
 
     Example: [bold]lawful verify evidence.zip --key chain.pem[/]
     """
     from attribution.desk import verification
+    from attribution.desk.receipts import read_receipt
 
-    found = verification.verify(pack, _trusted(key, authority))
+    receipts = [read_receipt(one) for one in receipt or ()]
+    found = verification.verify(pack, replace(_trusted(key, authority), receipts=receipts))
     if as_json:
         listed = [vars(one) for one in found.findings]
         print_json({"is_intact": found.is_intact, "findings": listed})

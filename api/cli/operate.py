@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import socket
-from typing import TYPE_CHECKING, Annotated, Literal
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
-from api.cli.common import print_json, progress_bar, settings_from_environment, status_console
+from api.cli.common import (
+    check_writable,
+    print_json,
+    progress_bar,
+    settings_from_environment,
+    status_console,
+)
 from attribution.errors import BadInput, Conflict
 
 if TYPE_CHECKING:
@@ -109,6 +116,10 @@ def beat() -> None:
 def withdraw(
     what: Annotated[str, typer.Argument(help="Slug of an artist, or id of an artwork.")],
     reason: Annotated[str, typer.Option(help="Reason, for the receipt.")],
+    receipt: Annotated[
+        Path | None,
+        typer.Option(help="Write the receipt here, signed, for those who have an evidence pack."),
+    ] = None,
     *,
     as_json: Json = False,
 ) -> None:
@@ -120,13 +131,24 @@ def withdraw(
     Example: [bold]lawful withdraw ann-example --reason "asked for by the artist"[/]
     """
     from attribution.collection import open_collection, open_stores
+    from attribution.desk.receipts import sign_receipt
+    from attribution.provenance.own_key import statement_signer
     from attribution.upkeep.calibrating import calibrate_if_due
     from attribution.upkeep.withdrawal import withdraw as withdraw_from
 
+    if receipt:
+        check_writable(receipt, "--receipt")
     settings = settings_from_environment()
     with open_stores(settings) as stores, open_collection(stores) as collection:
         row = withdraw_from(collection, what, reason=reason)
-        _show_receipt(row, what, as_json=as_json)
+        said = _said(row, what)
+        if receipt:
+            signed = sign_receipt(said, statement_signer(settings))
+            receipt.write_text(f"{signed}\n", encoding="ascii")
+        if as_json:
+            print_json(said)
+        else:
+            _show_receipt(row)
         if not settings.broker_url:  # else the beat sees to it
             with status_console().status("recalibrating"):
                 calibrate_if_due(collection)
@@ -138,12 +160,15 @@ def withdraw(
         )
 
 
-def _show_receipt(row: Withdrawal, what: str, *, as_json: bool) -> None:
+def _said(row: Withdrawal, what: str) -> dict[str, Any]:
+    """Return a receipt as JSON values, as `lawful verify --receipt` reads it."""
+    done = row.completed_at and row.completed_at.isoformat()
+    head = {"id": str(row.id), "what": what, "requested_at": row.requested_at.isoformat()}
+    return {**head, "completed_at": done, **row.receipt}
+
+
+def _show_receipt(row: Withdrawal) -> None:
     receipt = row.receipt
-    if as_json:
-        done = row.completed_at and row.completed_at.isoformat()
-        print_json({"id": str(row.id), "what": what, "completed_at": done} | receipt)
-        return
     console = Console()
     console.print(
         f"receipt {row.id}, {row.requested_at:%Y-%m-%d %H:%M UTC}: {len(receipt['works'])} works"

@@ -16,6 +16,8 @@ from zipfile import ZIP_STORED, ZipFile, ZipInfo
 
 import rfc8785
 
+from attribution.errors import BadInput
+
 FORMAT, VERSION = "lawful-evidence-pack", 1
 MANIFEST, SIGNATURE, TIMESTAMP = "manifest.json", "manifest.jws", "manifest.tsr"
 AUTHORITY = "timestamp-authority.pem"  # whom the installation trusts to say the time
@@ -23,6 +25,10 @@ RECORDS, CHAIN, HEADS = "audit/records.json", "audit/chain.json", "audit/heads"
 LOOKUPS = "lookups"
 CASE = "case.json"
 SIGNS = "evidence_pack"  # what the signed statement calls the SHA-256 of the manifest
+# What a file of JSON may be, for those who verify it: of 1,000 lookups the largest has 8 MB, with
+# one value in 25 bytes.
+LARGEST_JSON = 32 << 20  # bytes
+BYTES_A_VALUE, FEW_VALUES = 16, 20_000
 EARLIEST = (1980, 1, 1, 0, 0, 0)  # that a ZIP can say; when it was made is in the manifest
 FILE = 0o100644
 
@@ -85,17 +91,27 @@ class Archive:
         return digest
 
     def add_json(self, path: str, value: Any, what: str) -> None:
-        """Add a file of canonical JSON (RFC 8785)."""
-        self.add(path, rfc8785.dumps(value), what)
+        """Add a file of canonical JSON (RFC 8785); raises BadInput for one too large to verify."""
+        self.add(path, _dumped(path, value), what)
 
     def add_manifest(self, said: Mapping[str, Any]) -> str:
         """Add the list of all files so far, with what is said of the pack; returns its SHA-256."""
         files = [vars(one) for one in self._files]
         head: dict[str, Any] = {"format": FORMAT, "version": VERSION}
-        data = rfc8785.dumps({**head, **said, "files": files})
+        data = _dumped(MANIFEST, {**head, **said, "files": files})
         self._zip.writestr(entry(MANIFEST), data)
         return hashlib.sha256(data).hexdigest()
 
     def add_about_manifest(self, path: str, data: bytes) -> None:
         """Add what vouches for the manifest, which cannot stand in it."""
         self._zip.writestr(entry(path), data)
+
+
+def _dumped(path: str, value: Any) -> bytes:
+    data = rfc8785.dumps(value)
+    if len(data) > LARGEST_JSON:
+        raise BadInput(
+            f"{path} would have {len(data):,} bytes, and nobody could verify more than "
+            f"{LARGEST_JSON:,}; make several packs of fewer lookups"
+        )
+    return data

@@ -21,6 +21,7 @@ from attribution.desk.archive import (
     AUTHORITY,
     CHAIN,
     FORMAT,
+    LARGEST_JSON,
     MANIFEST,
     RECORDS,
     SIGNATURE,
@@ -30,13 +31,13 @@ from attribution.desk.archive import (
     entry,
 )
 from attribution.desk.opened import (
-    LARGEST_PIECE,
     PIECE,
     UNREADABLE,
     Pack,
     Verified,
     plain,
 )
+from attribution.desk.receipts import Receipt, check_receipts
 from attribution.desk.vouching import check_records, follow_chain
 from attribution.errors import BadInput
 from attribution.provenance.statements import key_id, read_statement
@@ -56,6 +57,7 @@ class Trusted:
 
     key: str | None = None  # SHA-256 of the public key of whoever should have signed
     authorities: Sequence[x509.Certificate] = ()  # roots of timestamp authorities
+    receipts: Sequence[Receipt] = ()  # of withdrawals
 
 
 NOTHING_KNOWN = Trusted()
@@ -69,6 +71,7 @@ def verify(path: Path, trusted: Trusted = NOTHING_KNOWN) -> Verified:
             _open(raw, compared, trusted, found)
     except OSError as error:
         raise BadInput(f"{path} cannot be read: {error.strerror}") from None
+    found.count_the_rest()
     return found
 
 
@@ -76,7 +79,7 @@ def _open(raw: IO[bytes], compared: IO[bytes], trusted: Trusted, found: Verified
     bounded = _Bounded(raw)
     try:
         with ZipFile(cast("IO[bytes]", bounded)) as archive:
-            bounded.most = LARGEST_PIECE
+            bounded.most = LARGEST_JSON
             _verify(archive, compared, trusted, found)
     except (BadZipFile, EOFError, NotImplementedError, OSError, *UNREADABLE) as error:
         found.fault("files", f"the archive is damaged, cut off, or no pack: {error}")
@@ -119,10 +122,17 @@ def _verify(archive: ZipFile, raw: IO[bytes], trusted: Trusted, found: Verified)
     if manifest is None:
         return
     _timestamp(pack, trusted)
+    if trusted.receipts:
+        with found.reading("withdrawn", MANIFEST):
+            check_receipts(pack, manifest, trusted.receipts, signer)
     with found.reading("audit", CHAIN):
         vouched = follow_chain(pack, signer)
         with found.reading("audit", RECORDS):
-            answers = dict.fromkeys(str(UUID(one)) for one in manifest["attributions"])
+            listed = dict.fromkeys(manifest["attributions"])
+            answers = dict.fromkeys(str(UUID(one)) for one in listed if one in pack.lookups)
+            if missing := sum(one not in pack.lookups for one in listed):
+                said = f"answers that {MANIFEST} lists and the pack does not have: {missing:,}"
+                found.fault("answer", said)
             check_records(pack, vouched, answers)
 
 
@@ -160,7 +170,7 @@ def _signature(pack: Pack, trusted: Trusted) -> x509.Certificate | None:
 
 def _manifest(pack: Pack, names: Sequence[str]) -> Mapping[str, Any] | None:
     """Compare the files with the manifest; returns it."""
-    found, before = pack.found, len(pack.found.findings)
+    found, before = pack.found, pack.found.counted.total()
     with found.reading("files", MANIFEST):
         manifest: Mapping[str, Any] = pack.json(MANIFEST)
         if (manifest["format"], manifest["version"]) != (FORMAT, VERSION):
@@ -178,7 +188,7 @@ def _manifest(pack: Pack, names: Sequence[str]) -> Mapping[str, Any] | None:
                 found.fault("files", f"not in the manifest: {plain(path)}")
         if there == set(order) and list(names) != order:
             found.fault("files", "the files are not in the order of the manifest")
-        if len(found.findings) == before:
+        if found.counted.total() == before:
             found.say("files", f"intact: all {len(listed)} files are as the manifest lists them")
         made_at = datetime.fromisoformat(manifest["made_at"])
         said = f"made {made_at:%Y-%m-%d %H:%M UTC} by {plain(manifest['made_by'])}"
@@ -190,7 +200,7 @@ def _manifest(pack: Pack, names: Sequence[str]) -> Mapping[str, Any] | None:
 def _timestamp(pack: Pack, trusted: Trusted) -> None:
     """Check who says when the signature was there."""
     found = pack.found
-    if TIMESTAMP not in pack.archive.namelist():
+    if TIMESTAMP not in pack.names:
         found.say("time", "no timestamp authority says when; the time is the signer's own word")
         return
     with found.reading("time", TIMESTAMP):

@@ -108,7 +108,7 @@ def check_records(pack: Pack, vouched: Vouched, answers: Collection[str]) -> Non
         else:
             _removed(found, key, one["seal"], vouched)
     _left_out(found, records)
-    if CASE in pack.archive.namelist():
+    if CASE in pack.names:
         with found.reading("case", CASE):
             _case(pack, records)
     for other in sorted(pack.lookups.keys() - answers):
@@ -204,7 +204,7 @@ def _compute(pack: Pack, attribution: str, recorded: Mapping[str, Any]) -> None:
     """Do the arithmetic of an answer again."""
     found, path = pack.found, workings_path(attribution)
     answer = read_answer(recorded)
-    if path not in pack.archive.namelist():
+    if path not in pack.names:
         if answer.pins and answer.pins.workings:
             found.say("arithmetic", f"{attribution}: what it was computed from is not in the pack")
         return

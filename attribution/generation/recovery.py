@@ -23,6 +23,7 @@ from attribution.copies.hashes import hashes
 from attribution.copies.sketch import Sketch, draw_question, draw_work
 from attribution.copies.verification import Candidate, verify
 from attribution.errors import NotFound
+from attribution.generation.watermarks import Watermarker
 from attribution.images import CheckedImage, Credentials, State, read_image
 from attribution.images.manifests import Report, active_manifest, read_manifests
 
@@ -30,6 +31,10 @@ MOST_COMPARED = 3  # pictures with a perceptual hash near that of the image: eac
 NOT_OURS = (
     "No picture that was drawn and is kept here was found in it, which does not prove that it "
     "shows none."
+)
+COPIED = (
+    "A watermark can be put into another picture: compare the two before you rely on it, for what "
+    "they show was not found to agree."
 )
 SAID = {
     State.VALID: "Its Content Credentials are intact, and a trust anchor vouches for the signer",
@@ -45,6 +50,7 @@ class Trace(StrEnum):
     BYTES = "bytes"  # the very file
     PIXELS = "pixels"  # another file of the same pixels
     NEAR = "near"  # perceptual hashes are near, and the copy lane lays the image on the picture
+    WATERMARK = "watermark"  # it holds the bits that were hidden in the picture; nothing compared
 
 
 @dataclass(frozen=True)
@@ -55,7 +61,7 @@ class Recovered:
     number: int
     drawn_at: datetime
     by: Trace
-    agreement: float  # part of what can be compared that agrees, 0 to 1
+    agreement: float | None  # part of what can be compared that agrees, 0 to 1; None: unknown
     credentials: Credentials  # of the file that was handed out
     manifest: Mapping[str, Any]  # empty where that was not signed
 
@@ -79,18 +85,19 @@ class Verified:
         return said if is_intact else f"{said} {NOT_OURS}"
 
 
-def verify_credentials(stores: Stores, data: bytes) -> Verified:
+def verify_credentials(stores: Stores, data: bytes, watermarker: Watermarker | None) -> Verified:
     """Verify what a file says of itself; unless a trusted signer does, look for our own picture.
 
     Anybody can sign over our picture: an unknown signer hides it no more than a cut does. The file
     that was handed out speaks for itself. Raises BadImage for what is no image that can be looked
-    at.
+    at, ModelUnavailable where the watermarker cannot be loaded.
     """
     report = _report(stores, data)
     credentials, manifest = Credentials.of(report), active_manifest(report)
     if credentials.state is State.VALID:
         return Verified(credentials, manifest, None)
-    found = _recover(stores, read_image(data, stores.limits))
+    image = read_image(data, stores.limits)
+    found = _recover(stores, image) or _watermarked(stores, image, watermarker)
     if found and found.by is Trace.BYTES and credentials.state is State.UNTRUSTED:
         found = None
     return Verified(credentials, manifest, found)
@@ -123,6 +130,18 @@ def _recover(stores: Stores, image: CheckedImage) -> Recovered | None:
     return _recovered(stores, row, Trace.NEAR, agreement)
 
 
+def _watermarked(
+    stores: Stores, image: CheckedImage, watermarker: Watermarker | None
+) -> Recovered | None:
+    """Return the picture whose watermark an image holds; bits that nobody drew lead nowhere."""
+    payload = watermarker.read(image.rgb) if watermarker else None
+    if payload is None:
+        return None
+    with stores.sessions() as session:
+        row = queries.drawn_with_watermark(session, payload)
+    return _recovered(stores, row, Trace.WATERMARK, None) if row else None
+
+
 def _file(stores: Stores, row: DrawnPicture) -> bytes:
     """Return the file that was handed out, b"" where it is not kept any more."""
     try:
@@ -139,7 +158,7 @@ def _sketch(png: bytes) -> Sketch | None:
         return Sketch.from_bytes(draw_work(picture.convert("RGB")))
 
 
-def _recovered(stores: Stores, row: DrawnPicture, by: Trace, agreement: float) -> Recovered:
+def _recovered(stores: Stores, row: DrawnPicture, by: Trace, agreement: float | None) -> Recovered:
     report = _report(stores, _file(stores, row))
     with stores.sessions() as session:
         drawn_at = queries.generation_by_id(session, row.generation_id).created_at
@@ -159,8 +178,10 @@ def _found(found: Recovered) -> str:
         Trace.BYTES: "has the very bytes",
         Trace.PIXELS: "has the pixels",
         Trace.NEAR: "is a near copy",
+        Trace.WATERMARK: "holds the watermark",
     }[found.by]
     part = f" ({found.agreement:.0%} of what can be compared agrees)" if found.by == "near" else ""
+    compared = f" {COPIED}" if found.by is Trace.WATERMARK else ""
     signed = (
         "The manifest that was signed for that picture is not a signature of these bytes."
         if found.manifest
@@ -168,5 +189,5 @@ def _found(found: Recovered) -> str:
     )
     return (
         f"It {how} of picture {found.number} of generation {found.generation_id}, which this "
-        f"service drew on {found.drawn_at:%Y-%m-%d}{part}. {signed}"
+        f"service drew on {found.drawn_at:%Y-%m-%d}{part}.{compared} {signed}"
     )

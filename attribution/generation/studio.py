@@ -24,6 +24,7 @@ from attribution.custody import How
 from attribution.errors import BadInput
 from attribution.generation.generator import Drawn, Generator, GeneratorInfo, ImageRequest
 from attribution.generation.seal import Seal
+from attribution.generation.watermarks import Watermarker, new_payload
 from attribution.images import ImageFacts, read_image
 from attribution.lookup.attributor import Attributor
 from attribution.lookup.subjects import Obtained, keeping
@@ -82,6 +83,7 @@ class Picture:
     references: tuple[Reference, ...]  # in the order of the attribution
     withheld: Withheld | None
     facts: ImageFacts | None = None  # of the picture before it was signed
+    watermark: str | None = None  # the bits that are hidden in it
 
     @property
     def warnings(self) -> Iterator[str]:
@@ -118,6 +120,7 @@ class Studio:
     stores: Stores
     withholds_copies: bool
     load_seal: Callable[[], Seal | None]  # asked before every request: certificates run out
+    watermarker: Watermarker | None
 
     def draw(
         self,
@@ -134,6 +137,8 @@ class Studio:
         """
         check_request(request)
         seal = self.load_seal()
+        if self.watermarker:
+            self.watermarker.load()
         drawing = self.generator.generate(request, on_step=on_step)
         pictures = tuple(
             self._looked_at(drawn, request, seal, Obtained(How.GENERATED, None, generation_id, n))
@@ -146,7 +151,8 @@ class Studio:
     ) -> Picture:
         if drawn.image is None:
             return Picture(drawn.seed, None, None, None, (), Withheld.SAFETY)
-        png = _png(drawn.image)
+        rgb, watermark, bindings = self._marked(drawn.image)
+        png = _png(rgb)
         image = read_image(png, self.stores.limits)
         keep = keeping(self.stores, image, lambda: png, obtained)
         answer = self.attributor.attribute(image, also=keep)
@@ -159,7 +165,7 @@ class Studio:
                 prompt=request.prompt,
                 seed=drawn.seed,
                 answer=_naming(answer, [one.slug for one in references if one.may_be_named]),
-                bindings=[SoftBinding(ISCC, image_binding(drawn.image))],
+                bindings=[SoftBinding(ISCC, image_binding(rgb)), *bindings],
             )
         return Picture(
             seed=drawn.seed,
@@ -169,7 +175,17 @@ class Studio:
             references=references,
             withheld=withheld,
             facts=image.facts,
+            watermark=watermark,
         )
+
+    def _marked(self, image: Image.Image) -> tuple[Image.Image, str | None, list[SoftBinding]]:
+        """Return what is looked at, signed and handed out: with a watermark, if there is one."""
+        marker = self.watermarker
+        if marker is None:
+            return image, None, []
+        payload = new_payload(marker.capacity)
+        binding = SoftBinding(marker.algorithm, marker.binding(payload), is_embedded=True)
+        return marker.embed(image, payload), payload, [binding]
 
 
 def _naming(answer: Attribution, slugs: Collection[str]) -> Attribution:

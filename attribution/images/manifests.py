@@ -27,6 +27,11 @@ SETTINGS: Mapping[str, Mapping[str, object]] = {
         "max_decompressed_manifest_size_in_mb": 16,
     },
 }
+PURPOSES = (  # of certificates that may sign claims; unless told c2pa knows the first alone
+    "1.3.6.1.5.5.7.3.4",  # emailProtection
+    "1.3.6.1.5.5.7.3.36",  # documentSigning
+    "1.3.6.1.4.1.62558.2.1",  # c2pa-kp-claimSigning
+)
 
 Report = Mapping[str, Any]
 """What c2pa says: `manifests`, `active_manifest`, `validation_state`; or `error`, or `remote`."""
@@ -52,7 +57,9 @@ def read_manifests(data: bytes, trust_anchors: str = "", timestamp_roots: str = 
 
 def trusting(trust_anchors: str, timestamp_roots: str) -> Mapping[str, Any]:
     """Return the settings of c2pa that trust these roots, PEM, for signers and for times."""
-    trust: dict[str, Any] = {"user_anchors": trust_anchors} if trust_anchors else {}
+    trust: dict[str, Any] = {"trust_config": "\n".join(PURPOSES)}
+    if trust_anchors:
+        trust["user_anchors"] = trust_anchors
     if timestamp_roots:
         times = {"trust_kind": "tsa", "trust_uri": "times", "trust_anchors": timestamp_roots}
         trust["anchors"] = [times]

@@ -28,6 +28,7 @@ class SoftBinding:
 
     algorithm: str  # of the list that C2PA keeps: "io.iscc.v0", "com.adobe.trustmark.P"
     value: str
+    is_embedded: bool = False  # a watermark: the picture was changed to hold it
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,10 @@ class GenerationClaim:
     def _assertions(self) -> Iterator[tuple[str, dict[str, Any]]]:
         agent = {"name": self.model, "version": self.revision}
         created = {"action": "c2pa.created", "digitalSourceType": SOURCE_TYPE}
-        yield "c2pa.actions.v2", {"actions": [created | {"softwareAgent": agent}]}
+        actions = [created | {"softwareAgent": agent}]
+        if any(one.is_embedded for one in self.bindings):
+            actions.append({"action": "c2pa.watermarked.bound"})
+        yield "c2pa.actions.v2", {"actions": actions}
         yield (
             GENERATION,
             {

@@ -56,7 +56,8 @@ def sign(
             raise authority.failed(f"{error}; {WITHOUT}") from error
         raise BadInput(
             f"the image cannot be signed: {error}; the signer's certificate needs the key usage "
-            f"digitalSignature and an extended one such as emailProtection"
+            f"digitalSignature and an extended one: emailProtection, documentSigning or "
+            f"c2pa-kp-claimSigning"
         ) from error
     if authority and not _is_time_trusted(signed, media_type, settings):
         raise authority.failed(f"LAWFUL_TIMESTAMP_ROOTS does not vouch for it; {WITHOUT}")

@@ -27,6 +27,8 @@ def verify(
     """Say whether a manifest holds, who signed it and when; unless it is trusted, find ours.
 
     A picture that was drawn here is known by its bytes, its pixels, or as a near copy: whole,
-    turned, mirrored, made smaller, saved again; not a part of one. Nothing is recorded.
+    turned, mirrored, made smaller, saved again; not a part of one. Else its watermark leads to it,
+    where pictures are watermarked. Nothing is recorded.
     """
-    return VerifiedOut.of(verify_credentials(services, upload_bytes(image.file, services.limits)))
+    data = upload_bytes(image.file, services.limits)
+    return VerifiedOut.of(verify_credentials(services, data, services.studio.watermarker))

@@ -214,6 +214,7 @@ class DrawnPicture(OfTenant, Base):
     number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     sha256: Mapped[str] = mapped_column(String(64))  # of the file that was handed out
     pixel_sha256: Mapped[str] = mapped_column(String(64))
+    watermark: Mapped[str | None] = mapped_column(String(128))  # the bits hidden in it, 0 and 1
     phash: Mapped[str] = mapped_column(String(16))  # perceptual, hexadecimal
     bits: Mapped[int] = mapped_column(BigInteger)  # these four as in copy_sketches
     third_0: Mapped[int] = mapped_column(BigInteger)
@@ -223,6 +224,7 @@ class DrawnPicture(OfTenant, Base):
     __table_args__ = (
         Index(None, "sha256", "tenant"),
         Index(None, "pixel_sha256", "tenant"),
+        Index(None, "watermark", "tenant"),
         Index(None, "third_0", "tenant", "bits"),
         Index(None, "third_1", "tenant", "bits"),
         Index(None, "third_2", "tenant", "bits"),

@@ -96,6 +96,7 @@ class Drawn:
     sha256: str  # of the file that is handed out
     pixel_sha256: str
     phash: str
+    watermark: str | None = None
 
 
 def keep_result(
@@ -122,6 +123,12 @@ def drawn_with(session: Session, *, sha256: str, pixel_sha256: str) -> DrawnPict
         if row := session.scalar(ordered):
             return row
     return None
+
+
+def drawn_with_watermark(session: Session, watermark: str) -> DrawnPicture | None:
+    """Return the picture in which these bits were hidden."""
+    wanted = select(DrawnPicture).where(DrawnPicture.watermark == watermark)
+    return session.scalar(wanted.order_by(*ORDER).limit(1))
 
 
 def cancel_generation(session: Session, generation_id: UUID) -> Generation:
