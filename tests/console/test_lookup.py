@@ -22,7 +22,7 @@ def test_one_image_leads_to_its_answer(person: Person) -> None:
 
     page.wait_for_url("**/console/lookup/*-*")
     expect(page.get_by_role("heading", level=1)).to_contain_text("Nothing registered stands out")
-    for heading in ("Copy", "Style", "Provenance", "What was compared"):
+    for heading in ("Copy", "Style", "Provenance", "What this does not mean"):
         expect(page.get_by_role("heading", name=heading, exact=True)).to_be_visible()
 
 
