@@ -665,7 +665,7 @@ def test_what_was_there_before_is_told_apart(
 
     new = _an_alias(database, "Bob")
     assert (found(database).told, found(database).uncovered["key"]) == ([], 1)
-    with database.engine.execution_options(writes=True).begin() as connection:
+    with database.migrating() as connection:
         for change in (old, new):
             connection.execute(
                 update(ChangeRow).where(ChangeRow.change_id == change).values(row_id=uuid4())
@@ -689,7 +689,7 @@ def _an_alias(database: Database, name: str) -> UUID:
 def _insert_key(database: Database, prefix: str) -> None:
     """Have a key that no session has made."""
     values = {"name": "k", "sha256": "0" * 64, "scopes": [], "artists": [], "issued_by": "nobody"}
-    with database.engine.execution_options(writes=True).begin() as connection:
+    with database.migrating() as connection:
         connection.execute(insert(ApiKey).values(prefix=prefix, **values))
 
 
