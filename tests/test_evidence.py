@@ -23,6 +23,7 @@ import rfc8785
 from cryptography import x509
 
 from api.http.app import create_app
+from api.reports import evidence
 from api.reports.evidence import contents_of
 from attribution.actors import Role
 from attribution.arithmetic import commitments
@@ -584,6 +585,24 @@ def test_text_of_others_is_text(made: Made, tmp_path: Path) -> None:
     assert b"&lt;b&gt;x&lt;/b&gt;" in files["report.html"]
     assert b"[U+202E]gnp.exe" in files["report.pdf"]
     assert files["case/case.json"] == b"{}"
+
+
+def test_many_images_get_several_reports(
+    made: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody reads one about thousands, nor has the memory to make it."""
+    monkeypatch.setattr(evidence, "OF_ONE_REPORT", 1)
+    pack = tmp_path / "pack.zip"
+    with open_services(settings(made.home)) as services:
+        write_pack(services, contents_of(services, made.lookups), pack)
+
+    files = files_of(pack)
+
+    assert verify(pack).is_intact
+    assert {name for name in files if name.startswith("report")} == {
+        f"report-{number}.{kind}" for number in (1, 2) for kind in ("html", "pdf")
+    }
+    assert b"Evidence pack, part 2 of 2" in files["report-2.html"]
 
 
 def test_the_pdf_is_tagged_and_for_archives(made: Made) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -13,9 +13,11 @@ from api.reports.overlay import draw_outline
 from api.reports.pages import EXHIBIT_PX, Exhibit, Page, make_page
 from api.reports.pdf import render_pdf
 from api.reports.report import render_report
+from api.reports.sentences import say
 from attribution.answers import Attribution
 from attribution.catalogue.columns import now
 from attribution.catalogue.models import Decision
+from attribution.chunks import chunks
 from attribution.desk.archive import LOOKUPS, subject_path
 from attribution.desk.casefile import case_file
 from attribution.desk.packing import Contents, Part
@@ -28,6 +30,7 @@ from attribution.provenance.identifiers import codes, image_code
 from attribution.services import Services
 
 TITLE = "Evidence pack"
+OF_ONE_REPORT = 50  # images: a report has all its pictures in memory, and is to be read
 
 
 def contents_of(
@@ -56,7 +59,7 @@ def contents_of_case(services: Services, case_id: UUID, *, is_stamped: bool = Tr
 class _Shown:
     """What the files so far have been, for the lists of them and the reports."""
 
-    pages: list[Page] = field(default_factory=list)
+    pages: list[Page] = field(default_factory=list)  # of the report that is next
     exhibits: dict[UUID, Exhibit] = field(default_factory=dict)
     subjects: dict[str, dict[str, str | None]] = field(default_factory=dict)  # by answer
     codes: dict[str, dict[str, str]] = field(default_factory=dict)  # ISCC by SHA-256
@@ -64,13 +67,21 @@ class _Shown:
 
 def _parts(
     services: Services,
-    answers: Iterable[Attribution],
+    answers: Sequence[Attribution],
     title: str,
     decisions: Sequence[Decision] | None = None,
 ) -> Iterator[Part]:
     made = _Shown()
-    for answer in answers:
-        yield from _lookup(services, answer, made)
+    reports = list(chunks(answers, OF_ONE_REPORT))
+    for number, few in enumerate(reports, 1):
+        for answer in few:
+            yield from _lookup(services, answer, made)
+        name, heading = "report", title
+        if len(reports) > 1:
+            name = f"report-{number}"
+            heading = say("report", "part", title=title, number=number, of=len(reports))
+        yield from _reports(made.pages, name, heading, decisions)
+        made.pages.clear()
     for work, exhibit in made.exhibits.items():
         yield from _work(services, work, exhibit, made)
     exhibits: dict[str, Any] = {
@@ -79,10 +90,15 @@ def _parts(
     }
     yield Part("exhibits.json", rfc8785.dumps(exhibits), "what is shown, and what is not, and why")
     yield Part("identifiers.json", rfc8785.dumps(made.codes), "ISCC (ISO 24138), by SHA-256")
-    html = render_report(made.pages, title=title, decisions=decisions)
-    yield Part("report.html", html.encode(), "the report, for a browser")
-    pdf = render_pdf(made.pages, title, at=now(), decisions=decisions)
-    yield Part("report.pdf", pdf, "the report, as PDF/A-2a")
+
+
+def _reports(
+    pages: Sequence[Page], name: str, title: str, decisions: Sequence[Decision] | None
+) -> Iterator[Part]:
+    html = render_report(pages, title=title, decisions=decisions)
+    yield Part(f"{name}.html", html.encode(), "the report, for a browser")
+    pdf = render_pdf(pages, title, at=now(), decisions=decisions)
+    yield Part(f"{name}.pdf", pdf, "the report, as PDF/A-2a")
 
 
 def _lookup(services: Services, answer: Attribution, made: _Shown) -> Iterator[Part]:
