@@ -7,6 +7,7 @@ the picture is made from the original, where that is kept.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from uuid import UUID
 
 from attribution.actors import Scope, who
@@ -17,6 +18,16 @@ from attribution.collection import Stores
 from attribution.errors import NotAllowed, NotFound
 from attribution.images import read_image, thumbnail
 
+SMALL_PX, LARGE_PX = 256, 1_600  # the longer side
+
+
+@dataclass(frozen=True)
+class Sight:
+    """How a work that an answer cites can be looked at."""
+
+    is_large: bool = False  # made from the kept original; otherwise the thumbnail is all there is
+    unseen: str | None = None  # why there is no picture
+
 
 def evidence(stores: Stores, attribution_id: UUID, artwork_id: UUID) -> bytes:
     """Return a small WebP of a work that an answer cites; the audit says who has seen it.
@@ -24,6 +35,39 @@ def evidence(stores: Stores, attribution_id: UUID, artwork_id: UUID) -> bytes:
     Raises NotFound for a work that the answer does not cite and where no picture is kept,
     NotAllowed where it may be shown to nobody.
     """
+    row = _to_show(stores, attribution_id, artwork_id)
+    if row.consent_display:
+        return stores.store.thumbnail(row.sha256)
+    return _seen(stores, row, attribution_id)
+
+
+def sight(stores: Stores, attribution_id: UUID, artwork_id: UUID) -> Sight:
+    """Tell how `large_evidence` shows a work; raises NotFound where the answer does not cite it."""
+    try:
+        row = _to_show(stores, attribution_id, artwork_id)
+    except NotAllowed as error:
+        return Sight(unseen=f"{error}.")
+    if stores.store.has_original(row.sha256):
+        return Sight(is_large=True)
+    if row.consent_display and stores.store.has_thumbnail(row.sha256):
+        return Sight()
+    return Sight(unseen="Its original was not kept, so there is no picture of it to show.")
+
+
+def large_evidence(stores: Stores, attribution_id: UUID, artwork_id: UUID) -> bytes:
+    """Return a WebP of a work that an answer cites, of LARGE_PX at most, for close comparison.
+
+    From the original, and the audit says who has seen it; where that is not kept, the thumbnail.
+    Raises as `evidence` does.
+    """
+    row = _to_show(stores, attribution_id, artwork_id)
+    if row.consent_display and not stores.store.has_original(row.sha256):
+        return stores.store.thumbnail(row.sha256)
+    return _seen(stores, row, attribution_id, LARGE_PX)
+
+
+def _to_show(stores: Stores, attribution_id: UUID, artwork_id: UUID) -> Artwork:
+    """Return a work that an answer cites and that may be shown; raises NotFound, NotAllowed."""
     with stores.sessions() as session:
         queries.attributions_by_id(session, [attribution_id])
         if not queries.is_cited(session, attribution_id, artwork_id):
@@ -34,9 +78,7 @@ def evidence(stores: Stores, attribution_id: UUID, artwork_id: UUID) -> bytes:
             f"artwork {artwork_id} may be shown to nobody: it was withdrawn, or its consent for "
             f"the purposes 'display' and 'evidence' is missing"
         )
-    if row.consent_display:
-        return stores.store.thumbnail(row.sha256)
-    return _seen(stores, row, attribution_id)
+    return row
 
 
 def may_see(row: Artwork) -> bool:
@@ -58,8 +100,8 @@ def exhibit(stores: Stores, row: Artwork, attribution_id: UUID) -> tuple[bytes |
         return None, "may not be displayed, and no original is kept to show it as evidence"
 
 
-def _seen(stores: Stores, row: Artwork, attribution_id: UUID) -> bytes:
-    picture = thumbnail(read_image(stores.store.original(row.sha256), stores.limits).rgb)
+def _seen(stores: Stores, row: Artwork, attribution_id: UUID, max_px: int = SMALL_PX) -> bytes:
+    image = read_image(stores.store.original(row.sha256), stores.limits)
     with stores.sessions.begin() as session:
         note(session, "view", f"artwork:{row.id}", attribution=str(attribution_id))
-    return picture
+    return thumbnail(image.rgb, max_px=max_px)
