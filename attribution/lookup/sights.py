@@ -16,7 +16,7 @@ from attribution.catalogue.chain import note
 from attribution.catalogue.models import Artwork, ArtworkStatus
 from attribution.collection import Stores
 from attribution.errors import NotAllowed, NotFound
-from attribution.images import read_image, thumbnail
+from attribution.images import show_image
 
 SMALL_PX, LARGE_PX = 256, 1_600  # the longer side
 
@@ -101,7 +101,8 @@ def exhibit(stores: Stores, row: Artwork, attribution_id: UUID) -> tuple[bytes |
 
 
 def _seen(stores: Stores, row: Artwork, attribution_id: UUID, max_px: int = SMALL_PX) -> bytes:
-    image = read_image(stores.store.original(row.sha256), stores.limits)
+    data = stores.store.original(row.sha256)
+    picture = show_image(data, stores.limits, max_px=max_px)
     with stores.sessions.begin() as session:
         note(session, "view", f"artwork:{row.id}", attribution=str(attribution_id))
-    return thumbnail(image.rgb, max_px=max_px)
+    return picture

@@ -10,6 +10,7 @@ from typing import Annotated, Literal, Self
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Form, Query, Request, Response
+from pydantic import BaseModel
 from sqlalchemy.orm import Session
 
 from api.cases import CaseDetail, CaseFindingOut, CaseOut, HoldOut
@@ -142,6 +143,16 @@ class Opening:
         return cls(answer.id, wording.headline(answer), slug, cases, KINDS)
 
 
+class OpeningSent(BaseModel):
+    """What a case about an answer is opened with."""
+
+    attribution: UUID
+    kind: CaseKind
+    title: str
+    artist: str | None = None  # slug of a party
+    work: UUID | None = None  # which the image is being compared with
+
+
 @dataclass(frozen=True)
 class Told:
     """Something that somebody did in a case."""
@@ -206,15 +217,14 @@ def take_next(request: Request, services: ServicesDep) -> Response:
 def open_one(
     request: Request,
     services: ServicesDep,
-    attribution: Annotated[UUID, Form()],
-    kind: Annotated[CaseKind, Form()],
-    title: Annotated[str, Form()],
-    artist: Annotated[str, Form()] = "",
+    asked: Annotated[OpeningSent, Form()],
 ) -> Response:
-    """Open a case about the image of an answer, or go to the one that it is in."""
-    parties = [NewParty(PartyRole.ARTIST, artist=artist)] if artist else []
-    opened = open_case(services, NewCase(kind, title, attributions=[attribution], parties=parties))
-    return went(request, f"cases/{opened.case.id}")
+    """Open a case about the image of an answer, and go to it; or back to comparing with a work."""
+    parties = [NewParty(PartyRole.ARTIST, artist=asked.artist)] if asked.artist else []
+    about = [asked.attribution]
+    opened = open_case(services, NewCase(asked.kind, asked.title, about, parties=parties))
+    here = f"compare/{asked.attribution}/{asked.work}" if asked.work else f"cases/{opened.case.id}"
+    return went(request, here)
 
 
 # ---- one case ------------------------------------------------------------------------------------

@@ -26,7 +26,7 @@ from attribution.copies.overlap import onto_image
 from attribution.custody import Kept
 from attribution.desk import judging
 from attribution.errors import NotFound
-from attribution.images import read_image, thumbnail
+from attribution.images import show_image
 from attribution.lookup import wording
 from attribution.lookup.sights import large_evidence, sight
 from attribution.lookup.subjects import shown
@@ -64,7 +64,7 @@ class AssessmentSent(BaseModel):
 
 
 @router.get("/{attribution_id}/image", dependencies=[SEES])
-def show_image(
+def get_image(
     attribution_id: UUID,
     services: ServicesDep,
     px: Annotated[int, Query(ge=64, le=IMAGE_PX)] = IMAGE_PX,
@@ -73,11 +73,11 @@ def show_image(
     data, said = shown(services, attribution_id)
     if data is None:
         raise NotFound(said)
-    return _picture(thumbnail(read_image(data, services.limits).rgb, max_px=px))
+    return _picture(show_image(data, services.limits, max_px=px))
 
 
 @router.get("/{attribution_id}/{artwork_id}/work", dependencies=[SEES])
-def show_work(attribution_id: UUID, artwork_id: UUID, services: ServicesDep) -> Response:
+def get_work(attribution_id: UUID, artwork_id: UUID, services: ServicesDep) -> Response:
     """Show a work that the answer cites, as large as may be."""
     return _picture(large_evidence(services, attribution_id, artwork_id))
 

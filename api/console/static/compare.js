@@ -187,6 +187,10 @@ function judge(verdict) {
   choice.form.elements.why.focus();
 }
 
+document.addEventListener("htmx:after:swap", () => {
+  document.querySelector("#judgement [data-case]")?.focus(); // out of the field: keys mean something again
+});
+
 function outline() {
   document.getElementById("outlines")?.click();
 }
