@@ -73,10 +73,12 @@ def _to_show(stores: Stores, attribution_id: UUID, artwork_id: UUID) -> Artwork:
         if not queries.is_cited(session, attribution_id, artwork_id):
             raise NotFound(f"answer {attribution_id} does not cite artwork {artwork_id}")
         row = queries.artwork_by_id(session, artwork_id)
-    if row.status is ArtworkStatus.WITHDRAWN or not (row.consent_display or row.consent_evidence):
+    if row.status is ArtworkStatus.WITHDRAWN:
+        raise NotAllowed(f"artwork {artwork_id} was withdrawn: it may be shown to nobody")
+    if not (row.consent_display or row.consent_evidence):
         raise NotAllowed(
-            f"artwork {artwork_id} may be shown to nobody: it was withdrawn, or its consent for "
-            f"the purposes 'display' and 'evidence' is missing"
+            f"artwork {artwork_id} may be shown to nobody: its consent for the purposes 'display' "
+            f"and 'evidence' is missing"
         )
     return row
 

@@ -7,16 +7,18 @@ import re
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from PIL import ImageOps
+from PIL import Image, ImageOps, ImageStat
 from playwright.sync_api import Browser, Page, expect
 
 from api.http.app import create_app
 from attribution import tenants
 from attribution.actors import Role
 from attribution.cases import CaseKind
+from attribution.catalogue.columns import now
 from attribution.collection import open_stores
 from attribution.config import Settings
 from attribution.desk import verification
@@ -60,7 +62,10 @@ def sat_down(browser: Browser, desk: Desk) -> Iterator[Callable[[str], Person]]:
         somebody = at(browser, desk.address)
         person = somebody.__enter__()
         sat.append(somebody)
-        log_in(person.page(), key)
+        page = person.page()
+        log_in(page, key)
+        page.wait_for_url("**/console")
+        page.close()
         return person
 
     yield sit
@@ -98,6 +103,14 @@ def reach(page: Page, name: str) -> None:
     raise AssertionError(f"{name} cannot be reached by keyboard")
 
 
+def brightness(shot: bytes) -> float:
+    """Return how bright the middle of a picture is, 0 to 255."""
+    grey = Image.open(io.BytesIO(shot)).convert("L")
+    width, height = grey.size
+    middle = grey.crop((2 * width // 5, height // 4, 3 * width // 5, 3 * height // 4))
+    return ImageStat.Stat(middle).mean[0]
+
+
 def test_a_copy_case_by_keyboard_and_two_people(
     desk: Desk, sat_down: Callable[[str], Person], tmp_path: Path
 ) -> None:
@@ -115,6 +128,8 @@ def test_a_copy_case_by_keyboard_and_two_people(
         expect(page.locator("#work")).to_have_js_property("complete", value=True)
         press(key)
         expect(panes).to_have_attribute("data-mode", mode)
+        if mode == "difference":
+            assert brightness(page.locator(".view").first.screenshot()) < 20
     press("+")
     expect(page.locator(".moved").nth(0)).to_have_attribute("style", re.compile(r"scale\(1.25\)"))
     expect(page.locator(".moved").nth(1)).to_have_attribute("style", re.compile(r"scale\(1.25\)"))
@@ -172,6 +187,7 @@ def test_a_case_from_its_queue_to_an_appeal(desk: Desk, sat_down: Callable[[str]
     page.get_by_label("rejected").check()
     page.locator("#why-1").fill("another poster")
     page.get_by_role("button", name="Assess").click()
+    expect(page.get_by_text("called finding 1 (copy) rejected")).to_be_visible()
     page.get_by_label("Outcome").select_option("match_rejected")
     page.get_by_label("Reason").select_option("other_picture")
     page.get_by_label("In your words").fill("other blocks")
@@ -203,7 +219,8 @@ def test_the_queue_gives_a_case_to_one_person(
     """It is among theirs then, and not among those of nobody; with none left, the page says so."""
     ann, bob = sat_down(desk.ann), sat_down(desk.bob)
     with open_stores(desk.settings) as stores:
-        case = open_case(stores, NewCase(CaseKind.WITHDRAWAL, "A letter", priority=1)).case
+        new = NewCase(CaseKind.WITHDRAWAL, "A letter", priority=1, due_at=now() + timedelta(1))
+        case = open_case(stores, new).case
     page = ann.page("/cases")
 
     page.get_by_role("button", name="Take the next case").click()
@@ -211,6 +228,8 @@ def test_the_queue_gives_a_case_to_one_person(
     page.wait_for_url(f"**/console/cases/{case.id}")
     title = page.get_by_role("link", name="A letter")
     page.goto(f"{desk.address}/console/cases?show=mine&kind=withdrawal")
+    expect(title).to_be_visible()
+    page.goto(f"{desk.address}/console/cases?show=due")
     expect(title).to_be_visible()
     page.goto(f"{desk.address}/console/cases?show=unassigned")
     expect(title).to_have_count(0)
@@ -221,15 +240,19 @@ def test_the_queue_gives_a_case_to_one_person(
     expect(theirs.get_by_role("alert")).to_contain_text("works on case")
 
 
-def test_pictures_are_blurred_until_somebody_wants_them(
+def test_both_pictures_are_zoomed_and_blurred_as_somebody_wants(
     desk: Desk, sat_down: Callable[[str], Person]
 ) -> None:
-    """The browser remembers it, on this page and on the next one."""
+    """By the wheel over either; the browser remembers the blur for the next page."""
     person = sat_down(desk.ann)
     page = person.page("/lookup")
     look_up(page, altered(2))
     page.get_by_role("link", name="Compare").first.click()
     page.get_by_label("Blur pictures").check()
+    page.locator(".view").first.hover()
+    page.mouse.wheel(0, -200)
+    zoomed = re.compile(r"scale\(1\.6")
+    expect(page.locator(".moved").nth(1)).to_have_attribute("style", zoomed)
     address = page.url
 
     page.keyboard.press("n")
