@@ -92,6 +92,10 @@ def show_compare(
     with services.sessions() as session:
         subject, use = queries.subject_of_answer(session, attribution_id)
     works = cited(answer)
+    if (
+        artwork_id not in works
+    ):  # a work that was declared to be none of it is recorded as cited too
+        raise NotFound(f"answer {attribution_id} names no artwork {artwork_id}")
     order = list(works)
     at = order.index(artwork_id)
     laid_on = answer.laid_on
