@@ -23,7 +23,7 @@ import brotli
 import platformdirs
 from axe_playwright_python.base import AXE_FILE_PATH
 from filelock import FileLock
-from playwright.sync_api import Browser, BrowserContext, Page, Route, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Route, expect, sync_playwright
 
 INSTALLED = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 VERSION = "147.0.0"
@@ -34,6 +34,7 @@ INTEGRITY = (
 # Containers give no namespaces to a sandbox; the pages are our own
 ARGUMENTS = ["--no-sandbox", "--no-zygote", "--disable-gpu"]
 LOCAL = {"127.0.0.1", "localhost"}
+PATIENCE_MS = 15_000
 SHOTS = Path(__file__).parents[1] / "dist" / "screenshots"
 
 
@@ -139,7 +140,8 @@ def at(browser: Browser, address: str) -> Iterator[Person]:
         timezone_id="Europe/Vienna",
         locale="en-GB",
     )
-    context.set_default_timeout(15_000)
+    context.set_default_timeout(PATIENCE_MS)
+    expect.set_options(timeout=PATIENCE_MS)
     person = Person(context, address)
     context.route("**", person.only_here)
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -36,9 +37,9 @@ from attribution.consents import (
     standing,
 )
 from attribution.errors import BadInput, Conflict, NotAllowed, NotFound
-from attribution.images import read_image
+from attribution.images import read_image, read_thumbnail
 from attribution.lookup import wording
-from attribution.lookup.sights import evidence
+from attribution.lookup.sights import Sight, evidence, large_evidence, sight
 from attribution.services import Services, open_services
 from attribution.upkeep import correction
 from attribution.upkeep.consents import Saying, follow_due, say
@@ -724,6 +725,32 @@ def test_reviewers_see_evidence_and_the_audit_says_so(services: Services) -> Non
     say(services, Saying(ConsentPurpose.EVIDENCE, Answer.DENY, work.id))
     with pytest.raises(NotAllowed):
         evidence(services, answer.id, work.id)
+
+
+def test_works_are_large_enough_to_compare(services: Services) -> None:
+    """From the kept original, audited also where all may see it; else the thumbnail has to do."""
+    big = a_work(services, "artist-0")
+    answer = services.attributor.attribute(
+        read_image(services.store.original(big.sha256), services.limits)
+    )
+    picture(0, side=2_000).save(buffer := io.BytesIO(), "PNG")
+    services.store.put_original(big.sha256, buffer.getvalue())
+
+    assert sight(services, answer.id, big.id) == Sight(is_large=True)
+    assert read_thumbnail(large_evidence(services, answer.id, big.id)).size == (1_600, 1_600)
+
+    with services.sessions() as session:
+        assert session.scalars(select(AuditEntry).where(AuditEntry.action == "view")).one()
+    services.store.forget(big.sha256)
+    services.store.put_thumbnail(big.sha256, b"small")
+    assert sight(services, answer.id, big.id) == Sight()
+    assert large_evidence(services, answer.id, big.id) == b"small"
+    say(services, Saying(ConsentPurpose.DISPLAY, Answer.DENY, big.id))
+    assert "no picture" in str(sight(services, answer.id, big.id).unseen)
+    say(services, Saying(ConsentPurpose.EVIDENCE, Answer.DENY, big.id))
+    assert "nobody" in str(sight(services, answer.id, big.id).unseen)
+    with pytest.raises(NotAllowed):
+        large_evidence(services, answer.id, big.id)
 
 
 def test_only_whoever_reviews_sees_evidence(services: Services) -> None:

@@ -11,15 +11,17 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageOps
 
-from attribution.answers import CopyKind, CopyMatch
+from attribution.answers import CopyKind, CopyMatch, Overlap
 from attribution.catalogue import queries
 from attribution.catalogue.queries import KeptSketch
 from attribution.config import Settings
 from attribution.copies import finder
 from attribution.copies.finder import CopyFinder
+from attribution.copies.geometry import project
 from attribution.copies.hashes import POSITIONS, hashes
 from attribution.copies.membership import membership
 from attribution.copies.observed import Observed
+from attribution.copies.overlap import onto_image
 from attribution.copies.sketch import Sketch, draw_question, draw_work
 from attribution.copies.verification import NEAR_HASH_BITS, Candidate, Match, verify
 from attribution.images import CheckedImage, hamming, read_image_file
@@ -150,6 +152,19 @@ def test_the_change_and_the_place_are_told(services: Services, tmp_path: Path) -
     assert inside.overlap is not None
     assert np.min(inside.overlap.image, 0) == pytest.approx([200 / 640, 100 / 480], abs=0.02)
     assert np.max(inside.overlap.image, 0) == pytest.approx([520 / 640, 340 / 480], abs=0.02)
+
+
+def test_outlines_say_where_a_work_lies_on_an_image() -> None:
+    """However it was turned, mirrored and cut; three corners are too few to tell."""
+    work = ((0.024, 0.1315), (0.8909, 0.0696), (0.9478, 0.8671), (0.0809, 0.929))
+    image = ((1.0, 0.0), (0.0, 0.0), (0.0, 1.0), (1.0, 1.0))
+    outlines = Overlap(image, work, is_mirrored=True, turned_degrees=-4.1)
+
+    matrix = onto_image(outlines)
+
+    assert matrix is not None
+    assert project(matrix, np.array(work)) == pytest.approx(np.array(image), abs=1e-3)
+    assert onto_image(replace(outlines, image=image[:3], work=work[:3])) is None
 
 
 @pytest.mark.parametrize(

@@ -404,5 +404,8 @@ def test_in_the_terminal(ingested: Settings) -> None:
     assert "  rejected by " in found
     assert (first["position"], first["assessments"][0]["why"]) == (1, "two drawings")
     assert packed.returncode == checked.returncode == 0, packed.stderr
-    assert "case 1: assessments (1) and decisions (1) are as they were recorded" in checked.stdout
+    assert (
+        "case 1: assessments (1), decisions (1) and documents (0) are as they were recorded"
+        in checked.stdout
+    )
     assert listed.index("appeal") < listed.index("match")

@@ -61,7 +61,8 @@ from tests.refusals import heard
 
 OURS, THEIRS = "ours", "theirs"
 THEIR_ARTIST = "Secret of theirs"
-NUMBERS = ("/v1/calibration", "/v1/models/summary", "/console")  # they name nobody, and no work
+# They name nobody, and no work; pairs are of decisions, and here is none
+NUMBERS = ("/v1/calibration", "/v1/models/summary", "/v1/cases/pairs", "/console")
 
 
 @dataclass
@@ -226,6 +227,32 @@ def bodies(ids: Mapping[str, str]) -> dict[str, dict[str, Any]]:
         },
         "POST /v1/cases/{case_id}/decisions": {
             "json": {"outcome": "no_finding", "ground": "other", "words": "none of yours"}
+        },
+        "POST /console/cases": {
+            "data": {"kind": "claim", "title": "Eve", "attribution": ids["attribution_id"]}
+        },
+        "POST /console/cases/{case_id}/assess": {
+            "data": {"findings": [ids["case_id"]], "verdict": "unclear", "why": "none of yours"}
+        },
+        "POST /console/cases/{case_id}/decide": {
+            "data": {"outcome": "no_finding", "ground": "other", "words": "none of yours"}
+        },
+        "POST /console/cases/{case_id}/move": {"data": {"to": "oidc 42", "text": "none of yours"}},
+        "POST /console/cases/{case_id}/holds": {
+            "data": {"what": f"artist:{ids['slug']}", "why": "Eve"}
+        },
+        "POST /console/cases/{case_id}/holds/{hold_id}/end": {"data": {"why": "none of yours"}},
+        **{
+            f"POST /console/cases/{{case_id}}/{act}": {"data": {"text": "none of yours"}}
+            for act in ("reopen", "appeal", "comment", "skip")
+        },
+        "POST /console/compare/{attribution_id}/{artwork_id}/assess": {
+            "data": {
+                "case": ids["case_id"],
+                "finding": ids["case_id"],
+                "verdict": "unclear",
+                "why": "none of yours",
+            }
         },
         "PATCH /v1/cases/{case_id}": {"json": {"priority": 1}},
         "POST /v1/cases/{case_id}/parties/{party_id}/contact": {"json": {"text": "Eve"}},

@@ -93,7 +93,7 @@ def list_cases(
 
     with case_stores() as stores, stores.sessions() as session:
         wanted = desk.CasesWanted(
-            status=status,
+            statuses=(status,) if status else (),
             kind=kind,
             assignee=assignee,
             artist_id=queries.artist_by_slug(session, artist).id if artist else None,

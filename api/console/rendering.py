@@ -44,6 +44,7 @@ class Place:
 PLACES = (
     Place("Home", "", Scope.READ),
     Place("Look up", "lookup", Scope.LOOK_UP),
+    Place("Cases", "cases", Scope.CASES),
     Place("Ingest", "ingest", Scope.READ),
 )
 

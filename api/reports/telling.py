@@ -321,7 +321,7 @@ def _why(answer: Attribution, artist: Candidate) -> str:
 
 def _exhibits(page: Page) -> Section:
     """Return for each artist what supports them: parts of the image, and works."""
-    numbers = {work: number for number, work in enumerate(_cited(page.answer), 1)}
+    numbers = {work: number for number, work in enumerate(cited(page.answer), 1)}
     groups = []
     for artist in page.answer.artists:
         figures = []
@@ -339,14 +339,14 @@ def _exhibits(page: Page) -> Section:
 def _rights(page: Page) -> Section:
     """Return what is known of each work that an answer names, and what was said of its use."""
     known = {}
-    for number, (work, (title, slug, name)) in enumerate(_cited(page.answer).items(), 1):
+    for number, (work, (title, slug, name)) in enumerate(cited(page.answer).items(), 1):
         exhibit = page.works.get(work, UNKNOWN)
         term = say("figures", "exhibit_by", number=number, title=_quoted(title), name=name)
         known[term] = " ".join(_known(exhibit, work, slug))
     return _section("rights", [] if known else [say("rights", "none")], pairs=known)
 
 
-def _cited(answer: Attribution) -> dict[UUID, tuple[str | None, str, str]]:
+def cited(answer: Attribution) -> dict[UUID, tuple[str | None, str, str]]:
     """Return the works that an answer names, each once, in the order in which it does."""
     work = answer.laid_on
     cited = {work.id: (work.title, work.slug, work.name)} if work else {}

@@ -44,6 +44,20 @@ def overlap(
     )
 
 
+def onto_image(outlines: Overlap) -> Homography | None:
+    """Return what lays the work on the image, from parts of its sides to parts of the image's.
+
+    A homography (3, 3) of column vectors (x, y, 1); None where the outlines do not determine one.
+    """
+    import cv2
+
+    work, image = (np.array(one, np.float32) for one in (outlines.work, outlines.image))
+    if len(work) < len(CORNERS):
+        return None
+    matrix, _ = cv2.findHomography(work, image)
+    return None if matrix is None else np.asarray(matrix, np.float64)
+
+
 def of_the_whole(one: Overlap, *, image: Box, work: Box) -> Overlap:
     """Return what two parts both show, as outlines on the whole image and the whole work.
 

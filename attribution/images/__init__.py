@@ -18,6 +18,7 @@ from attribution.images.decode import (
     read_image,
     read_image_file,
     read_thumbnail,
+    show_image,
     thumbnail,
 )
 from attribution.images.facts import ImageFacts, forbidden_by, hamming
@@ -48,5 +49,6 @@ __all__ = [
     "read_image_file",
     "read_sidecar",
     "read_thumbnail",
+    "show_image",
     "thumbnail",
 ]

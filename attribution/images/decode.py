@@ -14,7 +14,7 @@ import io
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import chain
 from pathlib import Path
@@ -33,7 +33,7 @@ from attribution.images.frames import MOST_FRAMES, count_frames
 from attribution.images.jpeg_end import with_end
 from attribution.images.metadata import UNREAD, Metadata, metadata_of
 from attribution.images.opening import open_images
-from attribution.images.pixels import Pixels, read_pixels
+from attribution.images.pixels import WORKING_SIDE_PX, Pixels, read_pixels
 from attribution.images.rights import read_rights
 from attribution.images.views import View, cut_tiles
 from attribution.types import WHOLE
@@ -58,6 +58,7 @@ class Limits:
     max_bytes: int = 64 * 2**20
     max_pixels: int = 100_000_000  # 400 MB while it is decoded
     min_side_px: int = 8  # below this there is nothing to compare
+    max_side_px: int = WORKING_SIDE_PX  # of what is made of it; another one only for people's eyes
     max_aspect: int = 100  # longer side to shorter: what is made small keeps both
     trust_anchors: str = ""  # PEM: who may vouch for the signers of Content Credentials
     timestamp_roots: str = ""  # PEM: who may vouch for the times of their signatures
@@ -65,7 +66,7 @@ class Limits:
 
 @dataclass(frozen=True)
 class CheckedImage:
-    """An upright sRGB image, its longest side at most WORKING_SIDE_PX, and its facts."""
+    """An upright sRGB image, its longest side at most `max_side_px`, and its facts."""
 
     rgb: Image.Image
     facts: ImageFacts
@@ -144,6 +145,15 @@ def read_image(data: bytes, limits: Limits = Limits()) -> CheckedImage:
             if ended is None:
                 raise _damaged(data, error) from error
             return ended
+
+
+def show_image(data: bytes, limits: Limits = Limits(), *, max_px: int) -> bytes:
+    """Return a WebP of an image for people's eyes, of at most `max_px` a side, without metadata.
+
+    Raises BadImage.
+    """
+    image = read_image(data, replace(limits, max_side_px=max_px))
+    return thumbnail(image.rgb, max_px=max_px)
 
 
 def read_forbids(data: bytes, limits: Limits = Limits()) -> Mapping[str, str]:
@@ -244,7 +254,9 @@ def _first_shown(
             if number:
                 image.seek(number)
             image.load()
-            pixels = read_pixels(image, seen, min_side_px=limits.min_side_px)
+            pixels = read_pixels(
+                image, seen, min_side_px=limits.min_side_px, max_side_px=limits.max_side_px
+            )
         except DAMAGED:
             if first is None:
                 raise

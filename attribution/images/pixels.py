@@ -55,23 +55,25 @@ FROM_BELOW = (3, 4, 7, 8)  # the first row comes from the last row or column
 class Pixels:
     """What was made of the pixels of an image."""
 
-    rgb: Image.Image  # upright sRGB, its longest side at most WORKING_SIDE_PX
+    rgb: Image.Image  # upright sRGB, its longest side at most `max_side_px`
     sha256: str  # of size and pixels in full size, upright sRGB
     is_sideways: bool  # width and height have changed places
     others: tuple[Image.Image, ...] = ()  # as `rgb`, a transparent picture over other grounds
     strip: Image.Image | None = None  # of a strip: as `rgb`, as large as tiles are cut from it
 
 
-def read_pixels(image: Image.Image, notes: list[str], *, min_side_px: int) -> Pixels:
+def read_pixels(
+    image: Image.Image, notes: list[str], *, min_side_px: int, max_side_px: int = WORKING_SIDE_PX
+) -> Pixels:
     """Make a loaded image upright, sRGB and small; add what was lost on the way to `notes`.
 
-    No side of the result is shorter than `min_side_px`.
+    No side of the result is shorter than `min_side_px`, its longest is at most `max_side_px`.
     """
     turn, grounds = _orientation(image), _grounds(image)
     if grounds:
         notes.append(f"{TRANSPARENT} {grounds.shown}")
     width, height = image.size[::-1] if turn in SIDEWAYS else image.size
-    small = _small_size(width, height, min_side_px)
+    small = _small_size(width, height, min_side_px, max_side_px)
     size = tiled_size(width, height) if is_strip(width, height) else small
     across = int(width / size[0] / REDUCING_GAP) or 1
     down = int(height / size[1] / REDUCING_GAP) or 1
@@ -158,8 +160,8 @@ def _strip(image: Image.Image, turn: int, top: int, bottom: int) -> Image.Image:
     return strip.transpose(TURNS[turn]) if turn in TURNS else strip
 
 
-def _small_size(width: int, height: int, min_side_px: int) -> tuple[int, int]:
-    scale = min(1, WORKING_SIDE_PX / max(width, height))
+def _small_size(width: int, height: int, min_side_px: int, max_side_px: int) -> tuple[int, int]:
+    scale = min(1, max_side_px / max(width, height))
     return max(min_side_px, round(width * scale)), max(min_side_px, round(height * scale))
 
 

@@ -7,6 +7,7 @@ the picture is made from the original, where that is kept.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from uuid import UUID
 
 from attribution.actors import Scope, who
@@ -15,7 +16,17 @@ from attribution.catalogue.chain import note
 from attribution.catalogue.models import Artwork, ArtworkStatus
 from attribution.collection import Stores
 from attribution.errors import NotAllowed, NotFound
-from attribution.images import read_image, thumbnail
+from attribution.images import show_image
+
+SMALL_PX, LARGE_PX = 256, 1_600  # the longer side
+
+
+@dataclass(frozen=True)
+class Sight:
+    """How a work that an answer cites can be looked at."""
+
+    is_large: bool = False  # made from the kept original; otherwise the thumbnail is all there is
+    unseen: str | None = None  # why there is no picture
 
 
 def evidence(stores: Stores, attribution_id: UUID, artwork_id: UUID) -> bytes:
@@ -24,19 +35,52 @@ def evidence(stores: Stores, attribution_id: UUID, artwork_id: UUID) -> bytes:
     Raises NotFound for a work that the answer does not cite and where no picture is kept,
     NotAllowed where it may be shown to nobody.
     """
+    row = _to_show(stores, attribution_id, artwork_id)
+    if row.consent_display:
+        return stores.store.thumbnail(row.sha256)
+    return _seen(stores, row, attribution_id)
+
+
+def sight(stores: Stores, attribution_id: UUID, artwork_id: UUID) -> Sight:
+    """Tell how `large_evidence` shows a work; raises NotFound where the answer does not cite it."""
+    try:
+        row = _to_show(stores, attribution_id, artwork_id)
+    except NotAllowed as error:
+        return Sight(unseen=f"{error}.")
+    if stores.store.has_original(row.sha256):
+        return Sight(is_large=True)
+    if row.consent_display and stores.store.has_thumbnail(row.sha256):
+        return Sight()
+    return Sight(unseen="Its original was not kept, so there is no picture of it to show.")
+
+
+def large_evidence(stores: Stores, attribution_id: UUID, artwork_id: UUID) -> bytes:
+    """Return a WebP of a work that an answer cites, of LARGE_PX at most, for close comparison.
+
+    From the original, and the audit says who has seen it; where that is not kept, the thumbnail.
+    Raises as `evidence` does.
+    """
+    row = _to_show(stores, attribution_id, artwork_id)
+    if row.consent_display and not stores.store.has_original(row.sha256):
+        return stores.store.thumbnail(row.sha256)
+    return _seen(stores, row, attribution_id, LARGE_PX)
+
+
+def _to_show(stores: Stores, attribution_id: UUID, artwork_id: UUID) -> Artwork:
+    """Return a work that an answer cites and that may be shown; raises NotFound, NotAllowed."""
     with stores.sessions() as session:
         queries.attributions_by_id(session, [attribution_id])
         if not queries.is_cited(session, attribution_id, artwork_id):
             raise NotFound(f"answer {attribution_id} does not cite artwork {artwork_id}")
         row = queries.artwork_by_id(session, artwork_id)
-    if row.status is ArtworkStatus.WITHDRAWN or not (row.consent_display or row.consent_evidence):
+    if row.status is ArtworkStatus.WITHDRAWN:
+        raise NotAllowed(f"artwork {artwork_id} was withdrawn: it may be shown to nobody")
+    if not (row.consent_display or row.consent_evidence):
         raise NotAllowed(
-            f"artwork {artwork_id} may be shown to nobody: it was withdrawn, or its consent for "
-            f"the purposes 'display' and 'evidence' is missing"
+            f"artwork {artwork_id} may be shown to nobody: its consent for the purposes 'display' "
+            f"and 'evidence' is missing"
         )
-    if row.consent_display:
-        return stores.store.thumbnail(row.sha256)
-    return _seen(stores, row, attribution_id)
+    return row
 
 
 def may_see(row: Artwork) -> bool:
@@ -58,8 +102,9 @@ def exhibit(stores: Stores, row: Artwork, attribution_id: UUID) -> tuple[bytes |
         return None, "may not be displayed, and no original is kept to show it as evidence"
 
 
-def _seen(stores: Stores, row: Artwork, attribution_id: UUID) -> bytes:
-    picture = thumbnail(read_image(stores.store.original(row.sha256), stores.limits).rgb)
+def _seen(stores: Stores, row: Artwork, attribution_id: UUID, max_px: int = SMALL_PX) -> bytes:
+    data = stores.store.original(row.sha256)
+    picture = show_image(data, stores.limits, max_px=max_px)
     with stores.sessions.begin() as session:
         note(session, "view", f"artwork:{row.id}", attribution=str(attribution_id))
     return picture

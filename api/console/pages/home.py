@@ -16,7 +16,6 @@ from api.http.dependencies import JobsDep, ServicesDep
 from api.http.routes.calibration import get_calibration
 from api.http.routes.health import readyz
 from attribution.actors import Scope, who
-from attribution.cases import CaseStatus
 from attribution.catalogue import queries
 from attribution.catalogue.queries import desk
 from attribution.desk.people import me
@@ -31,7 +30,7 @@ SHOWN = 5  # cases
 @router.get("", dependencies=[needs(Scope.READ)])
 def show_home(request: Request, services: ServicesDep, jobs: JobsDep) -> Response:
     """Show where things stand."""
-    wanted = desk.CasesWanted(status=CaseStatus.OPEN, assignee=me())
+    wanted = desk.CasesWanted(statuses=desk.WAITING, person=me())
     with services.sessions() as session:
         counts = queries.counts(session)
         mine = None

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, File, Form, Request, Response, UploadFile
 
+from api.console.pages.cases import Opening
 from api.console.rendering import PageRoute, page, went
 from api.http.access import needs
 from api.http.dependencies import ONE_WORK, Cursor, ServicesDep
@@ -93,7 +94,10 @@ def show_answer(request: Request, attribution_id: UUID, services: ServicesDep) -
     answer = services.attributor.recall(attribution_id)
     told = tell([make_page(services, "The image", None, answer)], None).answers[0]
     sections = {one.name: one for one in (*told.front, *told.rest)}
-    return page(request, "answer.html", answer=answer, told=told, sections=sections)
+    opening = Opening.of(services, answer)
+    return page(
+        request, "answer.html", answer=answer, told=told, sections=sections, opening=opening
+    )
 
 
 @router.post("/{attribution_id}/again", dependencies=[needs(Scope.LOOK_UP), ONE_WORK])

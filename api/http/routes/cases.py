@@ -171,7 +171,7 @@ class Filter:
     def of(self, session: Session) -> desk.CasesWanted:
         """Return it as the catalogue takes it; raises NotFound for an unknown artist."""
         return desk.CasesWanted(
-            status=self.status,
+            statuses=(self.status,) if self.status else (),
             kind=self.kind,
             assignee=self.assignee,
             artist_id=queries.artist_by_slug(session, self.artist).id if self.artist else None,

@@ -35,6 +35,7 @@ from attribution.errors import Hint, NotFound, Way
 
 CASE = "case"  # what the audit calls one
 MOST_NOTES = 500  # that are shown of one case
+WAITING = (CaseStatus.OPEN, CaseStatus.SECOND)  # for somebody to judge them
 SPOKE = (Verdict.COPY, Verdict.RELATED, Verdict.ATTRIBUTED)  # what a batch opens a case for
 
 
@@ -42,9 +43,11 @@ SPOKE = (Verdict.COPY, Verdict.RELATED, Verdict.ATTRIBUTED)  # what a batch open
 class CasesWanted:
     """Which cases a list shows; what is None does not matter."""
 
-    status: CaseStatus | None = None
+    statuses: Collection[CaseStatus] = ()  # one of these; none: any
     kind: CaseKind | None = None
     assignee: str | None = None
+    person: str | None = None  # to whom it is assigned, or who works on it now
+    is_unassigned: bool = False  # and nobody works on it
     artist_id: UUID | None = None  # of a party, also one who was merged into this artist
     image_sha256: str | None = None
     due_before: datetime | None = None
@@ -196,6 +199,29 @@ def list_case_findings(
     return cut(rows, limit, lambda row: (row.position,))
 
 
+def findings_of_subjects(
+    session: Session, case_id: UUID, subjects: Collection[UUID]
+) -> dict[UUID, list[CaseFinding]]:
+    """Return the findings about some images of a case, by image, in their order."""
+    wanted = select(CaseFinding).where(
+        CaseFinding.case_id == case_id, CaseFinding.subject_id.in_(subjects)
+    )
+    found: dict[UUID, list[CaseFinding]] = {one: [] for one in subjects}
+    for row in session.scalars(wanted.order_by(CaseFinding.position)):
+        found[row.subject_id].append(row)
+    return found
+
+
+def subjects_in_open_cases(session: Session, sha256: str) -> list[tuple[Case, CaseSubject]]:
+    """Return where an image is in a case that is not closed, the newest case first."""
+    wanted = (
+        select(Case, CaseSubject)
+        .join(Case, Case.id == CaseSubject.case_id)
+        .where(CaseSubject.image_sha256 == sha256, Case.status != CaseStatus.CLOSED)
+    )
+    return [(case, one) for case, one in session.execute(wanted.order_by(Case.number.desc()))]
+
+
 def findings_by_id(
     session: Session, case_id: UUID, ids: Collection[UUID]
 ) -> dict[UUID, CaseFinding]:
@@ -241,6 +267,17 @@ def assessments_of(session: Session, findings: Collection[UUID]) -> dict[UUID, l
     for row in session.scalars(wanted.order_by(Assessment.at, Assessment.id)):
         found.setdefault(row.finding_id, []).append(row)
     return found
+
+
+def last_assessments(session: Session, case_id: UUID) -> Sequence[tuple[Assessment, CaseFinding]]:
+    """Return the last MOST_NOTES assessments of a case with their findings, the newest first."""
+    wanted = (
+        select(Assessment, CaseFinding)
+        .join(CaseFinding, CaseFinding.id == Assessment.finding_id)
+        .where(CaseFinding.case_id == case_id)
+        .order_by(Assessment.at.desc(), Assessment.id)
+    )
+    return [(said, one) for said, one in session.execute(wanted.limit(MOST_NOTES))]
 
 
 def unassessed(session: Session, case_id: UUID, lane: Lane | None) -> Sequence[int]:
@@ -294,11 +331,18 @@ def list_cases(
     """Return a page of cases, the newest first."""
     rows = select(Case).order_by(Case.number.desc())
     for column, value in (
-        (Case.status, wanted.status),
         (Case.kind, wanted.kind),
         (Case.assignee, wanted.assignee),
     ):
         rows = rows if value is None else rows.where(column == value)
+    if wanted.statuses:
+        rows = rows.where(Case.status.in_(wanted.statuses))
+    is_leased = Case.lease_until.is_not(None) & (Case.lease_until > now())
+    if wanted.person is not None:
+        works = is_leased & (Case.lease_by == wanted.person)
+        rows = rows.where(or_(Case.assignee == wanted.person, works))
+    if wanted.is_unassigned:
+        rows = rows.where(Case.assignee.is_(None), ~is_leased)
     if wanted.due_before is not None:
         rows = rows.where(Case.due_at < wanted.due_before)
     if wanted.artist_id is not None:
@@ -346,7 +390,7 @@ def waiting_case(
     signs_own = exists().where(Decision.case_id == Case.id, own, Case.status == CaseStatus.SECOND)
     wanted = (
         select(Case)
-        .where(Case.status.in_((CaseStatus.OPEN, CaseStatus.SECOND)), free, for_them)
+        .where(Case.status.in_(WAITING), free, for_them)
         .where(~took_part, ~signs_own, ~is_party, Case.id.not_in(passed))
         .order_by(Case.priority, Case.due_at.is_(None), Case.due_at, Case.number)
         .limit(1)
