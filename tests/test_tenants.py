@@ -60,7 +60,13 @@ from tests.refusals import heard
 
 OURS, THEIRS = "ours", "theirs"
 THEIR_ARTIST = "Secret of theirs"
-NUMBERS = ("/v1/calibration", "/v1/models/summary", "/console")  # they name nobody, and no work
+NUMBERS = (
+    "/v1/calibration",
+    "/v1/models/summary",
+    "/console",
+    "/console/insight",
+    "/console/insight/settings",
+)  # they name nobody, and no work
 
 
 @dataclass
