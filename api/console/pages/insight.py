@@ -91,6 +91,7 @@ def show_insight(request: Request, services: ServicesDep) -> Response:
         most=MOST,
         chart=stacked(by_day),
         words=wording.VERDICTS,
+        spaces=wording.SPACES,
     )
 
 
