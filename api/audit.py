@@ -19,6 +19,7 @@ class AuditEntryOut(BaseModel):
     model_config = ConfigDict(from_attributes=True)
 
     sequence: int
+    tenant: str = Field(description="In whose name.", examples=["default"])
     at: datetime
     actor: str = Field(examples=["command line (ann)"])
     action: str = Field(examples=["lookup"])

@@ -8,6 +8,7 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import numpy as np
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
@@ -41,7 +42,9 @@ def archive(members: dict[str, bytes]) -> bytes:
     return buffer.getvalue()
 
 
-def upload(client: TestClient, data: bytes, name: str = "a.png", **fields: str) -> dict[str, Any]:
+def upload(
+    client: httpx2.Client, data: bytes, name: str = "a.png", **fields: str
+) -> dict[str, Any]:
     """Upload, wait for the job, return it."""
     response = client.post("/v1/ingest-jobs", files={"file": (name, data)}, data=fields)
     assert response.status_code == 202, response.text

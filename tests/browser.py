@@ -14,7 +14,7 @@ import shutil
 import tarfile
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -132,13 +132,10 @@ class Person:
 
 
 @contextmanager
-def at(
-    browser: Browser, address: str, *, width: int = 1440, scheme: str = "light"
-) -> Iterator[Person]:
+def at(browser: Browser, address: str) -> Iterator[Person]:
     """Sit down at the browser; at the end no page has complained, nor asked another machine."""
     context = browser.new_context(
-        viewport={"width": width, "height": 900},
-        color_scheme=scheme,  # type: ignore[arg-type]  # a literal of its own
+        viewport={"width": 1440, "height": 900},
         timezone_id="Europe/Vienna",
         locale="en-GB",
     )
@@ -154,8 +151,7 @@ def at(
 
 def accessibility(page: Page) -> list[str]:
     """Return what axe finds on a page that is serious: rule, help, where."""
-    with suppress(AttributeError):
-        page.evaluate(AXE_FILE_PATH.read_text("utf-8"))
+    page.evaluate(AXE_FILE_PATH.read_text("utf-8"))
     found = page.evaluate("axe.run({resultTypes: ['violations']})")
     return [
         f"{one['id']}: {one['help']}: {node['html'][:200]}"

@@ -1,9 +1,10 @@
 """The command line as scripts call it: every command in a process of its own.
 
-Nearly all of the time of a short command goes into imports. So the packages that commands use, and
-of ours what all of them begin with, are imported once, by `warm_start.py`, and every command is a
-fork of that process; the rest it imports itself, in its own order. Commands are started cold by
-`test_wheel.py` and `e2e/`.
+Nearly all of the time of a short command goes into imports, into working out all commands, and into
+the tables of an empty home. So the packages that commands use, and of ours what all of them begin
+with, are imported once, by `warm_start.py`, which works out the rest too, and every command is a
+fork of that process; what else it imports, it does itself, in its own order. Commands are started
+cold by `test_wheel.py` and `e2e/`.
 """
 
 from __future__ import annotations

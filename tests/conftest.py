@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import hypothesis
 import pytest
+import typer.main
+import typer.testing
 from fastapi.testclient import TestClient
 from sqlalchemy import URL, make_url
 
@@ -22,6 +25,7 @@ from tests.contract import watched
 from tests.homes import copy_ingested
 from tests.portfolios import ingest, portfolio
 from tests.postgres import fresh_database, temporary_postgres
+from tests.routes import worked_out_once
 from tests.statements import compiled_once
 from tests.tables import KnownTables
 
@@ -31,9 +35,10 @@ hypothesis.settings.load_profile("unhurried")
 
 @pytest.fixture(scope="session", autouse=True)
 def known_once() -> Iterator[None]:
-    """Spare the tests to work out again what tables there are, and what each statement says."""
-    with pytest.MonkeyPatch.context() as patch, compiled_once():
+    """Spare the tests to work out again what tables, statements, routes and commands there are."""
+    with pytest.MonkeyPatch.context() as patch, compiled_once(), worked_out_once():
         patch.setattr(schema, "upgrade", KnownTables().upgrade)
+        patch.setattr(typer.testing, "_get_command", cache(typer.main.get_command))
         yield
 
 

@@ -13,6 +13,8 @@ from sqlalchemy import URL, create_engine, make_url, text
 from api.servers.local_servers import running_postgres
 from api.servers.programs import Program
 
+OWNER = "lawful"
+
 
 @contextmanager
 def temporary_postgres() -> Iterator[Program]:
@@ -26,13 +28,21 @@ def temporary_postgres() -> Iterator[Program]:
 
 @contextmanager
 def fresh_database(server: URL | str) -> Iterator[str]:
-    """Create an empty database; yield its URL, drop it afterwards."""
+    """Create an empty database; yield its URL, drop it afterwards.
+
+    The URL is that of its owner, who is no superuser: row-level security binds them, as it should
+    bind those who run this program.
+    """
     name = f"test_{uuid4().hex}"
+    url = make_url(server).set(database=name, username=OWNER)
     engine = create_engine(server, isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
-        connection.execute(text(f"CREATE DATABASE {name}"))
+        known = text("SELECT 1 FROM pg_roles WHERE rolname = :name")
+        if not connection.scalar(known, {"name": OWNER}):
+            connection.execute(text(f"CREATE ROLE {OWNER} LOGIN PASSWORD '{url.password}'"))
+        connection.execute(text(f"CREATE DATABASE {name} OWNER {OWNER}"))
         try:
-            yield make_url(server).set(database=name).render_as_string(hide_password=False)
+            yield url.render_as_string(hide_password=False)
         finally:
             connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
     engine.dispose()

@@ -14,6 +14,7 @@ from pathlib import Path
 from string import Template
 from typing import TYPE_CHECKING, Any
 
+import httpx2
 import pytest
 from fastapi.testclient import TestClient
 
@@ -24,6 +25,7 @@ from tests.contract import generate_client
 from tests.keys import bearing
 from tests.portfolios import wait_until
 from tests.serving import serving
+from tests.typescript import generate_types, node, node_modules, type_errors
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -224,6 +226,28 @@ def test_a_generated_client_does_what_the_document_says(
     run = subprocess.run(command, cwd=tmp_path, check=True, capture_output=True, text=True)
 
     assert run.stdout == "Shows the same image as “Red boat” by Ann Example (ann-example).\n"
+
+
+def test_a_generated_typescript_client_does_what_the_document_says(
+    server: tuple[str, int], tmp_path: Path, pytestconfig: pytest.Config
+) -> None:
+    """Its types are made without a warning; they fit the example, and refuse what is no route."""
+    (tmp_path / "node_modules").symlink_to(node_modules(pytestconfig.cache.mkdir("typescript")))
+    generate_types(tmp_path)
+    (example,) = re.findall(r"```typescript\n(.*?)```", DOCUMENT.read_text(), re.DOTALL)
+    example = example.replace("http://127.0.0.1:8000", f"http://127.0.0.1:{server[1]}")
+    (tmp_path / "example.mts").write_text(example)
+    (tmp_path / "wrong.mts").write_text(example.replace('"/v1/artists"', '"/v1/artist"'))
+
+    refusals = type_errors(tmp_path, "example.mts", "wrong.mts")
+    assert "'\"/v1/artist\"' is not assignable" in refusals[0]
+    assert all(one.startswith("wrong.mts") for one in refusals)
+
+    with httpx2.Client(base_url=f"http://127.0.0.1:{server[1]}") as client:
+        upload(client, png(1), artist="Ann Example")
+    run = node(tmp_path, "example.mts")
+
+    assert (run.stdout, run.returncode) == ("Ann Example: 1\n", 0), run.stderr
 
 
 def test_the_json_examples_are_json() -> None:

@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import base64
+import hashlib
+import hmac
 import io
 import json
 import shutil
@@ -18,6 +20,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+import rfc8785
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from hypothesis import HealthCheck, given
 from hypothesis import settings as examples
@@ -662,7 +665,7 @@ def test_what_was_there_before_is_told_apart(
 
     new = _an_alias(database, "Bob")
     assert (found(database).told, found(database).uncovered["key"]) == ([], 1)
-    with database.engine.execution_options(writes=True).begin() as connection:
+    with database.migrating() as connection:
         for change in (old, new):
             connection.execute(
                 update(ChangeRow).where(ChangeRow.change_id == change).values(row_id=uuid4())
@@ -686,7 +689,7 @@ def _an_alias(database: Database, name: str) -> UUID:
 def _insert_key(database: Database, prefix: str) -> None:
     """Have a key that no session has made."""
     values = {"name": "k", "sha256": "0" * 64, "scopes": [], "artists": [], "issued_by": "nobody"}
-    with database.engine.execution_options(writes=True).begin() as connection:
+    with database.migrating() as connection:
         connection.execute(insert(ApiKey).values(prefix=prefix, **values))
 
 
@@ -723,6 +726,30 @@ def test_the_command_line(lived_once: Lived, tmp_path: Path) -> None:
     assert (again.returncode, json.loads(again.stdout)["altered"]) == (4, 2)
     (tmp_path / "head.jws").write_text("a.b.c")
     assert "no signed statement" in lawful(home, "audit", "verify", "--head", head).stderr
+
+
+def test_an_export_is_checked_by_itself(lived_once: Lived, tmp_path: Path) -> None:
+    """By what docs/audit.md says, whatever was forgotten and whoever the tenant is."""
+    home = copy_home(lived_once.home, tmp_path / "home")
+    lawful(home, "tenants", "create", "theirs")
+    lawful(home, "keys", "create", "k", "--role", "reader", tenant="theirs")
+    entries = [json.loads(line) for line in lawful(home, "audit", "export").stdout.splitlines()]
+    before = "0" * 64
+    for entry in entries:
+        entry["at"] = entry["at"].replace("Z", "+00:00")
+        of_parts = {
+            part: kept.get("commitment")
+            or hmac.digest(
+                bytes.fromhex(kept["salt"]), rfc8785.dumps([part, entry[part]]), "sha256"
+            ).hex()
+            for part, kept in entry["seal"].items()
+        }
+        record = hashlib.sha256(rfc8785.dumps(of_parts)).hexdigest()
+        linked = rfc8785.dumps([before, entry["sequence"], record])
+        before = hashlib.sha256(linked).hexdigest()
+        assert before == entry["digest"]
+
+    assert {entry["tenant"] for entry in entries} == {"default", "theirs"}
 
 
 @pytest.mark.parametrize(

@@ -510,7 +510,7 @@ def test_references_are_enforced(database: Database) -> None:
 
 def test_states_are_enforced(database: Database) -> None:
     """The database itself refuses a state that no code knows."""
-    with pytest.raises(IntegrityError), database.engine.begin() as connection:
+    with pytest.raises(IntegrityError), database.migrating() as connection:
         connection.execute(
             text(
                 "INSERT INTO ingest_jobs (id, source, status, created_at) "

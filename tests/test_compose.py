@@ -253,3 +253,14 @@ def test_dockerfile_requirements() -> None:
         *PROJECT["dependencies"],
         *PROJECT["optional-dependencies"]["s3"],
     ]
+
+
+def test_the_program_is_no_superuser() -> None:
+    """Whom row-level security would not bind: it asks as the owner that the first start makes."""
+    environment = PLAIN["services"]["postgres"]["environment"]
+    made = PLAIN["configs"]["owner"]["content"]
+
+    assert "POSTGRES_USER" not in environment
+    assert "CREATE ROLE lawful LOGIN PASSWORD" in made
+    assert f"ALTER DATABASE {environment['POSTGRES_DB']} OWNER TO lawful;" in made
+    assert PLAIN["x-environment"]["LAWFUL_DATABASE_URL"].startswith("postgresql://lawful:")

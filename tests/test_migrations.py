@@ -194,7 +194,7 @@ def test_licences_that_are_there_get_their_identifiers(empty_database: Database)
 
     empty_database.upgrade()
 
-    with empty_database.engine.connect() as connection:
+    with empty_database.migrating() as connection:
         found = connection.execute(text("SELECT licence, licence_id FROM artworks")).all()
     assert len(found) == works
     assert set(found) == {("CC BY 4.0", "CC-BY-4.0"), ("ask the artist", None), (None, None)}

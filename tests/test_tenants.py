@@ -20,7 +20,7 @@ import pytest
 from fastapi.routing import iter_route_contexts
 from fastapi.testclient import TestClient
 from qdrant_client import models
-from sqlalchemy import create_engine, func, make_url, select, text
+from sqlalchemy import URL, func, make_url, select, text
 from sqlalchemy.exc import DBAPIError
 from typer.testing import CliRunner
 
@@ -56,6 +56,7 @@ from attribution.upkeep.withdrawal import withdraw
 from tests.apis import local_client, png, settings, upload
 from tests.keys import bearing, make_key
 from tests.portfolios import ingest, portfolio, wait_until
+from tests.postgres import fresh_database
 from tests.refusals import heard
 
 OURS, THEIRS = "ours", "theirs"
@@ -535,41 +536,39 @@ def test_the_audit_is_one_and_each_reads_its_own(shared: Shared) -> None:
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 def test_the_database_itself_keeps_tenants_apart(database: Database) -> None:
-    """A role that does not own the tables sees one tenant's rows, whatever it asks."""
-    role = f"app_{uuid4().hex}"
+    """The owner of the tables sees one tenant's rows, whatever is asked."""
     for name in (tenants.DEFAULT, THEIRS):
         with tenants.within(name), database.sessions.begin() as session:
             queries.get_or_create_artist(session, f"artist of {name}")
-    url = make_url(database.engine.url).set(username=role, password=role)
-    with database.engine.begin() as owner:
-        owner.execute(text(f"CREATE ROLE {role} LOGIN PASSWORD '{role}'"))
-        owner.execute(text(f"GRANT ALL ON ALL TABLES IN SCHEMA public TO {role}"))
-        secured = owner.scalars(
-            text("SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND rowsecurity")
+    names = text("SELECT name FROM artists")
+    with database.engine.connect() as nobodys:
+        assert nobodys.scalars(names).all() == []
+        forced = nobodys.scalars(
+            text("SELECT relname FROM pg_class WHERE relrowsecurity AND relforcerowsecurity")
         ).all()
-    assert set(secured) == {one.__tablename__ for one in _mapped(OfTenant)}  # type: ignore[attr-defined]
-    application = connect(url.render_as_string(hide_password=False))
-    raw = create_engine(url.set(drivername="postgresql+psycopg"))
-    try:
-        names = "SELECT name FROM artists"
-        with raw.connect() as nobodys:
-            assert nobodys.scalars(text(names)).all() == []
-        for name in (tenants.DEFAULT, THEIRS):
-            with tenants.within(name), application.sessions() as session:
-                session.scalars(select(Artist)).all()
-                assert session.scalars(text(names)).all() == [f"artist of {name}"]
-        with tenants.across(), application.sessions() as session:
-            assert len(session.scalars(select(Artist)).all()) == 2
-        with tenants.within(THEIRS), application.sessions() as session:
-            session.scalars(select(Artist)).all()
-            with pytest.raises(DBAPIError, match="row-level security"):
-                session.execute(text("UPDATE artists SET tenant = 'default'"))
-    finally:
-        application.dispose()
-        raw.dispose()
-        with database.engine.begin() as owner:
-            owner.execute(text(f"DROP OWNED BY {role}"))
-            owner.execute(text(f"DROP ROLE {role}"))
+    assert set(forced) == {one.__tablename__ for one in _mapped(OfTenant)}  # type: ignore[attr-defined]
+    for name in (tenants.DEFAULT, THEIRS):
+        with tenants.within(name), database.sessions() as session:
+            assert session.scalars(names).all() == [f"artist of {name}"]
+    with tenants.across(), database.sessions() as session:
+        assert len(session.scalars(select(Artist)).all()) == 2
+    to_us = text("UPDATE artists SET tenant = 'default'")
+    refused = pytest.raises(DBAPIError, match="row-level security")
+    with tenants.within(THEIRS), database.sessions() as session, refused:
+        session.execute(to_us)
+
+
+def test_a_superuser_has_no_wall(postgres: URL) -> None:
+    """Which can be asked for."""
+    with fresh_database(postgres) as owned:
+        superuser = make_url(owned).set(username=postgres.username)
+        for url, is_walled in (
+            (owned, True),
+            (superuser.render_as_string(hide_password=False), False),
+        ):
+            database = connect(url)
+            assert database.is_walled() is is_walled
+            database.dispose()
 
 
 def _mapped(kind: type) -> set[type]:

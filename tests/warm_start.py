@@ -10,10 +10,12 @@ import os
 import socket
 import sys
 import warnings
+from functools import cache
 from importlib import import_module
 from types import ModuleType
 from typing import Any
 
+import typer.main
 from sqlalchemy.orm import configure_mappers
 
 # What every command imports in any case; and of others, what many import. Nothing that starts
@@ -24,7 +26,9 @@ PACKAGES = (
     "PIL.Image",
     "alembic.command",
     "celery",
+    "celery.app.amqp",
     "celery.app.trace",
+    "celery.loaders.app",
     "cryptography.x509",
     "cv2",
     "filelock",
@@ -32,19 +36,44 @@ PACKAGES = (
     "httpcore",
     "httpx",
     "imagehash",
+    "iscc_lib",
     "jinja2",
     "kombu",
+    "kombu.transport.memory",
     "numpy",
     "pydantic_settings",
     "qdrant_client",
     "qdrant_edge",
     "rich.progress",
     "safetensors",
+    "scipy.fftpack",
     "scipy.optimize",
     "sqlalchemy.dialects.sqlite",
     "sqlalchemy.orm",
+    "tenacity",
     "typer.rich_utils",
 )
+
+
+def know_commands() -> None:
+    """Have the commands known: typer works all of them out at the start of each process."""
+    from api.cli import app
+
+    typer.main.get_command = cache(typer.main.get_command)
+    typer.main.get_command(app)
+
+
+def know_tables() -> None:
+    """Have the commands make the tables of an empty home at once: see `tables.py`."""
+    from attribution.catalogue import schema
+    from attribution.catalogue.database import connect
+    from tests.tables import KnownTables
+
+    known = KnownTables()
+    schema.upgrade = known.upgrade
+    database = connect("sqlite://")
+    database.upgrade()
+    database.dispose()
 
 
 def next_request(requests: socket.socket) -> dict[str, Any] | None:
@@ -79,6 +108,8 @@ if __name__ == "__main__":
         with contextlib.suppress(ImportError):  # an extra that is not installed here
             import_module(package)
     configure_mappers()
+    know_commands()
+    know_tables()
     gc.freeze()  # or the children would copy what they count
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # the threads of numpy survive a fork

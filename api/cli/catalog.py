@@ -78,6 +78,7 @@ def _facts(settings: Settings) -> dict[str, dict[str, Any]]:
         jobs = queries.unfinished_jobs(session)
     with open_database(settings) as database:
         url, revision = database.masked_url, database.current_revision()
+        wall = "on" if database.is_walled() else "off"
     home = settings.home
     return {
         "home": {"path": str(home)}
@@ -89,6 +90,7 @@ def _facts(settings: Settings) -> dict[str, dict[str, Any]]:
             "url": url,
             "revision": revision,
             "tenant": settings.tenant,
+            "row-level security": wall,
             "artists": counts.artists,
             "works": counts.indexed,
             "works by nobody in particular": counts.nobodys,

@@ -91,6 +91,7 @@ def demo(
     report.write_text(render_report(pages, title="Lawful Diffusion: demo"), encoding="utf-8")
     out.rule("4. What next")
     names = {"report": report, "home": home, "lawful": _lawful()}
+    names |= {"console": f"http://{settings.host}:{settings.port}/console"}
     shown = {name: escape(plain(value)) for name, value in names.items()}
     out.print(NEXT.format(**shown), soft_wrap=True)
 
@@ -111,5 +112,5 @@ Your own portfolio (one folder per artist), and your own image:
   [bold]{lawful} attribute IMAGE --report report.html[/]
 A picture of your own:
   [bold]LAWFUL_HOME={home} {lawful} generate "blueman by yutaka kachi" -o out/[/]
-The HTTP API on this machine:
-  [bold]{lawful} serve[/]"""
+All of it in a browser: look an image up, compare, decide. Serve it, then open {console}
+  [bold]LAWFUL_HOME={home} {lawful} serve[/]"""

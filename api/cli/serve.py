@@ -20,12 +20,12 @@ def serve(
         int | None, typer.Option(help="Port to listen on; default: LAWFUL_PORT.")
     ] = None,
 ) -> None:
-    """Serve the HTTP API: database, index, jobs and models in this one process.
+    """Serve the console and the HTTP API: database, index, jobs and models in this one process.
 
     Callers need a key (`lawful keys`), or a token of LAWFUL_OIDC_ISSUER. Without either, anyone on
     this machine can read and write, and an address that other machines reach is refused.
 
-    Example: [bold]lawful serve --port 8000[/], then open http://127.0.0.1:8000/docs
+    Example: [bold]lawful serve --port 8000[/], then open http://127.0.0.1:8000/console
     """
     from api.http.access import hide_tokens
     from api.http.app import create_app
@@ -49,5 +49,6 @@ def serve(
             markup=False,
             soft_wrap=True,
         )
+    status_console().print(f"the console: http://{host}:{port}/console", markup=False)
     logging.getLogger("uvicorn.access").addFilter(hide_tokens)
     run(create_app(settings), host=host, port=port)

@@ -119,6 +119,13 @@ class Database:
         with self.engine.connect() as connection:
             return schema.current_revision(connection)
 
+    def is_walled(self) -> bool:
+        """Whether the database itself keeps tenants apart, for the role that is used."""
+        if self.is_file:
+            return False
+        with self.engine.connect() as connection:
+            return tenancy.is_walled(connection)
+
     @contextmanager
     def migrating(self) -> Iterator[Connection]:
         """Open the one transaction in which tables may change; others wait for it."""
@@ -128,6 +135,7 @@ class Database:
             try:
                 with connection.begin():
                     schema.lock(connection)
+                    tenancy.tell_all(connection)
                     yield connection
             finally:
                 _set_foreign_keys(connection, on=True)

@@ -2,7 +2,8 @@
 
 Statements about an `OfTenant` are narrowed as they are executed, new rows get the tenant as they
 are made, and PostgreSQL is told for whom a transaction is, so that its row-level security refuses
-what a statement of ours should have left out. It binds every role but the owner of the tables.
+what a statement of ours should have left out. It binds every role but superusers and those that
+have BYPASSRLS.
 """
 
 from __future__ import annotations
@@ -32,6 +33,18 @@ def watch(sessions: sessionmaker[Session] | Session) -> None:
     event.listen(sessions, "after_begin", _begin)
     event.listen(sessions, "before_flush", lambda session, *_: _tell(session))
     event.listen(sessions, "after_transaction_end", lambda session, _: session.info.pop(TOLD, None))
+
+
+def tell_all(connection: Connection) -> None:
+    """Have a transaction that changes the tables see and write the rows of all tenants."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(SETTING, {"name": tenants.EVERY})
+
+
+def is_walled(connection: Connection) -> bool:
+    """Tell whether row-level security binds the role of this connection to PostgreSQL."""
+    found = "SELECT NOT (rolsuper OR rolbypassrls) FROM pg_roles WHERE rolname = current_user"
+    return bool(connection.scalar(text(found)))
 
 
 def _narrow(state: ORMExecuteState) -> None:

@@ -1,0 +1,49 @@
+"""Every page, small and large, light and dark: it fits and reads, and its picture is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+import httpx
+import pytest
+
+from tests.apis import archive, png
+from tests.browser import Person, accessibility, shoot
+from tests.portfolios import wait_until
+
+WIDTHS = (360, 768, 1440)
+SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
+PAGES = {
+    "home": "",
+    "lookup": "/lookup",
+    "answer": "/lookup/{answer}",
+    "ingest": "/ingest",
+    "ingest-job": "/ingest/{job}",
+}
+
+
+@pytest.fixture(scope="package")
+def furnished(console: str) -> Mapping[str, str]:
+    """Have something on every page; gives ids."""
+    with httpx.Client(base_url=console, timeout=60) as client:
+        packed = archive({"Yara Yes/a.png": png(601), "Yara Yes/bad.png": b"no image"})
+        job = client.post("/v1/ingest-jobs", files={"file": ("yara.zip", packed)}).json()
+        wait_until(lambda: client.get(f"/v1/jobs/{job['id']}").json()["has_ended"])
+        answer = client.post("/v1/attributions", files={"image": ("a.png", png(601))}).json()
+    return {"job": job["id"], "answer": answer["id"]}
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_fits_and_reads(person: Person, furnished: Mapping[str, str], name: str) -> None:
+    """Nothing of it is wider than the screen, and axe finds nothing serious."""
+    page = person.page(PAGES[name].format(**furnished))
+    for scheme in SCHEMES:
+        page.emulate_media(color_scheme=scheme)
+        for width in WIDTHS:
+            page.set_viewport_size({"width": width, "height": 900})
+            shoot(page, f"{name}-{width}-{scheme}")
+            too_wide = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
+            assert too_wide <= 0, f"{name} is {too_wide} px too wide at {width} px"
+        assert accessibility(page) == []
+    assert page.locator("h1").count() == 1
