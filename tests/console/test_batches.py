@@ -8,6 +8,7 @@ from playwright.sync_api import FilePayload, Page, expect
 
 from tests.apis import archive, png
 from tests.browser import Person
+from tests.portfolios import wait_until
 
 COPIED, OTHER = png(611), png(612)
 
@@ -20,12 +21,8 @@ def register(page: Page, console: str, data: bytes, artist: str) -> str:
     }
     page.request.post(f"{console}/v1/ingest-jobs", multipart=sent)
     listed = f"{console}/v1/artworks?artist={artist.lower().replace(' ', '-')}"
-    for _ in range(100):
-        found = page.request.get(listed)
-        if found.ok and (items := found.json()["items"]):
-            return str(items[0]["id"])
-        page.wait_for_timeout(50)
-    raise AssertionError(f"{artist} has no work")
+    wait_until(lambda: page.request.get(listed).ok and page.request.get(listed).json()["items"])
+    return str(page.request.get(listed).json()["items"][0]["id"])
 
 
 def test_an_archive_goes_through_to_a_table_and_a_case(person: Person, console: str) -> None:

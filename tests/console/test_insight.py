@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, expect
 
+from api.console.pages.insight import shown_settings
 from api.http.app import create_app
 from tests.apis import png, settings
 from tests.browser import Person, accessibility, at
@@ -57,6 +58,24 @@ def test_jobs_and_settings_are_told(person: Person) -> None:
     expect(jobs.get_by_role("row", name="ingest").first).to_contain_text("done")
     shown = person.page("/insight/settings")
     expect(shown.get_by_role("row", name="LAWFUL_PROFILE stub")).to_contain_text("set")
+
+
+def test_no_secret_of_the_settings_is_shown(tmp_path: Path) -> None:
+    """Neither one that is a setting of its own, nor one within an address."""
+    hidden = "hunter2"
+    chosen = settings(
+        tmp_path,
+        database_url=f"postgresql://lawful:{hidden}@db/lawful",
+        broker_url=f"redis://:{hidden}/@redis/0",
+        timestamp_url=f"https://stamps.example.org/?key={hidden}",
+        oidc_client_secret=hidden,
+    )
+
+    shown = {name: value for name, value, _ in shown_settings(chosen)}
+
+    assert hidden not in str(shown)
+    assert shown["LAWFUL_DATABASE_URL"] == "postgresql://…db/lawful"
+    assert "not shown" in shown["LAWFUL_OIDC_CLIENT_SECRET"]
 
 
 def test_a_key_is_made_shown_once_and_revoked(alone: Person) -> None:

@@ -51,7 +51,7 @@ SHOWN = 50  # of a list
 JOBS = 20  # of each kind
 MOST_VERIFIED = 10_000  # entries: a few seconds
 VERIFIED = (1_000, MOST_VERIFIED)  # to choose from
-PASSWORD = re.compile(r"(?<=://)[^/@\s]*@|(?<=\?).*")  # what stands in a URL and is no place
+NO_PLACE = re.compile(r"(?<=://)\S*@|(?<=\?)\S*")  # users and passwords of a URL, its parameters
 
 ADMINISTERS = needs(Scope.ADMINISTER)
 
@@ -130,14 +130,16 @@ def _jobs(services: Services) -> Iterable[Job]:
 def show_settings(request: Request, services: ServicesDep) -> Response:
     """Show the settings in force, without secrets, to whoever runs the service."""
     settings = services.settings if _runs_the_service(services) else None
-    return page(request, "insight_settings.html", settings=settings and list(_settings(settings)))
+    return page(
+        request, "insight_settings.html", settings=settings and list(shown_settings(settings))
+    )
 
 
 def _runs_the_service(services: Services) -> bool:
     return tenants.current() == services.settings.tenant
 
 
-def _settings(settings: Settings) -> Iterable[tuple[str, str, bool]]:
+def shown_settings(settings: Settings) -> Iterable[tuple[str, str, bool]]:
     """Yield name, value and whether it was set, of each."""
     for name in type(settings).model_fields:
         is_set = name in settings.model_fields_set
@@ -154,7 +156,7 @@ def _said(value: Any) -> str:
     if isinstance(value, dict):
         return ", ".join(f"{name}: {said}" for name, said in value.items())
     text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
-    return PASSWORD.sub("…", text) if "://" in text else text
+    return NO_PLACE.sub("…", text) if "://" in text else text
 
 
 @router.get("/audit", dependencies=[needs(Scope.AUDIT)])
