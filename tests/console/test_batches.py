@@ -15,11 +15,8 @@ COPIED, OTHER = png(611), png(612)
 
 def register(page: Page, console: str, data: bytes, artist: str) -> str:
     """Register a work; returns its id."""
-    sent: dict[str, FilePayload | str] = {
-        "file": {"name": "w.png", "mimeType": "image/png", "buffer": data},
-        "artist": artist,
-    }
-    page.request.post(f"{console}/v1/ingest-jobs", multipart=sent)
+    file: FilePayload = {"name": "w.png", "mimeType": "image/png", "buffer": data}
+    page.request.post(f"{console}/v1/ingest-jobs", multipart={"file": file, "artist": artist})
     listed = f"{console}/v1/artworks?artist={artist.lower().replace(' ', '-')}"
     wait_until(lambda: page.request.get(listed).ok and page.request.get(listed).json()["items"])
     return str(page.request.get(listed).json()["items"][0]["id"])

@@ -39,8 +39,8 @@ def furnished(console: str) -> Mapping[str, str]:
         images = archive({"a.png": png(602), "bad.png": b"no image"})
         batch = client.post("/v1/lookup-batches", files={"file": ("shop.zip", images)}).json()
         drawn = client.post("/v1/generations", json={"prompt": "by Artist 0", "count": 2}).json()
-        for one in (job, batch, drawn):
-            wait_until(lambda one=one: client.get(f"/v1/jobs/{one['id']}").json()["has_ended"])
+        jobs = [client.build_request("GET", f"/v1/jobs/{one['id']}") for one in (job, batch, drawn)]
+        wait_until(lambda: all(client.send(one).json()["has_ended"] for one in jobs))
         answer = client.post("/v1/attributions", files={"image": ("a.png", png(601))}).json()
     named = {"job": job, "answer": answer, "batch": batch, "drawn": drawn}
     return {name: one["id"] for name, one in named.items()}
