@@ -61,8 +61,14 @@ from tests.refusals import heard
 
 OURS, THEIRS = "ours", "theirs"
 THEIR_ARTIST = "Secret of theirs"
-# They name nobody, and no work; pairs are of decisions, and here is none
-NUMBERS = ("/v1/calibration", "/v1/models/summary", "/v1/cases/pairs", "/console")
+NUMBERS = (  # they name nobody, and no work
+    "/v1/calibration",
+    "/v1/models/summary",
+    "/v1/cases/pairs",  # of decisions: here is none
+    "/console",
+    "/console/insight",
+    "/console/insight/settings",
+)
 
 
 @dataclass

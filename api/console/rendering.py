@@ -44,8 +44,11 @@ class Place:
 PLACES = (
     Place("Home", "", Scope.READ),
     Place("Look up", "lookup", Scope.LOOK_UP),
+    Place("Batches", "batches", Scope.READ),
     Place("Cases", "cases", Scope.CASES),
     Place("Ingest", "ingest", Scope.READ),
+    Place("Generate", "generate", Scope.READ),
+    Place("Insight", "insight", Scope.READ),
 )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from uuid import UUID
@@ -32,6 +32,7 @@ from attribution.provenance.claim import SoftBinding
 from attribution.provenance.identifiers import image_binding
 
 ISCC = "io.iscc.v0"  # as C2PA lists it
+LONGEST_NAME = 5  # words of an artist's name that is looked for in a prompt
 LONGEST_PROMPT = 2_000  # characters; models read the first few hundred
 MOST_PICTURES = 64
 MOST_STEPS = 1_000
@@ -94,12 +95,17 @@ class Picture:
             kept = "; withheld" if self.withheld else ""
             whose = "an unknown artist" if is_nobody(work.name) else work.name
             yield f"near copy of “{work.title or work.id}” by {whose}{kept}"
-        silent = [one.name for one in self.references if one.is_resembled and not one.may_be_named]
-        if silent:
-            yield (
-                f"resembles work by {', '.join(silent)}, who said no to generation or was never "
-                f"asked: do not credit them"
-            )
+        if said := not_to_be_named(self.references):
+            yield said
+
+
+@dataclass(frozen=True)
+class Named:
+    """A registered artist whose name is among the words of a prompt."""
+
+    slug: str
+    name: str
+    consent: Consent
 
 
 @dataclass(frozen=True)
@@ -204,6 +210,37 @@ def references_of(sessions: sessionmaker[Session], answer: Attribution) -> tuple
     return tuple(
         Reference(slug, name, _consent(counted, slug), slug in resembled)
         for slug, name in names.items()
+    )
+
+
+def not_to_be_named(references: Sequence[Reference]) -> str | None:
+    """Say whom a picture resembles that must not be credited; None where there is nobody."""
+    silent = [one.name for one in references if one.is_resembled and not one.may_be_named]
+    if not silent:
+        return None
+    return (
+        f"resembles work by {', '.join(silent)}, who said no to generation or was never "
+        f"asked: do not credit them"
+    )
+
+
+def named_in(sessions: sessionmaker[Session], prompt: str) -> tuple[Named, ...]:
+    """Return the artists whose names, of LONGEST_NAME words at most, a prompt has, and consents."""
+    words = prompt.split()
+    lengths = range(1, min(LONGEST_NAME, len(words)) + 1)
+    phrases = {
+        " ".join(words[at : at + length])
+        for length in lengths
+        for at in range(len(words) - length + 1)
+    }
+    with sessions() as session:
+        known = queries.known_spellings(session, phrases)
+        names = {one.slug: one.artist for theirs in known.values() for one in theirs if one.slug}
+        counted = queries.consenting_works(session, list(names), purpose="generate")
+    return tuple(
+        Named(slug, name, _consent(counted, slug))
+        for slug, name in sorted(names.items())
+        if not is_nobody(name)
     )
 
 

@@ -14,12 +14,19 @@ from tests.portfolios import wait_until
 
 WIDTHS = (360, 768, 1440)
 SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
+INSIGHT = ("jobs", "audit", "keys", "webhooks", "settings")
 PAGES = {
     "home": "",
     "lookup": "/lookup",
     "answer": "/lookup/{answer}",
     "ingest": "/ingest",
     "ingest-job": "/ingest/{job}",
+    "batches": "/batches",
+    "batch": "/batches/{batch}",
+    "generate": "/generate",
+    "generated": "/generate/{drawn}",
+    "insight": "/insight",
+    **{f"insight-{one}": f"/insight/{one}" for one in INSIGHT},
 }
 
 
@@ -29,9 +36,14 @@ def furnished(console: str) -> Mapping[str, str]:
     with httpx.Client(base_url=console, timeout=60) as client:
         packed = archive({"Yara Yes/a.png": png(601), "Yara Yes/bad.png": b"no image"})
         job = client.post("/v1/ingest-jobs", files={"file": ("yara.zip", packed)}).json()
-        wait_until(lambda: client.get(f"/v1/jobs/{job['id']}").json()["has_ended"])
+        images = archive({"a.png": png(602), "bad.png": b"no image"})
+        batch = client.post("/v1/lookup-batches", files={"file": ("shop.zip", images)}).json()
+        drawn = client.post("/v1/generations", json={"prompt": "by Artist 0", "count": 2}).json()
+        jobs = [client.build_request("GET", f"/v1/jobs/{one['id']}") for one in (job, batch, drawn)]
+        wait_until(lambda: all(client.send(one).json()["has_ended"] for one in jobs))
         answer = client.post("/v1/attributions", files={"image": ("a.png", png(601))}).json()
-    return {"job": job["id"], "answer": answer["id"]}
+    named = {"job": job, "answer": answer, "batch": batch, "drawn": drawn}
+    return {name: one["id"] for name, one in named.items()}
 
 
 @pytest.mark.parametrize("name", PAGES)

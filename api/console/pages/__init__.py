@@ -2,9 +2,19 @@
 
 from fastapi import APIRouter, Depends
 
-from api.console.pages import assets, cases, compare, home, ingest, lookup
+from api.console.pages import (
+    assets,
+    batches,
+    cases,
+    compare,
+    generate,
+    home,
+    ingest,
+    insight,
+    lookup,
+)
 from api.http.dependencies import known_names
 
 router = APIRouter(include_in_schema=False, dependencies=[Depends(known_names)])
-for part in (assets, home, lookup, compare, cases, ingest):
+for part in (assets, home, lookup, batches, compare, cases, ingest, generate, insight):
     router.include_router(part.router, prefix="/console")

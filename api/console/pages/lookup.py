@@ -41,7 +41,7 @@ def show_lookup(request: Request, services: ServicesDep, cursor: Cursor = None) 
     """Ask for an image, and show what was answered before."""
     with services.sessions() as session:
         found = queries.list_attributions(session, AnswersWanted(), cursor=cursor, limit=SHOWN)
-        earlier = [_brief(read_answer(row.answer)) for row in found.items]
+        earlier = [brief(read_answer(row.answer)) for row in found.items]
     return page(request, "lookup.html", earlier=earlier, next=found.next, purposes=list(Purpose))
 
 
@@ -74,10 +74,11 @@ def look_up(
     if not is_one_of_many:
         return went(request, f"lookup/{answer.id}")
     picture = thumbnail(checked.rgb, max_px=THUMBNAIL_PX)
-    return page(request, "lookup_card.html", one=_brief(answer), name=name, picture=picture)
+    return page(request, "lookup_card.html", one=brief(answer), name=name, picture=picture)
 
 
-def _brief(answer: Attribution) -> Mapping[str, object]:
+def brief(answer: Attribution) -> Mapping[str, object]:
+    """Return an answer in a sentence, for a list of them."""
     return {
         "id": answer.id,
         "at": answer.created_at,

@@ -198,17 +198,24 @@ def cancel_generation(generation_id: UUID, services: ServicesDep) -> GenerationD
 )
 def get_generated_image(generation_id: UUID, number: int, services: ServicesDep) -> Response:
     """Return a picture, counted from 0; 403 for one that is withheld."""
+    if why := why_unseen(generation_id, number, services):
+        raise NotAllowed(f"picture {number} of {generation_id} is {why}")
+    headers = {"cache-control": "private, no-cache"}
+    png = services.store.generated(generation_id, number)
+    return Response(png, media_type="image/png", headers=headers)
+
+
+def why_unseen(generation_id: UUID, number: int, services: Services) -> str | None:
+    """Return why a picture is not handed out; None where it is. Raises NotFound."""
     with services.sessions() as session:
         images = queries.generation_by_id(session, generation_id).result.get("images", [])
     if not 0 <= number < len(images):
         raise NotFound(f"generation {generation_id} has {len(images)} pictures, no number {number}")
     if withheld := images[number]["withheld"]:
-        raise NotAllowed(f"picture {number} of {generation_id} is withheld: {withheld}")
+        return f"withheld: {withheld}"
     if (said := images[number]["attribution"]) and _is_of_withdrawn(services, UUID(said)):
-        raise NotAllowed(f"picture {number} of {generation_id} is a near copy of a withdrawn work")
-    headers = {"cache-control": "private, no-cache"}
-    png = services.store.generated(generation_id, number)
-    return Response(png, media_type="image/png", headers=headers)
+        return "a near copy of a withdrawn work"
+    return None
 
 
 def _is_of_withdrawn(services: Services, attribution_id: UUID) -> bool:

@@ -15,6 +15,7 @@ from api.http.description import also
 from api.lookups import LookupBatchDetail, LookupBatchOut, LookupItemOut
 from api.schemas import PageOut
 from attribution.actors import Scope
+from attribution.answers import Verdict
 from attribution.catalogue import queries
 from attribution.catalogue.models import LookupOutcome
 from attribution.lookup.batches import findings_of
@@ -109,6 +110,7 @@ def list_lookup_items(
     batch_id: UUID,
     services: ServicesDep,
     outcome: Annotated[LookupOutcome | None, Query(description="Only these.")] = None,
+    verdict: Annotated[Verdict | None, Query(description="Only answers of this one.")] = None,
     cursor: Cursor = None,
     limit: PageSize = 100,
 ) -> PageOut[LookupItemOut]:
@@ -116,7 +118,12 @@ def list_lookup_items(
     with services.sessions() as session:
         queries.lookup_batch_by_id(session, batch_id)
         page = queries.list_lookup_items(
-            session, batch_id, outcomes=[outcome] if outcome else (), cursor=cursor, limit=limit
+            session,
+            batch_id,
+            outcomes=[outcome] if outcome else (),
+            verdict=verdict,
+            cursor=cursor,
+            limit=limit,
         )
         return PageOut[LookupItemOut].of(page, LookupItemOut.of)
 

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from attribution import tenants
 from attribution.actors import who
+from attribution.answers import Verdict
 from attribution.catalogue.chain import note
 from attribution.catalogue.columns import now
 from attribution.catalogue.insert import IN_SQL
@@ -140,11 +141,24 @@ def lookup_counts(session: Session, batch_id: UUID) -> dict[LookupOutcome, int]:
     return dict.fromkeys(LookupOutcome, 0) | dict(session.execute(statement).all())
 
 
+def lookup_verdicts(session: Session, batch_id: UUID) -> dict[Verdict, int]:
+    """Count the answers of a batch by verdict, zeros too."""
+    statement = (
+        select(RecordedAttribution.verdict, func.count())
+        .join(LookupItem, LookupItem.attribution_id == RecordedAttribution.id)
+        .where(LookupItem.batch_id == batch_id)
+        .group_by(RecordedAttribution.verdict)
+    )
+    counted = dict(session.execute(statement).all())
+    return {verdict: counted.get(verdict, 0) for verdict in Verdict}
+
+
 def list_lookup_items(
     session: Session,
     batch_id: UUID,
     *,
     outcomes: Collection[LookupOutcome] = (),
+    verdict: Verdict | None = None,
     cursor: str | None = None,
     limit: int = 100,
 ) -> Page[tuple[LookupItem, RecordedAttribution | None]]:
@@ -157,6 +171,8 @@ def list_lookup_items(
     )
     if outcomes:
         wanted = wanted.where(LookupItem.outcome.in_(outcomes))
+    if verdict is not None:
+        wanted = wanted.where(RecordedAttribution.verdict == verdict)
     if cursor is not None:
         wanted = wanted.where(LookupItem.position > number_key(cursor))
     rows = session.execute(wanted.limit(check_limit(limit))).all()

@@ -7,10 +7,10 @@ from collections.abc import Collection as Several
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Select, delete, select, tuple_, update
+from sqlalchemy import Select, case, delete, select, tuple_, update
 from sqlalchemy.orm import Session
 
 from attribution.answers import Removal, Verdict, without_works, works_named
@@ -166,6 +166,25 @@ def list_attributions(
     found = found.order_by(answer.created_at.desc(), answer.id.desc())
     rows = session.scalars(found.limit(check_limit(limit))).all()
     return cut(rows, limit, lambda row: (row.created_at, row.id))
+
+
+class LateAnswer(NamedTuple):
+    """An answer in short, and of a copy whose work that is, as the answer says."""
+
+    at: datetime
+    verdict: str
+    slug: str | None
+    name: str | None
+
+
+def late_answers(session: Session, since: datetime, limit: int) -> list[LateAnswer]:
+    """Return the newest answers since a time, at most so many."""
+    row, original = RecordedAttribution, RecordedAttribution.answer["copy_of"]
+    is_copy = row.verdict == Verdict.COPY
+    artist = (case((is_copy, original[name].as_string())) for name in ("slug", "name"))
+    found = select(row.created_at, row.verdict, *artist).where(row.created_at >= since)
+    newest = found.order_by(row.created_at.desc(), row.id.desc()).limit(limit)
+    return [LateAnswer(*values) for values in session.execute(newest)]
 
 
 def _citing(artist_id: UUID) -> Select[UUID]:

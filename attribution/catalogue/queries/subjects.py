@@ -73,6 +73,12 @@ def subject_of_answer(
     return (found[0], found[1]) if found else (None, None)
 
 
+def answers_with_image(session: Session, ids: Collection[UUID]) -> set[UUID]:
+    """Return those of these answers whose image is kept."""
+    wanted = select(SubjectUse.id).join(Subject, Subject.id == SubjectUse.subject_id)
+    return set(session.scalars(wanted.where(SubjectUse.id.in_(ids), _KEPT)))
+
+
 def uses_of_answers(session: Session, ids: Collection[UUID]) -> Sequence[SubjectUse]:
     """Return how the images that answers are about came here; answers of before have none."""
     return session.scalars(select(SubjectUse).where(SubjectUse.id.in_(ids))).all()
