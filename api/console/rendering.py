@@ -44,6 +44,8 @@ class Place:
 PLACES = (
     Place("Home", "", Scope.READ),
     Place("Look up", "lookup", Scope.LOOK_UP),
+    Place("Search", "search", Scope.LOOK_UP),
+    Place("Artists", "artists", Scope.READ),
     Place("Ingest", "ingest", Scope.READ),
 )
 
