@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from playwright.sync_api import Page, expect
+import httpx
+from playwright.sync_api import Locator, Page, expect
 
 from tests.browser import Person
 from tests.console.works import register
@@ -15,7 +16,7 @@ def home_count(person: Person) -> str:
 
 def test_an_artist_withdraws(person: Person) -> None:
     """Only once the name was typed; then the artist is gone from everywhere, with a receipt."""
-    register(person, "Wanda Withdraws", 601, title="Leaving harbour")
+    register(person, "Wanda Withdraws", 7_601, title="Leaving harbour")
     before = home_count(person)
     page = person.page("/artists?name=wanda")
     page.get_by_role("link", name="Wanda Withdraws").click()
@@ -45,8 +46,8 @@ def test_an_artist_withdraws(person: Person) -> None:
 
 def test_likely_doubles_are_merged_and_parted_again(person: Person) -> None:
     """What a merge would do is said before; its history takes it back."""
-    register(person, "Dora Double", 611, title="One")
-    register(person, "Dora M. Double", 612, title="Two")
+    register(person, "Dora Double", 7_611, title="One")
+    register(person, "Dora M. Double", 7_612, title="Two")
     page = person.page("/artists/dora-m-double")
     page.get_by_role("link", name="see what a merge would do").click()
     expect(page.get_by_text("1 work of 'Dora M. Double' would become")).to_be_visible()
@@ -63,14 +64,14 @@ def test_likely_doubles_are_merged_and_parted_again(person: Person) -> None:
     expect(works(page)).to_have_count(1)
 
 
-def works(page: Page) -> object:
+def works(page: Page) -> Locator:
     """Find the works of a grid."""
     return page.get_by_role("listitem").filter(has=page.locator("img"))
 
 
 def test_a_work_is_corrected_with_what_was_read(person: Person) -> None:
     """A form that was filled in before somebody else's correction changes nothing."""
-    work = register(person, "Cora Corrects", 621, title="Before")
+    work = register(person, "Cora Corrects", 7_621, title="Before")
     late = person.page(f"/works/{work}")
     page = person.page(f"/works/{work}")
     page.get_by_label("Title").fill("After")
@@ -87,7 +88,7 @@ def test_a_work_is_corrected_with_what_was_read(person: Person) -> None:
 
 def test_consent_for_a_portfolio_is_stated(person: Person) -> None:
     """It counts at once, with its document; a work that may not be displayed says so."""
-    work = register(person, "Connie Consents", 631, title="Hidden")
+    work = register(person, "Connie Consents", 7_631, title="Hidden")
     page = person.page("/artists/connie-consents")
     page.get_by_text("State consent").click()
     page.get_by_label("Purpose").select_option("display")
@@ -101,6 +102,8 @@ def test_consent_for_a_portfolio_is_stated(person: Person) -> None:
     seen = person.page(f"/works/{work}")
     expect(seen.get_by_text("You see it as evidence")).to_be_visible()
     expect(seen.get_by_role("img", name="Hidden")).to_have_js_property("naturalWidth", 64)
+    about = {"action": "view", "object": f"artwork:{work}"}
+    assert httpx.get(f"{person.address}/v1/audit", params=about).json()["items"]
 
 
 def test_the_works_of_a_large_portfolio_come_as_they_are_seen(person: Person) -> None:

@@ -18,6 +18,12 @@ PAGES = {
     "home": "",
     "lookup": "/lookup",
     "answer": "/lookup/{answer}",
+    "search": "/search?q=yara",
+    "artists": "/artists",
+    "artist": "/artists/yara-yes",
+    "merge": "/artists/yara-yes/merge?into=ylva",
+    "work": "/works/{work}",
+    "receipt": "/receipts/{receipt}",
     "ingest": "/ingest",
     "ingest-job": "/ingest/{job}",
 }
@@ -27,11 +33,16 @@ PAGES = {
 def furnished(console: str) -> Mapping[str, str]:
     """Have something on every page; gives ids."""
     with httpx.Client(base_url=console, timeout=60) as client:
-        packed = archive({"Yara Yes/a.png": png(601), "Yara Yes/bad.png": b"no image"})
+        files = {"Yara Yes/a.png": png(601), "Yara Yes/bad.png": b"no image"}
+        packed = archive(files | {"Ylva/b.png": png(604), "Yann Gone/c.png": png(605)})
         job = client.post("/v1/ingest-jobs", files={"file": ("yara.zip", packed)}).json()
         wait_until(lambda: client.get(f"/v1/jobs/{job['id']}").json()["has_ended"])
         answer = client.post("/v1/attributions", files={"image": ("a.png", png(601))}).json()
-    return {"job": job["id"], "answer": answer["id"]}
+        work = client.get("/v1/artworks", params={"artist": "yara-yes"}).json()["items"][0]
+        leaving = {"what": "yann-gone", "reason": "asked for by the artist"}
+        receipt = client.post("/v1/withdrawals", json=leaving).json()
+    made = {"job": job, "answer": answer, "work": work, "receipt": receipt}
+    return {name: one["id"] for name, one in made.items()}
 
 
 @pytest.mark.parametrize("name", PAGES)

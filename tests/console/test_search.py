@@ -11,8 +11,8 @@ from tests.console.works import register
 
 def test_words_find_a_work_and_a_filter_narrows(person: Person) -> None:
     """The address shows the search again; every hit says what each leg gave."""
-    register(person, "Sue Searched", 641, title="Quixotic lighthouse", licence="CC-BY-4.0")
-    register(person, "Sam Searched", 642, title="Quixotic lighthouse too", licence="CC0-1.0")
+    register(person, "Sue Searched", 7_641, title="Quixotic lighthouse", licence="CC-BY-4.0")
+    register(person, "Sam Searched", 7_642, title="Quixotic lighthouse too", licence="CC0-1.0")
     page = person.page("/search")
     page.get_by_label("Words", exact=True).fill("quixotic lighthouse")
     page.get_by_label("the same subject").uncheck()
@@ -34,7 +34,7 @@ def test_words_find_a_work_and_a_filter_narrows(person: Person) -> None:
 
 
 def test_a_picture_finds_its_like_page_by_page(person: Person) -> None:
-    """More works come as they are seen, with the picture sent again; one leads to others like it."""
+    """More come as they are seen, the picture sent again; one leads to others like it."""
     register(person, "Pia Pictured", *range(7_100, 7_130))
     page = person.page("/search")
     page.get_by_label("and/or a picture").set_input_files(

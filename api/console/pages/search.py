@@ -96,6 +96,7 @@ def _shown(
     hits = found.hits if found else ()
     with services.sessions() as session:
         rows = queries.artworks_by_id(session, [hit.id for hit in hits])
+        chosen = {slug: queries.artist_by_slug(session, slug).name for slug in asked.artist}
     artists = Counter(hit.slug for hit in hits)
     licences = Counter(hit.licence_id or hit.licence or "" for hit in hits)
     part = "search_hits.html" if asked.cursor else "search_found.html"
@@ -107,7 +108,7 @@ def _shown(
         visible={row.id for row in rows.values() if row.consent_display},
         artists={one: artists[one] for one in (*asked.artist, *artists)},
         licences={one: licences[one] for one in (*asked.licence, *licences) if one},
-        names={hit.slug: hit.name for hit in hits},
+        names=chosen | {hit.slug: hit.name for hit in hits},
         ways=WAYS,
     )
 
