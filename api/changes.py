@@ -39,10 +39,8 @@ class Consents(BaseModel):
     generate: bool = False
 
 
-class Corrected(Reasoned):
-    """What is said anew of a work."""
-
-    model_config = ConfigDict(strict=True)
+class Described(Reasoned):
+    """What is said of a work."""
 
     title: str | None = Field(None, max_length=1000)
     caption: str | None = Field(None, max_length=5000)
@@ -53,6 +51,13 @@ class Corrected(Reasoned):
     )
     licence: str | None = Field(None, max_length=500, examples=["CC-BY-4.0"])
     source: str | None = Field(None, max_length=2000)
+
+
+class Corrected(Described):
+    """What is said anew of a work."""
+
+    model_config = ConfigDict(strict=True)
+
     consent: Consents = Consents()
 
     @property

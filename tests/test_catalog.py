@@ -151,6 +151,23 @@ def test_unknown_artist_gets_a_hint(database: Database) -> None:
     assert far_off.value.hint == Hint(Way.LIST_ARTISTS)
 
 
+@pytest.mark.parametrize("name", ["hilma", "KLI", "af klint", "Klint, Hilma", "h. a. k"])
+def test_artists_are_found_by_the_begin_or_end_of_a_name(database: Database, name: str) -> None:
+    """Of a name or an alias, in any spelling; one that has withdrawn is not."""
+    with database.sessions.begin() as session:
+        named = queries.get_or_create_artists(session, ["Hilma Klint", "Anna Klint", "Bob"])
+        hilma, anna = named["Hilma Klint"], named["Anna Klint"]
+        queries.add_alias(session, hilma.id, "af Klint")
+        queries.add_alias(session, hilma.id, "H. A. K.")
+        queries.close_artist(session, anna.id, Removal(LONG_AGO, uuid4()))
+    with database.sessions() as session:
+        found = queries.artists_called(session, name, limit=5)
+        listed = queries.list_artists(session, without_withdrawn=True).items
+
+    assert [artist.slug for artist, _ in found] == ["hilma-klint"]
+    assert [artist.slug for artist, _ in listed] == ["bob", "hilma-klint"]
+
+
 def test_artists_come_in_pages(database: Database) -> None:
     """Every artist once, by slug, with the number of indexed works."""
     with database.sessions.begin() as session:

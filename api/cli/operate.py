@@ -24,11 +24,6 @@ if TYPE_CHECKING:
     from attribution.config import Settings
 
 DIFFERED = 4  # exit code of reconcile: something differs and was not repaired
-FORGOTTEN = {  # what a receipt says of the classifier's sums
-    True: "equal to a rebuild without these works",
-    False: "differs from a rebuild; run `lawful reconcile --repair`",
-    None: "these works were removed; `lawful reconcile` compares with a rebuild",
-}
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
@@ -168,6 +163,8 @@ def _said(row: Withdrawal, what: str) -> dict[str, Any]:
 
 
 def _show_receipt(row: Withdrawal) -> None:
+    from attribution.lookup.wording import receipt_said
+
     receipt = row.receipt
     console = Console()
     console.print(
@@ -181,24 +178,8 @@ def _show_receipt(row: Withdrawal) -> None:
     for name, count in receipt["removed"].items():
         table.add_row(name, str(count))
     console.print(table)
-    left = receipt.get("left", {})
-    unseen = [name for name, count in left.items() if count is None]
-    console.print(
-        f"left: {sum(count or 0 for count in left.values())}, looked for in "
-        f"{len(left) - len(unseen)} places"
-        + (f"; not to be seen from here: {', '.join(unseen)}" if unseen else "")
-    )
-    if held := receipt.get("held"):
-        from attribution.lookup.wording import on_hold
-
-        console.print(on_hold(held), soft_wrap=True)
-    proof = receipt.get("statistics", {})
-    console.print(f"classifier: {FORGOTTEN[proof.get('equals a rebuild')]}")
-    if seen := (receipt.get("trained") or {}).get("works seen"):
-        console.print(
-            f"trained classifier: it has seen {seen} of these works and cannot forget them; "
-            f"train it again, or delete the folder LAWFUL_TRAINED"
-        )
+    for sentence in receipt_said(receipt):
+        console.print(sentence, soft_wrap=True)
 
 
 def reconcile(

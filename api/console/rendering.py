@@ -46,6 +46,8 @@ PLACES = (
     Place("Look up", "lookup", Scope.LOOK_UP),
     Place("Batches", "batches", Scope.READ),
     Place("Cases", "cases", Scope.CASES),
+    Place("Search", "search", Scope.LOOK_UP),
+    Place("Artists", "artists", Scope.READ),
     Place("Ingest", "ingest", Scope.READ),
     Place("Generate", "generate", Scope.READ),
     Place("Insight", "insight", Scope.READ),

@@ -102,9 +102,26 @@ def exhibit(stores: Stores, row: Artwork, attribution_id: UUID) -> tuple[bytes |
         return None, "may not be displayed, and no original is kept to show it as evidence"
 
 
-def _seen(stores: Stores, row: Artwork, attribution_id: UUID, max_px: int = SMALL_PX) -> bytes:
+def registered(stores: Stores, artwork_id: UUID) -> bytes:
+    """Return a small WebP of a registered work; the audit says who has seen it as evidence.
+
+    Raises NotFound where no picture is kept, NotAllowed where the caller may not see it.
+    """
+    with stores.sessions() as session:
+        row = queries.artwork_by_id(session, artwork_id)
+    if row.status is ArtworkStatus.WITHDRAWN or not (row.consent_display or may_see(row)):
+        raise NotAllowed(f"artwork {artwork_id} may not be shown to you")
+    if row.consent_display:
+        return stores.store.thumbnail(row.sha256)
+    return _seen(stores, row)
+
+
+def _seen(
+    stores: Stores, row: Artwork, attribution_id: UUID | None = None, max_px: int = SMALL_PX
+) -> bytes:
     data = stores.store.original(row.sha256)
     picture = show_image(data, stores.limits, max_px=max_px)
+    cited = {"attribution": str(attribution_id)} if attribution_id else {}
     with stores.sessions.begin() as session:
-        note(session, "view", f"artwork:{row.id}", attribution=str(attribution_id))
+        note(session, "view", f"artwork:{row.id}", **cited)
     return picture

@@ -6,7 +6,7 @@ An answer has three lanes. *Copy* is what the image shows, *style* whose hand it
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
@@ -249,6 +249,11 @@ def removed(removal: Removal) -> str:
     )
 
 
+SUMS = {  # whether the classifier's sums equal a rebuild
+    True: "equal to a rebuild without these works",
+    False: "differs from a rebuild; run `lawful reconcile --repair`",
+    None: "these works were removed; `lawful reconcile` compares with a rebuild",
+}
 CONSENT_ANSWERS = {
     Answer.ALLOW: "allowed",
     Answer.DENY: "not allowed",
@@ -297,6 +302,24 @@ def consent_said(purpose: str, said: Consent | None) -> str:
     written = f" ({said.document})" if said.document else ""
     answer = CONSENT_ANSWERS[said.answer]
     return f"{purpose}: {answer}{until}, said{whole} {where} on {said.said_at:%Y-%m-%d}{written}"
+
+
+def receipt_said(receipt: Mapping[str, Any]) -> Iterator[str]:
+    """Say what was checked after a withdrawal: what is left, and what the classifiers keep."""
+    left = receipt.get("left", {})
+    unseen = [name for name, count in left.items() if count is None]
+    places = f"{len(left) - len(unseen)} places"
+    yield f"left: {sum(count or 0 for count in left.values())}, looked for in {places}" + (
+        f"; not to be seen from here: {', '.join(unseen)}" if unseen else ""
+    )
+    if held := receipt.get("held"):
+        yield on_hold(held)
+    yield f"classifier: {SUMS[receipt.get('statistics', {}).get('equals a rebuild')]}"
+    if seen := (receipt.get("trained") or {}).get("works seen"):
+        yield (
+            f"trained classifier: it has seen {seen} of these works and cannot forget them; "
+            f"train it again, or delete the folder LAWFUL_TRAINED"
+        )
 
 
 def on_hold(held: Mapping[str, Any]) -> str:

@@ -19,6 +19,12 @@ PAGES = {
     "home": "",
     "lookup": "/lookup",
     "answer": "/lookup/{answer}",
+    "search": "/search?q=yara",
+    "artists": "/artists",
+    "artist": "/artists/yara-yes",
+    "merge": "/artists/yara-yes/merge?into=ylva",
+    "work": "/works/{work}",
+    "receipt": "/receipts/{receipt}",
     "ingest": "/ingest",
     "ingest-job": "/ingest/{job}",
     "batches": "/batches",
@@ -34,7 +40,8 @@ PAGES = {
 def furnished(console: str) -> Mapping[str, str]:
     """Have something on every page; gives ids."""
     with httpx.Client(base_url=console, timeout=60) as client:
-        packed = archive({"Yara Yes/a.png": png(601), "Yara Yes/bad.png": b"no image"})
+        files = {"Yara Yes/a.png": png(601), "Yara Yes/bad.png": b"no image"}
+        packed = archive(files | {"Ylva/b.png": png(604), "Yann Gone/c.png": png(605)})
         job = client.post("/v1/ingest-jobs", files={"file": ("yara.zip", packed)}).json()
         images = archive({"a.png": png(602), "bad.png": b"no image"})
         batch = client.post("/v1/lookup-batches", files={"file": ("shop.zip", images)}).json()
@@ -42,7 +49,11 @@ def furnished(console: str) -> Mapping[str, str]:
         jobs = [client.build_request("GET", f"/v1/jobs/{one['id']}") for one in (job, batch, drawn)]
         wait_until(lambda: all(client.send(one).json()["has_ended"] for one in jobs))
         answer = client.post("/v1/attributions", files={"image": ("a.png", png(601))}).json()
+        work = client.get("/v1/artworks", params={"artist": "yara-yes"}).json()["items"][0]
+        leaving = {"what": "yann-gone", "reason": "asked for by the artist"}
+        receipt = client.post("/v1/withdrawals", json=leaving).json()
     named = {"job": job, "answer": answer, "batch": batch, "drawn": drawn}
+    named |= {"work": work, "receipt": receipt}
     return {name: one["id"] for name, one in named.items()}
 
 

@@ -3,6 +3,7 @@
 from fastapi import APIRouter, Depends
 
 from api.console.pages import (
+    artists,
     assets,
     batches,
     cases,
@@ -12,9 +13,26 @@ from api.console.pages import (
     ingest,
     insight,
     lookup,
+    records,
+    search,
+    works,
 )
 from api.http.dependencies import known_names
 
 router = APIRouter(include_in_schema=False, dependencies=[Depends(known_names)])
-for part in (assets, home, lookup, batches, compare, cases, ingest, generate, insight):
+for part in (
+    assets,
+    home,
+    lookup,
+    batches,
+    compare,
+    cases,
+    search,
+    artists,
+    works,
+    records,
+    ingest,
+    generate,
+    insight,
+):
     router.include_router(part.router, prefix="/console")

@@ -13,8 +13,10 @@ from api.http.dependencies import ServicesDep, WorksDep
 from api.http.description import also
 from api.http.uploads import read_upload
 from attribution.actors import Scope
+from attribution.images import CheckedImage
 from attribution.lookup.search_pages import LONGEST_CURSOR
 from attribution.lookup.search_query import SearchBy, SearchQuery
+from attribution.services import Services
 
 router = APIRouter(prefix="/search", tags=["search"], route_class=ScopedRoute)
 
@@ -55,7 +57,7 @@ class AskedWithImage(Asked):
 @router.get("", summary="Search by words", responses=also(404), dependencies=[needs(Scope.LOOK_UP)])
 def search(asked: Annotated[Asked, Query()], services: ServicesDep) -> SearchOut:
     """Find works by words: by their meaning (CLIP) and by their letters (BM25)."""
-    return _search(services, asked, None)
+    return find(services, asked, None)
 
 
 @router.post(
@@ -70,15 +72,17 @@ def search_with_image(
     works: WorksDep,
 ) -> SearchOut:
     """Find works by a picture, by words, or by both; each hit says what every leg gave."""
-    if asked.image:
-        works()
-    return _search(services, asked, asked.image)
+    if asked.image is None:
+        return find(services, asked, None)
+    works()
+    return find(services, asked, read_upload(asked.image.file, services.limits))
 
 
-def _search(services: ServicesDep, asked: Asked, image: UploadFile | None) -> SearchOut:
+def find(services: Services, asked: Asked, image: CheckedImage | None) -> SearchOut:
+    """Find works as somebody asks for them, by a picture where there is one."""
     query = SearchQuery(
         text=asked.q,
-        image=read_upload(image.file, services.limits) if image else None,
+        image=image,
         by=tuple(asked.by),
         artists=tuple(asked.artist),
         licences=tuple(asked.licence),

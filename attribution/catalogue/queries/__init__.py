@@ -10,6 +10,7 @@ from attribution.catalogue.queries.artists import (
     artist_by_slug,
     artist_ids,
     artists_by_id,
+    artists_called,
     artists_named,
     called_as_nobody,
     check_name,
@@ -114,6 +115,7 @@ from attribution.catalogue.queries.consents import (
     portfolio_consents,
     project,
     standing_consents,
+    standing_of_portfolio,
     works_of_artists,
 )
 from attribution.catalogue.queries.embeddings import (
@@ -460,6 +462,7 @@ __all__ = [
     "artist_by_slug",
     "artist_ids",
     "artists_by_id",
+    "artists_called",
     "artists_named",
     "artists_to_change",
     "artists_with_works",
@@ -680,6 +683,7 @@ __all__ = [
     "slugs_leading_to",
     "spoken_for",
     "standing_consents",
+    "standing_of_portfolio",
     "state_of_job",
     "statistics_of",
     "statistics_stamp",

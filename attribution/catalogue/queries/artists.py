@@ -167,16 +167,43 @@ def all_artists(session: Session) -> list[tuple[Artist, int]]:
 
 
 def list_artists(
-    session: Session, *, cursor: str | None = None, limit: int = 100
+    session: Session,
+    *,
+    without_withdrawn: bool = False,
+    cursor: str | None = None,
+    limit: int = 100,
 ) -> Page[tuple[Artist, int]]:
     """Return a page of artists, without nobody, with aliases and indexed works, by slug."""
     wanted = select(Artist).where(Artist.id != nobody())
+    if without_withdrawn:
+        wanted = wanted.where(Artist.withdrawn_at.is_(None))
     wanted = wanted.order_by(Artist.slug).limit(check_limit(limit))
     if cursor is not None:
         wanted = wanted.where(Artist.slug > text_key(cursor))
     rows = session.scalars(wanted.options(selectinload(Artist.aliases))).all()
     page = cut(rows, limit, lambda artist: (artist.slug,))
     return Page(tuple((artist, artist.works) for artist in page.items), page.next)
+
+
+def artists_called(session: Session, name: str, *, limit: int) -> list[tuple[Artist, int]]:
+    """Return the artists of whom a name or alias begins or ends like this, in any spelling.
+
+    With aliases and indexed works, by slug; without nobody and those who have withdrawn. From each
+    order of names `limit` are looked at: an index finds them.
+    """
+    found: set[UUID] = set()
+    for id_, column, start in (
+        (Artist.id, Artist.folded, fold(name)),
+        (Artist.id, Artist.turned, turned(name)),
+        (Alias.artist_id, Alias.folded, fold(name)),
+    ):
+        behind = select(id_, column).where(column >= start).order_by(column).limit(limit)
+        found |= {one for one, text in session.execute(behind) if text.startswith(start)}
+    wanted = select(Artist).where(
+        Artist.id.in_(found), Artist.id != nobody(), Artist.withdrawn_at.is_(None)
+    )
+    rows = session.scalars(wanted.order_by(Artist.slug).options(selectinload(Artist.aliases)))
+    return [(artist, artist.works) for artist in rows]
 
 
 def portfolio_sizes(

@@ -134,6 +134,11 @@ def standing_consents(session: Session, works: Collection[Artwork]) -> dict[UUID
     return {work: _standing(all_, at) for work, all_ in said.items()}
 
 
+def standing_of_portfolio(session: Session, artist_id: UUID) -> Standing:
+    """Return which statements stand for an artist's whole portfolio now."""
+    return _standing(portfolio_consents(session, [artist_id]).get(artist_id, ()), now())
+
+
 def project(session: Session, rows: Collection[Artwork]) -> dict[UUID, dict[str, bool]]:
     """Write into locked works what may be done with them now; returns the columns that changed.
 
