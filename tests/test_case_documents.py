@@ -247,10 +247,10 @@ def test_documents_in_the_terminal(tmp_path: Path) -> None:
     home, paper = tmp_path / "home", tmp_path / "answer.pdf"
     paper.write_bytes(PDF)
     lawful(home, "cases", "open", "a claim", "--kind", "withdrawal")
-    added = lawful(home, "cases", "add-document", "1", str(paper)).stdout
-    lawful(home, "cases", "save-document", "1", "1", "-o", str(tmp_path / "saved"))
-    lawful(home, "cases", "remove-document", "1", "1", "--why", "by mistake")
-    listed = lawful(home, "cases", "documents", "1").stdout
+    added = lawful(home, "cases", "documents", "add", "1", str(paper)).stdout
+    lawful(home, "cases", "documents", "save", "1", "1", "-o", str(tmp_path / "saved"))
+    lawful(home, "cases", "documents", "remove", "1", "1", "--why", "by mistake")
+    listed = lawful(home, "cases", "documents", "list", "1").stdout
 
     assert "document 1: answer.pdf" in added
     assert (tmp_path / "saved").read_bytes() == PDF

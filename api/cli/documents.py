@@ -1,4 +1,4 @@
-"""`lawful cases add-document` and what else there is to do with documents of cases."""
+"""`lawful cases documents`: files that people send."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from api.cli.common import check_writable, plain, print_json
 if TYPE_CHECKING:
     from attribution.catalogue.models import CaseDocument
 
-app = typer.Typer()
+app = typer.Typer(help="Documents of cases: files that people send.", no_args_is_help=True)
 Document = Annotated[
-    int, typer.Argument(help="Number of a document, as `lawful cases documents` shows it.")
+    int, typer.Argument(help="Number of a document, as `lawful cases documents list` shows it.")
 ]
 
 
 @app.command()
-def add_document(
+def add(
     case: Number,
     file: Annotated[
         Path,
@@ -39,7 +39,7 @@ def add_document(
 ) -> None:
     """Keep a file that somebody sent with a case, until some time after that is closed.
 
-    Example: [bold]lawful cases add-document 12 answer.pdf --title "The shop's answer"[/]
+    Example: [bold]lawful cases documents add 12 answer.pdf --title "The shop's answer"[/]
     """
     from attribution.catalogue.queries import desk
     from attribution.desk import documents
@@ -52,11 +52,11 @@ def add_document(
         _show(documents.add_document(stores, case_id, data, title or file.name), as_json=as_json)
 
 
-@app.command("documents")
+@app.command("list")
 def list_documents(case: Number, *, as_json: Json = False) -> None:
     """List the documents of a case, also those that were removed.
 
-    Example: [bold]lawful cases documents 12[/]
+    Example: [bold]lawful cases documents list 12[/]
     """
     from attribution.catalogue.queries import desk, documents
     from attribution.desk.opening import every
@@ -70,7 +70,7 @@ def list_documents(case: Number, *, as_json: Json = False) -> None:
 
 
 @app.command()
-def save_document(
+def save(
     case: Number,
     document: Document,
     output: Annotated[Path, typer.Option("--output", "-o", help="Write the file here.")],
@@ -79,7 +79,7 @@ def save_document(
 
     Open it with care: nobody has looked whether a file that somebody sent does any harm.
 
-    Example: [bold]lawful cases save-document 12 1 -o answer.pdf[/]
+    Example: [bold]lawful cases documents save 12 1 -o answer.pdf[/]
     """
     from attribution.catalogue.queries import desk, documents
     from attribution.desk.documents import see_document
@@ -97,10 +97,10 @@ def save_document(
 
 
 @app.command()
-def remove_document(case: Number, document: Document, why: Why, *, as_json: Json = False) -> None:
+def remove(case: Number, document: Document, why: Why, *, as_json: Json = False) -> None:
     """Delete the file of a document; its line stays, with who removed it and why.
 
-    Example: [bold]lawful cases remove-document 12 1 --why "sent by mistake"[/]
+    Example: [bold]lawful cases documents remove 12 1 --why "sent by mistake"[/]
     """
     from attribution.catalogue.queries import desk, documents
     from attribution.desk import documents as kept

@@ -68,8 +68,8 @@ def read_receipt(path: Path) -> Receipt:
         raise BadInput(f"the receipt {path} cannot be read: {error.strerror}") from None
     except (BadInput, *UNREADABLE) as error:
         raise BadInput(
-            f"{path} is no receipt of a withdrawal, or it was altered: {error}; give what `lawful "
-            f"withdraw` wrote with --receipt or --json"
+            f"{path} is no receipt of a withdrawal, or it was altered: {error}; give what the "
+            f"withdrawal wrote: its receipt, or its answer as JSON"
         ) from None
 
 
