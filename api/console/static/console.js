@@ -12,6 +12,8 @@ function localise(within) {
 localise(document);
 document.addEventListener("htmx:after:swap", () => localise(document));
 
+document.querySelector("nav [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
+
 const failed = document.getElementById("failed");
 document.addEventListener("htmx:before:request", () => { failed.hidden = true; });
 document.addEventListener("htmx:error", (event) => {
