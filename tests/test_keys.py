@@ -217,7 +217,7 @@ def test_the_service_does_not_open_itself_to_others(
 
     assert served == ["127.0.0.1", "0.0.0.0"]  # noqa: S104
     assert "anyone on this machine is let in; make the first key" in on_loopback.stderr
-    assert everywhere.stderr == ""
+    assert everywhere.stderr == "the console: http://localhost:8000/console\n"
 
 
 # ---- what others on the machine may read ---------------------------------------------------------

@@ -49,6 +49,12 @@ def serve(
             markup=False,
             soft_wrap=True,
         )
-    status_console().print(f"the console: http://{host}:{port}/console", markup=False)
+    status_console().print(f"the console: {_address(host, port)}/console", markup=False)
     logging.getLogger("uvicorn.access").addFilter(hide_tokens)
     run(create_app(settings), host=host, port=port)
+
+
+def _address(host: str, port: int) -> str:
+    """Return where a browser on this machine finds what listens on a host."""
+    name = "localhost" if host in {"0.0.0.0", "::"} else host  # noqa: S104  what is asked about
+    return f"http://[{name}]:{port}" if ":" in name else f"http://{name}:{port}"
