@@ -39,6 +39,11 @@ FEW = {"rate_reads": "3/minute", "rate_lookups": "1/minute"}
         ("POST /v1/search", "lookups"),
         ("POST /v1/credentials/verify", "lookups"),
         ("POST /v1/withdrawals", "writes"),
+        ("GET /console", "reads"),
+        ("POST /console/lookup", "lookups"),
+        ("GET /console/search", "lookups"),
+        ("POST /console/batches", "lookups"),
+        ("POST /console/withdrawals", "writes"),
         ("PATCH /v1/artists/ann", "writes"),
     ],
 )

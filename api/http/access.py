@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from fastapi import Request, Response, Security, params
+from fastapi.responses import HTMLResponse
 from fastapi.routing import APIRoute
 from fastapi.security import HTTPBearer
+from markupsafe import Markup
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
 from starlette.requests import HTTPConnection
@@ -41,6 +43,10 @@ LOGIN = ("/login", "/login/callback", "/login/key", "/logout")
 OPEN = ("/", "/healthz", "/readyz", "/openapi.json", "/docs", *LOGIN)
 OPEN_BELOW = ("/docs/", "/problems/", "/console/static/")
 PAGES = re.compile(r"/console(/|$)")
+LOGIN_FIRST = Markup(
+    '<p class="problem" role="alert">You are not logged in any more. <a href="{}" target="_blank">'
+    "Log in</a> in another tab, then try this again: what you wrote is still here.</p>"
+)
 ANYONE = Actor("anyone on this machine")
 NOT_HERE = "not-this-machine"
 JWT = re.compile(r"eyJ[\w-]*\.[\w-]+\.[\w-]*")
@@ -114,11 +120,14 @@ def _refusal(request: Request, error: LawfulError) -> Response:
         return problems.answer(request, error)
     refusals.note(request.scope, error)
     root = request.scope.get("root_path", "")
-    is_part = "hx-request" in request.headers
-    back = f"{root}/console" if is_part else f"{request.url.path}?{request.url.query}".rstrip("?")
+    is_part, is_read = "hx-request" in request.headers, request.method == "GET"
+    shown = f"{request.url.path}?{request.url.query}".rstrip("?")
+    back = shown if is_read and not is_part else f"{root}/console"
     place = f"{root}/login?back={quote(back, safe='')}"
-    if is_part:
+    if is_part and is_read:
         return Response(status_code=401, headers={"hx-redirect": place})
+    if is_part:  # what somebody wrote stays on the page
+        return HTMLResponse(LOGIN_FIRST.format(place), status_code=401)
     return Response(status_code=303, headers={"location": place})
 
 

@@ -31,7 +31,8 @@ FORM_BYTES = 1 << 20  # of a request: text fields and the seams between parts
 SILENCE_S = 30  # between two pieces of a body
 SLOWEST = 1024  # bytes a second, on the average, once SILENCE_S have passed
 READS = ("GET", "HEAD", "OPTIONS")
-ARCHIVES = ("/v1/ingest-jobs", "/v1/lookup-batches")  # what they are sent to
+# What archives are sent to; one that is only looked at is not to be large
+ARCHIVES = ("/v1/ingest-jobs", "/v1/lookup-batches", "/console/ingest", "/console/batches")
 
 
 class CrossSiteRequest(NotAllowed):

@@ -18,9 +18,10 @@ from limits.storage import storage_from_string
 from limits.strategies import SlidingWindowCounterRateLimiter
 from redis.exceptions import RedisError
 from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
 
 from api.http import problems
-from api.http.access import ANYONE
+from api.http.access import ANYONE, is_open
 from api.http.guards import READS
 from attribution import tenants
 from attribution.actors import who
@@ -36,7 +37,16 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 NO_LIMIT = "none"
-LOOKUPS = ("/v1/attributions", "/v1/lookup-batches", "/v1/search", "/v1/credentials")
+COUNTED = ("/v1/", "/console")
+LOOKUPS = tuple(
+    f"{where}/{what}"
+    for where, all_of_it in {
+        "/v1": ("attributions", "lookup-batches", "search", "credentials"),
+        "/console": ("lookup", "batches", "search"),
+    }.items()
+    for what in all_of_it
+)
+SEARCHES = ("/v1/search", "/console/search")
 WORKS = "works"  # that a request registers or asks about; the other kinds are of requests
 
 
@@ -94,12 +104,16 @@ class Rates:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, or say when the next one may come."""
-        if scope["type"] == "http" and scope["path"].startswith("/v1/"):
+        if (
+            scope["type"] == "http"
+            and scope["path"].startswith(COUNTED)
+            and not is_open(scope["path"])
+        ):
             kind = kind_of(scope["method"], scope["path"])
             try:
                 await run_in_threadpool(self._allowance.take, kind)
             except TooMany as error:
-                await problems.of(error)(scope, receive, send)
+                await problems.answer(Request(scope), error)(scope, receive, send)
                 return
         await self._app(scope, receive, send)
 
@@ -108,7 +122,7 @@ def kind_of(method: str, path: str) -> str:
     """Return the class of a request: lookups cost the most, whatever their method."""
     if method not in READS and path.startswith(LOOKUPS):
         return "lookups"
-    if path.startswith("/v1/search"):
+    if path.startswith(SEARCHES):
         return "lookups"
     return "reads" if method in READS else "writes"
 

@@ -70,10 +70,12 @@ def make_page(
     image: CheckedImage | None,
     answer: Attribution,
     regions: Regions | None = None,
+    *,
+    action: str = "report",
 ) -> Page:
     """Collect the pictures of one answer; works that the caller may not see stay unseen.
 
-    Raises BadInput for an image that the answer is not about.
+    The audit records it as `action`. Raises BadInput for an image that the answer is not about.
     """
     if image is not None and image.facts.sha256 != answer.image_sha256:
         raise BadInput(
@@ -85,7 +87,7 @@ def make_page(
     with stores.sessions.begin() as session:
         rows = queries.artworks_by_id(session, works)
         stands = queries.standing_consents(session, rows.values())
-        note(session, "report", f"attribution:{answer.id}")
+        note(session, action, f"attribution:{answer.id}")
     exhibits = {row.id: _exhibit(stores, row, answer.id, stands[row.id]) for row in rows.values()}
     if image is None:
         data, kept = shown(stores, answer.id)

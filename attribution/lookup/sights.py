@@ -47,7 +47,7 @@ def sight(stores: Stores, attribution_id: UUID, artwork_id: UUID) -> Sight:
         row = _to_show(stores, attribution_id, artwork_id)
     except NotAllowed as error:
         return Sight(unseen=f"{error}.")
-    if stores.store.has_original(row.sha256):
+    if row.consent_evidence and stores.store.has_original(row.sha256):
         return Sight(is_large=True)
     if row.consent_display and stores.store.has_thumbnail(row.sha256):
         return Sight()
@@ -57,11 +57,13 @@ def sight(stores: Stores, attribution_id: UUID, artwork_id: UUID) -> Sight:
 def large_evidence(stores: Stores, attribution_id: UUID, artwork_id: UUID) -> bytes:
     """Return a WebP of a work that an answer cites, of LARGE_PX at most, for close comparison.
 
-    From the original, and the audit says who has seen it; where that is not kept, the thumbnail.
+    From the original, and the audit says who has seen it; where that is not kept, or may not be
+    shown as evidence, the thumbnail.
     Raises as `evidence` does.
     """
     row = _to_show(stores, attribution_id, artwork_id)
-    if row.consent_display and not stores.store.has_original(row.sha256):
+    is_small = not (row.consent_evidence and stores.store.has_original(row.sha256))
+    if row.consent_display and is_small:
         return stores.store.thumbnail(row.sha256)
     return _seen(stores, row, attribution_id, LARGE_PX)
 

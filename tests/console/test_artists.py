@@ -32,7 +32,7 @@ def test_an_artist_withdraws(person: Person) -> None:
     dialog.get_by_role("button", name="Withdraw for good").click()
 
     page.wait_for_url("**/console/receipts/*-*")
-    expect(page.get_by_text("Everything was removed")).to_be_visible()
+    expect(page.get_by_text("Removed, and that was checked")).to_be_visible()
     expect(page.get_by_text("asked for by the artist")).to_be_visible()
     expect(page.get_by_text("left: 0, looked for in")).to_be_visible()
     assert home_count(person) != before
@@ -75,7 +75,7 @@ def test_a_work_is_corrected_with_what_was_read(person: Person) -> None:
     late = person.page(f"/works/{work}")
     page = person.page(f"/works/{work}")
     page.get_by_label("Title").fill("After")
-    page.get_by_label("Tags, separated by commas").fill("boat, sea")
+    page.get_by_label("Tags, one a line").fill("boat\nsea")
     page.get_by_role("button", name="Save").click()
 
     expect(page.get_by_role("heading", level=1, name="After")).to_be_visible()

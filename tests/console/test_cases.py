@@ -263,7 +263,7 @@ def test_both_pictures_are_zoomed_and_blurred_as_somebody_wants(
 
 
 def test_who_is_not_let_in(desk: Desk, browser: Browser) -> None:
-    """A wrong key is told so; one that is revoked in mid-work leads to the login."""
+    """A wrong key is told so; who has to log in again loses nothing that was written."""
     key = make_key(desk.settings, Role.REVIEWER)
     with at(browser, desk.address) as person:
         page = person.page("/cases")
@@ -276,6 +276,8 @@ def test_who_is_not_let_in(desk: Desk, browser: Browser) -> None:
 
         page.get_by_role("button", name="Take the next case").click()
 
+        expect(page.get_by_role("alert")).to_contain_text("You are not logged in any more")
+        page.reload()
         expect(page.get_by_label("Key", exact=True)).to_be_visible()
 
 

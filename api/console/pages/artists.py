@@ -26,7 +26,7 @@ from api.http.routes.withdrawals import Requested, create_withdrawal
 from api.schemas import ArtistName, ArtistOut, PageOut
 from attribution.actors import Scope
 from attribution.catalogue import queries
-from attribution.catalogue.names import LONGEST_NAME
+from attribution.catalogue.names import LONGEST_NAME, visible
 from attribution.catalogue.queries import ChangesWanted, ConsentsWanted
 from attribution.consents import ConsentPurpose
 from attribution.errors import BadInput
@@ -166,7 +166,7 @@ def withdraw_artist(
     """Forget an artist with all works, once the name was typed; leads to the receipt."""
     with services.sessions() as session:
         artist = queries.artist_by_slug(session, slug)
-    if name.strip() != artist.name:
+    if visible(name) != visible(artist.name):  # isolated where it is shown
         raise BadInput(f"{name!r} is not the artist's name: type {artist.name!r} to confirm")
     asked = Requested(what=slug, reason=reason)
     receipt = create_withdrawal(asked, services, jobs, request, Response())

@@ -119,7 +119,8 @@ def _shown(services: Services, generation_id: UUID, number: int, picture: Pictur
     answer = exhibits = credentials = None
     if picture.attribution:
         recorded = services.attributor.recall(picture.attribution.id)
-        answer = tell([make_page(services, "The picture", None, recorded)], None).answers[0]
+        told = make_page(services, "The picture", None, recorded, action="view")
+        answer = tell([told], None).answers[0]
         exhibits = next((one for one in answer.rest if one.name == "exhibits"), None)
     if not unseen:
         png, limits = services.store.generated(generation_id, number), services.limits

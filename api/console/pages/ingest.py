@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from threading import BoundedSemaphore
 from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Form, Request, Response
 
+from api.console.permits import permitted
 from api.console.rendering import PageRoute, page, went
 from api.http.access import needs
 from api.http.dependencies import Cursor, JobsDep, ServicesDep, WorksDep
@@ -22,11 +24,15 @@ from api.http.routes.ingest_jobs import (
 )
 from attribution.actors import Scope
 from attribution.catalogue.models import PURPOSES, Outcome
+from attribution.errors import BadInput
+from ingest.sources.archives import count_works
 from ingest.uploads import preview_upload, unpack_limits
 
 router = APIRouter(prefix="/ingest", route_class=PageRoute)
 
 SHOWN = 20  # jobs
+CHECKED = 1_000  # files at most, while somebody waits
+CHECKS = BoundedSemaphore(1)
 FILES = 100  # of a job, or of a look at what one would do
 
 UploadForm = Annotated[Upload, Form(media_type="multipart/form-data")]
@@ -51,15 +57,22 @@ def take_in(
 @router.post("/check", dependencies=[needs(Scope.CONTRIBUTE)])
 def check(upload: UploadForm, services: ServicesDep, works: WorksDep, request: Request) -> Response:
     """Say what would become of every file, and take nothing in."""
-    works.of_upload(upload.file.file, unpack_limits(services))
-    found = preview_upload(
-        services,
-        upload.file.file,
-        upload.file.filename,
-        upload.described(),
-        upload.reading(),
-        upload.options(),
-    )
+    limits = unpack_limits(services)
+    works.of_upload(upload.file.file, limits)
+    if count_works(upload.file.file, limits, most=CHECKED + 1) > CHECKED:
+        raise BadInput(
+            f"the archive has more than {CHECKED:,} files, too many to wait for; take it in: its "
+            f"job says what becomes of each"
+        )
+    with permitted(CHECKS, "another archive is being checked"):
+        found = preview_upload(
+            services,
+            upload.file.file,
+            upload.file.filename,
+            upload.described(),
+            upload.reading(),
+            upload.options(),
+        )
     return page(
         request,
         "ingest_check.html",

@@ -5,12 +5,14 @@ from __future__ import annotations
 import io
 from collections.abc import Mapping
 from functools import partial
+from threading import BoundedSemaphore
 from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, File, Form, Request, Response, UploadFile
 
 from api.console.pages.cases import Opening
+from api.console.permits import permitted
 from api.console.rendering import PageRoute, page, went
 from api.http.access import needs
 from api.http.dependencies import ONE_WORK, Cursor, ServicesDep
@@ -32,6 +34,7 @@ from ingest.fetching import Fetcher
 
 router = APIRouter(prefix="/lookup", route_class=PageRoute)
 
+FETCHES, FETCH_S = BoundedSemaphore(4), 10  # of URLs at once; seconds that one may take
 SHOWN = 20  # earlier answers a page
 THUMBNAIL_PX = 192
 
@@ -63,7 +66,8 @@ def look_up(
         file, name = image.file, visible(image.filename or "")
         obtained = Obtained(How.UPLOAD, purpose)
     elif url.strip():
-        fetched = Fetcher(services.limits.max_bytes).fetch(url.strip())
+        with permitted(FETCHES, "other images are being fetched"):
+            fetched = Fetcher(services.limits.max_bytes, at_most_s=FETCH_S).fetch(url.strip())
         file, name = io.BytesIO(fetched.data), fetched.url
         obtained = Obtained(How.URL, purpose, source=fetched.said)
     else:
@@ -93,7 +97,7 @@ def brief(answer: Attribution) -> Mapping[str, object]:
 def show_answer(request: Request, attribution_id: UUID, services: ServicesDep) -> Response:
     """Show an answer: the sentence, what was found lane by lane, the works it rests on."""
     answer = services.attributor.recall(attribution_id)
-    told = tell([make_page(services, "The image", None, answer)], None).answers[0]
+    told = tell([make_page(services, "The image", None, answer, action="view")], None).answers[0]
     sections = {one.name: one for one in (*told.front, *told.rest)}
     opening = Opening.of(services, answer)
     return page(

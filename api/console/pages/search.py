@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 from uuid import UUID
 
 from fastapi import APIRouter, Form, Query, Request, Response
+from pydantic import Field
 
 from api.answers import SearchOut
 from api.console.rendering import PageRoute, page
@@ -35,14 +36,14 @@ class Sought(Asked):
     """A search whose address can be kept and shared."""
 
     like: UUID | None = None  # an artwork whose picture is what to look for
-    limit: int = SHOWN
+    limit: int = Field(SHOWN, ge=1, le=200)
 
 
 class SoughtWithImage(AskedWithImage):
     """The same with a picture."""
 
     like: UUID | None = None
-    limit: int = SHOWN
+    limit: int = Field(SHOWN, ge=1, le=200)
 
 
 Seeking = Sought | SoughtWithImage

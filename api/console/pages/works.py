@@ -29,14 +29,14 @@ router = APIRouter(prefix="/works", route_class=PageRoute)
 
 
 def _apart(tags: Sequence[str]) -> list[str]:
-    return [tag for one in tags for tag in one.split(",")]
+    return [tag for one in tags for tag in one.splitlines()]
 
 
 class Filled(Described):
     """A form that was filled in with what is said of a work; fields left empty are emptied."""
 
     tags: Annotated[list[str], BeforeValidator(_apart)] = Field([], max_length=500)
-    etag: str | None = Field(None, max_length=100)  # of the work as it was shown
+    etag: str = Field(max_length=100)  # of the work as it was shown
 
     @property
     def corrected(self) -> Corrected:

@@ -178,13 +178,13 @@ function fitAll() {
 // ---- what a person does ----
 
 function judge(verdict) {
-  const choice = document.querySelector(`#judgement input[value="${verdict}"]`);
-  if (!choice) {
+  const form = document.querySelector("form.judging[data-waits]") ?? document.querySelector("form.judging");
+  if (!form) {
     document.querySelector("#judgement [data-opens]")?.focus();
     return;
   }
-  choice.checked = true;
-  choice.form.elements.why.focus();
+  form.elements.verdict.value = verdict;
+  form.elements.why.focus();
 }
 
 document.addEventListener("htmx:after:swap", () => {

@@ -1,3 +1,5 @@
+import { said } from "./refusals.js";
+
 // What every page needs: times in the reader's zone, words when the service is away.
 
 const zoned = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
@@ -13,6 +15,16 @@ localise(document);
 document.addEventListener("htmx:after:swap", () => localise(document));
 
 document.querySelector("nav [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
+
+// What refuses a request before a page is asked answers with a problem, which is no markup.
+document.addEventListener("htmx:after:request", ({ detail: { ctx } }) => {
+  if (!ctx.response.headers.get("content-type")?.includes("json")) return;
+  const part = document.createElement("p");
+  part.className = "problem";
+  part.role = "alert";
+  part.textContent = said(ctx.text);
+  ctx.text = part.outerHTML;
+});
 
 const failed = document.getElementById("failed");
 document.addEventListener("htmx:before:request", () => { failed.hidden = true; });

@@ -1,3 +1,5 @@
+import { refused } from "./refusals.js";
+
 // Images that are dropped, pasted or chosen. One leads to its answer; of many each gets a card.
 
 const AT_ONCE = 2;
@@ -7,6 +9,9 @@ const results = document.getElementById("results");
 
 function hand(files) {
   const images = [...files].filter((file) => file.type.startsWith("image/"));
+  if (images.length < files.length) {
+    results.prepend(`${files.length - images.length} of these files are no images that a browser knows: choose them instead.`);
+  }
   if (!images.length) return;
   const given = new DataTransfer();
   images.forEach((image) => given.items.add(image));
@@ -26,7 +31,11 @@ async function card(file) {
     const answer = await fetch(form.action, { method: "POST", body, headers: { "HX-Request": "true" } });
     const there = answer.headers.get("hx-redirect");
     if (there) { location.assign(there); return; }
-    waiting.outerHTML = await answer.text();
+    if (answer.ok) { waiting.outerHTML = await answer.text(); return; }
+    const why = document.createElement("span");
+    waiting.textContent = `${file.name}: `;
+    waiting.append(why);
+    await refused(why, answer);
   } catch {
     waiting.textContent = `${file.name}: the service did not answer; try it again.`;
   }

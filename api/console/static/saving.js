@@ -1,3 +1,5 @@
+import { refused } from "./refusals.js";
+
 // Forms that answer with a file: it is saved, and what goes wrong is said in the form.
 
 for (const form of document.querySelectorAll("form[data-saves]")) {
@@ -12,7 +14,7 @@ for (const form of document.querySelectorAll("form[data-saves]")) {
       const answer = await fetch(form.action, { method: "POST", headers: { "HX-Request": "true" } });
       const there = answer.headers.get("hx-redirect");
       if (there) location.assign(there);
-      else if (!answer.ok) output.innerHTML = await answer.text();
+      else if (!answer.ok) await refused(output, answer);
       else save(await answer.blob(), answer.headers.get("content-disposition"));
     } catch {
       output.textContent = "The service did not answer; try it again.";
