@@ -17,6 +17,8 @@ from PIL import Image
 from attribution.config import Settings
 
 LOCAL = "http://localhost"
+UNCOUNTED = {"rate_reads": "none", "rate_lookups": "none", "rate_writes": "none"}
+"""Settings of a service all of whose routes are asked in a minute."""
 
 
 def local_client(app: FastAPI, **options: Any) -> TestClient:

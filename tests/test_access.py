@@ -32,7 +32,7 @@ from attribution.collection import open_stores
 from attribution.config import Settings
 from attribution.upkeep import keys, refusals
 from attribution.upkeep.keys import NewKey
-from tests.apis import archive, is_problem, local_client, png, settings, upload
+from tests.apis import UNCOUNTED, archive, is_problem, local_client, png, settings, upload
 from tests.keys import bearing, make_key
 from tests.portfolios import wait_until
 from tests.refusals import Heard, heard
@@ -80,7 +80,7 @@ class Route:
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """Serve a collection with a work each of Ann Example and Bob."""
-    chosen = settings(tmp_path_factory.mktemp("access") / "home")
+    chosen = settings(tmp_path_factory.mktemp("access") / "home", **UNCOUNTED)
     with local_client(create_app(chosen), raise_server_exceptions=False) as client:
         for number, artist in enumerate(("Ann Example", "Bob")):
             upload(client, png(number), artist=artist)

@@ -53,7 +53,7 @@ from attribution.upkeep.reconcile import reconcile
 from attribution.upkeep.reindex import make_anew
 from attribution.upkeep.tenants import create, for_each
 from attribution.upkeep.withdrawal import withdraw
-from tests.apis import local_client, png, settings, upload
+from tests.apis import UNCOUNTED, local_client, png, settings, upload
 from tests.keys import bearing, make_key
 from tests.portfolios import ingest, portfolio, wait_until
 from tests.postgres import fresh_database
@@ -97,7 +97,7 @@ class Shared:
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shared]:
     """Serve two tenants; the same picture is registered by both, the other one's under a secret."""
-    chosen = settings(tmp_path_factory.mktemp("tenants") / "home")
+    chosen = settings(tmp_path_factory.mktemp("tenants") / "home", **UNCOUNTED)
     with local_client(create_app(chosen), raise_server_exceptions=False) as client:
         sides = {name: Side(client, _operator(chosen, name)) for name in (OURS, THEIRS)}
         _register(sides[OURS], "Ann Example")
@@ -284,7 +284,7 @@ def bodies(ids: Mapping[str, str]) -> dict[str, dict[str, Any]]:
         "GET /console/artists/{slug}/merge": {"params": {"into": "ann-example"}},
         "POST /console/artists/{slug}/merge": {"data": {"into": "ann-example"}},
         "POST /console/artists/{slug}/withdraw": {"data": {"name": "Eve", "reason": "none"}},
-        "POST /console/works/{artwork_id}/correct": {"data": {"title": "Eve"}},
+        "POST /console/works/{artwork_id}/correct": {"data": {"title": "Eve", "etag": '"1"'}},
         "POST /console/works/{artwork_id}/move": {"data": {"artist": "Eve"}},
         "POST /console/works/{artwork_id}/withdraw": {"data": {"reason": "none of yours"}},
         "POST /console/consents": {
