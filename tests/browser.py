@@ -23,7 +23,7 @@ import brotli
 import platformdirs
 from axe_playwright_python.base import AXE_FILE_PATH
 from filelock import FileLock
-from playwright.sync_api import Browser, BrowserContext, Page, Route, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Error, Page, Route, expect, sync_playwright
 
 INSTALLED = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 VERSION = "147.0.0"
@@ -48,9 +48,15 @@ def chromium() -> Iterator[Browser]:
     program = next(filter(None, map(shutil.which, INSTALLED)), None) or str(_fetched())
     libraries = {"LD_LIBRARY_PATH": str(Path(program).parent / "lib")}
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=program, args=ARGUMENTS, env={**os.environ, **libraries}
-        )
+        try:
+            browser = playwright.chromium.launch(
+                executable_path=program, args=ARGUMENTS, env={**os.environ, **libraries}
+            )
+            page = browser.new_page()
+            page.goto("data:text/html,<p>text</p>")  # where there is no font at all, it ends here
+            page.close()
+        except Error as error:
+            raise NoBrowser(f"{program} does not start: {error}") from error
         yield browser
         browser.close()
 
