@@ -11,7 +11,8 @@ from fastapi import APIRouter, Form, Query, Request, Response
 from pydantic import BaseModel
 
 from api.cases import CaseFindingOut, CaseOut
-from api.console.pages.cases import Opening, findings_out
+from api.console.pages.case import findings_out
+from api.console.pages.opening import Opening
 from api.console.rendering import PageRoute, page, went
 from api.http.access import needs
 from api.http.dependencies import ServicesDep
@@ -92,9 +93,7 @@ def show_compare(
     with services.sessions() as session:
         subject, use = queries.subject_of_answer(session, attribution_id)
     works = cited(answer)
-    if (
-        artwork_id not in works
-    ):  # a work that was declared to be none of it is recorded as cited too
+    if artwork_id not in works:  # one that was declared to be none of it is recorded as cited too
         raise NotFound(f"answer {attribution_id} names no artwork {artwork_id}")
     order = list(works)
     at = order.index(artwork_id)

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, File, Form, Request, Response, UploadFile
 
-from api.console.pages.cases import Opening
+from api.console.pages.opening import Opening
 from api.console.permits import permitted
 from api.console.rendering import PageRoute, page, went
 from api.http.access import needs
