@@ -138,6 +138,7 @@ def test_a_copy_case_by_keyboard_and_two_people(
     expect(page.get_by_label("Title")).to_be_focused()
     press("Enter")
     expect(page.get_by_role("link", name="Case 1")).to_be_visible()
+    page.wait_for_load_state()
     press("c")
     say("the same blocks, mirrored")
     press("Enter")
@@ -271,6 +272,7 @@ def test_who_is_not_let_in(desk: Desk, browser: Browser) -> None:
         expect(page.get_by_role("alert")).to_be_visible()
         log_in(page, key.token)
         expect(page.get_by_role("heading", name="Cases")).to_be_visible()
+        page.wait_for_load_state()
         with open_stores(desk.settings) as stores:
             keys.revoke(stores, key.row.id)
 

@@ -31,6 +31,7 @@ def test_an_archive_is_checked_then_taken_in(person: Person) -> None:
     page.wait_for_url("**/console/ingest/*-*")
     expect(page.get_by_role("definition").filter(has_text="done")).to_be_visible()
     page.get_by_role("link", name="refused 1").click()
+    page.wait_for_load_state()
     with page.expect_download() as saving:
         page.get_by_role("link", name="Save this list as CSV").click()
     saved = Path(saving.value.path()).read_text("utf-8-sig").splitlines()

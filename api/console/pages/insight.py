@@ -168,6 +168,7 @@ def show_audit(
 ) -> Response:
     """Show who did what, and how far the audit goes."""
     asked = {"action": wanted.action, "actor": wanted.actor, "object": wanted.about}
+    asked["since"] = request.query_params.get("since")
     given = EntriesWanted(
         wanted.action or None, wanted.actor or None, wanted.about or None, wanted.since
     )

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from typing import Annotated
 from urllib.parse import urlencode
 from uuid import UUID
 
 from fastapi import APIRouter, Form, Query, Request, Response
-from pydantic import Field
 
 from api.answers import SearchOut
 from api.console.rendering import PageRoute, page
@@ -18,13 +18,14 @@ from api.http.routes.search import Asked, AskedWithImage, find
 from api.http.uploads import read_upload
 from attribution.actors import Scope
 from attribution.catalogue import queries
+from attribution.catalogue.models import ArtworkStatus
+from attribution.errors import NotFound
 from attribution.images import CheckedImage, read_image
 from attribution.lookup.search_query import SearchBy
 from attribution.services import Services
 
 router = APIRouter(prefix="/search", route_class=PageRoute)
 
-SHOWN = 24  # works
 WAYS = {
     SearchBy.SUBJECT: "the same subject",
     SearchBy.STYLE: "the same hand (needs a picture)",
@@ -36,14 +37,12 @@ class Sought(Asked):
     """A search whose address can be kept and shared."""
 
     like: UUID | None = None  # an artwork whose picture is what to look for
-    limit: int = Field(SHOWN, ge=1, le=200)
 
 
 class SoughtWithImage(AskedWithImage):
     """The same with a picture."""
 
     like: UUID | None = None
-    limit: int = Field(SHOWN, ge=1, le=200)
 
 
 Seeking = Sought | SoughtWithImage
@@ -51,12 +50,15 @@ Seeking = Sought | SoughtWithImage
 
 @router.get("", dependencies=[needs(Scope.LOOK_UP)])
 def show_search(
-    request: Request, asked: Annotated[Sought, Query()], services: ServicesDep
+    request: Request,
+    asked: Annotated[Sought, Query()],
+    services: ServicesDep,
+    works: WorksDep,
 ) -> Response:
     """Ask for words or a picture, and show what was found by an address."""
     found = None
     if asked.q or asked.like:
-        found = find(services, asked, _picture_of(services, asked.like))
+        found = find(services, asked, _picture_of(services, asked.like, works))
     return _shown(request, services, asked, found)
 
 
@@ -69,7 +71,7 @@ def search(
 ) -> Response:
     """Find works; without a picture the browser shows the address of the search."""
     if asked.image is None or not asked.image.size:
-        found = find(services, asked, _picture_of(services, asked.like))
+        found = find(services, asked, _picture_of(services, asked.like, works))
         answer = _shown(request, services, asked, found)
         if asked.cursor is None:
             answer.headers["hx-push-url"] = _address(request, asked)
@@ -79,12 +81,17 @@ def search(
     return _shown(request, services, asked, found)
 
 
-def _picture_of(services: Services, like: UUID | None) -> CheckedImage | None:
-    """Return the picture of a work as it is kept; raises NotFound where none is."""
+def _picture_of(
+    services: Services, like: UUID | None, works: Callable[[], None]
+) -> CheckedImage | None:
+    """Return the picture of a work as it is kept, counted; raises NotFound where none is."""
     if like is None:
         return None
+    works()
     with services.sessions() as session:
-        row = queries.artwork_by_id(session, like)
+        row = queries.artworks_by_id(session, [like], status=ArtworkStatus.INDEXED).get(like)
+    if row is None:
+        raise NotFound(f"no work {like} can be found: it was never registered, or withdrawn")
     store = services.store
     kept = store.original if store.has_original(row.sha256) else store.thumbnail
     return read_image(kept(row.sha256), services.limits)
@@ -118,5 +125,5 @@ def _address(request: Request, asked: Seeking) -> str:
     said = asked.model_dump(
         include={"q", "like", "artist", "licence", "by", "year_from", "year_to"}
     )
-    given = {name: value for name, value in said.items() if value}
+    given = {name: value for name, value in said.items() if value not in (None, "", [])}
     return f"{request.url.path}?{urlencode(given, doseq=True)}"

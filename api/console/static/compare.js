@@ -180,7 +180,7 @@ function fitAll() {
 function judge(verdict) {
   const form = document.querySelector("form.judging[data-waits]") ?? document.querySelector("form.judging");
   if (!form) {
-    document.querySelector("#judgement [data-opens]")?.focus();
+    document.querySelector("#judgement [commandfor]")?.focus();
     return;
   }
   form.elements.verdict.value = verdict;

@@ -1,4 +1,5 @@
 import { said } from "./refusals.js";
+import { save } from "./saved.js";
 
 // What every page needs: times in the reader's zone, words when the service is away.
 
@@ -27,35 +28,47 @@ document.addEventListener("htmx:after:request", ({ detail: { ctx } }) => {
 });
 
 const failed = document.getElementById("failed");
+const away = failed.textContent;
+
+function fail(words) {
+  failed.textContent = words;
+  failed.hidden = false;
+}
+
 document.addEventListener("htmx:before:request", () => { failed.hidden = true; });
 document.addEventListener("htmx:error", (event) => {
-  if (!event.detail.ctx?.response) failed.hidden = false;
+  if (!event.detail.ctx?.response) fail(away);
 });
 
-// A button with `data-opens` opens a dialog, one with `data-closes` closes the one that it is in.
+// A button with `data-closes` closes the dialog that it is in. What opens one (`commandfor`) needs no
+// script but in browsers of before 2026.
+const opensByItself = "commandForElement" in HTMLButtonElement.prototype;
 document.addEventListener("click", (event) => {
-  const opener = event.target.closest("[data-opens]");
-  if (opener) document.getElementById(opener.dataset.opens).showModal();
-  const closer = event.target.closest("[data-closes]");
-  if (closer) closer.closest("dialog").close();
+  event.target.closest("[data-closes]")?.closest("dialog").close();
+  const opener = event.target.closest("[commandfor]");
+  if (opener && !opensByItself) document.getElementById(opener.getAttribute("commandfor")).showModal();
 });
 
-// A link with `data-table` saves a whole list as a table: page by page, under that name.
+// A link with `data-table` saves a whole list as a table: page by page, under that name. It is hidden
+// until it can.
+function offer(within) {
+  for (const link of within.querySelectorAll("a[data-table]")) link.hidden = false;
+}
+
+offer(document);
+document.addEventListener("htmx:after:swap", () => offer(document));
+
 async function table(link) {
   const rows = [];
   for (let url = link.href; url; ) {
     const answer = await fetch(url, { headers: { accept: "text/csv" } });
-    if (!answer.ok) throw new Error(await answer.text());
+    if (!answer.ok) throw new Error(said(await answer.text()));
     const text = await answer.text();
     rows.push(rows.length ? text.slice(text.indexOf("\n") + 1) : text);
     const next = /<([^>]+)>; rel="next"/.exec(answer.headers.get("link") ?? "");
     url = next ? new URL(next[1], url).href : null;
   }
-  const saved = document.createElement("a");
-  saved.href = URL.createObjectURL(new Blob(rows, { type: "text/csv" }));
-  saved.download = link.dataset.table;
-  saved.click();
-  URL.revokeObjectURL(saved.href);
+  save(new Blob(rows, { type: "text/csv" }), link.dataset.table);
 }
 
 document.addEventListener("click", async (event) => {
@@ -63,6 +76,6 @@ document.addEventListener("click", async (event) => {
   if (!link) return;
   event.preventDefault();
   link.setAttribute("aria-busy", "true");
-  try { await table(link); } catch { failed.hidden = false; }
+  try { await table(link); } catch (error) { fail(error instanceof TypeError ? away : error.message); }
   link.removeAttribute("aria-busy");
 });

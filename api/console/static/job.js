@@ -25,7 +25,6 @@ function follow(place) {
     if (state.total) { bar.max = state.total; bar.value = state.done; }
     line.textContent = said(state, begun, first);
     document.body.dispatchEvent(new CustomEvent("job:progress"));
-    return state;
   };
   events.addEventListener("progress", show);
   events.addEventListener("ended", (event) => { show(event); events.close(); location.reload(); });

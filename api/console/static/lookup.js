@@ -10,7 +10,10 @@ const results = document.getElementById("results");
 function hand(files) {
   const images = [...files].filter((file) => file.type.startsWith("image/"));
   if (images.length < files.length) {
-    results.prepend(`${files.length - images.length} of these files are no images that a browser knows: choose them instead.`);
+    const left = document.createElement("p");
+    left.className = "note";
+    left.textContent = `Not taken: ${files.length - images.length} of these files, which the browser takes for no images. Choose them instead.`;
+    results.prepend(left);
   }
   if (!images.length) return;
   const given = new DataTransfer();

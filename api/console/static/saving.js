@@ -1,6 +1,9 @@
 import { refused } from "./refusals.js";
+import { save } from "./saved.js";
 
 // Forms that answer with a file: it is saved, and what goes wrong is said in the form.
+
+const named = (answer) => /filename="([^"]+)"/.exec(answer.headers.get("content-disposition"))[1];
 
 for (const form of document.querySelectorAll("form[data-saves]")) {
   const button = form.querySelector("button");
@@ -15,19 +18,11 @@ for (const form of document.querySelectorAll("form[data-saves]")) {
       const there = answer.headers.get("hx-redirect");
       if (there) location.assign(there);
       else if (!answer.ok) await refused(output, answer);
-      else save(await answer.blob(), answer.headers.get("content-disposition"));
+      else save(await answer.blob(), named(answer));
     } catch {
       output.textContent = "The service did not answer; try it again.";
     }
     form.classList.remove("htmx-request");
     button.disabled = false;
   });
-}
-
-function save(data, disposition) {
-  const link = document.createElement("a");
-  link.href = URL.createObjectURL(data);
-  link.download = disposition.match(/filename="([^"]+)"/)[1];
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
 }

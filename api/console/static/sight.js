@@ -4,14 +4,13 @@
   const look = document.documentElement;
   const kept = (name) => localStorage.getItem(`sight-${name}`) === "yes";
   for (const name of ["blurred", "grey"]) look.classList.toggle(name, kept(name));
+  document.addEventListener("change", ({ target }) => {
+    const name = target.dataset.shows;
+    if (!name) return;
+    localStorage.setItem(`sight-${name}`, target.checked ? "yes" : "no");
+    look.classList.toggle(name, target.checked);
+  });
   document.addEventListener("DOMContentLoaded", () => {
-    for (const box of document.querySelectorAll("[data-shows]")) {
-      const name = box.dataset.shows;
-      box.checked = kept(name);
-      box.addEventListener("change", () => {
-        localStorage.setItem(`sight-${name}`, box.checked ? "yes" : "no");
-        look.classList.toggle(name, box.checked);
-      });
-    }
+    for (const box of document.querySelectorAll("[data-shows]")) box.checked = kept(box.dataset.shows);
   });
 })();
