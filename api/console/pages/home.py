@@ -10,6 +10,7 @@ from fastapi import APIRouter, Request, Response
 
 from api.bundled import examples_folder
 from api.cases import CaseOut
+from api.console.pages.insight import runs_the_service
 from api.console.rendering import PageRoute, page, went
 from api.http.access import needs
 from api.http.dependencies import JobsDep, ServicesDep
@@ -19,6 +20,7 @@ from attribution.actors import Scope, who
 from attribution.catalogue import queries
 from attribution.catalogue.queries import desk
 from attribution.desk.people import me
+from attribution.services import Services
 from ingest.options import BY_RULE, Reading
 from ingest.uploads import accept_archive
 
@@ -44,8 +46,12 @@ def show_home(request: Request, services: ServicesDep, jobs: JobsDep) -> Respons
         mine=mine,
         checks=readyz(services, jobs, Response()).checks,
         calibration=get_calibration(services),
-        free_bytes=shutil.disk_usage(services.settings.home).free,
+        free_bytes=_free_bytes(services) if runs_the_service(services) else None,
     )
+
+
+def _free_bytes(services: Services) -> int:
+    return shutil.disk_usage(services.settings.home).free
 
 
 @router.post("/examples", dependencies=[needs(Scope.CONTRIBUTE)])

@@ -129,13 +129,14 @@ def _jobs(services: Services) -> Iterable[Job]:
 @router.get("/settings", dependencies=[ADMINISTERS])
 def show_settings(request: Request, services: ServicesDep) -> Response:
     """Show the settings in force, without secrets, to whoever runs the service."""
-    settings = services.settings if _runs_the_service(services) else None
+    settings = services.settings if runs_the_service(services) else None
     return page(
         request, "insight_settings.html", settings=settings and list(shown_settings(settings))
     )
 
 
-def _runs_the_service(services: Services) -> bool:
+def runs_the_service(services: Services) -> bool:
+    """Tell whether the caller's tenant is the deployment's own: others share the machine only."""
     return tenants.current() == services.settings.tenant
 
 
@@ -198,7 +199,7 @@ def verify_audit(
         "insight_verified.html",
         found=VerifiedOut.of(found),
         since=since,
-        is_told=_runs_the_service(services),
+        is_told=runs_the_service(services),
     )
 
 
