@@ -10,7 +10,7 @@ from playwright.sync_api import Browser
 
 from api.http.app import create_app
 from attribution.config import Settings
-from tests.browser import NoBrowser, Person, at, chromium
+from tests.browser import Person, at, chromium
 from tests.homes import copy_ingested
 from tests.serving import serving
 
@@ -20,11 +20,8 @@ from tests.serving import serving
 @pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     """Open one browser for all pages."""
-    try:
-        with chromium() as opened:
-            yield opened
-    except NoBrowser as error:
-        pytest.skip(str(error))
+    with chromium() as opened:
+        yield opened
 
 
 @pytest.fixture(scope="package")
