@@ -27,9 +27,14 @@ def configuration(connection: Connection | None = None) -> Config:
 
 
 @cache
+def _scripts() -> ScriptDirectory:
+    """Return all migrations; they are read once."""
+    return ScriptDirectory.from_config(configuration())
+
+
 def head_revision() -> str:
-    """Return the revision that this program needs; the first call reads every migration."""
-    head = ScriptDirectory.from_config(configuration()).get_current_head()
+    """Return the revision that this program needs."""
+    head = _scripts().get_current_head()
     assert head is not None, "the package migrations holds no revision"  # noqa: S101 - packaging
     return head
 
@@ -72,8 +77,7 @@ def check(connection: Connection, where: str) -> None:
 
 
 def _refuse_unknown(current: str | None, where: str) -> None:
-    scripts = ScriptDirectory.from_config(configuration()).walk_revisions()
-    known = {script.revision for script in scripts}
+    known = {script.revision for script in _scripts().walk_revisions()}
     if current is not None and current not in known:
         raise SchemaMismatch(
             f"the database {where} is at revision {current}, which this program does not know "
