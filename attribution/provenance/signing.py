@@ -52,10 +52,7 @@ def sign(
             Context.from_dict(settings) as context,
             Builder.from_json(json.dumps(claim.manifest()), context=context) as builder,
         ):
-            if claim.parent and claim.parent.file:
-                before = json.dumps(claim.parent_ingredient)
-                kept = io.BytesIO(claim.parent.file)
-                builder.add_ingredient(before, claim.parent.media_type, kept)
+            _keep_parent(builder, claim)
             builder.sign(native, media_type, io.BytesIO(image), signed)
     except C2paError as error:
         if failures:
@@ -70,6 +67,22 @@ def sign(
     if authority and not _is_time_trusted(signed, media_type, settings):
         raise authority.failed(f"LAWFUL_TIMESTAMP_ROOTS does not vouch for it; {WITHOUT}")
     return signed.getvalue()
+
+
+def _keep_parent(builder: Any, claim: GenerationClaim) -> None:
+    """Take in the manifests of the picture that the image was made from, as they are."""
+    from c2pa import C2paError
+
+    if claim.parent is None or claim.parent.file is None:
+        return
+    ingredient = json.dumps(claim.parent_ingredient)
+    try:
+        builder.add_ingredient(ingredient, claim.parent.media_type, io.BytesIO(claim.parent.file))
+    except C2paError as error:
+        raise BadInput(
+            f"the Content Credentials of the picture that was given cannot be kept: {error}; give "
+            f"another picture"
+        ) from error
 
 
 def _is_time_trusted(signed: io.BytesIO, media_type: str, settings: dict[str, Any]) -> bool:
