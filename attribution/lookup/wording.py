@@ -235,7 +235,7 @@ def not_steering(work: CopyMatch, said: Consent | None) -> str:
     """Say why the work that a given picture shows is not to steer generation."""
     claim = _claim(work)
     return (
-        f"the picture that was given {claim[:1].lower()}{claim[1:]}; of that work: "
+        f"the picture that was given {claim[:1].lower()}{claim[1:]}; for that work, "
         f"{consent_said('generate', said)}"
     )
 
