@@ -27,6 +27,22 @@ class CredentialsOut(BaseModel):
     forbids: dict[str, str]
 
 
+class IngredientOut(BaseModel):
+    """Something that went into an image, as the manifest of the image says it."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    title: str | None
+    description: str | None
+    relationship: str | None = Field(
+        description="`parentOf`: the image was made from it; `componentOf`: it is part of the "
+        "image; `inputTo`: what made the image."
+    )
+    state: State = Field(description="Of the Content Credentials that it brought along.")
+    reason: str | None = Field(description="What is wrong with these.")
+    signer: str | None = Field(description="Of these.")
+
+
 class RecoveredOut(BaseModel):
     """A picture that this service drew, found without a manifest of a trusted signer.
 
@@ -68,6 +84,7 @@ class VerifiedOut(BaseModel):
     summary: str
     credentials: CredentialsOut
     manifest: dict[str, Any] | None = Field(description="Its own, whether it holds or not.")
+    ingredients: list[IngredientOut] = Field(description="What that manifest says went into it.")
     recovered: RecoveredOut | None = Field(
         description="Looked for unless a trusted signer made the manifest. Null as well for the "
         "very file that was handed out with one."
@@ -80,5 +97,6 @@ class VerifiedOut(BaseModel):
             summary=found.summary,
             credentials=CredentialsOut.model_validate(found.credentials),
             manifest=dict(found.manifest) or None,
+            ingredients=[IngredientOut.model_validate(one) for one in found.ingredients],
             recovered=RecoveredOut.of(found.recovered) if found.recovered else None,
         )

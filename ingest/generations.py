@@ -11,17 +11,21 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 from uuid import UUID
 
+from attribution.actors import Actor, Scope, who
 from attribution.catalogue import queries
 from attribution.catalogue.models import JobStatus, TaskKind
 from attribution.catalogue.queries import TaskKey
 from attribution.collection import Stores
 from attribution.errors import BackendUnavailable, TooMany
 from attribution.generation.generator import ImageRequest
-from attribution.generation.studio import Generation, check_request
+from attribution.generation.given import Given, check_file
+from attribution.generation.studio import Generation, check_request, made_from
+from attribution.lookup.again import KeptImage, image_of
+from attribution.lookup.attributor import recalled
 from attribution.services import Services
 from ingest.lease import Lease, holding
 
@@ -54,12 +58,18 @@ class Progress:
             raise Ended
 
 
-def ask(stores: Stores, request: ImageRequest) -> UUID:
+def ask(stores: Stores, request: ImageRequest, *, begins_with: UUID | None = None) -> UUID:
     """Keep a request for pictures, to be submitted to a queue.
 
-    Raises BadInput, and TooMany where too many wait.
+    `begins_with`: an earlier answer; they are made from the image that is kept of it. What can be
+    seen at once refuses it here, the rest when it is drawn. Raises BadInput, TooMany where too many
+    wait, and for the image NotFound, Conflict where it is not kept, NotAllowed.
     """
-    check_request(request)
+    check_request(request, is_given=begins_with is not None)
+    said = {}
+    if begins_with:
+        said["given"] = _allowed(stores, begins_with).image.facts.sha256
+    asked = asdict(request) | {"begins_with": str(begins_with) if begins_with else None}
     most = stores.settings.most_drawings
     with stores.sessions.begin() as session:
         if queries.waiting_drawings(session) >= most:
@@ -68,7 +78,22 @@ def ask(stores: Stores, request: ImageRequest) -> UUID:
                 f"(LAWFUL_MOST_DRAWINGS)",
                 retry_after_s=RETRY_AFTER_S,
             )
-        return queries.add_generation(session, asdict(request)).id
+        return queries.add_generation(session, asked, **said).id
+
+
+def _allowed(stores: Stores, attribution_id: UUID) -> KeptImage:
+    """Return the image of an earlier answer for whoever may make others from it.
+
+    What is drawn may look like it, so it is theirs who asked about it or may see it.
+    """
+    with stores.sessions() as session:
+        (answer,) = recalled(session, [attribution_id])
+    found = image_of(stores, attribution_id)
+    if Actor(found.asked_by).id != who().id:
+        who().require(Scope.REVIEW)
+    check_file(found.image.facts)
+    made_from(stores, answer).check(withholds_copies=stores.settings.withhold_copies)
+    return found
 
 
 def run_generation(
@@ -84,14 +109,25 @@ def run_generation(
         if lease is None:
             return
         with services.sessions.begin() as session:
-            request = ImageRequest(**queries.begin_generation(session, generation_id))
+            asked = dict(queries.begin_generation(session, generation_id))
+        begins_with = asked.pop("begins_with", None)
+        request = ImageRequest(**asked)
+        given = _given(services, UUID(begins_with), generation_id) if begins_with else None
         with suppress(Ended):
             generation = services.studio.draw(
-                request, on_step=Progress(lease, stopping), generation_id=generation_id
+                request,
+                on_step=Progress(lease, stopping),
+                generation_id=generation_id,
+                given=given,
             )
             _keep(lease, generation)
             seconds = time.monotonic() - started
             log.info("generation %s: %d pictures in %.1f s", generation_id, request.count, seconds)
+
+
+def _given(stores: Stores, attribution_id: UUID, generation_id: UUID) -> Given:
+    found = image_of(stores, attribution_id)
+    return Given(found.image, found.data, replace(found.obtained, job_id=generation_id))
 
 
 def _keep(lease: Lease, generation: Generation) -> None:
@@ -125,6 +161,7 @@ def _recorded(generation: Generation) -> dict[str, Any]:
     return {
         "generator": asdict(generation.generator),
         "notes": list(generation.notes),
+        "made_from": str(generation.made_from.answer.id) if generation.made_from else None,
         "images": [
             {
                 "seed": picture.seed,

@@ -18,7 +18,13 @@ class Copyist:
     def __init__(self, image: Image.Image | None) -> None:
         self._image = image
 
-    def generate(self, request: ImageRequest, *, on_step: Callable[[int, int], None]) -> Drawing:
+    def generate(
+        self,
+        request: ImageRequest,
+        *,
+        on_step: Callable[[int, int], None],
+        given: Image.Image | None = None,  # noqa: ARG002  it knows what to draw
+    ) -> Drawing:
         """Draw; see `generator.Generator`."""
         on_step(1, 1)
         return Drawing((Drawn(request.seed, self._image),), ())

@@ -174,6 +174,7 @@ def ids(client: TestClient, picture: bytes) -> dict[str, str]:
         "PICTURES": items("/v1/generations")[0]["id"],
         "WORK": items("/v1/artworks")[0]["id"],
         "ANSWER": client.post("/v1/attributions", files={"image": picture}).json()["id"],
+        "SKETCH": client.post("/v1/attributions", files={"image": png(9)}).json()["id"],
         "NEXT": client.get("/v1/artworks?limit=1").json()["next"],
         "FOLLOWING": client.get("/v1/search?q=boat&limit=1").json()["next"],
     }

@@ -73,6 +73,7 @@ def test_show_of_files_without_and_with_broken_credentials(tmp_path: Path) -> No
     assert json.loads(lawful("show", plain, "--json")) == {
         "file": str(plain),
         "state": "absent",
+        "ingredients": [],
         "manifest": None,
     }
     assert json.loads(lawful("show", changed, "--json"))["state"] == "invalid"

@@ -356,7 +356,7 @@ def test_memory_that_runs_out_has_a_way_out(folders: dict[str, Path], error: Exc
 def test_what_no_model_can_follow_is_refused(changed: dict[str, Any], says: str) -> None:
     """The value and its bounds are named before anything is loaded."""
     with pytest.raises(BadInput, match=says):
-        check_request(replace(BOAT, **changed))
+        check_request(replace(BOAT, **changed), is_given=False)
 
 
 @pytest.fixture

@@ -70,13 +70,17 @@ def watched(services: Services, on_step: Callable[[int], None]) -> Services:
 
     class Watched(StubGenerator):
         def generate(
-            self, request: ImageRequest, *, on_step: Callable[[int, int], None]
+            self,
+            request: ImageRequest,
+            *,
+            on_step: Callable[[int, int], None],
+            given: Image.Image | None = None,
         ) -> Drawing:
             def step(done: int, steps: int) -> None:
                 seen(done)
                 on_step(done, steps)
 
-            return super().generate(request, on_step=step)
+            return super().generate(request, on_step=step, given=given)
 
     seen = on_step
     return replace(services, studio=replace(services.studio, generator=Watched()))

@@ -76,19 +76,28 @@ def show(
 
     Example: [bold]lawful credentials show generated.png[/]
     """
+    from dataclasses import asdict
+
     from attribution.collection import image_limits
+    from attribution.generation.recovery import went_in
     from attribution.images import Credentials, read_file
+    from attribution.images.ingredients import ingredients
     from attribution.images.manifests import active_manifest, read_manifests
 
     limits = image_limits(settings_from_environment())
     data = read_file(existing_file(file), limits)
     report = read_manifests(data, limits.trust_anchors, limits.timestamp_roots)
     summary, manifest = Credentials.of(report).as_dict(), active_manifest(report)
+    parts = ingredients(report)
     if as_json:
-        print_json({"file": str(file), **summary, "manifest": manifest or None})
+        shown = [asdict(one) for one in parts]
+        print_json(
+            {"file": str(file), **summary, "ingredients": shown, "manifest": manifest or None}
+        )
         return
     table = Table(box=None, pad_edge=False, show_header=False)
-    for name, value in (*summary.items(), *_said(manifest)):
+    told = (("ingredient", one) for one in went_in(parts))
+    for name, value in (*summary.items(), *_said(manifest), *told):
         table.add_row(escape(plain(name.replace("_", " "))), escape(plain(_text(value))))
     Console().print(table)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,6 +13,7 @@ from rich.console import Console
 from api.cli.common import (
     SOME_REFUSED,
     check_writable,
+    existing_file,
     plain,
     print_json,
     progress_bar,
@@ -19,13 +21,16 @@ from api.cli.common import (
     status_console,
 )
 from api.cli.loading import open_services
+from attribution.custody import How
 from attribution.errors import BadInput
 from attribution.whole import written_whole
 
 if TYPE_CHECKING:
     from api.reports.pages import Page
     from attribution.generation.generator import ImageRequest
-    from attribution.generation.studio import Generation, Picture, Studio
+    from attribution.generation.given import Given
+    from attribution.generation.studio import Generation, MadeFrom, Picture, Studio
+    from attribution.images import Limits
     from attribution.services import Services
 
 
@@ -45,6 +50,15 @@ def generate(
     negative: Annotated[str, typer.Option(help="What to keep out of the picture.")] = "",
     width: Annotated[int | None, typer.Option(help="Width in pixels.")] = None,
     height: Annotated[int | None, typer.Option(help="Height in pixels.")] = None,
+    image: Annotated[
+        Path | None, typer.Option(help="An image file to make the pictures from.")
+    ] = None,
+    strength: Annotated[
+        float | None,
+        typer.Option(
+            help="How far to go from --image: above 0, near it, up to 1; default: the model's own."
+        ),
+    ] = None,
     model: Annotated[
         str | None,
         typer.Option(help="Folder or repository id of a model; default: LAWFUL_GENERATOR."),
@@ -55,11 +69,15 @@ def generate(
 ) -> None:
     """Draw pictures of PROMPT and name the artists whose work each resembles.
 
+    An --image is looked up too, and kept with that answer. It is refused where its file, or the
+    work that it shows, says no to generation.
+
     Exit code 3: some pictures were withheld, as near copies or by the model's safety checker.
 
     Example: [bold]lawful generate "croissant by franck doucet" -o out/ --seed 7[/]
     """
     from api.reports.report import render_report
+    from attribution.collection import image_limits
     from attribution.generation.generator import ImageRequest
     from attribution.generation.generators import check_generator
     from attribution.generation.studio import check_request
@@ -78,12 +96,14 @@ def generate(
         guidance=guidance,
         width=width,
         height=height,
+        strength=strength,
     )
-    check_request(request)
+    check_request(request, is_given=image is not None)
     check_generator(settings)
+    given = _given(image, image_limits(settings)) if image else None
     folder = _folder(out)
     with open_services(settings, as_json=as_json) as services:
-        generation = draw(services.studio, request)
+        generation = draw(services.studio, request, given)
         files = [write(folder, picture) for picture in generation.pictures]
         if report:
             title = f"Generated: {plain(prompt)}"
@@ -99,12 +119,25 @@ def generate(
         raise typer.Exit(SOME_REFUSED)
 
 
-def draw(studio: Studio, request: ImageRequest) -> Generation:
+def _given(path: Path, limits: Limits) -> Given:
+    """Read the picture that others are made from; raises BadInput, BadImage, NotAllowed."""
+    from attribution.generation.given import Given, check_file
+    from attribution.images import read_file, read_image
+    from attribution.lookup.subjects import Obtained
+
+    data = read_file(existing_file(path), limits)
+    found = Given(read_image(data, limits), data, Obtained(How.FILE))
+    check_file(found.image.facts)
+    return found
+
+
+def draw(studio: Studio, request: ImageRequest, given: Given | None = None) -> Generation:
     """Draw with a bar of steps on stderr."""
     with progress_bar(status_console()) as bar:
         task = bar.add_task("loading the generator", total=None)
         return studio.draw(
             request,
+            given=given,
             on_step=lambda done, steps: bar.update(
                 task, description="drawing", completed=done, total=steps
             ),
@@ -118,12 +151,13 @@ def pages(services: Services, generation: Generation) -> list[Page]:
     from api.reports.pages import make_page
     from attribution.images import read_image
 
+    said = (source.summary, *source.warnings) if (source := generation.made_from) else ()
     return [
         make_page(
             services,
             f"seed {picture.seed}",
             read_image(picture.png),
-            replace(answer, notes=(*answer.notes, *picture.warnings)),
+            replace(answer, notes=(*answer.notes, *said, *picture.warnings)),
         )
         for picture in generation.pictures
         if picture.png and (answer := picture.attribution)
@@ -135,6 +169,9 @@ def show(console: Console, generation: Generation, files: list[Path | None]) -> 
     from api.cli import render
 
     made = generation.generator
+    if source := generation.made_from:
+        console.print(plain(source.summary), markup=False, soft_wrap=True)
+        _warn(console, source.warnings)
     for file, picture in zip(files, generation.pictures, strict=True):
         name = f"seed {picture.seed}: {file or 'withheld'}"
         if picture.attribution:
@@ -145,12 +182,16 @@ def show(console: Console, generation: Generation, files: list[Path | None]) -> 
         if named:
             said = f"  agreed to generation, and may be credited: {', '.join(named)}"
             console.print(plain(said), markup=False, soft_wrap=True)
-        for warning in picture.warnings:
-            said = f"  warning: {warning}"
-            console.print(plain(said), style="yellow", markup=False, soft_wrap=True)
+        _warn(console, picture.warnings)
     name = f"{made.model} with {made.lora}" if made.lora else made.model
     for note in (f"generator: {name} ({made.family}, {made.revision[:12]})", *generation.notes):
         console.print(plain(f"  {note}"), style="dim", markup=False, soft_wrap=True)
+
+
+def _warn(console: Console, warnings: Iterable[str]) -> None:
+    for warning in warnings:
+        said = f"  warning: {warning}"
+        console.print(plain(said), style="yellow", markup=False, soft_wrap=True)
 
 
 def facts(generation: Generation, files: list[Path | None]) -> dict[str, Any]:
@@ -162,6 +203,7 @@ def facts(generation: Generation, files: list[Path | None]) -> dict[str, Any]:
     return {
         "generator": asdict(generation.generator),
         "notes": list(generation.notes),
+        "made_from": _source(generation.made_from),
         "images": [
             {
                 "file": str(file) if file else None,
@@ -175,6 +217,21 @@ def facts(generation: Generation, files: list[Path | None]) -> dict[str, Any]:
             }
             for file, picture in zip(files, generation.pictures, strict=True)
         ],
+    }
+
+
+def _source(found: MadeFrom | None) -> dict[str, Any] | None:
+    from dataclasses import asdict
+
+    from api.answers import AnswerOut
+
+    if found is None:
+        return None
+    return {
+        "summary": found.summary,
+        "warnings": list(found.warnings),
+        "references": [asdict(one) for one in found.references],
+        "attribution": AnswerOut.of(found.answer).model_dump(mode="json"),
     }
 
 

@@ -1,17 +1,32 @@
-"""Any text-to-image pipeline of diffusers as a `Generator`."""
+"""Any text-to-image pipeline of diffusers as a `Generator`, from a picture too where it can."""
 
 from __future__ import annotations
 
 import inspect
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+from PIL import Image, ImageOps
+
 from attribution.encoders.memory import ran_out
 from attribution.errors import BadInput, ModelUnavailable
-from attribution.generation.generator import Drawing, Drawn, GeneratorInfo, ImageRequest
-from attribution.generation.pipelines import Opened, PipelineSpec, denoiser_of, open_pipeline
+from attribution.generation.generator import (
+    LARGEST_SIDE_PX,
+    SIDE_STEP_PX,
+    Drawing,
+    Drawn,
+    GeneratorInfo,
+    ImageRequest,
+)
+from attribution.generation.pipelines import (
+    Opened,
+    PipelineSpec,
+    denoiser_of,
+    from_picture,
+    open_pipeline,
+)
 
 TOGETHER = 4  # pictures in one call of the pipeline
 FLUX_GUIDANCE = 4.0  # what a negative prompt is weighed with where guidance itself is distilled
@@ -33,16 +48,29 @@ class DiffusionGenerator:
         family = type(opened.pipeline).__name__
         return GeneratorInfo(self._spec.model, family, opened.revision, self._spec.lora)
 
-    def generate(self, request: ImageRequest, *, on_step: Callable[[int, int], None]) -> Drawing:
+    def generate(
+        self,
+        request: ImageRequest,
+        *,
+        on_step: Callable[[int, int], None],
+        given: Image.Image | None = None,
+    ) -> Drawing:
         """Draw; see `generator.Generator`."""
         pictures: list[Drawn] = []
         with self._lock, _explained(request, self._spec):
-            pipeline = self._ready().pipeline
-            call = _call(pipeline, request)
+            opened = self._ready().pipeline
+            pipeline, together = opened, TOGETHER
+            if given is not None:
+                # One by one: of several, FLUX hides the picture with the noise of the first alone.
+                pipeline, together = from_picture(opened, self._spec.model), 1
+            call = _call(pipeline, request, given)
             seeds = list(range(request.seed, request.seed + request.count))
-            calls = [seeds[at : at + TOGETHER] for at in range(0, len(seeds), TOGETHER)]
-            for number, some in enumerate(calls):
-                pictures += _draw(pipeline, call, some, _Steps(on_step, number, len(calls)))
+            calls = [seeds[at : at + together] for at in range(0, len(seeds), together)]
+            try:
+                for number, some in enumerate(calls):
+                    pictures += _draw(pipeline, call, some, _Steps(on_step, number, len(calls)))
+            finally:
+                opened.maybe_free_model_hooks()  # also when `on_step` has ended it
             return Drawing(tuple(pictures), _notes(pipeline, request.prompt, call))
 
     def _ready(self) -> Opened:
@@ -63,15 +91,16 @@ class _Steps:
         return {}
 
 
-def _call(pipeline: Any, request: ImageRequest) -> dict[str, Any]:
-    """Return the arguments of this pipeline for this request, pictures apart."""
+def _call(pipeline: Any, request: ImageRequest, given: Image.Image | None) -> dict[str, Any]:
+    """Return the arguments of this pipeline for this request, seeds apart."""
     takes = inspect.signature(pipeline.__call__).parameters
-    side = _side(pipeline)
-    call: dict[str, Any] = {
-        "prompt": request.prompt,
-        "width": request.width or side,
-        "height": request.height or side,
-    }
+    width, height = _size(request, _side(pipeline), given)
+    call: dict[str, Any] = {"prompt": request.prompt}
+    if given is not None:
+        call["image"] = ImageOps.fit(given, (width, height), Image.Resampling.LANCZOS)
+        call["strength"] = _strength(request, takes)
+    if "width" in takes:  # else it is that of the picture
+        call |= {"width": width, "height": height}
     if request.steps is not None:
         call["num_inference_steps"] = request.steps
     if request.guidance is not None:
@@ -100,16 +129,46 @@ def _draw(
             generator=[torch.Generator("cpu").manual_seed(seed) for seed in seeds],
             callback_on_step_end=on_step,
         )
-    except (IndexError, ValueError) as cause:  # sides beyond its positions, too many steps
+    except (IndexError, ValueError) as cause:  # sides beyond its positions, too many steps or none
+        width, height = call["image"].size if "image" in call else (call["width"], call["height"])
         raise BadInput(
-            f"{type(pipeline).__name__} cannot draw this at {call['width']} × {call['height']} "
-            f"pixels: {cause}; leave sizes and steps to the model"
+            f"{type(pipeline).__name__} cannot draw this at {width} × {height} pixels: {cause}; "
+            f"leave sizes and steps to the model"
         ) from cause
-    finally:
-        pipeline.maybe_free_model_hooks()  # also when `on_step` has ended it
     refused = getattr(out, "nsfw_content_detected", None) or [False] * len(seeds)
     for seed, image, is_refused in zip(seeds, out.images, refused, strict=True):
         yield Drawn(seed, None if is_refused else image.convert("RGB"))
+
+
+def _size(request: ImageRequest, side: int, given: Image.Image | None) -> tuple[int, int]:
+    """Return width and height in pixels: as asked, else as the model or the picture has it.
+
+    A side that is left out follows the proportions of the given picture. Without both, the longer
+    one is that of the model: some have positions for no more.
+    """
+    if given is None:
+        return request.width or side, request.height or side
+    ratio = given.width / given.height
+    if request.height is None:
+        width = request.width or min(side, side * ratio)
+        return _fitting(width), _fitting(width / ratio)
+    return _fitting(request.width or request.height * ratio), request.height
+
+
+def _strength(request: ImageRequest, takes: Mapping[str, inspect.Parameter]) -> float:
+    """Return how far to go from a given picture; raises BadInput where no step is left to draw."""
+    strength: float = request.strength or takes["strength"].default
+    steps: int = request.steps or takes["num_inference_steps"].default
+    if int(steps * strength) < 1:
+        raise BadInput(
+            f"{steps} steps at strength {strength:g} leave no step to draw; give more of either"
+        )
+    return strength
+
+
+def _fitting(side: float) -> int:
+    """Return the nearest side that models take."""
+    return min(max(round(side / SIDE_STEP_PX), 1) * SIDE_STEP_PX, LARGEST_SIDE_PX)
 
 
 def _side(pipeline: Any) -> int:

@@ -8,6 +8,9 @@ from typing import Protocol
 
 from PIL.Image import Image
 
+LARGEST_SIDE_PX = 2_048
+SIDE_STEP_PX = 16  # sides are multiples of it: 8 in the VAE, 2 in the denoiser
+
 
 @dataclass(frozen=True)
 class GeneratorInfo:
@@ -31,6 +34,7 @@ class ImageRequest:
     guidance: float | None = None
     width: int | None = None  # pixels
     height: int | None = None  # pixels
+    strength: float | None = None  # of a given picture: how far to go from it, above 0 to 1
 
 
 @dataclass(frozen=True)
@@ -50,17 +54,25 @@ class Drawing:
 
 
 class Generator(Protocol):
-    """Draws pictures from words."""
+    """Draws pictures from words, or from words and a picture."""
 
     @property
     def info(self) -> GeneratorInfo:
         """What the model is; reading it may load the model."""
         ...
 
-    def generate(self, request: ImageRequest, *, on_step: Callable[[int, int], None]) -> Drawing:
+    def generate(
+        self,
+        request: ImageRequest,
+        *,
+        on_step: Callable[[int, int], None],
+        given: Image | None = None,
+    ) -> Drawing:
         """Draw `request.count` RGB pictures; the same seed draws the same picture.
 
+        `given`: an RGB picture that they are made from; None: from words alone.
         `on_step(done, steps)` is called after every step, over all pictures, and may raise to end
-        the work. Raises BadInput for a request that the model cannot follow, ModelUnavailable.
+        the work. Raises BadInput for a request that the model cannot follow, such as one with a
+        picture for a model that cannot begin with one, ModelUnavailable.
         """
         ...

@@ -167,6 +167,27 @@ def denoiser_of(pipeline: Any) -> Any:
     return getattr(pipeline, "transformer", None) or getattr(pipeline, "unet", None)
 
 
+def from_picture(pipeline: Any, model: str) -> Any:
+    """Return the pipeline of the same parts that begins with a picture; raises BadInput."""
+    from diffusers import AutoPipelineForImage2Image
+
+    from attribution.generation.auraflow import AuraFlowImg2ImgPipeline, AuraFlowPipeline
+
+    try:
+        if type(pipeline) is AuraFlowPipeline:
+            other = AuraFlowImg2ImgPipeline(**pipeline.components)
+        else:
+            other = AutoPipelineForImage2Image.from_pipe(pipeline)
+    except ValueError as cause:  # a class that has none
+        raise BadInput(
+            f"{model} is a {type(pipeline).__name__}, which cannot begin with a picture; leave the "
+            f"picture out, or set LAWFUL_GENERATOR to a model that can, such as one of the "
+            f"families of Stable Diffusion and FLUX"
+        ) from cause
+    other.set_progress_bar_config(disable=True)
+    return other
+
+
 def _set_scheduler(pipeline: Any, name: str) -> None:
     if not name:
         return

@@ -7,7 +7,7 @@ signed for the file that was handed out, and not for the bytes that were asked a
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -25,7 +25,9 @@ from attribution.copies.verification import Candidate, verify
 from attribution.errors import NotFound
 from attribution.generation.watermarks import Watermarker
 from attribution.images import CheckedImage, Credentials, State, read_image
+from attribution.images.ingredients import Ingredient, ingredients
 from attribution.images.manifests import Report, active_manifest, read_manifests
+from attribution.lookup.wording import quoted
 
 MOST_COMPARED = 3  # pictures with a perceptual hash near that of the image: each is read
 NOT_OURS = (
@@ -36,6 +38,16 @@ COPIED = (
     "A watermark can be put into another picture: compare the two before you rely on it, for what "
     "they show was not found to agree."
 )
+HOW_IT_WENT_IN = {  # by relationship, as C2PA calls it; models, "inputTo", bring nothing along
+    "parentOf": "It says that it was made from",
+    "componentOf": "It says that it contains",
+}
+BROUGHT = {
+    State.VALID: "that has intact Content Credentials, and a trust anchor vouches for the signer",
+    State.UNTRUSTED: "that has intact Content Credentials of somebody unknown",
+    State.INVALID: "that has Content Credentials which do not hold",
+    State.ABSENT: "that has no Content Credentials",
+}
 SAID = {
     State.VALID: "Its Content Credentials are intact, and a trust anchor vouches for the signer",
     State.UNTRUSTED: "Its Content Credentials are intact, signed by somebody unknown",
@@ -73,16 +85,29 @@ class Verified:
     credentials: Credentials
     manifest: Mapping[str, Any]  # of the image itself; empty where there is none
     recovered: Recovered | None
+    ingredients: tuple[Ingredient, ...] = ()  # what that manifest says went into it
 
     @property
     def summary(self) -> str:
         """Say it in sentences."""
         reason = self.credentials.reason
         said = f"{SAID[self.credentials.state]}{f' ({reason})' if reason else ''}."
+        said = " ".join([said, *went_in(self.ingredients)])
         if self.recovered:
             return f"{said} {_found(self.recovered)}"
         is_intact = self.credentials.state in (State.VALID, State.UNTRUSTED)
         return said if is_intact else f"{said} {NOT_OURS}"
+
+
+def went_in(parts: Iterable[Ingredient]) -> Iterator[str]:
+    """Say of each image that went into another what it is, and how far that can be believed."""
+    for one in parts:
+        if how := HOW_IT_WENT_IN.get(one.relationship or ""):
+            about = f" ({one.description})" if one.description else ""
+            reason = f" ({one.reason})" if one.reason else ""
+            signer = f", signed by {quoted(one.signer)}" if one.signer else ""
+            name = f"{quoted(one.title or 'unnamed')}{about}"
+            yield f"{how}: {name}; {BROUGHT[one.state]}{reason}{signer}."
 
 
 def verify_credentials(stores: Stores, data: bytes, watermarker: Watermarker | None) -> Verified:
@@ -94,13 +119,14 @@ def verify_credentials(stores: Stores, data: bytes, watermarker: Watermarker | N
     """
     report = _report(stores, data)
     credentials, manifest = Credentials.of(report), active_manifest(report)
+    parts = ingredients(report)
     if credentials.state is State.VALID:
-        return Verified(credentials, manifest, None)
+        return Verified(credentials, manifest, None, parts)
     image = read_image(data, stores.limits)
     found = _recover(stores, image) or _watermarked(stores, image, watermarker)
     if found and found.by is Trace.BYTES and credentials.state is State.UNTRUSTED:
         found = None
-    return Verified(credentials, manifest, found)
+    return Verified(credentials, manifest, found, parts)
 
 
 def _report(stores: Stores, data: bytes) -> Report:

@@ -10,7 +10,8 @@ from attribution.answers import Attribution
 from attribution.config import Settings
 from attribution.generation.generator import GeneratorInfo
 from attribution.provenance import GenerationClaim, Signer, load_signer, sign
-from attribution.provenance.claim import SoftBinding
+from attribution.provenance.claim import Parent, SoftBinding
+from attribution.provenance.keys import load_trust_anchors
 from attribution.provenance.timestamps import TimestampAuthority, load_authority
 
 
@@ -22,6 +23,8 @@ class Seal:
     authority: TimestampAuthority | None  # asked when each picture was signed
     reveal_prompt: bool
     training: Literal["notAllowed", "allowed"]
+    trust_anchors: str = ""  # PEM: who vouches for the signer of a given picture
+    parent: Parent | None = None  # the given picture
 
     def put(
         self,
@@ -46,8 +49,10 @@ class Seal:
             reveal_prompt=self.reveal_prompt,
             training=self.training,
             bindings=bindings,
+            parent=self.parent,
         )
-        return sign(png, "image/png", claim, self.signer, self.authority)
+        anchors = self.trust_anchors
+        return sign(png, "image/png", claim, self.signer, self.authority, trust_anchors=anchors)
 
 
 def load_seal(settings: Settings) -> Seal | None:
@@ -55,4 +60,10 @@ def load_seal(settings: Settings) -> Seal | None:
     signer = load_signer(settings)
     if signer is None:
         return None
-    return Seal(signer, load_authority(settings), settings.sign_prompt, settings.sign_training)
+    return Seal(
+        signer,
+        load_authority(settings),
+        settings.sign_prompt,
+        settings.sign_training,
+        load_trust_anchors(settings.trust_anchors, "LAWFUL_TRUST_ANCHORS"),
+    )

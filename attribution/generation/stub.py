@@ -12,6 +12,7 @@ from attribution.generation.generator import Drawing, Drawn, GeneratorInfo, Imag
 
 STEPS = 4
 SIDE_PX = 64
+STRENGTH = 0.5
 
 
 class StubGenerator:
@@ -19,16 +20,24 @@ class StubGenerator:
 
     info = GeneratorInfo("stub", "StubGenerator", "1")
 
-    def generate(self, request: ImageRequest, *, on_step: Callable[[int, int], None]) -> Drawing:
-        """Draw; see `generator.Generator`."""
+    def generate(
+        self,
+        request: ImageRequest,
+        *,
+        on_step: Callable[[int, int], None],
+        given: Image.Image | None = None,
+    ) -> Drawing:
+        """Draw, a given picture under the blocks; see `generator.Generator`."""
         steps = request.steps or STEPS
         for step in range(1, steps + 1):
             on_step(step, steps)
         size = (request.width or SIDE_PX, request.height or SIDE_PX)
         seeds = range(request.seed, request.seed + request.count)
-        return Drawing(
-            tuple(Drawn(seed, _blocks(request.prompt, seed, size)) for seed in seeds), ()
-        )
+        drawn = {seed: _blocks(request.prompt, seed, size) for seed in seeds}
+        if given is not None:
+            under, strength = given.resize(size), request.strength or STRENGTH
+            drawn = {seed: Image.blend(under, one, strength) for seed, one in drawn.items()}
+        return Drawing(tuple(Drawn(seed, one) for seed, one in drawn.items()), ())
 
 
 def _blocks(prompt: str, seed: int, size: tuple[int, int]) -> Image.Image:

@@ -1,5 +1,7 @@
 """The use case: words in, pictures out, each with the artists whose work it resembles.
 
+A picture that others are made from is looked at in the same way, before anything is drawn.
+
 A generated picture is looked at as any other is: decoded from its file and attributed. That is also
 why its vectors come from the file and never from the latent that it was decoded from (ADR 0014).
 """
@@ -21,14 +23,23 @@ from attribution.catalogue import queries
 from attribution.catalogue.nobody import is_nobody
 from attribution.collection import Stores
 from attribution.custody import How
-from attribution.errors import BadInput
-from attribution.generation.generator import Drawn, Generator, GeneratorInfo, ImageRequest
+from attribution.errors import BadInput, NotAllowed
+from attribution.generation.generator import (
+    LARGEST_SIDE_PX,
+    SIDE_STEP_PX,
+    Drawn,
+    Generator,
+    GeneratorInfo,
+    ImageRequest,
+)
+from attribution.generation.given import OTHER, Given, Objection, check_file, objection_to
 from attribution.generation.seal import Seal
 from attribution.generation.watermarks import Watermarker, new_payload
-from attribution.images import ImageFacts, read_image
+from attribution.images import ImageFacts, State, read_image
+from attribution.lookup import wording
 from attribution.lookup.attributor import Attributor
 from attribution.lookup.subjects import Obtained, keeping
-from attribution.provenance.claim import SoftBinding
+from attribution.provenance.claim import Parent, SoftBinding
 from attribution.provenance.identifiers import image_binding
 
 ISCC = "io.iscc.v0"  # as C2PA lists it
@@ -37,8 +48,6 @@ LONGEST_PROMPT = 2_000  # characters; models read the first few hundred
 MOST_PICTURES = 64
 MOST_STEPS = 1_000
 MOST_GUIDANCE = 100
-LARGEST_SIDE_PX = 2_048
-SIDE_STEP_PX = 16  # sides are multiples of it: 8 in the VAE, 2 in the denoiser
 
 
 class Consent(StrEnum):
@@ -100,6 +109,33 @@ class Picture:
 
 
 @dataclass(frozen=True)
+class MadeFrom:
+    """The picture that others were made from, with whose work it shows or resembles."""
+
+    answer: Attribution
+    references: tuple[Reference, ...]
+    objection: Objection | None  # of now
+
+    @property
+    def summary(self) -> str:
+        """Say which picture it was, and what was found of it."""
+        return wording.made_from(self.answer)
+
+    @property
+    def warnings(self) -> Iterator[str]:
+        """Say what the operator has to know of that picture."""
+        if self.objection:
+            yield self.objection.says
+        if said := not_to_be_named(self.references):
+            yield f"the picture that was given {said}"
+
+    def check(self, *, withholds_copies: bool) -> None:
+        """Raise NotAllowed where a picture is not to be made from it."""
+        if self.objection and (self.objection.is_said or withholds_copies):
+            raise NotAllowed(f"{self.objection.says}; {OTHER}")
+
+
+@dataclass(frozen=True)
 class Named:
     """A registered artist whose name is among the words of a prompt."""
 
@@ -115,6 +151,7 @@ class Generation:
     generator: GeneratorInfo
     pictures: tuple[Picture, ...]
     notes: tuple[str, ...] = field(default=())
+    made_from: MadeFrom | None = None
 
 
 @dataclass(frozen=True)
@@ -134,23 +171,35 @@ class Studio:
         *,
         on_step: Callable[[int, int], None],
         generation_id: UUID | None = None,
+        given: Given | None = None,
     ) -> Generation:
-        """Draw and attribute `request.count` pictures.
+        """Draw and attribute `request.count` pictures, made from a given one if there is one.
 
         `on_step`: see `generator.Generator`; `generation_id`: of what is kept of the request, if
-        anything is. Raises BadInput, ModelUnavailable, and
-        BackendUnavailable where what holds the signing key does not answer.
+        anything is. Raises BadInput, ModelUnavailable, NotAllowed for a given picture that is not
+        to be used, and BackendUnavailable where what holds the signing key does not answer.
         """
-        check_request(request)
+        check_request(request, is_given=given is not None)
         seal = self.load_seal()
+        if seal and given:
+            seal = replace(seal, parent=_parent(given, request))
         if self.watermarker:
             self.watermarker.load()
-        drawing = self.generator.generate(request, on_step=on_step)
+        made_from = self._made_from(given) if given else None
+        image = given.image.rgb if given else None
+        drawing = self.generator.generate(request, on_step=on_step, given=image)
         pictures = tuple(
             self._looked_at(drawn, request, seal, Obtained(How.GENERATED, None, generation_id, n))
             for n, drawn in enumerate(drawing.pictures)
         )
-        return Generation(self.generator.info, pictures, drawing.notes)
+        return Generation(self.generator.info, pictures, drawing.notes, made_from)
+
+    def _made_from(self, given: Given) -> MadeFrom:
+        check_file(given.image.facts)
+        keep = keeping(self.stores, given.image, lambda: given.data, given.obtained)
+        found = made_from(self.stores, self.attributor.attribute(given.image, also=keep))
+        found.check(withholds_copies=self.withholds_copies)
+        return found
 
     def _looked_at(
         self, drawn: Drawn, request: ImageRequest, seal: Seal | None, obtained: Obtained
@@ -197,6 +246,24 @@ class Studio:
 def _naming(answer: Attribution, slugs: Collection[str]) -> Attribution:
     """Return an answer that names these artists alone."""
     return replace(answer, artists=tuple(one for one in answer.artists if one.slug in slugs))
+
+
+def _parent(given: Given, request: ImageRequest) -> Parent:
+    """Return a given picture as a manifest names it."""
+    facts = given.image.facts
+    has_manifest = facts.credentials.state is not State.ABSENT
+    return Parent(
+        facts.sha256,
+        Image.MIME.get(facts.format, "application/octet-stream"),
+        request.strength,
+        given.data if has_manifest else None,
+    )
+
+
+def made_from(stores: Stores, answer: Attribution) -> MadeFrom:
+    """Return what is to be said now of a picture that others are made from, by an answer to it."""
+    references = references_of(stores.sessions, answer)
+    return MadeFrom(answer, references, objection_to(stores, answer))
 
 
 def references_of(sessions: sessionmaker[Session], answer: Attribution) -> tuple[Reference, ...]:
@@ -254,8 +321,9 @@ def _resembled(answer: Attribution) -> set[str]:
     }
 
 
-def check_request(request: ImageRequest) -> None:
+def check_request(request: ImageRequest, *, is_given: bool) -> None:
     """Raise BadInput for what no model can follow, before anything is loaded or queued."""
+    _check_strength(request.strength, is_given=is_given)
     if not request.prompt.strip():
         raise BadInput("the prompt is empty; say what to draw")
     for name, text in (("prompt", request.prompt), ("negative prompt", request.negative_prompt)):
@@ -277,6 +345,18 @@ def check_request(request: ImageRequest) -> None:
         raise BadInput(f"guidance {request.guidance}: give 0 to {MOST_GUIDANCE}")
     if not 0 <= request.seed < 2**32:
         raise BadInput(f"seed {request.seed}: give 0 to {2**32 - 1}")
+
+
+def _check_strength(strength: float | None, *, is_given: bool) -> None:
+    if strength is None:
+        return
+    if not is_given:
+        raise BadInput(f"strength {strength:g} without a picture to begin with: give one")
+    if not 0 < strength <= 1:
+        raise BadInput(
+            f"strength {strength:g}: give more than 0 (near the given picture) up to 1 (hardly "
+            f"anything of it)"
+        )
 
 
 def _consent(counted: Mapping[str, tuple[int, int]], slug: str) -> Consent:

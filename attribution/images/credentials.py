@@ -57,6 +57,7 @@ class Credentials:
     generator: str | None = None  # the program that made the claim
     source_type: str | None = None  # of IPTC: "trainedAlgorithmicMedia", "digitalCapture"
     forbids: Mapping[str, str] = field(default_factory=dict)  # purpose -> what says so
+    is_unread: bool = False  # there are some, and what they say could not be read
 
     @classmethod
     def of(cls, report: Report) -> Credentials:
@@ -65,8 +66,10 @@ class Credentials:
             return _summary(report)
         if "error" in report:
             reason = f"cannot be read: {tidy(str(report['error']))[:LONGEST]}"
-            return cls(State.INVALID, reason, forbids=MAY_HAVE_SAID_NO)
-        return cls(reason="kept elsewhere, not fetched" if "remote" in report else None)
+            return cls(State.INVALID, reason, forbids=MAY_HAVE_SAID_NO, is_unread=True)
+        if "remote" in report:
+            return cls(reason="kept elsewhere, not fetched", is_unread=True)
+        return cls()
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -121,10 +124,10 @@ def _summary(report: Report) -> Credentials:
     return Credentials(
         state=state,
         reason=", ".join(_failures(report)) if is_invalid else None,
-        signer=_words(signature.get("common_name"), signature.get("issuer")),
-        signed_at=_words(signature.get("time")) if is_stamped else None,
+        signer=words(signature.get("common_name"), signature.get("issuer")),
+        signed_at=words(signature.get("time")) if is_stamped else None,
         is_time_trusted="timeStamp.trusted" in confirmed,
-        generator=_words(generator.get("name"), generator.get("version")),
+        generator=words(generator.get("name"), generator.get("version")),
         source_type=_source_type(active),
         forbids={**(MAY_HAVE_SAID_NO if is_invalid else {}), **dict(_forbidden(report))},
     )
@@ -162,9 +165,10 @@ def _source_type(manifest: Mapping[str, Any]) -> str | None:
         for action in listed(data, "actions") if label.startswith("c2pa.actions") else ():
             kind = at(action).get("digitalSourceType")
             if isinstance(kind, str):
-                return _words(kind.rpartition("/")[2])
+                return words(kind.rpartition("/")[2])
     return None
 
 
-def _words(*values: object) -> str | None:
+def words(*values: object) -> str | None:
+    """Return words of a stranger, on one line and not for ever; None where there are none."""
     return " ".join(tidy(value)[:LONGEST] for value in values if isinstance(value, str)) or None

@@ -1,4 +1,7 @@
-"""An earlier question, asked today: with the image that was kept of it, as a new answer."""
+"""An earlier question, asked today: with the image that was kept of it, as a new answer.
+
+Other use cases take the image of an earlier question as well.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ from attribution.catalogue import queries
 from attribution.collection import Stores
 from attribution.custody import How, Kept
 from attribution.errors import Conflict
-from attribution.images import read_image
+from attribution.images import CheckedImage, read_image
 from attribution.lookup.attributor import Also, Attributor, nothing_else
 from attribution.lookup.differences import Difference
 from attribution.lookup.subjects import Obtained, keeping, read_kept
@@ -43,21 +46,39 @@ def ask_again(
     not kept, or by another key; RecordAltered.
     """
     earlier = attributor.recall(attribution_id)
-    with stores.sessions() as session:
-        subject, use = queries.subject_of_answer(session, attribution_id)
-    if subject is None or use is None or subject.kept is Kept.NOTHING:
-        raise Conflict(
-            f"answer {attribution_id} cannot be asked for again: {image_kept(subject, use)} Ask "
-            f"with the image itself"
-        )
-    data = read_kept(stores, subject)
-    image = read_image(data, stores.limits)
+    found = image_of(stores, attribution_id)
     differences = attributor.differences(attribution_id)
-    obtained = Obtained(How.AGAIN, use.purpose, source={"attribution": str(attribution_id)})
-    keep = keeping(stores, image, lambda: data, obtained)
+    keep = keeping(stores, found.image, lambda: found.data, found.obtained)
 
     def both(session: Session, answer: Attribution) -> None:
         keep(session, answer)
         also(session, answer)
 
-    return Again(earlier, attributor.attribute(image, limit=limit, also=both), differences)
+    return Again(earlier, attributor.attribute(found.image, limit=limit, also=both), differences)
+
+
+@dataclass(frozen=True)
+class KeptImage:
+    """The image of an earlier question, as it was kept."""
+
+    image: CheckedImage
+    data: bytes
+    asked_by: str  # the name of the actor
+    obtained: Obtained  # for another question about it
+
+
+def image_of(stores: Stores, attribution_id: UUID) -> KeptImage:
+    """Return the image of an earlier answer.
+
+    Raises Conflict where it is not kept, or by another key; RecordAltered.
+    """
+    with stores.sessions() as session:
+        subject, use = queries.subject_of_answer(session, attribution_id)
+    if subject is None or use is None or subject.kept is Kept.NOTHING:
+        raise Conflict(
+            f"the image of answer {attribution_id} cannot be used again: "
+            f"{image_kept(subject, use)} Send the image itself"
+        )
+    data = read_kept(stores, subject)
+    obtained = Obtained(How.AGAIN, use.purpose, source={"attribution": str(attribution_id)})
+    return KeptImage(read_image(data, stores.limits), data, use.by, obtained)

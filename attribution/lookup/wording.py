@@ -223,6 +223,23 @@ def votes(artist: Candidate) -> str:
     return f"{chance(artist.probability)} probability of this artist, {PRIOR}; {share}."
 
 
+def made_from(answer: Attribution) -> str:
+    """Say which picture generated ones were made from, and what the answer about it says."""
+    return (
+        f"Made from a picture that was given (SHA-256 {answer.image_sha256}). About that picture: "
+        f"{headline(answer)}"
+    )
+
+
+def not_steering(work: CopyMatch, said: Consent | None) -> str:
+    """Say why the work that a given picture shows is not to steer generation."""
+    claim = _claim(work)
+    return (
+        f"the picture that was given {claim[:1].lower()}{claim[1:]}; for that work, "
+        f"{consent_said('generate', said)}"
+    )
+
+
 def named(answer: Attribution) -> Sequence[Candidate]:
     """Return those whom an answer names for their style."""
     match answer.verdict:

@@ -1,8 +1,9 @@
 """What is claimed of a generated image, as a C2PA manifest says it.
 
-The model is an ingredient, for it went in. The works that an attribution found are not: they are
-resembled, and nobody knows whether they went in. They stand in an assertion of their own, with the
-numbers that they were found with (docs/decisions/0011-resemblance-is-not-an-ingredient.md).
+The model is an ingredient, and so is a picture that was given, for they went in. The works that an
+attribution found are not: they are resembled, and nobody knows whether they went in. They stand in
+an assertion of their own, with the numbers that they were found with
+(docs/decisions/0011-resemblance-is-not-an-ingredient.md).
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ GENERATOR = "Lawful Diffusion"
 SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
 ATTRIBUTION = "org.lawful-diffusion.attribution"
 GENERATION = "org.lawful-diffusion.generation"
+GIVEN = "given picture"  # how its ingredient is called, and how its action finds it
 MINING = ("cawg.data_mining", "cawg.ai_training", "cawg.ai_generative_training")
 
 
@@ -29,6 +31,16 @@ class SoftBinding:
     algorithm: str  # of the list that C2PA keeps: "io.iscc.v0", "com.adobe.trustmark.P"
     value: str
     is_embedded: bool = False  # a watermark: the picture was changed to hold it
+
+
+@dataclass(frozen=True)
+class Parent:
+    """The picture that an image was made from."""
+
+    sha256: str  # of its file
+    media_type: str
+    strength: float | None  # how far the model went from it; None: as its authors have set it
+    file: bytes | None  # whose manifests are kept; None where it has none. Parsed once already
 
 
 @dataclass(frozen=True)
@@ -43,6 +55,7 @@ class GenerationClaim:
     reveal_prompt: bool = False  # else its SHA-256, which a guess can confirm
     training: Literal["notAllowed", "allowed"] = "notAllowed"
     bindings: Sequence[SoftBinding] = ()
+    parent: Parent | None = None
 
     def manifest(self) -> dict[str, Any]:
         """Return the definition of the manifest, as c2pa's Builder takes it."""
@@ -57,18 +70,30 @@ class GenerationClaim:
                     "description": f"revision {self.revision}",
                     "relationship": "inputTo",
                     "data_types": [{"type": "c2pa.types.model"}],
-                }
+                },
+                *self._plain_parent(),
             ],
             "assertions": [{"label": label, "data": data} for label, data in self._assertions()],
         }
 
+    @property
+    def parent_ingredient(self) -> dict[str, Any]:
+        """Return the given picture as an ingredient; its file has the rest."""
+        assert self.parent  # noqa: S101  asked for where there is one
+        return {
+            "title": GIVEN,
+            "description": f"SHA-256 {self.parent.sha256}",
+            "format": self.parent.media_type,
+            "relationship": "parentOf",
+            "label": GIVEN,
+        }
+
+    def _plain_parent(self) -> Iterator[dict[str, Any]]:
+        if self.parent and self.parent.file is None:
+            yield self.parent_ingredient
+
     def _assertions(self) -> Iterator[tuple[str, dict[str, Any]]]:
-        agent = {"name": self.model, "version": self.revision}
-        created = {"action": "c2pa.created", "digitalSourceType": SOURCE_TYPE}
-        actions = [created | {"softwareAgent": agent}]
-        if any(one.is_embedded for one in self.bindings):
-            actions.append({"action": "c2pa.watermarked.bound"})
-        yield "c2pa.actions.v2", {"actions": actions}
+        yield "c2pa.actions.v2", {"actions": list(self._actions())}
         yield (
             GENERATION,
             {
@@ -76,6 +101,7 @@ class GenerationClaim:
                 "revision": self.revision,
                 "seed": self.seed,
                 **self._prompt(),
+                **self._given(),
             },
         )
         yield "cawg.training-mining", {"entries": {name: {"use": self.training} for name in MINING}}
@@ -84,6 +110,26 @@ class GenerationClaim:
             yield "c2pa.soft-binding", {"alg": binding.algorithm, "blocks": [block]}
         if self.attribution:
             yield ATTRIBUTION, _resemblance(self.attribution)
+
+    def _actions(self) -> Iterator[dict[str, Any]]:
+        """Yield what was done: C2PA begins with one of opened and created, never with both."""
+        drawn: dict[str, Any] = {
+            "digitalSourceType": SOURCE_TYPE,
+            "softwareAgent": {"name": self.model, "version": self.revision},
+        }
+        if self.parent:
+            yield {"action": "c2pa.opened", "parameters": {"ingredientIds": [GIVEN]}}
+            yield {"action": "c2pa.edited", **drawn}
+        else:
+            yield {"action": "c2pa.created", **drawn}
+        if any(one.is_embedded for one in self.bindings):
+            yield {"action": "c2pa.watermarked.bound"}
+
+    def _given(self) -> dict[str, Any]:
+        if self.parent is None:
+            return {}
+        said = {"sha256": self.parent.sha256, "strength": self.parent.strength}
+        return {"given": {name: value for name, value in said.items() if value is not None}}
 
     def _prompt(self) -> dict[str, str]:
         prompt = self.prompt.encode("utf-8", "replace")  # a shell may pass bytes that are no text

@@ -29,25 +29,30 @@ def sign(
     claim: GenerationClaim,
     signer: Signer,
     authority: TimestampAuthority | None = None,
+    *,
+    trust_anchors: str = "",
 ) -> bytes:
     """Return the image with its Content Credentials, in the same format.
 
     An authority says when it was signed. For images that this program has made: bytes of strangers
-    are parsed elsewhere. Raises BadInput for another format and for certificates that C2PA refuses,
-    BackendUnavailable when what holds the key or tells the time does not answer.
+    are parsed elsewhere. The manifests of the picture that it was made from are kept whether they
+    hold or not, with what was found of them by `trust_anchors`, PEM; `read_manifests` has read them
+    within its limits before. Raises BadInput for another format and for certificates that C2PA
+    refuses, BackendUnavailable when what holds the key or tells the time does not answer.
     """
     if media_type not in SIGNABLE:
         raise BadInput(f"{media_type} is not signed; known: {', '.join(SIGNABLE)}")
     from c2pa import Builder, C2paError, Context
 
     signed, failures = io.BytesIO(), list[Exception]()
-    settings = {**SETTINGS, **trusting("", authority.pem if authority else "")}
+    settings = {**SETTINGS, **trusting(trust_anchors, authority.pem if authority else "")}
     try:
         with (
             _native(signer, authority, failures) as native,
             Context.from_dict(settings) as context,
             Builder.from_json(json.dumps(claim.manifest()), context=context) as builder,
         ):
+            _keep_parent(builder, claim)
             builder.sign(native, media_type, io.BytesIO(image), signed)
     except C2paError as error:
         if failures:
@@ -62,6 +67,22 @@ def sign(
     if authority and not _is_time_trusted(signed, media_type, settings):
         raise authority.failed(f"LAWFUL_TIMESTAMP_ROOTS does not vouch for it; {WITHOUT}")
     return signed.getvalue()
+
+
+def _keep_parent(builder: Any, claim: GenerationClaim) -> None:
+    """Take in the manifests of the picture that the image was made from, as they are."""
+    from c2pa import C2paError
+
+    if claim.parent is None or claim.parent.file is None:
+        return
+    ingredient = json.dumps(claim.parent_ingredient)
+    try:
+        builder.add_ingredient(ingredient, claim.parent.media_type, io.BytesIO(claim.parent.file))
+    except C2paError as error:
+        raise BadInput(
+            f"the Content Credentials of the picture that was given cannot be kept: {error}; give "
+            f"another picture"
+        ) from error
 
 
 def _is_time_trusted(signed: io.BytesIO, media_type: str, settings: dict[str, Any]) -> bool:

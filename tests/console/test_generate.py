@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import FilePayload, Page, expect
 
 from tests.browser import Person
 from tests.console.test_batches import register
 from tests.portfolios import wait_until
+from tests.signing import image_bytes, manifest_image
 
 
 def test_a_prompt_gives_a_picture_with_its_references(person: Person) -> None:
@@ -50,6 +51,29 @@ def test_a_near_copy_is_told_before_it_is_shown(person: Person, console: str) ->
     expect(shown).to_be_hidden()
     page.get_by_text("Show the picture all the same").click()
     expect(shown).to_be_visible()
+
+
+def test_a_picture_can_be_given(person: Person) -> None:
+    """What is made from it is told beside what was found of it; a no in its file refuses it."""
+    page = person.page("/generate")
+    page.get_by_label("What to draw").fill("a boat at night")
+    chosen = page.get_by_label("A picture to make it from")
+    no = {"entries": {"cawg.ai_inference": {"use": "notAllowed"}}}
+    forbidden = manifest_image(("cawg.training-mining", no))
+    chosen.set_input_files(FilePayload(name="no.png", mimeType="image/png", buffer=forbidden))
+    page.get_by_role("button", name="Draw").click()
+    expect(page.get_by_role("alert").first).to_contain_text("forbids this in its metadata")
+    own = image_bytes(seed=808)
+    chosen.set_input_files(FilePayload(name="own.png", mimeType="image/png", buffer=own))
+    page.get_by_label("How far to go from it").fill("0.5")
+
+    page.get_by_role("button", name="Draw").click()
+
+    page.wait_for_url("**/console/generate/*-*")
+    found = page.get_by_role("region", name="The picture that was given")
+    expect(found).to_contain_text("Made from a picture that was given (SHA-256")
+    found.get_by_role("link", name="See what was found of it").click()
+    page.wait_for_url("**/console/lookup/*-*")
 
 
 def draw(page: Page, console: str, wanted: Mapping[str, object]) -> str:

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Form, Query, Request, Response
+from fastapi import APIRouter, Form, Query, Request, Response, UploadFile
 from pydantic import ConfigDict
 
+from api.console.pages.lookup import answered
 from api.console.rendering import PageRoute, page, went
 from api.http.access import needs
-from api.http.dependencies import Cursor, JobsDep, ServicesDep
+from api.http.dependencies import Cursor, JobsDep, ServicesDep, WorksDep
 from api.http.routes.generations import (
     PictureOut,
     Wanted,
@@ -24,11 +25,13 @@ from api.http.routes.generations import (
 )
 from api.reports.pages import make_page
 from api.reports.telling import Section, Told, tell
-from attribution.actors import Scope
-from attribution.generation import studio
+from attribution.actors import Scope, who
+from attribution.custody import How
+from attribution.generation import generator, studio
 from attribution.generation.recovery import SAID
 from attribution.generation.studio import Named, named_in, not_to_be_named
 from attribution.images import read_credentials
+from attribution.lookup.subjects import Obtained
 from attribution.services import Services
 
 router = APIRouter(prefix="/generate", route_class=PageRoute)
@@ -37,9 +40,11 @@ SHOWN = 20  # requests
 
 
 class WantedByForm(Wanted):
-    """What is to be drawn; in a form everything is text."""
+    """What is to be drawn; in a form everything is text, and what is left empty is not said."""
 
     model_config = ConfigDict(strict=False)
+
+    image: UploadFile | None = None  # to make them from
 
 
 @dataclass(frozen=True)
@@ -74,9 +79,15 @@ def draw(
     wanted: Annotated[WantedByForm, Form()],
     services: ServicesDep,
     jobs: JobsDep,
+    works: WorksDep,
     request: Request,
 ) -> Response:
-    """Have pictures drawn; leads to the request."""
+    """Have pictures drawn, from an image that came, if one did: it is looked up first."""
+    if wanted.image is not None and wanted.image.size:
+        who().require(Scope.LOOK_UP)
+        works(1)
+        _, answer = answered(services, wanted.image.file, Obtained(How.UPLOAD))
+        wanted = wanted.model_copy(update={"begins_with": answer.id})
     generation = create_generation(wanted, services, jobs, request, Response())
     return went(request, f"generate/{generation.id}")
 
@@ -143,6 +154,6 @@ def _limits() -> Mapping[str, int]:
         "count": studio.MOST_PICTURES,
         "steps": studio.MOST_STEPS,
         "guidance": studio.MOST_GUIDANCE,
-        "side": studio.LARGEST_SIDE_PX,
-        "side_step": studio.SIDE_STEP_PX,
+        "side": generator.LARGEST_SIDE_PX,
+        "side_step": generator.SIDE_STEP_PX,
     }

@@ -6,7 +6,7 @@ import io
 from collections.abc import Mapping
 from functools import partial
 from threading import BoundedSemaphore
-from typing import Annotated
+from typing import IO, Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, File, Form, Request, Response, UploadFile
@@ -27,9 +27,10 @@ from attribution.catalogue.names import visible
 from attribution.catalogue.queries import AnswersWanted
 from attribution.custody import How, Purpose
 from attribution.errors import BadInput
-from attribution.images import thumbnail
+from attribution.images import CheckedImage, thumbnail
 from attribution.lookup import wording
 from attribution.lookup.subjects import Obtained, keeping
+from attribution.services import Services
 from ingest.fetching import Fetcher
 
 router = APIRouter(prefix="/lookup", route_class=PageRoute)
@@ -72,13 +73,20 @@ def look_up(
         obtained = Obtained(How.URL, purpose, source=fetched.said)
     else:
         raise BadInput("no image was given: choose one, drop it, paste it, or give its URL")
-    checked = read_upload(file, services.limits)
-    keep = keeping(services, checked, partial(again, file), obtained)
-    answer = services.attributor.attribute(checked, also=keep)
+    checked, answer = answered(services, file, obtained)
     if not is_one_of_many:
         return went(request, f"lookup/{answer.id}")
     picture = thumbnail(checked.rgb, max_px=THUMBNAIL_PX)
     return page(request, "lookup_card.html", one=brief(answer), name=name, picture=picture)
+
+
+def answered(
+    services: Services, file: IO[bytes], obtained: Obtained
+) -> tuple[CheckedImage, Attribution]:
+    """Look up an image that came with a form; returns it, and the answer."""
+    checked = read_upload(file, services.limits)
+    keep = keeping(services, checked, partial(again, file), obtained)
+    return checked, services.attributor.attribute(checked, also=keep)
 
 
 def brief(answer: Attribution) -> Mapping[str, object]:

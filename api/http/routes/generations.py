@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import secrets
+from dataclasses import fields
 from datetime import datetime
 from typing import Annotated, Any, Self
 from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, Strict
 
 from api.answers import AnswerOut
 from api.http.access import ScopedRoute, needs
@@ -19,16 +20,20 @@ from attribution.actors import Scope
 from attribution.catalogue import queries
 from attribution.catalogue.models import ArtworkStatus, Generation, JobStatus
 from attribution.errors import NotAllowed, NotFound
-from attribution.generation.generator import GeneratorInfo, ImageRequest
-from attribution.generation.studio import (
+from attribution.generation.generator import (
     LARGEST_SIDE_PX,
+    SIDE_STEP_PX,
+    GeneratorInfo,
+    ImageRequest,
+)
+from attribution.generation.studio import (
     LONGEST_PROMPT,
     MOST_GUIDANCE,
     MOST_PICTURES,
     MOST_STEPS,
-    SIDE_STEP_PX,
     Reference,
     Withheld,
+    made_from,
     references_of,
 )
 from attribution.services import Services
@@ -79,11 +84,22 @@ class Wanted(BaseModel):
     )
     width: Side = None
     height: Side = None
+    begins_with: Annotated[UUID | None, Strict(strict=False)] = Field(
+        None,
+        description="An earlier attribution: the pictures are made from the image that is kept of "
+        "it. Whoever asked about that image may, and who has `review`.",
+    )
+    strength: float | None = Field(
+        None,
+        description="How far to go from that image: above 0, near it, up to 1.",
+        json_schema_extra={"exclusiveMinimum": 0, "maximum": 1},
+    )
 
     def request(self) -> ImageRequest:
         """Return it for the generator, with a seed."""
         seed = secrets.randbelow(2**31) if self.seed is None else self.seed
-        return ImageRequest(**self.model_dump() | {"seed": seed})
+        names = {one.name for one in fields(ImageRequest)}
+        return ImageRequest(**self.model_dump(include=names) | {"seed": seed})
 
 
 class PictureOut(BaseModel):
@@ -100,6 +116,30 @@ class PictureOut(BaseModel):
         "one who is resembled and says `yes` may be named beside the picture; the others are named "
         "to you alone."
     )
+
+
+class MadeFromOut(BaseModel):
+    """The image that pictures were made from, with whose work it shows or resembles."""
+
+    summary: str
+    warnings: list[str] = Field(
+        description="What speaks against it now, such as a work without the consent `generate`."
+    )
+    attribution: AnswerOut = Field(description="Asked for when the pictures were drawn.")
+    references: list[Reference] = Field(
+        description="The artists that the answer names, with what they say of generation now."
+    )
+
+    @classmethod
+    def of(cls, attribution_id: UUID, services: Services) -> Self:
+        """Shape what is to be said now of a recorded answer."""
+        found = made_from(services, services.attributor.recall(attribution_id))
+        return cls(
+            summary=found.summary,
+            warnings=list(found.warnings),
+            attribution=AnswerOut.of(found.answer),
+            references=list(found.references),
+        )
 
 
 class GenerationOut(BaseModel):
@@ -124,6 +164,7 @@ class GenerationDetail(GenerationOut):
     waiting: str | None = Field(description="What keeps it from going on; it goes on by itself.")
     generator: GeneratorInfo | None
     notes: list[str]
+    made_from: MadeFromOut | None = Field(description="Null: from words alone, or not drawn yet.")
     images: list[PictureOut]
 
     @classmethod
@@ -131,16 +172,24 @@ class GenerationDetail(GenerationOut):
         """Shape a row; answers are those recorded, consent is that of now."""
         with services.sessions() as session:
             waiting = queries.trouble_of(session, row.id)
+        given = row.result.get("made_from")
         return cls(
             **vars(GenerationOut.model_validate(row)),
             waiting=waiting,
+            made_from=MadeFromOut.of(UUID(given), services) if given else None,
             generator=row.result.get("generator"),
             notes=row.result.get("notes", []),
             images=[_picture(one, services) for one in row.result.get("images", [])],
         )
 
 
-@router.post("", summary="Draw pictures", status_code=202, dependencies=[needs(Scope.GENERATE)])
+@router.post(
+    "",
+    summary="Draw pictures",
+    status_code=202,
+    responses=also(403, 404, 409),
+    dependencies=[needs(Scope.GENERATE)],
+)
 def create_generation(
     wanted: Wanted,
     services: ServicesDep,
@@ -148,8 +197,12 @@ def create_generation(
     request: Request,
     response: Response,
 ) -> GenerationDetail:
-    """Have pictures drawn by the generator of this service; each is attributed like any image."""
-    generation_id = ask(services, wanted.request())
+    """Have pictures drawn by the generator of this service; each is attributed like any image.
+
+    So is an image that they are made from. 403 where its file, or the work that it shows, says no
+    to that; 409 where it is not kept.
+    """
+    generation_id = ask(services, wanted.request(), begins_with=wanted.begins_with)
     jobs.draw(generation_id)
     where = request.app.url_path_for("get_generation", generation_id=generation_id)
     response.headers["location"] = str(where)
@@ -208,13 +261,16 @@ def get_generated_image(generation_id: UUID, number: int, services: ServicesDep)
 def why_unseen(generation_id: UUID, number: int, services: Services) -> str | None:
     """Return why a picture is not handed out; None where it is. Raises NotFound."""
     with services.sessions() as session:
-        images = queries.generation_by_id(session, generation_id).result.get("images", [])
+        result = queries.generation_by_id(session, generation_id).result
+    images = result.get("images", [])
     if not 0 <= number < len(images):
         raise NotFound(f"generation {generation_id} has {len(images)} pictures, no number {number}")
     if withheld := images[number]["withheld"]:
         return f"withheld: {withheld}"
     if (said := images[number]["attribution"]) and _is_of_withdrawn(services, UUID(said)):
         return "a near copy of a withdrawn work"
+    if (said := result.get("made_from")) and _is_of_withdrawn(services, UUID(said)):
+        return "made from a copy of a withdrawn work"
     return None
 
 

@@ -26,14 +26,14 @@ from attribution.errors import Conflict, NotFound
 ORDER = (DrawnPicture.generation_id, DrawnPicture.number)
 
 
-def add_generation(session: Session, request: Mapping[str, Any]) -> Generation:
-    """Keep a request for pictures; it waits for whoever draws."""
+def add_generation(session: Session, request: Mapping[str, Any], **said: str) -> Generation:
+    """Keep a request for pictures; it waits for whoever draws. The audit has what is `said`."""
     row = Generation(request=dict(request))
     session.add(row)
     session.flush()
     session.add(Task(kind=TaskKind.DRAW, subject=row.id, number=0))
     session.flush()
-    note(session, "generate", f"generation:{row.id}")
+    note(session, "generate", f"generation:{row.id}", **said)
     return row
 
 
