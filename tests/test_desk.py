@@ -814,12 +814,45 @@ def test_what_the_maker_of_a_pack_changed_of_a_case_is_found(
     case = json.loads(files["case.json"])
     CHANGES[what](case)
     files["case.json"] = rfc8785.dumps(case)
-    sign_again(services, files, path)
 
-    wrong = [one.said for one in verification.verify(path).findings if one.is_wrong]
+    wrong = wrongs(services, files, path)
 
     assert wrong
     assert all(one.startswith("case.json: ") for one in wrong)
+
+
+def test_a_pack_names_the_case_that_one_goes_back_to(
+    services: Services, case: Case, answer: Attribution, tmp_path: Path
+) -> None:
+    """In the manifest and the report; which one that is, and no other, the audit vouches for."""
+    assess(services, case, Assessed.REJECTED)
+    judging.decide(services, case.id, REJECTED)
+    judging.close(services, case.id)
+    (decision,) = decisions(services, case)
+    filed = opening.appeal(services, case.id, "two drawings of one boat").case
+    found: dict[UUID, tuple[dict[str, bytes], Path]] = {}
+    for number, one in ((None, opened(services, answer.id)), (decision.number, filed)):
+        path = tmp_path / f"{one.number}.zip"
+        write_pack(services, contents_of_case(services, one.id), path)
+        found[one.id] = files_of(path), path
+        manifest, verified = json.loads(found[one.id][0][MANIFEST]), verification.verify(path)
+        assert verified.is_intact, verified.findings
+        earlier = {"id": str(case.id), "number": case.number, "decision": number}
+        assert manifest["case"] == {"id": str(one.id), "number": one.number, "earlier": earlier}
+        assert f"case {case.number}" in found[one.id][0]["report.html"].decode()
+        recorded = str(decision.id if number else case.id)
+        assert any(recorded in said.said for said in verified.findings if said.about == "case")
+        manifest["case"]["earlier"] = None
+        changed = found[one.id][0] | {MANIFEST: rfc8785.dumps(manifest)}
+        assert wrongs(services, changed, path) == [
+            "case.json: manifest.json names another case, or another that it goes back to"
+        ]
+    files, path = found[next(one for one in found if one != filed.id)]
+    told = json.loads(files["case.json"]) | {"follows": None}
+    changed = files | {"case.json": rfc8785.dumps(told)}
+    assert wrongs(services, changed, path) == [
+        "case.json: the case that it follows is not the one that was recorded"
+    ]
 
 
 def test_a_decision_that_no_entry_vouches_for_is_none(services: Services, packed: Path) -> None:
@@ -830,21 +863,19 @@ def test_a_decision_that_no_entry_vouches_for_is_none(services: Services, packed
         if one["object"].startswith("decision:"):
             one["entry"] = None
     files[RECORDS] = rfc8785.dumps(records)
-    sign_again(services, files, path)
 
-    wrong = [one.said for one in verification.verify(path).findings if one.is_wrong]
-
-    assert any("its decision" in one for one in wrong)
+    assert any("its decision" in one for one in wrongs(services, files, path))
 
 
-def sign_again(services: Services, files: dict[str, bytes], path: Path) -> None:
-    """Write changed files with a manifest that lists them, signed with the same key."""
+def wrongs(services: Services, files: dict[str, bytes], path: Path) -> list[str]:
+    """Write changed files with a manifest that lists them, signed with the same key; verify it."""
     manifest, signer = json.loads(files[MANIFEST]), statement_signer(services.settings)
     with Archive(path) as archive:
         for one in manifest.pop("files"):
             archive.add(one["path"], files[one["path"]], one["what"])
         digest = archive.add_manifest(manifest)
         archive.add_about_manifest(SIGNATURE, sign_statement({SIGNS: digest}, signer).encode())
+    return [one.said for one in verification.verify(path).findings if one.is_wrong]
 
 
 def test_a_case_without_an_answer_has_no_pack(services: Services) -> None:

@@ -102,6 +102,7 @@ def write_pack(stores: Stores, contents: Contents, path: Path) -> Packed:
                 "made_by": who().name,
                 "key": key,
                 "attributions": [str(one) for one in contents.lookups],
+                **({"case": contents.case.named} if contents.case else {}),
             }
         )
         signed = sign_statement({SIGNS: manifest}, signer).encode("ascii")
