@@ -30,13 +30,14 @@ from attribution.catalogue.models import (
     Webhook,
 )
 from attribution.catalogue.queries import Origin, artist_by_slug, desk, list_deliveries
+from attribution.catalogue.queries.timelines import list_timeline
 from attribution.catalogue.verification import verify
 from attribution.collection import Stores, open_stores
 from attribution.config import Settings
 from attribution.desk import judging, opening, queue, verification
 from attribution.desk.archive import MANIFEST, RECORDS, SIGNATURE, SIGNS, Archive
 from attribution.desk.contacts import forget_contact, keep_contact, see_contacts
-from attribution.desk.documents import add_document
+from attribution.desk.documents import add_document, see_document
 from attribution.desk.exhibits import receipts_of
 from attribution.desk.judging import NewDecision
 from attribution.desk.opening import NewCase, NewParty
@@ -666,6 +667,74 @@ def test_a_party_neither_comments_nor_skips_nor_names_parties(
     with services.sessions() as session:
         (entry,) = session.scalars(select(AuditEntry).where(AuditEntry.action == "add-party"))
     assert entry.details["account"] == "key lk_shop"
+
+
+def test_a_party_who_was_named_by_mistake_goes_with_their_contact(
+    services: Services, case: Case
+) -> None:
+    """While the case is open; somebody of their own does not do it, and the reason is a comment."""
+    shop = NewParty(PartyRole.RESPONDENT, name="A shop", account="key lk_shop")
+    opening.add_party(services, case.id, shop)
+    with services.sessions() as session:
+        artist, named = desk.parties_of(session, case.id)
+    keep_contact(services, case.id, named.id, "mail@shop.example")
+    with acting(Actor("key lk_shop (own)")), pytest.raises(NotAllowed, match="is a party of"):
+        opening.remove_party(services, case.id, named.id, "not me")
+
+    with acting(ANN):
+        opening.remove_party(services, case.id, named.id, "another shop")
+
+    with services.sessions() as session:
+        assert [one.id for one in desk.parties_of(session, case.id)] == [artist.id]
+        (entry,) = session.scalars(select(AuditEntry).where(AuditEntry.action == "remove-party"))
+        assert [one.text for one in desk.notes_of(session, case.id)] == ["another shop"]
+        told = [one.action for one in list_timeline(session, case.id).items]
+    assert entry.details == {
+        "party": str(named.id),
+        "role": "respondent",
+        "artist": None,
+        "account": "key lk_shop",
+    }
+    assert told == [
+        *("remove-party", "forget-contact", "note-comment", "keep-contact", "add-party"),
+        "open-case",
+    ]
+    assert see_contacts(services, case.id) == []
+    assess(services, case, Assessed.REJECTED)
+    judging.decide(services, case.id, REJECTED)
+    with pytest.raises(Conflict, match="to remove a party of a case it must have the status"):
+        opening.remove_party(services, case.id, artist.id, "late")
+
+
+def test_a_timeline_has_every_entry_about_a_case_once(
+    services: Services, case: Case, tmp_path: Path
+) -> None:
+    """Of this case and no other, in pages, the newest first."""
+    with acting(ANN):
+        opening.add_answers(services, case.id, [other_answer(services, 77)])
+        assess(services, case)
+        judging.decide(services, case.id, CONFIRMED)
+        paper = add_document(services, case.id, PAPER, "the shop's answer")
+        see_document(services, case.id, paper.id)
+    with acting(BOB):
+        judging.second(services, case.id)
+        opening.appeal(services, case.id, "there is a licence")
+        judging.close(services, case.id)
+    write_pack(services, contents_of_case(services, case.id), tmp_path / "case.zip")
+
+    told, cursor = list[AuditEntry](), None
+    with services.sessions() as session:
+        while True:
+            page = list_timeline(session, case.id, cursor=cursor, limit=3)
+            told += page.items
+            if (cursor := page.next) is None:
+                break
+
+    assert [one.action for one in told] == [
+        *("pack-case", "close-case", "open-appeal", "amend", "view", "add-document", "decide"),
+        *("assess" for _ in findings(services, case)),
+        *("add-images", "open-case"),
+    ]
 
 
 # ---- around it -----------------------------------------------------------------------------------

@@ -106,11 +106,12 @@ def case_file(session: Session, case_id: UUID) -> CaseFile:
         "documents": [_values(one, DOCUMENT) for one in papers],
     }
     records: list[Sealed] = [case, *assessments, *decisions, *papers]
-    title, earlier = f"Case {case.number}: {case.title}", _earlier(session, case)
+    title, earlier = f"Case {case.number}: {case.title}", earlier_of(session, case)
     return CaseFile(case_id, case.number, title, earlier, said, records, decisions, lookups)
 
 
-def _earlier(session: Session, case: Case) -> Earlier | None:
+def earlier_of(session: Session, case: Case) -> Earlier | None:
+    """Return the case that one follows, or whose decision it appeals against."""
     if case.follows is not None:
         closed = desk.case_by_id(session, case.follows)
         return Earlier(closed.id, closed.number, None)
