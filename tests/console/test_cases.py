@@ -406,7 +406,8 @@ def test_pages_are_for_everybody(person: Person) -> None:
     case, cases = page.url, f"{person.address}/console/cases"
     page.get_by_role("link", name="Compare", exact=True).click()
     page.wait_for_url("**/console/compare/**")
-    for address, name in ((page.url, "compare"), (case, "case"), (cases, "cases")):
+    apart = {f"case-{one}": f"{case}/{one}" for one in ("contacts", "documents", "timeline")}
+    for name, address in {"compare": page.url, "case": case, "cases": cases, **apart}.items():
         page.goto(address)
         for scheme in ("light", "dark"):
             page.emulate_media(color_scheme=scheme)
