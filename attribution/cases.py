@@ -35,6 +35,7 @@ class Act(StrEnum):
     """What people do with a case."""
 
     ADD = "add to"
+    DROP = "remove a party of"
     ASSESS = "assess findings of"
     TAKE = "take"
     PLAN = "plan"
@@ -49,6 +50,7 @@ class Act(StrEnum):
 
 STATES: Mapping[Act, Mapping[CaseStatus, CaseStatus]] = {
     Act.ADD: {CaseStatus.OPEN: CaseStatus.OPEN},
+    Act.DROP: {CaseStatus.OPEN: CaseStatus.OPEN},
     Act.ASSESS: {CaseStatus.OPEN: CaseStatus.OPEN},
     Act.TAKE: {CaseStatus.OPEN: CaseStatus.OPEN, CaseStatus.SECOND: CaseStatus.SECOND},
     Act.PLAN: {CaseStatus.OPEN: CaseStatus.OPEN, CaseStatus.SECOND: CaseStatus.SECOND},

@@ -30,13 +30,14 @@ from attribution.catalogue.models import (
     Webhook,
 )
 from attribution.catalogue.queries import Origin, artist_by_slug, desk, list_deliveries
+from attribution.catalogue.queries.timelines import list_timeline
 from attribution.catalogue.verification import verify
 from attribution.collection import Stores, open_stores
 from attribution.config import Settings
 from attribution.desk import judging, opening, queue, verification
 from attribution.desk.archive import MANIFEST, RECORDS, SIGNATURE, SIGNS, Archive
 from attribution.desk.contacts import forget_contact, keep_contact, see_contacts
-from attribution.desk.documents import add_document
+from attribution.desk.documents import add_document, see_document
 from attribution.desk.exhibits import receipts_of
 from attribution.desk.judging import NewDecision
 from attribution.desk.opening import NewCase, NewParty
@@ -668,6 +669,74 @@ def test_a_party_neither_comments_nor_skips_nor_names_parties(
     assert entry.details["account"] == "key lk_shop"
 
 
+def test_a_party_who_was_named_by_mistake_goes_with_their_contact(
+    services: Services, case: Case
+) -> None:
+    """While the case is open; somebody of their own does not do it, and the reason is a comment."""
+    shop = NewParty(PartyRole.RESPONDENT, name="A shop", account="key lk_shop")
+    opening.add_party(services, case.id, shop)
+    with services.sessions() as session:
+        artist, named = desk.parties_of(session, case.id)
+    keep_contact(services, case.id, named.id, "mail@shop.example")
+    with acting(Actor("key lk_shop (own)")), pytest.raises(NotAllowed, match="is a party of"):
+        opening.remove_party(services, case.id, named.id, "not me")
+
+    with acting(ANN):
+        opening.remove_party(services, case.id, named.id, "another shop")
+
+    with services.sessions() as session:
+        assert [one.id for one in desk.parties_of(session, case.id)] == [artist.id]
+        (entry,) = session.scalars(select(AuditEntry).where(AuditEntry.action == "remove-party"))
+        assert [one.text for one in desk.notes_of(session, case.id)] == ["another shop"]
+        told = [one.action for one in list_timeline(session, case.id).items]
+    assert entry.details == {
+        "party": str(named.id),
+        "role": "respondent",
+        "artist": None,
+        "account": "key lk_shop",
+    }
+    assert told == [
+        *("remove-party", "forget-contact", "note-comment", "keep-contact", "add-party"),
+        "open-case",
+    ]
+    assert see_contacts(services, case.id) == []
+    assess(services, case, Assessed.REJECTED)
+    judging.decide(services, case.id, REJECTED)
+    with pytest.raises(Conflict, match="to remove a party of a case it must have the status"):
+        opening.remove_party(services, case.id, artist.id, "late")
+
+
+def test_a_timeline_has_every_entry_about_a_case_once(
+    services: Services, case: Case, tmp_path: Path
+) -> None:
+    """Of this case and no other, in pages, the newest first."""
+    with acting(ANN):
+        opening.add_answers(services, case.id, [other_answer(services, 77)])
+        assess(services, case)
+        judging.decide(services, case.id, CONFIRMED)
+        paper = add_document(services, case.id, PAPER, "the shop's answer")
+        see_document(services, case.id, paper.id)
+    with acting(BOB):
+        judging.second(services, case.id)
+        opening.appeal(services, case.id, "there is a licence")
+        judging.close(services, case.id)
+    write_pack(services, contents_of_case(services, case.id), tmp_path / "case.zip")
+
+    told, cursor = list[AuditEntry](), None
+    with services.sessions() as session:
+        while True:
+            page = list_timeline(session, case.id, cursor=cursor, limit=3)
+            told += page.items
+            if (cursor := page.next) is None:
+                break
+
+    assert [one.action for one in told] == [
+        *("pack-case", "close-case", "open-appeal", "amend", "view", "add-document", "decide"),
+        *("assess" for _ in findings(services, case)),
+        *("add-images", "open-case"),
+    ]
+
+
 # ---- around it -----------------------------------------------------------------------------------
 
 
@@ -814,12 +883,45 @@ def test_what_the_maker_of_a_pack_changed_of_a_case_is_found(
     case = json.loads(files["case.json"])
     CHANGES[what](case)
     files["case.json"] = rfc8785.dumps(case)
-    sign_again(services, files, path)
 
-    wrong = [one.said for one in verification.verify(path).findings if one.is_wrong]
+    wrong = wrongs(services, files, path)
 
     assert wrong
     assert all(one.startswith("case.json: ") for one in wrong)
+
+
+def test_a_pack_names_the_case_that_one_goes_back_to(
+    services: Services, case: Case, answer: Attribution, tmp_path: Path
+) -> None:
+    """In the manifest and the report; which one that is, and no other, the audit vouches for."""
+    assess(services, case, Assessed.REJECTED)
+    judging.decide(services, case.id, REJECTED)
+    judging.close(services, case.id)
+    (decision,) = decisions(services, case)
+    filed = opening.appeal(services, case.id, "two drawings of one boat").case
+    found: dict[UUID, tuple[dict[str, bytes], Path]] = {}
+    for number, one in ((None, opened(services, answer.id)), (decision.number, filed)):
+        path = tmp_path / f"{one.number}.zip"
+        write_pack(services, contents_of_case(services, one.id), path)
+        found[one.id] = files_of(path), path
+        manifest, verified = json.loads(found[one.id][0][MANIFEST]), verification.verify(path)
+        assert verified.is_intact, verified.findings
+        earlier = {"id": str(case.id), "number": case.number, "decision": number}
+        assert manifest["case"] == {"id": str(one.id), "number": one.number, "earlier": earlier}
+        assert f"case {case.number}" in found[one.id][0]["report.html"].decode()
+        recorded = str(decision.id if number else case.id)
+        assert any(recorded in said.said for said in verified.findings if said.about == "case")
+        manifest["case"]["earlier"] = None
+        changed = found[one.id][0] | {MANIFEST: rfc8785.dumps(manifest)}
+        assert wrongs(services, changed, path) == [
+            "case.json: manifest.json names another case, or another that it goes back to"
+        ]
+    files, path = found[next(one for one in found if one != filed.id)]
+    told = json.loads(files["case.json"]) | {"follows": None}
+    changed = files | {"case.json": rfc8785.dumps(told)}
+    assert wrongs(services, changed, path) == [
+        "case.json: the case that it follows is not the one that was recorded"
+    ]
 
 
 def test_a_decision_that_no_entry_vouches_for_is_none(services: Services, packed: Path) -> None:
@@ -830,21 +932,19 @@ def test_a_decision_that_no_entry_vouches_for_is_none(services: Services, packed
         if one["object"].startswith("decision:"):
             one["entry"] = None
     files[RECORDS] = rfc8785.dumps(records)
-    sign_again(services, files, path)
 
-    wrong = [one.said for one in verification.verify(path).findings if one.is_wrong]
-
-    assert any("its decision" in one for one in wrong)
+    assert any("its decision" in one for one in wrongs(services, files, path))
 
 
-def sign_again(services: Services, files: dict[str, bytes], path: Path) -> None:
-    """Write changed files with a manifest that lists them, signed with the same key."""
+def wrongs(services: Services, files: dict[str, bytes], path: Path) -> list[str]:
+    """Write changed files with a manifest that lists them, signed with the same key; verify it."""
     manifest, signer = json.loads(files[MANIFEST]), statement_signer(services.settings)
     with Archive(path) as archive:
         for one in manifest.pop("files"):
             archive.add(one["path"], files[one["path"]], one["what"])
         digest = archive.add_manifest(manifest)
         archive.add_about_manifest(SIGNATURE, sign_statement({SIGNS: digest}, signer).encode())
+    return [one.said for one in verification.verify(path).findings if one.is_wrong]
 
 
 def test_a_case_without_an_answer_has_no_pack(services: Services) -> None:

@@ -376,6 +376,7 @@ def test_in_the_terminal(ingested: Settings) -> None:
     case("parties", "reach", "1", "2", "mail@shop.example")
     contacts = lawful(home, "cases", "parties", "contacts", "1").stdout
     case("parties", "forget", "1", "2")
+    case("parties", "remove", "1", "2", "--why", "named by mistake")
     case("decide", "1", "match_rejected", "--ground", "other_picture", "--words", "two drawings")
     again = lawful(home, "cases", "second", "1")
     case("close", "1")

@@ -261,7 +261,18 @@ def bodies(ids: Mapping[str, str]) -> dict[str, dict[str, Any]]:
             }
         },
         "PATCH /v1/cases/{case_id}": {"json": {"priority": 1}},
-        "POST /v1/cases/{case_id}/parties/{party_id}/contact": {"json": {"text": "Eve"}},
+        "POST /console/cases/{case_id}/plan": {"data": {"priority": "1", "etag": '"1"'}},
+        "POST /console/cases/{case_id}/parties": {"data": {"role": "other", "name": "Eve"}},
+        "POST /console/cases/{case_id}/documents": {
+            "files": {"file": ("a.txt", b"Eve")},
+            "data": {"title": "Eve"},
+        },
+        "POST /console/cases/{case_id}/documents/{document_id}/remove": {"data": {"why": "Eve"}},
+        **{
+            f"POST /{door}/cases/{{case_id}}/parties/{{party_id}}/{act}": {sent: {"text": "Eve"}}
+            for door, sent in (("v1", "json"), ("console", "data"))
+            for act in ("contact", "remove")
+        },
         "POST /v1/cases/{case_id}/move": {"json": {"to": "oidc 42", "text": "none of yours"}},
         **{
             f"POST /v1/cases/{{case_id}}/{act}": {"json": {"text": "none of yours"}}

@@ -44,6 +44,26 @@ def add(
 
 
 @app.command()
+def remove(
+    case: Number,
+    party: Party,
+    why: Annotated[str, typer.Option(help="Kept as a comment.")],
+    *,
+    as_json: Json = False,
+) -> None:
+    """Take somebody who was named by mistake out of a case; the parties after them move up.
+
+    Example: [bold]lawful cases parties remove 12 2 --why "named by mistake"[/]
+    """
+    from attribution.desk import opening
+
+    def go(stores: Stores, case_id: UUID) -> None:
+        opening.remove_party(stores, case_id, _party(stores, case_id, party), why)
+
+    do(case, go, as_json=as_json)
+
+
+@app.command()
 def contacts(case: Number, *, as_json: Json = False) -> None:
     """Show how the parties of a case can be reached; the audit says who has seen it.
 

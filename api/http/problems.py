@@ -29,6 +29,7 @@ from attribution.errors import (
     BadImage,
     InvalidToken,
     LawfulError,
+    NotFound,
     TooMany,
     Unauthenticated,
 )
@@ -134,6 +135,8 @@ def _http(request: Request, error: Exception) -> Response:
     detail = str(error.detail)
     if detail == phrase:  # the framework has no more to say
         detail = f"{request.method} {request.url.path}: {phrase.lower()}; /docs lists what there is"
+    if error.status_code == HTTPStatus.NOT_FOUND:
+        return answer(request, NotFound(detail))
     is_too_large = error.status_code == HTTPStatus.REQUEST_ENTITY_TOO_LARGE
     kind = "too-large" if is_too_large else phrase.lower().replace(" ", "-")
     headers = error.headers

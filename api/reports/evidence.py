@@ -16,10 +16,9 @@ from api.reports.report import render_report
 from api.reports.sentences import say
 from attribution.answers import Attribution
 from attribution.catalogue.columns import now
-from attribution.catalogue.models import Decision
 from attribution.chunks import chunks
 from attribution.desk.archive import LOOKUPS, subject_path
-from attribution.desk.casefile import case_file
+from attribution.desk.casefile import CaseFile, case_file
 from attribution.desk.packing import Contents, Part
 from attribution.errors import NotFound
 from attribution.images import CheckedImage, read_image, read_thumbnail, thumbnail
@@ -51,7 +50,7 @@ def contents_of_case(services: Services, case_id: UUID, *, is_stamped: bool = Tr
     with services.sessions() as session:
         case = case_file(session, case_id)
         answers = recalled(session, case.lookups)
-    parts = _parts(services, answers, case.title, case.decisions)
+    parts = _parts(services, answers, case.title, case)
     return Contents(case.title, case.lookups, parts, case, is_stamped)
 
 
@@ -69,7 +68,7 @@ def _parts(
     services: Services,
     answers: Sequence[Attribution],
     title: str,
-    decisions: Sequence[Decision] | None = None,
+    case: CaseFile | None = None,
 ) -> Iterator[Part]:
     made = _Shown()
     reports = list(chunks(answers, OF_ONE_REPORT))
@@ -80,7 +79,7 @@ def _parts(
         if len(reports) > 1:
             name = f"report-{number}"
             heading = say("report", "part", title=title, number=number, of=len(reports))
-        yield from _reports(made.pages, name, heading, decisions)
+        yield from _reports(made.pages, name, heading, case)
         made.pages.clear()
     for work, exhibit in made.exhibits.items():
         yield from _work(services, work, exhibit, made)
@@ -92,12 +91,10 @@ def _parts(
     yield Part("identifiers.json", rfc8785.dumps(made.codes), "ISCC (ISO 24138), by SHA-256")
 
 
-def _reports(
-    pages: Sequence[Page], name: str, title: str, decisions: Sequence[Decision] | None
-) -> Iterator[Part]:
-    html = render_report(pages, title=title, decisions=decisions)
+def _reports(pages: Sequence[Page], name: str, title: str, case: CaseFile | None) -> Iterator[Part]:
+    html = render_report(pages, title=title, case=case)
     yield Part(f"{name}.html", html.encode(), "the report, for a browser")
-    pdf = render_pdf(pages, title, at=now(), decisions=decisions)
+    pdf = render_pdf(pages, title, at=now(), case=case)
     yield Part(f"{name}.pdf", pdf, "the report, as PDF/A-2a")
 
 

@@ -23,7 +23,7 @@ from api.reports.pages import Page
 from api.reports.sentences import isolated
 from api.reports.telling import Figure, tell
 from attribution.answers import Corner
-from attribution.catalogue.models import Decision
+from attribution.desk.casefile import CaseFile
 from attribution.images import read_thumbnail
 
 TEMPLATE = (files(__package__) / "templates" / "report.typ").read_bytes()
@@ -42,11 +42,11 @@ def render_pdf(
     title: str,
     *,
     at: datetime,
-    decisions: Sequence[Decision] | None = None,
+    case: CaseFile | None = None,
 ) -> bytes:
     """Return the report as PDF, with the words of the HTML one; `at` is when it was made."""
     with TemporaryDirectory() as name:
-        values = _values(tell(pages, title, decisions=decisions), _Pictures(Path(name)))
+        values = _values(tell(pages, title, case=case), _Pictures(Path(name)))
         (Path(name) / "report.json").write_text(json.dumps(_shaped(values)), encoding="utf-8")
         (Path(name) / "report.typ").write_bytes(TEMPLATE)
         made = typst.compile(

@@ -15,7 +15,7 @@ from PIL import Image
 from api.reports.pages import Page
 from api.reports.sentences import isolated, say
 from api.reports.telling import tell
-from attribution.catalogue.models import Decision
+from attribution.desk.casefile import CaseFile
 
 STYLE = (files(__package__) / "templates" / "report.css").read_text("utf-8")
 _STYLE_HASH = base64.b64encode(sha256(STYLE.encode()).digest()).decode("ascii")
@@ -28,9 +28,9 @@ def render_report(
     *,
     title: str | None = None,
     unreadable: Sequence[str] = (),
-    decisions: Sequence[Decision] | None = None,
+    case: CaseFile | None = None,
 ) -> str:
-    """Return the report as HTML; `decisions` of the case that it is about."""
+    """Return the report as HTML; `case` is the one that it is about."""
     environment = Environment(
         loader=PackageLoader("api.reports"),
         autoescape=True,
@@ -41,7 +41,7 @@ def render_report(
     )
     environment.filters |= {"data_uri": data_uri, "size": size}
     return environment.get_template("report.html").render(
-        report=tell(pages, title, unreadable, decisions),
+        report=tell(pages, title, unreadable, case),
         say=say,
         style=Markup(STYLE),  # noqa: S704  our own
         sources=SOURCES,

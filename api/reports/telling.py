@@ -15,8 +15,8 @@ from uuid import UUID
 from api.reports.pages import UNKNOWN, Exhibit, Page
 from api.reports.sentences import SENTENCES, say
 from attribution.answers import Attribution, Candidate, Corner, Reason, Verdict
-from attribution.catalogue.models import Decision
 from attribution.catalogue.nobody import is_nobody
+from attribution.desk.casefile import CaseFile
 from attribution.lookup import wording
 from attribution.lookup.findings import find_ours
 
@@ -99,9 +99,9 @@ def tell(
     pages: Sequence[Page],
     title: str | None,
     unreadable: Sequence[str] = (),
-    decisions: Sequence[Decision] | None = None,
+    case: CaseFile | None = None,
 ) -> Report:
-    """Return what a report of some answers says; `decisions` of the case that it is about."""
+    """Return what a report of some answers says; `case` is the one that it is about."""
     findings = find_ours([page.answer for page in pages])
     return Report(
         say("report", "language"),
@@ -110,7 +110,7 @@ def tell(
         [_told(page) for page in pages],
         unreadable,
         [
-            *([] if decisions is None else [_decided(decisions)]),
+            *([] if case is None else [_decided(case)]),
             _table("limits", level=findings.level),
             _table("verify", version=version("lawful-diffusion")),
         ],
@@ -224,11 +224,11 @@ def _more(answer: Attribution) -> Iterator[str]:
         yield say("more", "reasons", reasons="; ".join(reasons))
 
 
-def _decided(decisions: Sequence[Decision]) -> Section:
-    """Return what people decided in a case, and what of that holds."""
-    later = {one.supersedes: one.number for one in decisions}
+def _decided(case: CaseFile) -> Section:
+    """Return what people decided in a case, what of that holds, and which case it goes back to."""
+    later = {one.supersedes: one.number for one in case.decisions}
     groups = []
-    for one in decisions:
+    for one in case.decisions:
         says = [
             say("decisions", one.outcome.value),
             say("decisions", "ground", ground=SENTENCES["grounds"][one.ground.value]),
@@ -243,7 +243,12 @@ def _decided(decisions: Sequence[Decision]) -> Section:
         groups.append(
             Group(say("decisions", "heading", number=one.number, day=one.at.date()), says)
         )
-    return _section("decisions", [say("decisions", "people" if groups else "none")], groups=groups)
+    says = [say("decisions", "people" if groups else "none")]
+    if earlier := case.earlier:
+        how = "follows" if earlier.decision is None else "appeals"
+        said = say("decisions", how, number=earlier.number, decision=earlier.decision)
+        says.insert(0, said)
+    return _section("decisions", says, groups=groups)
 
 
 def _coverage(page: Page) -> Section:

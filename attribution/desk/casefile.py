@@ -28,7 +28,10 @@ def _alike(*names: str) -> dict[str, str]:
     return {name: name for name in names}
 
 
-CASE = _alike("id", "number", "kind", "title", "status", "appeals", "opened_at", "opened_by")
+CASE = _alike(
+    *("id", "number", "kind", "title", "status", "appeals", "follows"),
+    *("opened_at", "opened_by"),
+)
 PARTY = _alike("role", "artist", "name")
 SUBJECT = {
     "id": "id",
@@ -51,15 +54,36 @@ DECISION = _alike(
 
 
 @dataclass(frozen=True)
+class Earlier:
+    """The case that one goes back to."""
+
+    id: UUID
+    number: int
+    decision: int | None  # the number of that which an appeal is against; none: the case is closed
+
+
+@dataclass(frozen=True)
 class CaseFile:
     """A case, as a pack has it."""
 
     id: UUID
+    number: int
     title: str
+    earlier: Earlier | None
     said: dict[str, Any]
     records: Sequence[Sealed]  # that the audit vouches for
     decisions: Sequence[Decision]
     lookups: Sequence[UUID]  # answers about its images
+
+    @property
+    def named(self) -> dict[str, Any]:
+        """Which case it is, and which it goes back to, as the manifest says it."""
+        earlier = self.earlier and {
+            "id": str(self.earlier.id),
+            "number": self.earlier.number,
+            "decision": self.earlier.decision,
+        }
+        return {"id": str(self.id), "number": self.number, "earlier": earlier}
 
 
 def case_file(session: Session, case_id: UUID) -> CaseFile:
@@ -82,7 +106,20 @@ def case_file(session: Session, case_id: UUID) -> CaseFile:
         "documents": [_values(one, DOCUMENT) for one in papers],
     }
     records: list[Sealed] = [case, *assessments, *decisions, *papers]
-    return CaseFile(case_id, f"Case {case.number}: {case.title}", said, records, decisions, lookups)
+    title, earlier = f"Case {case.number}: {case.title}", earlier_of(session, case)
+    return CaseFile(case_id, case.number, title, earlier, said, records, decisions, lookups)
+
+
+def earlier_of(session: Session, case: Case) -> Earlier | None:
+    """Return the case that one follows, or whose decision it appeals against."""
+    if case.follows is not None:
+        closed = desk.case_by_id(session, case.follows)
+        return Earlier(closed.id, closed.number, None)
+    if case.appeals is not None:
+        decision = desk.decision_by_id(session, case.appeals)
+        decided = desk.case_by_id(session, decision.case_id)
+        return Earlier(decided.id, decided.number, decision.number)
+    return None
 
 
 def _findings(session: Session, case: Case) -> tuple[list[dict[str, Any]], list[Assessment]]:

@@ -110,6 +110,7 @@ def exhibit(stores: Stores, case_id: UUID, artwork_id: UUID) -> dict[str, Any]:
                 f"that LAWFUL_SUBJECTS_KEY does not have, or altered in the database"
             )
         note(session, "view", f"artwork:{artwork_id}", case=str(case_id))
+        note(session, "open-exhibit", f"{desk.CASE}:{case_id}", artwork=str(artwork_id))
     found: dict[str, Any] = json.loads(data)
     return found
 

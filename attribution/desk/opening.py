@@ -15,6 +15,7 @@ from attribution.cases import Act, CaseKind, CaseStatus, NoteKind, PartyRole, af
 from attribution.catalogue import queries
 from attribution.catalogue.chain import note
 from attribution.catalogue.columns import now
+from attribution.catalogue.database import empty_log
 from attribution.catalogue.models import (
     Case,
     CaseFinding,
@@ -22,12 +23,14 @@ from attribution.catalogue.models import (
     CaseParty,
     CaseSubject,
     Desk,
+    PartyContact,
 )
 from attribution.catalogue.models.desk import PRIORITY
-from attribution.catalogue.queries import desk
+from attribution.catalogue.queries import contacts, desk
 from attribution.catalogue.queries.pages import Page
 from attribution.chunks import chunks
 from attribution.collection import Stores
+from attribution.custody import Forgotten
 from attribution.desk.findings import Finding, of_answer, of_work
 from attribution.desk.people import account, check_not_own, stated
 from attribution.errors import BadInput, Conflict
@@ -111,7 +114,9 @@ def add_answers(stores: Stores, case_id: UUID, attributions: Sequence[UUID]) -> 
         desk.hold_desk(session)
         case = desk.case_to_change(session, case_id)
         after(Act.ADD, case.status, case.number)
-        return _add(session, case, exhibits)
+        if added := _add(session, case, exhibits):
+            note(session, "add-images", f"{desk.CASE}:{case.id}", added=added)
+        return added
 
 
 def add_party(stores: Stores, case_id: UUID, party: NewParty) -> None:
@@ -126,6 +131,29 @@ def add_party(stores: Stores, case_id: UUID, party: NewParty) -> None:
         (row,) = _add_parties(session, case, [party])
         said = {"role": row.role, "artist": row.artist, "account": row.account}
         note(session, "add-party", f"{desk.CASE}:{case.id}", party=str(row.id), **said)
+
+
+def remove_party(stores: Stores, case_id: UUID, party_id: UUID, why: str) -> None:
+    """Take somebody who was named by mistake out of a case, with how they can be reached.
+
+    The audit keeps who it was, but for a name; the reason is a comment. Raises NotFound, BadInput
+    without a reason, NotAllowed in a case of one's own, Conflict unless the case is open.
+    """
+    why = stated(why, "reason")
+    with stores.sessions.begin() as session:
+        case = desk.case_to_change(session, case_id)
+        after(Act.DROP, case.status, case.number)
+        check_not_own(session, case)
+        row = contacts.party_of_case(session, case_id, party_id)
+        if (contact := session.get(PartyContact, row.id, with_for_update=True)) is not None:
+            contacts.forget_contact(session, contact, Forgotten.REQUEST)
+            session.flush()  # a contact refers to its party
+        session.delete(row)
+        said = {"role": row.role, "artist": row.artist, "account": row.account}
+        note(session, "remove-party", f"{desk.CASE}:{case.id}", party=str(row.id), **said)
+        # Not in that entry: it goes out with packs, and what people write to each other does not
+        session.add(CaseNote(case_id=case.id, kind=NoteKind.COMMENT, text=why, by=who().name))
+    empty_log(stores.sessions)
 
 
 def appeal(stores: Stores, case_id: UUID, why: str, parties: Sequence[NewParty] = ()) -> Opened:
@@ -157,6 +185,8 @@ def appeal(stores: Stores, case_id: UUID, why: str, parties: Sequence[NewParty] 
         _add_parties(session, case, [*known_parties, *parties])
         _copy(session, of, case)
         session.add(CaseNote(case_id=case.id, kind=NoteKind.APPEAL, text=why, by=who().name))
+        filed = {"appeal": str(case.id), "number": case.number}
+        note(session, "open-appeal", f"{desk.CASE}:{of.id}", **filed)
     return Opened(case, is_new=True)
 
 

@@ -23,6 +23,7 @@ from attribution.answers import Attribution, read_answer
 from attribution.catalogue import queries
 from attribution.catalogue.chain import note
 from attribution.catalogue.columns import now
+from attribution.catalogue.queries import desk
 from attribution.collection import Stores
 from attribution.desk.archive import (
     AUTHORITY,
@@ -102,6 +103,7 @@ def write_pack(stores: Stores, contents: Contents, path: Path) -> Packed:
                 "made_by": who().name,
                 "key": key,
                 "attributions": [str(one) for one in contents.lookups],
+                **({"case": contents.case.named} if contents.case else {}),
             }
         )
         signed = sign_statement({SIGNS: manifest}, signer).encode("ascii")
@@ -111,6 +113,8 @@ def write_pack(stores: Stores, contents: Contents, path: Path) -> Packed:
         with stores.sessions.begin() as session:
             about = [str(one) for one in contents.lookups]
             note(session, "pack", f"pack:{pack_id}", manifest=manifest, attributions=about)
+            if contents.case:
+                note(session, "pack-case", f"{desk.CASE}:{contents.case.id}", pack=str(pack_id))
     return Packed(pack_id, manifest, key, path.stat().st_size)
 
 

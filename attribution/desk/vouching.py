@@ -20,6 +20,7 @@ from attribution.desk.archive import (
     CASE,
     CHAIN,
     LOOKUPS,
+    MANIFEST,
     RECORDS,
     answer_path,
     subject_path,
@@ -29,6 +30,10 @@ from attribution.desk.opened import Pack, Verified, plain
 from attribution.errors import BadInput
 from attribution.lookup.recomputing import recompute
 from attribution.provenance.statements import key_id, read_statement
+from attribution.tenants import DEFAULT
+
+FIXED = ("id", "number", "kind", "title", "appeals", "opened_at", "opened_by")
+"""What the record of a case begins with; the case that it follows may come behind it."""
 
 
 @dataclass(frozen=True)
@@ -129,7 +134,7 @@ def _case(pack: Pack, records: Mapping[str, Any]) -> None:
         records,
         "case",
         case,
-        *(case[name] for name in ("id", "number", "kind", "title", "appeals")),
+        *(case[name] for name in FIXED),
     )
     listed = Counter[str]()
     for one in case["findings"]:
@@ -157,6 +162,31 @@ def _case(pack: Pack, records: Mapping[str, Any]) -> None:
         f"({listed['document']}) are as they were recorded; that there was no later one is the "
         f"word of whoever signed",
     )
+    _earlier(pack, case, records[f"case:{case['id']}"]["leaves"][""])
+
+
+def _earlier(pack: Pack, case: Mapping[str, Any], recorded: Sequence[Any]) -> None:
+    """Hold which case this one goes back to against the record of it."""
+    manifest = pack.json(MANIFEST)
+    of_tenant = 0 if manifest["tenant"] == DEFAULT else 1
+    follows = next(iter(recorded[len(FIXED) : len(recorded) - of_tenant]), None)
+    if case.get("follows", follows) != follows:
+        raise BadInput("the case that it follows is not the one that was recorded")
+    if "case" in manifest:  # packs of before do not name it there
+        named = manifest["case"]
+        earlier = named["earlier"] or {"id": None, "decision": None}
+        is_appeal = earlier["decision"] is not None
+        if (
+            (named["id"], named["number"]) != (case["id"], case["number"])
+            or is_appeal != (case["appeals"] is not None)
+            or (earlier["id"] != follows and not is_appeal)
+        ):
+            raise BadInput(f"{MANIFEST} names another case, or another that it goes back to")
+    word = "its number is the word of whoever signed"
+    if follows:
+        pack.found.say("case", f"it follows the closed case {plain(follows)}, as recorded; {word}")
+    if appeals := case["appeals"]:
+        pack.found.say("case", f"it appeals against decision {plain(appeals)}, as recorded; {word}")
 
 
 def _documents(case: Mapping[str, Any], records: Mapping[str, Any]) -> int:

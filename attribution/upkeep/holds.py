@@ -70,6 +70,10 @@ def seal(stores: Stores, session: Session, works: Collection[UUID], removal: Rem
         if earlier is not None:
             replaced.add(earlier)
         note(session, "seal-exhibit", f"artwork:{work}", exhibit=exhibit.sha256)
+    kept = holds.works_by_case(session, on_hold)
+    for case_id in sorted(kept):
+        sealed = sorted(map(str, kept[case_id]))
+        note(session, "keep-exhibits", f"{desk.CASE}:{case_id}", works=sealed)
     tell(session, replaced, later=str(removal.receipt))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import re
 import time
 from collections.abc import Callable, Iterator
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
+import httpx
 import pytest
 from PIL import Image, ImageOps, ImageStat
 from playwright.sync_api import Browser, Page, expect
@@ -25,7 +27,9 @@ from attribution.desk import verification
 from attribution.desk.opening import NewCase, open_case
 from attribution.upkeep import keys
 from attribution.upkeep.tenants import create
+from tests.apis import png
 from tests.browser import Person, accessibility, at, shoot
+from tests.console.works import register
 from tests.homes import copy_ingested
 from tests.keys import make_key
 from tests.portfolios import picture
@@ -212,6 +216,104 @@ def test_a_case_from_its_queue_to_an_appeal(desk: Desk, sat_down: Callable[[str]
     expect(page.get_by_role("alert")).to_contain_text("another reviewer")
     page.goto(f"{desk.address}{answer}")
     expect(page.get_by_role("link", name=re.compile("Case . .appeal."))).to_be_visible()
+    page.goto(f"{desk.address}/console/cases?show=closed")
+    with page.expect_download() as saved:
+        page.get_by_role("link", name="JSON Lines").click()
+    pairs = [json.loads(line) for line in saved.value.path().read_text().splitlines()]
+    assert any(one["ground"] == "other_picture" and not one["is_match"] for one in pairs)
+
+
+def open_about(person: Person, data: bytes) -> Page:
+    """Look an image up and open a case about it; returns its page."""
+    page = person.page("/lookup")
+    look_up(page, data)
+    page.get_by_role("button", name="Open a case").click()
+    page.get_by_role("button", name="Open the case").click()
+    page.wait_for_url("**/console/cases/*")
+    page.wait_for_load_state()
+    return page
+
+
+def test_a_case_is_planned_and_its_parties_are_reached(person: Person) -> None:
+    """Contacts are shown when asked for, edited and deleted; the timeline has all of it."""
+    page = open_about(person, png(701))
+    dialog, timeline = page.locator("dialog[open]"), page.locator(".timeline")
+    page.get_by_role("button", name="Plan …").click()
+    dialog.get_by_label("Priority").select_option("1")
+    dialog.get_by_label("Due").fill("2027-03-01T12:00")
+    dialog.get_by_role("button", name="Save the plan").click()
+    expect(timeline).to_contain_text("priority 1, due 2027-03-01 12:00 UTC")
+    page.get_by_role("button", name="Name a party").click()
+    dialog.get_by_label("with the case").select_option("respondent")
+    dialog.get_by_label("or a name").fill("A web shop")
+    dialog.get_by_role("button", name="Name them").click()
+    expect(timeline).to_contain_text("named a party: A web shop")
+
+    page.get_by_role("link", name="Show contacts").click()
+    contact = page.get_by_role("textbox", name="How A web shop can be reached")
+    contact.fill("mail@shop.example")
+    page.get_by_role("button", name="Keep it").click()
+    expect(timeline).to_contain_text("entered how A web shop can be reached")
+    assert "mail@shop.example" not in page.content()
+    page.get_by_role("link", name="Show contacts").click()
+    expect(contact).to_have_value("mail@shop.example")
+    page.get_by_role("button", name="Delete how A web shop").click()
+    dialog.get_by_role("button", name="Delete the contact").click()
+    expect(timeline).to_contain_text("deleted how A web shop can be reached")
+    expect(timeline).to_contain_text("saw how A web shop can be reached")
+    page.get_by_role("button", name="Remove A web shop").click()
+    dialog.get_by_label("Why").fill("named by mistake")
+    dialog.get_by_role("button", name="Remove the party").click()
+    expect(timeline).to_contain_text("removed a party: respondent")
+    expect(page.get_by_text("Nobody is named.")).to_be_visible()
+
+
+def test_documents_of_a_case_are_saved_and_never_shown(person: Person) -> None:
+    """A file is added, saved as it came, and removed; its line stays."""
+    page = open_about(person, png(702))
+    dialog, timeline = page.locator("dialog[open]"), page.locator(".timeline")
+    letter = "Dear desk, it is ours."
+    page.get_by_role("button", name="Add a document").click()
+    files = {"name": "letter.txt", "mimeType": "text/plain", "buffer": letter.encode()}
+    dialog.get_by_label("A PDF, an image").set_input_files(files)  # type: ignore[arg-type]
+    dialog.get_by_label("What it is").fill("The shop's answer")
+    dialog.get_by_role("button", name="Add it").click()
+    paper = page.get_by_role("link", name="The shop's answer")
+
+    with page.expect_download() as saved:
+        paper.click()
+
+    assert saved.value.path().read_text() == letter
+    assert saved.value.suggested_filename.endswith(".txt")
+    page.get_by_role("button", name="Remove document 1").click()
+    dialog.get_by_label("Why").fill("sent twice")
+    dialog.get_by_role("button", name="Remove the document").click()
+    expect(timeline).to_contain_text("removed document 1")
+    expect(timeline).to_contain_text("saved document 1")
+    expect(paper).to_have_count(0)
+    expect(page.locator("ol.papers")).to_contain_text("“sent twice”")
+
+
+def test_a_sealed_exhibit_is_opened(person: Person) -> None:
+    """What is left of a work that was withdrawn while it was on hold; the timeline says who saw."""
+    work = register(person, "Zora Sealed", 703)
+    page = open_about(person, png(703))
+    dialog, timeline = page.locator("dialog[open]"), page.locator(".timeline")
+    page.get_by_role("button", name="Put something on hold").click()
+    dialog.get_by_label("What").select_option(f"work:{work}")
+    dialog.get_by_label("Why").fill("a claim was announced")
+    dialog.get_by_role("button", name="Put it on hold").click()
+    expect(timeline).to_contain_text(f"put work {work} on hold")
+    leaving = {"what": work, "reason": "asked for by the artist"}
+    httpx.post(f"{person.address}/v1/withdrawals", json=leaving).raise_for_status()
+    page.reload()
+
+    page.get_by_role("button", name=f"Open the exhibit of work {work}").click()
+
+    expect(page.get_by_alt_text("The work that was withdrawn")).to_be_visible()
+    page.reload()
+    expect(timeline).to_contain_text("withdrew works on hold (1)")
+    expect(timeline).to_contain_text(f"opened the sealed exhibit of work {work}")
 
 
 def test_the_queue_gives_a_case_to_one_person(
@@ -300,15 +402,12 @@ def test_a_case_of_another_tenant_is_not_there(
 
 def test_pages_are_for_everybody(person: Person) -> None:
     """Narrow and wide, light and dark: nothing overflows, nothing is serious for axe."""
-    page = person.page("/lookup")
-    look_up(page, altered(3))
-    page.get_by_role("button", name="Open a case").click()
-    page.get_by_role("button", name="Open the case").click()
-    page.wait_for_url("**/console/cases/*")
+    page = open_about(person, altered(3))
     case, cases = page.url, f"{person.address}/console/cases"
     page.get_by_role("link", name="Compare", exact=True).click()
     page.wait_for_url("**/console/compare/**")
-    for address, name in ((page.url, "compare"), (case, "case"), (cases, "cases")):
+    apart = {f"case-{one}": f"{case}/{one}" for one in ("contacts", "documents", "timeline")}
+    for name, address in {"compare": page.url, "case": case, "cases": cases, **apart}.items():
         page.goto(address)
         for scheme in ("light", "dark"):
             page.emulate_media(color_scheme=scheme)

@@ -15,9 +15,12 @@ from api.console.pages import (
     insight,
     lookup,
     opening,
+    papers,
+    parties,
     queue,
     records,
     search,
+    timeline,
     works,
 )
 from api.http.dependencies import known_names
@@ -33,6 +36,9 @@ for part in (
     opening,
     case,
     case_acts,
+    parties,
+    papers,
+    timeline,
     search,
     artists,
     works,

@@ -2,29 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
 from sqlalchemy.orm import Session
 
-from api.cases import CaseDetail, CaseFindingOut, HoldOut
+from api.cases import CaseDetail, CaseFindingOut
+from api.console.pages.papers import PAPERS
 from api.console.pages.queue import STATUSES
+from api.console.pages.timeline import LATEST, held, timeline
 from api.console.rendering import PageRoute, page
 from api.http.access import needs
+from api.http.conditions import Reading
 from api.http.dependencies import Cursor, ServicesDep
-from api.http.routes.cases import get_case_differences, list_case_contacts
+from api.http.routes.cases import get_case, get_case_differences
+from api.http.routes.documents import list_case_documents
 from api.http.routes.evidence import MOST_LOOKUPS
+from api.http.routes.holds import list_case_exhibits
 from api.reports.sentences import SENTENCES, say
 from api.reports.telling import Figure
 from attribution.actors import Scope
-from attribution.cases import RULINGS, STATES, Assessed, CaseKind, Ground, NoteKind
+from attribution.cases import RULINGS, STATES, Assessed, CaseKind, Ground, PartyRole
 from attribution.catalogue import queries
 from attribution.catalogue.models import Artwork, ArtworkStatus, CaseFinding, CaseSubject
 from attribution.catalogue.queries import desk
 from attribution.custody import Kept
+from attribution.desk.casefile import earlier_of
 from attribution.desk.exhibits import receipts_of
 from attribution.desk.people import me, person
 from attribution.lookup import wording
@@ -35,24 +40,6 @@ router = APIRouter(prefix="/cases", route_class=PageRoute)
 
 READS = needs(Scope.CASES)
 IMAGES = 10  # a page
-
-NOTES: Mapping[NoteKind, str] = {
-    NoteKind.COMMENT: "commented",
-    NoteKind.SKIP: "left the case to others",
-    NoteKind.MOVE: "moved the case",
-    NoteKind.REOPEN: "reopened the case",
-    NoteKind.APPEAL: "appealed",
-}
-
-
-@dataclass(frozen=True)
-class Told:
-    """Something that somebody did in a case."""
-
-    at: datetime
-    by: str
-    did: str
-    words: str = ""  # of theirs
 
 
 @dataclass(frozen=True)
@@ -73,19 +60,22 @@ def show_case(
     request: Request, case_id: UUID, services: ServicesDep, cursor: Cursor = None
 ) -> Response:
     """Show a case with everything that is said in it, its images some at a time."""
+    response = Response()
+    case = get_case(case_id, services, Reading(response))
     with services.sessions() as session:
-        case = CaseDetail.read(session, desk.case_by_id(session, case_id))
+        earlier = earlier_of(session, desk.case_by_id(session, case_id))
         found = desk.list_case_subjects(session, case_id, cursor=cursor, limit=IMAGES)
-        told = sorted(_told(session, case), key=lambda one: one.at)
     images = _images(services, case_id, found.items)
     last = case.decisions[-1] if case.decisions else None
     return page(
         request,
         "case.html",
         case=case,
+        etag=response.headers["etag"],
+        earlier=earlier,
         statuses=STATUSES,
         acts={act.name for act, states in STATES.items() if case.status in states},
-        told=told,
+        told=timeline(services, case_id, limit=LATEST),
         images=images,
         next=found.next,
         last=last,
@@ -99,8 +89,12 @@ def show_case(
         ],
         grounds={one.value: SENTENCES["grounds"][one] for one in Ground},
         verdicts=list(Assessed),
-        holds=[(one, _held(one)) for one in case.holds],
+        holds=[(one, held(one)) for one in case.holds],
         to_hold=dict(_to_hold(case, images)),
+        exhibits=list_case_exhibits(case_id, services, limit=PAPERS),
+        documents=list_case_documents(case_id, services, limit=PAPERS),
+        document_days=services.settings.document_days,
+        roles=list(PartyRole),
         most_in_pack=MOST_LOOKUPS,
         me=me(),
     )
@@ -160,32 +154,6 @@ def _figure(services: Services, row: Artwork, attribution_id: UUID | None) -> Fi
     return Figure(picture, f"Registered work: {title}", unseen or "", lines, work=row.id)
 
 
-def _told(session: Session, case: CaseDetail) -> Iterator[Told]:
-    """Yield what people did in a case."""
-    yield Told(case.opened_at, case.opened_by, "opened the case", case.title)
-    for one in case.notes:
-        yield Told(one.at, one.by, NOTES[one.kind], one.text)
-    for said, finding in desk.last_assessments(session, case.id):
-        did = f"called finding {finding.position} ({finding.lane.value}) {said.verdict.value}"
-        yield Told(said.at, said.by, did, said.why)
-    for made in case.decisions:
-        did = f"made decision {made.number}: {say('decisions', made.outcome)}"
-        ground = say("decisions", "ground", ground=SENTENCES["grounds"][made.ground])
-        yield Told(made.at, made.by, f"{did} {ground}", made.words)
-        if made.seconded_by and made.seconded_at:
-            yield Told(made.seconded_at, made.seconded_by, f"signed decision {made.number}")
-    for hold in case.holds:
-        yield Told(hold.at, hold.by, f"put {_held(hold)} on hold", hold.why)
-        if hold.ended_at and hold.ended_by:
-            yield Told(hold.ended_at, hold.ended_by, f"ended the hold of {_held(hold)}")
-
-
-def _held(hold: HoldOut) -> str:
-    if hold.artist:
-        return f"all works of {hold.artist}"
-    return f"work {hold.artwork_id}" if hold.artwork_id else f"image {hold.subject_id}"
-
-
 def _to_hold(case: CaseDetail, images: Sequence[Shown]) -> Iterator[tuple[str, str]]:
     """Yield what of a case may be put on hold: as the form sends it, and in words."""
     for party in case.parties:
@@ -196,16 +164,6 @@ def _to_hold(case: CaseDetail, images: Sequence[Shown]) -> Iterator[tuple[str, s
             yield f"work:{work.work}", f"the work {work.lines[0]}"
         if one.image_id:
             yield f"image:{one.image_id}", f"image {one.subject.position}"
-
-
-@router.get("/{case_id}/contacts", dependencies=[needs(Scope.REVIEW)])
-def show_contacts(request: Request, case_id: UUID, services: ServicesDep) -> Response:
-    """Show how the parties can be reached; the audit says who has seen it."""
-    kept = list_case_contacts(case_id, services).contacts
-    with services.sessions() as session:
-        names = {one.id: one.artist or one.name for one in desk.parties_of(session, case_id)}
-    contacts = [(names[one.party_id], one) for one in kept]
-    return page(request, "case_contacts.html", case_id=case_id, contacts=contacts)
 
 
 @router.get("/{case_id}/differences", dependencies=[READS])

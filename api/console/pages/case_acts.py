@@ -6,10 +6,13 @@ from typing import Annotated, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Form, Request, Response
+from pydantic import BaseModel, Field
 
 from api.console.rendering import PageRoute, went
 from api.http.access import needs
+from api.http.conditions import Editing
 from api.http.dependencies import Moment, ServicesDep, WorksDep
+from api.http.routes.cases import CasePlanned, plan_case
 from api.http.routes.evidence import make_case_evidence
 from attribution.actors import Scope
 from attribution.cases import Assessed, CaseOutcome, Ground
@@ -21,6 +24,14 @@ router = APIRouter(prefix="/cases", route_class=PageRoute)
 
 ACTS = needs(Scope.REVIEW)
 HELD = "^(artist:.+|(work|image):[0-9a-f-]{36})$"  # as the form of a case says it
+
+
+class Planned(BaseModel):
+    """A form that was filled in with when a case is to be judged."""
+
+    priority: int = Field(ge=1, le=5)
+    due_at: Moment | Literal[""] = ""  # left empty: it has no due date
+    etag: str = Field(max_length=100)  # of the case as it was shown
 
 
 @router.post("/{case_id}/assess", dependencies=[ACTS])
@@ -93,6 +104,16 @@ def move(
 ) -> Response:
     """Give a case to somebody."""
     queue.move(services, case_id, to, text)
+    return went(request, f"cases/{case_id}")
+
+
+@router.post("/{case_id}/plan", dependencies=[needs(Scope.OPERATE)])
+def plan(
+    request: Request, case_id: UUID, asked: Annotated[Planned, Form()], services: ServicesDep
+) -> Response:
+    """Give a case another priority and due date, unless it has changed since it was shown."""
+    wanted = CasePlanned(priority=asked.priority, due_at=asked.due_at or None)
+    plan_case(case_id, wanted, services, Editing(Response(), asked.etag))
     return went(request, f"cases/{case_id}")
 
 

@@ -49,8 +49,8 @@ document.addEventListener("click", (event) => {
   if (opener && !opensByItself) document.getElementById(opener.getAttribute("commandfor")).showModal();
 });
 
-// A link with `data-table` saves a whole list as a table: page by page, under that name. It is hidden
-// until it can.
+// A link with `data-table` saves a whole list as a table, page by page, under that name: JSON Lines
+// where the name says so, CSV otherwise. It is hidden until it can.
 function offer(within) {
   for (const link of within.querySelectorAll("a[data-table]")) link.hidden = false;
 }
@@ -60,15 +60,17 @@ document.addEventListener("htmx:after:swap", () => offer(document));
 
 async function table(link) {
   const rows = [];
+  const isLines = link.dataset.table.endsWith(".jsonl");
+  const type = isLines ? "application/jsonl" : "text/csv";
   for (let url = link.href; url; ) {
-    const answer = await fetch(url, { headers: { accept: "text/csv" } });
+    const answer = await fetch(url, { headers: { accept: type } });
     if (!answer.ok) throw new Error(said(await answer.text()));
     const text = await answer.text();
-    rows.push(rows.length ? text.slice(text.indexOf("\n") + 1) : text);
+    rows.push(rows.length && !isLines ? text.slice(text.indexOf("\n") + 1) : text);
     const next = /<([^>]+)>; rel="next"/.exec(answer.headers.get("link") ?? "");
     url = next ? new URL(next[1], url).href : null;
   }
-  save(new Blob(rows, { type: "text/csv" }), link.dataset.table);
+  save(new Blob(rows, { type }), link.dataset.table);
 }
 
 document.addEventListener("click", async (event) => {

@@ -399,6 +399,20 @@ def add_case_party(case_id: UUID, asked: PartySent, services: ServicesDep) -> Ca
     return _detail(services, case_id)
 
 
+@router.post(
+    "/{case_id}/parties/{party_id}/remove",
+    summary="Remove a party",
+    responses=also(409),
+    dependencies=[ACTS],
+)
+def remove_case_party(
+    case_id: UUID, party_id: UUID, asked: CaseSaid, services: ServicesDep
+) -> CaseDetail:
+    """Take somebody who was named by mistake out of an open case, with their contact."""
+    opening.remove_party(services, case_id, party_id, asked.text)
+    return _detail(services, case_id)
+
+
 @router.get("/{case_id}/contacts", summary="See the contacts of a case", dependencies=[ACTS])
 def list_case_contacts(case_id: UUID, services: ServicesDep) -> ContactsOut:
     """Say how the parties can be reached; the audit says who has seen that."""

@@ -269,17 +269,6 @@ def assessments_of(session: Session, findings: Collection[UUID]) -> dict[UUID, l
     return found
 
 
-def last_assessments(session: Session, case_id: UUID) -> Sequence[tuple[Assessment, CaseFinding]]:
-    """Return the last MOST_NOTES assessments of a case with their findings, the newest first."""
-    wanted = (
-        select(Assessment, CaseFinding)
-        .join(CaseFinding, CaseFinding.id == Assessment.finding_id)
-        .where(CaseFinding.case_id == case_id)
-        .order_by(Assessment.at.desc(), Assessment.id)
-    )
-    return [(said, one) for said, one in session.execute(wanted.limit(MOST_NOTES))]
-
-
 def unassessed(session: Session, case_id: UUID, lane: Lane | None) -> Sequence[int]:
     """Return the positions of findings that nobody has assessed, in one lane or in all."""
     return session.scalars(_positions(case_id, lane, CaseFinding.assessed.is_(None))).all()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -94,6 +94,20 @@ def holds_on(session: Session, works: Collection[UUID]) -> dict[UUID, list[UUID]
         theirs = _of_artist(session, str(slug), since, works)
         for work in session.scalars(select(Artwork.id).where(Artwork.id.in_(works), theirs)):
             found.setdefault(work, []).append(hold)
+    return found
+
+
+def works_by_case(
+    session: Session, on_hold: Mapping[UUID, Collection[UUID]]
+) -> dict[UUID, set[UUID]]:
+    """Return which works are on hold for which cases, of works with their holds."""
+    ids = {hold for those in on_hold.values() for hold in those}
+    wanted = select(Hold.id, Hold.case_id).where(Hold.id.in_(ids))
+    cases = dict(session.execute(wanted).all())
+    found: dict[UUID, set[UUID]] = {}
+    for work, those in on_hold.items():
+        for hold in those:
+            found.setdefault(cases[hold], set()).add(work)
     return found
 
 
