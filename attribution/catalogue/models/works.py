@@ -265,6 +265,8 @@ class KeptCalibration(OfTenantByKey, Base):
     asked: Mapped[int]  # works asked for
     voices: Mapped[list[str]]
     numbers: Mapped[dict[str, Any]]  # `attribution.arithmetic.calibration.Calibration`, or nothing
+    # `attribution.arithmetic.reliability.Reliability`, or nothing: made before it was recorded.
+    reliability: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default="{}")
 
 
 class KeptCollection(Base):
