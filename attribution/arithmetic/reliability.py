@@ -60,8 +60,8 @@ def held_out(asked: Sequence[Asked], voters: Sequence[str], spaces: Sequence[str
     """Return how often the artist named first is the right one, by the probability they are given.
 
     Every work that can be asked for in both ways is: with it hidden, and with its artist hidden,
-    where nobody is right; so half of the questions are by strangers, as probabilities assume. Works
-    of one artist are answered together, by a calibration that has seen none of them.
+    where nobody is right; half of the questions are so, as probabilities assume. Works of one
+    artist are answered together, by a calibration that has seen none of them.
     """
     answers: list[tuple[float, bool]] = []
     for fold in _folds(asked):

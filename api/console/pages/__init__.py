@@ -14,6 +14,7 @@ from api.console.pages import (
     ingest,
     insight,
     lookup,
+    maps,
     opening,
     queue,
     records,
@@ -40,5 +41,6 @@ for part in (
     ingest,
     generate,
     insight,
+    maps,
 ):
     router.include_router(part.router, prefix="/console")
