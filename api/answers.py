@@ -394,7 +394,7 @@ class FoundWorkOut(_Shape):
 
 
 class FacetsOut(_Shape):
-    """How many of the works found first are by which artist, and under which licence."""
+    """How many of the works found first each artist and each licence has."""
 
     works: int = Field(description="Works that are counted: the first ones, on whatever page.")
     artists: dict[str, int] = Field(description="By slug, the most first.")

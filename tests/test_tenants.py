@@ -68,6 +68,7 @@ NUMBERS = (  # they name nobody, and no work
     "/console",
     "/console/insight",
     "/console/insight/settings",
+    "/console/map",  # a script asks the API for what lies on it
 )
 
 

@@ -130,7 +130,7 @@ class FoundWork:
 
 @dataclass(frozen=True)
 class Facets:
-    """How many of the works found first are by which artist, and under which licence."""
+    """How many of the works found first each artist and each licence has."""
 
     works: int  # that are counted: the first ones, on whatever page
     artists: Mapping[str, int]  # by slug, the most first
