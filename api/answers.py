@@ -393,6 +393,17 @@ class FoundWorkOut(_Shape):
     legs: dict[str, ContributionOut]
 
 
+class FacetsOut(_Shape):
+    """How many of the works found first each artist and each licence has."""
+
+    works: int = Field(description="Works that are counted: the first ones, on whatever page.")
+    artists: dict[str, int] = Field(description="By slug, the most first.")
+    names: dict[str, str] = Field(description="Names of these artists, by slug.")
+    licences: dict[str, int] = Field(
+        description="By identifier, or by the text of one that has none."
+    )
+
+
 class SearchOut(_Shape):
     """The works of a search, best first."""
 
@@ -402,6 +413,7 @@ class SearchOut(_Shape):
     next: str | None = Field(
         None, description="Give it as `cursor` to get the next page; null at the end."
     )
+    facets: FacetsOut | None = Field(None, description="Null unless they were asked for.")
 
     @classmethod
     def of(cls, result: SearchResult) -> Self:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -33,6 +34,7 @@ from attribution.arithmetic.classifier import Statistics
 from attribution.arithmetic.classifier import fit as solve
 from attribution.arithmetic.familiarity import Familiarity
 from attribution.arithmetic.fitting import Asked, fit
+from attribution.arithmetic.reliability import NOT_MEASURED, Reliability, held_out
 from attribution.arithmetic.voting import NEAREST, Ballot, cast
 from attribution.catalogue import queries
 from attribution.catalogue.models import KeptCalibration
@@ -103,6 +105,27 @@ def test_confidence_is_as_often_right_as_it_says() -> None:
     strangers = [one for one, owner in zip(odds, owners, strict=True) if owner is None]
     assert np.mean([one.nobody for one in odds]) == pytest.approx(0.5, abs=0.03)
     assert np.mean([one.p_nobody <= 0.1 for one in strangers]) == pytest.approx(0.1, abs=0.03)
+
+
+def test_reliability_is_measured_on_questions_that_were_held_back() -> None:
+    """Each work is two questions, in bins that ascend; half of them nobody can be right on."""
+    found = held_out(some_asked(400), VOTERS, SPACES)
+
+    assert found.questions == sum(one.questions for one in found.bins) == 800
+    assert found.error == pytest.approx(0, abs=0.08)
+    assert sum(one.right * one.questions for one in found.bins) <= 400
+    for one in found.bins:
+        assert one.lowest <= one.predicted <= one.highest
+        assert one.right_from <= one.right <= one.right_to
+    assert Reliability.of_json(json.loads(json.dumps(found.as_json()))) == found
+
+
+def test_where_nothing_can_be_held_back_there_is_no_reliability() -> None:
+    """What is just enough for a calibration is too little once some artists are left out."""
+    asked = some_asked(FEWEST_WORKS)
+
+    assert fit(asked, VOTERS, SPACES) is not None
+    assert held_out(asked, VOTERS, SPACES) == NOT_MEASURED
 
 
 def test_the_set_of_likely_artists_holds_the_right_one() -> None:
@@ -407,6 +430,8 @@ def test_an_answer_has_probabilities_once_calibrated(services: Services, tmp_pat
     assert calibrate_if_due(services) is not None
 
     after = ask(services, path)
+    assert (made := kept(services)) is not None
+    assert made.reliability["questions"] == 2 * 56
     assert (before.confidence, before.artists[0].probability) == (None, None)
     assert Reason.NOT_CALIBRATED in before.reasons
     assert after.confidence is not None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from base64 import urlsafe_b64encode
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -136,3 +137,18 @@ def test_pages_over_http(client: TestClient) -> None:
         assert (len(found), len(set(found)), second["next"]) == (3, 3, None)
         problem = is_problem(ask(cursor="x"), 422, "bad-input")
         assert "'x' is not a cursor of a search" in problem["detail"]
+
+
+def test_artists_and_licences_are_counted_beyond_the_page(services: Services) -> None:
+    """Of the first works found, on whatever page; the page itself stays as it is."""
+    plain = services.attributor.search(WORDS, limit=2)
+
+    counted = services.attributor.search(WORDS, limit=2, facets=True)
+
+    every = services.attributor.search(WORDS, limit=200)
+    assert plain.facets is None
+    assert counted.facets is not None
+    assert counted.facets.works == len(every.hits) > 2
+    assert counted.facets.artists == Counter(hit.slug for hit in every.hits)
+    assert [hit.id for hit in counted.hits] == [hit.id for hit in plain.hits]
+    assert counted.next == plain.next

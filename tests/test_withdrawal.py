@@ -23,6 +23,7 @@ from attribution.lookup import wording
 from attribution.lookup.search_query import SearchQuery
 from attribution.services import Services
 from attribution.upkeep import withdrawal
+from attribution.upkeep.mapping import build_map
 from attribution.upkeep.reconcile import reconcile
 from attribution.upkeep.withdrawal import withdraw
 from ingest.generations import ask
@@ -50,6 +51,7 @@ def printed(answer: Attribution) -> str:
 def test_a_work_is_gone_everywhere(services: Services) -> None:
     """Row, point, thumbnail, original, kept vectors: nothing is left but the tombstone."""
     work = a_work(services)
+    build_map(services)
     assert len(files_of(services, work.sha256)) == 2
 
     receipt = forget(services, work.id).receipt
@@ -67,6 +69,7 @@ def test_a_work_is_gone_everywhere(services: Services) -> None:
         "kept vectors": 1,
         "kept vectors of parts": 0,
         "copy sketches": 1,
+        "places on the map": 1,
         "declared non-copies": 0,
         "statements of consent": 0,
         "lines of ingest jobs": 1,

@@ -32,6 +32,7 @@ from api.cli import (
     jobs,
     keys,
     lookups,
+    maps,
     models,
     non_copies,
     operate,
@@ -82,6 +83,7 @@ app.command()(operate.withdraw)
 app.command()(operate.reconcile)
 app.command()(operate.calibrate)
 app.command()(operate.reindex)
+app.add_typer(maps.app, name="map")
 app.command()(operate.migrate)
 app.command()(operate.worker)
 app.command()(operate.beat)

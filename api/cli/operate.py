@@ -20,6 +20,7 @@ from api.cli.common import (
 from attribution.errors import BadInput, Conflict
 
 if TYPE_CHECKING:
+    from attribution.arithmetic.reliability import Reliability
     from attribution.catalogue.models import Withdrawal
     from attribution.config import Settings
 
@@ -219,6 +220,7 @@ def calibrate(*, as_json: Json = False) -> None:
     Example: [bold]lawful calibrate[/]
     """
     from attribution.arithmetic.calibration import FEWEST_ARTISTS, FEWEST_WORKS
+    from attribution.arithmetic.reliability import Reliability
     from attribution.collection import open_collection, open_stores
     from attribution.upkeep.calibrating import calibrate as calibrate_collection
 
@@ -240,7 +242,8 @@ def calibrate(*, as_json: Json = False) -> None:
         )
     if as_json:
         state = {name: getattr(made, name) for name in ("works", "artists", "asked", "voices")}
-        print_json({"made_at": made.made_at.isoformat()} | state | made.numbers)
+        found = made.numbers | {"reliability": made.reliability}
+        print_json({"made_at": made.made_at.isoformat()} | state | found)
         return
     console = Console()
     console.print(
@@ -252,6 +255,25 @@ def calibrate(*, as_json: Json = False) -> None:
         table.add_row(voice, f"{weight:.2f}")
     for space, weight in sorted(made.numbers["spaces"].items()):
         table.add_row(f"part of {space} in the neighbours' share", f"{weight:.2f}")
+    console.print(table)
+    _show_reliability(console, Reliability.of_json(made.reliability))
+
+
+def _show_reliability(console: Console, found: Reliability) -> None:
+    from attribution.lookup.wording import reliability_said
+
+    console.print(reliability_said(found))
+    if not found.bins:
+        return
+    table = Table("probability", "questions", "on average", "right", "95 %", box=None)
+    for one in found.bins:
+        table.add_row(
+            f"{one.lowest:.1f} to {one.highest:.1f}",
+            f"{one.questions:,}",
+            f"{one.predicted:.1%}",
+            f"{one.right:.1%}",
+            f"{one.right_from:.1%} to {one.right_to:.1%}",
+        )
     console.print(table)
 
 

@@ -8,6 +8,7 @@ computes.
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -72,6 +73,7 @@ from attribution.lookup.exhibits import (
 from attribution.lookup.gaps import Gap, Gaps
 from attribution.lookup.recomputing import Recomputed, recompute
 from attribution.lookup.results import (
+    Facets,
     FoundWork,
     Member,
     SearchResult,
@@ -87,6 +89,7 @@ from attribution.voters.panel import Opinion, Panel
 
 PROGRAM = version("lawful-diffusion")
 RECALLED = 500  # answers that are read at once
+COUNTED = 200  # works found first, of which a search counts artists and licences
 BLANK = "the image is blank: it shows nothing that could be recognised"
 
 Also = Callable[[Session, Attribution], None]
@@ -262,7 +265,12 @@ class Attributor:
         return recompute(answer, found)
 
     def search(
-        self, query: SearchQuery, *, limit: int = 20, cursor: str | None = None
+        self,
+        query: SearchQuery,
+        *,
+        limit: int = 20,
+        cursor: str | None = None,
+        facets: bool = False,
     ) -> SearchResult:
         """Find works by words, by a picture or by both; each hit says what every leg gave.
 
@@ -271,6 +279,7 @@ class Attributor:
         Legs: `text` (BM25 over title, tags, artist), and by space what was compared in it:
         `clip_text` (words), `clip_image`, `clip_style_image` (the picture). Raises BadInput without
         words and picture, or without what is searched by; NotFound for an unknown artist.
+        `facets` are counted over the first COUNTED works, never over the catalogue.
         """
         check_query(query)
         shown, notes = Shown.of(query, cursor), tuple[str, ...]()
@@ -289,13 +298,19 @@ class Attributor:
             page = SearchPage()
             if probe:
                 search = partial(self._index.search, probe, where=where)
-                page = shown.page(lambda most: search(limit=most), limit)
-            rows = queries.artworks_by_id(
-                session, [hit.id for hit in page.hits], status=ArtworkStatus.INDEXED
-            )
+                counting = COUNTED if facets else 0
+                page = shown.page(lambda most: search(limit=most), limit, counting=counting)
+            ids = {hit.id for hit in (*page.hits, *page.counted)}
+            rows = queries.artworks_by_id(session, ids, status=ArtworkStatus.INDEXED)
             found = [_found(rows[hit.id], hit) for hit in page.hits if hit.id in rows]
-            searched = self._searched(session, gap)
-            return SearchResult(tuple(found), searched, (*notes, *page.notes), page.next)
+            counted = [rows[hit.id] for hit in page.counted if hit.id in rows]
+            return SearchResult(
+                tuple(found),
+                self._searched(session, gap),
+                (*notes, *page.notes),
+                page.next,
+                facets=_facets(counted) if facets else None,
+            )
 
     def _attribute(
         self, image: CheckedImage, also: Also, limit: int
@@ -526,6 +541,17 @@ def _notes(searched: Searched, opinion: Opinion) -> Iterator[str]:
 def _filter(licences: tuple[str, ...]) -> tuple[str, ...]:
     """Return what the index may hold of works under these licences: identifiers and exact texts."""
     return (*licences, *(found for one in licences if (found := identify(one))))
+
+
+def _facets(works: Sequence[Artwork]) -> Facets:
+    artists = Counter(work.artist.slug for work in works)
+    licences = Counter(work.licence_key for work in works if work.licence_key)
+    return Facets(
+        works=len(works),
+        artists=dict(artists.most_common()),
+        names={work.artist.slug: work.artist.name for work in works},
+        licences=dict(licences.most_common()),
+    )
 
 
 def _found(work: Artwork, hit: Hit) -> FoundWork:

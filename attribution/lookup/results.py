@@ -129,6 +129,16 @@ class FoundWork:
 
 
 @dataclass(frozen=True)
+class Facets:
+    """How many of the works found first each artist and each licence has."""
+
+    works: int  # that are counted: the first ones, on whatever page
+    artists: Mapping[str, int]  # by slug, the most first
+    names: Mapping[str, str]  # of these artists
+    licences: Mapping[str, int]  # by identifier, or the text of one that has none
+
+
+@dataclass(frozen=True)
 class SearchResult:
     """The works of a search, best first."""
 
@@ -136,3 +146,4 @@ class SearchResult:
     searched: Searched
     notes: tuple[str, ...] = ()  # what was not looked for, and why
     next: str | None = None  # the cursor of the next page; None at the end
+    facets: Facets | None = None  # where they were asked for

@@ -32,6 +32,7 @@ class SearchPage:
     hits: tuple[Hit, ...] = ()
     next: str | None = None
     notes: tuple[str, ...] = ()  # why it ends where it does
+    counted: tuple[Hit, ...] = ()  # the first ones of all pages, where they are to be counted
 
 
 @dataclass(frozen=True)
@@ -60,20 +61,25 @@ class Shown:
             )
         return cls(name, tuple(marks))
 
-    def page(self, search: Callable[[int], Sequence[Hit]], limit: int) -> SearchPage:
-        """Return the best hits that were not shown; `search` gives as many as it is asked for."""
+    def page(
+        self, search: Callable[[int], Sequence[Hit]], limit: int, *, counting: int = 0
+    ) -> SearchPage:
+        """Return the best hits that were not shown; `search` gives as many as it is asked for.
+
+        With the first `counting` ones, shown or not.
+        """
         stop = min(len(self.marks) + limit, MOST)
-        found = search(stop + 1)
+        every = search(max(stop + 1, counting))
+        counted, found = tuple(every[:counting]), every[: stop + 1]
         new = [hit for hit in found if hit.id.bytes[:MARK] not in self.marks]
         hits = tuple(new[: stop - len(self.marks)])
         if len(new) == len(hits):
-            return SearchPage(hits)
+            return SearchPage(hits, counted=counted)
         if stop == MOST:
-            return SearchPage(hits, notes=(END,))
+            return SearchPage(hits, notes=(END,), counted=counted)
         marks = (*self.marks, *(hit.id.bytes[:MARK] for hit in hits))
-        return SearchPage(
-            hits, urlsafe_b64encode(self.query + b"".join(marks)).decode().rstrip("=")
-        )
+        following = urlsafe_b64encode(self.query + b"".join(marks)).decode().rstrip("=")
+        return SearchPage(hits, following, counted=counted)
 
 
 def _name(query: SearchQuery) -> bytes:

@@ -23,6 +23,7 @@ from attribution.answers import (
     Searched,
     Verdict,
 )
+from attribution.arithmetic.reliability import Reliability
 from attribution.catalogue.models import Consent, Subject, SubjectUse
 from attribution.catalogue.nobody import is_nobody
 from attribution.consents import Answer, ConsentSource, is_allowed
@@ -350,6 +351,18 @@ def on_hold(held: Mapping[str, Any]) -> str:
     return (
         f"on hold for case {cases}: sealed exhibits of works ({works}) and images that were asked "
         f"about ({images}) are kept until the hold ends; no search and no answer shows them"
+    )
+
+
+def reliability_said(found: Reliability | None) -> str:
+    """Say how far the probabilities are off on questions that were held back."""
+    if found is None:
+        return "Reliability is not kept: it was calibrated before this was recorded."
+    if found.error is None:
+        return "Reliability is not measured: too few works are registered to hold any back."
+    return (
+        f"On {found.questions:,} questions that were held back, the probabilities are off by "
+        f"{100 * found.error:.1f} percentage points on average (expected calibration error)."
     )
 
 

@@ -22,6 +22,7 @@ from sqlalchemy.orm import Session
 from attribution import tenants
 from attribution.arithmetic import voting
 from attribution.arithmetic.fitting import Asked, fit, voice_names
+from attribution.arithmetic.reliability import held_out
 from attribution.catalogue import queries
 from attribution.catalogue.columns import now
 from attribution.catalogue.models import KeptCalibration
@@ -86,6 +87,7 @@ def calibrate(
         asked=len(asked),
         voices=list(voice_names(names, spaces)),
         numbers=found.as_json() if found else {},
+        reliability=held_out(asked, names, spaces).as_json() if found else {},
     )
     with collection.sessions.begin() as session:
         queries.keep_calibration(session, made)

@@ -11,6 +11,7 @@ import numpy as np
 
 from attribution.answers import Verdict
 from attribution.arithmetic.calibration import Calibration, Floats
+from attribution.arithmetic.reliability import Reliability
 from attribution.catalogue import queries
 from attribution.catalogue.columns import now
 from attribution.catalogue.models import KeptCalibration
@@ -44,10 +45,11 @@ class Spread:
 
 @dataclass(frozen=True)
 class Kept:
-    """What a calibration keeps of its works: it was fitted on the same ones."""
+    """What a calibration keeps of its works: the spreads are of works that it was fitted on."""
 
     right: Spread  # to their own artist, of one of those registered; as if the work was not there
     strangers: Spread  # to all registered artists together; as if their artist was not there
+    reliability: Reliability | None  # None: made before it was recorded
 
 
 def late(stores: Stores) -> Late:
@@ -80,7 +82,11 @@ def kept_of(row: KeptCalibration) -> Kept | None:
     made = Calibration.of_json(row.voices, row.numbers)
     right = 1 - made.misfits
     ours = 1 / (1 + np.exp(-made.strangers))
-    return Kept(_spread(right, np.ones_like(right)), _spread(ours, made.stranger_weights))
+    return Kept(
+        right=_spread(right, np.ones_like(right)),
+        strangers=_spread(ours, made.stranger_weights),
+        reliability=Reliability.of_json(row.reliability) if row.reliability else None,
+    )
 
 
 def _spread(values: Floats, weights: Floats) -> Spread:

@@ -13,7 +13,7 @@ from kombu import Queue
 
 from attribution.config import Settings
 from attribution.errors import BadInput
-from ingest.work.tasks import CALIBRATE, DELIVER, RECONCILE, SWEEP, WATCH
+from ingest.work.tasks import CALIBRATE, DELIVER, MAP, RECONCILE, SWEEP, WATCH
 
 REDIS = ("redis://", "rediss://", "redis+socket://")
 QUEUES = ("ingest", "encode", "lookup", "generate", "maintenance")
@@ -22,6 +22,7 @@ DELIVER_EVERY_S = 5
 WATCH_EVERY_S = 60
 CALIBRATE_EVERY_S = 60  # looked at; done where enough has changed
 RECONCILE_EVERY_S = 3600
+MAP_EVERY_S = 3600
 
 
 def make_app(settings: Settings) -> Celery:
@@ -74,6 +75,7 @@ def make_app(settings: Settings) -> Celery:
                 "schedule": WATCH_EVERY_S,
                 "options": {"expires": WATCH_EVERY_S},
             },
+            "map": {"task": MAP, "schedule": MAP_EVERY_S, "options": {"expires": MAP_EVERY_S}},
             "reconcile": {
                 "task": RECONCILE,
                 "schedule": RECONCILE_EVERY_S,

@@ -29,6 +29,7 @@ from attribution.services import Services, open_services
 from attribution.tenants import across
 from attribution.upkeep.calibrating import calibrate_if_due
 from attribution.upkeep.deliveries import Sender, deliver, forget_old
+from attribution.upkeep.mapping import update_map
 from attribution.upkeep.tenants import for_each
 from ingest.lease import give_back_own, said_by
 from ingest.patience import Patience
@@ -132,7 +133,7 @@ class LocalQueue:
         self._looking_up.submit(self._take_turns)
 
     def calibrate(self) -> None:
-        """Queue a look at whether the votes have to be calibrated."""
+        """Queue a look at whether the votes have to be calibrated, and what the map lacks."""
         if not self._stopping.is_set():
             self._calibrating.submit(self._calibrate)
 
@@ -225,10 +226,11 @@ class LocalQueue:
         try:
             stopping = self._stopping.is_set
             for_each(self.stores, lambda: calibrate_if_due(self._services, stopping=stopping))
+            for_each(self.stores, lambda: update_map(self._services, stopping=stopping))
         except LawfulError as error:  # it is looked at again after the next job
-            log.warning("calibration: %s", error)
+            log.warning("calibration or map: %s", error)
         except Exception:
-            log.exception("calibration")
+            log.exception("calibration or map")
 
     def _forget_old(self) -> None:
         with suppress(BackendUnavailable):  # the next opening does it

@@ -28,6 +28,7 @@ from attribution.services import Services
 from attribution.tenants import DEFAULT, across, within
 from attribution.upkeep.calibrating import calibrate_if_due
 from attribution.upkeep.deliveries import Sender, deliver, forget_old
+from attribution.upkeep.mapping import update_map
 from attribution.upkeep.reconcile import reconcile
 from attribution.upkeep.tenants import for_each
 from ingest import pipeline
@@ -43,6 +44,7 @@ TOLD_EVERY_S = 1.0  # how far a training is
 SWEEP = "maintenance.sweep"
 RECONCILE = "maintenance.reconcile"
 CALIBRATE = "maintenance.calibrate"
+MAP = "maintenance.map"
 DELIVER = "maintenance.deliver"
 WATCH = "maintenance.watch"
 TASK: dict[str, Any] = {
@@ -196,6 +198,13 @@ def _register_upkeep(
         stores = runtime.stores()
         with suppress(NotFound), open_collection(stores) as collection:
             for_each(stores, lambda: calibrate_if_due(collection))
+
+    @app.task(name=MAP, shared=False)
+    def draw_map() -> None:
+        """Put new works on the map, or lay it out anew where enough has changed."""
+        stores = runtime.stores()
+        with suppress(NotFound), open_collection(stores) as collection:
+            for_each(stores, lambda: update_map(collection))
 
 
 def next_in_line(runtime: Runtime) -> TaskKey | None:

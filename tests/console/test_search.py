@@ -20,6 +20,8 @@ def test_words_find_a_work_and_a_filter_narrows(person: Person) -> None:
     hits = page.locator("#found").get_by_role("listitem")
     expect(hits).to_have_count(2)
     expect(hits.first).to_contain_text("text: rank 1")
+    hits.first.get_by_role("link").first.focus()
+    expect(hits.first.locator(".legs")).to_have_css("opacity", "1")
 
     page.get_by_label("Sam Searched").check()
 
@@ -44,6 +46,8 @@ def test_a_picture_finds_its_like_page_by_page(person: Person) -> None:
     hits = page.locator("#found li:has(.legs)")
     expect(hits.first).to_contain_text("Pia Pictured")
     expect(hits).to_have_count(20)
+    pictured = page.locator(".facets label", has_text="Pia Pictured")
+    expect(pictured.locator(".muted")).to_have_text("30")  # on whatever page
 
     page.locator("#found .next").last.scroll_into_view_if_needed()
 

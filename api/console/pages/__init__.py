@@ -14,6 +14,7 @@ from api.console.pages import (
     ingest,
     insight,
     lookup,
+    maps,
     opening,
     papers,
     parties,
@@ -46,5 +47,6 @@ for part in (
     ingest,
     generate,
     insight,
+    maps,
 ):
     router.include_router(part.router, prefix="/console")

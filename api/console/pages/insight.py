@@ -13,7 +13,7 @@ from fastapi import APIRouter, Depends, Form, Query, Request, Response
 from pydantic import SecretStr
 
 from api.audit import VerifiedOut
-from api.console.charts import Chart, stacked
+from api.console.charts import SIDE, Chart, reliability, stacked
 from api.console.rendering import PageRoute, page, went
 from api.http.access import needs
 from api.http.dependencies import Cursor, Moment, ServicesDep
@@ -86,6 +86,9 @@ def show_insight(request: Request, services: ServicesDep) -> Response:
         right=kept and _bins(kept.right),
         strangers=kept and _bins(kept.strangers),
         bins=BINS,
+        diagram=reliability(kept.reliability.bins) if kept and kept.reliability else [],
+        side=SIDE,
+        reliability_said=wording.reliability_said(kept.reliability) if kept else "",
         late=found,
         days=DAYS,
         most=MOST,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable
 from typing import Annotated
 from urllib.parse import urlencode
@@ -10,7 +9,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Form, Query, Request, Response
 
-from api.answers import SearchOut
+from api.answers import FacetsOut, SearchOut
 from api.console.rendering import PageRoute, page
 from api.http.access import needs
 from api.http.dependencies import ServicesDep, WorksDep
@@ -21,11 +20,13 @@ from attribution.catalogue import queries
 from attribution.catalogue.models import ArtworkStatus
 from attribution.errors import NotFound
 from attribution.images import CheckedImage, read_image
+from attribution.lookup.attributor import COUNTED
 from attribution.lookup.search_query import SearchBy
 from attribution.services import Services
 
 router = APIRouter(prefix="/search", route_class=PageRoute)
 
+NO_FACETS = FacetsOut(works=0, artists={}, names={}, licences={})
 WAYS = {
     SearchBy.SUBJECT: "the same subject",
     SearchBy.STYLE: "the same hand (needs a picture)",
@@ -58,7 +59,7 @@ def show_search(
     """Ask for words or a picture, and show what was found by an address."""
     found = None
     if asked.q or asked.like:
-        found = find(services, asked, _picture_of(services, asked.like, works))
+        found = _find(services, asked, _picture_of(services, asked.like, works))
     return _shown(request, services, asked, found)
 
 
@@ -71,14 +72,19 @@ def search(
 ) -> Response:
     """Find works; without a picture the browser shows the address of the search."""
     if asked.image is None or not asked.image.size:
-        found = find(services, asked, _picture_of(services, asked.like, works))
+        found = _find(services, asked, _picture_of(services, asked.like, works))
         answer = _shown(request, services, asked, found)
         if asked.cursor is None:
             answer.headers["hx-push-url"] = _address(request, asked)
         return answer
     works()
-    found = find(services, asked, read_upload(asked.image.file, services.limits))
+    found = _find(services, asked, read_upload(asked.image.file, services.limits))
     return _shown(request, services, asked, found)
+
+
+def _find(services: Services, asked: Seeking, image: CheckedImage | None) -> SearchOut:
+    """Find works; artists and licences are counted with the first page."""
+    return find(services, asked.model_copy(update={"facets": not asked.cursor}), image)
 
 
 def _picture_of(
@@ -105,8 +111,7 @@ def _shown(
     with services.sessions() as session:
         rows = queries.artworks_by_id(session, [hit.id for hit in hits])
         chosen = {slug: queries.artist_by_slug(session, slug).name for slug in asked.artist}
-    artists = Counter(hit.slug for hit in hits)
-    licences = Counter(hit.licence_id or hit.licence or "" for hit in hits)
+    facets = found.facets if found and found.facets else NO_FACETS
     part = "search_hits.html" if asked.cursor else "search_found.html"
     return page(
         request,
@@ -114,9 +119,11 @@ def _shown(
         asked=asked,
         found=found,
         visible={row.id for row in rows.values() if row.consent_display},
-        artists={one: artists[one] for one in (*asked.artist, *artists)},
-        licences={one: licences[one] for one in (*asked.licence, *licences) if one},
-        names=chosen | {hit.slug: hit.name for hit in hits},
+        counted=facets.works,
+        is_cut=facets.works == COUNTED,
+        artists=dict.fromkeys(asked.artist, 0) | facets.artists,
+        licences=dict.fromkeys(asked.licence, 0) | facets.licences,
+        names=chosen | facets.names,
         ways=WAYS,
     )
 

@@ -16,6 +16,26 @@ from attribution.upkeep.calibrating import is_due
 router = APIRouter(prefix="/calibration", tags=["operation"], route_class=ScopedRoute)
 
 
+class BinOut(BaseModel):
+    """Held-out questions whose first artist was given a probability within these bounds."""
+
+    lowest: float
+    highest: float
+    questions: int
+    predicted: float = Field(description="Mean probability.")
+    right: float = Field(description="Part of them whose first artist was the right one.")
+    right_from: float = Field(description="Wilson's interval of `right`, 95 %.")
+    right_to: float
+
+
+class ReliabilityOut(BaseModel):
+    """How often the probabilities are right, on questions that they were not fitted on."""
+
+    questions: int = Field(description="0: too little is registered to hold any back.")
+    error: float | None = Field(description="Expected calibration error; null without questions.")
+    bins: list[BinOut] = Field(description="Ascending; those without questions are left out.")
+
+
 class CalibrationOut(BaseModel):
     """The state of the calibration; null where there is none."""
 
@@ -31,6 +51,9 @@ class CalibrationOut(BaseModel):
     )
     spaces: dict[str, float] | None = Field(
         default=None, description="Parts of the neighbours' share that the spaces give."
+    )
+    reliability: ReliabilityOut | None = Field(
+        default=None, description="Null where it was calibrated before this was recorded."
     )
 
 
@@ -52,4 +75,5 @@ def get_calibration(services: ServicesDep) -> CalibrationOut:
         asked=kept.asked,
         weights=dict(zip(kept.voices, kept.numbers["weights"], strict=True)),
         spaces=kept.numbers["spaces"],
+        reliability=ReliabilityOut(**kept.reliability) if kept.reliability else None,
     )

@@ -40,6 +40,10 @@ class Asked(BaseModel):
         ),
     )
     limit: int = Field(20, ge=1, le=200, description="Works at most.")
+    facets: bool = Field(
+        default=False,
+        description="Count artists and licences of the first 200 works found.",
+    )
     cursor: str | None = Field(
         None,
         max_length=LONGEST_CURSOR,
@@ -89,4 +93,7 @@ def find(services: Services, asked: Asked, image: CheckedImage | None) -> Search
         year_from=asked.year_from,
         year_to=asked.year_to,
     )
-    return SearchOut.of(services.attributor.search(query, limit=asked.limit, cursor=asked.cursor))
+    found = services.attributor.search(
+        query, limit=asked.limit, cursor=asked.cursor, facets=asked.facets
+    )
+    return SearchOut.of(found)

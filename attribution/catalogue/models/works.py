@@ -265,6 +265,38 @@ class KeptCalibration(OfTenantByKey, Base):
     asked: Mapped[int]  # works asked for
     voices: Mapped[list[str]]
     numbers: Mapped[dict[str, Any]]  # `attribution.arithmetic.calibration.Calibration`, or nothing
+    # `attribution.arithmetic.reliability.Reliability`, or nothing: made before it was recorded.
+    reliability: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default="{}")
+
+
+class CatalogueMap(OfTenant, Base):
+    """A map of the works that can be found: alike ones near each other, by the vectors of a space.
+
+    The last one that is made is shown; another one is laid out next to it.
+    """
+
+    __tablename__ = "maps"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
+    fingerprint: Mapped[str] = mapped_column(String(64))  # of the encoders
+    space: Mapped[str]
+    works: Mapped[int] = mapped_column(default=0)  # that it was laid out for
+    made_at: Mapped[datetime | None]  # none: it is being laid out
+
+
+class MapPlace(OfTenant, Base):
+    """Where a work lies on a map."""
+
+    __tablename__ = "map_places"
+    __table_args__ = (Index(None, "map_id", "tile", "artwork_id", "tenant"),)
+
+    map_id: Mapped[UUID] = mapped_column(ForeignKey("maps.id"), primary_key=True)
+    artwork_id: Mapped[UUID] = mapped_column(
+        ForeignKey("artworks.id"), primary_key=True, index=True
+    )
+    x: Mapped[float]  # in parts of the map's sides, from the left
+    y: Mapped[float]  # and from the top
+    tile: Mapped[int]  # `arithmetic.layout.deal`
 
 
 class KeptCollection(Base):

@@ -47,6 +47,7 @@ from attribution.catalogue.models import (
     ExhibitHold,
     HeldExhibit,
     IngestItem,
+    MapPlace,
     NonCopy,
     PartVectors,
     RecordedAttribution,
@@ -62,6 +63,7 @@ from attribution.catalogue.queries.changes import just_merged
 from attribution.catalogue.queries.consents import forget_consents
 from attribution.catalogue.queries.embeddings import forget_part_vectors, forget_vectors
 from attribution.catalogue.queries.forgetting import wipe_items
+from attribution.catalogue.queries.maps import forget_places
 from attribution.catalogue.queries.non_copies import forget_non_copies
 from attribution.catalogue.queries.pages import Page, check_limit, cut, moment_key
 from attribution.catalogue.queries.replies import forget_replies
@@ -109,6 +111,7 @@ LOOKED_AT: Mapping[str, tuple[InstrumentedAttribute[Any], ColumnElement[bool]]] 
     "kept vectors": (Embedding.artwork_id, true()),
     "kept vectors of parts": (PartVectors.artwork_id, true()),
     "copy sketches": (CopySketch.artwork_id, true()),
+    "places on the map": (MapPlace.artwork_id, true()),
     "declared non-copies": (NonCopy.artwork_id, true()),
     "statements of consent": (Consent.artwork_id, Consent.document.is_not(None)),
     "lines of ingest jobs": (IngestItem.artwork_id, IngestItem.path != WIPED_TEXT),
@@ -163,6 +166,7 @@ def bury_works(
         "kept vectors": forget_vectors(session, ids),
         "kept vectors of parts": forget_part_vectors(session, ids),
         "copy sketches": forget_sketches(session, ids),
+        "places on the map": forget_places(session, ids),
         "declared non-copies": forget_non_copies(session, ids, removal.receipt),
         "statements of consent": forget_consents(session, Consent.artwork_id.in_(ids), removal),
         "lines of ingest jobs": lines,
