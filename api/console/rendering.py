@@ -23,9 +23,9 @@ from api.hints import over_http
 from api.http import refusals
 from api.http.access import ScopedRoute
 from api.http.kinds import kind_of, title
-from api.http.oidc.login import SESSION
 from api.http.pages import NAME, WITH_SCRIPT
 from api.http.problems import why_invalid
+from api.http.sessions import SESSION, kept
 from api.reports.report import data_uri, isolating, size
 from attribution.actors import Scope, who
 from attribution.errors import LawfulError
@@ -71,7 +71,7 @@ def page(request: Request, template: str, *, status: int = 200, **values: Any) -
             places=[one for one in PLACES if one.scope in scopes],
             scopes=scopes,
             person=who().name,
-            has_session=SESSION in request.cookies,
+            has_session=bool(kept(request, SESSION)),
             product=NAME,
         )
     )
