@@ -24,7 +24,7 @@ from api.http import refusals
 from api.http.access import ScopedRoute
 from api.http.kinds import kind_of, title
 from api.http.pages import NAME, WITH_SCRIPT
-from api.http.problems import why_invalid
+from api.http.problems import headers_of, why_invalid
 from api.http.sessions import SESSION, kept
 from api.reports.report import data_uri, isolating, size
 from attribution.actors import Scope, who
@@ -97,16 +97,20 @@ class PageRoute(ScopedRoute):
         handle = super().get_route_handler()
 
         async def said(request: Request) -> Response:
+            headers: Mapping[str, str] = {}
             try:
                 return await handle(request)
             except LawfulError as error:
                 refusals.note(request.scope, error)
                 kind, detail, status = kind_of(error), over_http(error), error.status
+                headers = headers_of(error)
             except RequestValidationError as error:
                 kind, detail, status = "invalid-request", why_invalid(error), 422
             values = {"heading": title(kind), "detail": detail}
             template = "problem_part.html" if "hx-request" in request.headers else "problem.html"
-            return page(request, template, status=status, **values)
+            answer = page(request, template, status=status, **values)
+            answer.headers.update(headers)
+            return answer
 
         return said
 

@@ -27,7 +27,7 @@ from attribution.catalogue.names import visible
 from attribution.catalogue.queries import AnswersWanted
 from attribution.custody import How, Purpose
 from attribution.errors import BadInput
-from attribution.images import thumbnail
+from attribution.images import showing, thumbnail
 from attribution.lookup import wording
 from attribution.lookup.subjects import Obtained, keeping
 from ingest.fetching import Fetcher
@@ -77,7 +77,8 @@ def look_up(
     answer = services.attributor.attribute(checked, also=keep)
     if not is_one_of_many:
         return went(request, f"lookup/{answer.id}")
-    picture = thumbnail(checked.rgb, max_px=THUMBNAIL_PX)
+    with showing():
+        picture = thumbnail(checked.rgb, max_px=THUMBNAIL_PX)
     return page(request, "lookup_card.html", one=brief(answer), name=name, picture=picture)
 
 

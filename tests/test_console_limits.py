@@ -1,0 +1,53 @@
+"""What pages have the service do, and how much of it at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+from fastapi.testclient import TestClient
+
+from api.http.app import create_app
+from attribution.images import pictures
+from tests.apis import is_problem, local_client, png, settings, upload
+
+
+@pytest.fixture
+def client(tmp_path: Path) -> Iterator[TestClient]:
+    """Serve a collection that keeps originals."""
+    with local_client(create_app(settings(tmp_path / "home", keep_originals=True))) as opened:
+        yield opened
+
+
+def test_few_pictures_are_made_at_once(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where all turns are taken, whoever asks for one more is told when to try again."""
+    upload(client, png(1), artist="Ann Örn", consent_display="false")
+    image = {"image": ("q.png", png(1))}
+    answer = client.post("/v1/attributions", files=image).json()
+    one, work = answer["id"], answer["copy_of"]["id"]
+    places = (
+        f"/v1/attributions/{one}/works/{work}/picture",
+        f"/v1/attributions/{one}/report",
+        f"/console/lookup/{one}",
+        f"/console/compare/{one}/image",
+        f"/console/compare/{one}/{work}/work",
+        f"/console/works/{work}/picture",
+    )
+    monkeypatch.setattr(pictures, "PATIENCE_S", 0.01)
+
+    with ExitStack() as turns:
+        for _ in range(4):
+            turns.enter_context(pictures.showing())
+        for place in places:
+            refused = client.get(place)
+            assert (refused.status_code, refused.headers["retry-after"]) == (503, "5"), place
+        is_problem(client.get(places[0]), 503, "backend-unavailable")
+        sent = client.post(f"/v1/attributions/{one}/report", files=image)
+        is_problem(sent, 503, "backend-unavailable")
+        card = client.post("/console/lookup", files=image, data={"is_one_of_many": "true"})
+        assert card.status_code == 503
+
+    for place in places:
+        assert client.get(place).status_code == 200, place
