@@ -9,9 +9,16 @@ from pathlib import Path
 import pytest
 from fastapi.testclient import TestClient
 
+from api.console.pages.insight import VERIFICATIONS
+from api.console.permits import permitted
 from api.http.app import create_app
+from attribution.actors import Role
 from attribution.images import pictures
+from attribution.tenants import within
+from attribution.upkeep import tenants
+from attribution.upkeep.keys import NewKey, create
 from tests.apis import is_problem, local_client, png, settings, upload
+from tests.keys import bearing
 
 
 @pytest.fixture
@@ -51,3 +58,25 @@ def test_few_pictures_are_made_at_once(client: TestClient, monkeypatch: pytest.M
 
     for place in places:
         assert client.get(place).status_code == 200, place
+
+
+def test_the_audit_is_verified_once_at_a_time(client: TestClient) -> None:
+    """Who comes second is told when to try again."""
+    place = "/console/insight/audit/verify"
+    with permitted(VERIFICATIONS, "a test"):
+        refused = client.post(place)
+    assert (refused.status_code, refused.headers["retry-after"]) == (429, "10")
+    assert "are as they were recorded" in client.post(place).text
+
+
+def test_other_tenants_are_not_counted(client: TestClient) -> None:
+    """An auditor of a tenant that only shares the service learns nothing of what others have."""
+    stores = client.app.state.services  # type: ignore[attr-defined]
+    tenants.create(stores, "others")
+    with within("others"):
+        key = create(stores, NewKey("auditor", Role.AUDITOR)).token
+    client.headers.update(bearing(key))
+
+    assert "Verify now" not in client.get("/console/insight/audit").text
+    refused = client.post("/console/insight/audit/verify")
+    assert (refused.status_code, "one for all tenants" in refused.text) == (403, True)
