@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
+from sqlalchemy import Engine, event
 
 from api.console.pages.insight import VERIFICATIONS
 from api.console.permits import permitted
@@ -80,3 +82,38 @@ def test_other_tenants_are_not_counted(client: TestClient) -> None:
     assert "Verify now" not in client.get("/console/insight/audit").text
     refused = client.post("/console/insight/audit/verify")
     assert (refused.status_code, "one for all tenants" in refused.text) == (403, True)
+
+
+def test_home_counts_once(client: TestClient) -> None:
+    """What is registered is counted for the page, and not again to see whether parts work."""
+    asked: list[str] = []
+
+    def note(*said: object) -> None:
+        asked.append(str(said[2]))
+
+    event.listen(Engine, "before_cursor_execute", note)
+    try:
+        assert client.get("/console").status_code == 200
+    finally:
+        event.remove(Engine, "before_cursor_execute", note)
+    counting = Counter(one for one in asked if "count(" in one.lower())
+
+    assert counting
+    assert set(counting.values()) == {1}
+
+
+def test_who_comes_second_is_told_what_to_do(client: TestClient) -> None:
+    """An edit of what somebody else has changed speaks of them, and of no header."""
+    upload(client, png(1), artist="Ann Örn")
+    (work,) = client.get("/v1/artworks").json()["items"]
+    place = f"/v1/artworks/{work['id']}"
+    etag = client.get(place).headers["etag"]
+    client.patch(place, json={"title": "theirs"})
+
+    refused = client.post(
+        f"/console/works/{work['id']}/correct", data={"title": "mine", "etag": etag}
+    )
+
+    assert refused.status_code == 412
+    assert "somebody else has changed this" in refused.text
+    assert "If-Match" not in refused.text

@@ -28,7 +28,7 @@ from api.http.problems import headers_of, why_invalid
 from api.http.sessions import SESSION, kept
 from api.reports.report import data_uri, isolating, size
 from attribution.actors import Scope, who
-from attribution.errors import LawfulError
+from attribution.errors import LawfulError, PreconditionFailed
 from attribution.lookup.wording import chance
 
 
@@ -102,7 +102,7 @@ class PageRoute(ScopedRoute):
                 return await handle(request)
             except LawfulError as error:
                 refusals.note(request.scope, error)
-                kind, detail, status = kind_of(error), over_http(error), error.status
+                kind, detail, status = kind_of(error), _told(error), error.status
                 headers = headers_of(error)
             except RequestValidationError as error:
                 kind, detail, status = "invalid-request", why_invalid(error), 422
@@ -113,6 +113,16 @@ class PageRoute(ScopedRoute):
             return answer
 
         return said
+
+
+def _told(error: LawfulError) -> str:
+    """Return an error in words for a person, who sends no headers."""
+    if isinstance(error, PreconditionFailed):
+        return (
+            "somebody else has changed this since you opened the page, so nothing was done; reload "
+            "the page, look at what is there now, and do it again if it is still right"
+        )
+    return over_http(error)
 
 
 @cache
