@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -20,6 +21,7 @@ from attribution.tenants import within
 from attribution.upkeep import tenants
 from attribution.upkeep.keys import NewKey, create
 from tests.apis import is_problem, local_client, png, settings, upload
+from tests.commands import lawful
 from tests.keys import bearing
 
 
@@ -82,6 +84,25 @@ def test_other_tenants_are_not_counted(client: TestClient) -> None:
     assert "Verify now" not in client.get("/console/insight/audit").text
     refused = client.post("/console/insight/audit/verify")
     assert (refused.status_code, "one for all tenants" in refused.text) == (403, True)
+
+
+def test_a_date_holds_to_the_end_of_its_day(client: TestClient) -> None:
+    """A key that ends on a day is good on it, wherever it is made; a time is meant as it is."""
+    home = client.app.state.services.settings.home  # type: ignore[attr-defined]
+    said = {"name": "x", "role": "reader", "expires_at": "2099-12-31"}
+    assert client.post("/v1/keys", json=said).status_code == 201
+    for name, end in (("y", "2099-12-31"), ("z", "2099-12-31T18:00")):
+        made = lawful(
+            home, "keys", "create", name, "--role", "operator", "--expires", end, "--json"
+        )
+        client.headers.update(bearing(json.loads(made.stdout)["token"]))
+    form = {"name": "page", "role": "reader", "expires_at": "2099-12-31"}
+    assert client.post("/console/insight/keys", data=form).status_code == 200
+
+    listed = client.get("/v1/keys").json()["items"]
+    ends = {one["name"]: one["expires_at"][:16] for one in listed}
+    day = "2099-12-31T23:59"
+    assert ends == {"x": day, "y": day, "z": "2099-12-31T18:00", "page": day}
 
 
 def test_home_counts_once(client: TestClient) -> None:

@@ -15,6 +15,7 @@ from rich.table import Table
 from api.cli.case_shown import Json, Number, Why, case_stores, do, finding_lines, show_case
 from api.cli.common import (
     check_writable,
+    ending,
     in_utc,
     moment,
     plain,
@@ -433,7 +434,7 @@ def hold(
     image: Annotated[
         UUID | None, typer.Option(help="Image that was asked about (id in `lawful subjects list`).")
     ] = None,
-    until: Annotated[datetime | None, moment("When the hold is over (UTC).")] = None,
+    until: Annotated[datetime | None, ending("When it ends (UTC; a date: with that day).")] = None,
     *,
     as_json: Json = False,
 ) -> None:
@@ -446,7 +447,7 @@ def hold(
     """
     from attribution.desk.holding import NewHold, put_on_hold
 
-    new = NewHold(why, work, artist, image, in_utc(until))
+    new = NewHold(why, work, artist, image, until)
     do(case, lambda stores, one: put_on_hold(stores, one, new), as_json=as_json)
 
 

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Form, Request, Response
 
 from api.console.rendering import PageRoute, went
 from api.http.access import needs
-from api.http.dependencies import Moment, ServicesDep, WorksDep
+from api.http.dependencies import End, ServicesDep, WorksDep
 from api.http.routes.evidence import make_case_evidence
 from attribution.actors import Scope
 from attribution.cases import Assessed, CaseOutcome, Ground
@@ -127,7 +127,7 @@ def hold(
     services: ServicesDep,
     what: Annotated[str, Form(pattern=HELD)],
     why: Annotated[str, Form()],
-    until: Annotated[Moment | Literal[""], Form()] = "",
+    until: Annotated[End | Literal[""], Form()] = "",
 ) -> Response:
     """Put something on hold: `what` as the form of the case has it."""
     kind, _, name = what.partition(":")

@@ -18,7 +18,7 @@ from api.console.charts import Chart, stacked
 from api.console.permits import permitted
 from api.console.rendering import PageRoute, page, went
 from api.http.access import needs
-from api.http.dependencies import Cursor, Moment, ServicesDep
+from api.http.dependencies import Cursor, End, ServicesDep
 from api.http.routes.audit import entries_wanted, list_audit
 from api.http.routes.calibration import get_calibration
 from api.http.routes.generations import list_generations
@@ -237,7 +237,7 @@ def create_key(
     role: Annotated[Role, Form()],
     name: Annotated[str, Form()] = "",
     artists: Annotated[str, Form(max_length=10_000)] = "",
-    expires_at: Annotated[Moment | None, Form()] = None,
+    expires_at: Annotated[End | None, Form()] = None,
 ) -> Response:
     """Make a key; its token is shown this once."""
     new = NewKey(name, role, artists=_slugs(artists), expires_at=expires_at)
