@@ -106,8 +106,9 @@ class Settings(BaseSettings):
     oidc_roles: dict[str, Role] = {}  # of groups; those that are not named may do nothing
     oidc_tenants: dict[str, str] = {}  # of groups; empty: everybody belongs to `tenant`
     oidc_client_id: str = ""  # of this service at the provider: people log in with a browser
-    oidc_client_secret: SecretStr | None = None  # it signs the sessions of browsers too
+    oidc_client_secret: SecretStr | None = None  # it signs logins, and sessions without their own
     oidc_scopes: str = "openid profile email"  # asked for by a login; some have one for groups
+    session_secret: SecretStr | None = None  # it signs the sessions of browsers
     rate_reads: str = "1200/minute"  # of a key, looking at what is there; none: any number
     rate_lookups: str = "120/minute"  # likewise, attributions and searches
     rate_writes: str = "120/minute"  # likewise, what changes something

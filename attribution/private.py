@@ -13,7 +13,7 @@ OTHERS = 0o077
 OURS = (  # how the names begin of what this program puts there
     *("lawful.db", "index", "thumbnails", "originals", "incoming", "generations", "temporary"),
     *("trained", "credentials", "demo", "dev", "report.html", "storage", "postgres", "redis"),
-    *("logs", "evidence", "."),
+    *("logs", "evidence", "session.key", "."),
 )
 
 

@@ -60,7 +60,7 @@ from attribution.upkeep.keys import NewKey
 from attribution.upkeep.non_copies import declare
 from attribution.upkeep.webhooks import NewWebhook
 from attribution.upkeep.withdrawal import withdraw
-from tests.apis import is_problem, local_client
+from tests.apis import is_problem, local_client, png
 from tests.asking import a_work
 from tests.commands import lawful
 from tests.corrections import US, merge, take_back
@@ -362,6 +362,28 @@ def test_a_head_is_looked_at_wherever_the_walk_begins(lived: Database) -> None:
     other = Head(2, "0" * 64)
     (told,) = found(lived, since=5, published=other).told
     assert told == "entry 2 has another digest than the one that was published"
+
+
+def test_a_head_that_was_removed_is_a_fault(lived_once: Lived, tmp_path: Path) -> None:
+    """Command line, pages and API tell of it in words; nothing is recorded meanwhile."""
+    home = copy_home(lived_once.home, tmp_path / "home")
+    with local_client(create_app(Settings(home=home, profile="stub"))) as client:
+        with closing(sqlite3.connect(home / "lawful.db")) as database, database:
+            database.execute("DELETE FROM audit_head")
+            database.execute("DELETE FROM api_keys")
+        shown = client.get("/console/insight/audit")
+        verified = client.post("/console/insight/audit/verify")
+        assert client.get("/v1/audit").status_code == 200
+        asked = client.post("/v1/attributions", files={"image": ("q.png", png(1))})
+    for page in (shown, verified):
+        assert page.status_code == 200
+        assert chain.NO_HEAD in page.text
+    assert chain.NO_HEAD in is_problem(asked, 500, "record-altered")["detail"]
+    wrong = lawful(home, "audit", "verify", "--json")
+    assert (wrong.returncode, json.loads(wrong.stdout)["told"][0]) == (4, chain.NO_HEAD)
+    told = lawful(home, "audit", "head")
+    assert (told.returncode, "head of the audit" in told.stderr) == (1, True), told.stderr
+    assert lawful(home, "reconcile").returncode == 4
 
 
 def test_the_end_alone_can_be_verified(lived: Database) -> None:

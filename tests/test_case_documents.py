@@ -17,6 +17,7 @@ from api.http.app import create_app
 from attribution import tenants
 from attribution.actors import Actor, acting
 from attribution.cases import CaseKind, CaseOutcome, Ground, PartyRole
+from attribution.catalogue import chain
 from attribution.catalogue.columns import now
 from attribution.catalogue.database import Database
 from attribution.catalogue.models import AuditEntry, CaseDocument
@@ -125,6 +126,39 @@ def test_a_removed_document_leaves_its_line(stores: Stores, case: UUID) -> None:
     with pytest.raises(Conflict, match="document 1 was removed on"):
         remove_document(stores, case, row.id, "again")
     assert verify(stores.sessions, lambda *_: None).faults == 0
+
+
+def test_a_file_is_deleted_when_its_line_says_so(
+    stores: Stores, case: UUID, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A removal that fails keeps the file; what a crash behind it leaves goes with the next run."""
+    row = add_document(stores, case, PDF, "the answer")
+    with monkeypatch.context() as patch:
+        patch.setattr(chain, "head_of", _gone)  # as the transaction ends
+        with pytest.raises(RecordAltered):
+            remove_document(stores, case, row.id, "sent by mistake")
+    assert see_document(stores, case, row.id)[1] == PDF
+    with monkeypatch.context() as patch:
+        patch.setattr(stores.store, "forget_document", _killed)
+        with pytest.raises(KeyboardInterrupt):
+            remove_document(stores, case, row.id, "sent by mistake")
+    assert len(kept(stores)) == 1
+
+    assert (forget_expired(stores), forget_expired(stores)) == (1, 0)
+
+    assert kept(stores) == []
+    with stores.sessions() as session:
+        line = documents.document_of_case(session, case, row.id)
+    assert (line.removed_why, line.until) == ("sent by mistake", None)
+    assert verify(stores.sessions, lambda *_: None).faults == 0
+
+
+def _gone(*_: object, **__: object) -> None:
+    raise RecordAltered("a test")
+
+
+def _killed(_: UUID) -> None:
+    raise KeyboardInterrupt
 
 
 def test_documents_go_some_time_after_the_case_is_closed(stores: Stores, case: UUID) -> None:

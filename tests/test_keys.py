@@ -187,7 +187,7 @@ def test_keys_on_the_command_line(tmp_path: Path) -> None:
         (["create", "d", "--role", "contributor", "--artist", "x"], "no artist 'x'"),
         (
             ["create", "d", "--role", "reader", "--expires", "2020-01-31"],
-            "2020-01-31 00:00 UTC",
+            "2020-01-31 23:59 UTC",
         ),
         (["revoke", "lk_12345678"], "no key 'lk_12345678'; `lawful keys list` shows them"),
     ],

@@ -6,21 +6,31 @@ import base64
 import hashlib
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 from fastapi.testclient import TestClient
+from sqlalchemy import update
 
+from api.http import sessions
 from api.http.app import create_app
 from api.http.oidc import login
-from api.http.oidc.login import ATTEMPT, SESSION, login_of
+from api.http.oidc.login import ATTEMPT, login_of
 from api.http.oidc.provider import provider_of
+from api.http.sessions import SESSION, KeySession, Sessions
 from api.servers.programs import running
+from attribution.actors import Role
+from attribution.catalogue.columns import now
+from attribution.catalogue.models import ApiKey
+from attribution.collection import open_stores
+from attribution.config import Settings
 from attribution.errors import BadInput
+from attribution.upkeep.keys import IssuedKey, revoke
 from tests.apis import LOCAL, is_problem, local_client, png, settings
-from tests.keys import bearing
+from tests.keys import bearing, make_key
 from tests.providers import CLIENT, Forger, forging, let_in, oidc, real_provider, with_login
 from tests.refusals import heard
 
@@ -64,6 +74,7 @@ def state(client: TestClient) -> Any:
 def configure(client: TestClient, chosen: Any) -> None:
     """Start the service again with these settings, as far as the login goes."""
     state(client).provider = provider_of(chosen)
+    state(client).sessions = Sessions(chosen)
     state(client).login = login_of(chosen, state(client).provider)
 
 
@@ -170,7 +181,9 @@ def test_cookies(browser: TestClient, forger: Forger) -> None:
         assert f"redirect_uri={base.split(':')[0]}%3A" in first.headers["location"]
         last = log_in(client, forger)
         said = first.headers.get_list("set-cookie") + last.headers.get_list("set-cookie")
-        assert [one.split("=")[0] for one in said] == [ATTEMPT, ATTEMPT, SESSION]
+        prefix = "__Host-" if base.startswith("https") else ""
+        names = [f"{prefix}{name}" for name in (ATTEMPT, ATTEMPT, SESSION)]
+        assert [one.split("=")[0] for one in said] == names
         for one in said:
             flags = {flag.strip().lower() for flag in one.split(";")[1:]}
             assert {"httponly", "samesite=lax", "path=/"} <= flags
@@ -361,10 +374,14 @@ def test_sessions_that_do_not_hold(
     headers = {"cookie": f"{SESSION}={good}"}
     assert browser.get("/v1/artists", headers=headers).status_code == 200
     with monkeypatch.context() as patch:
-        patch.setattr(login, "SESSION_S", -1)
+        patch.setattr(sessions, "SESSION_S", -1)
         is_problem(browser.get("/v1/artists", headers=headers), 401, "unauthenticated")
     chosen = state(browser).services.settings
-    for changed in ({"oidc_roles": {"curators": "reader"}}, {"oidc_client_secret": "x" * 16}):
+    for changed in (
+        {"oidc_roles": {"curators": "reader"}},
+        {"oidc_client_secret": "x" * 16},
+        {"session_secret": "y" * 16},
+    ):
         values = with_login(forger.issuer, **changed)
         configure(browser, settings(chosen.home, **values))
         is_problem(browser.get("/v1/artists", headers=headers), 401, "unauthenticated")
@@ -409,3 +426,109 @@ def test_a_client_has_a_secret(tmp_path: Path, secret: str | None) -> None:
     values = with_login("https://sso.example.org", oidc_client_secret=secret)
     with pytest.raises(BadInput, match="LAWFUL_OIDC_CLIENT_SECRET has not at least 16 characters"):
         create_app(settings(tmp_path, **values))
+
+
+# ---- with a key ----------------------------------------------------------------------------------
+
+
+@dataclass
+class WithKey:
+    """A service where people log in with keys, and one who has."""
+
+    settings: Settings
+    key: IssuedKey
+    browser: TestClient
+
+    @property
+    def status(self) -> int:
+        """What is answered to them."""
+        return self.browser.get("/v1/keys").status_code
+
+
+@pytest.fixture
+def with_key(tmp_path: Path) -> Iterator[WithKey]:
+    """Log somebody in with a key."""
+    chosen = settings(tmp_path / "home")
+    key = make_key(chosen, Role.OPERATOR)
+    with local_client(create_app(chosen), follow_redirects=False) as browser:
+        said = {"key": key.token, "back": "/console"}
+        assert browser.post("/login/key", data=said).headers["location"] == "/console"
+        yield WithKey(chosen, key, browser)
+
+
+def test_the_key_is_not_in_the_browser(with_key: WithKey) -> None:
+    """The session names the key, and is signed by a secret that this installation made."""
+    cookie = with_key.browser.cookies[SESSION]
+    secret = with_key.settings.home / sessions.OWN_SECRET
+
+    assert with_key.key.token not in cookie
+    assert with_key.key.row.sha256 not in cookie
+    assert secret.stat().st_mode & 0o777 == 0o600
+    assert with_key.status == 200
+    assert f"key {with_key.key.row.prefix} (" in with_key.browser.get("/console").text
+    assert with_key.key.row.prefix in with_key.browser.get("/", headers=HTML).text
+    with_key.browser.cookies.clear()
+    with_key.browser.cookies.set(SESSION, with_key.key.token)
+    assert with_key.status == 401
+
+
+def test_another_process_knows_the_session(with_key: WithKey) -> None:
+    """Processes of one home share its secret; those of another, or with another secret, do not."""
+    cookie = with_key.browser.cookies[SESSION]
+    strange = {"session_secret": "another one of the tests"}
+
+    assert Sessions(with_key.settings).who(cookie) == KeySession(with_key.key.row.prefix)
+    assert Sessions(settings(with_key.settings.home, **strange)).who(cookie) is None
+    (with_key.settings.home / sessions.OWN_SECRET).write_text("")
+    with pytest.raises(BadInput, match=r"session\.key cannot be used: it is too short"):
+        Sessions(with_key.settings).who(cookie)
+
+
+def test_the_key_is_asked_at_each_request(
+    with_key: WithKey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Altered, expired or revoked, it opens nothing; and the session has an end of its own."""
+    row = with_key.key.row
+    with monkeypatch.context() as patch:
+        patch.setattr(sessions, "SESSION_S", -1)
+        assert with_key.status == 401
+    with open_stores(with_key.settings) as stores:
+        for column, value in (("scopes", ["audit"]), ("expires_at", now()), ("sha256", "0" * 64)):
+            before = getattr(row, column)
+            for said, status in ((value, 401), (before, 200)):
+                with stores.sessions.begin() as session:
+                    session.execute(
+                        update(ApiKey).where(ApiKey.id == row.id).values({column: said})
+                    )
+                assert with_key.status == status, column
+        revoke(stores, row.id)
+    assert (
+        "was revoked"
+        in is_problem(with_key.browser.get("/v1/keys"), 401, "unauthenticated")["detail"]
+    )
+
+
+def test_logging_out_ends_it(with_key: WithKey) -> None:
+    """The browser forgets the session; only a page of the service itself can do that."""
+    foreign = with_key.browser.post("/logout", headers={"origin": "http://localhost:9"})
+    is_problem(foreign, 403, "cross-site-request")
+    assert with_key.browser.post("/logout", headers=OURS).headers["location"] == "/"
+
+    assert SESSION not in with_key.browser.cookies
+    assert with_key.status == 401
+
+
+def test_over_https_no_neighbour_logs_anybody_in(with_key: WithKey) -> None:
+    """A cookie without the prefix, which other hosts could set, opens nothing."""
+    plain = with_key.browser.cookies[SESSION]
+    https = TestClient(with_key.browser.app, base_url="https://localhost")
+    for name, status in ((SESSION, 401), (f"__Host-{SESSION}", 200)):
+        https.cookies.clear()
+        https.cookies.set(name, plain)
+        assert https.get("/v1/keys").status_code == status
+
+
+def test_a_session_secret_is_not_guessed(tmp_path: Path) -> None:
+    """A short one is refused at the start."""
+    with pytest.raises(BadInput, match="LAWFUL_SESSION_SECRET has not at least 16 characters"):
+        create_app(settings(tmp_path, session_secret="s" * 15))

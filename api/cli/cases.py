@@ -15,8 +15,7 @@ from rich.table import Table
 from api.cli.case_shown import Json, Number, Why, case_stores, do, finding_lines, show_case
 from api.cli.common import (
     check_writable,
-    in_utc,
-    moment,
+    ending,
     plain,
     print_json,
     settings_from_environment,
@@ -48,7 +47,9 @@ def open_case(
     ] = None,
     work: Annotated[UUID | None, typer.Option(help="Work that several artists claim.")] = None,
     priority: Annotated[int, typer.Option(min=1, max=5, help="1 is the most urgent.")] = 3,
-    due: Annotated[datetime | None, moment("When the case is due (UTC).")] = None,
+    due: Annotated[
+        datetime | None, ending("When the case is due (UTC; a date: with that day).")
+    ] = None,
     *,
     as_json: Json = False,
 ) -> None:
@@ -67,7 +68,7 @@ def open_case(
         batch=batch,
         parties=[NewParty(PartyRole.ARTIST, artist=slug) for slug in artist or ()],
         priority=priority,
-        due_at=in_utc(due),
+        due_at=due,
     )
     with case_stores() as stores:
         show_case(stores, open_in(stores, new).case.id, as_json=as_json)
@@ -199,7 +200,9 @@ def plan(
     priority: Annotated[
         int | None, typer.Option(min=1, max=5, help="1 is the most urgent.")
     ] = None,
-    due: Annotated[datetime | None, moment("When the case is due (UTC).")] = None,
+    due: Annotated[
+        datetime | None, ending("When the case is due (UTC; a date: with that day).")
+    ] = None,
     *,
     no_due: Annotated[bool, typer.Option("--no-due", help="Take the due date away.")] = False,
     as_json: Json = False,
@@ -214,7 +217,7 @@ def plan(
     if priority is not None:
         said["priority"] = priority
     if no_due or due is not None:
-        said["due_at"] = None if no_due else in_utc(due)
+        said["due_at"] = None if no_due else due
     do(case, lambda stores, one: queue.plan(stores, one, said), as_json=as_json)
 
 
@@ -433,7 +436,7 @@ def hold(
     image: Annotated[
         UUID | None, typer.Option(help="Image that was asked about (id in `lawful subjects list`).")
     ] = None,
-    until: Annotated[datetime | None, moment("When the hold is over (UTC).")] = None,
+    until: Annotated[datetime | None, ending("When it ends (UTC; a date: with that day).")] = None,
     *,
     as_json: Json = False,
 ) -> None:
@@ -446,7 +449,7 @@ def hold(
     """
     from attribution.desk.holding import NewHold, put_on_hold
 
-    new = NewHold(why, work, artist, image, in_utc(until))
+    new = NewHold(why, work, artist, image, until)
     do(case, lambda stores, one: put_on_hold(stores, one, new), as_json=as_json)
 
 

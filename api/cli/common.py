@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -26,9 +27,12 @@ from rich.progress import (
 )
 from rich.text import Text
 
+from api.dates import end_of
 from attribution.config import Settings
 from attribution.errors import BadInput
 
+FORMATS = ["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"]
+WRITTEN = ("2027-12-31", "2027-12-31T18:00")
 SOME_REFUSED = 3  # exit code: the work was done, but not for every input
 UNEXPECTED = 70  # exit code: a defect of this program (EX_SOFTWARE of sysexits.h)
 INTERRUPTED = 130  # exit code: by Ctrl-C, as shells count it
@@ -55,8 +59,22 @@ def settings_from_environment() -> Settings:
 
 def moment(help_: str) -> Any:
     """Return an option for a time in UTC; `in_utc` reads what it gives."""
-    formats = ["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"]
-    return typer.Option(formats=formats, help=help_)
+    return typer.Option(formats=FORMATS, help=help_)
+
+
+def ending(help_: str) -> Any:
+    """Return an option for the end of something, in UTC: a date means to the end of that day."""
+    return typer.Option(parser=_end, metavar=" | ".join(WRITTEN), help=help_)
+
+
+def _end(text: str) -> datetime:
+    found = end_of(text)
+    if isinstance(found, datetime):
+        return found
+    for one in FORMATS[1:]:
+        with suppress(ValueError):
+            return datetime.strptime(text, one).replace(tzinfo=UTC)
+    raise typer.BadParameter(f"{text!r} is neither {' nor '.join(WRITTEN)}")
 
 
 def in_utc(given: datetime | None) -> datetime | None:

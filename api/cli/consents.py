@@ -16,6 +16,7 @@ from rich.text import Text
 
 from api.cli.common import (
     check_writable,
+    ending,
     in_utc,
     moment,
     plain,
@@ -117,7 +118,7 @@ def say(
         datetime | None, moment("When it begins (UTC); without it, at once.")
     ] = None,
     valid_until: Annotated[
-        datetime | None, moment("When it ends (UTC); without it, never.")
+        datetime | None, ending("When it ends (UTC; a date: with that day); without it, never.")
     ] = None,
     *,
     as_json: Json = False,
@@ -141,7 +142,7 @@ def say(
         artist=artist,
         document=document,
         valid_from=in_utc(valid_from),
-        valid_until=in_utc(valid_until),
+        valid_until=valid_until,
     )
     with open_stores(settings_from_environment()) as stores, open_collection(stores) as collection:
         _show(say_in(collection, said), as_json=as_json)

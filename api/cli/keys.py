@@ -11,8 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from api.cli.common import (
-    in_utc,
-    moment,
+    ending,
     plain,
     print_json,
     settings_from_environment,
@@ -45,7 +44,8 @@ def create(
         typer.Option(help="May upload works of this artist only (slug; repeatable)."),
     ] = None,
     expires: Annotated[
-        datetime | None, moment("When the key ends (UTC); without it, never.")
+        datetime | None,
+        ending("When it ends (UTC; a date: with that day); without it, never."),
     ] = None,
     *,
     as_json: Json = False,
@@ -61,7 +61,7 @@ def create(
     from attribution.collection import open_stores
     from attribution.upkeep import keys
 
-    new = keys.NewKey(name, role, scope or (), artist or (), in_utc(expires))
+    new = keys.NewKey(name, role, scope or (), artist or (), expires)
     with open_stores(settings_from_environment()) as stores:
         _show_issued(keys.create(stores, new), as_json=as_json)
 

@@ -14,9 +14,8 @@ from rich.text import Text
 
 from api.cli.changes import origin
 from api.cli.common import (
+    ending,
     existing_file,
-    in_utc,
-    moment,
     plain,
     print_json,
     settings_from_environment,
@@ -41,7 +40,7 @@ def declare(
     by: By,
     reason: Annotated[str, typer.Option(help="Reason, shown in later answers.")],
     until: Annotated[
-        datetime | None, moment("When the declaration ends (UTC); without it, never.")
+        datetime | None, ending("When it ends (UTC; a date: with that day); without it, never.")
     ] = None,
     *,
     as_json: Json = False,
@@ -61,7 +60,7 @@ def declare(
     facts = read_image_file(existing_file(image), image_limits(settings)).facts
     with open_stores(settings) as stores:
         _show(
-            declare_in(stores, facts, work, origin(reason, by), until=in_utc(until)),
+            declare_in(stores, facts, work, origin(reason, by), until=until),
             as_json=as_json,
         )
 

@@ -9,7 +9,7 @@ from uuid import UUID
 import typer
 from rich.console import Console
 
-from api.cli.common import in_utc, moment, plain, print_json, settings_from_environment
+from api.cli.common import ending, plain, print_json, settings_from_environment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -38,7 +38,7 @@ def add(
     image: Annotated[
         UUID | None, typer.Option(help="Image that was asked about (id in `lawful subjects list`).")
     ] = None,
-    until: Annotated[datetime | None, moment("When the watch is over (UTC).")] = None,
+    until: Annotated[datetime | None, ending("When it ends (UTC; a date: with that day).")] = None,
     *,
     as_json: Json = False,
 ) -> None:
@@ -49,7 +49,7 @@ def add(
     from attribution.collection import open_stores
     from attribution.desk.watching import NewWatch, watch
 
-    new = NewWatch(why, artist, image, in_utc(until))
+    new = NewWatch(why, artist, image, until)
     with open_stores(settings_from_environment()) as stores:
         _show(stores, [watch(stores, new)], as_json=as_json)
 

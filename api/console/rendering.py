@@ -23,12 +23,12 @@ from api.hints import over_http
 from api.http import refusals
 from api.http.access import ScopedRoute
 from api.http.kinds import kind_of, title
-from api.http.oidc.login import SESSION
 from api.http.pages import NAME, WITH_SCRIPT
-from api.http.problems import why_invalid
+from api.http.problems import headers_of, why_invalid
+from api.http.sessions import SESSION, kept
 from api.reports.report import data_uri, isolating, size
 from attribution.actors import Scope, who
-from attribution.errors import LawfulError
+from attribution.errors import LawfulError, PreconditionFailed
 from attribution.lookup.wording import chance
 
 
@@ -71,7 +71,7 @@ def page(request: Request, template: str, *, status: int = 200, **values: Any) -
             places=[one for one in PLACES if one.scope in scopes],
             scopes=scopes,
             person=who().name,
-            has_session=SESSION in request.cookies,
+            has_session=bool(kept(request, SESSION)),
             product=NAME,
         )
     )
@@ -97,18 +97,32 @@ class PageRoute(ScopedRoute):
         handle = super().get_route_handler()
 
         async def said(request: Request) -> Response:
+            headers: Mapping[str, str] = {}
             try:
                 return await handle(request)
             except LawfulError as error:
                 refusals.note(request.scope, error)
-                kind, detail, status = kind_of(error), over_http(error), error.status
+                kind, detail, status = kind_of(error), _told(error), error.status
+                headers = headers_of(error)
             except RequestValidationError as error:
                 kind, detail, status = "invalid-request", why_invalid(error), 422
             values = {"heading": title(kind), "detail": detail}
             template = "problem_part.html" if "hx-request" in request.headers else "problem.html"
-            return page(request, template, status=status, **values)
+            answer = page(request, template, status=status, **values)
+            answer.headers.update(headers)
+            return answer
 
         return said
+
+
+def _told(error: LawfulError) -> str:
+    """Return an error in words for a person, who sends no headers."""
+    if isinstance(error, PreconditionFailed):
+        return (
+            "somebody else has changed this since you opened the page, so nothing was done; reload "
+            "the page, look at what is there now, and do it again if it is still right"
+        )
+    return over_http(error)
 
 
 @cache

@@ -20,7 +20,7 @@ from starlette.datastructures import Headers
 from starlette.requests import HTTPConnection
 
 from api.http import problems, refusals
-from api.http.oidc.login import SESSION
+from api.http.sessions import SESSION, KeySession, kept
 from api.loopback import is_loopback
 from attribution.actors import Actor, Scope, acting, who
 from attribution.errors import LawfulError, Unauthenticated
@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Send
     from starlette.types import Scope as Connection
 
-    from api.http.oidc.login import Login
     from api.http.oidc.provider import Provider
+    from api.http.sessions import Sessions
     from attribution.collection import Stores
 
 LOGIN = ("/login", "/login/callback", "/login/key", "/logout")
@@ -154,22 +154,21 @@ async def _caller(connection: Connection) -> Actor:
     token = said.strip() if scheme.lower() == "bearer" else None
     if provider and token is not None and not token.startswith(keys.START):
         return await provider.authenticate(token)
-    login: Login | None = state.login
-    session = HTTPConnection(connection).cookies.get(SESSION, "")
-    if token is None and session.startswith(keys.START):  # of a person who logged in with a key
-        token = session
-    if login and token is None:
-        person = login.who(session)
-        if person is not None:
-            return person.actor
     # The database may take its time, and must not hold up other requests.
-    return await run_in_threadpool(_known, state.services, connection, token)
-
-
-def _known(stores: Stores, connection: Connection, token: str | None) -> Actor:
-    """Return whose key this is, or who needs none; raises Unauthenticated."""
     if token is not None:
-        return keys.authenticate(stores, token)
+        return await run_in_threadpool(keys.authenticate, state.services, token)
+    if cookie := kept(HTTPConnection(connection), SESSION):
+        sessions: Sessions = state.sessions
+        session = sessions.who(cookie)
+        if isinstance(session, KeySession):
+            return await run_in_threadpool(keys.resume, state.services, session.name)
+        if session is not None:
+            return session.actor
+    return await run_in_threadpool(_anyone, state.services, connection)
+
+
+def _anyone(stores: Stores, connection: Connection) -> Actor:
+    """Return who needs no key; raises Unauthenticated."""
     if keys.are_needed(stores):
         issuer, has_login = stores.settings.oidc_issuer, bool(stores.settings.oidc_client_id)
         raise Unauthenticated(

@@ -52,6 +52,7 @@ from api.http.routes import (
     webhooks,
     withdrawals,
 )
+from api.http.sessions import Sessions
 from api.http.streams import Streams
 from api.http.tables import Tables
 from api.http.uploads import spooled_below
@@ -110,6 +111,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.allowance = Allowance(settings)
     app.state.streams = Streams(callers=settings.rate_tenant)
     app.state.provider = provider_of(settings)
+    app.state.sessions = Sessions(settings)
     app.state.login = login_of(settings, app.state.provider)
     problems.install(app)
     app.add_middleware(Tables)

@@ -16,6 +16,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, WithJsonSchema
 from pydantic.fields import FieldInfo
 from sqlalchemy.orm import Session
 
+from api.dates import end_of
 from api.http.metrics import Metrics
 from api.http.rates import WORKS, Allowance
 from api.http.streams import Streams
@@ -170,6 +171,9 @@ Moment = Annotated[
     ),
 ]
 """A time that was given; UTC where no zone is said."""
+
+End = Annotated[Moment, BeforeValidator(end_of)]
+"""A time until which something holds: a date means to the end of that day."""
 
 ServicesDep = Annotated[Services, Depends(services)]
 JobsDep = Annotated[JobQueue, Depends(jobs)]

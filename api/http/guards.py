@@ -17,8 +17,8 @@ from starlette.formparsers import MultiPartException
 from starlette.requests import HTTPConnection
 
 from api.http import problems, refusals
-from api.http.oidc.login import SESSION
 from api.http.problems import problem
+from api.http.sessions import SESSION, kept
 from attribution.errors import NotAllowed
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ class Guard:
     def _is_of_another_site(self, scope: Scope, headers: Headers, host: str) -> bool:
         """Tell whether a page elsewhere may have had a browser send this."""
         origin = headers.get("origin")
-        if SESSION in HTTPConnection(scope).cookies:
+        if kept(HTTPConnection(scope), SESSION):
             # Browsers send it of themselves, for pages of other ports and subdomains too: what they
             # say of the page has to be there, and to name this very place
             is_same = headers.get("sec-fetch-site", "same-origin") == "same-origin"

@@ -93,11 +93,12 @@ def install(app: FastAPI) -> None:
 def of(error: LawfulError) -> JSONResponse:
     """Return an error of ours as a problem."""
     members = {"reason": error.reason} if isinstance(error, BadImage) else {}
-    headers = _headers(error)
+    headers = headers_of(error)
     return problem(error.status, kind_of(error), over_http(error), headers=headers, **members)
 
 
-def _headers(error: LawfulError) -> dict[str, str]:
+def headers_of(error: LawfulError) -> dict[str, str]:
+    """Return the headers that go with an error: when to try again, how to say who one is."""
     if isinstance(error, BackendUnavailable):
         return {"retry-after": RETRY_AFTER_S}
     if isinstance(error, TooMany):
@@ -117,7 +118,7 @@ def answer(request: Request, error: Exception) -> Response:
         return of(error)
     page = show_problem(request, kind_of(error), over_http(error))
     page.status_code = error.status
-    page.headers.update(_headers(error))
+    page.headers.update(headers_of(error))
     return page
 
 

@@ -20,7 +20,7 @@ from attribution.catalogue.models import Artwork, ArtworkStatus
 from attribution.catalogue.queries import Standing
 from attribution.collection import Stores
 from attribution.errors import BadInput
-from attribution.images import CheckedImage, read_image, thumbnail
+from attribution.images import CheckedImage, show_image, showing, thumbnail
 from attribution.lookup import wording
 from attribution.lookup.regions import Regions
 from attribution.lookup.sights import exhibit
@@ -91,18 +91,15 @@ def make_page(
     exhibits = {row.id: _exhibit(stores, row, answer.id, stands[row.id]) for row in rows.values()}
     if image is None:
         data, kept = shown(stores, answer.id)
-        picture = data and _picture(read_image(data, stores.limits))
+        picture = data and show_image(data, stores.limits, max_px=EXHIBIT_PX)
         return Page(name, picture, kept, answer, exhibits, {})
-    overlays = {
-        one.slug: thumbnail(draw_overlay(image.rgb, one))
-        for one in (regions.artists if regions else ())
-    }
-    kept = said_of(stores, answer.id)
-    return Page(name, _picture(image), kept, answer, exhibits, overlays)
-
-
-def _picture(image: CheckedImage) -> bytes:
-    return thumbnail(image.rgb, max_px=EXHIBIT_PX)
+    with showing():
+        picture = thumbnail(image.rgb, max_px=EXHIBIT_PX)
+        overlays = {
+            one.slug: thumbnail(draw_overlay(image.rgb, one))
+            for one in (regions.artists if regions else ())
+        }
+    return Page(name, picture, said_of(stores, answer.id), answer, exhibits, overlays)
 
 
 def _exhibit(stores: Stores, row: Artwork, answer: UUID, stands: Standing) -> Exhibit:

@@ -26,9 +26,11 @@ from attribution.catalogue.insert import IN_SQL
 from attribution.catalogue.models import AuditEntry, AuditHead, Sealed
 from attribution.catalogue.sealed import COVERED, KINDS, SEALED, Kind, columns
 from attribution.chunks import chunks
+from attribution.errors import RecordAltered
 from attribution.tenants import DEFAULT, EVERY, across, current, meant
 
 HEAD = 1  # the only row of its table
+NO_HEAD = "the head of the audit, which says how far it goes, was removed from the database"
 BEGIN = "begin"  # how many rows of which kinds were there before, which nothing vouches for
 FORGET = "forget"
 ERASE = "erase"  # that the name of an actor is gone from entries
@@ -75,6 +77,19 @@ def watch(sessions: sessionmaker[Session]) -> None:
 def note(session: Session, action: str, about: str | None = None, **details: Any) -> None:
     """Record that something was done, in the transaction that does it. `details` are JSON."""
     _pending(session).notes.append(_Note(who().name, action, about, details))
+
+
+def head_of(session: Session, *, to_extend: bool = False) -> AuditHead:
+    """Return how far the audit goes; raises RecordAltered where somebody has removed that."""
+    head = session.get(
+        AuditHead, HEAD, with_for_update=to_extend or None, populate_existing=to_extend
+    )
+    if head is None:
+        raise RecordAltered(
+            f"{NO_HEAD}, so nothing can be recorded; whoever runs the service restores a backup, "
+            f"and `lawful audit verify` shows what else was altered"
+        )
+    return head
 
 
 def amended(session: Session, table: type[Sealed], ids: Collection[UUID]) -> None:
@@ -178,7 +193,7 @@ def _extend(session: Session) -> None:
     pending: _Pending | None = session.info.pop(PENDING, None)
     if pending is None:
         return
-    head = session.get_one(AuditHead, HEAD, with_for_update=True, populate_existing=True)
+    head = head_of(session, to_extend=True)
     if new := [name for name in COVERED if name not in head.kinds]:
         _add(session, head, _Note(who().name, BEGIN, None, _before(session, new, pending)))
         head.kinds = list(COVERED)

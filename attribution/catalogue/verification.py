@@ -27,7 +27,7 @@ from attribution.catalogue.belief import (
     uncovered,
     wrong,
 )
-from attribution.catalogue.chain import AMEND, FORGET, HEAD
+from attribution.catalogue.chain import AMEND, FORGET, HEAD, NO_HEAD
 from attribution.catalogue.database import snapshot
 from attribution.catalogue.models import AuditEntry, AuditHead
 from attribution.catalogue.sealed import SEALED, Kind
@@ -81,8 +81,10 @@ def verify(
     tenants. What was removed from its end together with its head, nothing but such a head can show.
     """
     with across(), snapshot(sessions) as session:
-        row = session.get(AuditHead, HEAD)
-        found = Findings(Head(row.sequence, row.digest) if row else Head(0, START))
+        head = kept_head(session)
+        found = Findings(head or _last(session))
+        if head is None:
+            found.fault(NO_HEAD)
         which = range(since, LARGEST if most is None else since + most)
         _walk(session, found, which, progress)
         for kind in SEALED.values():
@@ -93,6 +95,18 @@ def verify(
             _count_uncovered(session, found)
             _count_outside(session, found)
         return found
+
+
+def kept_head(session: Session) -> Head | None:
+    """Return how far the chain says it goes; None where somebody has removed that."""
+    row = session.get(AuditHead, HEAD)
+    return Head(row.sequence, row.digest) if row else None
+
+
+def _last(session: Session) -> Head:
+    wanted = select(AuditEntry.sequence, AuditEntry.digest).order_by(AuditEntry.sequence.desc())
+    row = session.execute(wanted.limit(1)).first()
+    return Head(*row) if row else Head(0, START)
 
 
 def _walk(session: Session, found: Findings, which: range, progress: Told) -> None:

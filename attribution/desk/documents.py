@@ -21,7 +21,7 @@ from attribution.catalogue.queries import desk, documents
 from attribution.collection import Stores, decrypted, subject_cipher
 from attribution.desk.people import check_not_own, stated
 from attribution.errors import BadInput, Conflict, NotFound, RecordAltered, TooLarge
-from attribution.upkeep.documents import remove
+from attribution.upkeep.documents import delete_files, remove
 
 MOST = 500  # documents of a case, also those that were removed
 MAGIC = {
@@ -113,9 +113,10 @@ def remove_document(stores: Stores, case_id: UUID, document_id: UUID, why: str) 
         row = documents.document_to_remove(session, case_id, document_id)
         if row.removed_at is not None:
             raise Conflict(f"document {row.position} was removed on {row.removed_at:%Y-%m-%d}")
-        remove(stores, row, why)
-        session.flush()
-    return row
+        remove(row, why)
+    delete_files(stores, [row.id])
+    with stores.sessions() as session:
+        return documents.document_of_case(session, case_id, document_id)
 
 
 def _next_position(session: Session, case: Case) -> int:

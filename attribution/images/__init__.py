@@ -2,8 +2,8 @@
 
 `decode` opens within limits, `pixels` normalises what was decoded, `grounds` chooses what
 transparency is laid over, `views` says by which pictures of an image its copies are recognised,
-`facts` what is known of it, `lineages` which images are one picture; `rights` reads the rights
-metadata, `credentials` those that are signed.
+`facts` what is known of it, `lineages` which images are one picture, `pictures` makes those for
+people's eyes; `rights` reads the rights metadata, `credentials` those that are signed.
 
 Nothing is trusted: format by content, size before pixels, metadata as data.
 """
@@ -18,11 +18,11 @@ from attribution.images.decode import (
     read_image,
     read_image_file,
     read_thumbnail,
-    show_image,
     thumbnail,
 )
 from attribution.images.facts import ImageFacts, forbidden_by, hamming
 from attribution.images.lineages import NEAR_BITS, lineages
+from attribution.images.pictures import show_image, showing
 from attribution.images.rights import Rights, read_sidecar
 from attribution.images.views import View
 from attribution.images.words import against_training, plain_text
@@ -50,5 +50,6 @@ __all__ = [
     "read_sidecar",
     "read_thumbnail",
     "show_image",
+    "showing",
     "thumbnail",
 ]

@@ -14,7 +14,7 @@ import io
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
 from pathlib import Path
@@ -145,15 +145,6 @@ def read_image(data: bytes, limits: Limits = Limits()) -> CheckedImage:
             if ended is None:
                 raise _damaged(data, error) from error
             return ended
-
-
-def show_image(data: bytes, limits: Limits = Limits(), *, max_px: int) -> bytes:
-    """Return a WebP of an image for people's eyes, of at most `max_px` a side, without metadata.
-
-    Raises BadImage.
-    """
-    image = read_image(data, replace(limits, max_side_px=max_px))
-    return thumbnail(image.rgb, max_px=max_px)
 
 
 def read_forbids(data: bytes, limits: Limits = Limits()) -> Mapping[str, str]:

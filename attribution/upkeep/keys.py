@@ -161,6 +161,24 @@ def authenticate(stores: Stores, token: str) -> Actor:
             why="wrong-key" if row else "unknown-key",
             who=f"key {row.prefix}" if row else None,
         )
+    return _let_in(stores, row, is_believed=is_believed)
+
+
+def resume(stores: Stores, prefix: str) -> Actor:
+    """Return who logged in with the key that is called so, as `authenticate` would now."""
+    with across(), stores.sessions() as session:
+        row = queries.key_by_prefix(session, prefix)
+        is_believed = row is not None and _is_believed(session, row)
+    if row is None:
+        raise Unauthenticated(
+            f"the key {prefix} of this session is not known here any more; log in with another",
+            why="unknown-key",
+        )
+    return _let_in(stores, row, is_believed=is_believed)
+
+
+def _let_in(stores: Stores, row: ApiKey, *, is_believed: bool) -> Actor:
+    """Return who has this key, and note that it is used; raises Unauthenticated."""
     name = f"key {row.prefix} ({row.name})"
     if not is_believed:
         raise Unauthenticated(

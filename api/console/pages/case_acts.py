@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 from api.console.rendering import PageRoute, went
 from api.http.access import needs
 from api.http.conditions import Editing
-from api.http.dependencies import Moment, ServicesDep, WorksDep
+from api.http.dependencies import End, ServicesDep, WorksDep
 from api.http.routes.cases import CasePlanned, plan_case
 from api.http.routes.evidence import make_case_evidence
 from attribution.actors import Scope
@@ -30,7 +30,7 @@ class Planned(BaseModel):
     """A form that was filled in with when a case is to be judged."""
 
     priority: int = Field(ge=1, le=5)
-    due_at: Moment | Literal[""] = ""  # left empty: it has no due date
+    due_at: End | Literal[""] = ""  # left empty: it has no due date
     etag: str = Field(max_length=100)  # of the case as it was shown
 
 
@@ -148,7 +148,7 @@ def hold(
     services: ServicesDep,
     what: Annotated[str, Form(pattern=HELD)],
     why: Annotated[str, Form()],
-    until: Annotated[Moment | Literal[""], Form()] = "",
+    until: Annotated[End | Literal[""], Form()] = "",
 ) -> Response:
     """Put something on hold: `what` as the form of the case has it."""
     kind, _, name = what.partition(":")

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from threading import BoundedSemaphore
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -14,9 +15,10 @@ from pydantic import SecretStr
 
 from api.audit import VerifiedOut
 from api.console.charts import SIDE, Chart, reliability, stacked
+from api.console.permits import permitted
 from api.console.rendering import PageRoute, page, went
 from api.http.access import needs
-from api.http.dependencies import Cursor, Moment, ServicesDep
+from api.http.dependencies import Cursor, End, ServicesDep
 from api.http.routes.audit import entries_wanted, list_audit
 from api.http.routes.calibration import get_calibration
 from api.http.routes.generations import list_generations
@@ -33,10 +35,12 @@ from api.http.routes.webhooks import (
 from attribution import tenants
 from attribution.actors import ROLES, Role, Scope, who
 from attribution.catalogue import queries
+from attribution.catalogue.chain import NO_HEAD
 from attribution.catalogue.models import JobStatus
 from attribution.catalogue.queries import EntriesWanted
-from attribution.catalogue.verification import verify
+from attribution.catalogue.verification import kept_head, verify
 from attribution.config import Settings
+from attribution.errors import NotAllowed
 from attribution.events import After, DeliveryStatus, Event
 from attribution.lookup import wording
 from attribution.services import Services
@@ -51,6 +55,7 @@ SHOWN = 50  # of a list
 JOBS = 20  # of each kind
 MOST_VERIFIED = 10_000  # entries: a few seconds
 VERIFIED = (1_000, MOST_VERIFIED)  # to choose from
+VERIFICATIONS = BoundedSemaphore(1)  # each keeps a snapshot of the database open
 NO_PLACE = re.compile(r"(?<=://)\S*@|(?<=\?)\S*")  # users and passwords of a URL, its parameters
 
 ADMINISTERS = needs(Scope.ADMINISTER)
@@ -177,10 +182,18 @@ def show_audit(
         wanted.action or None, wanted.actor or None, wanted.about or None, wanted.since
     )
     entries = list_audit(services, given, cursor=cursor, limit=SHOWN)
+    runs = runs_the_service(services)
     with services.sessions() as session:
-        head = queries.audit_head(session)
+        head = kept_head(session) if runs else None
     return page(
-        request, "insight_audit.html", entries=entries, asked=asked, head=head, verified=VERIFIED
+        request,
+        "insight_audit.html",
+        entries=entries,
+        asked=asked,
+        runs=runs,
+        head=head,
+        no_head=NO_HEAD,
+        verified=VERIFIED,
     )
 
 
@@ -192,18 +205,19 @@ def verify_audit(
 ) -> Response:
     """Walk the last entries, and compare what they vouch for.
 
-    Faults are told one by one to whoever runs the service: the audit is one for all tenants.
+    For whoever runs the service: the audit is one for all tenants.
     """
-    with services.sessions() as session:
-        since = max(queries.last_number(session) - entries, 0) + 1
-    found = verify(services.sessions, lambda *_: None, since=since, most=entries)
-    return page(
-        request,
-        "insight_verified.html",
-        found=VerifiedOut.of(found),
-        since=since,
-        is_told=runs_the_service(services),
-    )
+    if not runs_the_service(services):
+        raise NotAllowed(
+            "the audit is one for all tenants: whoever runs the service verifies it, with `lawful "
+            "audit verify`"
+        )
+    with permitted(VERIFICATIONS, "the audit is being verified already"):
+        with services.sessions() as session:
+            head = kept_head(session)
+        since = max((head.sequence if head else 0) - entries, 0) + 1
+        found = verify(services.sessions, lambda *_: None, since=since, most=entries)
+    return page(request, "insight_verified.html", found=VerifiedOut.of(found), since=since)
 
 
 @router.get("/keys", dependencies=[ADMINISTERS])
@@ -226,7 +240,7 @@ def create_key(
     role: Annotated[Role, Form()],
     name: Annotated[str, Form()] = "",
     artists: Annotated[str, Form(max_length=10_000)] = "",
-    expires_at: Annotated[Moment | None, Form()] = None,
+    expires_at: Annotated[End | None, Form()] = None,
 ) -> Response:
     """Make a key; its token is shown this once."""
     new = NewKey(name, role, artists=_slugs(artists), expires_at=expires_at)

@@ -27,7 +27,7 @@ from attribution.catalogue.names import visible
 from attribution.catalogue.queries import AnswersWanted
 from attribution.custody import How, Purpose
 from attribution.errors import BadInput
-from attribution.images import CheckedImage, thumbnail
+from attribution.images import CheckedImage, showing, thumbnail
 from attribution.lookup import wording
 from attribution.lookup.subjects import Obtained, keeping
 from attribution.services import Services
@@ -76,7 +76,8 @@ def look_up(
     checked, answer = answered(services, file, obtained)
     if not is_one_of_many:
         return went(request, f"lookup/{answer.id}")
-    picture = thumbnail(checked.rgb, max_px=THUMBNAIL_PX)
+    with showing():
+        picture = thumbnail(checked.rgb, max_px=THUMBNAIL_PX)
     return page(request, "lookup_card.html", one=brief(answer), name=name, picture=picture)
 
 

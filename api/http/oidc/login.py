@@ -1,38 +1,32 @@
-"""The login of people in browsers: authorization code with PKCE, then a signed cookie.
+"""The login of people in browsers at the provider: authorization code with PKCE.
 
-The service keeps nothing: what a login needs until the browser comes back, and then who it is, lie
-in the browser, signed with a key that only this service and the provider can know.
+The service keeps nothing: what a login needs until the browser comes back lies in the browser,
+signed with a key that only this service and the provider can know.
 """
 
 from __future__ import annotations
 
 import hashlib
 import hmac
-import json
 import re
 import secrets
 from base64 import urlsafe_b64encode
 from dataclasses import asdict, dataclass
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode
 
-from itsdangerous import BadData, URLSafeTimedSerializer
-
-from api.http.oidc.provider import Person
 from api.http.oidc.published import ask
-from attribution.actors import Role
+from api.http.sessions import SHORTEST_SECRET, opened, signer
 from attribution.catalogue.names import visible
 from attribution.errors import BackendUnavailable, BadInput, KeyRefused, Unauthenticated
 
 if TYPE_CHECKING:
-    from api.http.oidc.provider import Provider
+    from api.http.oidc.provider import Person, Provider
     from attribution.config import Settings
 
-SESSION, ATTEMPT = "lawful_session", "lawful_login"  # cookies
-SESSION_S = 8 * 3600  # a working day; then the provider is asked again what groups somebody has
+ATTEMPT = "lawful_login"  # a cookie
 ATTEMPT_S = 600  # to type a password, and a second factor
-SHORTEST_SECRET = 16  # characters; it signs cookies too
 LOCAL = re.compile(r"/(?![/\\])[^\\\s\x00-\x1f\x7f]{0,1000}")  # as browsers read it
 AGAIN = "begin again at /login"
 
@@ -76,8 +70,7 @@ class Login:
         self._provider = provider
         self._client, self._secret = settings.oidc_client_id, secret
         self._scopes = settings.oidc_scopes
-        self._attempts = _signer(settings, secret, "attempt")
-        self._sessions = _signer(settings, secret, "session")
+        self._attempts = signer(settings, secret, "attempt")
 
     async def begin(self, callback: str, back: str) -> tuple[str, str]:
         """Return where to send a browser, and the attempt that it keeps.
@@ -106,14 +99,14 @@ class Login:
         kept = str(self._attempts.dumps(asdict(attempt)))
         return f"{place}{'&' if '?' in place else '?'}{urlencode(asked)}", kept
 
-    async def finish(self, callback: str, kept: str, returned: Returned) -> tuple[str, str]:
-        """Return the session of whoever comes back from the provider, and where they go.
+    async def finish(self, callback: str, kept: str, returned: Returned) -> tuple[Person, str]:
+        """Return who comes back from the provider, and where they go.
 
         Raises Unauthenticated, NotAllowed if none of their groups has a role, BackendUnavailable,
         KeyRefused.
         """
-        opened = _opened(self._attempts, kept, ATTEMPT_S)
-        attempt = Attempt(**opened) if opened else None
+        begun = opened(self._attempts, kept, ATTEMPT_S)
+        attempt = Attempt(**begun) if begun else None
         state = returned.state.encode()
         if attempt is None or not hmac.compare_digest(attempt.state.encode(), state):
             raise Unauthenticated(
@@ -128,13 +121,7 @@ class Login:
             )
         token = await self._id_token(callback, attempt.verifier, returned.code)
         person = await self._provider.person(token, aud=self._client, nonce=attempt.nonce)
-        session = asdict(person) | {"roles": sorted(person.roles)}
-        return str(self._sessions.dumps(session)), attempt.back
-
-    def who(self, session: str) -> Person | None:
-        """Return whose session a cookie is; None if it is none, or over."""
-        said = _opened(self._sessions, session, SESSION_S)
-        return Person(**said | {"roles": frozenset(map(Role, said["roles"]))}) if said else None
+        return person, attempt.back
 
     async def _id_token(self, callback: str, verifier: str, code: str) -> str:
         place = await self._provider.published.address("token_endpoint")
@@ -162,22 +149,3 @@ class Login:
         if status != HTTPStatus.OK or not isinstance(token, str):
             raise BackendUnavailable(f"{place} answers {status} ({error}) and no ID token")
         return token
-
-
-def _signer(settings: Settings, secret: str, purpose: str) -> URLSafeTimedSerializer:
-    """Sign for one purpose; what a session means is in the key, so other roles end all of them."""
-    meaning = [settings.oidc_issuer, settings.oidc_client_id, settings.oidc_roles]
-    meaning += [settings.oidc_groups_claim, settings.oidc_tenants, purpose]
-    return URLSafeTimedSerializer(
-        secret,
-        salt=json.dumps(meaning, sort_keys=True),
-        signer_kwargs={"key_derivation": "hmac", "digest_method": hashlib.sha256},
-    )
-
-
-def _opened(signer: URLSafeTimedSerializer, text: str, lasts_s: int) -> dict[str, Any] | None:
-    try:
-        opened: dict[str, Any] = signer.loads(text, max_age=lasts_s)
-    except BadData:
-        return None
-    return opened

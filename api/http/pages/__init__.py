@@ -18,9 +18,9 @@ from markupsafe import Markup, escape
 
 from api.http.headers import POLICY
 from api.http.kinds import KINDS, title
-from api.http.oidc.login import SESSION, Login
+from api.http.oidc.login import Login
+from api.http.sessions import SESSION, Sessions, kept
 from attribution.errors import NotFound
-from attribution.upkeep.keys import PREFIX, TOKEN
 
 router = APIRouter(include_in_schema=False)
 
@@ -119,12 +119,12 @@ def _page(
 def _session(request: Request, root: str) -> dict[str, str] | None:
     """Return what a page says of logging in and out; None where nobody logs in."""
     login: Login | None = request.app.state.login
-    session = request.cookies.get(SESSION, "")
-    if login is None and not session:
+    sessions: Sessions = request.app.state.sessions
+    cookie = kept(request, SESSION)
+    if login is None and not cookie:
         return None
-    person = login.who(session) if login else None
-    key = session[:PREFIX] if TOKEN.fullmatch(session) else ""
-    name = person.name if person else key
+    session = sessions.who(cookie)
+    name = session.name if session else ""
     path = request.url.path
     back = f"{root}/" if path.startswith(f"{root}/login") else path  # a login that failed
     return {"path": back, "name": name}

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from api.cases import CaseDetail, CaseFindingOut, CaseOut, CaseSubjectOut, ContactOut, PairOut
 from api.http.access import ScopedRoute, needs
 from api.http.conditions import Editing, EditingDep, ReadingDep
-from api.http.dependencies import Cursor, Moment, PageSize, ServicesDep
+from api.http.dependencies import Cursor, End, Moment, PageSize, ServicesDep
 from api.http.description import also
 from api.schemas import PageOut
 from attribution.actors import Scope
@@ -75,7 +75,7 @@ class CaseSent(Sent):
     )
     parties: list[PartySent] = Field([], max_length=100)
     priority: int = Field(PRIORITY, ge=1, le=5)
-    due_at: Moment | None = Field(None, description="Left out: as LAWFUL_CASE_DAYS says.")
+    due_at: End | None = Field(None, description="Left out: as LAWFUL_CASE_DAYS says.")
 
 
 class AnswersSent(Sent):
@@ -128,7 +128,7 @@ class CasePlanned(Sent):
     """When a case is judged: what is left out stays."""
 
     priority: int = Field(PRIORITY, ge=1, le=5, description="1 is the most urgent.")
-    due_at: Moment | None = Field(None, description="Null: it has no due date.")
+    due_at: End | None = Field(None, description="Null: it has no due date.")
 
 
 class ContactSent(Sent):

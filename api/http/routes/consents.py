@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from api.consents import ConsentOut
 from api.http.access import ScopedRoute, needs
-from api.http.dependencies import ArtistSlug, Cursor, Moment, PageSize, ServicesDep
+from api.http.dependencies import ArtistSlug, Cursor, End, Moment, PageSize, ServicesDep
 from api.http.description import BYTES, also
 from api.schemas import PageOut
 from attribution.actors import Scope
@@ -42,7 +42,9 @@ class Said(BaseModel):
         examples=["https://example.org/agreements/12.pdf"],
     )
     valid_from: Moment | None = None
-    valid_until: Moment | None = Field(None, description="From then on it says nothing.")
+    valid_until: End | None = Field(
+        None, description="From then on it says nothing; a date is meant to its end, in UTC."
+    )
 
 
 def consents_wanted(

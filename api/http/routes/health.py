@@ -37,7 +37,7 @@ def readyz(services: ServicesDep, jobs: JobsDep, response: Response) -> Readines
 
     def database() -> None:
         with services.sessions() as session:
-            queries.counts(session)
+            queries.keys_exist(session)  # reads a table, however much is registered
 
     checks: dict[str, Callable[[], object]] = {
         "database": database,

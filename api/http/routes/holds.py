@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from api.cases import ExhibitOut, HoldOut, OpenedExhibitOut
 from api.http.access import ScopedRoute, needs
-from api.http.dependencies import Cursor, Moment, PageSize, ServicesDep
+from api.http.dependencies import Cursor, End, PageSize, ServicesDep
 from api.http.description import also
 from api.schemas import PageOut
 from attribution.actors import Scope
@@ -30,7 +30,9 @@ class HoldSent(BaseModel):
     artwork_id: UUID | None = None
     artist: str | None = Field(None, max_length=200, description="Slug.")
     subject_id: UUID | None = Field(None, description="Of `GET /v1/subjects`.")
-    until: Moment | None = Field(None, description="Left out: until somebody ends it.")
+    until: End | None = Field(
+        None, description="A date: to its end, in UTC. Left out: until somebody ends it."
+    )
 
 
 class HoldEnded(BaseModel):

@@ -8,7 +8,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.http.access import ScopedRoute, needs
-from api.http.dependencies import Cursor, Moment, PageSize, ServicesDep
+from api.http.dependencies import Cursor, End, PageSize, ServicesDep
 from api.keys import IssuedKeyOut, KeyOut
 from api.schemas import PageOut
 from attribution.actors import Role, Scope
@@ -33,8 +33,9 @@ class KeyWanted(BaseModel):
         description="Slugs of those whose works it may upload; left out: every artist's.",
         examples=[["ann-example"]],
     )
-    expires_at: Moment | None = Field(
-        None, description="UTC where no zone is said. Left out: it has no end."
+    expires_at: End | None = Field(
+        None,
+        description="UTC where no zone is said; a date is meant to its end. Left out: it has none.",
     )
 
 

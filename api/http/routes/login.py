@@ -10,10 +10,11 @@ from fastapi import APIRouter, Depends, Form, Request, Response
 from fastapi.responses import RedirectResponse
 
 from api.http import refusals
-from api.http.oidc.login import ATTEMPT, ATTEMPT_S, LOCAL, SESSION, SESSION_S, Login, Returned
+from api.http.oidc.login import ATTEMPT, ATTEMPT_S, LOCAL, Login, Returned
 from api.http.pages import show_key_form
+from api.http.sessions import SESSION, SESSION_S, Sessions, keep, kept
 from attribution.errors import NotFound, Unauthenticated
-from attribution.upkeep.keys import authenticate
+from attribution.upkeep.keys import PREFIX, authenticate
 
 router = APIRouter(include_in_schema=False)
 
@@ -43,7 +44,7 @@ async def begin_login(request: Request, back: str | None = None) -> Response:
         return _go(f"{root}/login/key{said}")
     place, attempt = await login.begin(_callback(request), f"{root}/" if back is None else back)
     answer = _go(place)
-    _keep(request, answer, ATTEMPT, attempt, ATTEMPT_S)
+    keep(request, answer, ATTEMPT, attempt, ATTEMPT_S)
     return answer
 
 
@@ -52,11 +53,11 @@ async def finish_login(
     request: Request, login: LoginDep, code: str = "", state: str = "", error: str = ""
 ) -> Response:
     """Take in who comes back from the provider."""
-    kept = request.cookies.get(ATTEMPT, "")
-    session, back = await login.finish(_callback(request), kept, Returned(code, state, error))
+    begun = kept(request, ATTEMPT)
+    person, back = await login.finish(_callback(request), begun, Returned(code, state, error))
     answer = _go(back)
-    _keep(request, answer, ATTEMPT, "", 0)
-    _keep(request, answer, SESSION, session, SESSION_S)
+    keep(request, answer, ATTEMPT, "", 0)
+    keep(request, answer, SESSION, _sessions(request).of_person(person), SESSION_S)
     return answer
 
 
@@ -70,7 +71,7 @@ def show_key_login(request: Request, back: str = "") -> Response:
 def log_in_with_key(
     request: Request, key: Annotated[str, Form()], back: Annotated[str, Form()] = ""
 ) -> Response:
-    """Keep a key in the browser until that is closed; each request shows it, and is checked."""
+    """Begin a session of a key, which each request asks again; the key itself is not kept."""
     place = _back(request, back)
     token = key.strip()
     try:
@@ -79,7 +80,7 @@ def log_in_with_key(
         refusals.note(request.scope, error)
         return show_key_form(request, place, str(error), status=error.status)
     answer = _go(place)
-    _keep(request, answer, SESSION, token, None)
+    keep(request, answer, SESSION, _sessions(request).of_key(token[:PREFIX]), SESSION_S)
     return answer
 
 
@@ -87,7 +88,7 @@ def log_in_with_key(
 def log_out(request: Request) -> Response:
     """End the session of this browser; that with the provider goes on."""
     answer = _go(f"{request.scope.get('root_path', '')}/")
-    _keep(request, answer, SESSION, "", 0)
+    keep(request, answer, SESSION, "", 0)
     return answer
 
 
@@ -96,21 +97,14 @@ def _back(request: Request, back: str) -> str:
     return back if LOCAL.fullmatch(back) else f"{request.scope.get('root_path', '')}/console"
 
 
+def _sessions(request: Request) -> Sessions:
+    sessions: Sessions = request.app.state.sessions
+    return sessions
+
+
 def _callback(request: Request) -> str:
     return str(request.url_for("finish_login"))
 
 
 def _go(place: str) -> Response:
     return RedirectResponse(place, HTTPStatus.SEE_OTHER)
-
-
-def _keep(request: Request, answer: Response, name: str, value: str, lasts_s: int | None) -> None:
-    answer.set_cookie(
-        name,
-        value,
-        max_age=lasts_s,
-        path=request.scope.get("root_path") or "/",
-        secure=request.url.scheme == "https",
-        httponly=True,
-        samesite="lax",
-    )

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from api.http.access import ScopedRoute, needs
 from api.http.conditions import EditingDep, ReadingDep
-from api.http.dependencies import Cursor, Moment, PageSize, ServicesDep
+from api.http.dependencies import Cursor, End, PageSize, ServicesDep
 from api.http.description import also
 from api.http.uploads import read_upload
 from api.non_copies import NonCopyOut
@@ -44,8 +44,9 @@ class Declared(BaseModel):
     artwork_id: UUID = Field(description="The work that the image is no copy of.")
     by: Name
     reason: Reason = Field(examples=["two photographs of one tower"])
-    until: Moment | None = Field(
-        None, description="When it ends; UTC where no zone is said. Left out: without an end."
+    until: End | None = Field(
+        None,
+        description="When it ends, UTC where no zone is said; a date: to its end. Left out: never.",
     )
 
 

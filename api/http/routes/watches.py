@@ -8,7 +8,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.http.access import ScopedRoute, needs
-from api.http.dependencies import Cursor, Moment, PageSize, ServicesDep
+from api.http.dependencies import Cursor, End, PageSize, ServicesDep
 from api.http.description import also
 from api.schemas import PageOut
 from api.watches import WatchOut
@@ -31,7 +31,9 @@ class WatchSent(BaseModel):
     why: str = Field(min_length=1, max_length=LONGEST, examples=["prints were sold before"])
     artist: str | None = Field(None, max_length=200, description="Slug.")
     subject_id: UUID | None = Field(None, description="Of `GET /v1/subjects`.")
-    until: Moment | None = Field(None, description="Left out: until somebody ends it.")
+    until: End | None = Field(
+        None, description="A date: to its end, in UTC. Left out: until somebody ends it."
+    )
 
 
 class WatchEnded(BaseModel):

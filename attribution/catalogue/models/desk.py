@@ -193,7 +193,7 @@ class CaseDocument(Sealed, Base):
     by: Mapped[str]
     at: Mapped[datetime] = mapped_column(default=now)
     is_encrypted: Mapped[bool]
-    until: Mapped[datetime | None]  # none: while the case is not closed, and once it is removed
+    until: Mapped[datetime | None]  # none: the case is not closed, or its file is deleted
     removed_at: Mapped[datetime | None]
     removed_by: Mapped[str | None]
     removed_why: Mapped[str | None]

@@ -10,7 +10,7 @@ from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
 
 from attribution import tenants
-from attribution.catalogue.chain import HEAD
+from attribution.catalogue.chain import head_of
 from attribution.catalogue.models import AuditEntry, AuditHead
 from attribution.catalogue.queries.pages import Page, check_limit, cut, number_key
 from attribution.chunks import chunks
@@ -74,8 +74,8 @@ def last_number(session: Session) -> int:
 
 
 def audit_head(session: Session) -> AuditHead:
-    """Return how far the audit goes, of all tenants."""
-    return session.get_one(AuditHead, HEAD)
+    """Return how far the audit goes, of all tenants; raises RecordAltered where that is gone."""
+    return head_of(session)
 
 
 def has_entries(session: Session, actor: str, *, until: int) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -62,21 +62,31 @@ def keep_documents_until(session: Session, case_id: UUID, until: datetime) -> No
 
 
 def count_expired_documents(session: Session) -> int:
-    """Count the documents whose time is over."""
+    """Count the documents whose time is over, and those whose file a crash has left."""
     return session.scalar(select(func.count()).select_from(CaseDocument).where(_expired())) or 0
 
 
 def expired_documents(session: Session, limit: int) -> Sequence[CaseDocument]:
-    """Return some documents whose time is over, which nobody else is removing; locks them."""
+    """Return some of those that `count_expired_documents` counts; locks them.
+
+    Without those that somebody else is removing.
+    """
     wanted = select(CaseDocument).where(_expired()).order_by(CaseDocument.until).limit(limit)
     return session.scalars(wanted.with_for_update(skip_locked=True)).all()
 
 
+def removed_documents(session: Session, ids: Collection[UUID]) -> Sequence[CaseDocument]:
+    """Return those of some documents that were removed; locks them."""
+    wanted = select(CaseDocument).where(CaseDocument.id.in_(ids))
+    wanted = wanted.where(CaseDocument.removed_at.is_not(None))
+    return session.scalars(wanted.with_for_update()).all()
+
+
 def _expired() -> ColumnElement[bool]:
-    """Not while an appeal against a decision of the case is open."""
+    """Not while an appeal against a decision of the case is open, but for what was removed."""
     decided = select(Decision.id).where(Decision.case_id == CaseDocument.case_id)
     appeal = exists().where(Case.appeals.in_(decided), Case.status != CaseStatus.CLOSED)
-    return (CaseDocument.until <= now()) & ~appeal
+    return (CaseDocument.until <= now()) & (CaseDocument.removed_at.is_not(None) | ~appeal)
 
 
 def _document(
