@@ -17,6 +17,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from uuid import UUID, uuid5
 
@@ -47,6 +48,8 @@ from tests.test_strips import ask, portfolio, webtoon, work_called
 
 OURS = {"key": "tenant", "match": {"value": "default"}}
 ALL_OURS = {"must": [OURS], "must_not": []}
+DELETED = "points/delete?wait=true&ordering=strong&timeout=10"
+READ = "points?consistency=majority&timeout=10"
 KEY = "0123456789abcdef"
 EVERYWHERE = "0.0.0.0"  # noqa: S104  what is refused without a key
 
@@ -106,11 +109,11 @@ def test_a_collection_is_made_with_everything_that_a_server_has(server: Server) 
                 "replication_factor": 1,
             },
         ),
-        ("POST", f"{base}/points/count", {"exact": False}),
+        ("POST", f"{base}/points/count?timeout=10", {"exact": False}),
         *(
             (
                 "PUT",
-                f"{base}/index?wait=true",
+                f"{base}/index?wait=true&timeout=10",
                 {"field_name": field, "field_schema": params},
             )
             for field, params in (
@@ -122,6 +125,39 @@ def test_a_collection_is_made_with_everything_that_a_server_has(server: Server) 
             )
         ),
     ]
+
+
+@pytest.mark.parametrize(
+    ("said", "refused"),
+    [
+        ("1.18.9", r"version 1\.18\.9; this program needs 1\.19 or newer"),
+        ("dev", "version dev"),
+        ("1.19.0", None),
+        ("2.0.0-rc1", None),
+    ],
+)
+def test_a_server_that_is_too_old_is_refused(
+    server: Server, said: str, refused: str | None
+) -> None:
+    """It is asked once, before anything is made there."""
+    server.faults = [
+        lambda *_: httpx.Response(200, json={"title": "qdrant", "version": said, "commit": "0"})
+    ]
+    with pytest.raises(LawfulError, match=refused) if refused else nullcontext():
+        server.client().check_version()
+    assert server.sent() == [("GET", "/", None)]
+
+
+def test_what_has_no_version_is_no_server(server: Server) -> None:
+    """As a server says that it does not know the address."""
+    server.faults = [doubles.answering(404, "Not found")]
+    with pytest.raises(LawfulError, match="is not a Qdrant server"):
+        server.client().check_version()
+
+
+def test_the_owner_speaks_a_version_that_is_new_enough(server: Server) -> None:
+    """Whoever points to it is let in."""
+    server.client().check_version()
 
 
 def test_shards_and_replicas_are_asked_for(server: Server) -> None:
@@ -142,7 +178,7 @@ def test_points_are_written_whole_and_waited_for(server: Server, index: VectorIn
     assert server.sent() == [
         (
             "PUT",
-            "/collections/artworks/points?wait=true",
+            "/collections/artworks/points?wait=true&timeout=10",
             {
                 "points": [
                     {
@@ -186,7 +222,7 @@ def test_a_query_is_one_batch_with_the_filter_on_every_leg(
     assert server.sent() == [
         (
             "POST",
-            "/collections/artworks/points/query/batch",
+            "/collections/artworks/points/query/batch?timeout=10",
             {
                 "searches": [
                     leg
@@ -226,10 +262,10 @@ def test_everything_else_on_the_wire(server: Server, index: VectorIndex) -> None
     are_there_parts = ("GET", f"{base}-parts/exists", None)
     assert server.sent() == [
         are_there_parts,
-        ("POST", f"{base}/points/delete?wait=true", {"points": [str(one)]}),
-        ("POST", f"{base}/points/count", {"filter": by_artist, "exact": True}),
-        ("POST", f"{base}/points/scroll", page),
-        ("POST", f"{base}/points", {"ids": [str(one)], "with_payload": True, "with_vector": True}),
+        ("POST", f"{base}/{DELETED}", {"points": [str(one)]}),
+        ("POST", f"{base}/points/count?timeout=10", {"filter": by_artist, "exact": True}),
+        ("POST", f"{base}/points/scroll?consistency=majority&timeout=10", page),
+        ("POST", f"{base}/{READ}", {"ids": [str(one)], "with_payload": True, "with_vector": True}),
         (
             "POST",
             "/collections/aliases",
@@ -275,17 +311,17 @@ def test_parts_on_the_wire(server: Server, index: VectorIndex) -> None:
     assert server.sent()[2:] == [
         (
             "PUT",
-            f"{base}/index?wait=true",
+            f"{base}/index?wait=true&timeout=10",
             {"field_name": "tenant", "field_schema": {"type": "keyword", "is_tenant": True}},
         ),
         (
             "PUT",
-            f"{base}/index?wait=true",
+            f"{base}/index?wait=true&timeout=10",
             {"field_name": "work", "field_schema": {"type": "keyword"}},
         ),
         (
             "PUT",
-            f"{base}/points?wait=true",
+            f"{base}/points?wait=true&timeout=10",
             {
                 "points": [
                     {
@@ -296,11 +332,11 @@ def test_parts_on_the_wire(server: Server, index: VectorIndex) -> None:
                 ]
             },
         ),
-        ("POST", f"{base}/points/query/batch", {"searches": [search]}),
-        ("POST", f"{base}/points", {"ids": [part], "with_payload": True, "with_vector": False}),
+        ("POST", f"{base}/points/query/batch?timeout=10", {"searches": [search]}),
+        ("POST", f"{base}/{READ}", {"ids": [part], "with_payload": True, "with_vector": False}),
         (
             "POST",
-            f"{base}/points/scroll",
+            f"{base}/points/scroll?consistency=majority&timeout=10",
             {
                 "filter": ALL_OURS,
                 "offset": part,
@@ -309,8 +345,8 @@ def test_parts_on_the_wire(server: Server, index: VectorIndex) -> None:
                 "with_vector": False,
             },
         ),
-        ("POST", f"{base}/points/delete?wait=true", {"filter": of_work}),
-        ("POST", f"{works}/points/delete?wait=true", {"points": [str(one)]}),
+        ("POST", f"{base}/{DELETED}", {"filter": of_work}),
+        ("POST", f"{works}/{DELETED}", {"points": [str(one)]}),
         ("GET", "/aliases", None),
         ("GET", f"{base}/exists", None),
         ("DELETE", base, None),
@@ -604,7 +640,7 @@ def test_a_key_opens_what_another_does_not(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("method", "path", "body", "status", "message"),
     [
-        ("GET", "/", b"", 404, "no such endpoint"),
+        ("GET", "/telemetry", b"", 404, "no such endpoint"),
         ("GET", "/collections/artworks", b"", 404, "no such endpoint"),
         ("POST", "/collections/artworks/points/search", b"{}", 404, "no such endpoint"),
         ("DELETE", "/collections/..", b"", 404, "no such endpoint"),
@@ -720,7 +756,7 @@ def served(
 ) -> Iterator[Services]:
     """Open everything over each kind of server, with a strip, a logo and other works in it."""
     client = CLIENTS[request.param](tmp_path / "index")
-    monkeypatch.setattr("attribution.index._engine", lambda _url, _options: client)
+    monkeypatch.setattr("attribution.index._connected", lambda _url, _options: client)
     folder = portfolio(tmp_path / "p")
     logo().save(folder / "bob" / "logo.png")
     with open_services(Settings(home=tmp_path / "home", profile="stub")) as services:

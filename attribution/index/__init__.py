@@ -49,7 +49,7 @@ def open_index(
     """
     from attribution.index.vector_index import VectorIndex
 
-    with _closed_on_failure(_engine(url, server)) as engine:
+    with _engine(url, server) as engine:
         return VectorIndex(engine, dims=dims, parts=parts, collection=collection)
 
 
@@ -67,20 +67,23 @@ def open_next_to(
     """
     from attribution.index.vector_index import VectorIndex
 
-    with _closed_on_failure(_engine(url, server)) as engine:
+    with _engine(url, server) as engine:
         return VectorIndex.next_to(engine, dims=dims, parts=parts, collection=collection)
 
 
 @contextmanager
-def _closed_on_failure(engine: Engine) -> Iterator[Engine]:
+def _engine(url: str, server: ServerOptions) -> Iterator[Engine]:
+    """Give the engine, closed again where something fails."""
+    engine = _connected(url, server)
     try:
+        engine.check_version()
         yield engine
     except BaseException:
         engine.close()
         raise
 
 
-def _engine(url: str, server: ServerOptions) -> Engine:
+def _connected(url: str, server: ServerOptions) -> Engine:
     if url.startswith(("http://", "https://")):
         from attribution.index.server import connect
 

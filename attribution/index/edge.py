@@ -265,6 +265,9 @@ class EdgeClient:
             self._update(name, edge.UpdateOperation.delete_points_by_filter(nothing))
         self._call(self._shard(name).flush)
 
+    def check_version(self) -> None:
+        """Nothing to ask: the engine comes with this program."""
+
     def close(self) -> None:
         """Flush, close, and give the folder free."""
         for shard in self._shards.values():

@@ -105,6 +105,10 @@ class Engine(Protocol):
         """Count points, exactly or by the engine's own books."""
         ...
 
+    def check_version(self) -> None:
+        """Raise LawfulError for an engine that is too old to keep our collections."""
+        ...
+
     def close(self) -> None:
         """Release what is open."""
         ...

@@ -24,6 +24,8 @@ from attribution.errors import BackendUnavailable, Conflict, IndexDamaged, Lawfu
 from attribution.index.edge import EdgeClient
 from attribution.index.soundness import damaged
 
+ROOT = "/"
+SPOKEN = "1.19.0"  # the version of Qdrant's API
 BODY_LIMIT = 32 * 2**20
 PATH = re.compile(r"/collections/(?P<name>[\w-][\w.-]*)(?:/(?P<rest>.+))?")  # a name is a folder's
 DONE = {"operation_id": 0, "status": "completed"}
@@ -75,7 +77,8 @@ class Owner:
             return _error(HTTPStatus.INTERNAL_SERVER_ERROR, error)
         except LawfulError as error:
             return _error(HTTPStatus.BAD_REQUEST, error)
-        return HTTPStatus.OK, {"result": result, "status": "ok", "time": 0.0}
+        wrapped = {"result": result, "status": "ok", "time": 0.0}
+        return HTTPStatus.OK, result if path == ROOT else wrapped
 
     def close(self) -> None:
         """Wait for the request under way, write everything to disk, give the folder free."""
@@ -109,6 +112,10 @@ class Owner:
         if endpoint not in WITHOUT and not self._edge.collection_exists(found["name"]):
             raise _missing(found["name"])
         return ONE[endpoint](self._edge, found["name"], content)
+
+
+def _version(_: EdgeClient, __: Any) -> Any:
+    return {"title": "qdrant - vector search engine", "version": SPOKEN}
 
 
 def _aliases(edge: EdgeClient, _: Any) -> Any:
@@ -235,6 +242,7 @@ def _error(status: HTTPStatus, message: object) -> tuple[int, dict[str, Any]]:
 
 
 ALL: dict[str, Callable[[EdgeClient, Any], Any]] = {
+    f"GET {ROOT}": _version,
     "GET /aliases": _aliases,
     "POST /collections/aliases": _change_aliases,
 }

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from ipaddress import ip_address
@@ -24,6 +25,8 @@ from attribution.index import ServerOptions
 log = logging.getLogger(__name__)
 
 SAID = 300  # characters of an answer that is not JSON
+OLDEST = (1, 19)  # whose collections can be made as ours are
+MAJORITY = models.ReadConsistencyType.MAJORITY
 
 
 def connect(url: str, options: ServerOptions) -> ServerClient:
@@ -51,12 +54,32 @@ def connect(url: str, options: ServerOptions) -> ServerClient:
 
 
 class ServerClient:
-    """A server or cluster. A write returns when it can be read."""
+    """A server or cluster. A write returns when it can be read.
+
+    What is deleted is deleted on each replica in one order with what is written, and what upkeep
+    reads is what most replicas say: an answer about what is gone rests on no straggler.
+    """
 
     def __init__(self, client: QdrantClient, *, url: str, options: ServerOptions) -> None:
         self._client = client
         self._url = url
         self._options = options
+
+    def check_version(self) -> None:
+        """Raise LawfulError for a server that is too old to keep our collections."""
+        with self._in_our_words():
+            try:
+                said = self._client.info().version
+            except UnexpectedResponse as error:
+                if error.status_code == 404:
+                    raise self._foreign() from error
+                raise
+        found = re.match(r"(\d+)\.(\d+)", said)
+        if found is None or (int(found[1]), int(found[2])) < OLDEST:
+            raise LawfulError(
+                f"the Qdrant server at {self._url} is version {said}; this program needs "
+                f"{OLDEST[0]}.{OLDEST[1]} or newer: upgrade it, one minor version at a time"
+            )
 
     def collection_exists(self, collection_name: str) -> bool:
         """Whether there is a collection that has this name or alias."""
@@ -112,40 +135,66 @@ class ServerClient:
     ) -> None:
         """Index a payload field."""
         with self._in_our_words():
-            self._client.create_payload_index(collection_name, field_name, field_schema, wait=True)
+            self._client.create_payload_index(
+                collection_name,
+                field_name,
+                field_schema,
+                wait=True,
+                timeout=self._options.timeout_s,
+            )
 
     def upsert(self, collection_name: str, points: Sequence[models.PointStruct]) -> None:
         """Write points."""
         with self._in_our_words():
-            self._client.upsert(collection_name, points, wait=True)
+            self._client.upsert(collection_name, points, wait=True, timeout=self._options.timeout_s)
 
     def delete(
         self, collection_name: str, points_selector: models.PointIdsList | models.FilterSelector
     ) -> None:
         """Delete points by id or by filter."""
         with self._in_our_words():
-            self._client.delete(collection_name, points_selector, wait=True)
+            self._client.delete(
+                collection_name,
+                points_selector,
+                wait=True,
+                ordering=models.WriteOrdering.STRONG,
+                timeout=self._options.timeout_s,
+            )
 
     def query_batch_points(
         self, collection_name: str, requests: Sequence[models.QueryRequest]
     ) -> list[QueryResponse]:
         """Run several queries as one batch, one answer each."""
         with self._in_our_words():
-            return self._client.query_batch_points(collection_name, requests)
+            return self._client.query_batch_points(
+                collection_name, requests, timeout=self._options.timeout_s
+            )
 
     def retrieve(
         self, collection_name: str, ids: Sequence[str], *, with_vectors: bool = False
     ) -> list[models.Record]:
         """Return the points of these ids that exist, in any order."""
         with self._in_our_words():
-            return self._client.retrieve(collection_name, ids, with_vectors=with_vectors)
+            return self._client.retrieve(
+                collection_name,
+                ids,
+                with_vectors=with_vectors,
+                consistency=MAJORITY,
+                timeout=self._options.timeout_s,
+            )
 
     def set_payload(
         self, collection_name: str, payload: Mapping[str, str], points: Sequence[str]
     ) -> None:
         """Write fields of the payload of some points beside what they have."""
         with self._in_our_words():
-            self._client.set_payload(collection_name, dict(payload), list(points), wait=True)
+            self._client.set_payload(
+                collection_name,
+                dict(payload),
+                list(points),
+                wait=True,
+                timeout=self._options.timeout_s,
+            )
 
     def scroll(
         self,
@@ -158,7 +207,12 @@ class ServerClient:
         """Return points in the order of their ids from `offset` on, and where to go on."""
         with self._in_our_words():
             rows, following = self._client.scroll(
-                collection_name, limit=limit, offset=offset, scroll_filter=scroll_filter
+                collection_name,
+                limit=limit,
+                offset=offset,
+                scroll_filter=scroll_filter,
+                consistency=MAJORITY,
+                timeout=self._options.timeout_s,
             )
         return rows, str(following) if following else None
 
@@ -171,7 +225,9 @@ class ServerClient:
     ) -> models.CountResult:
         """Count points, exactly or by what the segments say of themselves."""
         with self._in_our_words():
-            return self._client.count(collection_name, count_filter, exact=exact)
+            return self._client.count(
+                collection_name, count_filter, exact=exact, timeout=self._options.timeout_s
+            )
 
     def close(self) -> None:
         """Close the connections."""

@@ -83,7 +83,7 @@ def test_a_work_is_corrected_with_what_was_read(person: Person) -> None:
     expect(page.get_by_text("title: Before → After")).to_be_visible()
     late.get_by_label("Title").fill("Too late")
     late.get_by_role("button", name="Save").click()
-    expect(late.get_by_role("alert")).to_contain_text("changed since it was read")
+    expect(late.get_by_role("alert")).to_contain_text("somebody else has changed this")
 
 
 def test_consent_for_a_portfolio_is_stated(person: Person) -> None:
