@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 from redis import Redis
 
 from attribution.catalogue import queries
+from attribution.catalogue.columns import now
+from attribution.catalogue.queries import leases, tasks
+from attribution.catalogue.queries.batches import FILES_PER_BATCH
 from attribution.collection import Stores, open_stores
 from attribution.config import Settings
 from ingest.listing import plan
 from ingest.sources import read_source
 from ingest.uploads import Described, accept
+from ingest.work import dispatch
 from ingest.work.application import QUEUES, make_app
 from ingest.work.dispatch import send
 from ingest.work.jobs import BrokerQueue
@@ -36,6 +42,35 @@ def stores(tmp_path: Path, redis_url: str) -> Iterator[Stores]:
     """Open a catalogue whose jobs go to the broker."""
     with open_stores(Settings(home=tmp_path / "home", broker_url=redis_url)) as opened:
         yield opened
+
+
+@pytest.fixture
+def pass_minutes(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
+    """Give a clock that goes on when it is told to."""
+    moments = [now()]
+
+    def moment() -> datetime:
+        return moments[-1]
+
+    monkeypatch.setattr(leases, "now", moment)
+    monkeypatch.setattr(tasks, "now", moment)
+    return lambda minutes: moments.append(moments[-1] + timedelta(minutes=minutes))
+
+
+def sweep(stores: Stores) -> None:
+    """Do what the beat has a worker do every ten seconds."""
+    with stores.sessions.begin() as session:
+        keys = queries.sweep(session)
+    send(make_app(stores.settings), stores.sessions, keys)
+
+
+def a_load(stores: Stores, batches: int) -> UUID:
+    """List a job of many batches, and send what is sent at once."""
+    with stores.sessions.begin() as session:
+        job = queries.create_job(session, source="p").id
+        queries.add_batches(session, job, batches * FILES_PER_BATCH)
+    BrokerQueue(stores).submit(job)
+    return job
 
 
 def waiting(broker: Redis) -> dict[str, list[Any]]:
@@ -101,6 +136,26 @@ def test_a_broker_that_is_away_loses_nothing(
     assert "1 tasks wait" in caplog.text
     with stores.sessions.begin() as session:
         assert queries.sweep(session) == [batch_key(job)]
+
+
+def test_an_hour_without_a_worker(
+    stores: Stores,
+    broker: Redis,
+    pass_minutes: Callable[[int], None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What waits for a worker does not fill the broker, and is sent as soon as one makes room."""
+    monkeypatch.setattr(dispatch, "MOST_MESSAGES", 20)
+    job = a_load(stores, 50)
+    assert waiting(broker)["encode"] == [[str(job), number] for number in range(20, 0, -1)]
+    for _ in range(60):
+        pass_minutes(1)
+        sweep(stores)
+    assert broker.llen("encode") == 20
+
+    broker.rpop("encode", 5)
+    sweep(stores)
+    assert waiting(broker)["encode"][:5] == [[str(job), number] for number in range(25, 20, -1)]
 
 
 def test_a_worker_keeps_what_it_has_not_done(redis_url: str) -> None:

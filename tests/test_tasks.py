@@ -193,6 +193,17 @@ def test_lost_messages_are_sent_again(database: Database, make: Make) -> None:
         assert queries.sweep(session) == [second]
 
 
+def test_what_is_given_back_has_no_message(database: Database, make: Make) -> None:
+    """Its time was up, and its message is gone; after an outage the message comes again."""
+    with database.sessions.begin() as session:
+        key = make(session)
+        for error, swept in ((None, [key]), ("the index is away", [])):
+            queries.mark_sent(session, [key])
+            assert claim(session, key)
+            queries.give_back(session, key, owner="me", error=error)
+            assert queries.sweep(session) == swept
+
+
 def test_kinds_do_not_wait_for_each_other(database: Database) -> None:
     """One sweep is for all; while a picture is drawn, a batch whose message is lost is sent."""
     long_ago = now() - STALLED - timedelta(seconds=1)

@@ -33,6 +33,7 @@ from attribution.catalogue.queries.tasks import (
 
 MOST_ATTEMPTS = 6  # that failed or ended their process, since the last progress
 MOST_DEATHS = 2  # that ended their process, since the last progress
+MOST_DUE = 2_000  # tasks of a kind that one sweep returns: more than a queue has room for
 STALLED = timedelta(seconds=60)  # nothing runs and this long ago was it sent: the message is lost
 
 ENDED = "the process that ran it ended without a word"
@@ -87,8 +88,12 @@ def renew_task(session: Session, key: TaskKey, *, owner: str, lease_s: float) ->
 
 
 def give_back(session: Session, key: TaskKey, *, owner: str, error: str | None = None) -> None:
-    """Let others go on with a task; what a broken backend or a shutdown ends counts as no try."""
-    session.execute(update(Task).where(held_by(key, owner)).values(**_given_back(), error=error))
+    """Let others go on with a task; what a broken backend or a shutdown ends counts as no try.
+
+    After an outage its message comes again by itself. Without an error nobody has one any more.
+    """
+    values = _given_back() | {"error": error} | ({} if error else {"sent_at": None})
+    session.execute(update(Task).where(held_by(key, owner)).values(**values))
     settle(session, key)
 
 
@@ -166,7 +171,10 @@ def release_all(session: Session) -> None:
 
 
 def sweep(session: Session) -> list[TaskKey]:
-    """Void the leases that ran out; return the tasks whose message has to be sent (again)."""
+    """Void the leases that ran out; return tasks whose message has to be sent (again).
+
+    Of each kind those that have none come first, and at most `MOST_DUE`.
+    """
     moment = now()
     _void(session, Task.lease_until < moment)
     running = select(Task.kind).where(Task.status == TaskStatus.RUNNING).distinct()
@@ -174,7 +182,14 @@ def sweep(session: Session) -> list[TaskKey]:
     # While workers are busy a message may just be waiting for its turn.
     is_lost = (Task.sent_at < moment - STALLED) & Task.kind.not_in(busy)
     is_due = or_(Task.sent_at.is_(None), is_lost)
-    return wanted_tasks(session, (Task.status == TaskStatus.QUEUED) & is_due)
+    waits = (Task.status == TaskStatus.QUEUED) & is_due
+    return [
+        key
+        for kind in TaskKind
+        for key in wanted_tasks(
+            session, waits & (Task.kind == kind), last=[Task.sent_at.is_not(None)], limit=MOST_DUE
+        )
+    ]
 
 
 def held_by(key: TaskKey, owner: str) -> ColumnElement[bool]:

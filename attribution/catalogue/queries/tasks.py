@@ -135,12 +135,22 @@ def locked_subject(session: Session, key: TaskKey) -> Subject | None:
     return cast("Subject | None", row)  # mypy joins the classes to their common base
 
 
-def wanted_tasks(session: Session, which: ColumnElement[bool]) -> list[TaskKey]:
-    """Return those of some tasks whose job or generation goes on, the oldest first."""
+def wanted_tasks(
+    session: Session,
+    which: ColumnElement[bool],
+    *,
+    last: Sequence[ColumnElement[bool]] = (),
+    limit: int | None = None,
+) -> list[TaskKey]:
+    """Return those of some tasks whose job or generation goes on, the oldest first.
+
+    Those of which something in `last` is true come after the others.
+    """
     statement = (
         select(Task.kind, Task.subject, Task.number)
         .where(which, is_wanted())
-        .order_by(Task.created_at, Task.subject, Task.number)
+        .order_by(*last, Task.created_at, Task.subject, Task.number)
+        .limit(limit)
     )
     return [TaskKey(*row) for row in session.execute(statement)]
 
