@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, case, exists, literal, or_, select, true, update
+from sqlalchemy import ColumnElement, case, exists, literal, or_, true, update
 from sqlalchemy.orm import Session
 
 from attribution.catalogue.columns import now
@@ -34,7 +34,9 @@ from attribution.catalogue.queries.tasks import (
 MOST_ATTEMPTS = 6  # that failed or ended their process, since the last progress
 MOST_DEATHS = 2  # that ended their process, since the last progress
 MOST_DUE = 2_000  # tasks of a kind that one sweep returns: more than a queue has room for
-STALLED = timedelta(seconds=60)  # nothing runs and this long ago was it sent: the message is lost
+# So long after it was sent, by how often that was, a message of a task that still waits is taken
+# for lost. It may just be waiting for its turn: then a second one costs little, many would not.
+PAUSES = tuple(timedelta(minutes=minutes) for minutes in (1, 2, 4, 8, 16, 32, 60))
 
 ENDED = "the process that ran it ended without a word"
 TWICE = "it ended its process twice without getting on; give that more memory"
@@ -67,6 +69,7 @@ def claim_task(session: Session, key: TaskKey, *, owner: str, lease_s: float) ->
             attempts=Task.attempts + 1,
             owner=owner,
             lease_until=_lease(lease_s),
+            sends=0,
             error=None,
         )
         .returning(Task.number)
@@ -177,11 +180,8 @@ def sweep(session: Session) -> list[TaskKey]:
     """
     moment = now()
     _void(session, Task.lease_until < moment)
-    running = select(Task.kind).where(Task.status == TaskStatus.RUNNING).distinct()
-    busy = session.scalars(running).all()
-    # While workers are busy a message may just be waiting for its turn.
-    is_lost = (Task.sent_at < moment - STALLED) & Task.kind.not_in(busy)
-    is_due = or_(Task.sent_at.is_(None), is_lost)
+    by_sends = [(Task.sends <= times, moment - pause) for times, pause in enumerate(PAUSES, 1)]
+    is_due = or_(Task.sent_at.is_(None), Task.sent_at < case(*by_sends, else_=moment - PAUSES[-1]))
     waits = (Task.status == TaskStatus.QUEUED) & is_due
     return [
         key

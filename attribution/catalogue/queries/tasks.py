@@ -9,7 +9,18 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple, cast
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Row, delete, exists, func, or_, select, true, update
+from sqlalchemy import (
+    ColumnElement,
+    Row,
+    bindparam,
+    delete,
+    exists,
+    func,
+    or_,
+    select,
+    true,
+    update,
+)
 from sqlalchemy.orm import Session
 
 from attribution.catalogue.columns import now
@@ -70,9 +81,17 @@ def trouble_of(session: Session, subject: UUID) -> str | None:
 
 def mark_sent(session: Session, keys: Sequence[TaskKey]) -> None:
     """Note that messages about these tasks are on their way."""
-    rows = [key._asdict() | {"sent_at": now()} for key in keys]
-    if rows:
-        session.execute(update(Task), rows)
+    if keys:
+        moment = now()
+        statement = update(Task).where(
+            Task.kind == bindparam("of"),
+            Task.subject == bindparam("whose"),
+            Task.number == bindparam("which"),
+        )
+        session.connection().execute(
+            statement.values(sent_at=moment, sends=Task.sends + 1),
+            [dict(zip(("of", "whose", "which"), key, strict=True)) for key in keys],
+        )
 
 
 def settle(session: Session, key: TaskKey) -> None:
