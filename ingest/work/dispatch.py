@@ -32,7 +32,10 @@ NAMES = {
 READYZ = "readyz"  # what a worker is asked, not through a queue
 ANSWER_S = 10
 PUBLISHING = {"max_retries": 2, "interval_start": 0.1, "interval_max": 0.5}
-MOST_MESSAGES = 1_000  # in a queue: what workers do between two sweeps, and some 1 MB of Redis
+# In a queue: what workers do between two sweeps, and some 1 MB of Redis. Bulk leaves as much room
+# again for all else, which workers take first.
+MOST_MESSAGES = 1_000
+BULK = 9  # the priority of its messages; of others 0, which Redis gives out first
 
 
 def send(app: Celery, sessions: sessionmaker[Session], keys: Sequence[TaskKey]) -> None:
@@ -49,10 +52,15 @@ def send(app: Celery, sessions: sessionmaker[Session], keys: Sequence[TaskKey]) 
             queue, _, _ = name.partition(".")
             if queue not in waiting:
                 waiting[queue] = _messages_in(app, queue)
-            if waiting[queue] >= MOST_MESSAGES:
+            if waiting[queue] >= (MOST_MESSAGES if key.is_bulk else 2 * MOST_MESSAGES):
                 continue
-            arguments = (str(key.subject), key.number)
-            app.send_task(name, arguments, ignore_result=True, retry_policy=PUBLISHING)
+            app.send_task(
+                name,
+                (str(key.subject), key.number),
+                priority=BULK if key.is_bulk else 0,
+                ignore_result=True,
+                retry_policy=PUBLISHING,
+            )
             waiting[queue] += 1
             sent.append(key)
     except OperationalError as error:

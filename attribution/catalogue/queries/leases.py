@@ -22,6 +22,7 @@ from attribution.catalogue.models import (
     TaskStatus,
 )
 from attribution.catalogue.queries.tasks import (
+    IS_BULK,
     TaskKey,
     fail_subjects,
     is_task,
@@ -176,19 +177,18 @@ def release_all(session: Session) -> None:
 def sweep(session: Session) -> list[TaskKey]:
     """Void the leases that ran out; return tasks whose message has to be sent (again).
 
-    Of each kind those that have none come first, and at most `MOST_DUE`.
+    Of each kind at most `MOST_DUE`: bulk comes last, then what has been sent before.
     """
     moment = now()
     _void(session, Task.lease_until < moment)
     by_sends = [(Task.sends <= times, moment - pause) for times, pause in enumerate(PAUSES, 1)]
     is_due = or_(Task.sent_at.is_(None), Task.sent_at < case(*by_sends, else_=moment - PAUSES[-1]))
     waits = (Task.status == TaskStatus.QUEUED) & is_due
+    last = [IS_BULK, Task.sent_at.is_not(None)]
     return [
         key
         for kind in TaskKind
-        for key in wanted_tasks(
-            session, waits & (Task.kind == kind), last=[Task.sent_at.is_not(None)], limit=MOST_DUE
-        )
+        for key in wanted_tasks(session, waits & (Task.kind == kind), last=last, limit=MOST_DUE)
     ]
 
 

@@ -46,6 +46,8 @@ SUBJECTS: dict[TaskKind, type[Subject]] = {
     TaskKind.DRAW: Generation,
     TaskKind.LOOKUP: LookupBatch,
 }
+FIRST_BATCHES = 8  # of a job: so much of each comes before the rest of any
+IS_BULK = (Task.kind == TaskKind.INGEST) & (Task.number > FIRST_BATCHES)
 LISTS = (Task.kind == TaskKind.LIST) | ((Task.kind == TaskKind.LOOKUP) & (Task.number == 0))
 
 
@@ -55,6 +57,11 @@ class TaskKey(NamedTuple):
     kind: TaskKind
     subject: UUID
     number: int = 0
+
+    @property
+    def is_bulk(self) -> bool:
+        """Whether it is of the rest of a large job, for which nothing else waits; as `IS_BULK`."""
+        return self.kind is TaskKind.INGEST and self.number > FIRST_BATCHES
 
 
 def open_tasks(session: Session, subject: UUID | None = None) -> list[TaskKey]:
@@ -163,7 +170,7 @@ def wanted_tasks(
 ) -> list[TaskKey]:
     """Return those of some tasks whose job or generation goes on, the oldest first.
 
-    Those of which something in `last` is true come after the others.
+    Those of which the first of `last` is true come after the others, then by the second.
     """
     statement = (
         select(Task.kind, Task.subject, Task.number)
