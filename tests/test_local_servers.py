@@ -13,6 +13,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPConnection
 from pathlib import Path
 
@@ -21,11 +22,12 @@ import psycopg
 import pytest
 from redis import AuthenticationError, Redis
 
-from api.servers import local_servers, programs
+from api.servers import local_servers, programs, stack
 from api.servers.local_servers import running_redis
 from api.servers.programs import LOOPBACK, CalledOff, Program, answers, running
 from api.servers.stack import Stack
 from attribution.errors import BackendUnavailable, LawfulError
+from tests.portfolios import wait_until
 from tests.postgres import temporary_postgres
 
 SLEEP = "import time; print('here', flush=True); time.sleep(60)"
@@ -241,16 +243,35 @@ def test_a_wheel_that_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 
 def test_a_stack_is_watched(tmp_path: Path, python: Callable[..., Program]) -> None:
-    """The watch ends when it is called off, and fails when a program ends by itself."""
-    stack = Stack(tmp_path)
-    stack.programs["snake"] = python(SLEEP)
-    stack["snake"].start()
-    threading.Timer(0.2, lambda: os.kill(stack["snake"].pid or 0, signal.SIGKILL)).start()
+    """What ends by itself is started again, until the watch is called off."""
+    own = Stack(tmp_path)
+    own.programs["snake"] = python(SLEEP)
+    own["snake"].start()
+    os.kill(own["snake"].pid or 0, signal.SIGKILL)
+    said: list[str] = []
+    with ThreadPoolExecutor(1) as aside:
+        watch = aside.submit(own.watch, said.append)
+        wait_until(lambda: len(said) == 2)
+        own.call_off()
+        watch.result()
+    own.stop()
 
-    with pytest.raises(BackendUnavailable, match=r"snake ended with exit code -9"):
-        stack.watch()
-    stack.call_off()
-    stack.watch()
+    assert said[0].startswith("snake ended by itself; starting it again in 1 s")
+    assert said[1].startswith("snake runs again, pid ")
+
+
+def test_what_ends_again_and_again(
+    tmp_path: Path, python: Callable[..., Program], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a few quick ends the watch fails, with how often and the last words."""
+    monkeypatch.setattr(stack, "MOST_DEATHS", 2)
+    short = Stack(tmp_path)
+    short.programs["snake"] = python("raise SystemExit(3)")
+    said: list[str] = []
+
+    with pytest.raises(BackendUnavailable, match=r"snake ended 3 times within 300 s"):
+        short.watch(said.append)
+    assert [line.partition(" in ")[2][:3] for line in said] == ["1 s", "2 s"]
 
 
 @pytest.fixture
@@ -293,8 +314,8 @@ def test_dev_is_interrupted_early(dev: subprocess.Popen[str]) -> None:
     assert [pid for pid in pids if lives(pid)] == []
 
 
-def test_dev_runs_until_a_part_ends(dev: subprocess.Popen[str]) -> None:
-    """It shows what runs and what to type; when a part dies, it says so and ends the rest."""
+def test_dev_starts_a_part_again(dev: subprocess.Popen[str]) -> None:
+    """It shows what runs and what to type; when a part dies, it says so and starts it again."""
     assert dev.stdout is not None
     said = ""
     while "api ready" not in said:
@@ -307,15 +328,19 @@ def test_dev_runs_until_a_part_ends(dev: subprocess.Popen[str]) -> None:
     connection.request("GET", "/readyz")
     status = connection.getresponse().status
     connection.close()
-    pids = descendants(dev)
+    before = descendants(dev)
     os.kill(int(dict(names)["worker-1"]), signal.SIGKILL)
+    while "worker-1 ended by itself" not in dev.stdout.readline():
+        pass
+    assert dev.stdout.readline().startswith("worker-1 runs again")
+    pids = {*before, *descendants(dev)}
+    dev.send_signal(signal.SIGINT)
     _, errors = dev.communicate(timeout=90)
 
     assert {name for name, _ in names} == {"postgres", "redis", "index", "worker-1", "beat", "api"}
     assert {"LAWFUL_HOME", "LAWFUL_DATABASE_URL", "LAWFUL_BROKER_URL"} <= set(exports)
     assert status == 200
-    assert dev.returncode == 1
-    assert "worker-1 ended with exit code -9" in errors
+    assert (dev.returncode, errors) == (0, "")
     assert [pid for pid in pids if lives(pid)] == []
 
 

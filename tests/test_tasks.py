@@ -16,7 +16,7 @@ from attribution.catalogue.database import Database
 from attribution.catalogue.models import JobStatus, Task, TaskKind, TaskStatus
 from attribution.catalogue.queries import TaskKey
 from attribution.catalogue.queries.batches import FILES_PER_BATCH
-from attribution.catalogue.queries.leases import DEADLY, ENDED, MOST_ATTEMPTS, STALLED
+from attribution.catalogue.queries.leases import DEADLY, ENDED, MOST_ATTEMPTS
 from attribution.catalogue.queries.tasks import locked_subject
 
 LONG = 60.0  # seconds of a lease
@@ -181,28 +181,48 @@ def test_the_sweep_finds_what_has_no_message(database: Database, make: Make) -> 
 
 
 def test_lost_messages_are_sent_again(database: Database, make: Make) -> None:
-    """Old messages of a kind of which nothing runs are lost; those of a busy kind may wait."""
-    long_ago = now() - STALLED - timedelta(seconds=1)
+    """Each by its own age, whatever else runs, after growing pauses that end at an hour."""
     with database.sessions.begin() as session:
-        first, second = make(session), make(session)
-        queries.mark_sent(session, [first, second])
-        session.execute(update(Task).values(sent_at=long_ago))
-        assert claim(session, first)
-        assert queries.sweep(session) == []
-        end(session, first)
-        assert queries.sweep(session) == [second]
+        running, waiting = make(session), make(session)
+        queries.mark_sent(session, [running, waiting])
+        assert claim(session, running)
+
+        def age(minutes: int) -> None:
+            session.execute(update(Task).values(sent_at=now() - timedelta(minutes=minutes)))
+
+        for pause in (1, 2, 4, 8, 16, 32, 60, 60):
+            age(pause - 1)
+            assert queries.sweep(session) == []
+            age(pause + 1)
+            assert queries.sweep(session) == [waiting]
+            queries.mark_sent(session, [waiting])
+        assert claim(session, waiting)  # its messages come: begin again with the shortest
+        queries.give_back(session, waiting, owner="me", error="the index is away")
+        age(2)
+        assert queries.sweep(session) == [waiting]
 
 
-def test_kinds_do_not_wait_for_each_other(database: Database) -> None:
-    """One sweep is for all; while a picture is drawn, a batch whose message is lost is sent."""
-    long_ago = now() - STALLED - timedelta(seconds=1)
+def test_what_is_given_back_has_no_message(database: Database, make: Make) -> None:
+    """Its time was up, and its message is gone; after an outage the message comes again."""
+    with database.sessions.begin() as session:
+        key = make(session)
+        for error, swept in ((None, [key]), ("the index is away", [])):
+            queries.mark_sent(session, [key])
+            assert claim(session, key)
+            queries.give_back(session, key, owner="me", error=error)
+            assert queries.sweep(session) == swept
+
+
+def test_one_sweep_is_for_all_kinds(database: Database) -> None:
+    """While a picture is drawn, what else has lost its message is sent, another request too."""
+    long_ago = now() - timedelta(hours=3)
     with database.sessions.begin() as session:
         made = [an_upload(session), a_batch(session), a_request(session), a_request(session)]
         assert queries.sweep(session) == made
         queries.mark_sent(session, made)
         session.execute(update(Task).values(sent_at=long_ago))
         assert claim(session, made[2])
-        assert queries.sweep(session) == made[:2]
+        assert queries.sweep(session) == [*made[:2], made[3]]
 
 
 def test_a_process_takes_back_its_own(database: Database, make: Make) -> None:

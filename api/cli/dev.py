@@ -26,7 +26,8 @@ def dev(
     """Run PostgreSQL, Redis, index server, workers, beat and API until Ctrl-C.
 
     All of them listen on loopback and keep their data in LAWFUL_HOME/dev, a separate collection.
-    Needs the extra "servers". If one of them ends by itself, all are stopped: exit code 1.
+    Needs the extra "servers". What ends by itself is started again; if that does not help, all
+    are stopped: exit code 1.
 
     Example: [bold]lawful dev --workers 2[/]
     """
@@ -40,7 +41,7 @@ def dev(
     try:
         stack.start(lambda program: _show(console, program))
         _show_next(console, stack)
-        stack.watch()
+        stack.watch(lambda said: console.print(said, markup=False))
     except CalledOff as called_off:
         console.print(str(called_off), markup=False)
     finally:

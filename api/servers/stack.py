@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import secrets
 import sys
+import time
+from collections import defaultdict
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import suppress
 from pathlib import Path
 from threading import Event
 from types import TracebackType
@@ -17,12 +20,19 @@ from typing import Self
 
 from api.servers.local_servers import postgres, redis
 from api.servers.programs import LOOPBACK, Program, answers
+from attribution.errors import BackendUnavailable
 from attribution.private import make_private_folder
 
 WATCH_S = 0.5
+MOST_DEATHS = 4  # of a program within `SOON_S`; then it is of no use to start it again
+SOON_S = 300
 
 
 def _ignore(_: Program) -> None:
+    pass
+
+
+def _say_nothing(_: str) -> None:
     pass
 
 
@@ -55,6 +65,7 @@ class Stack:
         self._workers = workers
         self._port = port
         self._called_off = Event()
+        self._deaths: defaultdict[str, list[float]] = defaultdict(list)  # when
 
     def __getitem__(self, name: str) -> Program:
         return self.programs[name]
@@ -82,12 +93,31 @@ class Stack:
             self.stop()
             raise
 
-    def watch(self) -> None:
-        """Wait until `call_off`; raises BackendUnavailable when one of the programs has ended."""
+    def watch(self, tell: Callable[[str], None] = _say_nothing) -> None:
+        """Start again what ends by itself, after growing pauses, until `call_off`.
+
+        Tells so. Raises BackendUnavailable when a program ends soon after its start too often.
+        """
         while not self._called_off.wait(WATCH_S):
             for program in self.programs.values():
                 if not program.is_running:
-                    raise program.failure()
+                    self._revive(program, tell)
+
+    def _revive(self, program: Program, tell: Callable[[str], None]) -> None:
+        moment = time.monotonic()
+        deaths = [at for at in self._deaths[program.name] if moment - at < SOON_S] + [moment]
+        self._deaths[program.name] = deaths
+        if len(deaths) > MOST_DEATHS:
+            raise BackendUnavailable(
+                f"{program.name} ended {len(deaths)} times within {SOON_S} s and is not started "
+                f"again; {program.failure()}"
+            )
+        pause_s = 2 ** (len(deaths) - 1)
+        tell(f"{program.name} ended by itself; starting it again in {pause_s} s: {program.log}")
+        if not self._called_off.wait(pause_s):
+            with suppress(BackendUnavailable):  # the next look counts that as an end, too
+                program.start()
+                tell(f"{program.name} runs again, pid {program.pid}")
 
     def call_off(self) -> None:
         """End a start or a watch that goes on; safe in a signal handler."""

@@ -13,6 +13,7 @@ from kombu import Queue
 
 from attribution.config import Settings
 from attribution.errors import BadInput
+from ingest.work.dispatch import BULK
 from ingest.work.tasks import CALIBRATE, DELIVER, MAP, RECONCILE, SWEEP, WATCH
 
 REDIS = ("redis://", "rediss://", "redis+socket://")
@@ -50,7 +51,10 @@ def make_app(settings: Settings) -> Celery:
         accept_content=["json"],
         task_time_limit=settings.batch_time_limit_s,
         # A message of a dead worker comes back after this; long before, the sweep has sent another.
-        broker_transport_options={"visibility_timeout": settings.batch_time_limit_s + 60},
+        broker_transport_options={
+            "visibility_timeout": settings.batch_time_limit_s + 60,
+            "priority_steps": [0, BULK],  # the first of all queues come before the second of any
+        },
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,
         worker_hijack_root_logger=False,

@@ -32,23 +32,51 @@ NAMES = {
 READYZ = "readyz"  # what a worker is asked, not through a queue
 ANSWER_S = 10
 PUBLISHING = {"max_retries": 2, "interval_start": 0.1, "interval_max": 0.5}
+# In a queue: what workers do between two sweeps, and some 1 MB of Redis. Bulk leaves as much room
+# again for all else, which workers take first.
+MOST_MESSAGES = 1_000
+BULK = 9  # the priority of its messages; of others 0, which Redis gives out first
 
 
 def send(app: Celery, sessions: sessionmaker[Session], keys: Sequence[TaskKey]) -> None:
-    """Send a message about each task and note that; a broker that is away loses nothing.
+    """Send a message about each task while its queue has room, and note that.
 
-    What could not be sent stays unsent in SQL, and the sweep sends it later.
+    What could not be sent stays unsent in SQL, and the sweep sends it later: neither a broker that
+    is away loses it, nor does a queue without workers fill the broker.
     """
     sent: list[TaskKey] = []
+    waiting: dict[str, int] = {}
     try:
         for key in keys:
-            arguments = (str(key.subject), key.number)
-            app.send_task(NAMES[key.kind], arguments, ignore_result=True, retry_policy=PUBLISHING)
+            name = NAMES[key.kind]
+            queue, _, _ = name.partition(".")
+            if queue not in waiting:
+                waiting[queue] = _messages_in(app, queue)
+            if waiting[queue] >= (MOST_MESSAGES if key.is_bulk else 2 * MOST_MESSAGES):
+                continue
+            app.send_task(
+                name,
+                (str(key.subject), key.number),
+                priority=BULK if key.is_bulk else 0,
+                ignore_result=True,
+                retry_policy=PUBLISHING,
+            )
+            waiting[queue] += 1
             sent.append(key)
     except OperationalError as error:
         log.warning("the broker does not answer, %d tasks wait: %s", len(keys) - len(sent), error)
     with across(), sessions.begin() as session:
         queries.mark_sent(session, sent)
+
+
+def _messages_in(app: Celery, queue: str) -> int:
+    """Count the messages that wait in a queue; raises OperationalError."""
+    with app.connection_or_acquire() as connection:
+        connection.ensure_connection(**PUBLISHING)
+        bound = app.amqp.queues[queue].bind(connection)
+        # Declaring what is there changes nothing, and a pooled connection may have died meanwhile.
+        declare = connection.ensure(bound, bound.queue_declare, **PUBLISHING)
+        return int(declare().message_count)
 
 
 def worker_readiness(app: Celery, worker: str) -> dict[str, str]:

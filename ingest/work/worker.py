@@ -20,6 +20,7 @@ from ingest.lease import said_by
 from ingest.work.application import make_app
 from ingest.work.dispatch import READYZ, send
 from ingest.work.tasks import register
+from ingest.work.watchdog import Watchdog
 
 LONGEST_TROUBLE = 2000  # bytes
 
@@ -98,6 +99,8 @@ def worker_app(settings: Settings) -> Celery:
     )
     app.readiness = lambda: readiness(settings, runtime)  # type: ignore[attr-defined]
     # Held here: signals know their receivers only weakly.
+    app.watchdog = Watchdog(settings.batch_time_limit_s)  # type: ignore[attr-defined]
+    app.watchdog.watch()  # type: ignore[attr-defined]
     app.closing = lambda **_: runtime.close()  # type: ignore[attr-defined]
     worker_process_shutdown.connect(app.closing)  # type: ignore[attr-defined]
     worker_shutdown.connect(app.closing)  # type: ignore[attr-defined]

@@ -131,6 +131,7 @@ class Task(OfTenant, Base):
     lease_until: Mapped[datetime | None]
     created_at: Mapped[datetime] = mapped_column(default=now)
     sent_at: Mapped[datetime | None]  # when a message about it was sent last
+    sends: Mapped[int] = mapped_column(default=0)  # messages since a worker last took it
     error: Mapped[str | None]
 
     __table_args__ = (

@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, case, exists, literal, or_, select, true, update
+from sqlalchemy import ColumnElement, case, exists, literal, or_, true, update
 from sqlalchemy.orm import Session
 
 from attribution.catalogue.columns import now
@@ -22,6 +22,7 @@ from attribution.catalogue.models import (
     TaskStatus,
 )
 from attribution.catalogue.queries.tasks import (
+    IS_BULK,
     TaskKey,
     fail_subjects,
     is_task,
@@ -33,7 +34,10 @@ from attribution.catalogue.queries.tasks import (
 
 MOST_ATTEMPTS = 6  # that failed or ended their process, since the last progress
 MOST_DEATHS = 2  # that ended their process, since the last progress
-STALLED = timedelta(seconds=60)  # nothing runs and this long ago was it sent: the message is lost
+MOST_DUE = 2_000  # tasks of a kind that one sweep returns: more than a queue has room for
+# So long after it was sent, by how often that was, a message of a task that still waits is taken
+# for lost. It may just be waiting for its turn: then a second one costs little, many would not.
+PAUSES = tuple(timedelta(minutes=minutes) for minutes in (1, 2, 4, 8, 16, 32, 60))
 
 ENDED = "the process that ran it ended without a word"
 TWICE = "it ended its process twice without getting on; give that more memory"
@@ -66,6 +70,7 @@ def claim_task(session: Session, key: TaskKey, *, owner: str, lease_s: float) ->
             attempts=Task.attempts + 1,
             owner=owner,
             lease_until=_lease(lease_s),
+            sends=0,
             error=None,
         )
         .returning(Task.number)
@@ -87,8 +92,12 @@ def renew_task(session: Session, key: TaskKey, *, owner: str, lease_s: float) ->
 
 
 def give_back(session: Session, key: TaskKey, *, owner: str, error: str | None = None) -> None:
-    """Let others go on with a task; what a broken backend or a shutdown ends counts as no try."""
-    session.execute(update(Task).where(held_by(key, owner)).values(**_given_back(), error=error))
+    """Let others go on with a task; what a broken backend or a shutdown ends counts as no try.
+
+    After an outage its message comes again by itself. Without an error nobody has one any more.
+    """
+    values = _given_back() | {"error": error} | ({} if error else {"sent_at": None})
+    session.execute(update(Task).where(held_by(key, owner)).values(**values))
     settle(session, key)
 
 
@@ -166,15 +175,21 @@ def release_all(session: Session) -> None:
 
 
 def sweep(session: Session) -> list[TaskKey]:
-    """Void the leases that ran out; return the tasks whose message has to be sent (again)."""
+    """Void the leases that ran out; return tasks whose message has to be sent (again).
+
+    Of each kind at most `MOST_DUE`: bulk comes last, then what has been sent before.
+    """
     moment = now()
     _void(session, Task.lease_until < moment)
-    running = select(Task.kind).where(Task.status == TaskStatus.RUNNING).distinct()
-    busy = session.scalars(running).all()
-    # While workers are busy a message may just be waiting for its turn.
-    is_lost = (Task.sent_at < moment - STALLED) & Task.kind.not_in(busy)
-    is_due = or_(Task.sent_at.is_(None), is_lost)
-    return wanted_tasks(session, (Task.status == TaskStatus.QUEUED) & is_due)
+    by_sends = [(Task.sends <= times, moment - pause) for times, pause in enumerate(PAUSES, 1)]
+    is_due = or_(Task.sent_at.is_(None), Task.sent_at < case(*by_sends, else_=moment - PAUSES[-1]))
+    waits = (Task.status == TaskStatus.QUEUED) & is_due
+    last = [IS_BULK, Task.sent_at.is_not(None)]
+    return [
+        key
+        for kind in TaskKind
+        for key in wanted_tasks(session, waits & (Task.kind == kind), last=last, limit=MOST_DUE)
+    ]
 
 
 def held_by(key: TaskKey, owner: str) -> ColumnElement[bool]:

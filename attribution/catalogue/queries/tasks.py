@@ -9,7 +9,18 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple, cast
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Row, delete, exists, func, or_, select, true, update
+from sqlalchemy import (
+    ColumnElement,
+    Row,
+    bindparam,
+    delete,
+    exists,
+    func,
+    or_,
+    select,
+    true,
+    update,
+)
 from sqlalchemy.orm import Session
 
 from attribution.catalogue.columns import now
@@ -35,6 +46,8 @@ SUBJECTS: dict[TaskKind, type[Subject]] = {
     TaskKind.DRAW: Generation,
     TaskKind.LOOKUP: LookupBatch,
 }
+FIRST_BATCHES = 8  # of a job: so much of each comes before the rest of any
+IS_BULK = (Task.kind == TaskKind.INGEST) & (Task.number > FIRST_BATCHES)
 LISTS = (Task.kind == TaskKind.LIST) | ((Task.kind == TaskKind.LOOKUP) & (Task.number == 0))
 
 
@@ -44,6 +57,11 @@ class TaskKey(NamedTuple):
     kind: TaskKind
     subject: UUID
     number: int = 0
+
+    @property
+    def is_bulk(self) -> bool:
+        """Whether it is of the rest of a large job, for which nothing else waits; as `IS_BULK`."""
+        return self.kind is TaskKind.INGEST and self.number > FIRST_BATCHES
 
 
 def open_tasks(session: Session, subject: UUID | None = None) -> list[TaskKey]:
@@ -70,9 +88,17 @@ def trouble_of(session: Session, subject: UUID) -> str | None:
 
 def mark_sent(session: Session, keys: Sequence[TaskKey]) -> None:
     """Note that messages about these tasks are on their way."""
-    rows = [key._asdict() | {"sent_at": now()} for key in keys]
-    if rows:
-        session.execute(update(Task), rows)
+    if keys:
+        moment = now()
+        statement = update(Task).where(
+            Task.kind == bindparam("of"),
+            Task.subject == bindparam("whose"),
+            Task.number == bindparam("which"),
+        )
+        session.connection().execute(
+            statement.values(sent_at=moment, sends=Task.sends + 1),
+            [dict(zip(("of", "whose", "which"), key, strict=True)) for key in keys],
+        )
 
 
 def settle(session: Session, key: TaskKey) -> None:
@@ -135,12 +161,22 @@ def locked_subject(session: Session, key: TaskKey) -> Subject | None:
     return cast("Subject | None", row)  # mypy joins the classes to their common base
 
 
-def wanted_tasks(session: Session, which: ColumnElement[bool]) -> list[TaskKey]:
-    """Return those of some tasks whose job or generation goes on, the oldest first."""
+def wanted_tasks(
+    session: Session,
+    which: ColumnElement[bool],
+    *,
+    last: Sequence[ColumnElement[bool]] = (),
+    limit: int | None = None,
+) -> list[TaskKey]:
+    """Return those of some tasks whose job or generation goes on, the oldest first.
+
+    Those of which the first of `last` is true come after the others, then by the second.
+    """
     statement = (
         select(Task.kind, Task.subject, Task.number)
         .where(which, is_wanted())
-        .order_by(Task.created_at, Task.subject, Task.number)
+        .order_by(*last, Task.created_at, Task.subject, Task.number)
+        .limit(limit)
     )
     return [TaskKey(*row) for row in session.execute(statement)]
 
