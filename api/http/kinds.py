@@ -132,7 +132,7 @@ KINDS = {
     "backend-unavailable": Kind(
         503,
         "database, index or file store cannot be used now: not running, locked, read-only, all "
-        "connections busy; `detail` names the cause; try again",
+        "connections busy, or large images take the memory; `detail` names the cause; try again",
         "Try again after the seconds in `Retry-After`.",
     ),
     "insufficient-storage": Kind(
