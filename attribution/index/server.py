@@ -20,6 +20,7 @@ from qdrant_client.http.models import QueryResponse
 
 from attribution.errors import BackendUnavailable, BadInput, KeyRefused, LawfulError
 from attribution.index import ServerOptions
+from attribution.index.breaker import Breaker
 
 log = logging.getLogger(__name__)
 
@@ -57,6 +58,7 @@ class ServerClient:
         self._client = client
         self._url = url
         self._options = options
+        self._breaker = Breaker(f"the Qdrant server at {url}", _is_away)
 
     def collection_exists(self, collection_name: str) -> bool:
         """Whether there is a collection that has this name or alias."""
@@ -181,7 +183,8 @@ class ServerClient:
     def _in_our_words(self) -> Iterator[None]:
         """Translate what the client raises; what is worth a retry becomes BackendUnavailable."""
         try:
-            yield
+            with self._breaker.watching():
+                yield
         except ResourceExhaustedResponse as error:
             raise self._busy(f"429 {error}") from error
         except UnexpectedResponse as error:
@@ -220,6 +223,13 @@ class ServerClient:
             f"what answers at {self._url} is not a Qdrant server, or one whose index is damaged; "
             f"check LAWFUL_QDRANT_URL, or run `lawful reindex`"
         )
+
+
+def _is_away(error: Exception) -> bool:
+    """Tell a server that is silent or fails from one that answers, be it with a refusal."""
+    if isinstance(error, ResponseHandlingException):
+        return not isinstance(error.source, ValidationError)
+    return isinstance(error, UnexpectedResponse) and (error.status_code or 0) >= 500
 
 
 def _is_loopback(url: str) -> bool:
