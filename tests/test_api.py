@@ -588,6 +588,17 @@ def test_a_blank_picture_is_said_to_be_blank(filled: TestClient) -> None:
     assert (found["hits"], found["notes"]) == ([], member["notes"])
 
 
+def test_a_neighbour_may_probe_and_scrape_by_a_name_of_its_own(tmp_path: Path) -> None:
+    """And reaches nothing else by it; a name that nobody set reaches nothing at all."""
+    with local_client(create_app(settings(tmp_path, probe_hosts=["API"]))) as client:
+        for path in ("/healthz", "/readyz", "/metrics"):
+            assert client.get(path, headers={"host": "api:8000"}).status_code == 200
+            evil = client.get(path, headers={"host": "evil.example"})
+            is_problem(evil, 421, "misdirected-request")
+        elsewhere = client.get("/v1/artists", headers={"host": "api:8000"})
+        is_problem(elsewhere, 421, "misdirected-request")
+
+
 def test_without_memory_for_an_image_a_lookup_is_told_to_come_again(
     filled: TestClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
