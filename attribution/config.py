@@ -116,6 +116,7 @@ class Settings(BaseSettings):
     allowed_hosts: list[str] = []  # names a browser may use; addresses and localhost may be
     probe_hosts: list[str] = []  # names for `/healthz`, `/readyz` and `/metrics` alone
     webhook_hosts: list[str] = []  # of our own network, or without TLS, that may be told events
+    log_format: Literal["console", "json"] = "console"  # of the log of every process
     debug: bool = False  # show where an unexpected error comes from
 
     @field_validator(

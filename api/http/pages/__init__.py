@@ -20,7 +20,8 @@ from api.http.headers import POLICY
 from api.http.kinds import KINDS, title
 from api.http.oidc.login import SESSION, Login
 from attribution.errors import NotFound
-from attribution.upkeep.keys import PREFIX, TOKEN
+from attribution.logs import TOKEN
+from attribution.upkeep.keys import PREFIX
 
 router = APIRouter(include_in_schema=False)
 
