@@ -63,6 +63,7 @@ from attribution.catalogue.queries.batches import (
     batch_counts,
     cancel_job,
     hold_files,
+    open_counts,
     retry_job,
 )
 from attribution.catalogue.queries.calibrations import (
@@ -647,6 +648,7 @@ __all__ = [
     "note_turn",
     "note_turned",
     "numbers_of_parts",
+    "open_counts",
     "open_tasks",
     "part_artists",
     "parts_near_hash",
