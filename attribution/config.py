@@ -115,8 +115,9 @@ class Settings(BaseSettings):
     rate_works: str = "10000/minute"  # likewise, works that requests bring or ask about
     rate_tenant: Annotated[int, Field(ge=1)] = 10  # a tenant may do what so many callers may
     allowed_hosts: list[str] = []  # names a browser may use; addresses and localhost may be
-
+    probe_hosts: list[str] = []  # names for `/healthz`, `/readyz` and `/metrics` alone
     webhook_hosts: list[str] = []  # of our own network, or without TLS, that may be told events
+    log_format: Literal["console", "json"] = "console"  # of the log of every process
     debug: bool = False  # show where an unexpected error comes from
 
     @field_validator(

@@ -22,7 +22,7 @@ import pytest
 from fastapi.routing import iter_route_contexts
 from fastapi.testclient import TestClient
 
-from api.http.access import hide_tokens, is_open, needed
+from api.http.access import is_open, needed
 from api.http.app import create_app
 from attribution.actors import ROLES, Role, Scope
 from attribution.catalogue import queries
@@ -320,20 +320,6 @@ def test_no_token_is_logged_or_kept(served: Served, caplog: pytest.LogCaptureFix
     assert token[: keys.PREFIX].encode() in kept
     assert secret not in listed + caplog.text
     assert secret.encode() not in kept
-
-
-def test_addresses_are_logged_without_tokens(caplog: pytest.LogCaptureFixture) -> None:
-    """The line that the server writes for each request says all but the key in its address."""
-    server = logging.getLogger("uvicorn.access")
-    line = '%s - "%s %s HTTP/%s" %d'
-    server.addFilter(hide_tokens)
-    try:
-        with caplog.at_level(logging.INFO, "uvicorn.access"):
-            server.info(line, "127.0.0.1:1", "GET", f"/v1/artists?key={UNKNOWN}", "1.1", 401)
-    finally:
-        server.removeFilter(hide_tokens)
-
-    assert caplog.messages == ['127.0.0.1:1 - "GET /v1/artists?key=lk_… HTTP/1.1" 401']
 
 
 # ---- who is let in without a key ----------------------------------------------------------------

@@ -11,7 +11,9 @@ import pytest
 from fastapi.testclient import TestClient
 from PIL import Image
 
+from api.http import uploads
 from api.http.app import create_app
+from attribution.images import decode
 from tests.apis import LOCAL, archive, is_problem, local_client, png, settings, upload
 
 if TYPE_CHECKING:
@@ -584,3 +586,26 @@ def test_a_blank_picture_is_said_to_be_blank(filled: TestClient) -> None:
     assert "the image is blank" in member["notes"][0]
     assert (answer["copy_of"], answer["artists"], answer["reasons"]) == (None, [], ["low_quality"])
     assert (found["hits"], found["notes"]) == ([], member["notes"])
+
+
+def test_a_neighbour_may_probe_and_scrape_by_a_name_of_its_own(tmp_path: Path) -> None:
+    """And reaches nothing else by it; a name that nobody set reaches nothing at all."""
+    with local_client(create_app(settings(tmp_path, probe_hosts=["API"]))) as client:
+        for path in ("/healthz", "/readyz", "/metrics"):
+            assert client.get(path, headers={"host": "api:8000"}).status_code == 200
+            evil = client.get(path, headers={"host": "evil.example"})
+            is_problem(evil, 421, "misdirected-request")
+        elsewhere = client.get("/v1/artists", headers={"host": "api:8000"})
+        is_problem(elsewhere, 421, "misdirected-request")
+
+
+def test_without_memory_for_an_image_a_lookup_is_told_to_come_again(
+    filled: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At once for a caller, and nothing is recorded; then it is answered as ever."""
+    monkeypatch.setattr(uploads, "WAIT_S", 0.01)
+    with decode.PERMITS.taken(100_000_000):
+        refused = filled.post("/v1/attributions", files={"image": png(1)})
+    is_problem(refused, 503, "backend-unavailable")
+    assert int(refused.headers["retry-after"]) > 0
+    assert filled.post("/v1/attributions", files={"image": png(1)}).status_code == 201

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import io
+import json
 import logging
 import logging.config
 import re
@@ -13,7 +14,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from api.http.headers import ALWAYS
-from api.http.logs import CONFIG, WithRequestId
+from attribution import logs
 from tests.apis import is_problem, png
 
 VENDORED = {
@@ -121,8 +122,8 @@ def test_every_line_of_the_log_has_the_id(
     monkeypatch.setattr("attribution.catalogue.queries.list_artists", broken)
     lines = io.StringIO()
     handler = logging.StreamHandler(lines)
-    handler.addFilter(WithRequestId())
-    handler.setFormatter(logging.Formatter(CONFIG["formatters"]["line"]["format"]))
+    handler.setFormatter(logs.formatter("json"))
+    handler.setLevel(logging.WARNING)
     logging.getLogger().addHandler(handler)
     try:
         answer = client.get("/v1/artists", headers={"x-request-id": "r-1"})
@@ -131,9 +132,9 @@ def test_every_line_of_the_log_has_the_id(
 
     is_problem(answer, 500, "internal-error")
     assert answer.headers["x-request-id"] == "r-1"
-    said = [
-        line for line in lines.getvalue().splitlines() if " WARNING " in line or " ERROR " in line
+    said = [json.loads(line) for line in lines.getvalue().splitlines()]
+    assert [(one["request"], one["event"]) for one in said] == [
+        ("r-1", "it is slow"),
+        ("r-1", "GET /v1/artists failed"),
     ]
-    assert [
-        bool(re.search(r"\[r-1\] (it is slow|GET /v1/artists failed)", one)) for one in said
-    ] == [True] * 2
+    assert "RuntimeError: no" in said[1]["exception"]

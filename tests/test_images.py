@@ -23,7 +23,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageCms, ImageOps, PngImagePlugin, TiffImagePlugin
 
-from attribution.errors import BadImage, NotFound
+from attribution.errors import BackendUnavailable, BadImage, NotFound
 from attribution.files import Store
 from attribution.images import (
     Limits,
@@ -35,6 +35,7 @@ from attribution.images import (
     thumbnail,
 )
 from attribution.images.facts import pixel_sha256
+from attribution.images.permits import PixelPermits, webp_size
 from tests.portfolios import picture
 
 RAW = Path(__file__).parents[2] / "shared" / "data" / "raw"
@@ -406,17 +407,32 @@ def test_large_images_cost_little_more_than_their_pixels() -> None:
     assert int(done.stdout) / 1024 < 60 + 6_000 * 6_000 * 4 / 2**20 + 150
 
 
-def test_two_large_images_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A third one waits for its turn; small ones do not."""
-    monkeypatch.setattr(decode, "LARGE_PIXELS", 100 * 100)
-    large, small = encoded(picture(1, side=101)), encoded(picture(1))
-    with decode.LARGE_AT_ONCE, decode.LARGE_AT_ONCE, ThreadPoolExecutor() as threads:
-        waiting = threads.submit(read_image, large)
-        threads.submit(read_image, small).result()
-        assert not waiting.done()
-        decode.LARGE_AT_ONCE.release()
-        waiting.result()
-        decode.LARGE_AT_ONCE.acquire()
+def test_pixels_in_memory_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever may wait does; others are told, also before a WebP's decoder takes its memory."""
+    permits = PixelPermits(100 * 100)
+    monkeypatch.setattr(decode, "PERMITS", permits)
+    soon = Limits(wait_s=0.01)
+    for kind in ("PNG", "WEBP"):
+        data = encoded(Image.new("RGB", (100, 100), "red"), kind)
+        with permits.taken(1), pytest.raises(BackendUnavailable, match="no memory for this one"):
+            read_image(data, soon)
+        with ThreadPoolExecutor() as threads:
+            with permits.taken(1):
+                waiting = threads.submit(read_image, data)
+            assert waiting.result(timeout=30).facts.width == 100
+        assert read_image(data, soon).facts.width == 100
+    with pytest.raises(BadImage):
+        read_image(data[:-20], soon)
+    assert read_image(encoded(Image.new("RGB", (200, 200)), "PNG"), soon).facts.width == 200
+
+
+@pytest.mark.parametrize("options", [{}, {"lossless": True}, {"exif": b"Exif\0\0"}])
+def test_a_webp_declares_its_size(options: dict[str, Any]) -> None:
+    """In each of its three forms, before its decoder is opened."""
+    buffer = io.BytesIO()
+    Image.new("RGB", (130, 77), "red").save(buffer, "WEBP", **options)
+    assert webp_size(buffer.getvalue()) == (130, 77)
+    assert webp_size(b"RIFF") is None
 
 
 def test_the_same_pixels_in_two_files() -> None:

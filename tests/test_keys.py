@@ -21,6 +21,7 @@ from attribution.catalogue.models import KeyState
 from attribution.collection import Stores, open_stores
 from attribution.config import Settings
 from attribution.errors import BackendUnavailable, Conflict, NotAllowed, NotFound, Unauthenticated
+from attribution.logs import TOKEN
 from attribution.upkeep import keys
 from attribution.upkeep.keys import NewKey
 from tests.keys import make_key
@@ -162,7 +163,7 @@ def test_keys_on_the_command_line(tmp_path: Path) -> None:
     asked = ("rights desk", "--role", "reviewer", "--scope", "generate")
     made = lawful_in(home, "keys", "create", *asked)
     token = made.stdout.strip()
-    assert keys.TOKEN.fullmatch(token)
+    assert TOKEN.fullmatch(token)
     assert token not in made.stderr
     listed = lawful_in(home, "keys", "list", "--json")
     (row,) = map(json.loads, listed.stdout.splitlines())
@@ -170,7 +171,7 @@ def test_keys_on_the_command_line(tmp_path: Path) -> None:
     assert row["issued_by"].startswith("command line (")
 
     rotated = json.loads(lawful_in(home, "keys", "rotate", row["prefix"], "--json").stdout)
-    assert keys.TOKEN.fullmatch(rotated["token"])
+    assert TOKEN.fullmatch(rotated["token"])
     revoked = lawful_in(home, "keys", "revoke", rotated["prefix"])
     assert revoked.stdout == f"revoked: {rotated['prefix']} (rights desk)\n"
     shown = lawful_in(home, "keys", "list")

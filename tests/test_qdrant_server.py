@@ -29,7 +29,7 @@ from pydantic import SecretStr
 from attribution.collection import server_options
 from attribution.config import Settings
 from attribution.errors import BackendUnavailable, BadInput, IndexLocked, KeyRefused, LawfulError
-from attribution.index import ServerOptions, open_index, schema
+from attribution.index import ServerOptions, breaker, open_index, schema
 from attribution.index.owner import BODY_LIMIT, Owner
 from attribution.index.points import Point, Probe, Where
 from attribution.index.server import connect
@@ -431,9 +431,15 @@ def test_nothing_is_written_when_one_of_many_is_bad(
     ],
 )
 def test_every_failure_has_our_words(
-    server: Server, index: VectorIndex, fault: doubles.Fault, kind: type, message: str
+    server: Server,
+    index: VectorIndex,
+    fault: doubles.Fault,
+    kind: type,
+    message: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Each names the server; what a retry may mend is BackendUnavailable and nothing else is."""
+    monkeypatch.setattr(breaker, "FAILURES", 1_000)  # each is asked, however often it has failed
     for act in (
         lambda: index.upsert([point(1)]),
         lambda: index.delete([UUID(int=1)]),

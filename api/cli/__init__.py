@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import logging
 import sys
 from importlib.metadata import version
 from typing import Annotated, NoReturn
@@ -48,6 +47,7 @@ from api.cli import (
 )
 from api.cli.common import INTERRUPTED, UNEXPECTED, plain, settings_from_environment
 from api.hints import in_terminal
+from attribution import logs
 from attribution.actors import Actor, acting, system_user
 from attribution.errors import LawfulError
 from attribution.outages import disk_outages
@@ -160,7 +160,7 @@ def main() -> None:
 
     1: an expected error, which says what to do; 130: interrupted; 70: a defect of this program.
     """
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    logs.set_up(_log_format())
     try:
         with disk_outages("LAWFUL_HOME, or the folder for temporary files"):
             app()
@@ -180,6 +180,13 @@ def main() -> None:
             f"set LAWFUL_DEBUG=1 for the traceback",
             UNEXPECTED,
         )
+
+
+def _log_format() -> logs.Format:
+    try:
+        return settings_from_environment().log_format
+    except LawfulError:  # the command says what is wrong with them
+        return "console"
 
 
 def _is_debugging() -> bool:

@@ -38,4 +38,4 @@ def index_server(
     folder = settings.home / "index"
     owner = Owner(folder, api_key=key.get_secret_value() if key else None)
     status_console().print(f"serving {folder} on http://{host}:{port}", markup=False)
-    uvicorn.run(create_index_app(owner), host=host, port=port, log_level="warning")
+    uvicorn.run(create_index_app(owner), host=host, port=port, log_level="warning", log_config=None)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from typing import Annotated
 
 import typer
@@ -27,7 +26,6 @@ def serve(
 
     Example: [bold]lawful serve --port 8000[/], then open http://127.0.0.1:8000/console
     """
-    from api.http.access import hide_tokens
     from api.http.app import create_app
     from api.http.serving import run
     from attribution.collection import open_stores
@@ -50,7 +48,6 @@ def serve(
             soft_wrap=True,
         )
     status_console().print(f"the console: {_address(host, port)}/console", markup=False)
-    logging.getLogger("uvicorn.access").addFilter(hide_tokens)
     run(create_app(settings), host=host, port=port)
 
 

@@ -28,7 +28,6 @@ from attribution.tenants import within
 from attribution.upkeep import keys
 
 if TYPE_CHECKING:
-    import logging
     from collections.abc import Callable, Coroutine
 
     from starlette.types import ASGIApp, Receive, Send
@@ -49,7 +48,6 @@ LOGIN_FIRST = Markup(
 )
 ANYONE = Actor("anyone on this machine")
 NOT_HERE = "not-this-machine"
-JWT = re.compile(r"eyJ[\w-]*\.[\w-]+\.[\w-]*")
 BEARER = HTTPBearer(
     scheme_name="key",
     bearerFormat="lk_…",
@@ -134,16 +132,6 @@ def _refusal(request: Request, error: LawfulError) -> Response:
 def is_open(path: str) -> bool:
     """Tell whether a path is answered to anyone."""
     return path in OPEN or path.startswith(OPEN_BELOW)
-
-
-def hide_tokens(record: logging.LogRecord) -> bool:
-    """Take keys and tokens out of a line, as a filter of a log: some callers put them into URLs."""
-    if isinstance(record.args, tuple):
-        record.args = tuple(
-            JWT.sub("eyJ…", keys.TOKEN.sub("lk_…", one)) if isinstance(one, str) else one
-            for one in record.args
-        )
-    return True
 
 
 async def _caller(connection: Connection) -> Actor:

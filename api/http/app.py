@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from functools import partial
 from importlib.metadata import version
 
@@ -22,6 +22,7 @@ from api.http.idempotency import Idempotency
 from api.http.metrics import Meter, Metrics
 from api.http.oidc.login import login_of
 from api.http.oidc.provider import provider_of
+from api.http.probes import Probes, checks
 from api.http.rates import Allowance, Rates
 from api.http.routes import (
     artists,
@@ -87,6 +88,7 @@ def create_app(settings: Settings) -> FastAPI:
             spooled_below(settings.home),
             job_queue(services) as jobs,
             recorded(services) as refusals,
+            closing(Probes(checks(services, jobs))) as probes,
         ):
             check_tenants(services, settings.oidc_tenants.values())
             check_tenants(services, {*settings.quota_works, *settings.quota_mb} - {OTHERS})
@@ -94,6 +96,7 @@ def create_app(settings: Settings) -> FastAPI:
             app.state.services = services
             app.state.jobs = jobs
             app.state.refusals = refusals
+            app.state.probes = probes
             yield
 
     app = FastAPI(

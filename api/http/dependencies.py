@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 
 from api.dates import end_of
 from api.http.metrics import Metrics
+from api.http.probes import Probes
 from api.http.rates import WORKS, Allowance
 from api.http.streams import Streams
 from attribution.catalogue import queries
@@ -51,6 +52,12 @@ def metrics(request: Request) -> Metrics:
 def streams(request: Request) -> Streams:
     """Return the open streams."""
     found: Streams = request.app.state.streams
+    return found
+
+
+async def probes(request: Request) -> Probes:
+    """Return what asks the parts of this application; `async`, so that it needs no thread."""
+    found: Probes = request.app.state.probes
     return found
 
 
@@ -180,6 +187,7 @@ JobsDep = Annotated[JobQueue, Depends(jobs)]
 WorksDep = Annotated[TakesWorks, Depends(works)]
 ONE_WORK = Depends(one_work)
 StreamsDep = Annotated[Streams, Depends(streams)]
+ProbesDep = Annotated[Probes, Depends(probes)]
 MetricsDep = Annotated[Metrics, Depends(metrics)]
 
 ArtistSlug = Annotated[str | None, Query(max_length=200, description="Slug of an artist.")]

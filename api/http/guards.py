@@ -31,6 +31,7 @@ FORM_BYTES = 1 << 20  # of a request: text fields and the seams between parts
 SILENCE_S = 30  # between two pieces of a body
 SLOWEST = 1024  # bytes a second, on the average, once SILENCE_S have passed
 READS = ("GET", "HEAD", "OPTIONS")
+PROBES = ("/healthz", "/readyz", "/metrics")  # what other containers ask, by names of their own
 # What archives are sent to; one that is only looked at is not to be large
 ARCHIVES = ("/v1/ingest-jobs", "/v1/lookup-batches", "/console/ingest", "/console/batches")
 
@@ -47,6 +48,7 @@ class Guard:
     def __init__(self, app: ASGIApp, *, settings: Settings) -> None:
         self._app = app
         self._names = {"localhost", settings.host.lower(), *map(str.lower, settings.allowed_hosts)}
+        self._probes = self._names | set(map(str.lower, settings.probe_hosts))
         self._foreign_origins = frozenset(map(str.lower, settings.allowed_hosts))
         self._image_bytes = int(settings.max_image_mb * 2**20)
         self._archive_bytes = int(max(settings.max_archive_mb, settings.max_image_mb) * 2**20)
@@ -74,7 +76,7 @@ class Guard:
 
     def _refusal(self, scope: Scope, headers: Headers, limit: int) -> JSONResponse | None:
         host = headers.get("host", "")
-        if not self._may_be_called(host):
+        if not self._may_be_called(host, scope["path"]):
             return problem(
                 421,
                 "misdirected-request",
@@ -91,12 +93,13 @@ class Guard:
             return _too_large(limit)
         return None
 
-    def _may_be_called(self, host: str) -> bool:
+    def _may_be_called(self, host: str, path: str) -> bool:
         try:
             name = urlsplit(f"//{host}").hostname or ""
         except ValueError:
             return False
-        return name in self._names or _is_address(name)
+        names = self._probes if path in PROBES else self._names
+        return name in names or _is_address(name)
 
     def _is_of_another_site(self, scope: Scope, headers: Headers, host: str) -> bool:
         """Tell whether a page elsewhere may have had a browser send this."""

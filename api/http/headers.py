@@ -8,6 +8,7 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
 from starlette.datastructures import Headers, MutableHeaders
+from structlog.contextvars import bind_contextvars
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -51,6 +52,7 @@ class Marked:
         # Not reset: each request has a context of its own, and what failed is answered and logged
         # outside of here.
         request_id.set(given if WELL_FORMED.fullmatch(given) else uuid.uuid4().hex)
+        bind_contextvars(request=request_id.get())  # in each line of the log
 
         async def sending(message: Message) -> None:
             if message["type"] == "http.response.start":

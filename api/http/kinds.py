@@ -132,7 +132,8 @@ KINDS = {
     "backend-unavailable": Kind(
         503,
         "database, index or file store cannot be used now: not running, locked, read-only, all "
-        "connections busy, too many pictures being made; `detail` names the cause; try again",
+        "connections busy, too many or too large pictures in work; `detail` names the cause; try "
+        "again",
         "Try again after the seconds in `Retry-After`.",
     ),
     "insufficient-storage": Kind(

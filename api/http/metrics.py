@@ -6,12 +6,16 @@ One registry an application, so that several can live in one process.
 from __future__ import annotations
 
 import time
+from itertools import product
 from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from attribution import tenants
 from attribution.catalogue import queries
+from attribution.catalogue.columns import now
+from attribution.catalogue.models import TaskKind, TaskStatus
+from attribution.errors import LawfulError
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -55,14 +59,43 @@ class Metrics:
         works = Gauge("lawful_works", "Works.", ("status",), registry=registry)
         artists = Gauge("lawful_artists", "Artists with works.", registry=registry)
         jobs = Gauge("lawful_ingest_jobs_unfinished", "Jobs that wait or run.", registry=registry)
+        tasks = Gauge(
+            "lawful_tasks", "Tasks that are not done.", ("kind", "status"), registry=registry
+        )
         with services.sessions() as session:
             counts = queries.counts(session)
             jobs.set(queries.unfinished_jobs(session))
+            open_tasks = queries.open_counts(session)
+            calibration = queries.calibration_of(session, services.row.fingerprint)
+        for kind, state in product(TaskKind, TaskStatus):
+            if state is not TaskStatus.DONE:
+                tasks.labels(kind, state).set(open_tasks.get((kind, state), 0))
+        if calibration is not None:
+            age = Gauge(
+                "lawful_calibration_age_seconds",
+                "Seconds since the votes were calibrated.",
+                registry=registry,
+            )
+            age.set((now() - calibration.made_at).total_seconds())
         for status in ("indexed", "pending", "failed", "withdrawn"):
             works.labels(status).set(getattr(counts, status))
         artists.set(counts.artists)
-        own = tenants.current() == services.settings.tenant
-        return (generate_latest(self._registry) if own else b"") + generate_latest(registry)
+        if tenants.current() != services.settings.tenant:
+            return generate_latest(registry)
+        _ask_index(services, registry)
+        return generate_latest(self._registry) + generate_latest(registry)
+
+
+def _ask_index(services: Services, registry: CollectorRegistry) -> None:
+    """Add what the index says of itself; an index that is away must not hide the other numbers."""
+    up = Gauge("lawful_index_up", "Whether the index answers.", registry=registry)
+    try:
+        held = services.index.points()
+    except LawfulError:
+        return
+    up.set(1)
+    points = Gauge("lawful_index_points", "Works of all tenants in the index.", registry=registry)
+    points.set(held)
 
 
 class Meter:

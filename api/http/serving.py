@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from contextlib import suppress
 from types import FrameType
 
 import uvicorn
 from fastapi import FastAPI
-
-from api.http.logs import CONFIG
 
 STARTUP_FAILURE = 3  # exit code, as uvicorn's own
 
@@ -25,7 +24,8 @@ class Server(uvicorn.Server):
 
 def run(app: FastAPI, *, host: str, port: int) -> None:
     """Serve until a signal comes; raises SystemExit where it cannot begin, as `uvicorn.run`."""
-    server = Server(uvicorn.Config(app, host=host, port=port, log_config=CONFIG))
+    logging.getLogger("uvicorn").setLevel(logging.INFO)  # a line for each request
+    server = Server(uvicorn.Config(app, host=host, port=port, log_config=None))
     with suppress(KeyboardInterrupt):
         server.run()
     if not server.started:

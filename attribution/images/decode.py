@@ -19,7 +19,6 @@ from functools import cached_property
 from itertools import chain
 from pathlib import Path
 from stat import S_ISREG
-from threading import BoundedSemaphore
 
 from PIL import Image, ImageFile, ImageStat
 
@@ -33,6 +32,7 @@ from attribution.images.frames import MOST_FRAMES, count_frames
 from attribution.images.jpeg_end import with_end
 from attribution.images.metadata import UNREAD, Metadata, metadata_of
 from attribution.images.opening import open_images
+from attribution.images.permits import LONGEST_S, PixelPermits, webp_size
 from attribution.images.pixels import WORKING_SIDE_PX, Pixels, read_pixels
 from attribution.images.rights import read_rights
 from attribution.images.views import View, cut_tiles
@@ -44,11 +44,10 @@ Image.MAX_IMAGE_PIXELS = None
 ANIMATED = {"PNG", "WEBP", "GIF", "AVIF"}
 MOST_BLANK_FRAMES = 50  # passed over in search of one that shows something,
 MOST_BLANK_PIXELS = 100_000_000  # and as many pixels of them
-LARGE_PIXELS = 25_000_000
 TINY_PX = 32  # of the shorter side
 PLAIN = 3.0  # standard deviation of a channel, of 255
-# Many threads may decode, but what large images need is shared by the whole process.
-LARGE_AT_ONCE = BoundedSemaphore(2)
+# Many threads may decode, but memory is shared by the whole process: 16 bytes a pixel of a WebP.
+PERMITS = PixelPermits(100_000_000)
 
 
 @dataclass(frozen=True)
@@ -62,6 +61,7 @@ class Limits:
     max_aspect: int = 100  # longer side to shorter: what is made small keeps both
     trust_anchors: str = ""  # PEM: who may vouch for the signers of Content Credentials
     timestamp_roots: str = ""  # PEM: who may vouch for the times of their signatures
+    wait_s: float = LONGEST_S  # for the pixels of other images to be freed; then BackendUnavailable
 
 
 @dataclass(frozen=True)
@@ -134,7 +134,7 @@ def file_sha256(path: Path, limits: Limits = Limits()) -> str | None:
 
 
 def read_image(data: bytes, limits: Limits = Limits()) -> CheckedImage:
-    """Decode the bytes of an image; raises BadImage."""
+    """Decode the bytes of an image; raises BadImage, BackendUnavailable (`Limits.wait_s`)."""
     _check_bytes(data, limits)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # odd metadata is a note of Pillow's, not of ours
@@ -157,11 +157,8 @@ def read_forbids(data: bytes, limits: Limits = Limits()) -> Mapping[str, str]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            images, metadata, _ = _opened(data, limits, [])
-            with _a_turn(
-                images[-1].width * images[-1].height
-            ):  # EXIF of a PNG is behind its pixels
-                rights = read_rights(images, metadata)
+            with _opened(data, limits, []) as (images, metadata, _):
+                rights = read_rights(images, metadata)  # EXIF of a PNG is behind its pixels
         except DAMAGED as error:
             raise _damaged(data, error) from error
     return {
@@ -190,15 +187,14 @@ def read_thumbnail(webp: bytes) -> Image.Image:
 def _decode(data: bytes, limits: Limits, whole: bytes | None = None) -> CheckedImage:
     """Decode the bytes of an image; `whole` are the same with an end that they lack."""
     notes = ["the end marker is missing; all pixels are there"] if whole else []
-    images, metadata, (width, height) = _opened(whole or data, limits, notes)
-    image = images[-1]
-    frames, kind, mode = count_frames(image, data), str(image.format), image.mode
-    with _a_turn(image.width * image.height):
-        rights = read_rights(images, metadata)
+    with _opened(whole or data, limits, notes) as (images, metadata, (width, height)):
+        image = images.pop()
+        frames, kind, mode = count_frames(image, data), str(image.format), image.mode
+        rights = read_rights([*images, image], metadata)
         if rights.unread:
             notes.append(f"{UNREAD}: {rights.unread}")
         pixels = _first_shown(image, frames, notes, limits)
-        del image, images  # the full size goes before the turn does
+        del image  # the full size goes before the permits do
     if pixels.is_sideways:
         width, height = height, width
     facts = ImageFacts(
@@ -218,7 +214,24 @@ def _decode(data: bytes, limits: Limits, whole: bytes | None = None) -> CheckedI
     return CheckedImage(pixels.rgb, facts, pixels.others, pixels.strip)
 
 
+@contextmanager
 def _opened(
+    data: bytes, limits: Limits, notes: list[str]
+) -> Iterator[tuple[list[ImageFile.ImageFile], Metadata, tuple[int, int]]]:
+    """Open an image within limits, and hold permits for its pixels; the picture comes last."""
+    declared = webp_size(data)
+    if declared is None:
+        images, metadata, size = _within_limits(data, limits, notes)
+        with PERMITS.taken(images[-1].width * images[-1].height, wait_s=limits.wait_s):
+            yield images, metadata, size
+        return
+    if declared[0] * declared[1] > limits.max_pixels:
+        raise _too_many_pixels(*declared, limits)
+    with PERMITS.taken(declared[0] * declared[1], wait_s=limits.wait_s):
+        yield _within_limits(data, limits, notes)
+
+
+def _within_limits(
     data: bytes, limits: Limits, notes: list[str]
 ) -> tuple[list[ImageFile.ImageFile], Metadata, tuple[int, int]]:
     """Open an image within limits, without its pixels; the picture comes last, with its size."""
@@ -269,7 +282,7 @@ def _first_shown(
 
 def _with_end(data: bytes, limits: Limits) -> CheckedImage | None:
     """Decode a JPEG that lacks nothing but its last bytes."""
-    with LARGE_AT_ONCE:
+    with PERMITS.taken(limits.max_pixels, wait_s=limits.wait_s):
         whole = with_end(data, limits.max_pixels)
     try:
         return _decode(data, limits, whole) if whole else None
@@ -284,16 +297,6 @@ def _damaged(data: bytes, error: Exception) -> BadImage:
 
 def _sides(image: Image.Image) -> str:
     return f"{image.width} × {image.height}"
-
-
-@contextmanager
-def _a_turn(pixels: int) -> Iterator[None]:
-    """Wait until a large image may be decoded; small ones need not."""
-    if pixels <= LARGE_PIXELS:
-        yield
-        return
-    with LARGE_AT_ONCE:
-        yield
 
 
 def _check_bytes(data: bytes, limits: Limits) -> None:
@@ -329,7 +332,11 @@ def _reduce(image: ImageFile.ImageFile, limits: Limits, notes: list[str]) -> Non
             if image.width * image.height <= limits.max_pixels:
                 notes.append(f"decoded at 1/{divisor} of {width} × {height}")
                 return
-    raise BadImage(
+    raise _too_many_pixels(width, height, limits)
+
+
+def _too_many_pixels(width: int, height: int, limits: Limits) -> BadImage:
+    return BadImage(
         "too_many_pixels",
         f"{width} × {height} is {width * height / 1e6:.0f} megapixels, the limit is "
         f"{limits.max_pixels / 1e6:.0f}; scale it down, or raise LAWFUL_MAX_IMAGE_MEGAPIXELS",

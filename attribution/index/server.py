@@ -21,6 +21,7 @@ from qdrant_client.http.models import QueryResponse
 
 from attribution.errors import BackendUnavailable, BadInput, KeyRefused, LawfulError
 from attribution.index import ServerOptions
+from attribution.index.breaker import Breaker
 
 log = logging.getLogger(__name__)
 
@@ -64,6 +65,7 @@ class ServerClient:
         self._client = client
         self._url = url
         self._options = options
+        self._breaker = Breaker(f"the Qdrant server at {url}", _is_away)
 
     def check_version(self) -> None:
         """Raise LawfulError for a server that is too old to keep our collections."""
@@ -237,7 +239,8 @@ class ServerClient:
     def _in_our_words(self) -> Iterator[None]:
         """Translate what the client raises; what is worth a retry becomes BackendUnavailable."""
         try:
-            yield
+            with self._breaker.watching():
+                yield
         except ResourceExhaustedResponse as error:
             raise self._busy(f"429 {error}") from error
         except UnexpectedResponse as error:
@@ -276,6 +279,13 @@ class ServerClient:
             f"what answers at {self._url} is not a Qdrant server, or one whose index is damaged; "
             f"check LAWFUL_QDRANT_URL, or run `lawful reindex`"
         )
+
+
+def _is_away(error: Exception) -> bool:
+    """Tell a server that is silent or fails from one that answers, be it with a refusal."""
+    if isinstance(error, ResponseHandlingException):
+        return not isinstance(error.source, ValidationError)
+    return isinstance(error, UnexpectedResponse) and (error.status_code or 0) >= 500
 
 
 def _is_loopback(url: str) -> bool:

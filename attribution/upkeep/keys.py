@@ -7,7 +7,6 @@ which people and records speak of it. It is as random as a key of a cipher, so a
 from __future__ import annotations
 
 import hmac
-import re
 import secrets
 from collections.abc import Collection
 from contextlib import suppress
@@ -33,13 +32,13 @@ from attribution.errors import (
     NotFound,
     Unauthenticated,
 )
+from attribution.logs import TOKEN
 from attribution.tenants import across
 
 FIRST = "make the first key with `lawful keys create NAME --role operator`"
 LONGEST_NAME = 100  # characters
 START = "lk_"
 PREFIX = 11  # characters of a token that are no secret
-TOKEN = re.compile(START + r"[0-9a-f]{8}_[A-Za-z0-9_-]{43}")
 NOTED_EVERY = timedelta(minutes=1)
 NOTHING = "0" * 64  # what no token hashes to
 OF_SOME_ARTISTS = ROLES[Role.CONTRIBUTOR]  # what a key may do that is kept to some artists

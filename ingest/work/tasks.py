@@ -16,6 +16,7 @@ from typing import Any, Protocol
 from uuid import UUID
 
 from celery import Celery, Task
+from structlog.contextvars import bound_contextvars
 
 from attribution.catalogue import queries
 from attribution.catalogue.models import TaskKind
@@ -230,7 +231,7 @@ def _for_whom(runtime: Runtime, key: TaskKey) -> Iterator[None]:
     """Have a task done for the tenant whose it is; one that is gone is nobody's, and not done."""
     with across(), runtime.stores().sessions() as session:
         tenant = queries.tenant_of(session, key)
-    with within(tenant or DEFAULT):
+    with within(tenant or DEFAULT), bound_contextvars(job=str(key.subject)):
         yield
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from contextlib import ExitStack
 from ctypes import c_char
 from multiprocessing.sharedctypes import RawArray
@@ -9,9 +10,10 @@ from threading import Lock
 from typing import Any
 
 from celery import Celery
-from celery.signals import worker_process_shutdown, worker_shutdown
+from celery.signals import setup_logging, worker_process_shutdown, worker_shutdown
 from celery.worker.control import inspect_command
 
+from attribution import logs
 from attribution.collection import Stores, check_encoders, open_stores
 from attribution.config import Settings
 from attribution.errors import LawfulError
@@ -86,6 +88,13 @@ def readiness(settings: Settings, runtime: Lazily) -> dict[str, str]:
 def _readyz(state: Any) -> dict[str, str]:
     checks: dict[str, str] = state.app.readiness()
     return checks
+
+
+@setup_logging.connect
+def _log(loglevel: int, **_: object) -> None:
+    """Log as the other processes do, in place of Celery's own lines."""
+    logs.set_up(Settings().log_format)
+    logging.getLogger().setLevel(loglevel)
 
 
 def worker_app(settings: Settings) -> Celery:

@@ -14,8 +14,8 @@ from api.console.pages.insight import runs_the_service
 from api.console.rendering import PageRoute, page, went
 from api.http.access import needs
 from api.http.dependencies import JobsDep, ServicesDep
+from api.http.probes import checks, outcome
 from api.http.routes.calibration import get_calibration
-from api.http.routes.health import readyz
 from attribution.actors import Scope, who
 from attribution.catalogue import queries
 from attribution.catalogue.queries import desk
@@ -44,7 +44,7 @@ def show_home(request: Request, services: ServicesDep, jobs: JobsDep) -> Respons
         "home.html",
         counts=counts,
         mine=mine,
-        checks=readyz(services, jobs, Response()).checks,
+        checks={name: outcome(check) for name, check in checks(services, jobs).items()},
         calibration=get_calibration(services),
         free_bytes=_free_bytes(services) if runs_the_service(services) else None,
     )

@@ -63,6 +63,7 @@ from attribution.catalogue.queries.batches import (
     batch_counts,
     cancel_job,
     hold_files,
+    open_counts,
     retry_job,
 )
 from attribution.catalogue.queries.calibrations import (
@@ -667,6 +668,7 @@ __all__ = [
     "note_turn",
     "note_turned",
     "numbers_of_parts",
+    "open_counts",
     "open_tasks",
     "other_maps",
     "part_artists",

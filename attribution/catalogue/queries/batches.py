@@ -79,6 +79,17 @@ def batch_counts(session: Session, job_id: UUID) -> dict[TaskStatus, int]:
     return dict.fromkeys(TaskStatus, 0) | dict(session.execute(statement).all())
 
 
+def open_counts(session: Session) -> dict[tuple[TaskKind, TaskStatus], int]:
+    """Count the tasks that are not done, by kind and state; those that are done cost nothing."""
+    unfinished = [one for one in TaskStatus if one is not TaskStatus.DONE]
+    counted = (
+        select(Task.kind, Task.status, func.count())
+        .where(Task.status.in_(unfinished))
+        .group_by(Task.kind, Task.status)
+    )
+    return {(kind, status): number for kind, status, number in session.execute(counted)}
+
+
 def cancel_job(session: Session, job_id: UUID) -> None:
     """Have a job end after the files in hand; raises NotFound, Conflict when it has ended."""
     job = _locked(session, job_id)
