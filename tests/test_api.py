@@ -537,7 +537,7 @@ def test_readiness_names_what_is_down(client: TestClient, monkeypatch: pytest.Mo
     def down(_: object) -> None:
         raise BackendUnavailable("the database is away")
 
-    monkeypatch.setattr("attribution.catalogue.queries.counts", down)
+    monkeypatch.setattr("attribution.catalogue.queries.keys_exist", down)
     response = client.get("/readyz")
     assert response.status_code == 503
     assert response.json()["checks"]["database"] == "the database is away"

@@ -296,7 +296,7 @@ def test_a_case_is_planned_by_operators(team: Team, case: dict[str, Any]) -> Non
     kept = planned(team.operator, priority=5).json()
     without = planned(team.operator, due_at=None).json()
 
-    assert (due["priority"], due["due_at"]) == (4, "2027-01-01T00:00:00Z")
+    assert (due["priority"], due["due_at"]) == (4, "2027-01-01T23:59:59.999999Z")
     assert (kept["priority"], kept["due_at"]) == (5, due["due_at"])
     assert (without["priority"], without["due_at"]) == (5, None)
     assert team.ann.post("/next").json()["case"]["id"] == other["id"]

@@ -69,8 +69,8 @@ def generate(
 ) -> None:
     """Draw pictures of PROMPT and name the artists whose work each resembles.
 
-    An --image is looked up too, and kept with that answer. It is refused where its file, or the
-    work that it shows, says no to generation.
+    An --image is looked up too, and kept with that answer. It is refused where its file
+    says no to generation, or somebody has said no for the work that it shows.
 
     Exit code 3: some pictures were withheld, as near copies or by the model's safety checker.
 

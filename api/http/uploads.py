@@ -56,4 +56,5 @@ def spooled_below(home: Path) -> Iterator[None]:
         try:
             yield
         finally:
-            tempfile.tempdir = before
+            # That of another application in this process may have gone before ours
+            tempfile.tempdir = before if before and Path(before).is_dir() else None

@@ -15,8 +15,9 @@ from uuid import UUID
 from api.reports.pages import UNKNOWN, Exhibit, Page
 from api.reports.sentences import SENTENCES, say
 from attribution.answers import Attribution, Candidate, Corner, Reason, Verdict
+from attribution.cases import CaseOutcome
 from attribution.catalogue.nobody import is_nobody
-from attribution.desk.casefile import CaseFile
+from attribution.desk.casefile import Appealed, CaseFile
 from attribution.lookup import wording
 from attribution.lookup.findings import find_ours
 
@@ -248,7 +249,18 @@ def _decided(case: CaseFile) -> Section:
         how = "follows" if earlier.decision is None else "appeals"
         said = say("decisions", how, number=earlier.number, decision=earlier.decision)
         says.insert(0, said)
+    says = [*map(appeal_says, case.appealed), *says]
     return _section("decisions", says, groups=groups)
+
+
+def appeal_says(appeal: Appealed) -> str:
+    """Say what became of an appeal against a decision."""
+    how = {
+        None: "appeal_pending",
+        CaseOutcome.APPEAL_GRANTED: "appeal_was_granted",
+        CaseOutcome.APPEAL_DENIED: "appeal_was_denied",
+    }[appeal.outcome]
+    return say("decisions", how, decision=appeal.decision, number=appeal.number)
 
 
 def _coverage(page: Page) -> Section:

@@ -14,6 +14,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
+from attribution.cases import CaseOutcome
 from attribution.catalogue.models import Assessment, Case, Decision, Sealed
 from attribution.catalogue.queries import desk
 from attribution.catalogue.queries.documents import list_documents
@@ -32,6 +33,7 @@ CASE = _alike(
     *("id", "number", "kind", "title", "status", "appeals", "follows"),
     *("opened_at", "opened_by"),
 )
+APPEALED = _alike("id", "number", "decision", "outcome")
 PARTY = _alike("role", "artist", "name")
 SUBJECT = {
     "id": "id",
@@ -63,6 +65,16 @@ class Earlier:
 
 
 @dataclass(frozen=True)
+class Appealed:
+    """An appeal against a decision of a case."""
+
+    id: UUID
+    number: int  # of the appeal's own case
+    decision: int  # the number of the decision that it is against
+    outcome: CaseOutcome | None  # none: no decision about it holds yet
+
+
+@dataclass(frozen=True)
 class CaseFile:
     """A case, as a pack has it."""
 
@@ -70,6 +82,7 @@ class CaseFile:
     number: int
     title: str
     earlier: Earlier | None
+    appealed: Sequence[Appealed]
     said: dict[str, Any]
     records: Sequence[Sealed]  # that the audit vouches for
     decisions: Sequence[Decision]
@@ -98,16 +111,20 @@ def case_file(session: Session, case_id: UUID) -> CaseFile:
     findings, assessments = _findings(session, case)
     decisions = desk.decisions_of(session, case_id)
     papers = list(every(session, case, list_documents))
+    appealed = appealed_in(session, case_id)
     said = _values(case, CASE) | {
         "parties": [_values(one, PARTY) for one in desk.parties_of(session, case_id)],
         "subjects": [_values(one, SUBJECT) for one in subjects],
         "findings": findings,
         "decisions": [_values(one, DECISION) for one in decisions],
         "documents": [_values(one, DOCUMENT) for one in papers],
+        "appealed": [_values(one, APPEALED) for one in appealed],
     }
     records: list[Sealed] = [case, *assessments, *decisions, *papers]
     title, earlier = f"Case {case.number}: {case.title}", earlier_of(session, case)
-    return CaseFile(case_id, case.number, title, earlier, said, records, decisions, lookups)
+    return CaseFile(
+        case_id, case.number, title, earlier, appealed, said, records, decisions, lookups
+    )
 
 
 def earlier_of(session: Session, case: Case) -> Earlier | None:
@@ -120,6 +137,21 @@ def earlier_of(session: Session, case: Case) -> Earlier | None:
         decided = desk.case_by_id(session, decision.case_id)
         return Earlier(decided.id, decided.number, decision.number)
     return None
+
+
+def appealed_in(session: Session, case_id: UUID) -> Sequence[Appealed]:
+    """Return the appeals against decisions of a case, and what was decided about each."""
+    return [
+        Appealed(appeal.id, appeal.number, number, _holds(desk.decisions_of(session, appeal.id)))
+        for appeal, number in desk.appeals_against(session, case_id)
+    ]
+
+
+def _holds(decisions: Sequence[Decision]) -> CaseOutcome | None:
+    """Return the outcome of the last decision if it holds."""
+    last = decisions[-1] if decisions else None
+    is_unsigned = last is None or (last.needs_second and last.seconded_at is None)
+    return None if last is None or is_unsigned else last.outcome
 
 
 def _findings(session: Session, case: Case) -> tuple[list[dict[str, Any]], list[Assessment]]:

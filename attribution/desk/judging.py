@@ -26,7 +26,14 @@ from attribution.catalogue.columns import now
 from attribution.catalogue.models import Assessment, Case, CaseNote, Decision
 from attribution.catalogue.queries import desk, documents, holds
 from attribution.collection import Stores
-from attribution.desk.people import check_not_own, check_other_reviewer, me, person, stated
+from attribution.desk.people import (
+    check_named,
+    check_not_own,
+    check_other_reviewer,
+    me,
+    person,
+    stated,
+)
 from attribution.desk.telling import tell
 from attribution.errors import BadInput, Conflict, NotAllowed
 
@@ -85,6 +92,8 @@ def decide(stores: Stores, case_id: UUID, new: NewDecision) -> None:
         earlier = desk.decisions_of(session, case_id)
         # What two people have decided, one alone does not lift.
         is_grave = ruling.is_grave or bool(earlier and earlier[-1].seconded_at)
+        if is_grave:
+            check_named(f"{new.outcome.value!r} needs two people")
         session.add(
             Decision(
                 case_id=case_id,
@@ -100,7 +109,7 @@ def decide(stores: Stores, case_id: UUID, new: NewDecision) -> None:
         decided = after(Act.DECIDE, case.status, case.number)
         case.status = CaseStatus.SECOND if is_grave else decided
         if not is_grave:
-            tell(session, case, new.outcome)
+            _holds_now(session, case, new.outcome)
         _let_go(case)
 
 
@@ -113,6 +122,7 @@ def second(stores: Stores, case_id: UUID) -> None:
     with stores.sessions.begin() as session:
         case = _to_judge(session, case_id, Act.SIGN)
         decision = desk.decisions_of(session, case_id)[-1]
+        check_named("a second signature is another person's")
         if person(decision.by) == me():
             raise NotAllowed(
                 f"{who().name} made decision {decision.number} of case {case.number}: another "
@@ -120,7 +130,7 @@ def second(stores: Stores, case_id: UUID) -> None:
             )
         decision.seconded_by, decision.seconded_at = who().name, now()
         case.status = after(Act.SIGN, case.status, case.number)
-        tell(session, case, decision.outcome)
+        _holds_now(session, case, decision.outcome)
         _let_go(case)
 
 
@@ -181,6 +191,15 @@ def _check_assessed(session: Session, case: Case, outcome: CaseOutcome) -> None:
             f"no finding{where} of case {case.number} is confirmed, and {outcome.value!r} rests on "
             f"one: confirm one, or decide otherwise"
         )
+
+
+def _holds_now(session: Session, case: Case, outcome: CaseOutcome) -> None:
+    """Tell whom a decision that holds concerns; that in an appeal is said in its case as well."""
+    tell(session, case, outcome)
+    if case.appeals is not None:
+        against = desk.decision_by_id(session, case.appeals).case_id
+        said = {"appeal": str(case.id), "number": case.number, "outcome": outcome.value}
+        note(session, "decide-appeal", f"{desk.CASE}:{against}", **said)
 
 
 def _let_go(case: Case) -> None:

@@ -46,6 +46,15 @@ def me() -> str:
     return person(who().name)
 
 
+def check_named(why: str) -> None:
+    """Raise NotAllowed for whoever acts without an account: nothing tells them from others."""
+    if not USER.fullmatch(me()):
+        raise NotAllowed(
+            f"{why}, and {who().name!r} may be anybody: log in with a key or an account of your "
+            f"own first; whoever administers the service gives each person one"
+        )
+
+
 def check_not_own(session: Session, case: Case) -> None:
     """Raise NotAllowed where the caller is a party of the case, or acts for an artist of it.
 

@@ -162,6 +162,12 @@ def _case(pack: Pack, records: Mapping[str, Any]) -> None:
         f"({listed['document']}) are as they were recorded; that there was no later one is the "
         f"word of whoever signed",
     )
+    for one in case.get("appealed", ()):  # packs of before do not have it
+        pack.found.say(
+            "case",
+            f"decision {one['decision']} was appealed against in case {one['number']}: "
+            f"{plain(one['outcome'] or 'not decided')}; that is the word of whoever signed",
+        )
     _earlier(pack, case, records[f"case:{case['id']}"]["leaves"][""])
 
 

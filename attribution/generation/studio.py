@@ -18,7 +18,7 @@ from uuid import UUID
 from PIL import Image
 from sqlalchemy.orm import Session, sessionmaker
 
-from attribution.answers import Attribution, Verdict
+from attribution.answers import Attribution, Reason, Verdict
 from attribution.catalogue import queries
 from attribution.catalogue.nobody import is_nobody
 from attribution.collection import Stores
@@ -270,7 +270,8 @@ def references_of(sessions: sessionmaker[Session], answer: Attribution) -> tuple
     """Return the artists that an answer names, with what they say of generation now."""
     work = answer.laid_on
     names = {work.slug: work.name} if work and not is_nobody(work.name) else {}
-    names |= {artist.slug: artist.name for artist in answer.artists}
+    if answer.reasons != (Reason.LOW_QUALITY,):  # else it shows too little to be compared
+        names |= {artist.slug: artist.name for artist in answer.artists}
     with sessions() as session:
         counted = queries.consenting_works(session, list(names), purpose="generate")
     resembled = _resembled(answer)

@@ -22,14 +22,14 @@ from api.http.routes.documents import list_case_documents
 from api.http.routes.evidence import MOST_LOOKUPS
 from api.http.routes.holds import list_case_exhibits
 from api.reports.sentences import SENTENCES, say
-from api.reports.telling import Figure
+from api.reports.telling import Figure, appeal_says
 from attribution.actors import Scope
 from attribution.cases import RULINGS, STATES, Assessed, CaseKind, Ground, PartyRole
 from attribution.catalogue import queries
 from attribution.catalogue.models import Artwork, ArtworkStatus, CaseFinding, CaseSubject
 from attribution.catalogue.queries import desk
 from attribution.custody import Kept
-from attribution.desk.casefile import earlier_of
+from attribution.desk.casefile import appealed_in, earlier_of
 from attribution.desk.exhibits import receipts_of
 from attribution.desk.people import me, person
 from attribution.lookup import wording
@@ -64,6 +64,7 @@ def show_case(
     case = get_case(case_id, services, Reading(response))
     with services.sessions() as session:
         earlier = earlier_of(session, desk.case_by_id(session, case_id))
+        appeals = [(one.id, appeal_says(one)) for one in appealed_in(session, case_id)]
         found = desk.list_case_subjects(session, case_id, cursor=cursor, limit=IMAGES)
     images = _images(services, case_id, found.items)
     last = case.decisions[-1] if case.decisions else None
@@ -73,6 +74,7 @@ def show_case(
         case=case,
         etag=response.headers["etag"],
         earlier=earlier,
+        appeals=appeals,
         statuses=STATUSES,
         acts={act.name for act, states in STATES.items() if case.status in states},
         told=timeline(services, case_id, limit=LATEST),

@@ -20,7 +20,6 @@ from attribution.cases import CaseKind, PartyRole
 from attribution.catalogue.nobody import is_nobody
 from attribution.catalogue.queries import desk
 from attribution.desk.opening import NewCase, NewParty, open_case
-from attribution.lookup import wording
 from attribution.services import Services
 
 router = APIRouter(prefix="/cases", route_class=PageRoute)
@@ -51,7 +50,9 @@ class Opening:
         with services.sessions() as session:
             rows = desk.subjects_in_open_cases(session, answer.image_sha256)
             cases = [CaseOut.of(case) for case, _ in rows]
-        return cls(answer.id, wording.headline(answer), slug, cases, KINDS)
+        other = f" and work {str(work.id)[:8]}" if work else ""
+        title = f"Image {answer.image_sha256[:8]}{other}"  # which says nothing about anybody
+        return cls(answer.id, title, slug, cases, KINDS)
 
 
 class OpeningSent(BaseModel):

@@ -45,6 +45,7 @@ ACTS: Mapping[str, str] = {
     "close-case": "closed the case",
     "add-images": "added images ({added})",
     "open-appeal": "opened an appeal, case {number}",
+    "decide-appeal": "decided the appeal in case {number}: {outcome}",
     "pack-case": "made the evidence pack {pack}",
     "open-exhibit": "opened the sealed exhibit of work {artwork}",
     "add-party": "named a party: {party}",

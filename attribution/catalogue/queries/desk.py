@@ -87,6 +87,13 @@ def open_appeal(session: Session, decision_id: UUID) -> Case | None:
     return session.scalar(wanted)
 
 
+def appeals_against(session: Session, case_id: UUID) -> Sequence[tuple[Case, int]]:
+    """Return the appeals against decisions of a case, each with the number of that decision."""
+    wanted = select(Case, Decision.number).join(Decision, Decision.id == Case.appeals)
+    mine = wanted.where(Decision.case_id == case_id).order_by(Case.number)
+    return [(appeal, number) for appeal, number in session.execute(mine)]
+
+
 def release_subjects(session: Session, case_id: UUID) -> None:
     """Let the images of a case that closes be the subjects of another one."""
     theirs = update(CaseSubject).where(CaseSubject.case_id == case_id).values(open_kind=None)
