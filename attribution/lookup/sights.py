@@ -73,7 +73,11 @@ def _to_show(stores: Stores, attribution_id: UUID, artwork_id: UUID) -> Artwork:
     with stores.sessions() as session:
         queries.attributions_by_id(session, [attribution_id])
         if not queries.is_cited(session, attribution_id, artwork_id):
-            raise NotFound(f"answer {attribution_id} does not cite artwork {artwork_id}")
+            raise NotFound(
+                f"answer {attribution_id} does not cite artwork {artwork_id}, or not any more: "
+                f"what is withdrawn is taken out of answers, and a case that holds it has a sealed "
+                f"exhibit"
+            )
         row = queries.artwork_by_id(session, artwork_id)
     if row.status is ArtworkStatus.WITHDRAWN:
         raise NotAllowed(f"artwork {artwork_id} was withdrawn: it may be shown to nobody")

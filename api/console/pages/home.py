@@ -17,6 +17,7 @@ from api.http.dependencies import JobsDep, ServicesDep
 from api.http.probes import checks, outcome
 from api.http.routes.calibration import get_calibration
 from attribution.actors import Scope, who
+from attribution.cases import CaseStatus
 from attribution.catalogue import queries
 from attribution.catalogue.queries import desk
 from attribution.desk.people import me
@@ -35,15 +36,19 @@ def show_home(request: Request, services: ServicesDep, jobs: JobsDep) -> Respons
     wanted = desk.CasesWanted(statuses=desk.WAITING, person=me())
     with services.sessions() as session:
         counts = queries.counts(session)
-        mine = None
+        mine, unsigned = None, []
         if Scope.CASES in who().scopes:
             rows = desk.list_cases(session, wanted, cursor=None, limit=SHOWN).items
             mine = [CaseOut.of(row) for row in rows]
+            to_sign = desk.CasesWanted(statuses=[CaseStatus.SECOND])
+            rows = desk.list_cases(session, to_sign, cursor=None, limit=SHOWN).items
+            unsigned = [CaseOut.of(row) for row in rows]
     return page(
         request,
         "home.html",
         counts=counts,
         mine=mine,
+        unsigned=unsigned,
         checks={name: outcome(check) for name, check in checks(services, jobs).items()},
         calibration=get_calibration(services),
         free_bytes=_free_bytes(services) if runs_the_service(services) else None,
