@@ -254,7 +254,7 @@ def test_a_server_that_stops_ends_its_streams(tmp_path: Path) -> None:
     """And does not wait for their jobs."""
     app = create_app(settings(tmp_path / "home"))
     with socket.create_server(("127.0.0.1", 0)) as listening_at:
-        running = Server(uvicorn.Config(app, log_level="warning", lifespan="on"))
+        running = Server(uvicorn.Config(app, log_level="warning", lifespan="on"), lambda: None)
         thread = threading.Thread(target=partial(running.run, sockets=[listening_at]))
         thread.start()
         wait_until(lambda: running.started)

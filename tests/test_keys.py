@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -211,12 +211,17 @@ def test_the_service_does_not_open_itself_to_others(
     assert "make the first key with `lawful keys create NAME" in str(refused.exception)
 
     served: list[str] = []
-    monkeypatch.setattr(serving, "run", lambda _, host, **__: served.append(host))
+
+    def run(_: object, *, host: str, port: int, when_ready: Callable[[], None]) -> None:
+        served.append(f"{host}:{port}")
+        when_ready()
+
+    monkeypatch.setattr(serving, "run", run)
     on_loopback = lawful_in(home, "serve")
     make_key(Settings(home=home, profile="stub"), Role.OPERATOR)
     everywhere = lawful_in(home, "serve", "--host", "0.0.0.0")  # noqa: S104
 
-    assert served == ["127.0.0.1", "0.0.0.0"]  # noqa: S104
+    assert served == ["127.0.0.1:8000", "0.0.0.0:8000"]
     assert "anyone on this machine is let in; make the first key" in on_loopback.stderr
     assert everywhere.stderr == "the console: http://localhost:8000/console\n"
 

@@ -47,8 +47,13 @@ def serve(
             markup=False,
             soft_wrap=True,
         )
-    status_console().print(f"the console: {_address(host, port)}/console", markup=False)
-    run(create_app(settings), host=host, port=port)
+    said = f"the console: {_address(host, port)}/console"
+    run(
+        create_app(settings),
+        host=host,
+        port=port,
+        when_ready=lambda: status_console().print(said, markup=False),
+    )
 
 
 def _address(host: str, port: int) -> str:
