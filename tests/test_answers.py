@@ -227,4 +227,5 @@ def test_a_search_as_it_is_sent() -> None:
         "searched": example("http")["searched"],
         "notes": ["a note"],
         "next": None,
+        "facets": None,
     }

@@ -14,7 +14,7 @@ COLUMNS = {"Artwork": {"status", "artist_id"}, "Artist": {"works"}}
 TABLES = {"ClassifierArtist", "ClassifierShard"}
 STATEMENTS = {"update", "insert", "delete", "insert_new"}
 CALLED = {"change_statistics", "count_vectors", "join_statistics", "move_vectors"}
-OTHERS = {"change.works", "found.works", "self.works"}  # attributes of the same name, of no artist
+OTHERS = {"change.works", "found.works", "self.works", "shown.works"}  # of no artist
 
 
 def writers(source: str) -> Iterator[str]:

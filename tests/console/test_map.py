@@ -30,7 +30,7 @@ def open_map(person: Person) -> Page:
 def test_the_map_is_walked_and_told_in_words(person: Person) -> None:
     """By keys and buttons; the works in the middle are links, which show where they are."""
     register(person, "Mia Mapped", 7_801, 7_802, title="A mapped boat")
-    wait_until(lambda: any(one["slug"] == "mia-mapped" for one in map_of(person)["works"]))
+    wait_until(lambda: [one["slug"] for one in map_of(person)["works"]].count("mia-mapped") == 2)
     page = open_map(person)
     counted = page.locator("[data-part=counted]")
     whole = counted.inner_text()
@@ -41,8 +41,9 @@ def test_the_map_is_walked_and_told_in_words(person: Person) -> None:
     expect(counted).not_to_have_text(whole)
     page.get_by_role("application", name="Map of the works").press("0")
     expect(counted).to_have_text(whole)
-    page.get_by_role("link", name="A mapped boat").first.focus()
-    expect(page.locator(".told")).to_have_text("A mapped boat, Mia Mapped")
+    middle = page.locator("[data-part=list]").get_by_role("link").first
+    middle.focus()
+    expect(page.locator(".told")).to_contain_text(middle.inner_text())
     assert accessibility(page) == []
     page.keyboard.press("Enter")
     page.wait_for_url("**/console/works/*")

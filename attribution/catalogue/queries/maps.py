@@ -54,8 +54,8 @@ def begin_map(session: Session, fingerprint: str, space: str) -> CatalogueMap:
 
 def show_map(session: Session, made: CatalogueMap, works: int) -> None:
     """Have a map that is laid out be the one that is shown."""
-    row = session.get_one(CatalogueMap, made.id)
-    row.works, row.made_at = works, now()
+    shown = session.get_one(CatalogueMap, made.id)
+    shown.works, shown.made_at = works, now()
 
 
 def other_maps(session: Session, made: CatalogueMap) -> Sequence[UUID]:
