@@ -353,9 +353,9 @@ def test_the_command_line(filled_once: Path, tmp_path: Path) -> None:
     made = lawful(home, "non-copies", "declare", *pair, *by, "--until", "2999-01-01", "--json")
     row = json.loads(made.stdout)
     assert (row["by"], row["state"], row["revoked"]) == (BY, "in_force", None)
-    assert row["until"] == "2999-01-01T00:00:00Z"
+    assert row["until"] == "2999-01-01T23:59:59.999999Z"
     shown = " ".join(lawful(home, "attribute", image).stdout.split())
-    assert f"by “{BY}” until 2999-01-01 00:00 UTC: “{WHY}”" in shown
+    assert f"by “{BY}” until 2999-01-01 23:59 UTC: “{WHY}”" in shown
     recorded = json.loads(lawful(home, "attribute", image, "--json").stdout)
     again = " ".join(lawful(home, "show", recorded["id"]).stdout.split())
     assert f"Declaration {row['id']}." in again
