@@ -476,7 +476,7 @@ def test_an_image_that_is_not_kept_cannot_be_asked_about_again(services: Service
     """It says why, and the way out."""
     answer = services.attributor.attribute(read_image(png(777)))
 
-    with pytest.raises(Conflict, match=r"was not kept\. Ask with the image itself"):
+    with pytest.raises(Conflict, match=r"was not kept\. Send the image itself"):
         ask_again(services, services.attributor, answer.id)
 
 

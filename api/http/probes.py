@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from typing import TYPE_CHECKING
 
 from attribution.catalogue import queries
 from attribution.errors import LawfulError
+from attribution.threads import Threads
 
 if TYPE_CHECKING:
     from attribution.services import Services
@@ -49,7 +50,7 @@ class Probes:
 
     def __init__(self, asked: Checks) -> None:
         self._asked = asked
-        self._threads = ThreadPoolExecutor(len(asked), thread_name_prefix="probe")
+        self._threads = Threads(len(asked), thread_name_prefix="probe")
         self._running: dict[str, Future[str]] = {}
 
     async def ask(self) -> dict[str, str]:
