@@ -47,7 +47,7 @@ class Loaded:
         """Decode it; raises BadImage, NotFound."""
         if self.error is not None:
             raise self.error
-        return read_image(self.data, limits)
+        return read_image(self.data, limits.patient())
 
 
 def load(stores: Stores, work: Work) -> Loaded:

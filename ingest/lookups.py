@@ -235,7 +235,7 @@ def _look_up(services: Services, batch: LookupBatch, item: LookupItem, hosts: Ho
     """Answer one image, or refuse it."""
     try:
         data, fetched = _bytes(services, batch.kind, item, hosts)
-        image = read_image(data, services.limits)
+        image = read_image(data, services.limits.patient())
         how = COME_FROM[batch.kind]
         obtained = Obtained(how, batch.purpose, batch.id, item.position, fetched)
         keep = keeping(services, image, lambda: data, obtained)

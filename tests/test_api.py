@@ -5,14 +5,15 @@ from __future__ import annotations
 import io
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 from fastapi.testclient import TestClient
 from PIL import Image
 
-from api.http import uploads
 from api.http.app import create_app
+from attribution import collection
 from attribution.images import decode
 from tests.apis import LOCAL, archive, is_problem, local_client, png, settings, upload
 
@@ -599,13 +600,20 @@ def test_a_neighbour_may_probe_and_scrape_by_a_name_of_its_own(tmp_path: Path) -
         is_problem(elsewhere, 421, "misdirected-request")
 
 
-def test_without_memory_for_an_image_a_lookup_is_told_to_come_again(
-    filled: TestClient, monkeypatch: pytest.MonkeyPatch
+def test_without_memory_for_an_image_a_caller_is_told_to_come_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """At once for a caller, and nothing is recorded; then it is answered as ever."""
-    monkeypatch.setattr(uploads, "WAIT_S", 0.01)
-    with decode.PERMITS.taken(100_000_000):
-        refused = filled.post("/v1/attributions", files={"image": png(1)})
-    is_problem(refused, 503, "backend-unavailable")
-    assert int(refused.headers["retry-after"]) > 0
-    assert filled.post("/v1/attributions", files={"image": png(1)}).status_code == 201
+    """At every door that reads one, and nothing is recorded; then it is answered as ever."""
+    limits = collection.image_limits
+    monkeypatch.setattr(
+        collection, "image_limits", lambda given: replace(limits(given), wait_s=0.01)
+    )
+    image = {"image": png(1)}
+    with local_client(create_app(settings(tmp_path / "home"))) as client:
+        with decode.PERMITS.taken(100_000_000, wait_s=0):
+            for door in ("attributions", "attributions/members", "credentials/verify", "search"):
+                refused = client.post(f"/v1/{door}", files=image)
+                is_problem(refused, 503, "backend-unavailable")
+                assert int(refused.headers["retry-after"]) > 0
+        assert client.get("/v1/attributions").json()["items"] == []
+        assert client.post("/v1/attributions", files=image).status_code == 201

@@ -414,11 +414,14 @@ def test_pixels_in_memory_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     soon = Limits(wait_s=0.01)
     for kind in ("PNG", "WEBP"):
         data = encoded(Image.new("RGB", (100, 100), "red"), kind)
-        with permits.taken(1), pytest.raises(BackendUnavailable, match="no memory for this one"):
+        with (
+            permits.taken(1, wait_s=0),
+            pytest.raises(BackendUnavailable, match="no memory for this one"),
+        ):
             read_image(data, soon)
         with ThreadPoolExecutor() as threads:
-            with permits.taken(1):
-                waiting = threads.submit(read_image, data)
+            with permits.taken(1, wait_s=0):
+                waiting = threads.submit(read_image, data, Limits().patient())
             assert waiting.result(timeout=30).facts.width == 100
         assert read_image(data, soon).facts.width == 100
     with pytest.raises(BadImage):

@@ -8,7 +8,6 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import IO
 
@@ -16,15 +15,10 @@ from attribution.errors import TooLarge
 from attribution.images import CheckedImage, Limits, read_image
 from attribution.temporary import temporary_folder
 
-WAIT_S = 5.0  # for memory that other images take
-
 
 def read_upload(file: IO[bytes], limits: Limits) -> CheckedImage:
-    """Decode an uploaded image; raises TooLarge, BadImage, BackendUnavailable.
-
-    The latter where other images leave no room: a caller is told, and holds no thread meanwhile.
-    """
-    return read_image(upload_bytes(file, limits), replace(limits, wait_s=WAIT_S))
+    """Decode an uploaded image; raises TooLarge, BadImage, BackendUnavailable."""
+    return read_image(upload_bytes(file, limits), limits)
 
 
 def upload_bytes(file: IO[bytes], limits: Limits) -> bytes:

@@ -14,7 +14,7 @@ import io
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import chain
 from pathlib import Path
@@ -32,7 +32,7 @@ from attribution.images.frames import MOST_FRAMES, count_frames
 from attribution.images.jpeg_end import with_end
 from attribution.images.metadata import UNREAD, Metadata, metadata_of
 from attribution.images.opening import open_images
-from attribution.images.permits import LONGEST_S, PixelPermits, webp_size
+from attribution.images.permits import LONGEST_S, WAIT_S, PixelPermits, webp_size
 from attribution.images.pixels import WORKING_SIDE_PX, Pixels, read_pixels
 from attribution.images.rights import read_rights
 from attribution.images.views import View, cut_tiles
@@ -61,7 +61,11 @@ class Limits:
     max_aspect: int = 100  # longer side to shorter: what is made small keeps both
     trust_anchors: str = ""  # PEM: who may vouch for the signers of Content Credentials
     timestamp_roots: str = ""  # PEM: who may vouch for the times of their signatures
-    wait_s: float = LONGEST_S  # for the pixels of other images to be freed; then BackendUnavailable
+    wait_s: float = WAIT_S  # for the pixels of other images to be freed; then BackendUnavailable
+
+    def patient(self) -> Limits:
+        """Return them for work that nobody waits for: it has its turn, however late."""
+        return replace(self, wait_s=LONGEST_S)
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,8 @@ from threading import Condition, Lock
 
 from attribution.errors import BackendUnavailable
 
-LONGEST_S = 3600.0  # who waits without a limit is not kept for ever by a decoder that hangs
+WAIT_S = 5.0  # where somebody waits for the answer
+LONGEST_S = 3600.0  # where nobody does; not for ever, as a decoder may hang
 
 
 class PixelPermits:
@@ -20,7 +21,7 @@ class PixelPermits:
         self._next, self._freed = Lock(), Condition()
 
     @contextmanager
-    def taken(self, pixels: int, *, wait_s: float = LONGEST_S) -> Iterator[None]:
+    def taken(self, pixels: int, *, wait_s: float) -> Iterator[None]:
         """Hold permits until the pixels are freed; an image beyond the number has it alone.
 
         Raises BackendUnavailable when they are not to be had within `wait_s`. Does not nest.
