@@ -58,6 +58,7 @@ from attribution.upkeep.withdrawal import withdraw
 from tests.apis import png
 from tests.databases import at_once
 
+ANYONE = Actor("anyone on this machine")
 ANN, BOB, EVE = (Actor(f"key lk_{name} (desk)") for name in ("ann", "bob", "eve"))
 WHY = "the same strokes"
 PAPER = b"%PDF-1.7 a letter of the shop"
@@ -540,6 +541,70 @@ def test_what_two_people_decided_one_does_not_lift(services: Services, case: Cas
     with acting(EVE):
         judging.second(services, case.id)
     assert again(services, case).status is CaseStatus.DECIDED
+
+
+def test_two_people_are_two_accounts(services: Services, case: Case) -> None:
+    """Who acts without one may be the first person or the second; alone they decide the rest."""
+    assess(services, case)
+    with acting(ANYONE), pytest.raises(NotAllowed, match="may be anybody: log in with a key"):
+        judging.decide(services, case.id, CONFIRMED)
+    with acting(ANN):
+        judging.decide(services, case.id, CONFIRMED)
+    with acting(ANYONE), pytest.raises(NotAllowed, match="may be anybody"):
+        judging.second(services, case.id)
+    assert again(services, case).status is CaseStatus.SECOND
+
+    other = opened(services, other_answer(services, 990))
+    nothing = NewDecision(CaseOutcome.NO_FINDING, Ground.NO_EVIDENCE, "nothing is there")
+    assess(services, other, Assessed.REJECTED)
+    with acting(ANYONE):
+        judging.decide(services, other.id, nothing)
+    assert again(services, other).status is CaseStatus.DECIDED
+
+
+@pytest.mark.parametrize(
+    ("outcome", "said"),
+    [
+        (CaseOutcome.APPEAL_GRANTED, "Decision 1 does not stand: an appeal against it was granted"),
+        (CaseOutcome.APPEAL_DENIED, "An appeal against decision 1 was denied"),
+    ],
+)
+def test_a_case_tells_of_appeals_against_it(
+    services: Services, case: Case, tmp_path: Path, outcome: CaseOutcome, said: str
+) -> None:
+    """Its pack, report and verification, from the day of the appeal; its timeline, who decided."""
+
+    def told() -> tuple[object, str, str]:
+        path = tmp_path / "told.zip"
+        path.unlink(missing_ok=True)
+        write_pack(services, contents_of_case(services, case.id), path)
+        files, found = files_of(path), verification.verify(path)
+        assert found.is_intact, found.findings
+        (appeal,) = json.loads(files["case.json"])["appealed"]
+        verified = next(one.said for one in found.findings if "was appealed against" in one.said)
+        return appeal["outcome"], files["report.html"].decode(), verified
+
+    with acting(ANN):
+        assess(services, case, Assessed.REJECTED)
+        judging.decide(services, case.id, REJECTED)
+    filed = opening.appeal(services, case.id, "two drawings of one boat").case
+    decided, report, verified = told()
+    assert (decided, "is not decided yet: case 2" in report) == (None, True)
+    assert "in case 2: not decided; that is the word of whoever signed" in verified
+    with acting(BOB):
+        assess(services, filed, Assessed.REJECTED)
+        judging.decide(services, filed.id, NewDecision(outcome, Ground.OTHER, "seen again"))
+    if outcome is CaseOutcome.APPEAL_GRANTED:
+        assert told()[0] is None  # until a second person has signed it
+        with acting(EVE):
+            judging.second(services, filed.id)
+
+    decided, report, verified = told()
+    assert (decided, said in report) == (outcome.value, True)
+    assert f"in case 2: {outcome.value}" in verified
+    with services.sessions() as session:
+        actions = [one.action for one in list_timeline(session, case.id).items]
+    assert actions.count("decide-appeal") == 1
 
 
 def test_outcomes_of_appeals_are_for_appeals(services: Services, case: Case) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -13,7 +14,7 @@ from PIL import Image
 from sqlalchemy import Uuid, bindparam, text, update
 
 from api.http.app import create_app
-from attribution.answers import Verdict
+from attribution.answers import Reason, Verdict
 from attribution.catalogue import queries, schema
 from attribution.catalogue.database import Database
 from attribution.catalogue.models import Artwork, ArtworkStatus, Claim, artwork_id
@@ -261,6 +262,8 @@ def test_copies_of_such_works_are_found(services: Services, tmp_path: Path) -> N
         assert answer.artists
         assert "unknown-artist" not in {one.slug for one in answer.artists}
         assert references_of(services.sessions, answer)[0].slug == answer.artists[0].slug
+        too_little = replace(answer, copy_of=None, reasons=(Reason.LOW_QUALITY,))
+        assert references_of(services.sessions, too_little) == ()  # nothing was compared
     hits = services.attributor.search(SearchQuery(text="boat")).hits
     assert [hit.slug for hit in hits][:1] == ["unknown-artist"]
 

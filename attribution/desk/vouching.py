@@ -165,7 +165,8 @@ def _case(pack: Pack, records: Mapping[str, Any]) -> None:
     for one in case.get("appealed", ()):  # packs of before do not have it
         pack.found.say(
             "case",
-            f"decision {one['decision']} was appealed against in case {one['number']}: "
+            f"decision {plain(str(one['decision']))} was appealed against in case "
+            f"{plain(str(one['number']))}: "
             f"{plain(one['outcome'] or 'not decided')}; that is the word of whoever signed",
         )
     _earlier(pack, case, records[f"case:{case['id']}"]["leaves"][""])
