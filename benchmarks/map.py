@@ -125,7 +125,7 @@ def walk(settings: Settings) -> None:
         at(browser, f"http://{host}:{port}") as person,
     ):
         person.context.add_init_script(LISTEN)
-        page = person.page("/map")
+        page = person.page("/insight/map")
         page.wait_for_load_state("networkidle")
         canvas = page.get_by_role("application")
         box = canvas.bounding_box() or {}

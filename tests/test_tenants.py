@@ -68,7 +68,7 @@ NUMBERS = (  # they name nobody, and no work
     "/console",
     "/console/insight",
     "/console/insight/settings",
-    "/console/map",  # a script asks the API for what lies on it
+    "/console/insight/map",  # a script asks the API for what lies on it
 )
 
 
@@ -205,7 +205,7 @@ def bodies(ids: Mapping[str, str]) -> dict[str, dict[str, Any]]:
         "GET /v1/search": {"params": {"q": "title", **named}},
         "POST /v1/search": {"files": image, "data": named},
         "POST /v1/map": {"files": image},
-        "POST /console/map": {"files": image},
+        "POST /console/insight/map": {"files": image},
         "POST /v1/credentials/verify": {"files": image},
         "POST /v1/attributions/findings": {"json": {"attributions": [ids["attribution_id"]]}},
         "POST /v1/attributions/{attribution_id}/regions": {"files": image},

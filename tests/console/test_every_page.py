@@ -14,7 +14,7 @@ from tests.portfolios import wait_until
 
 WIDTHS = (360, 768, 1440)
 SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
-INSIGHT = ("jobs", "audit", "keys", "webhooks", "settings")
+INSIGHT = ("map", "jobs", "audit", "keys", "webhooks", "settings")
 PAGES = {
     "home": "",
     "lookup": "/lookup",

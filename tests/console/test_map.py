@@ -21,7 +21,7 @@ def map_of(person: Person) -> dict[str, Any]:
 
 def open_map(person: Person) -> Page:
     """Open the map once it shows works."""
-    page = person.page("/map")
+    page = person.page("/insight/map")
     page.wait_for_load_state()
     expect(page.get_by_text("works in view")).to_be_visible()
     return page

@@ -13,7 +13,7 @@ from api.http.routes.maps import put_on_map
 from attribution.actors import Scope
 from attribution.lookup.maps import view
 
-router = APIRouter(prefix="/map", route_class=PageRoute)
+router = APIRouter(prefix="/insight/map", route_class=PageRoute)
 
 
 @router.get("", dependencies=[needs(Scope.READ)])
