@@ -16,7 +16,7 @@ from cryptography.fernet import Fernet
 from fastapi.testclient import TestClient
 from PIL import Image
 from pydantic import SecretStr
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from attribution.actors import Actor, acting
 from attribution.cases import CaseKind, CaseOutcome, Ground, PartyRole
@@ -37,7 +37,7 @@ from attribution.custody import Forgotten, How, Kept
 from attribution.desk import judging
 from attribution.desk.holding import NewHold, end_hold, exhibit, put_on_hold
 from attribution.desk.judging import NewDecision
-from attribution.desk.opening import NewCase, NewParty, open_case
+from attribution.desk.opening import NewCase, NewParty, add_answers, open_case
 from attribution.errors import BadInput, Conflict, NotAllowed, NotFound
 from attribution.images import read_image
 from attribution.lookup.subjects import Obtained, keeping, seen
@@ -377,6 +377,60 @@ def test_a_copy_on_hold_stays_until_the_hold_ends(services: Services, case: UUID
     assert (gone.kept, gone.forgotten_why) == (Kept.NOTHING, Forgotten.WITHDRAWAL)
     assert gone.receipt == request.id
     assert not services.store.has_subject(work.sha256)
+
+
+def test_a_hold_on_a_work_keeps_the_image_that_the_case_is_about(services: Services) -> None:
+    """A withdrawal takes no image in question out of a case on which something is on hold."""
+    work, other = (a_work(services, title=f"work-{one}") for one in range(2))
+    data = services.store.original(work.sha256)
+    subject = ask(services, data)
+    with services.sessions() as session:
+        (answer,) = session.scalars(select(SubjectUse.id).where(SubjectUse.subject_id == subject))
+    with acting(ANN):
+        about = NewCase(CaseKind.MATCH, "a copy", attributions=[answer])
+        case = open_case(services, about).case
+        hold = put_on_hold(services, case.id, NewHold("a claim", artwork_id=other.id))
+
+    request = withdraw(services, str(work.id), reason="asked for")
+
+    assert request.receipt["held"] == {"works": [], "images": [str(subject)], "cases": [1]}
+    assert not any(request.receipt["left"].values())
+    assert seen(services, subject)[1] == data
+    with pytest.raises(Conflict, match="is on hold for case 1"):
+        upkeep.forget(services, subject, "asked for")
+    with acting(ANN):  # another case about it needs it as well, once something is on hold for that
+        second = open_case(services, NewCase(CaseKind.WITHDRAWAL, "theirs", [answer])).case
+        assert held_by(services, request.id)["cases"] == [1]
+        own = put_on_hold(services, second.id, NewHold("a claim", artwork_id=other.id))
+        assert held_by(services, request.id)["cases"] == [1, 2]
+        end_hold(services, case.id, hold.id, "settled")
+        assert seen(services, subject)[1] == data
+        end_hold(services, second.id, own.id, "settled")
+
+    gone = subject_of(services, subject)
+    assert (gone.kept, gone.receipt) == (Kept.NOTHING, request.id)
+    assert not services.store.has_subject(work.sha256)
+    assert held_by(services, request.id)["images"] == []
+
+
+def test_an_image_that_a_case_with_a_hold_takes_in_is_kept_for_it(services: Services) -> None:
+    """And no receipt of what went before says that it is kept."""
+    work, gone, other = (a_work(services, title=f"work-{one}") for one in range(3))
+    subjects = [ask(services, services.store.original(one.sha256)) for one in (work, gone)]
+    with services.sessions() as session:
+        uses = {one.subject_id: one.id for one in session.scalars(select(SubjectUse))}
+    earlier = withdraw(services, str(gone.id), reason="asked for").id
+    with acting(ANN):
+        case = open_case(services, NewCase(CaseKind.MATCH, "copies")).case
+        put_on_hold(services, case.id, NewHold("a claim", artwork_id=other.id))
+        add_answers(services, case.id, [uses[one] for one in subjects])
+
+    request = withdraw(services, str(work.id), reason="asked for")
+
+    assert request.receipt["held"]["images"] == [str(subjects[0])]
+    with services.sessions() as session:
+        assert "held" not in queries.withdrawal_by_id(session, earlier).receipt
+    assert not services.store.has_subject(gone.sha256)
 
 
 def test_the_receipt_of_the_later_withdrawal_lists_an_image_that_shows_two_works(

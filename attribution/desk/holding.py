@@ -17,13 +17,13 @@ from attribution.cases import Act, after
 from attribution.catalogue import queries
 from attribution.catalogue.chain import note
 from attribution.catalogue.columns import now
-from attribution.catalogue.models import Hold, Subject
+from attribution.catalogue.models import Hold
 from attribution.catalogue.queries import desk, holds
 from attribution.collection import Stores, subject_cipher
 from attribution.custody import Kept
 from attribution.desk.people import check_not_own, stated
 from attribution.errors import BadInput, Conflict, Hint, Way
-from attribution.upkeep.holds import delete_released, end, tell
+from attribution.upkeep.holds import delete_released, end, receipts_of, tell
 
 MOST = 100  # holds of a case that last
 
@@ -40,7 +40,7 @@ class NewHold:
 
 
 def put_on_hold(stores: Stores, case_id: UUID, new: NewHold) -> Hold:
-    """Keep something for a case that is not closed.
+    """Keep something for a case that is not closed, and the images that the case is about.
 
     Raises NotFound; NotAllowed for a case of one's own; BadInput unless one thing is named, for a
     time that is over and without a reason; Conflict for a closed case, for one with MOST holds, for
@@ -62,13 +62,12 @@ def put_on_hold(stores: Stores, case_id: UUID, new: NewHold) -> Hold:
             row.artist = _of_somebody(session, new.artist)
         if new.artwork_id is not None:
             _check_work(session, new.artwork_id)
-        receipts = []
+        images = queries.subjects_to_change(session, holds.kept_by(row))  # nobody forgets them
         if new.subject_id is not None:
-            subject = _kept_image(session, new.subject_id)
-            receipts = [subject.receipt] if subject.receipt else []
+            _check_image(session, new.subject_id)
         session.add(row)
         session.flush()
-        tell(session, receipts)
+        tell(session, receipts_of(images))
     return row
 
 
@@ -126,13 +125,10 @@ def _of_somebody(session: Session, slug: str) -> str:
     return artist.slug
 
 
-def _kept_image(session: Session, subject_id: UUID) -> Subject:
-    """Return an image of which something is kept; nobody forgets it meanwhile."""
-    queries.subject_by_id(session, subject_id)
-    (row,) = queries.subjects_to_change(session, Subject.id == subject_id)
+def _check_image(session: Session, subject_id: UUID) -> None:
+    row = queries.subject_by_id(session, subject_id)
     if row.kept is Kept.NOTHING and not queries.workings_about(session, [row.image_sha256]):
         raise Conflict(f"nothing is kept of image {subject_id} that could be put on hold")
-    return row
 
 
 def _check_work(session: Session, work: UUID) -> None:

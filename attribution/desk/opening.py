@@ -24,6 +24,7 @@ from attribution.catalogue.models import (
     CaseSubject,
     Desk,
     PartyContact,
+    Subject,
 )
 from attribution.catalogue.models.desk import PRIORITY
 from attribution.catalogue.queries import contacts, desk
@@ -35,6 +36,7 @@ from attribution.desk.findings import Finding, of_answer, of_work
 from attribution.desk.people import account, check_not_own, stated
 from attribution.errors import BadInput, Conflict
 from attribution.lookup.attributor import recalled
+from attribution.upkeep.holds import receipts_of, tell
 
 AT_ONCE = 500  # images that one transaction adds
 MOST = 10_000  # images of a case
@@ -312,6 +314,9 @@ def _add(session: Session, case: Case, exhibits: Iterable[_Exhibit]) -> int:
         session.add(subject)
         found[subject.id] = one.findings
     session.flush()  # findings refer to their subjects
+    # Nobody forgets them meanwhile: what is on hold for the case keeps them too
+    images = queries.subjects_to_change(session, Subject.image_sha256.in_(new))
+    tell(session, receipts_of(images))
     for subject_id, findings in found.items():
         _add_findings(session, case, subject_id, findings)
     return len(new)

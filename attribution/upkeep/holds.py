@@ -2,15 +2,16 @@
 
 A work on hold that is withdrawn is found no more, as any other. What is left of it is one sealed
 exhibit: what copies are recognised by, its digest, what was said of it, and a small picture where
-its consent for evidence says yes. An image that was asked about stays where it is. Both go when the
-last hold ends; the receipt of the withdrawal says what is kept, and when it went.
+its consent for evidence says yes. An image that was asked about stays where it is: one that is on
+hold itself, and those that a case with a hold is about. All go when the last hold ends; the receipt
+of the withdrawal says what is kept, and when it went.
 """
 
 from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from typing import Any
 from uuid import UUID
 
@@ -83,17 +84,22 @@ def end(session: Session, row: Hold, why: str) -> list[UUID]:
     session.flush()
     receipts = holds.release_exhibits(session, row.id)
     gone: list[UUID] = []
-    if row.subject_id is not None:
-        # Locked first: of two holds on it that end at once, the second one finds that none lasts.
-        (subject,) = queries.subjects_to_change(session, Subject.id == row.subject_id)
-        if subject.receipt is not None and subject.kept is not Kept.NOTHING:
-            receipts.add(subject.receipt)
-            if not holds.cases_holding(session, subject.id):
-                queries.forget_subject(session, subject, Forgotten.WITHDRAWAL)
-                gone.append(subject.id)
+    # Locked first: of two holds on them that end at once, the second one finds that none lasts.
+    kept_for_holds = holds.IS_KEPT & Subject.receipt.is_not(None)
+    for subject in queries.subjects_to_change(session, holds.kept_by(row) & kept_for_holds):
+        receipts |= receipts_of([subject])
+        if not holds.cases_holding(session, Subject.id == subject.id):
+            queries.forget_subject(session, subject, Forgotten.WITHDRAWAL)
+            gone.append(subject.id)
     tell(session, receipts, ended_at=row.ended_at.isoformat())
     note(session, "end-hold", f"{desk.CASE}:{row.case_id}", hold=str(row.id))
     return gone
+
+
+def receipts_of(images: Iterable[Subject]) -> set[UUID]:
+    """Return the withdrawals under which some images would have gone that are kept for a hold."""
+    kept = [one.receipt for one in images if one.kept is not Kept.NOTHING]
+    return {one for one in kept if one is not None}
 
 
 def tell(session: Session, receipts: Collection[UUID], **said: str) -> None:

@@ -37,7 +37,7 @@ def forget(stores: Stores, subject_id: UUID, reason: str) -> Subject:
     with stores.sessions.begin() as session:
         queries.subject_by_id(session, subject_id)
         (row,) = queries.subjects_to_change(session, Subject.id == subject_id)
-        if numbers := holds.cases_holding(session, subject_id):
+        if numbers := holds.cases_holding(session, Subject.id == subject_id):
             raise Conflict(
                 f"image {subject_id} is on hold for case {', '.join(map(str, numbers))}: it can be "
                 f"forgotten when these holds have ended"

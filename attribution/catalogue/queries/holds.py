@@ -15,6 +15,7 @@ from attribution.catalogue.insert import IN_SQL, insert_new
 from attribution.catalogue.models import (
     Artwork,
     Case,
+    CaseSubject,
     Change,
     ChangeWork,
     ExhibitHold,
@@ -27,10 +28,12 @@ from attribution.catalogue.models import (
 from attribution.catalogue.queries.artists import artist_by_slug
 from attribution.catalogue.queries.pages import Page, check_limit, cut, id_key
 from attribution.chunks import chunks
+from attribution.custody import Kept
 from attribution.errors import Hint, NotFound, Way
 
 AT_ONCE = 1_000  # works in one statement
 LASTS = Hold.ended_at.is_(None)
+IS_KEPT = Subject.kept != Kept.NOTHING
 
 
 def holds_of(session: Session, case_id: UUID) -> Sequence[Hold]:
@@ -54,29 +57,42 @@ def holds_that_are_over(session: Session, limit: int) -> Sequence[Hold]:
     return session.scalars(wanted.with_for_update(skip_locked=True)).all()
 
 
-def is_held(subject: Any = Subject.id) -> ColumnElement[bool]:
-    """Return the condition that an image that was asked about is on hold."""
-    return exists().where(Hold.subject_id == subject, LASTS)
+def is_held() -> ColumnElement[bool]:
+    """Return the condition that an image that was asked about is on hold: by itself, or its case.
+
+    Whatever is on hold for a case, the images that it is about are.
+    """
+    by_itself = exists().where(Hold.subject_id == Subject.id, LASTS)
+    about_it = CaseSubject.image_sha256 == Subject.image_sha256
+    return by_itself | exists().where(about_it, Hold.case_id == CaseSubject.case_id, LASTS)
 
 
 def is_workings_held() -> ColumnElement[bool]:
     """Return the condition that an answer is about an image that is on hold."""
-    return exists().where(
-        SubjectUse.id == Workings.attribution_id, Hold.subject_id == SubjectUse.subject_id, LASTS
-    )
+    its_use = SubjectUse.id == Workings.attribution_id
+    return exists().where(its_use, Subject.id == SubjectUse.subject_id, is_held())
 
 
-def cases_holding(session: Session, subject_id: UUID) -> list[int]:
-    """Return the numbers of the cases for which an image is on hold."""
-    wanted = select(Case.number).join(Hold, Hold.case_id == Case.id)
-    held = wanted.where(Hold.subject_id == subject_id, LASTS)
-    return list(session.scalars(held.distinct().order_by(Case.number)))
+def kept_by(hold: Hold) -> ColumnElement[bool]:
+    """Return the condition that an image that was asked about is kept by a hold."""
+    about = select(CaseSubject.image_sha256).where(CaseSubject.case_id == hold.case_id)
+    its_cases = Subject.image_sha256.in_(about)
+    return its_cases if hold.subject_id is None else its_cases | (Subject.id == hold.subject_id)
+
+
+def cases_holding(session: Session, which: ColumnElement[bool]) -> list[int]:
+    """Return the numbers of the cases for which one of these images is on hold."""
+    lasting = select(Case.number).join(Hold, Hold.case_id == Case.id).where(LASTS)
+    by_itself = lasting.join(Subject, Subject.id == Hold.subject_id).where(which)
+    about = lasting.join(CaseSubject, CaseSubject.case_id == Case.id)
+    by_case = about.join(Subject, Subject.image_sha256 == CaseSubject.image_sha256).where(which)
+    return sorted(session.scalars(by_itself.union(by_case)))
 
 
 def held_images(session: Session, hashes: Collection[str]) -> set[str]:
-    """Return which of these images that were asked about are on hold."""
-    wanted = select(Subject.image_sha256).where(Subject.image_sha256.in_(hashes), is_held())
-    return set(session.scalars(wanted))
+    """Return which of these images that were asked about are kept and on hold."""
+    held = Subject.image_sha256.in_(hashes) & IS_KEPT & is_held()
+    return set(session.scalars(select(Subject.image_sha256).where(held)))
 
 
 def holds_on(session: Session, works: Collection[UUID]) -> dict[UUID, list[UUID]]:
@@ -186,15 +202,15 @@ def release_exhibits(session: Session, hold_id: UUID) -> set[UUID]:
 def held_under(session: Session, receipt: UUID) -> dict[str, Any]:
     """Return what is kept of a withdrawal's works and images for holds, and for which cases."""
     works = select(HeldExhibit.artwork_id).where(HeldExhibit.withdrawal_id == receipt)
-    images = select(Subject.id).where(Subject.receipt == receipt, is_held())
+    theirs = (Subject.receipt == receipt) & IS_KEPT
+    images = select(Subject.id).where(theirs, is_held())
     by_work = select(ExhibitHold.hold_id).where(ExhibitHold.artwork_id.in_(works))
-    by_image = select(Hold.id).where(Hold.subject_id.in_(images), LASTS)
     numbers = select(Case.number).join(Hold, Hold.case_id == Case.id)
-    held = numbers.where(Hold.id.in_(by_work.union(by_image))).distinct().order_by(Case.number)
+    for_works = set(session.scalars(numbers.where(Hold.id.in_(by_work))))
     return {
         "works": sorted(map(str, session.scalars(works))),
         "images": sorted(map(str, session.scalars(images))),
-        "cases": list(session.scalars(held)),
+        "cases": sorted(for_works.union(cases_holding(session, theirs))),
     }
 
 

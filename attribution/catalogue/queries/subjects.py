@@ -15,7 +15,7 @@ from attribution.catalogue.columns import now
 from attribution.catalogue.insert import IN_SQL, insert_new
 from attribution.catalogue.models import Artwork, CitedWork, Subject, SubjectUse
 from attribution.catalogue.queries.artworks import withdrawn_at
-from attribution.catalogue.queries.holds import is_held
+from attribution.catalogue.queries.holds import IS_KEPT, is_held
 from attribution.catalogue.queries.pages import Page, check_limit, cut, moment_key
 from attribution.catalogue.queries.records import attributions_by_id, check_sha256
 from attribution.custody import Forgotten, Kept
@@ -23,8 +23,6 @@ from attribution.errors import Hint, NotFound, Way
 
 SUBJECT = "subject"  # what the audit calls one
 USES = 500  # that are shown of one image
-
-_KEPT = Subject.kept != Kept.NOTHING
 
 
 def subject_asked_about(session: Session, sha256: str, facts: Mapping[str, Any]) -> Subject:
@@ -76,7 +74,7 @@ def subject_of_answer(
 def answers_with_image(session: Session, ids: Collection[UUID]) -> set[UUID]:
     """Return those of these answers whose image is kept."""
     wanted = select(SubjectUse.id).join(Subject, Subject.id == SubjectUse.subject_id)
-    return set(session.scalars(wanted.where(SubjectUse.id.in_(ids), _KEPT)))
+    return set(session.scalars(wanted.where(SubjectUse.id.in_(ids), IS_KEPT)))
 
 
 def uses_of_answers(session: Session, ids: Collection[UUID]) -> Sequence[SubjectUse]:
@@ -162,9 +160,9 @@ def bury_subjects(session: Session, works: Collection[UUID], removal: Removal) -
     about = _are_or_show(works)
     said = update(Subject).where(about).values(phash=None, reason=None)
     session.execute(said, execution_options=IN_SQL)
-    under = update(Subject).where(about, _KEPT, is_held()).values(receipt=removal.receipt)
+    under = update(Subject).where(about, IS_KEPT, is_held()).values(receipt=removal.receipt)
     session.execute(under, execution_options=IN_SQL)
-    gone = update(Subject).where(about, _KEPT, ~is_held()).returning(Subject.id)
+    gone = update(Subject).where(about, IS_KEPT, ~is_held()).returning(Subject.id)
     values = {"forgotten_at": removal.at, "forgotten_why": Forgotten.WITHDRAWAL}
     values |= {"kept": Kept.NOTHING, "until": None, "receipt": removal.receipt}
     return len(session.scalars(gone.values(**values), execution_options=IN_SQL).all())
@@ -172,7 +170,7 @@ def bury_subjects(session: Session, works: Collection[UUID], removal: Removal) -
 
 def earlier_receipts(session: Session, works: Collection[UUID], receipt: UUID) -> set[UUID]:
     """Return under which other withdrawals images that show these works are on hold."""
-    wanted = select(Subject.receipt).where(_are_or_show(works), _KEPT, is_held())
+    wanted = select(Subject.receipt).where(_are_or_show(works), IS_KEPT, is_held())
     found = session.scalars(wanted.where(Subject.receipt.is_not(None)))
     return {one for one in found if one is not None} - {receipt}
 
@@ -189,11 +187,11 @@ def _are_or_show(works: Collection[UUID]) -> ColumnElement[bool]:
 
 def subjects_under(session: Session, receipt: UUID) -> dict[UUID, str]:
     """Return the hashes of the images that went for a withdrawal, by id."""
-    wanted = select(Subject.id, Subject.image_sha256).where(Subject.receipt == receipt, ~is_held())
+    wanted = select(Subject.id, Subject.image_sha256).where(Subject.receipt == receipt, ~IS_KEPT)
     return dict(session.execute(wanted).all())
 
 
 def kept_of_works(session: Session, hashes: Collection[str]) -> int:
     """Count the images that are kept with the very bytes of one of these, and not on hold."""
-    wanted = select(func.count()).where(Subject.image_sha256.in_(hashes), _KEPT, ~is_held())
+    wanted = select(func.count()).where(Subject.image_sha256.in_(hashes), IS_KEPT, ~is_held())
     return session.scalar(wanted) or 0
