@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from uuid import UUID
 
 import pytest
+from rich.console import Console
 
+from api.cli.render import show_attribution
+from api.reports.decided import decided_about
 from attribution import tenants
 from attribution.actors import Actor, acting
 from attribution.cases import Assessed, CaseKind, CaseOutcome, Ground
@@ -96,6 +100,31 @@ def test_only_a_reason_about_the_pictures_makes_a_negative_pair(
     judging.decide(services, case, decision)
 
     assert [one.is_match for one in listed(services)] == said
+
+
+def test_a_later_answer_is_told_with_what_people_decided(
+    services: Services, tmp_path: Path
+) -> None:
+    """As long as the decision holds; the machine says what it said."""
+    file = copies(tmp_path, 0)[0]
+    case = case_of(services, file)
+    assess(services, case, Assessed.REJECTED)
+    judging.decide(services, case, OTHER)
+    again = services.attributor.attribute(read_image_file(file))
+
+    told = decided_about(services, again.image_sha256)
+    judging.reopen(services, case, "a better scan")
+
+    assert again.copy_of
+    (said,) = told
+    assert said.startswith("Case 1 is about this image, and was decided on 20")
+    assert said.endswith(
+        "The image does not show the registered work, in the judgement of the reviewers."
+    )
+    assert decided_about(services, again.image_sha256) == []
+    shown = io.StringIO()
+    show_attribution(Console(file=shown, width=300), "x.png", again, told)
+    assert said in shown.getvalue()
 
 
 def test_a_granted_appeal_takes_pairs_out(services: Services, tmp_path: Path) -> None:

@@ -141,18 +141,20 @@ def again(
     from api.answers import AgainOut
     from api.cli import render
     from api.cli.loading import open_services
+    from api.reports.decided import decided_about
     from attribution.lookup.again import ask_again
     from attribution.lookup.wording import headline
 
     with open_services(settings_from_environment(), as_json=as_json) as services:
         found = ask_again(services, services.attributor, attribution_id, limit=limit)
+        decided = decided_about(services, found.answer.image_sha256)
     if as_json:
         print_json(AgainOut.of(found).model_dump(mode="json"))
         return
     out = Console(soft_wrap=True)
     then = f"{found.earlier.created_at:%Y-%m-%d %H:%M UTC}: {headline(found.earlier)}"
     out.print(plain(then), markup=False, highlight=False)
-    render.show_attribution(out, "today", found.answer)
+    render.show_attribution(out, "today", found.answer, decided)
     _show_differences(found.differences)
 
 

@@ -67,6 +67,7 @@ def attribute(
     Example: [bold]lawful attribute found.png --report report.html --regions regions.png[/]
     """
     from api.cli import render
+    from api.reports.decided import decided_about
     from api.reports.pages import make_page
     from api.reports.report import render_report
     from attribution.collection import image_limits
@@ -89,7 +90,8 @@ def attribute(
             if as_json:
                 print_json({"image": str(path), **_values(answer, found)})
             else:
-                render.show_attribution(console, str(path), answer)
+                decided = decided_about(services, answer.image_sha256)
+                render.show_attribution(console, str(path), answer, decided)
             if report:
                 pages.append(make_page(services, plain(path), image, answer, found))
     if len(answers) + len(refused) > 1 or joint is not None:
@@ -269,6 +271,7 @@ def show(
     """
     from api.answers import AnswerOut
     from api.cli import render
+    from api.reports.decided import decided_about
     from api.reports.pages import Page, make_page
     from api.reports.report import render_report
     from attribution.collection import open_stores
@@ -287,7 +290,8 @@ def show(
             if as_json:
                 print_json(AnswerOut.of(answer).model_dump(mode="json"))
             else:
-                render.show_attribution(Console(), name, answer)
+                decided = decided_about(stores, answer.image_sha256)
+                render.show_attribution(Console(), name, answer, decided)
             if report:
                 pages.append(make_page(stores, name, image, answer))
     if given:

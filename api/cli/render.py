@@ -34,13 +34,19 @@ SHOWN = 20  # names of many that are listed; --json has them all
 COLOURS = {Weight.FOUND: "red", Weight.PERSON: "yellow", Weight.NOTHING: "default"}
 
 
-def show_attribution(console: Console, image: str, answer: Attribution) -> None:
+def show_attribution(
+    console: Console, image: str, answer: Attribution, decided: Iterable[str] = ()
+) -> None:
     """Print one answer: what it says, its lanes, the ranking with evidence, what was searched.
+
+    And what people decided about the image.
 
     With a copy the numbers of style are left out: they answer another question.
     """
     console.print(f"\n[bold]{escape(plain(image))}[/]  →  {_verdict(answer.verdict)}")
     _say(console, headline(answer))
+    for one in decided:
+        _say_wrapped(console, one, style="yellow")
     _why(console, answer.reasons)
     for lane, says in lanes(answer).items():
         _say_wrapped(console, f"{lane}: {says}")
@@ -63,8 +69,8 @@ def show_attribution(console: Console, image: str, answer: Attribution) -> None:
         markup=False,
         soft_wrap=True,
     )
-    for one in answer.removed:
-        console.print(f"  {removed(one)}", style="yellow", markup=False, soft_wrap=True)
+    for gone in answer.removed:
+        console.print(f"  {removed(gone)}", style="yellow", markup=False, soft_wrap=True)
     _show_notes(console, answer.notes)
 
 

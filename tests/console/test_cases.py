@@ -231,6 +231,7 @@ def test_a_case_from_its_queue_to_an_appeal(desk: Desk, sat_down: Callable[[str]
     expect(page.get_by_role("note").first).to_contain_text("An appeal against decision 1")
     page.goto(f"{desk.address}{answer}")
     expect(page.get_by_role("link", name=re.compile("Case . .appeal."))).to_be_visible()
+    expect(page.get_by_text("is about this image, and was decided on")).to_be_visible()
     page.goto(f"{desk.address}/console/cases?show=closed")
     pairs = saved_pairs(page)
     assert any(one["ground"] == "other_picture" and not one["is_match"] for one in pairs)

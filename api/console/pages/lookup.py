@@ -18,6 +18,7 @@ from api.http.access import needs
 from api.http.dependencies import ONE_WORK, Cursor, ServicesDep
 from api.http.routes.attributions import ask_anew
 from api.http.uploads import again, read_upload
+from api.reports.decided import decided_about
 from api.reports.pages import make_page
 from api.reports.telling import tell
 from attribution.actors import Scope
@@ -108,9 +109,14 @@ def show_answer(request: Request, attribution_id: UUID, services: ServicesDep) -
     answer = services.attributor.recall(attribution_id)
     told = tell([make_page(services, "The image", None, answer, action="view")], None).answers[0]
     sections = {one.name: one for one in (*told.front, *told.rest)}
-    opening = Opening.of(services, answer)
     return page(
-        request, "answer.html", answer=answer, told=told, sections=sections, opening=opening
+        request,
+        "answer.html",
+        answer=answer,
+        told=told,
+        sections=sections,
+        opening=Opening.of(services, answer),
+        decided=decided_about(services, answer.image_sha256),
     )
 
 

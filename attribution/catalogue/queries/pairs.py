@@ -68,6 +68,14 @@ def list_pairs(session: Session, *, cursor: str | None = None, limit: int = 100)
     return Page(tuple(pairs), page.next)
 
 
+def decisions_about(session: Session, sha256: str, limit: int) -> list[tuple[Case, Decision]]:
+    """Return decisions that hold in cases about an image, the newest first."""
+    about = select(CaseSubject.case_id).where(CaseSubject.image_sha256 == sha256)
+    wanted = select(Case, Decision).join(Decision, Decision.case_id == Case.id)
+    held = wanted.where(Case.id.in_(about), _holds()).order_by(Decision.at.desc(), Decision.id)
+    return [(case, one) for case, one in session.execute(held.limit(limit))]
+
+
 def _says() -> ColumnElement[bool]:
     """Whether a decision says of a finding that its work is shown, or that it is not."""
     shown = Decision.outcome.in_(MATCHES) & (CaseFinding.assessed == Assessed.CONFIRMED)
