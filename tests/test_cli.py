@@ -483,7 +483,7 @@ def test_generate_answers_people_and_scripts(ingested: Path, tmp_path: Path) -> 
     assert answer["generator"]["model"] == "stub"
     for one in answer["images"]:
         assert one["attribution"]["artists"][0]["slug"] == one["references"][0]["slug"]
-        assert (one["withheld"], one["references"][0]["consent"]) == (None, "no")
+        assert (one["withheld"], one["references"][0]["consent"]) == (None, "unasked")
         assert "do not credit them" in one["warnings"][0]
     assert seen.returncode == 0
     assert "generator: stub" in seen.stdout

@@ -371,7 +371,10 @@ def services(tmp_path: Path) -> Iterator[Services]:
             picture(100 * artist + work).save(folder / f"{work}.png")
             agrees = artist == 0 or (artist == 1 and work == 0)
             said = {"file_name": f"artist-{artist}/{work}.png", "artist": f"artist-{artist}"}
-            lines.append(said | {"consent_generate": "yes" if agrees else "no"})
+            if artist == 3:
+                lines.append(said | ({"consent_generate": "ask"} if work == 0 else {}))
+            else:
+                lines.append(said | {"consent_generate": "yes" if agrees else "no"})
     text = "\n".join(json.dumps(line) for line in lines)
     (tmp_path / "p" / "metadata.jsonl").write_text(text)
     with open_services(settings) as opened:
@@ -451,7 +454,7 @@ def test_a_latent_is_no_picture() -> None:
 
 
 def test_consent_stands_beside_every_name(services: Services) -> None:
-    """Yes for all works, for some, for none; who did not agree is in a warning, never a source."""
+    """Yes for all works or some, no, ask first; who did not agree is warned of, never a source."""
     (drawn,) = services.studio.draw(
         replace(BOAT, count=1), on_step=lambda _done, _steps: None
     ).pictures
@@ -463,7 +466,7 @@ def test_consent_stands_beside_every_name(services: Services) -> None:
         "artist-0": Consent.YES,
         "artist-1": Consent.IN_PART,
         "artist-2": Consent.NO,
-        "artist-3": Consent.NO,
+        "artist-3": Consent.ASK,
     }
     assert said == {slug: expected[slug] for slug in said}
     (warning,) = drawn.warnings

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from uuid import UUID
@@ -22,6 +22,7 @@ from attribution.answers import Attribution, Reason, Verdict
 from attribution.catalogue import queries
 from attribution.catalogue.nobody import is_nobody
 from attribution.collection import Stores
+from attribution.consents import Answer, ConsentPurpose
 from attribution.custody import How
 from attribution.errors import BadInput, NotAllowed
 from attribution.generation.generator import (
@@ -55,7 +56,9 @@ class Consent(StrEnum):
 
     YES = "yes"
     IN_PART = "in part"  # for some works
-    NO = "no"  # or never asked
+    NO = "no"
+    ASK = "ask"  # first
+    UNASKED = "unasked"  # nothing was said, so nothing is granted
 
 
 class Withheld(StrEnum):
@@ -273,11 +276,10 @@ def references_of(sessions: sessionmaker[Session], answer: Attribution) -> tuple
     if answer.reasons != (Reason.LOW_QUALITY,):  # else it shows too little to be compared
         names |= {artist.slug: artist.name for artist in answer.artists}
     with sessions() as session:
-        counted = queries.consenting_works(session, list(names), purpose="generate")
+        said = _consents(session, list(names))
     resembled = _resembled(answer)
     return tuple(
-        Reference(slug, name, _consent(counted, slug), slug in resembled)
-        for slug, name in names.items()
+        Reference(slug, name, said[slug], slug in resembled) for slug, name in names.items()
     )
 
 
@@ -304,11 +306,9 @@ def named_in(sessions: sessionmaker[Session], prompt: str) -> tuple[Named, ...]:
     with sessions() as session:
         known = queries.known_spellings(session, phrases)
         names = {one.slug: one.artist for theirs in known.values() for one in theirs if one.slug}
-        counted = queries.consenting_works(session, list(names), purpose="generate")
+        said = _consents(session, list(names))
     return tuple(
-        Named(slug, name, _consent(counted, slug))
-        for slug, name in sorted(names.items())
-        if not is_nobody(name)
+        Named(slug, name, said[slug]) for slug, name in sorted(names.items()) if not is_nobody(name)
     )
 
 
@@ -360,11 +360,19 @@ def _check_strength(strength: float | None, *, is_given: bool) -> None:
         )
 
 
-def _consent(counted: Mapping[str, tuple[int, int]], slug: str) -> Consent:
-    granted, works = counted.get(slug, (0, 0))
-    if granted == 0:
+def _consents(session: Session, slugs: Sequence[str]) -> dict[str, Consent]:
+    """Return what artists say of generation: by what their works grant, else by what was said."""
+    counted = queries.consenting_works(session, slugs, purpose=ConsentPurpose.GENERATE)
+    said = queries.answers_of_artists(session, slugs, ConsentPurpose.GENERATE)
+    return {one: _consent(*counted.get(one, (0, 0)), said.get(one, set())) for one in slugs}
+
+
+def _consent(granted: int, works: int, said: Collection[Answer]) -> Consent:
+    if granted:
+        return Consent.YES if granted == works else Consent.IN_PART
+    if Answer.DENY in said:
         return Consent.NO
-    return Consent.YES if granted == works else Consent.IN_PART
+    return Consent.ASK if Answer.ASK in said else Consent.UNASKED
 
 
 def _png(image: Image.Image) -> bytes:

@@ -26,7 +26,7 @@ def test_a_prompt_gives_a_picture_with_its_references(person: Person) -> None:
     expect(page.get_by_role("heading", level=1)).to_have_text("a boat by Artist 0, in oil")
     expect(page.get_by_role("region", name="Registered names")).to_contain_text("artist-0")
     references = page.get_by_role("region", name="Artists that the answer names")
-    expect(references.get_by_role("row").nth(1)).to_contain_text("no, or never asked")
+    expect(references.get_by_role("row").nth(1)).to_contain_text("never asked")
     expect(page.get_by_text("It has no Content Credentials.")).to_be_visible()
 
     page.get_by_role("navigation", name="Pictures").get_by_role("link", name="2").click()

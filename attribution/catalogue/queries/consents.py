@@ -21,7 +21,7 @@ from attribution.answers import Removal
 from attribution.catalogue.chain import amended, forget
 from attribution.catalogue.columns import now
 from attribution.catalogue.insert import IN_SQL, insert_new
-from attribution.catalogue.models import PURPOSES, Artwork, Consent
+from attribution.catalogue.models import PURPOSES, Artist, Artwork, Consent
 from attribution.catalogue.queries.pages import Page, check_limit, cut, moment_key
 from attribution.consents import (
     Answer,
@@ -185,6 +185,28 @@ def works_of_artists(
             return
         yield few
         after = few[-1]
+
+
+def answers_of_artists(
+    session: Session, slugs: Collection[str], purpose: ConsentPurpose
+) -> dict[str, set[Answer]]:
+    """Return which answers are in force now for artists' portfolios, or for works of theirs."""
+    at = now()
+    in_force = (
+        (Consent.purpose == purpose)
+        & Consent.ended_at.is_(None)
+        & (Consent.valid_from.is_(None) | (Consent.valid_from <= at))
+        & (Consent.valid_until.is_(None) | (Consent.valid_until > at))
+    )
+    theirs = select(Artist.slug, Consent.answer).where(Artist.slug.in_(slugs), in_force)
+    of_portfolios = theirs.join(Consent, Consent.artist_id == Artist.id)
+    of_works = theirs.join(Artwork, Artwork.artist_id == Artist.id).join(
+        Consent, Consent.artwork_id == Artwork.id
+    )
+    found: dict[str, set[Answer]] = defaultdict(set)
+    for slug, answer in session.execute(of_portfolios.union(of_works)):
+        found[slug].add(answer)
+    return found
 
 
 def consent_by_id(session: Session, consent_id: UUID) -> Consent:
