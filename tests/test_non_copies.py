@@ -115,7 +115,7 @@ def test_an_answer_says_what_it_does_not_say(
     assert one.is_this_image
     says = (
         f"A pair was declared no copy on {datetime.now(UTC):%Y-%m-%d} by “{BY}”: “{WHY}”; without "
-        f"that: shows an altered copy of “boat” by ann (ann) "
+        f"that: shows “boat” by ann (ann), with differences "
         f"({how_copied(one.would_be)}). Declaration {row.id}."
     )
     assert lanes(answer)["copy"].endswith(says)

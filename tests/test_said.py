@@ -63,7 +63,7 @@ def test_the_description_of_the_api(tmp_path: Path) -> None:
         ("This is the source of the image.", True),
         ("The weights were trained on 1,000 works.", False),
         ("Made by `lawful train-starter DATA`.", False),
-        ("Shows an altered copy of “Boat” by Ann (ann).", False),
+        ("Shows “Boat” by Ann (ann), with differences.", False),
         ("It shows resemblance, which is neither influence nor infringement.", False),
         ("It is neither influence nor infringement, and this infringes.", True),
     ],

@@ -165,7 +165,8 @@ def _pair(page: Page) -> Iterator[Figure]:
         overlap.image if overlap else (),
     )
     if work:
-        lines = [f"{say('figures', 'work')}{wording.titled(work)}{wording.by_whom(work)}."]
+        whose = f"{say('figures', 'work')}{wording.titled(work)}{wording.by_whom(work)}."
+        lines = [whose, _licence(exhibit)]
         if overlap and exhibit.picture and page.picture:
             lines.append(say("figures", "outlined"))
         yield _figure(work.id, exhibit, work.title, lines, overlap.work if overlap else ())
@@ -378,8 +379,7 @@ def _known(exhibit: Exhibit, work: UUID, slug: str) -> Iterator[str]:
         yield say("rights", "moved", name=exhibit.name, slug=exhibit.artist)
     if exhibit.unseen:
         yield say("figures", "hidden", why=exhibit.unseen)
-    how = "licence" if exhibit.licence else "no_licence"
-    yield say("rights", how, licence=exhibit.licence)
+    yield _licence(exhibit)
     yield from (f"{_capital(said)}." for said in exhibit.consent)
     if not exhibit.consent:
         yield say("rights", "unsaid")
@@ -389,6 +389,11 @@ def _known(exhibit: Exhibit, work: UUID, slug: str) -> Iterator[str]:
     if exhibit.sha256:
         facts.append(f"SHA-256 {exhibit.sha256}")
     yield f"{_capital(' · '.join(facts))}."
+
+
+def _licence(exhibit: Exhibit) -> str:
+    how = "licence" if exhibit.licence else "no_licence"
+    return say("rights", how, licence=exhibit.licence)
 
 
 def _section(

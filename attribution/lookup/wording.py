@@ -427,7 +427,7 @@ def _claim(work: CopyMatch) -> str:
         case CopyKind.SAME_IMAGE:
             return f"Shows the same image as {title}"
         case CopyKind.ALTERED_COPY:
-            return f"Shows an altered copy of {title}"
+            return f"Shows {title}, with differences"
         case CopyKind.NEAR_IDENTICAL:
             return f"Shares much with {title}, or with its series: a person must look"
 
