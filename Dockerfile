@@ -12,7 +12,8 @@ RUN python -m venv --without-pip /opt/lawful
 # The packages first, as a layer that a change of the code leaves alone.
 COPY pyproject.toml constraints.txt ./
 RUN python -c "import tomllib; project = tomllib.load(open('pyproject.toml', 'rb'))['project']; \
-        print(*project['dependencies'], *project['optional-dependencies']['s3'], sep='\n')" \
+        print(*project['dependencies'], *project['optional-dependencies']['s3'], \
+            *project['optional-dependencies']['otel'], sep='\n')" \
         > requirements.txt \
     && pip --python /opt/lawful/bin/python install \
         --constraint constraints.txt --extra-index-url "$TORCH_INDEX" --requirement requirements.txt \

@@ -40,6 +40,7 @@ from attribution.index import open_next_to as open_empty_index
 from attribution.index.vector_index import VectorIndex
 from attribution.private import make_private_folder
 from attribution.provenance import load_trust_anchors
+from attribution.tracing import trace_statements
 
 log = logging.getLogger(__name__)
 
@@ -117,6 +118,8 @@ def open_database(settings: Settings) -> Iterator[Database]:
             f"this user may write to"
         ) from None
     database = connect(settings.database_url, pool=settings.database_pool)
+    if settings.traces:
+        trace_statements(database.engine)
     try:
         yield database
     finally:

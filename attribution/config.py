@@ -118,6 +118,7 @@ class Settings(BaseSettings):
     probe_hosts: list[str] = []  # names for `/healthz`, `/readyz` and `/metrics` alone
     webhook_hosts: list[str] = []  # of our own network, or without TLS, that may be told events
     log_format: Literal["console", "json"] = "console"  # of the log of every process
+    traces: bool = False  # by OpenTelemetry, whose own variables say where they go
     debug: bool = False  # show where an unexpected error comes from
 
     @field_validator(

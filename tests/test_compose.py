@@ -242,7 +242,7 @@ def test_dockerfile_user() -> None:
 
 
 def test_dockerfile_requirements() -> None:
-    """The line that lists what to install prints the dependencies and the extra for buckets."""
+    """The line that lists what to install prints the dependencies and the extras of a server."""
     (code,) = re.findall(r'RUN python -c "(.*?)" \\$', DOCKERFILE, re.MULTILINE | re.DOTALL)
     done = subprocess.run(
         [sys.executable, "-c", code.replace("\\\n", "")],
@@ -255,6 +255,7 @@ def test_dockerfile_requirements() -> None:
     assert done.stdout.splitlines() == [
         *PROJECT["dependencies"],
         *PROJECT["optional-dependencies"]["s3"],
+        *PROJECT["optional-dependencies"]["otel"],
     ]
 
 

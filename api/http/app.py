@@ -60,6 +60,7 @@ from api.http.uploads import spooled_below
 from attribution.collection import check_tenants
 from attribution.config import Settings
 from attribution.services import Services, open_services
+from attribution.tracing import trace_requests
 from attribution.upkeep.quotas import OTHERS
 from attribution.upkeep.refusals import recorded
 from ingest.work.jobs import job_queue
@@ -126,6 +127,8 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_middleware(Meter, metrics=app.state.metrics)
     app.add_middleware(Marked)
     _add_routes(app)
+    if settings.traces:
+        trace_requests(app)
     return app
 
 

@@ -12,6 +12,7 @@ from PIL.Image import Image
 
 from attribution.encoders.encoder import Encoder, Lane, ModelInfo, PatchEncoder, TextEncoder
 from attribution.errors import BadInput
+from attribution.tracing import span
 from attribution.types import Matrix, Patches, Vector
 
 Key = TypeVar("Key", bound=Hashable)
@@ -57,13 +58,14 @@ class EncoderSet:
     ) -> dict[str, Matrix]:
         """Encode RGB images of any size in these spaces, in all by default; a row for each."""
         wanted = self.dims.keys() if spaces is None else spaces
-        return {
-            name: rows
-            for encoder in self._encoders
-            if not encoder.info.vectors.keys().isdisjoint(wanted)
-            for name, rows in encoder.encode(images).items()
-            if name in wanted
-        }
+        with span("encode"):
+            return {
+                name: rows
+                for encoder in self._encoders
+                if not encoder.info.vectors.keys().isdisjoint(wanted)
+                for name, rows in encoder.encode(images).items()
+                if name in wanted
+            }
 
     def encode_one(self, image: Image, spaces: Collection[str] | None = None) -> dict[str, Vector]:
         """Encode one RGB image."""

@@ -22,6 +22,7 @@ from qdrant_client.http.models import QueryResponse
 from attribution.errors import BackendUnavailable, BadInput, KeyRefused, LawfulError
 from attribution.index import ServerOptions
 from attribution.index.breaker import Breaker
+from attribution.tracing import span
 
 log = logging.getLogger(__name__)
 
@@ -239,7 +240,7 @@ class ServerClient:
     def _in_our_words(self) -> Iterator[None]:
         """Translate what the client raises; what is worth a retry becomes BackendUnavailable."""
         try:
-            with self._breaker.watching():
+            with span("index"), self._breaker.watching():
                 yield
         except ResourceExhaustedResponse as error:
             raise self._busy(f"429 {error}") from error

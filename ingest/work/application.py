@@ -13,6 +13,7 @@ from kombu import Queue
 
 from attribution.config import Settings
 from attribution.errors import BadInput
+from attribution.tracing import trace_tasks
 from ingest.work.dispatch import BULK
 from ingest.work.tasks import CALIBRATE, DELIVER, MAP, RECONCILE, SWEEP, WATCH
 
@@ -36,6 +37,8 @@ def make_app(settings: Settings) -> Celery:
     if not in_process and not settings.broker_url.startswith(REDIS):
         # The text itself may hold a password, so it is not repeated.
         raise BadInput("LAWFUL_BROKER_URL cannot be used; give redis://:PASSWORD@HOST:6379/0")
+    if settings.traces:
+        trace_tasks()
     app = Celery("lawful", broker=settings.broker_url or "memory://localhost", set_as_current=False)
     app.conf.update(
         task_always_eager=in_process,
