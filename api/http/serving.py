@@ -12,6 +12,8 @@ from types import FrameType
 import uvicorn
 from fastapi import FastAPI
 
+from api.http.connections import Connection
+
 STARTUP_FAILURE = 3  # exit code, as uvicorn's own
 
 
@@ -40,7 +42,8 @@ def run(app: FastAPI, *, host: str, port: int, when_ready: Callable[[], None]) -
     `when_ready` is called once, as soon as requests are answered.
     """
     logging.getLogger("uvicorn").setLevel(logging.INFO)  # a line for each request
-    server = Server(uvicorn.Config(app, host=host, port=port, log_config=None), when_ready)
+    config = uvicorn.Config(app, host=host, port=port, log_config=None, http=Connection)
+    server = Server(config, when_ready)
     with suppress(KeyboardInterrupt):
         server.run()
     if not server.started:
