@@ -1,12 +1,15 @@
 """Where bytes live: a folder, or a bucket that all workers reach (fsspec). No HTTP, no catalogue.
 
-Five kinds of things under names of our own making, so that no path from outside leads here:
+Seven kinds of things under names of our own making, so that no path from outside leads here:
 
 - `incoming/JOB/SHA256`: files on their way in, until their job has ended;
 - `originals/SH/SHA256`: the files of indexed works, where the settings say that they are kept;
 - `thumbnails/SH/SHA256.webp`: small pictures;
 - `generations/ID/N.png`: generated pictures;
-- `subjects/SH/SHA256`: images that were asked about, encrypted where the settings say so.
+- `subjects/SH/SHA256`: images that were asked about, encrypted where the settings say so;
+- `documents/ID`: documents of cases, encrypted likewise;
+- `withdrawals/YYYY-MM/ID.json`: what was withdrawn, by ids alone, for a catalogue that was restored
+  from a backup of before.
 
 Those of another tenant than the default one lie under `tenants/NAME/`.
 """
@@ -34,6 +37,7 @@ log = logging.getLogger(__name__)
 
 CHUNK = 1 << 20
 SHA256 = 64  # hexadecimal digits
+JSON = ".json"
 
 
 class Store:
@@ -172,6 +176,26 @@ class Store:
     def forget_document(self, document_id: UUID) -> None:
         """Delete a document of a case."""
         self._delete(self._document(document_id))
+
+    def put_withdrawal(self, at: datetime, receipt: UUID, said: bytes) -> None:
+        """Keep what was withdrawn beside the catalogue."""
+        self._put(f"{self._of_tenant()}/withdrawals/{at:%Y-%m}/{receipt}{JSON}", said)
+
+    def months_of_withdrawals(self) -> list[str]:
+        """Return in which months something was withdrawn, the last one first."""
+        return sorted(self._names(f"{self._of_tenant()}/withdrawals"), reverse=True)
+
+    def withdrawals(self, month: str) -> list[UUID]:
+        """Return the receipts of a month."""
+        names = self._names(f"{self._of_tenant()}/withdrawals/{month}")
+        return [UUID(name.removesuffix(JSON)) for name in names if name.endswith(JSON)]
+
+    def withdrawal(self, month: str, receipt: UUID) -> bytes:
+        """Return what was withdrawn; raises NotFound."""
+        return self._get(
+            f"{self._of_tenant()}/withdrawals/{month}/{receipt}{JSON}",
+            "it is not in the file store",
+        )
 
     def check(self) -> None:
         """Raise BackendUnavailable unless files can be written here."""

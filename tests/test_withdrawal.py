@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from io import BytesIO, StringIO
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 from rich.console import Console
@@ -14,6 +16,7 @@ from api.reports.pages import make_page
 from api.reports.report import render_report
 from attribution.answers import Attribution, Reason, Removal, Verdict, write_answer
 from attribution.catalogue import queries
+from attribution.catalogue.columns import now
 from attribution.catalogue.models import ArtworkStatus, Base, Withdrawal, artwork_id
 from attribution.catalogue.queries.withdrawals import LOOKED_AT
 from attribution.errors import BackendUnavailable, BadInput, NotFound
@@ -413,3 +416,20 @@ def test_bad_requests(services: Services) -> None:
         forget(services, "artist-9")
     with pytest.raises(NotFound, match="no artwork"):
         forget(services, "00000000-0000-0000-0000-000000000000")
+
+
+def test_what_a_restored_catalogue_does_not_have_is_not_withdrawn_again(
+    services: Services,
+) -> None:
+    """A work that was registered after the backup; one that the backup has under another artist."""
+    other, moment = a_work(services), now()
+    for works in ([uuid4()], [other.id]):
+        said = {"at": moment.isoformat(), "artist": str(uuid4()), "artwork": None}
+        said_of = said | {"works": [str(one) for one in works]}
+        services.store.put_withdrawal(moment, uuid4(), json.dumps(said_of).encode())
+    assert not reconcile(services, repair=False).is_clean
+
+    assert reconcile(services, repair=True).lost_withdrawals == 1
+
+    assert services.index.vectors([other.id]) == {}
+    assert reconcile(services, repair=False).is_clean

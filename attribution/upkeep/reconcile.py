@@ -28,11 +28,12 @@ from attribution.upkeep.consents import follow_due
 from attribution.upkeep.correction import check_nothing_comes
 from attribution.upkeep.correction import finish as finish_changes
 from attribution.upkeep.holds import end_those_that_are_over
+from attribution.upkeep.ledger import lost
 from attribution.upkeep.rebuilding import rebuild_all
 from attribution.upkeep.recovery import Recovered, recover
 from attribution.upkeep.rolling import differing_vectors, verify_on
 from attribution.upkeep.tenants import for_each
-from attribution.upkeep.withdrawal import finish
+from attribution.upkeep.withdrawal import do_again, finish
 
 SKETCHES_AT_ONCE = 100
 SHOWN = 20  # ids of each kind in a report
@@ -53,6 +54,7 @@ class Report:
     miscounted: int  # artists whose number of works was wrong
     misheld: int  # tenants of whom it was counted wrong what they hold
     unfinished_withdrawals: int
+    lost_withdrawals: int  # that a restored backup is older than: done again
     unfinished_changes: int  # corrections that the index does not follow yet
     called_as_nobody: int  # artists of an earlier version whose names mean nobody
     statistics: int  # artists of whom the classifier does not know what the catalogue does
@@ -82,6 +84,7 @@ class Report:
             + self.miscounted
             + self.misheld
             + self.unfinished_withdrawals
+            + self.lost_withdrawals
             + self.unfinished_changes
             + self.called_as_nobody
             + self.statistics
@@ -112,7 +115,8 @@ def reconcile(collection: Collection, *, repair: bool) -> Report:
     Missing and stale points are written from the kept vectors, and so are those of parts, and those
     whose stored vectors differ (a sample, see `rolling`); orphaned
     ones are deleted, counts set right, the classifier's statistics mended, interrupted withdrawals
-    and corrections finished, sketches for the copy lane drawn from kept pictures. A work without
+    and corrections finished, sketches for the copy lane drawn from kept pictures. Withdrawals that
+    a restored backup knows nothing of are done again (`ledger`). A work without
     vectors of this collection's encoders is encoded from its original, or left alone (`recovery`).
     Works follow statements of consent that begin or end (`consents`).
     Holds end when their time is over (`holds`).
@@ -144,6 +148,10 @@ def _reconcile(collection: Collection, *, repair: bool) -> Report:
         lapsed = count_expired_contacts(session)
         old_documents = count_expired_documents(session)
         turned = queries.count_due_consents(session)
+    forgotten = lost(collection)
+    if repair:
+        for one in forgotten:
+            do_again(collection, one)
     found, recovered = compare(collection), Recovered()
     different = differing_vectors(collection, repair=repair)
     if repair:
@@ -176,6 +184,7 @@ def _reconcile(collection: Collection, *, repair: bool) -> Report:
         miscounted=len(wrong_counts),
         misheld=int(not is_held_right),
         unfinished_withdrawals=len(withdrawals),
+        lost_withdrawals=len(forgotten),
         unfinished_changes=len(changes),
         called_as_nobody=len(nameless),
         statistics=statistics,

@@ -9,8 +9,9 @@ finished by asking again, or by `reconcile`.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Collection as Several
-from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -31,6 +32,7 @@ from attribution.index.vector_index import VectorIndex
 from attribution.training.cache import CACHE, forget
 from attribution.training.checkpoint import own_folder, read_facts
 from attribution.upkeep import holds, subjects
+from attribution.upkeep.ledger import Lost, live_works, note_beside
 from attribution.upkeep.rebuilding import rebuild_sums
 
 AT_ONCE = 1_000  # works in one statement
@@ -52,7 +54,8 @@ def withdraw(collection: Collection, what: str, *, reason: str) -> Withdrawal:
 
 def withdraw_all(collection: Collection, whats: Sequence[str], *, reason: str) -> list[Withdrawal]:
     """Forget several at once, each with a receipt of its own."""
-    return finish(collection, [_requested(collection, what, reason) for what in whats])
+    about = [partial(_target, what=what) for what in whats]
+    return finish(collection, [_requested(collection, one, reason) for one in about])
 
 
 def finish(
@@ -80,6 +83,7 @@ def _remove(collection: Collection, request_id: UUID) -> dict[str, int] | None:
         asked_about = queries.subjects_under(session, request_id)
     if request.completed_at is not None:
         return None
+    note_beside(collection.store, request)
     counts: Counter[str] = Counter()
     for few in chunks(list(works.items()), AT_ONCE):
         ids = [work for work, _ in few]
@@ -193,7 +197,28 @@ def _images_left(stores: Stores, request_id: UUID, hashes: Several[str]) -> dict
     return {"images asked about": kept + files, "workings of answers": workings}
 
 
-def _requested(collection: Collection, what: str, reason: str) -> UUID:
+def do_again(collection: Collection, lost: Lost) -> None:
+    """Withdraw what a catalogue has again that was restored from a backup of before.
+
+    Under the receipt of then; works that were another artist's in the backup get one of their own.
+    """
+    reason = f"withdrawn on {lost.at:%Y-%m-%d}; done again, as a backup from before was restored"
+    requests = []
+    if lost.is_known:
+        about = lost.artist_id, lost.artwork_id
+        requests.append(_requested(collection, lambda _: about, reason, lost.receipt))
+    with collection.sessions() as session:
+        left = live_works(session, lost)
+    requests += [_requested(collection, partial(_target, what=str(one)), reason) for one in left]
+    finish(collection, requests, has_time=True)
+
+
+def _requested(
+    collection: Collection,
+    target: Callable[[Session], tuple[UUID, UUID | None]],
+    reason: str,
+    receipt: UUID | None = None,
+) -> UUID:
     """Open a request, with the points that there were before it; returns its id.
 
     They are counted outside of the transaction, and again when the work is another artist's by
@@ -201,14 +226,15 @@ def _requested(collection: Collection, what: str, reason: str) -> UUID:
     """
     while True:
         with collection.sessions() as session:
-            counted, _ = _target(session, what)
+            counted, _ = target(session)
         points = _points(collection.index, counted)
         with collection.sessions.begin() as session:
-            artist_id, artwork_id = _target(session, what)
+            artist_id, artwork_id = target(session)
             if artwork_id is not None:  # nobody moves it from here on
                 artist_id = queries.works_to_change(session, [artwork_id])[artwork_id].artist_id
             if artist_id == counted:
-                return _request(collection, session, points, artist_id, artwork_id, reason).id
+                about = artist_id, artwork_id
+                return _request(collection, session, points, about, reason, receipt).id
 
 
 def _target(session: Session, what: str) -> tuple[UUID, UUID | None]:
@@ -230,17 +256,21 @@ def _request(
     stores: Stores,
     session: Session,
     points: dict[str, int],
-    artist_id: UUID,
-    artwork_id: UUID | None,
+    about: tuple[UUID, UUID | None],
     reason: str,
+    receipt: UUID | None,
 ) -> Withdrawal:
-    """Turn the works into tombstones and open a receipt; an earlier one when nothing is left."""
+    """Turn the works into tombstones and open a receipt; an earlier one when nothing is left.
+
+    With `receipt`, which the catalogue has lost, it is that one again.
+    """
+    artist_id, artwork_id = about
     states = queries.works_to_withdraw(session, artist_id, artwork_id)
     earlier = queries.last_withdrawal(session, artist_id, artwork_id)
-    if not states and earlier is not None:
+    if receipt is None and not states and earlier is not None:
         return earlier
     before, statistics = _works(session, artist_id) | points, _digest(session)
-    removal = Removal(now(), uuid4())
+    removal = Removal(now(), receipt or uuid4())
     removed = _bury(stores, session, states, reason, removal)
     if artwork_id is None:
         queries.close_artist(session, artist_id, removal)

@@ -71,6 +71,7 @@ from attribution.catalogue.queries.sketches import forget_sketches
 from attribution.catalogue.queries.subjects import bury_subjects
 from attribution.catalogue.queries.workings import bury_workings
 from attribution.catalogue.sealed import path_of_claim
+from attribution.chunks import chunks
 from attribution.errors import NotFound
 
 WIPED: Mapping[str, Any] = {
@@ -88,6 +89,8 @@ WIPED: Mapping[str, Any] = {
     "rights": {},
     "thumbnail": None,
 }
+
+AT_ONCE = 1_000  # receipts in one statement
 
 
 SPOKEN = (ChangeKind.CORRECT, ChangeKind.UNDO, ChangeKind.DECLARE, ChangeKind.REVOKE)
@@ -263,6 +266,14 @@ def list_withdrawals(
         wanted = wanted.where(tuple_(Withdrawal.requested_at, Withdrawal.id) < moment_key(cursor))
     rows = session.scalars(wanted.limit(check_limit(limit))).all()
     return cut(rows, limit, lambda row: (row.requested_at, row.id))
+
+
+def unknown_withdrawals(session: Session, receipts: Collection[UUID]) -> list[UUID]:
+    """Return which of these requests there are not."""
+    unknown = set(receipts)
+    for few in chunks(list(receipts), AT_ONCE):
+        unknown -= set(session.scalars(select(Withdrawal.id).where(Withdrawal.id.in_(few))))
+    return sorted(unknown)
 
 
 def unfinished_withdrawals(session: Session) -> list[UUID]:
