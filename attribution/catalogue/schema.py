@@ -1,7 +1,13 @@
-"""The version of the tables: which one a database has, which one this program needs."""
+"""The version of the tables: which one a database has, which one this program needs.
+
+Revisions of one generation only add: a program runs on tables that a newer one of its generation
+has made, so that servers and workers are replaced one after the other. A revision that takes away
+or alters begins a generation, `g1_…`, and those behind it belong to it; the first ones have none.
+"""
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from pathlib import Path
 
@@ -15,6 +21,7 @@ import migrations
 from attribution.errors import SchemaMismatch
 
 LOCK_KEY = 0x1A3F01  # any number, the same in every process
+GENERATION = re.compile(r"g(\d+)_")  # at the beginning of a revision
 
 
 def configuration(connection: Connection | None = None) -> Config:
@@ -59,28 +66,36 @@ def upgrade(connection: Connection, where: str) -> None:
     Raises SchemaMismatch when a newer program made them.
     """
     current = current_revision(connection)
-    if current == head_revision():
+    if current == head_revision() or _is_newer(current, where):
         return
-    _refuse_unknown(current, where)
     command.upgrade(configuration(connection), "head")
 
 
 def check(connection: Connection, where: str) -> None:
-    """Raise SchemaMismatch unless the tables are those of this version."""
+    """Raise SchemaMismatch unless the tables are those of this version, or of a newer one alike."""
     current, head = current_revision(connection), head_revision()
-    _refuse_unknown(current, where)
-    if current != head:
+    if current != head and not _is_newer(current, where):
         raise SchemaMismatch(
             f"the database {where} is at revision {current or 'none'}, this program needs {head}; "
             f"run `lawful migrate` first"
         )
 
 
-def _refuse_unknown(current: str | None, where: str) -> None:
+def generation(revision: str) -> int:
+    """Return which generation a revision belongs to."""
+    found = GENERATION.match(revision)
+    return int(found[1]) if found else 0
+
+
+def _is_newer(current: str | None, where: str) -> bool:
+    """Tell whether a newer program of this generation made the tables; refuses other newer ones."""
     known = {script.revision for script in _scripts().walk_revisions()}
-    if current is not None and current not in known:
+    if current is None or current in known:
+        return False
+    if generation(current) != generation(head_revision()):
         raise SchemaMismatch(
             f"the database {where} is at revision {current}, which this program does not know "
             f"(its newest is {head_revision()}): a newer version wrote it. "
             f"Upgrade lawful-diffusion, or restore a backup made before the newer version"
         )
+    return True
