@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
@@ -150,10 +149,10 @@ def _seen(database: Database) -> dict[str, tuple[dict[str, Any], set[frozenset[s
             for one in found.get_columns(table)
         }
         indexes = [one for one in found.get_indexes(table) if one["unique"]]
-        unique = [one["column_names"] for one in (*found.get_unique_constraints(table), *indexes)]
+        unique = [one["column_names"] for one in found.get_unique_constraints(table)]
+        unique += [[str(name) for name in one["column_names"]] for one in indexes]
         checks = [re.findall(r"\w+", one["sqltext"]) for one in found.get_check_constraints(table)]
-        rules: list[Sequence[str | None]] = [*unique, *checks]
-        seen[table] = columns, {frozenset(map(str, one)) for one in rules}
+        seen[table] = columns, {frozenset(one) for one in (*unique, *checks)}
     return seen
 
 
