@@ -262,9 +262,10 @@ def collection_of(stores: Stores, encoders: EncoderSet) -> KeptCollection:
 
 def check_index(collection: Collection) -> None:
     """Refuse to answer from an index that was lost; warn about one that has gaps."""
-    with tenants.across(), collection.sessions() as session:
-        works = queries.findable(session)
-    points = collection.index.points()
+    with tenants.across():
+        with collection.sessions() as session:
+            works = queries.findable(session)
+        points = collection.index.points()
     if works and not points:
         raise IndexLost(
             f"the index {collection.settings.qdrant_url} is empty, the catalogue has {works} "

@@ -89,11 +89,11 @@ class PartIndex:
         return {leg: _ranked(one.points) for leg, one in zip(vectors, answers, strict=True)}
 
     def count(self, works: Collection[UUID] | None = None) -> int:
-        """Count parts exactly, all or those of some works."""
+        """Count parts exactly, all or those of some works, a page at a time."""
         if not self._exists() or (works is not None and not works):
             return 0
         chosen = schema.condition(EVERYTHING) if works is None else _of(works)
-        return int(self._engine.count(self._name, count_filter=chosen).count)
+        return schema.count(self._engine, self._name, chosen)
 
     def held(self, parts: Collection[Part]) -> set[Part]:
         """Return those of these parts that are there."""
@@ -126,9 +126,7 @@ class PartIndex:
             self._engine.create_collection(
                 self._name, vectors_config=schema.dense(self._dims), sparse_vectors_config={}
             )
-        # Whoever made the collection may have been killed before this.
-        for field, params in INDEXES.items():
-            self._engine.create_payload_index(self._name, field, params)
+        schema.index_payload(self._engine, self._name, INDEXES)
         self._is_known = self._is_writable = True
 
     def give_to(self, tenant: str) -> None:
