@@ -112,6 +112,13 @@ class PartIndex:
         )
         return [part for row in rows if (part := _part(row.payload)) != after][:limit]
 
+    def of(self, works: Collection[UUID]) -> list[Part]:
+        """Return the parts of these works that are there, in the order of `entries`."""
+        if not works or not self._exists():
+            return []
+        rows = schema.scrolled(self._engine, self._name, _of(works))
+        return [_part(row.payload) for row in rows]
+
     def scrub(self, engine: Embedded, works: Collection[UUID], *, rewrite: bool) -> int:
         """Have files written anew without deleted parts; returns how many still hold some."""
         if not self._exists():
