@@ -26,6 +26,7 @@ from attribution.encoders.memory import keep_memory
 from attribution.errors import (
     BadInput,
     Conflict,
+    DatabaseLost,
     Hint,
     IndexLost,
     NotFound,
@@ -263,11 +264,35 @@ def collection_of(stores: Stores, encoders: EncoderSet) -> KeptCollection:
     )
 
 
+def check_database(collection: Collection) -> None:
+    """Raise DatabaseLost where the index is full and not a work was ever registered.
+
+    To compare the two would delete the index, the last that is left. A work has a row before it
+    has a point, and keeps it when it is withdrawn.
+    """
+    with tenants.across():
+        points = collection.index.points()
+        with collection.sessions() as session:
+            is_other = points > 0 and not queries.has_artworks(session)
+    if is_other:
+        raise DatabaseLost(
+            f"the index {collection.settings.qdrant_url} has {points} works, the database has "
+            f"none: it was emptied, or is not the one that belongs to this index; restore it or "
+            f"set LAWFUL_DATABASE_URL to the right one, or set LAWFUL_QDRANT_URL to an empty index "
+            f"to begin again"
+        )
+
+
 def check_index(collection: Collection) -> None:
-    """Refuse to answer from an index that was lost; warn about one that has gaps."""
-    with tenants.across(), collection.sessions() as session:
-        works = queries.findable(session)
-    points = collection.index.points()
+    """Refuse to answer from an index that was lost; warn about one that has gaps.
+
+    Raises IndexLost, DatabaseLost.
+    """
+    check_database(collection)
+    with tenants.across():
+        with collection.sessions() as session:
+            works = queries.findable(session)
+        points = collection.index.points()
     if works and not points:
         raise IndexLost(
             f"the index {collection.settings.qdrant_url} is empty, the catalogue has {works} "

@@ -197,6 +197,10 @@ class IndexLost(Conflict):
     """The index is gone while the catalogue has works."""
 
 
+class DatabaseLost(Conflict):
+    """The catalogue has nothing while the index has works."""
+
+
 class SchemaMismatch(Conflict):
     """The database belongs to another version of the program."""
 

@@ -6,7 +6,7 @@ Memory: a page of works or points, and sixteen bytes for every work that differs
 from __future__ import annotations
 
 from collections.abc import Collection as Several
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from uuid import UUID
 
 from attribution.catalogue import queries
@@ -17,11 +17,6 @@ from attribution.types import Part
 
 PAGE = 1_000  # works, or points
 WORKS_AT_ONCE = 16  # with MOST_TILES parts each they are a page of points
-
-
-def wrong_parts(collection: Collection) -> list[UUID]:
-    """Return the works of whose parts the index has not just the points that it should have."""
-    return sorted({*_lacking(collection), *_surplus(collection)})
 
 
 def rewrite_parts(collection: Collection, works: Sequence[UUID]) -> None:
@@ -35,7 +30,7 @@ def write_parts(collection: Collection, works: Several[UUID]) -> None:
     """Write the points of the parts of at most PAGE works from their kept vectors."""
     parts, fingerprint = collection.index.parts, collection.row.fingerprint
     with collection.sessions() as session:
-        having = list(queries.numbers_of_parts(session, fingerprint, among=works))
+        having = sorted(queries.numbers_of_parts(session, fingerprint, works))
     for few in chunks(having, WORKS_AT_ONCE):
         with collection.sessions() as session:
             vectors = queries.kept_part_vectors(session, fingerprint, few)
@@ -45,34 +40,40 @@ def write_parts(collection: Collection, works: Several[UUID]) -> None:
         parts.delete([work for work in few if work not in left])
 
 
-def _lacking(collection: Collection) -> Iterator[UUID]:
-    """Yield the works that lack a point of a part."""
-    after: UUID | None = None
-    while True:
-        with collection.sessions() as session:
-            numbers = queries.numbers_of_parts(
-                session, collection.row.fingerprint, after=after, limit=WORKS_AT_ONCE
-            )
-        if not numbers:
-            return
-        parts = _parts(numbers)
-        yield from {part.work for part in parts - collection.index.parts.held(parts)}
-        after = max(numbers)
+def lacking_parts(collection: Collection, works: Several[UUID]) -> list[UUID]:
+    """Return those of at most PAGE works that lack a point of a part."""
+    with collection.sessions() as session:
+        numbers = queries.numbers_of_parts(session, collection.row.fingerprint, works)
+    lacking: set[UUID] = set()
+    for few in chunks(sorted(numbers), WORKS_AT_ONCE):
+        parts = _parts({work: numbers[work] for work in few})
+        lacking |= {part.work for part in parts - collection.index.parts.held(parts)}
+    return sorted(lacking)
 
 
-def _surplus(collection: Collection) -> Iterator[UUID]:
-    """Yield the works of which there is a point of a part that they do not have."""
-    after: Part | None = None
-    while held := collection.index.parts.entries(after=after, limit=PAGE):
-        works = {part.work for part in held}
-        with collection.sessions() as session:
-            numbers = queries.numbers_of_parts(session, collection.row.fingerprint, among=works)
-            are_coming = queries.unfinished_jobs(session) > 0
-            rows = queries.artworks_by_id(session, works, status=ArtworkStatus.PENDING)
-        yield from works & {part.work for part in set(held) - _parts(numbers)} - (
-            rows.keys() if are_coming else set()
-        )
-        after = held[-1]
+def surplus_parts(collection: Collection, after: Part | None) -> tuple[list[UUID], Part | None]:
+    """Return the works with a point of a part that they do not have, by the next PAGE points.
+
+    Points come in an order of their own. A work is told of once, with its first such point, and
+    not where it lacks points too, which `lacking_parts` tells. Returns as well the last point, for
+    the next ones; None where none are left.
+    """
+    held = collection.index.parts.entries(after=after, limit=PAGE)
+    if not held:
+        return [], None
+    works = {part.work for part in held}
+    with collection.sessions() as session:
+        numbers = queries.numbers_of_parts(session, collection.row.fingerprint, works)
+        are_coming = queries.unfinished_jobs(session) > 0
+        rows = queries.artworks_by_id(session, works, status=ArtworkStatus.PENDING)
+    kept, told = _parts(numbers), set(held)
+    surplus = {part.work for part in told - kept} - (rows.keys() if are_coming else set())
+    first: dict[UUID, Part] = {}
+    for part in collection.index.parts.of(surplus):
+        if part not in kept:
+            first.setdefault(part.work, part)
+    here = {work for work, part in first.items() if part in told}
+    return sorted(here.difference(lacking_parts(collection, here))), held[-1]
 
 
 def _parts(numbers: dict[UUID, int]) -> set[Part]:

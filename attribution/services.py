@@ -46,7 +46,7 @@ class Services(Collection):
 def open_services(settings: Settings) -> Iterator[Services]:
     """Open everything.
 
-    Raises IndexLocked, IndexLost, ProfileMismatch, SchemaMismatch, ModelUnavailable.
+    Raises IndexLocked, IndexLost, DatabaseLost, ProfileMismatch, SchemaMismatch, ModelUnavailable.
     """
     with open_stores(settings) as stores:
         encoders = load_encoders(settings)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from uuid import UUID
@@ -20,6 +20,7 @@ from attribution.catalogue.queries import NewArtwork, NewClaim
 from attribution.config import Settings
 from attribution.errors import BackendUnavailable, BadInput, Conflict, NotAllowed, NotFound
 from attribution.images import file_sha256, read_image_file
+from attribution.index.points import Point
 from attribution.lookup.search_query import SearchQuery
 from attribution.projection import point_of
 from attribution.services import Services, open_services
@@ -450,6 +451,35 @@ def test_a_renamed_artist_is_found_by_both_names(services: Services, tmp_path: P
         correction.rename(services, "artist-1", "artist-1", US)
     with pytest.raises(Conflict, match="merge the two artists"):
         correction.rename(services, "artist-1", "artist-2", US)
+
+
+def test_a_rename_of_many_works_is_left_to_workers(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever renames does not wait while the points of a large portfolio are written again."""
+    monkeypatch.setattr(correction, "AT_ONCE", 2)
+    behind = services.settings.model_copy(update={"broker_url": "redis://127.0.0.1:1/0"})
+    served = replace(services, settings=behind)
+    written: list[int] = []
+    upsert = services.index.upsert
+
+    def noting(points: Sequence[Point]) -> None:
+        written.append(len(points))
+        upsert(points)
+
+    monkeypatch.setattr(services.index, "upsert", noting)
+
+    made = correction.rename(served, "artist-1", "Zoë Quill", US)
+
+    assert (written, made.completed_at) == ([], None)
+    correction.finish_all(served)
+    with services.sessions() as session:
+        assert queries.change_by_id(session, made.id).completed_at
+    assert written == [2, 2]
+    correction.finish_all(served)
+    assert len(written) == 2
+    assert correction.rename(services, "artist-2", "Ina Quill", US)  # without workers: at once
+    assert len(written) == 4
 
 
 def test_a_source_under_an_alias_is_obeyed(services: Services, tmp_path: Path) -> None:

@@ -125,7 +125,8 @@ def test_every_kind_has_its_queue(stores: Stores, broker: Redis, tmp_path: Path)
         "encode": [[str(job), 1]],
         "lookup": [],
         "generate": [],
-        "maintenance": [[], []],
+        "maintenance": [[]],
+        "upkeep": [[]],
     }
 
 

@@ -51,7 +51,7 @@ def worker(
     concurrency: Annotated[int, typer.Option(min=1, help="Batches to process at a time.")] = 1,
     queues: Annotated[
         str, typer.Option(help="Queues to serve, separated by commas.")
-    ] = "ingest,encode,lookup,generate,maintenance",
+    ] = "ingest,encode,lookup,generate,maintenance,upkeep",
     *,
     check: Annotated[
         bool, typer.Option("--check", help="Check the worker on this machine; start none.")
@@ -96,7 +96,7 @@ def _check_worker() -> None:
 
 
 def beat() -> None:
-    """Send the periodic tasks: lost messages and dead workers every ten seconds, reconcile hourly.
+    """Send the periodic tasks: lost messages, dead workers, comparing catalogue and index.
 
     Run exactly one, next to the workers.
 
@@ -190,6 +190,8 @@ def reconcile(
 ) -> None:
     """Compare catalogue and index, work by work; the SQL database is authoritative.
 
+    If it is interrupted, run it again within a day: it resumes.
+
     Exit code 0: they agree, or were repaired; 4: they differ, or a record was altered
     (`lawful audit verify` says which).
 
@@ -198,8 +200,17 @@ def reconcile(
     from attribution.collection import open_collection, open_stores
     from attribution.upkeep.reconcile import reconcile as reconcile_stores
 
-    with open_stores(settings_from_environment()) as stores, open_collection(stores) as collection:
-        report = reconcile_stores(collection, repair=repair)
+    with (
+        open_stores(settings_from_environment()) as stores,
+        open_collection(stores) as collection,
+        progress_bar(status_console()) as bar,
+    ):
+        task = bar.add_task("works", total=None)
+        report = reconcile_stores(
+            collection,
+            repair=repair,
+            progress=lambda done, total: bar.update(task, completed=done, total=total),
+        )
     if as_json:
         print_json(report.as_json())
     else:

@@ -2,13 +2,15 @@
 
 A work comes as pending and becomes indexed, blank or failed; it may be lost, withdrawn, taken in
 again, or change hands. Each step changes, in one transaction, the state of the work, the number of
-works of its artist (`Artist.works`), the classifier's statistics (`sums`) and what the tenant holds
-(`Tenant.held_works`), which would contradict each other if anybody else wrote one of them. Locks
-are taken in one order by all: works, artists, statistics, tenants.
+works of its artist (`Artist.works`), how many can be found in all (`Tally`), the classifier's
+statistics (`sums`) and what the tenant holds (`Tenant.held_works`), which would contradict each
+other if anybody else wrote one of them. Locks are taken in one order by all: works, artists,
+statistics, tenants.
 """
 
 from __future__ import annotations
 
+import secrets
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
@@ -27,8 +29,10 @@ from attribution.catalogue.models import (
     ArtworkStatus,
     ClassifierArtist,
     ClassifierShard,
+    Tally,
     Tenant,
 )
+from attribution.catalogue.nobody import nobody
 from attribution.catalogue.sums import (
     change_statistics,
     count_vectors,
@@ -36,6 +40,7 @@ from attribution.catalogue.sums import (
     move_vectors,
 )
 
+FOLDED = 64  # rows of a tally that are added, on average, between two times it is folded
 UNSETTLED = (ArtworkStatus.PENDING, ArtworkStatus.FAILED)
 FILE_BYTES = func.coalesce(Artwork.facts["bytes"].as_integer(), 0)
 
@@ -165,9 +170,11 @@ def change_hands(session: Session, ids: Sequence[UUID], old: Artist, new: Artist
         execution_options=IN_SQL,
     ).all()
     count = given.count(ArtworkStatus.INDEXED)
+    had = _with_works(old, new)
     old.works -= count
     new.works += count
     session.flush()
+    _tally(session, works=0, artists=_with_works(old, new) - had)
     if old.is_nobody:
         count_vectors(session, ids, by=1)
 
@@ -177,9 +184,11 @@ def join_hands(session: Session, gone: Artist, into: Artist) -> None:
     join_statistics(session, gone.id, into.id)
     theirs = update(Artwork).where(Artwork.artist_id == gone.id).values(artist_id=into.id)
     session.execute(theirs, execution_options=IN_SQL)
+    had = _with_works(gone, into)
     into.works += gone.works
     gone.works = 0
     session.flush()
+    _tally(session, works=0, artists=_with_works(gone, into) - had)
 
 
 def count_kept(session: Session, ids: Collection[UUID], fingerprint: str) -> None:
@@ -187,10 +196,38 @@ def count_kept(session: Session, ids: Collection[UUID], fingerprint: str) -> Non
     count_vectors(session, ids, by=1, fingerprint=fingerprint)
 
 
-def recount(session: Session, sizes: Mapping[UUID, int]) -> None:
-    """Set the number of works of artists."""
-    for artist, works in sorted(sizes.items()):
-        session.execute(update(Artist).where(Artist.id == artist).values(works=works))
+def recount(session: Session, ids: Collection[UUID]) -> None:
+    """Count the works of artists again."""
+    locked = select(Artist).where(Artist.id.in_(ids)).order_by(Artist.id).with_for_update()
+    artists = session.scalars(locked, execution_options={"populate_existing": True}).all()
+    counted = (  # behind the lock: what others change meanwhile they count after it
+        select(Artwork.artist_id, func.count())
+        .where(Artwork.artist_id.in_(ids), Artwork.status == ArtworkStatus.INDEXED)
+        .group_by(Artwork.artist_id)
+    )
+    works = dict(session.execute(counted).all())
+    for artist in artists:
+        _count_works(session, [artist.id], works.get(artist.id, 0) - artist.works)
+
+
+def retally(session: Session) -> None:
+    """Set how many artists and works can be found in all."""
+    artists, works = untallied(session)
+    _tally(session, works=works, artists=artists)
+
+
+def untallied(session: Session) -> tuple[int, int]:
+    """Return how many artists and works that can be found the tally lacks. Reads all artists."""
+    artists, works = (
+        select(func.coalesce(func.sum(column), 0)).scalar_subquery()
+        for column in (Tally.artists, Tally.works)
+    )
+    has_works = (Artist.works > 0) & (Artist.id != nobody())
+    lacking = select(
+        func.count().filter(has_works) - artists, func.coalesce(func.sum(Artist.works), 0) - works
+    )
+    more_artists, more_works = session.execute(lacking.select_from(Artist)).one()
+    return int(more_artists), int(more_works)
 
 
 def mend_statistics(session: Session, fingerprint: str, missing: Statistics) -> None:
@@ -206,7 +243,36 @@ def forget_statistics(session: Session, fingerprint: str) -> None:
 
 def _count_works(session: Session, artist_ids: Collection[UUID], by: int) -> None:
     """Add to the number of works of artists, once for each time that one is listed."""
+    artists = 0
     for artist, times in sorted(Counter(artist_ids).items()):  # one order of locks for all
-        session.execute(
-            update(Artist).where(Artist.id == artist).values(works=Artist.works + by * times)
-        )
+        more = by * times
+        added = update(Artist).where(Artist.id == artist).values(works=Artist.works + more)
+        works = session.scalars(added.returning(Artist.works)).one()
+        if artist != nobody():
+            artists += (works > 0) - (works - more > 0)
+    _tally(session, works=by * len(artist_ids), artists=artists)
+
+
+def _with_works(*artists: Artist) -> int:
+    """Return how many of these artists have works that can be found."""
+    return sum(one.works > 0 and not one.is_nobody for one in artists)
+
+
+def _tally(session: Session, *, works: int, artists: int) -> None:
+    """Add to how many works and artists can be found, and fold the rows now and then.
+
+    Rows that another transaction has in hand are left to it, so nobody waits.
+    """
+    if works or artists:
+        session.add(Tally(works=works, artists=artists))
+        session.flush()
+    if secrets.randbelow(FOLDED):
+        return
+    free = select(Tally.id).with_for_update(skip_locked=True)
+    gone = delete(Tally).where(Tally.id.in_(session.scalars(free).all()))
+    rows = session.execute(
+        gone.returning(Tally.works, Tally.artists), execution_options=IN_SQL
+    ).all()
+    whole = {name: sum(getattr(row, name) for row in rows) for name in ("works", "artists")}
+    session.add(Tally(**whole))
+    session.flush()

@@ -209,17 +209,13 @@ class EdgeClient:
         return records, str(following) if following else None
 
     def count(
-        self,
-        collection_name: str,
-        count_filter: models.Filter | None = None,
-        *,
-        exact: bool = True,
+        self, collection_name: str, count_filter: models.Filter | None = None
     ) -> models.CountResult:
-        """Count points, exactly or by what the segments say of themselves."""
+        """Count points by what the segments say of themselves."""
         chosen = translation.condition(count_filter) if count_filter else None
         shard = self._shard(collection_name)
         return models.CountResult(
-            count=self._call(lambda: shard.count(edge.CountRequest(exact=exact, filter=chosen)))
+            count=self._call(lambda: shard.count(edge.CountRequest(exact=False, filter=chosen)))
         )
 
     def flush(self) -> None:

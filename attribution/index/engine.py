@@ -7,7 +7,7 @@ raises BackendUnavailable where the engine does not answer.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol, runtime_checkable
 
 from qdrant_client import models
@@ -56,6 +56,10 @@ class Engine(Protocol):
         """Index a payload field, so that filters may ask for it."""
         ...
 
+    def indexed_fields(self, collection_name: str) -> Collection[str]:
+        """Return the payload fields that have an index."""
+        ...
+
     def upsert(self, collection_name: str, points: Sequence[models.PointStruct]) -> None:
         """Write points; returns when they can be read."""
         ...
@@ -96,13 +100,9 @@ class Engine(Protocol):
         ...
 
     def count(
-        self,
-        collection_name: str,
-        count_filter: models.Filter | None = None,
-        *,
-        exact: bool = True,
+        self, collection_name: str, count_filter: models.Filter | None = None
     ) -> models.CountResult:
-        """Count points, exactly or by the engine's own books."""
+        """Count points by the engine's own books: at once, and some twice while they are moved."""
         ...
 
     def check_version(self) -> None:

@@ -1,9 +1,9 @@
 """The owner process: one process has the Edge folder, others ask it as they would ask a server.
 
 What lives here are the endpoints of Qdrant's REST API that `VectorIndex` uses, without a framework
-(`api.servers.index_server` serves them). It is as strict as a server: filters need a payload index,
-bodies stay under 32 MiB, and a write has to be waited for. It is not a server: one machine, one
-request at a time, no replicas.
+(`api.servers.index_server` serves them). It is as strict as a server in strict mode: filters need a
+payload index, nothing is counted exactly, bodies stay under 32 MiB, and a write has to be waited
+for. It is not a server: one machine, one request at a time, no replicas.
 """
 
 from __future__ import annotations
@@ -137,6 +137,19 @@ def _exists(edge: EdgeClient, name: str, _: Any) -> Any:
     return {"exists": edge.collection_exists(name)}
 
 
+def _info(edge: EdgeClient, name: str, _: Any) -> Any:
+    """Return which fields are indexed, in a form that the client takes for a server's."""
+    return {
+        "status": "green",
+        "optimizer_status": "ok",
+        "segments_count": 1,
+        "config": NOT_TOLD,
+        "payload_schema": {
+            field: {"data_type": "keyword", "points": 0} for field in edge.indexed_fields(name)
+        },
+    }
+
+
 def _create(edge: EdgeClient, name: str, body: Any) -> bool:
     asked = models.CreateCollection.model_validate(body)
     if edge.collection_exists(name):
@@ -192,7 +205,9 @@ def _retrieve(edge: EdgeClient, name: str, body: Any) -> Any:
 def _count(edge: EdgeClient, name: str, body: Any) -> Any:
     asked = models.CountRequest.model_validate(body)
     _check_filter(edge, name, asked.filter)
-    return _plain(edge.count(name, asked.filter, exact=asked.exact is not False))
+    if asked.exact is not False:  # which is the default
+        raise Refused(HTTPStatus.BAD_REQUEST, "Exact search is disabled!")
+    return _plain(edge.count(name, asked.filter))
 
 
 def _scroll(edge: EdgeClient, name: str, body: Any) -> Any:
@@ -248,6 +263,7 @@ ALL: dict[str, Callable[[EdgeClient, Any], Any]] = {
 }
 ONE: dict[str, Callable[[EdgeClient, str, Any], Any]] = {
     "GET exists": _exists,
+    "GET": _info,
     "PUT": _create,
     "DELETE": _drop,
     "PUT index": _create_payload_index,
@@ -258,6 +274,16 @@ ONE: dict[str, Callable[[EdgeClient, str, Any], Any]] = {
     "POST points/count": _count,
     "POST points/scroll": _scroll,
     "POST points/query/batch": _query,
+}
+NOT_TOLD = {  # what a server would say of how it keeps a collection
+    "params": {},
+    "hnsw_config": {"m": 0, "ef_construct": 0, "full_scan_threshold": 0},
+    "optimizer_config": {
+        "deleted_threshold": 0,
+        "vacuum_min_vector_number": 0,
+        "default_segment_number": 0,
+        "flush_interval_sec": 0,
+    },
 }
 WITHOUT = ("GET exists", "PUT")  # may be asked of a collection that is not there
 WRITES = ("PUT index", "PUT points", "POST points/delete", "POST points/payload")

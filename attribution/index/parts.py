@@ -89,11 +89,11 @@ class PartIndex:
         return {leg: _ranked(one.points) for leg, one in zip(vectors, answers, strict=True)}
 
     def count(self, works: Collection[UUID] | None = None) -> int:
-        """Count parts exactly, all or those of some works."""
+        """Count parts exactly, all or those of some works, a page at a time."""
         if not self._exists() or (works is not None and not works):
             return 0
         chosen = schema.condition(EVERYTHING) if works is None else _of(works)
-        return int(self._engine.count(self._name, count_filter=chosen).count)
+        return schema.count(self._engine, self._name, chosen)
 
     def held(self, parts: Collection[Part]) -> set[Part]:
         """Return those of these parts that are there."""
@@ -112,6 +112,13 @@ class PartIndex:
         )
         return [part for row in rows if (part := _part(row.payload)) != after][:limit]
 
+    def of(self, works: Collection[UUID]) -> list[Part]:
+        """Return the parts of these works that are there, in the order of `entries`."""
+        if not works or not self._exists():
+            return []
+        rows = schema.scrolled(self._engine, self._name, _of(works))
+        return [_part(row.payload) for row in rows]
+
     def scrub(self, engine: Embedded, works: Collection[UUID], *, rewrite: bool) -> int:
         """Have files written anew without deleted parts; returns how many still hold some."""
         if not self._exists():
@@ -126,9 +133,7 @@ class PartIndex:
             self._engine.create_collection(
                 self._name, vectors_config=schema.dense(self._dims), sparse_vectors_config={}
             )
-        # Whoever made the collection may have been killed before this.
-        for field, params in INDEXES.items():
-            self._engine.create_payload_index(self._name, field, params)
+        schema.index_payload(self._engine, self._name, INDEXES)
         self._is_known = self._is_writable = True
 
     def give_to(self, tenant: str) -> None:

@@ -27,6 +27,7 @@ NARROW = 128  # dimensions below which a graph of 16 links would outweigh the co
 NUMBER_BYTES = 25  # of a number in JSON, at most: "-1.2345678901234567e-05, "
 POINT_BYTES = 300  # of a point in JSON beside its numbers and its payload: id, names, brackets
 GIVEN_AT_ONCE = 1_000  # points
+PAGE = 1_000  # points that are read at once
 REQUEST_BYTES = 8 * 2**20  # a server refuses 32 MiB; smaller requests fail smaller
 
 OWNER = models.KeywordIndexParams(type=models.KeywordIndexType.KEYWORD, is_tenant=True)
@@ -121,6 +122,38 @@ def entry(record: models.Record) -> IndexEntry:
         consent=tuple(payload.get("consent", ())),
         tenant=payload[TENANT],
     )
+
+
+def index_payload(
+    engine: Engine, collection: str, indexes: Mapping[str, models.PayloadSchemaParams]
+) -> None:
+    """Index the fields that filters ask for, where that was not done.
+
+    Whoever made the collection may have been killed before, or had a version that asks for less.
+    """
+    there = engine.indexed_fields(collection)
+    for field, params in indexes.items():
+        if field not in there:
+            engine.create_payload_index(collection, field, params)
+
+
+def scrolled(
+    engine: Engine, collection: str, chosen: models.Filter | None
+) -> Iterator[models.Record]:
+    """Yield points in the order of their ids, read a page at a time."""
+    following: str | None = None
+    while True:
+        rows, following = engine.scroll(
+            collection, limit=PAGE, offset=following, scroll_filter=chosen
+        )
+        yield from rows
+        if following is None:
+            return
+
+
+def count(engine: Engine, collection: str, chosen: models.Filter | None) -> int:
+    """Count points exactly, a page at a time: for numbers of a thousand, not of millions."""
+    return sum(1 for _ in scrolled(engine, collection, chosen))
 
 
 def give_to(engine: Engine, collection: str, tenant: str) -> None:

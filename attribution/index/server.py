@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import logging
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from ipaddress import ip_address
 from urllib.parse import urlsplit
@@ -146,6 +146,11 @@ class ServerClient:
                 timeout=self._options.timeout_s,
             )
 
+    def indexed_fields(self, collection_name: str) -> Collection[str]:
+        """Return the payload fields that have an index."""
+        with self._in_our_words():
+            return self._client.get_collection(collection_name).payload_schema.keys()
+
     def upsert(self, collection_name: str, points: Sequence[models.PointStruct]) -> None:
         """Write points."""
         with self._in_our_words():
@@ -220,16 +225,15 @@ class ServerClient:
         return rows, str(following) if following else None
 
     def count(
-        self,
-        collection_name: str,
-        count_filter: models.Filter | None = None,
-        *,
-        exact: bool = True,
+        self, collection_name: str, count_filter: models.Filter | None = None
     ) -> models.CountResult:
-        """Count points, exactly or by what the segments say of themselves."""
+        """Count points by what the segments say of themselves.
+
+        For an exact count a server collects every id, and `search_allow_exact=false` refuses it.
+        """
         with self._in_our_words():
             return self._client.count(
-                collection_name, count_filter, exact=exact, timeout=self._options.timeout_s
+                collection_name, count_filter, exact=False, timeout=self._options.timeout_s
             )
 
     def close(self) -> None:

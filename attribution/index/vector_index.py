@@ -58,8 +58,8 @@ class VectorIndex:
         self.parts = PartIndex(
             engine, collection=replacement.parts_of(self._at), dims=dims, space=parts
         )
-        if not self.points():  # asked in any case: a lock is reported at once
-            self._create_payload_indexes()
+        # Asked in any case: a lock is reported at once.
+        schema.index_payload(engine, self._at, schema.INDEXES)
 
     @classmethod
     def next_to(
@@ -215,19 +215,18 @@ class VectorIndex:
         return [entry for entry in found if entry.id != after][:limit]
 
     def count(self, where: Where = ANYWHERE) -> int:
-        """Count artworks exactly."""
-        return int(self._engine.count(self._at, count_filter=schema.condition(where)).count)
+        """Count artworks exactly, a page at a time."""
+        return schema.count(self._engine, self._at, schema.condition(where))
 
     def points(self) -> int:
-        """Return how many artworks all tenants have by the engine's own books: at once.
+        """Return how many artworks the tenant has by the engine's own books: at once.
 
         A server may count some twice while it moves them, and leaves none out.
         """
-        return int(self._engine.count(self._at, exact=False).count)
+        return int(self._engine.count(self._at, schema.condition(ANYWHERE)).count)
 
     def give_to(self, tenant: str) -> None:
-        """Have points from before there were tenants be this one's, and index what they say."""
-        self._create_payload_indexes()
+        """Have points from before there were tenants be this one's."""
         schema.give_to(self._engine, self._at, tenant)
         self.parts.give_to(tenant)
 
@@ -267,11 +266,6 @@ class VectorIndex:
     def close(self) -> None:
         """Release the engine."""
         self._engine.close()
-
-    def _create_payload_indexes(self) -> None:
-        """Index what filters ask for; whoever made the collection may have been killed before."""
-        for field, params in schema.INDEXES.items():
-            self._engine.create_payload_index(self._at, field, params)
 
     def _queries(self, probe: Probe) -> dict[str, tuple[str, Any]]:
         """Return leg -> (named vector, query)."""

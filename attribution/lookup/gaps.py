@@ -8,7 +8,6 @@ by work.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from threading import Lock
 
@@ -47,19 +46,19 @@ class Gaps:
             return seen
 
     def _look(self) -> Gap | None:
-        """Count all points, which costs nothing; the tenant's only where some are missing."""
+        """Compare all tenants' points, and the tenant's own only where some are missing."""
         with tenants.across():
-            is_whole = self._gap(self._index.points) is None
-        return None if is_whole else self._gap(self._index.count)
+            is_whole = self._gap() is None
+        return None if is_whole else self._gap()
 
-    def _gap(self, count: Callable[[], int]) -> Gap | None:
+    def _gap(self) -> Gap | None:
         """Compare points and works, whatever comes or goes in between.
 
         A work has its point before it is registered, and has it no longer only after it was
         withdrawn: so one of both numbers of works, before or after, is not above that of points.
         """
         before = self._works()
-        points = count()
+        points = self._index.points()
         works = min(before, self._works())
         return Gap(points, works) if points < works else None
 

@@ -1,14 +1,15 @@
 """Catalogue and index, work by work: what differs, and how the index is made to follow.
 
-Both are read in the order of their ids, a page at a time, like two sorted lists. What differs is
-looked at a second time before it counts: works come and go meanwhile. Memory: a page of each side,
+Both are read in the order of their ids, a range at a time, like two sorted lists. What differs is
+looked at a second time before it counts: works come and go meanwhile. Memory: a range of each side,
 and sixteen bytes for every difference.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Self
 from uuid import UUID
 
 from attribution.catalogue import queries
@@ -17,8 +18,7 @@ from attribution.chunks import chunks
 from attribution.collection import Collection, Stores
 from attribution.copies.description import untiled
 from attribution.index.points import IndexEntry
-from attribution.index.vector_index import VectorIndex
-from attribution.parts import rewrite_parts, wrong_parts
+from attribution.parts import lacking_parts, rewrite_parts, surplus_parts
 from attribution.points import write_points
 
 PAGE = 1_000
@@ -28,36 +28,65 @@ PAGE = 1_000
 class Differences:
     """What was compared, and the works or points that differ."""
 
-    works: int
-    points: int
-    missing: list[UUID]  # works without a point
-    orphaned: list[UUID]  # points without a work
-    stale: list[UUID]  # points that say something else than the catalogue
-    wrong_parts: list[UUID]  # works of whose parts the index has too few points, or too many
+    works: int = 0
+    points: int = 0
+    missing: list[UUID] = field(default_factory=list)  # works without a point
+    orphaned: list[UUID] = field(default_factory=list)  # points without a work
+    stale: list[UUID] = field(default_factory=list)  # points that say something old
+    wrong_parts: list[UUID] = field(default_factory=list)  # works with too few, or too many points
+    unsketched: list[UUID] = field(default_factory=list)  # works whose copies are not recognised
     untiled: int = 0  # strips of an earlier version
+
+    def __iadd__(self, other: Differences) -> Self:
+        """Add what was found elsewhere."""
+        for name, value in vars(other).items():
+            setattr(self, name, getattr(self, name) + value)
+        return self
 
 
 def compare(collection: Collection) -> Differences:
     """Compare every indexed work with its point, and its parts with theirs."""
-    found = Differences(0, 0, [], [], [], [])
-    rows, entries = _rows(collection, found), _entries(collection.index)
-    row, entry = next(rows, None), next(entries, None)
-    while row or entry:
-        if entry is None or (row and row.id < entry.id):
-            assert row is not None  # noqa: S101  the loop's condition
-            found.missing.append(row.id)
-            found.works += 1
-            row = next(rows, None)
-        elif row is None or entry.id < row.id:
-            found.orphaned.append(entry.id)
-            found.points += 1
-            entry = next(entries, None)
-        else:
-            if entry != _entry_of(row):
-                found.stale.append(row.id)
-            found.works, found.points = found.works + 1, found.points + 1
-            row, entry = next(rows, None), next(entries, None)
-    return replace(_looked_at_again(collection, found), wrong_parts=wrong_parts(collection))
+    found, after, behind = Differences(), None, None
+    while True:
+        some, after = compare_range(collection, after)
+        found += some
+        if after is None:
+            break
+    while True:
+        works, behind = surplus_parts(collection, behind)
+        found.wrong_parts = sorted({*found.wrong_parts, *works})
+        if behind is None:
+            return found
+
+
+def compare_range(collection: Collection, after: UUID | None) -> tuple[Differences, UUID | None]:
+    """Compare the next works and points behind an id, PAGE of each at most.
+
+    Returns as well up to where, for the next range; None where nothing is left.
+    """
+    with collection.sessions() as session:
+        works = queries.indexed_artworks(session, after=after, limit=PAGE)
+    points = collection.index.entries(after=after, limit=PAGE)
+    # What is not read yet on one side says nothing about the other.
+    end = min((page[-1].id for page in (works, points) if len(page) == PAGE), default=None)
+    rows = {row.id: row for row in works if end is None or row.id <= end}
+    entries = {entry.id: entry for entry in points if end is None or entry.id <= end}
+    with collection.sessions() as session:
+        tileless = untiled(session, rows.values())
+        unsketched = queries.without_sketch(session, rows)
+    found = Differences(
+        works=len(rows),
+        points=len(entries),
+        missing=_missing(collection, sorted(rows.keys() - entries)),
+        orphaned=_orphaned(collection, sorted(entries.keys() - rows)),
+        stale=[
+            one for one in sorted(rows.keys() & entries) if entries[one] != _entry_of(rows[one])
+        ],
+        wrong_parts=lacking_parts(collection, rows),
+        unsketched=sorted(unsketched),
+        untiled=len(tileless),
+    )
+    return found, end
 
 
 def follow_catalogue(collection: Collection, found: Differences) -> list[UUID]:
@@ -67,7 +96,8 @@ def follow_catalogue(collection: Collection, found: Differences) -> list[UUID]:
     """
     rewrite_parts(collection, found.wrong_parts)
     without = write_points(collection, [*found.missing, *found.stale])
-    collection.index.delete(found.orphaned)
+    for few in chunks(found.orphaned, PAGE):
+        collection.index.delete(few)
     return without
 
 
@@ -83,38 +113,25 @@ def indexed_pages(stores: Stores, size: int) -> Iterator[list[Artwork]]:
         after = page[-1].id
 
 
-def _looked_at_again(collection: Collection, found: Differences) -> Differences:
-    """Leave out what has come right by itself, and points of works that are just coming in."""
+def _missing(collection: Collection, works: Sequence[UUID]) -> list[UUID]:
+    """Return those of these works that still lack a point."""
+    if not works:
+        return []
+    with collection.sessions() as session:
+        rows = queries.artworks_by_id(session, works, status=ArtworkStatus.INDEXED)
+    there = collection.index.held(list(rows))
+    return [one for one in works if one in rows and one not in there]
+
+
+def _orphaned(collection: Collection, points: Sequence[UUID]) -> list[UUID]:
+    """Return those of these points that still lack a work; not those of works just coming in."""
+    if not points:
+        return []
     with collection.sessions() as session:
         coming = queries.unfinished_jobs(session) > 0
-    missing = []
-    for few in chunks(found.missing, PAGE):
-        with collection.sessions() as session:
-            rows = queries.artworks_by_id(session, few, status=ArtworkStatus.INDEXED)
-        there = collection.index.held(list(rows))
-        missing += [one for one in few if one in rows and one not in there]
-    orphaned = []
-    for few in chunks(found.orphaned, PAGE):
-        with collection.sessions() as session:
-            rows = queries.artworks_by_id(session, few)
-        fine = {ArtworkStatus.INDEXED} | ({ArtworkStatus.PENDING} if coming else set())
-        orphaned += [one for one in few if one not in rows or rows[one].status not in fine]
-    return replace(found, missing=missing, orphaned=orphaned)
-
-
-def _rows(stores: Stores, found: Differences) -> Iterator[Artwork]:
-    """Yield all works that are to be found, and count the strips without tiles on the way."""
-    for page in indexed_pages(stores, PAGE):
-        with stores.sessions() as session:
-            found.untiled += len(untiled(session, page))
-        yield from page
-
-
-def _entries(index: VectorIndex) -> Iterator[IndexEntry]:
-    after: UUID | None = None
-    while page := index.entries(after=after, limit=PAGE):
-        yield from page
-        after = page[-1].id
+        rows = queries.artworks_by_id(session, points)
+    fine = {ArtworkStatus.INDEXED} | ({ArtworkStatus.PENDING} if coming else set())
+    return [one for one in points if one not in rows or rows[one].status not in fine]
 
 
 def _entry_of(row: Artwork) -> IndexEntry:

@@ -31,7 +31,7 @@ from attribution.consents import (
 )
 from attribution.errors import BadInput, NotAllowed
 from attribution.images import forbidden_by
-from attribution.upkeep.correction import finish, somebody, work_to_change
+from attribution.upkeep.correction import finish, follow_up, somebody, work_to_change
 from attribution.upkeep.withdrawal import withdraw
 
 MOST = 1_000  # statements that begin or end, in one run
@@ -97,7 +97,7 @@ def say(collection: Collection, said: Saying) -> Consent:
             row.turns_at = row.said_at  # until it is withdrawn
         elif artist_id is not None:
             row.turns_at = min(filter(None, (row.turns_at, row.said_at + MEANWHILE)))
-    finish(collection, changes)
+    follow_up(collection, changes)
     if _takes_back(row):
         _take_back(collection, row)
     with collection.sessions() as session:

@@ -16,6 +16,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
+from attribution import tenants
 from attribution.catalogue import queries
 from attribution.catalogue.models import Artist, Artwork, ArtworkStatus, Change
 from attribution.catalogue.names import resemble, tidy
@@ -44,7 +45,7 @@ def correct(
         check_file(work, said)
         made = queries.correct_works(session, {artwork_id: said}, origin)
         waiting = queries.unfinished_changes(session, artworks=[artwork_id])
-    finish(collection, waiting)
+    follow_up(collection, waiting)
     return made[0] if made else None
 
 
@@ -59,7 +60,7 @@ def move(collection: Collection, artwork_id: UUID, slug: str, origin: Origin) ->
         is_new = work.artist_id != artist.id
         made = [queries.move_work(session, work, artist.id, origin)] if is_new else []
         waiting = queries.unfinished_changes(session, artworks=[artwork_id])
-    finish(collection, waiting)
+    follow_up(collection, waiting)
     if not made:
         raise Conflict(
             f"artwork {artwork_id} is already under {artist.slug!r}; name another artist"
@@ -115,7 +116,7 @@ def merge(
                 )
         made = [queries.merge_artists(session, gone.id, kept.id, origin)] if is_new else []
         waiting = queries.unfinished_changes(session, artist_id=kept.id)
-    finish(collection, waiting)
+    follow_up(collection, waiting)
     if not made:
         raise Conflict(f"{slug!r} and {into!r} are one artist; name two")
     return made[0]
@@ -148,7 +149,7 @@ def split(
             _check_theirs(session, few, old)
         made = queries.give_works(session, ordered, old.id, new.id, origin)
         waiting = queries.unfinished_changes(session, artist_id=new.id)
-    finish(collection, waiting)
+    follow_up(collection, waiting)
     return made
 
 
@@ -168,7 +169,7 @@ def rename(collection: Collection, slug: str, name: str, origin: Origin) -> Chan
             queries.check_name(session, artist.id, exact)
         made = [queries.rename_artist(session, artist.id, exact, origin)] if is_new else []
         waiting = queries.unfinished_changes(session, artist_id=artist.id)
-    finish(collection, waiting)
+    follow_up(collection, waiting)
     if not made:
         raise Conflict(f"{artist.slug!r} is called {exact!r} already; give another name")
     return made[0]
@@ -188,6 +189,25 @@ def confirm_alias(stores: Stores, slug: str, name: str, origin: Origin) -> Chang
         if not queries.add_alias(session, artist.id, exact):
             raise Conflict(f"{exact!r} is a name of {artist.slug!r} already; give another one")
         return queries.record_alias(session, artist.id, exact, origin)
+
+
+def follow_up(collection: Collection, changes: Sequence[Change]) -> None:
+    """Have index and pictures follow changes that were just made.
+
+    Where there are workers, what concerns more than AT_ONCE works is left to them (`finish_all`):
+    nobody waits for it, and it stays unfinished until then.
+    """
+    if collection.settings.broker_url:
+        with collection.sessions() as session:
+            changes = [one for one in changes[:AT_ONCE] if not _is_large(session, one)]
+    finish(collection, changes)
+
+
+def finish_all(collection: Collection) -> None:
+    """Have index and pictures follow the tenant's unfinished changes; one process at a time."""
+    with collection.sessions() as holder:
+        if queries.take_turn(holder, f"changes {tenants.current()}"):
+            finish(collection, queries.unfinished_changes(holder))
 
 
 def finish(collection: Collection, changes: Sequence[Change]) -> None:
@@ -233,6 +253,14 @@ def check_file(work: Artwork, said: Mapping[str, Any]) -> None:
     because = forbidden_by(work.facts, work.rights).get("train")
     if said.get("consent_train") and because:
         raise NotAllowed(f"artwork {work.id} may not train: its file says {because}")
+
+
+def _is_large(session: Session, change: Change) -> bool:
+    """Whether the index has to follow a change of artists in more than AT_ONCE works."""
+    if change.artwork_id is not None:
+        return False
+    works = queries.works_to_follow(session, change, after=None, limit=AT_ONCE + 1)
+    return len(works) > AT_ONCE
 
 
 def _follow_artists(collection: Collection, change: Change) -> None:

@@ -56,7 +56,8 @@ def make_anew(stores: Stores, *, progress: Progress) -> tuple[int, int]:
             for_each(stores, lambda: follow_catalogue(collection, compare(collection)))
             collection.index.take_over()
             recovered = for_each(stores, lambda: _follow_up(collection, began))
-            points = sum(for_each(stores, collection.index.count))
+            with tenants.across():
+                points = collection.index.points()
             return points, sum(one.unencoded + one.lost for one in recovered)
 
 

@@ -16,7 +16,7 @@ from attribution.catalogue.models import Artist, Change, ChangeKind
 from attribution.catalogue.queries import Origin
 from attribution.collection import Collection
 from attribution.errors import BadInput, Conflict, Hint, Way
-from attribution.upkeep.correction import check_file, finish, work_to_change
+from attribution.upkeep.correction import check_file, follow_up, work_to_change
 
 
 def undo(
@@ -46,7 +46,7 @@ def undo(
         # Of both portfolios consent may follow other statements now.
         for artist_id in filter(None, (made.artist_id, made.from_artist_id)):
             waiting += queries.unfinished_changes(session, artist_id=artist_id)
-    finish(collection, waiting)
+    follow_up(collection, waiting)
     if earlier is not None:
         raise queries.already_undone(change.id, earlier.id)
     return made

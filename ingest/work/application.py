@@ -9,21 +9,35 @@ from __future__ import annotations
 from datetime import timedelta
 
 from celery import Celery
+from celery.schedules import crontab
 from kombu import Queue
 
 from attribution.config import Settings
 from attribution.errors import BadInput
 from attribution.tracing import trace_tasks
 from ingest.work.dispatch import BULK
-from ingest.work.tasks import CALIBRATE, DELIVER, MAP, RECONCILE, SWEEP, WATCH
+from ingest.work.tasks import (
+    CALIBRATE,
+    COUNT,
+    DELIVER,
+    FOLLOW,
+    MAP,
+    RECONCILE,
+    SEE_TO,
+    SWEEP,
+    WATCH,
+)
 
 REDIS = ("redis://", "rediss://", "redis+socket://")
-QUEUES = ("ingest", "encode", "lookup", "generate", "maintenance")
+QUEUES = ("ingest", "encode", "lookup", "generate", "maintenance", "upkeep")
 SWEEP_EVERY_S = 10
 DELIVER_EVERY_S = 5
 WATCH_EVERY_S = 60
 CALIBRATE_EVERY_S = 60  # looked at; done where enough has changed
-RECONCILE_EVERY_S = 3600
+RECONCILE_EVERY_S = 60  # a part of the works
+SEE_TO_EVERY_S = 3600
+FOLLOW_EVERY_S = 60
+COUNT_AT = crontab(hour=3, minute=0)  # UTC
 MAP_EVERY_S = 3600
 
 
@@ -88,6 +102,17 @@ def make_app(settings: Settings) -> Celery:
                 "schedule": RECONCILE_EVERY_S,
                 "options": {"expires": RECONCILE_EVERY_S},
             },
+            "see to": {
+                "task": SEE_TO,
+                "schedule": SEE_TO_EVERY_S,
+                "options": {"expires": SEE_TO_EVERY_S},
+            },
+            "follow": {
+                "task": FOLLOW,
+                "schedule": FOLLOW_EVERY_S,
+                "options": {"expires": FOLLOW_EVERY_S},
+            },
+            "count": {"task": COUNT, "schedule": COUNT_AT, "options": {"expires": 3600}},
         },
     )
     return app

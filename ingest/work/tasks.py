@@ -1,8 +1,8 @@
 """The Celery tasks. A task is a shell: ids in, one function called, safe to run twice.
 
 Queues are by kind: `ingest` for what reads and unpacks, `encode` for what takes works in and
-trains, `lookup` for lookup batches, `generate` for what draws, `maintenance` for what looks after
-the stores.
+trains, `lookup` for lookup batches, `generate` for what draws, `maintenance` for what is soon
+done, `upkeep` for what compares the stores and takes its time.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
+from datetime import timedelta
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -28,9 +29,12 @@ from attribution.errors import BackendUnavailable, LawfulError, NotFound
 from attribution.services import Services
 from attribution.tenants import DEFAULT, across, within
 from attribution.upkeep.calibrating import calibrate_if_due
+from attribution.upkeep.correction import finish_all
 from attribution.upkeep.deliveries import Sender, deliver, forget_old
 from attribution.upkeep.mapping import update_map
-from attribution.upkeep.reconcile import reconcile
+from attribution.upkeep.reconcile import compare_statistics, see_to_all
+from attribution.upkeep.report import Report
+from attribution.upkeep.rounds import go_on
 from attribution.upkeep.tenants import for_each
 from ingest import pipeline
 from ingest.generations import run_generation
@@ -43,11 +47,17 @@ log = logging.getLogger(__name__)
 
 TOLD_EVERY_S = 1.0  # how far a training is
 SWEEP = "maintenance.sweep"
-RECONCILE = "maintenance.reconcile"
+RECONCILE = "upkeep.reconcile"
+SEE_TO = "upkeep.see_to"
+COUNT = "upkeep.count"
+FOLLOW = "upkeep.follow"
 CALIBRATE = "maintenance.calibrate"
 MAP = "maintenance.map"
 DELIVER = "maintenance.deliver"
 WATCH = "maintenance.watch"
+RANGES_S = 30.0  # for which one message goes on comparing, of all tenants
+ROUND = timedelta(hours=1)  # between the beginnings of two comparisons of everything
+COUNT_LIMIT_S = 12 * 3600  # every kept vector is read, in one snapshot
 TASK: dict[str, Any] = {
     "acks_late": True,
     "throws": (LawfulError,),  # their message says all: no traceback in the log
@@ -154,6 +164,7 @@ def register(
             submit(_take_turn(runtime, key, stopping))
 
     _register_upkeep(app, runtime, submit)
+    _register_comparing(app, runtime)
 
 
 def _register_upkeep(
@@ -168,17 +179,6 @@ def _register_upkeep(
             keys = queries.sweep(session)
         submit(keys)
         return len(keys)
-
-    @app.task(name=RECONCILE, shared=False)
-    def reconcile_stores() -> dict[str, Any]:
-        """Compare catalogue and index, and repair; forget uploads and deliveries of long ago."""
-        stores = runtime.stores()
-        for_each(stores, lambda: forget_given_up(stores))
-        for_each(stores, lambda: forget_old(stores))
-        with open_collection(stores) as collection:
-            report = reconcile(collection, repair=True)
-        log.log(logging.INFO if report.is_clean else logging.WARNING, "reconciled: %s", report)
-        return report.as_json()
 
     @app.task(name=DELIVER, shared=False)
     def deliver_events() -> int:
@@ -206,6 +206,49 @@ def _register_upkeep(
         stores = runtime.stores()
         with suppress(NotFound), open_collection(stores) as collection:
             for_each(stores, lambda: update_map(collection))
+
+
+def _register_comparing(app: Celery, runtime: Runtime) -> None:
+    """Add the tasks of the queue `upkeep`, which the beat sends."""
+
+    @app.task(name=RECONCILE, shared=False)
+    def reconcile_on() -> None:
+        """Compare the next works of catalogue and index, and repair."""
+        stores = runtime.stores()
+        with suppress(NotFound), open_collection(stores) as collection:
+            until = time.monotonic() + RANGES_S
+            for report in for_each(stores, lambda: go_on(collection, until=until, every=ROUND)):
+                if report is not None:
+                    _tell("compared", report)
+
+    @app.task(name=FOLLOW, shared=False)
+    def follow_changes() -> None:
+        """Have the index follow merges, splits and renames of many works."""
+        stores = runtime.stores()
+        with suppress(NotFound), open_collection(stores) as collection:
+            for_each(stores, lambda: finish_all(collection))
+
+    @app.task(name=SEE_TO, shared=False)
+    def see_to_what_is_due() -> None:
+        """Finish what was interrupted, end what is over, forget what is of long ago."""
+        stores = runtime.stores()
+        for_each(stores, lambda: forget_given_up(stores))
+        for_each(stores, lambda: forget_old(stores))
+        with suppress(NotFound), open_collection(stores) as collection:
+            _tell("seen to", see_to_all(collection))
+
+    # Acknowledged before: its message would come back while it runs, and the next night another.
+    @app.task(name=COUNT, shared=False, acks_late=False, time_limit=COUNT_LIMIT_S)
+    def count_again() -> None:
+        """Compare what is counted along with what it counts, and mend it."""
+        stores = runtime.stores()
+        with suppress(NotFound), open_collection(stores) as collection:
+            found = for_each(stores, lambda: compare_statistics(collection, repair=True))
+            _tell("counted again", sum(found, Report(repaired=True)))
+
+
+def _tell(what: str, report: Report) -> None:
+    log.log(logging.INFO if report.is_clean else logging.WARNING, "%s: %s", what, report)
 
 
 def next_in_line(runtime: Runtime) -> TaskKey | None:

@@ -10,6 +10,7 @@ import time
 from threading import Lock
 from typing import Any
 
+from celery import Task
 from celery.signals import task_postrun, task_prerun
 
 MARGIN_S = 5  # behind Celery's own limit, which ends a process of the prefork pool alone
@@ -33,9 +34,10 @@ class Watchdog:
         task_prerun.connect(self._begin)
         task_postrun.connect(self._end)
 
-    def _begin(self, *, task_id: str, **_: Any) -> None:
+    def _begin(self, *, task_id: str, task: Task[..., Any], **_: Any) -> None:
+        limit_s = task.time_limit or self._limit_s
         with self._lock:
-            self._ends[task_id] = time.monotonic() + self._limit_s + MARGIN_S
+            self._ends[task_id] = time.monotonic() + limit_s + MARGIN_S
             self._set()
 
     def _end(self, *, task_id: str, **_: Any) -> None:

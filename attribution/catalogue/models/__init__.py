@@ -65,6 +65,7 @@ from attribution.catalogue.models.records import (
     RecordedAttribution,
     Withdrawal,
 )
+from attribution.catalogue.models.rounds import Round
 from attribution.catalogue.models.subjects import (
     Subject,
     SubjectUse,
@@ -99,6 +100,7 @@ from attribution.catalogue.models.works import (
     KeptCollection,
     MapPlace,
     PartVectors,
+    Tally,
     artwork_id,
 )
 
@@ -167,9 +169,11 @@ __all__ = [
     "Quarantine",
     "RecordedAttribution",
     "Reply",
+    "Round",
     "Sealed",
     "Subject",
     "SubjectUse",
+    "Tally",
     "Task",
     "TaskKind",
     "TaskStatus",

@@ -85,6 +85,21 @@ class Artist(OfTenant, Base):
         return self.id == nobody_of(self.tenant)
 
 
+class Tally(OfTenant, Base):
+    """Artists with works, and works, that can be found: all rows of a tenant together say how many.
+
+    Each change adds a row, so that no writer waits for another; `lifecycle` folds them.
+    """
+
+    __tablename__ = "tallies"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
+    artists: Mapped[int]  # without nobody
+    works: Mapped[int] = mapped_column(BigInteger)
+
+    __table_args__ = (Index(None, "tenant"),)
+
+
 class Alias(OfTenantByKey, Base):
     """Another name of an artist, confirmed by a person or of equal fold: a change says which."""
 

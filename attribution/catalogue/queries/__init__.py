@@ -38,6 +38,7 @@ from attribution.catalogue.queries.artworks import (
     consenting_works,
     counts,
     findable,
+    has_artworks,
     indexed_artworks,
     miscounted,
     ranked,
@@ -289,14 +290,16 @@ from attribution.catalogue.queries.replies import (
     forget_replies,
     keep_reply,
 )
+from attribution.catalogue.queries.rounds import (
+    keep_round,
+    last_round,
+)
 from attribution.catalogue.queries.sketches import (
     KeptSketch,
-    count_without_sketch,
     keep_sketches,
     kept_sketches,
     with_parts,
     without_sketch,
-    works_without_sketch,
 )
 from attribution.catalogue.queries.spellings import (
     closed_artists,
@@ -531,7 +534,6 @@ __all__ = [
     "count_due_consents",
     "count_expired",
     "count_webhooks",
-    "count_without_sketch",
     "count_without_vectors",
     "counts",
     "create_job",
@@ -577,6 +579,7 @@ __all__ = [
     "give_works",
     "go_live",
     "hands_and_hashes",
+    "has_artworks",
     "has_entries",
     "has_tenant",
     "held",
@@ -598,6 +601,7 @@ __all__ = [
     "keep_places",
     "keep_reply",
     "keep_result",
+    "keep_round",
     "keep_sketches",
     "keep_used_calibration",
     "keep_vectors",
@@ -614,6 +618,7 @@ __all__ = [
     "known_spellings",
     "last_entry",
     "last_number",
+    "last_round",
     "last_seen",
     "last_withdrawal",
     "late_answers",
@@ -766,5 +771,4 @@ __all__ = [
     "works_to_follow",
     "works_to_place",
     "works_to_withdraw",
-    "works_without_sketch",
 ]

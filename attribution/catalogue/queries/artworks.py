@@ -21,6 +21,7 @@ from attribution.catalogue.models import (
     Artwork,
     ArtworkStatus,
     Claim,
+    Tally,
     artwork_id,
 )
 from attribution.catalogue.nobody import nobody
@@ -196,7 +197,7 @@ def counts(session: Session) -> Counts:
     return Counts(
         artists=artists,
         indexed=indexed,
-        nobodys=session.scalar(select(Artist.works).where(Artist.id == nobody())) or 0,
+        nobodys=_nobodys(session),
         blank=works.get(ArtworkStatus.BLANK, 0),
         pending=works.get(ArtworkStatus.PENDING, 0),
         failed=works.get(ArtworkStatus.FAILED, 0),
@@ -205,37 +206,54 @@ def counts(session: Session) -> Counts:
     )
 
 
+def has_artworks(session: Session) -> bool:
+    """Tell whether any work was ever registered, withdrawn ones too."""
+    return bool(session.scalar(select(select(Artwork.id).exists())))
+
+
 def searchable(session: Session) -> tuple[int, int]:
     """Return how many artists have works that can be found, and how many can be with nobody's."""
-    somebody = func.count().filter(Artist.id != nobody())
-    wanted = select(somebody, func.coalesce(func.sum(Artist.works), 0)).where(Artist.works > 0)
+    wanted = select(
+        func.coalesce(func.sum(Tally.artists), 0), func.coalesce(func.sum(Tally.works), 0)
+    )
     artists, works = session.execute(wanted).one()
-    return artists, int(works)
+    return int(artists), int(works)
 
 
 def findable(session: Session) -> int:
     """Return how many works can be found, also across tenants."""
-    return int(session.scalar(select(func.coalesce(func.sum(Artist.works), 0))) or 0)
+    return int(session.scalar(select(func.sum(Tally.works))) or 0)
 
 
 def ranked(session: Session) -> tuple[int, int]:
     """Return how many artists can be ranked, and how many works they have that can be found."""
-    wanted = select(func.count(), func.coalesce(func.sum(Artist.works), 0))
-    artists, works = session.execute(wanted.where(Artist.works > 0, Artist.id != nobody())).one()
-    return artists, int(works)
+    artists, works = searchable(session)
+    return artists, works - _nobodys(session)
 
 
-def miscounted(session: Session) -> dict[UUID, int]:
-    """Return the artists whose number of works is wrong, with the right one."""
+def _nobodys(session: Session) -> int:
+    return session.scalar(select(Artist.works).where(Artist.id == nobody())) or 0
+
+
+def miscounted(
+    session: Session, *, after: UUID | None = None, limit: int = 1_000
+) -> tuple[list[UUID], UUID | None]:
+    """Return which of the next artists behind an id have a wrong number of works.
+
+    Returns as well the last of them, for the next artists; None where none are left.
+    """
+    wanted = select(Artist.id, Artist.works).order_by(Artist.id).limit(limit)
+    if after is not None:
+        wanted = wanted.where(Artist.id > after)
+    page = wanted.subquery()
     counted = (
-        select(Artwork.artist_id, func.count().label("works"))
-        .where(Artwork.status == ArtworkStatus.INDEXED)
-        .group_by(Artwork.artist_id)
-        .subquery()
+        select(func.count())
+        .where(Artwork.artist_id == page.c.id, Artwork.status == ArtworkStatus.INDEXED)
+        .scalar_subquery()
     )
-    right = func.coalesce(counted.c.works, 0)
-    wanted = select(Artist.id, right).outerjoin(counted, counted.c.artist_id == Artist.id)
-    return dict(session.execute(wanted.where(Artist.works != right)).all())
+    rows = session.execute(select(page.c.id, page.c.works == counted).order_by(page.c.id)).all()
+    last = rows[-1][0] if len(rows) == limit else None
+    return [artist for artist, is_right in rows if not is_right], last
 
 
 def _with_artist() -> Select[Artwork]:

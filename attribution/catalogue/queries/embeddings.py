@@ -105,25 +105,18 @@ def kept_part_vectors(
 
 
 def numbers_of_parts(
-    session: Session,
-    fingerprint: str,
-    *,
-    among: Collection[UUID] | None = None,
-    after: UUID | None = None,
-    limit: int = 1_000,
+    session: Session, fingerprint: str, works: Collection[UUID]
 ) -> dict[UUID, int]:
-    """Return how many parts works that are to be found have, in the order of their ids."""
+    """Return how many parts those of these works have that are to be found and have some."""
     wanted = (
         select(PartVectors.artwork_id, PartVectors.parts)
         .join(Artwork, Artwork.id == PartVectors.artwork_id)
-        .where(PartVectors.fingerprint == fingerprint, Artwork.status == ArtworkStatus.INDEXED)
-        .order_by(PartVectors.artwork_id)
-        .limit(limit)
+        .where(
+            PartVectors.artwork_id.in_(works),
+            PartVectors.fingerprint == fingerprint,
+            Artwork.status == ArtworkStatus.INDEXED,
+        )
     )
-    if among is not None:
-        wanted = wanted.where(PartVectors.artwork_id.in_(among))
-    if after is not None:
-        wanted = wanted.where(PartVectors.artwork_id > after)
     return dict(session.execute(wanted).all())
 
 

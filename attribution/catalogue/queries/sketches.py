@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, and_, delete, func, select, tuple_
+from sqlalchemy import and_, delete, select, tuple_
 from sqlalchemy.orm import Session
 
 from attribution.catalogue.insert import insert_new
@@ -77,17 +76,12 @@ def forget_sketches(session: Session, ids: Collection[UUID]) -> int:
     return len(session.execute(gone).all())
 
 
-def works_without_sketch(session: Session, *, after: UUID | None, limit: int) -> list[Artwork]:
-    """Return works that are to be found and of which no sketch is kept, in the order of ids."""
-    wanted = _without_sketch(select(Artwork)).order_by(Artwork.id).limit(limit)
-    if after is not None:
-        wanted = wanted.where(Artwork.id > after)
-    return list(session.scalars(wanted))
-
-
 def without_sketch(session: Session, ids: Collection[UUID]) -> set[UUID]:
     """Return those of these works that are to be found and of which no sketch is kept."""
-    return set(session.scalars(_without_sketch(select(Artwork.id)).where(Artwork.id.in_(ids))))
+    own = and_(CopySketch.artwork_id == Artwork.id, CopySketch.part == 0)
+    wanted = select(Artwork.id).outerjoin(CopySketch, own)
+    is_bare = (Artwork.status == ArtworkStatus.INDEXED) & CopySketch.artwork_id.is_(None)
+    return set(session.scalars(wanted.where(Artwork.id.in_(ids), is_bare)))
 
 
 def with_parts(session: Session, ids: Collection[UUID]) -> set[UUID]:
@@ -96,18 +90,6 @@ def with_parts(session: Session, ids: Collection[UUID]) -> set[UUID]:
         CopySketch.artwork_id.in_(ids), CopySketch.part > 0
     )
     return set(session.scalars(wanted.distinct()))
-
-
-def count_without_sketch(session: Session) -> int:
-    """Count the works that are to be found and of which no sketch is kept."""
-    return session.scalar(_without_sketch(select(func.count()).select_from(Artwork))) or 0
-
-
-def _without_sketch(wanted: Select[Any]) -> Select[Any]:
-    own = and_(CopySketch.artwork_id == Artwork.id, CopySketch.part == 0)
-    return wanted.outerjoin(CopySketch, own).where(
-        Artwork.status == ArtworkStatus.INDEXED, CopySketch.artwork_id.is_(None)
-    )
 
 
 def _box(kept: list[float]) -> Box:
