@@ -27,6 +27,7 @@ from attribution.errors import BadInput
 from attribution.types import Matrix, Vector
 
 Integers = npt.NDArray[np.int64]
+Fixed = npt.NDArray[np.int32]
 Numbers = npt.NDArray[np.float64]
 
 ONE = 2.0**16  # fixed point: what 1 is stored as
@@ -71,16 +72,23 @@ class Statistics:
                 f"vectors of shape {rows.shape} do not fit statistics of {len(artists)} works "
                 f"and {self.width} dimensions; they come from other encoders"
             )
-        if not bool(np.all(np.abs(rows) <= LENGTH)):  # false for NaN as well
-            raise BadInput("a vector is not finite or not of length 1; the model is at fault")
-        for start in range(0, len(rows), CHUNK):
-            fixed = np.rint(rows[start : start + CHUNK].astype(np.float64) * ONE)
-            self.gram += _triangle(fixed.T @ fixed)
-            positions: dict[UUID, list[int]] = defaultdict(list)
-            for position, artist in enumerate(artists[start : start + CHUNK]):
-                positions[artist].append(position)
-            for artist, own in positions.items():
-                self._count(artist, len(own), fixed[own].sum(0).astype(np.int64))
+        works = fixed_point(rows)
+        self.add_sums(artists, works)
+        self.add_products(works)
+
+    def add_sums(self, artists: Sequence[UUID], works: Fixed) -> None:
+        """Add works in fixed point to the sums of their artists alone."""
+        positions: dict[UUID, list[int]] = defaultdict(list)
+        for position, artist in enumerate(artists):
+            positions[artist].append(position)
+        for artist, own in positions.items():
+            self._count(artist, len(own), works[own].sum(0, dtype=np.int64))
+
+    def add_products(self, works: Fixed) -> None:
+        """Add works in fixed point to Σ x xᵀ alone."""
+        for start in range(0, len(works), CHUNK):
+            wide = works[start : start + CHUNK].astype(np.float64)
+            self.gram += _triangle(wide.T @ wide)
         self._check()
 
     def merge(self, other: Statistics, *, by: int = 1) -> None:
@@ -118,6 +126,13 @@ class Statistics:
     def _check(self) -> None:
         if len(self.gram) and max(int(self.gram.max()), -int(self.gram.min())) >= LARGEST:
             raise BadInput("too many works for one set of statistics: sums no longer fit 64 bits")
+
+
+def fixed_point(rows: Matrix) -> Fixed:
+    """Round works to fixed point; raises BadInput for numbers that no unit vector has."""
+    if not bool(np.all(np.abs(rows) <= LENGTH)):  # false for NaN as well
+        raise BadInput("a vector is not finite or not of length 1; the model is at fault")
+    return np.rint(rows.astype(np.float64) * ONE).astype(np.int32)
 
 
 def _triangle(square: Numbers) -> Integers:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 from uuid import UUID
 
 from sqlalchemy import select, update
@@ -11,16 +12,30 @@ from sqlalchemy.orm import Session
 from attribution.arithmetic.classifier import Statistics
 from attribution.catalogue.models import (
     Artwork,
+    ClassifierAddition,
     ClassifierArtist,
     ClassifierShard,
     Embedding,
     KeptCollection,
 )
-from attribution.catalogue.sums import columns_of, counted, integers, part_of, rows_of, shards
+from attribution.catalogue.sums import (
+    additions,
+    columns_of,
+    counted,
+    integers,
+    part_of,
+    rows_of,
+    shards,
+    works_of,
+)
 from attribution.types import Matrix
 
-Stamp = tuple[object, ...]
-"""Changes with every change of some statistics, and never comes back."""
+
+class Stamp(NamedTuple):
+    """Changes with every change of some statistics, and never comes back."""
+
+    whole: tuple[object, ...]  # changes with everything but an addition of works
+    added: tuple[UUID, ...]  # what was added since
 
 
 @dataclass(frozen=True)
@@ -37,6 +52,8 @@ def statistics_of(session: Session, fingerprint: str, width: int) -> Statistics:
     found = Statistics(width)
     for shard in session.scalars(shards(fingerprint)):
         found.merge(part_of(shard, width))
+    added = session.execute(additions(fingerprint))
+    found.add_products(works_of((vectors for _, vectors in added), width))
     wanted = select(ClassifierArtist).where(ClassifierArtist.fingerprint == fingerprint)
     for row in session.scalars(wanted):
         found.works[row.artist_id] = row.works
@@ -53,11 +70,16 @@ def times_mended(session: Session, fingerprint: str) -> int:
 def statistics_stamp(session: Session, fingerprint: str) -> Stamp | None:
     """Return the stamp of these statistics; None where they were never complete."""
     times = times_mended(session, fingerprint)
-    wanted = select(ClassifierShard.number, ClassifierShard.stamp).where(
+    if not times:
+        return None
+    whole = select(ClassifierShard.number, ClassifierShard.stamp).where(
         ClassifierShard.fingerprint == fingerprint
     )
-    stamps = session.execute(wanted.order_by(ClassifierShard.number)).all()
-    return (times, *map(tuple, stamps)) if times else None
+    stamps = session.execute(whole.order_by(ClassifierShard.number)).all()
+    added = select(ClassifierAddition.id).where(ClassifierAddition.fingerprint == fingerprint)
+    return Stamp(
+        (times, *map(tuple, stamps)), tuple(session.scalars(added.order_by(ClassifierAddition.id)))
+    )
 
 
 def kept_rows(
