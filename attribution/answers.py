@@ -180,6 +180,8 @@ class Pins:
     # SHA-256 of what the arithmetic was done with (`lookup.workings`), as RFC 8785 writes it; None
     # where there was none, and in answers that were given before it was kept.
     workings: str | None = None
+    # Up to when the classifier had weighed works, where some came or went since; None: all of them.
+    solved_at: datetime | None = None
 
 
 @dataclass(frozen=True)

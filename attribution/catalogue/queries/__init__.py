@@ -305,6 +305,7 @@ from attribution.catalogue.queries.spellings import (
 )
 from attribution.catalogue.queries.statistics import (
     Stamp,
+    artists_counted,
     claim_mending,
     kept_rows,
     statistics_of,
@@ -479,6 +480,7 @@ __all__ = [
     "artist_ids",
     "artists_by_id",
     "artists_called",
+    "artists_counted",
     "artists_named",
     "artists_to_change",
     "artists_with_works",
