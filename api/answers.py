@@ -137,6 +137,11 @@ class PinsOut(_Shape):
         default=None,
         description="SHA-256 of what it was computed from; null: nothing, or before that was kept.",
     )
+    solved_at: datetime | None = Field(
+        default=None,
+        description="When the classifier was solved, if works came or went since; null: it weighed "
+        "all that was registered.",
+    )
 
 
 class RemovalOut(_Shape):

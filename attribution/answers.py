@@ -180,6 +180,8 @@ class Pins:
     # SHA-256 of what the arithmetic was done with (`lookup.workings`), as RFC 8785 writes it; None
     # where there was none, and in answers that were given before it was kept.
     workings: str | None = None
+    # Up to when the classifier had weighed works, where some came or went since; None: all of them.
+    solved_at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -217,7 +219,7 @@ class Attribution:
         return self.copy_of or self.related_to
 
 
-VERSION = 5
+VERSION = 6
 """Of the recorded shape. A change that `read_answer` has to know of takes the next number."""
 
 EXACT = ("bytes", "pixels")
@@ -316,10 +318,16 @@ def _from_4(recorded: Mapping[str, Any]) -> Mapping[str, Any]:
     return recorded
 
 
+def _from_5(recorded: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Take it that all works were weighed: no answer waited for less."""
+    return recorded
+
+
 _NEXT: Mapping[int, Callable[[Mapping[str, Any]], Mapping[str, Any]]] = {
     1: _from_1,
     2: _from_2,
     3: _from_3,
     4: _from_4,
+    5: _from_5,
 }
 """What turns an answer of a version into one of the next."""

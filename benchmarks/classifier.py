@@ -79,8 +79,7 @@ def stored(
 
         def count() -> None:
             with database.sessions.begin() as session:
-                batch = Statistics.of(artists[:4] * (BATCH // 4), rows(BATCH, dims))
-                sums.change_statistics(session, "f", batch, by=1)
+                sums.add_works(session, "f", artists[:4] * (BATCH // 4), rows(BATCH, dims))
 
         def read() -> None:
             with database.sessions() as session:

@@ -11,7 +11,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from attribution.arithmetic.classifier import LARGEST, ONE, Classifier, Statistics, fit
+from attribution.arithmetic.classifier import (
+    LARGEST,
+    ONE,
+    TEMPERATURE,
+    Classifier,
+    Statistics,
+    fit,
+)
 from attribution.errors import BadInput
 from attribution.types import Vector
 
@@ -91,7 +98,8 @@ def test_any_history_is_the_batch_of_what_remains(
     one, two = fit(kept, DIMS), fit(batch, DIMS)
     assert (one is None) == (two is None) == (not here)
     if one and two:
-        assert np.array_equal(one.weights, two.weights)
+        assert np.array_equal(one.drawn, two.drawn)
+        assert np.array_equal(one.inverse, two.inverse)
         assert np.array_equal(one.offsets, two.offsets)
         probe = named(works(500 + asked)[0])
         assert list(one.shares(probe).items()) == list(two.shares(probe).items())
@@ -187,6 +195,31 @@ def test_the_artist_whose_hand_it_is_leads() -> None:
         shares = fitted(found).shares(named(works(77, around=number, spread=0.3)[0]))
         assert math.isclose(sum(shares.values()), 1)
         assert max(shares, key=lambda one: shares[one]) == artist
+
+
+def test_the_choice_among_some_is_as_among_all() -> None:
+    """Left out, an artist leaves the others what they had, in the same proportions."""
+    found = Statistics.of([ANNA, BORIS, CLARA] * 4, works(5, 12))
+    probe = named(works(6)[0])
+    every = fitted(found).shares(probe)
+
+    some = fitted(found).only({CLARA, ANNA, UUID(int=9)}).shares(probe)
+
+    rest = every[ANNA] + every[CLARA]
+    assert some == pytest.approx({one: every[one] / rest for one in (ANNA, CLARA)})
+    assert fitted(found).only([]).shares(probe) == {}
+
+
+def test_single_precision_moves_no_share() -> None:
+    """Of what there is one of for each artist: as far as a share is written."""
+    artists = [UUID(int=one + 1) for one in range(300)]
+    whole = fitted(Statistics.of(artists * 3, works(7, 900)))
+    probe = named(works(8)[0])
+    row = np.concatenate([probe[space] for space in whole.spaces]).astype(float)
+    scores = whole.drawn.astype(float) @ (whole.inverse @ (row - whole.centre)) + whole.offsets
+    parts = np.exp((scores - scores.max()) / TEMPERATURE)
+
+    assert list(whole.shares(probe).values()) == pytest.approx(parts / parts.sum(), abs=1e-6)
 
 
 def test_one_artist_has_the_whole_share() -> None:

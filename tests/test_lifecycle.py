@@ -11,9 +11,15 @@ import pytest
 ROOT = Path(__file__).parents[1]
 WRITERS = {"lifecycle.py", "sums.py"}  # sums.py writes the statistics, for lifecycle.py alone
 COLUMNS = {"Artwork": {"status", "artist_id"}, "Artist": {"works"}}
-TABLES = {"ClassifierArtist", "ClassifierShard"}
+TABLES = {"ClassifierAddition", "ClassifierArtist", "ClassifierShard"}
 STATEMENTS = {"update", "insert", "delete", "insert_new"}
-CALLED = {"change_statistics", "count_vectors", "join_statistics", "move_vectors"}
+CALLED = {
+    "add_works",
+    "change_statistics",
+    "count_vectors",
+    "join_statistics",
+    "move_vectors",
+}
 OTHERS = {"change.works", "found.works", "self.works", "shown.works"}  # of no artist
 
 

@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 
 import numpy as np
 import pytest
+from alembic import command
 from hypothesis import HealthCheck, example, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
@@ -17,7 +18,7 @@ from sqlalchemy.orm import Session
 
 from attribution.answers import Removal
 from attribution.arithmetic.classifier import Statistics
-from attribution.catalogue import lifecycle, queries, sums
+from attribution.catalogue import lifecycle, queries, schema, sums
 from attribution.catalogue.columns import now
 from attribution.catalogue.database import Database
 from attribution.catalogue.models import (
@@ -25,6 +26,7 @@ from attribution.catalogue.models import (
     Artist,
     Artwork,
     ArtworkStatus,
+    ClassifierAddition,
     ClassifierArtist,
     ClassifierShard,
     KeptCollection,
@@ -96,6 +98,7 @@ def test_an_emptied_catalogue_has_empty_statistics(services: Services, tmp_path:
 
     with services.sessions() as session:
         assert session.scalar(select(func.count()).select_from(ClassifierArtist)) == 0
+        assert session.scalar(select(func.count()).select_from(ClassifierAddition)) == 0
         (shard,) = session.scalars(select(ClassifierShard)).all()
     assert not any(shard.gram)
     assert ask_about(services, tmp_path).artists == ()
@@ -108,7 +111,7 @@ def test_wrong_statistics_are_found_and_mended(services: Services) -> None:
         row = session.scalars(select(ClassifierArtist)).first()
         assert row is not None
         session.delete(row)
-        session.execute(update(ClassifierShard).values(gram=b""))
+        session.execute(delete(ClassifierAddition))
 
     found = reconcile(services, repair=False)
     assert (found.statistics, found.is_clean) == (1, False)
@@ -195,6 +198,11 @@ def test_a_long_catalogue_is_proved_later(
     assert receipt["statistics"]["after"] == digest(services)
 
 
+def digest_of(artists: list[UUID], works: Matrix) -> str:
+    """Return the digest of the statistics of these works."""
+    return Statistics.of(artists, works).digest()
+
+
 def rows(seed: int, count: int) -> Matrix:
     """Return unit rows."""
     made = np.random.default_rng(seed).normal(size=(count, WIDTH))
@@ -226,32 +234,100 @@ def test_writers_at_the_same_time(database: Database) -> None:
     assert found.digest() == expected.digest()
 
 
-def test_writers_take_different_shards(database: Database) -> None:
-    """On a server a writer does not wait for another one's shard; a removal folds them."""
+def test_writers_do_not_wait_for_each_other(database: Database) -> None:
+    """On a server two add works at once; a removal leaves no vector of any work in an addition."""
     with database.sessions.begin() as session:
         ann, ben = queries.get_or_create_artists(session, ["Ann", "Ben"]).values()
-        for number in range(2):
-            session.add(
-                ClassifierShard(fingerprint=ENCODERS, number=number, stamp=uuid4(), gram=b"")
-            )
-    of_ann, of_ben = Statistics.of([ann.id], rows(1, 1)), Statistics.of([ben.id], rows(2, 1))
     if database.is_file:  # one writer at a time, whatever it writes
-        with database.sessions.begin() as session:
-            sums.change_statistics(session, ENCODERS, of_ann, by=1)
+        for number, artist in enumerate((ann, ben)):
+            with database.sessions.begin() as session:
+                sums.add_works(session, ENCODERS, [artist.id], rows(number, 1))
     else:
         with database.sessions.begin() as first, database.sessions.begin() as second:
-            sums.change_statistics(first, ENCODERS, of_ann, by=1)
-            sums.change_statistics(second, ENCODERS, of_ben, by=1)
-        with database.sessions() as session:
-            assert all(session.scalars(select(ClassifierShard.gram)))
-        with database.sessions.begin() as session:
-            sums.change_statistics(session, ENCODERS, of_ben, by=-1)
+            sums.add_works(first, ENCODERS, [ann.id], rows(0, 1))
+            sums.add_works(second, ENCODERS, [ben.id], rows(1, 1))
+    with database.sessions() as session:
+        assert session.scalars(select(ClassifierAddition.works)).all() == [1, 1]
+        assert queries.statistics_of(session, ENCODERS, WIDTH).digest() == digest_of(
+            [ann.id, ben.id], np.concatenate([rows(0, 1), rows(1, 1)])
+        )
 
     with database.sessions.begin() as session:
-        sums.change_statistics(session, ENCODERS, of_ann, by=-1)
+        gone = Statistics.of([ann.id], rows(0, 1))
+        sums.change_statistics(session, ENCODERS, gone, by=-1)
+
     with database.sessions() as session:
-        (left,) = session.scalars(select(ClassifierShard.gram)).all()
-    assert not any(left)
+        assert session.scalars(select(ClassifierAddition)).all() == []
+        found = queries.statistics_of(session, ENCODERS, WIDTH)
+    assert found.digest() == digest_of([ben.id], rows(1, 1))
+
+
+@pytest.mark.parametrize(("limit", "most"), [("FOLDED", 8), ("ADDITIONS", 3)])
+def test_many_additions_are_folded_by_a_writer(
+    database: Database, monkeypatch: pytest.MonkeyPatch, limit: str, most: int
+) -> None:
+    """Once for many works, or additions, the matrix is written; not a bit differs from one sum."""
+    monkeypatch.setattr(sums, limit, most)
+    with database.sessions.begin() as session:
+        ann = queries.get_or_create_artist(session, "Ann").id
+    waiting, stamps = [], set()
+    for number in range(6):
+        with database.sessions.begin() as session:
+            sums.add_works(session, ENCODERS, [ann] * 3, rows(number, 3))
+        with database.sessions() as session:
+            waiting.append(sum(session.scalars(select(ClassifierAddition.works))))
+            stamps |= set(session.scalars(select(ClassifierShard.stamp)))
+            found = queries.statistics_of(session, ENCODERS, WIDTH)
+        added = np.concatenate([rows(one, 3) for one in range(number + 1)])
+        assert found.digest() == digest_of([ann] * len(added), added)
+
+    assert waiting == [3, 6, 0, 3, 6, 0]
+    assert len(stamps) == 2
+
+
+def test_writers_that_fold_at_the_same_time(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is folded twice, nothing is lost."""
+    monkeypatch.setattr(sums, "FOLDED", 4)
+    with database.sessions.begin() as session:
+        artists = queries.get_or_create_artists(session, ["Ann", "Ben"])
+    ids = sorted(artist.id for artist in artists.values())
+
+    def write(seed: int) -> None:
+        for turn in range(8):
+            with database.sessions.begin() as session:
+                sums.add_works(session, ENCODERS, [ids[seed]], rows(100 * seed + turn, 1))
+
+    at_once(write, (0, 1))
+
+    works = [rows(100 * seed + turn, 1) for seed in (0, 1) for turn in range(8)]
+    with database.sessions() as session:
+        found = queries.statistics_of(session, ENCODERS, WIDTH)
+    assert found.digest() == digest_of([ids[0]] * 8 + [ids[1]] * 8, np.concatenate(works))
+
+
+def test_shards_of_an_older_version_become_one(database: Database) -> None:
+    """What was counted in several rows still counts, and is one row after the next fold."""
+    works = rows(1, 4)
+    with database.sessions.begin() as session:
+        ann = queries.get_or_create_artist(session, "Ann").id
+        for number in range(2):
+            part = Statistics.of([ann] * 2, works[2 * number : 2 * number + 2]).gram
+            session.add(
+                ClassifierShard(
+                    fingerprint=ENCODERS, number=number, stamp=uuid4(), gram=part.tobytes()
+                )
+            )
+        session.flush()
+        whole = Statistics.of([ann] * 4, works)
+        whole.gram[:] = 0  # the artist's sums alone
+        sums.change_statistics(session, ENCODERS, whole, by=1)
+
+    with database.sessions() as session:
+        assert len(session.scalars(select(ClassifierShard)).all()) == 1
+        found = queries.statistics_of(session, ENCODERS, WIDTH)
+    assert found.digest() == digest_of([ann] * 4, works)
 
 
 def test_statistics_of_another_width_are_refused(database: Database) -> None:
@@ -259,6 +335,40 @@ def test_statistics_of_another_width_are_refused(database: Database) -> None:
     with database.sessions.begin() as session:
         ann = queries.get_or_create_artist(session, "Ann").id
         sums.change_statistics(session, ENCODERS, Statistics.of([ann], rows(1, 1)), by=1)
+
+    with database.sessions() as session, pytest.raises(BadInput, match="other encoders"):
+        queries.statistics_of(session, ENCODERS, WIDTH + 1)
+
+
+def test_an_earlier_version_knows_that_additions_are_missing(database: Database) -> None:
+    """Gone with their table, they leave the statistics to a repair."""
+    with database.sessions.begin() as session:
+        ann = queries.get_or_create_artist(session, "Ann").id
+        for name in (ENCODERS, "e" * 64):
+            queries.add_collection(
+                session,
+                profile="test",
+                fingerprint=name,
+                dims={"a": WIDTH},
+                lanes={"a": "content"},
+                live=False,
+            )
+        sums.add_works(session, ENCODERS, [ann], rows(1, 1))
+
+    with database.migrating() as connection:
+        command.downgrade(schema.configuration(connection), "20261230_sends")
+    database.upgrade()
+
+    with database.sessions() as session:
+        assert queries.times_mended(session, ENCODERS) == 0
+        assert queries.times_mended(session, "e" * 64) == 1
+
+
+def test_additions_of_another_width_are_refused(database: Database) -> None:
+    """Nor are works that wait to be folded."""
+    with database.sessions.begin() as session:
+        ann = queries.get_or_create_artist(session, "Ann").id
+        sums.add_works(session, ENCODERS, [ann], rows(1, 1))
 
     with database.sessions() as session, pytest.raises(BadInput, match="other encoders"):
         queries.statistics_of(session, ENCODERS, WIDTH + 1)

@@ -27,6 +27,7 @@ from attribution.catalogue.models import (
     Artist,
     Artwork,
     ArtworkStatus,
+    ClassifierAddition,
     ClassifierArtist,
     ClassifierShard,
     Tally,
@@ -237,7 +238,7 @@ def mend_statistics(session: Session, fingerprint: str, missing: Statistics) -> 
 
 def forget_statistics(session: Session, fingerprint: str) -> None:
     """Delete the statistics of these encoders."""
-    for table in (ClassifierArtist, ClassifierShard):
+    for table in (ClassifierArtist, ClassifierShard, ClassifierAddition):
         session.execute(delete(table).where(table.fingerprint == fingerprint))
 
 

@@ -2,29 +2,31 @@
 
 Only `lifecycle` calls what writes here. The rule, kept by it in the transaction that changes a
 work's state, its artist or its kept vectors: the statistics of some encoders are the sums over all
-indexed works with kept vectors of these encoders; works by nobody in particular do not count. Sums
-of integers add up in any order, so Σ x xᵀ lies in several rows (shards): writers at the same time
-take different ones and never wait for each other. A removal folds all of them into one, or a work
-would stay in one shard with a plus and in another with a minus.
+indexed works with kept vectors of these encoders; works by nobody in particular do not count.
+
+Σ x xᵀ takes megabytes, so works that come are not added to it at once: a write leaves their vectors
+in a row of its own (an addition) and waits for nobody; the writer that finds many of them folds
+them in. Sums of integers add up in any order, so that changes no bit. A removal folds as well, or
+the vectors of a work that is gone would stay in an addition.
 """
 
 from __future__ import annotations
 
-import secrets
 from collections import defaultdict
 from collections.abc import Collection as Several
 from collections.abc import Iterable, Iterator, Sequence
 from uuid import UUID, uuid4
 
 import numpy as np
-from sqlalchemy import ColumnElement, Select, select
+from sqlalchemy import ColumnElement, Row, Select, delete, func, select
 from sqlalchemy.orm import Session
 
-from attribution.arithmetic.classifier import Integers, Statistics
-from attribution.catalogue.insert import insert_new
+from attribution.arithmetic.classifier import Fixed, Integers, Statistics, fixed_point
+from attribution.catalogue.insert import IN_SQL, insert_new
 from attribution.catalogue.models import (
     Artwork,
     ArtworkStatus,
+    ClassifierAddition,
     ClassifierArtist,
     ClassifierShard,
     Embedding,
@@ -34,8 +36,10 @@ from attribution.catalogue.nobody import nobody
 from attribution.errors import BadInput
 from attribution.types import Matrix
 
-SHARDS = 8  # writers at the same time
+FOLDED = 2_048  # works in additions: a matrix of 4 MB is written once for them, 2 kB a work
+ADDITIONS = 256  # that a lookup has to look at, where each has few works
 NUMBER = np.dtype("<i8")
+ADDED = np.dtype("<i4")
 KEPT = np.dtype("<f4")
 
 
@@ -64,14 +68,14 @@ def count_vectors(
     that adds, before one that removes. Locks the works, so that their state stays as it was found.
     """
     for encoders, artists, rows in _counted(session, ids, fingerprint):
-        change_statistics(session, encoders, Statistics.of(artists, rows), by=by)
+        if by > 0:
+            add_works(session, encoders, artists, rows)
+        else:
+            change_statistics(session, encoders, Statistics.of(artists, rows), by=by)
 
 
 def move_vectors(session: Session, ids: Several[UUID], artist_id: UUID) -> None:
-    """Count works for another artist: call it before their rows say so. Neither is nobody.
-
-    Σ x xᵀ stays as it is, so no shard has to be folded.
-    """
+    """Count works for another artist: call it before their rows say so. Neither is nobody."""
     for encoders, artists, rows in _counted(session, ids, None):
         delta = Statistics.of([artist_id] * len(artists), rows)
         delta.merge(Statistics.of(artists, rows), by=-1)
@@ -89,23 +93,60 @@ def join_statistics(session: Session, artist_id: UUID, into: UUID) -> None:
         change_statistics(session, row.fingerprint, delta, by=1)
 
 
+def add_works(session: Session, fingerprint: str, artists: Sequence[UUID], rows: Matrix) -> None:
+    """Add works, a row for each entry of `artists`, to the statistics of these encoders."""
+    works, delta = fixed_point(rows), Statistics(rows.shape[1])
+    delta.add_sums(artists, works)
+    _change_artists(session, fingerprint, delta, by=1)
+    packed = works.astype(ADDED).tobytes()
+    session.add(ClassifierAddition(fingerprint=fingerprint, works=len(works), vectors=packed))
+    session.flush()
+    if _are_many(session, fingerprint):
+        whole = _locked_shards(session, fingerprint)
+        if _are_many(session, fingerprint):  # no other writer has just folded them
+            _fold(session, whole, Statistics(delta.width), by=1)
+
+
 def change_statistics(session: Session, fingerprint: str, delta: Statistics, *, by: int) -> None:
     """Add a difference to the statistics of these encoders, or take it away."""
+    _change_artists(session, fingerprint, delta, by=by)
+    _fold(session, _locked_shards(session, fingerprint), delta, by=by)
+
+
+def _change_artists(session: Session, fingerprint: str, delta: Statistics, *, by: int) -> None:
     for artist, row in _locked(session, fingerprint, delta).items():
         row.works += by * delta.works[artist]
         total = integers(row.sums) + by * delta.sums[artist]
         row.sums = _packed(total)
         if not row.works and not total.any():
             session.delete(row)
-    locked = _all_of_them(session, fingerprint) if by < 0 else []
-    first, *rest = locked or [_a_free_one(session, fingerprint)]
+
+
+def _fold(
+    session: Session, whole: Sequence[ClassifierShard], delta: Statistics, *, by: int
+) -> None:
+    """Make one shard of all of them, of all additions, and of a difference."""
+    first, *rest = whole
     part = part_of(first, delta.width)
     for shard in rest:
         part.merge(part_of(shard, delta.width))
         session.delete(shard)
+    added = session.execute(additions(first.fingerprint).with_for_update()).all()
+    part.add_products(works_of(added, delta.width))
+    gone = ClassifierAddition.id.in_([row.id for row in added])
+    session.execute(delete(ClassifierAddition).where(gone), execution_options=IN_SQL)
     part.merge(delta, by=by)
     first.gram, first.stamp = _packed(part.gram), uuid4()
     session.flush()
+
+
+def _are_many(session: Session, fingerprint: str) -> bool:
+    """Return whether so much waits in additions that it is worth writing the matrix."""
+    waiting = select(func.count(), func.coalesce(func.sum(ClassifierAddition.works), 0))
+    added, works = session.execute(
+        waiting.where(ClassifierAddition.fingerprint == fingerprint)
+    ).one()
+    return added >= ADDITIONS or works >= FOLDED
 
 
 def _counted(
@@ -151,21 +192,13 @@ def _locked(session: Session, fingerprint: str, delta: Statistics) -> dict[UUID,
         insert_new(session, ClassifierArtist, [new | {"artist_id": one} for one in missing])
 
 
-def _a_free_one(session: Session, fingerprint: str) -> ClassifierShard:
-    """Lock a shard that no other writer has; wait for one only where all of them are taken."""
-    free = session.scalar(shards(fingerprint).with_for_update(skip_locked=True).limit(1))
-    while free is None:
-        number = secrets.randbelow(SHARDS)
-        new = {"fingerprint": fingerprint, "number": number, "stamp": uuid4(), "gram": b""}
+def _locked_shards(session: Session, fingerprint: str) -> Sequence[ClassifierShard]:
+    """Return the locked rows of Σ x xᵀ; one is made where there is none."""
+    wanted = shards(fingerprint).with_for_update()
+    while not (found := session.scalars(wanted).all()):
+        new = {"fingerprint": fingerprint, "number": 0, "stamp": uuid4(), "gram": b""}
         insert_new(session, ClassifierShard, [new])
-        free = session.scalar(
-            shards(fingerprint).where(ClassifierShard.number == number).with_for_update()
-        )
-    return free
-
-
-def _all_of_them(session: Session, fingerprint: str) -> Sequence[ClassifierShard]:
-    return session.scalars(shards(fingerprint).with_for_update()).all()
+    return found
 
 
 def part_of(shard: ClassifierShard, width: int) -> Statistics:
@@ -182,13 +215,36 @@ def part_of(shard: ClassifierShard, width: int) -> Statistics:
 
 
 def shards(fingerprint: str) -> Select[ClassifierShard]:
-    """Return the statement that reads the parts of Σ x xᵀ, in the order of their locks."""
+    """Return the statement that reads Σ x xᵀ, in the order of its locks."""
     return (
         select(ClassifierShard)
         .where(ClassifierShard.fingerprint == fingerprint)
         .order_by(ClassifierShard.number)
         .execution_options(populate_existing=True)
     )
+
+
+def additions(fingerprint: str) -> Select[UUID, int, bytes]:
+    """Return the statement that reads what Σ x xᵀ lacks."""
+    return select(
+        ClassifierAddition.id, ClassifierAddition.works, ClassifierAddition.vectors
+    ).where(ClassifierAddition.fingerprint == fingerprint)
+
+
+def works_of(added: Iterable[Row[UUID, int, bytes]], width: int) -> Fixed:
+    """Return the works of additions in fixed point, shape (works, width).
+
+    Raises BadInput for ones of another width.
+    """
+    packed = []
+    for _, works, vectors in added:
+        if len(vectors) != works * width * ADDED.itemsize:
+            raise BadInput(
+                f"works that were added to the classifier are not of {width} dimensions; "
+                f"they belong to other encoders"
+            )
+        packed.append(vectors)
+    return np.frombuffer(b"".join(packed), ADDED).astype(np.int32).reshape(-1, width)
 
 
 def rows_of(data: Iterable[bytes], columns: Integers) -> Matrix:

@@ -83,6 +83,7 @@ from attribution.lookup.results import (
 )
 from attribution.lookup.search_pages import SearchPage, Shown
 from attribution.lookup.search_query import SearchBy, SearchQuery, check_query
+from attribution.lookup.wording import not_weighed
 from attribution.lookup.workings import keep, kept, workings
 from attribution.types import Vector
 from attribution.voters.panel import Opinion, Panel
@@ -490,6 +491,7 @@ def _pins(session: Session, opinion: Opinion, made_of: bytes | None) -> Pins:
         *(PROGRAM, head.sequence, head.digest, opinion.voters),
         calibration=numbers.digest if numbers else None,
         workings=hashlib.sha256(made_of).hexdigest() if made_of else None,
+        solved_at=opinion.solved_at,
     )
 
 
@@ -530,6 +532,8 @@ def _notes(searched: Searched, opinion: Opinion) -> Iterator[str]:
         yield f"only {searched.artists} artists are registered: nobody can stand out among so few"
     if searched.artists:
         yield from opinion.silent
+    if opinion.solved_at:
+        yield not_weighed(opinion.solved_at)
     is_whole = searched.points is None
     if searched.artists and opinion.calibrated is None and not opinion.silent and is_whole:
         yield (

@@ -451,6 +451,14 @@ def _others(work: CopyMatch | None) -> str:
     return "Other registered works may be in it as well: only the surest is named."
 
 
+def not_weighed(solved_at: datetime) -> str:
+    """Say that the classifier is older than what is registered."""
+    return (
+        f"the classifier was solved at {solved_at:%Y-%m-%d %H:%M:%S UTC}: works added since then "
+        f"are found by search and by the copy lane, and not yet weighed by the classifier"
+    )
+
+
 def _frames(notes: Iterable[str]) -> str:
     """Say which part of a file with several pictures was compared."""
     first = next((note for note in notes if note.startswith("first of ")), None)

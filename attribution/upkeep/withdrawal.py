@@ -21,7 +21,7 @@ from attribution import tenants
 from attribution.answers import Removal
 from attribution.catalogue import queries
 from attribution.catalogue.columns import now
-from attribution.catalogue.database import empty_log
+from attribution.catalogue.database import empty_log, snapshot
 from attribution.catalogue.models import ArtworkStatus, Withdrawal
 from attribution.catalogue.queries.holds import held_images, held_under
 from attribution.chunks import chunks
@@ -338,7 +338,7 @@ def _proof(stores: Stores) -> dict[str, Any]:
     A rebuild adds up the vectors of all works that are left. Among very many works that takes
     too long to wait for: there it is done by the next `reconcile`, and None stands here.
     """
-    with stores.sessions() as session:
+    with snapshot(stores.sessions) as session:  # the digest is of several statements
         live = queries.live_collection(session)
         works = queries.findable(session)
         if live is None or works > REBUILT:

@@ -13,6 +13,7 @@ class NeighboursVoter:
     is_calibrated = True
     absence = ""  # it never is
     digest = None
+    solved_at = None
 
     def current(self) -> NeighboursVoter:
         """Return this voter."""

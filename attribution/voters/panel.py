@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from threading import Lock
 from typing import Any
 from uuid import UUID
@@ -47,6 +48,7 @@ class Opinion:
     question: Question | None = None  # what was asked; None: nobody was
     ballots: tuple[Ballot, ...] = ()  # in the order of the seats
     calibrated_voters: tuple[str, ...] = ()  # whose ballots the calibration speaks of
+    solved_at: datetime | None = None  # up to when a voter weighs works; None: each weighs all
 
 
 @dataclass(frozen=True)
@@ -104,6 +106,9 @@ class Panel:
             question=question,
             ballots=tuple(ballots.values()),
             calibrated_voters=tuple(calibrated),
+            solved_at=min(
+                (at for _, voter in voters if voter and (at := voter.solved_at)), default=None
+            ),
         )
         if kept is None or not is_whole or not ballots.keys() >= set(calibrated):
             return opinion

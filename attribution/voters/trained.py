@@ -33,6 +33,7 @@ class TrainedVoter:
     """A network, and the artists whom it may name."""
 
     name: ClassVar[str] = "trained"
+    solved_at: ClassVar[None] = None  # what it has learned of is in its folder
     network: Network
     spaces: tuple[str, ...]
     temperature: float

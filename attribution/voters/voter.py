@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
@@ -48,6 +49,11 @@ class Voter(Protocol):
     @property
     def digest(self) -> str | None:
         """SHA-256 of what it was made from; None for one that keeps no state, or was not asked."""
+        ...
+
+    @property
+    def solved_at(self) -> datetime | None:
+        """Up to when works are weighed; None: all that are registered, as far as it weighs any."""
         ...
 
     def shares(self, question: Question) -> Ballot:

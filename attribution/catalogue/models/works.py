@@ -222,7 +222,10 @@ class ClassifierArtist(OfTenant, Base):
 
 
 class ClassifierShard(OfTenantByKey, Base):
-    """A part of Σ x xᵀ over all works, in fixed point; all parts together are the whole."""
+    """Σ x xᵀ over all works but those of the additions, in fixed point.
+
+    One row; what was counted before there were additions may lie in several that add up.
+    """
 
     __tablename__ = "classifier_shards"
 
@@ -230,6 +233,18 @@ class ClassifierShard(OfTenantByKey, Base):
     number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     stamp: Mapped[UUID]  # another one after every change
     gram: Mapped[bytes]  # int64, little endian, the upper triangle row by row; empty: zeros
+
+
+class ClassifierAddition(OfTenant, Base):
+    """Works that Σ x xᵀ does not count yet: a write leaves them here, one of many folds them in."""
+
+    __tablename__ = "classifier_additions"
+    __table_args__ = (Index(None, "fingerprint", "tenant"),)
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
+    fingerprint: Mapped[str] = mapped_column(String(64))  # of the encoders
+    works: Mapped[int]
+    vectors: Mapped[bytes]  # in fixed point: int32, little endian, a work a row
 
 
 class CopySketch(OfTenant, Base):

@@ -309,6 +309,7 @@ from attribution.catalogue.queries.spellings import (
 )
 from attribution.catalogue.queries.statistics import (
     Stamp,
+    artists_counted,
     claim_mending,
     kept_rows,
     statistics_of,
@@ -485,6 +486,7 @@ __all__ = [
     "artist_ids",
     "artists_by_id",
     "artists_called",
+    "artists_counted",
     "artists_named",
     "artists_to_change",
     "artists_with_works",

@@ -3,24 +3,41 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import select, update
+from sqlalchemy import Integer, cast, null, select, union_all, update
 from sqlalchemy.orm import Session
 
 from attribution.arithmetic.classifier import Statistics
 from attribution.catalogue.models import (
     Artwork,
+    ClassifierAddition,
     ClassifierArtist,
     ClassifierShard,
     Embedding,
     KeptCollection,
 )
-from attribution.catalogue.sums import columns_of, counted, integers, part_of, rows_of, shards
+from attribution.catalogue.sums import (
+    additions,
+    columns_of,
+    counted,
+    integers,
+    part_of,
+    rows_of,
+    shards,
+    works_of,
+)
 from attribution.types import Matrix
 
-Stamp = tuple[object, ...]
-"""Changes with every change of some statistics, and never comes back."""
+PAGE = 500  # artists read at once: 4 MB with 971 dimensions
+
+
+class Stamp(NamedTuple):
+    """Changes with every change of some statistics, and never comes back."""
+
+    whole: tuple[object, ...]  # changes with everything but an addition of works
+    added: tuple[UUID, ...]  # what was added since
 
 
 @dataclass(frozen=True)
@@ -37,11 +54,22 @@ def statistics_of(session: Session, fingerprint: str, width: int) -> Statistics:
     found = Statistics(width)
     for shard in session.scalars(shards(fingerprint)):
         found.merge(part_of(shard, width))
-    wanted = select(ClassifierArtist).where(ClassifierArtist.fingerprint == fingerprint)
-    for row in session.scalars(wanted):
-        found.works[row.artist_id] = row.works
-        found.sums[row.artist_id] = integers(row.sums)
+    found.add_products(works_of(session.execute(additions(fingerprint)), width))
+    wanted = (
+        select(ClassifierArtist.artist_id, ClassifierArtist.works, ClassifierArtist.sums)
+        .where(ClassifierArtist.fingerprint == fingerprint)
+        .execution_options(yield_per=PAGE)  # else all sums are in memory twice
+    )
+    for artist, works, sums in session.execute(wanted):
+        found.works[artist] = works
+        found.sums[artist] = integers(sums)
     return found
+
+
+def artists_counted(session: Session, fingerprint: str) -> set[UUID]:
+    """Return the artists who have works in the statistics of these encoders."""
+    wanted = select(ClassifierArtist.artist_id)
+    return set(session.scalars(wanted.where(ClassifierArtist.fingerprint == fingerprint)))
 
 
 def times_mended(session: Session, fingerprint: str) -> int:
@@ -53,11 +81,21 @@ def times_mended(session: Session, fingerprint: str) -> int:
 def statistics_stamp(session: Session, fingerprint: str) -> Stamp | None:
     """Return the stamp of these statistics; None where they were never complete."""
     times = times_mended(session, fingerprint)
-    wanted = select(ClassifierShard.number, ClassifierShard.stamp).where(
-        ClassifierShard.fingerprint == fingerprint
+    if not times:
+        return None
+    shard = select(ClassifierShard.number.label("number"), ClassifierShard.stamp.label("stamp"))
+    added = select(cast(null(), Integer), ClassifierAddition.id)
+    both = union_all(
+        shard.where(ClassifierShard.fingerprint == fingerprint),
+        added.where(ClassifierAddition.fingerprint == fingerprint),
     )
-    stamps = session.execute(wanted.order_by(ClassifierShard.number)).all()
-    return (times, *map(tuple, stamps)) if times else None
+    found: list[tuple[int | None, UUID]] = [
+        (row.number, row.stamp) for row in session.execute(both.order_by("number", "stamp"))
+    ]
+    return Stamp(
+        (times, *(row for row in found if row[0] is not None)),
+        tuple(stamp for number, stamp in found if number is None),
+    )
 
 
 def kept_rows(
