@@ -4,20 +4,27 @@ from __future__ import annotations
 
 import re
 import shlex
+import socket
 import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from secrets import token_hex
 from typing import Any
 
+import psutil
 import pytest
 import typer
 import yaml
+from redis import AuthenticationError, Redis
 
 from api.cli import app
+from api.servers.local_servers import redis
 from attribution.config import Settings
 from ingest.work.application import QUEUES
+from tests.index_servers import free_port
+from tests.portfolios import wait_until
 
 ROOT = Path(__file__).parents[1]
 FILES = (ROOT / "docker-compose.yml", ROOT / "docker-compose.gpu.yml")
@@ -27,8 +34,10 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 OURS = ("migrate", "api", "worker", "draw", "beat")
 SERVICES = [(name, one) for file in (PLAIN, GPU) for name, one in file["services"].items()]
 EVERY_SERVICE = pytest.mark.parametrize(("name", "service"), SERVICES)
+FOLLOWING = re.MULTILINE | re.DOTALL
 WITH_DEFAULT = {"LAWFUL_PORT", "LAWFUL_PROBE_HOSTS"}  # no secrets
 SETTINGS = {f"LAWFUL_{name.upper()}" for name in Settings.model_fields}
+FIXED = {"LAWFUL_HOME", "LAWFUL_HOST", "LAWFUL_PORT", "LAWFUL_DEVICE"}  # by image, command, file
 
 
 def strings(value: Any) -> Iterator[str]:
@@ -41,6 +50,12 @@ def strings(value: Any) -> Iterator[str]:
             yield from strings(part)
     elif isinstance(value, str):
         yield value
+
+
+def is_open(port: int) -> bool:
+    """Whether somebody listens there."""
+    with socket.socket() as asking:
+        return asking.connect_ex(("127.0.0.1", port)) == 0
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
@@ -93,6 +108,11 @@ def test_settings_exist(name: str, service: dict[str, Any]) -> None:
         assert shared == PLAIN["x-environment"]
 
 
+def test_every_setting_can_be_set() -> None:
+    """No line of `.env` is dropped in silence."""
+    assert SETTINGS - set(PLAIN["x-environment"]) == FIXED
+
+
 def test_addresses_name_services() -> None:
     """The hosts in the addresses are services of the file."""
     environment = PLAIN["x-environment"]
@@ -135,6 +155,49 @@ def test_secrets_have_no_default(path: Path) -> None:
         for key, value in (service.get("environment") or {}).items():
             if re.search("PASSWORD|SECRET|KEY|AUTH", key):
                 assert value is None or value.startswith("${"), key
+
+
+def test_each_tag_is_built_once() -> None:
+    """Several builds of one tag would take it from each other."""
+    ours = [
+        [one for name, one in file["services"].items() if name in OURS] for file in (PLAIN, GPU)
+    ]
+
+    assert [sum("build" in one for one in services) for services in ours] == [1, 1]
+    assert {one["pull_policy"] for one in ours[0]} == {"never"}
+
+
+def test_the_password_of_redis_is_no_argument(tmp_path: Path) -> None:
+    """Every user of a machine can read those of the processes that run on it."""
+    server = Path(redis(tmp_path / "prepared").command[0])
+    port, unseen = free_port(), token_hex()
+    shell, option, script = PLAIN["services"]["redis"]["command"]
+    script = script.replace("$$", "$").replace("server - ", f"server - --port {port} ")
+    environment = {"PATH": f"{server.parent}:/usr/bin:/bin", "REDISCLI_AUTH": unseen}
+
+    with subprocess.Popen([shell, option, script], cwd=tmp_path, env=environment) as running:
+        try:
+            wait_until(lambda: is_open(port))
+            assert unseen not in " ".join(psutil.Process(running.pid).cmdline())
+            with Redis(port=port) as nobody, pytest.raises(AuthenticationError):
+                nobody.ping()
+            with Redis(port=port, password=unseen) as told:
+                assert told.config_get("append*")["appendonly"] == "yes"
+                assert told.config_get("maxmemory-policy") == {"maxmemory-policy": "noeviction"}
+        finally:
+            running.terminate()
+    assert running.returncode == 0
+
+
+def test_the_server_of_qdrant_gets_the_signal() -> None:
+    """The script of its image ends at TERM before the server has written what it holds."""
+    assert PLAIN["services"]["qdrant"]["entrypoint"] == ["./qdrant"]
+
+
+def test_temporary_files_are_on_disk() -> None:
+    """What is in `/tmp` counts as memory: uploads are unpacked in the home, which is a volume."""
+    assert PLAIN["x-lawful"]["tmpfs"] == ["/tmp:size=64m"]  # noqa: S108  of the container
+    assert "LAWFUL_HOME" not in PLAIN["x-environment"]  # the image names the volume
 
 
 def test_images_are_pinned() -> None:
@@ -195,7 +258,8 @@ def test_gpu_file_changes_services_that_are_there(name: str) -> None:
     assert worker["environment"] == {"LAWFUL_DEVICE": "cuda"}
     assert worker["command"] == [*PLAIN["services"][name]["command"][:3], "--pool", "solo"]
     assert (device["driver"], device["capabilities"]) == ("nvidia", ["gpu"])
-    assert set(worker["build"]["args"]) <= set(re.findall(r"^ARG (\w+)", DOCKERFILE, re.MULTILINE))
+    for built in (one["build"] for one in GPU["services"].values() if "build" in one):
+        assert set(built["args"]) <= set(re.findall(r"^ARG (\w+)", DOCKERFILE, re.MULTILINE))
 
 
 def test_every_queue_is_served_once() -> None:
@@ -239,6 +303,21 @@ def test_dockerfile_user() -> None:
     assert "LAWFUL_HOME=/data" in DOCKERFILE
     assert PLAIN["x-lawful"]["volumes"] == ["data:/data"]
     assert re.search(r'^ENTRYPOINT \["lawful"\]$', DOCKERFILE, re.MULTILINE)
+
+
+def test_the_program_is_a_layer_of_its_own() -> None:
+    """What is installed before it comes from the list of packages, which no version changes."""
+    stages = dict(re.findall(r"^FROM \S+ AS (\w+)\n(.*?)(?=^FROM)", DOCKERFILE, FOLLOWING))
+    last = DOCKERFILE.rpartition("\nFROM ")[2]
+
+    assert re.findall(r"^COPY (.+)$", stages["packages"], re.MULTILINE) == [
+        "constraints.txt ./",
+        "--from=requirements /src/requirements.txt ./",
+    ]
+    assert re.findall(r"^COPY (.+)$", last, re.MULTILINE) == [
+        "--from=packages /opt/lawful /opt/lawful"
+    ]
+    assert "--mount=type=bind,from=wheel" in last
 
 
 def test_dockerfile_requirements() -> None:
