@@ -19,10 +19,12 @@ from attribution.errors import BackendUnavailable, LawfulError, ProfileMismatch
 from attribution.services import Services, open_services
 from ingest.listing import plan
 from ingest.sources import read_source
+from ingest.work import worker
 from ingest.work.application import make_app
 from ingest.work.dispatch import RUN_BATCH, send
 from ingest.work.jobs import open_queue
 from ingest.work.tasks import register
+from ingest.work.worker import READY, Lazily, note_ready
 from tests.commands import lawful
 from tests.portfolios import batch_key, portfolio, wait_until
 
@@ -125,17 +127,18 @@ def test_a_worker_says_so(tmp_path: Path, redis_url: str) -> None:
         pass
     app = make_app(settings)
     app.control.purge()  # what other tests have left at the broker
-    worker = Program(
+    program = Program(
         name="worker",
         command=[sys.executable, "-m", "api.cli", "worker", "--queues", "encode"],
-        environment={"LAWFUL_HOME": str(home)}
+        environment={"LAWFUL_HOME": str(home), "TMPDIR": str(tmp_path)}
         | {f"LAWFUL_{name.upper()}": value for name, value in wrong.items()},
         log=tmp_path / "worker.log",
         is_ready=lambda program: " ready." in program.said(),
     )
-    with running(worker), open_stores(settings) as stores:
+    with running(program), open_stores(settings) as stores:
         ready = lawful(home, "worker", "--check", **wrong)
         assert (ready.returncode, json.loads(ready.stdout)["ready"]) == (0, True), ready
+        wait_until((tmp_path / READY.name).exists)
         job_id = plan(stores, "p", read_source(portfolio(tmp_path / "p")), staged=True)
 
         def swept() -> bool:
@@ -152,7 +155,23 @@ def test_a_worker_says_so(tmp_path: Path, redis_url: str) -> None:
         assert "nowhere" in answer["checks"]["models"]
         listed = json.loads(lawful(home, "jobs", "list", "--failed", "--json", **wrong).stdout)
     assert "nowhere" in listed["jobs"][0]["error"]
-    assert "Traceback" not in worker.said()
+    assert "Traceback" not in program.said()
+
+
+def test_a_worker_with_trouble_is_not_said_to_be_ready(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What its supervisor looks at is left alone, and touched again when it can work."""
+    monkeypatch.setattr(worker, "READY", tmp_path / "ready")
+    runtime = Lazily(Settings(home=tmp_path / "home", profile="nowhere"))
+    with pytest.raises(LawfulError, match="nowhere"):
+        runtime.services()
+
+    note_ready(runtime)
+
+    assert not worker.READY.exists()
+    note_ready(Lazily(Settings(home=tmp_path / "home")))
+    assert worker.READY.exists()
 
 
 def test_no_worker_no_answer(tmp_path: Path, redis_url: str) -> None:

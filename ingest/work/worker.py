@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import logging
-from contextlib import ExitStack
+import tempfile
+from contextlib import ExitStack, suppress
 from ctypes import c_char
 from multiprocessing.sharedctypes import RawArray
+from pathlib import Path
 from threading import Lock
 from typing import Any
 
 from celery import Celery
-from celery.signals import setup_logging, worker_process_shutdown, worker_shutdown
+from celery.signals import (
+    heartbeat_sent,
+    setup_logging,
+    worker_process_shutdown,
+    worker_shutdown,
+)
 from celery.worker.control import inspect_command
 
 from attribution import logs
@@ -25,6 +32,8 @@ from ingest.work.tasks import register
 from ingest.work.watchdog import Watchdog
 
 LONGEST_TROUBLE = 2000  # bytes
+READY = Path(tempfile.gettempdir()) / "lawful-worker"
+"""What a supervisor looks at: touched every two seconds, as long as the worker hears its broker."""
 
 
 class Lazily:
@@ -97,6 +106,13 @@ def _log(loglevel: int, **_: object) -> None:
     logging.getLogger().setLevel(loglevel)
 
 
+def note_ready(runtime: Lazily) -> None:
+    """Touch READY, unless a process of this worker cannot use its models."""
+    if not runtime.trouble:
+        with suppress(OSError):  # another user's worker on this machine has it
+            READY.touch()
+
+
 def worker_app(settings: Settings) -> Celery:
     """Return the application of a worker process, with its tasks."""
     app, runtime = make_app(settings), Lazily(settings)
@@ -110,6 +126,8 @@ def worker_app(settings: Settings) -> Celery:
     # Held here: signals know their receivers only weakly.
     app.watchdog = Watchdog(settings.batch_time_limit_s)  # type: ignore[attr-defined]
     app.watchdog.watch()  # type: ignore[attr-defined]
+    app.beating = lambda **_: note_ready(runtime)  # type: ignore[attr-defined]
+    heartbeat_sent.connect(app.beating)  # type: ignore[attr-defined]
     app.closing = lambda **_: runtime.close()  # type: ignore[attr-defined]
     worker_process_shutdown.connect(app.closing)  # type: ignore[attr-defined]
     worker_shutdown.connect(app.closing)  # type: ignore[attr-defined]
