@@ -230,6 +230,7 @@ def server_options(settings: Settings) -> ServerOptions:
     return ServerOptions(
         api_key=key.get_secret_value() if key else None,
         timeout_s=settings.qdrant_timeout_s,
+        grpc_port=settings.qdrant_grpc_port,
         shards=settings.qdrant_shards,
         replicas=settings.qdrant_replicas,
     )

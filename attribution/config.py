@@ -35,6 +35,8 @@ class Settings(BaseSettings):
         default_factory=lambda known: str(known["home"] / "index")
     )  # a folder (Qdrant Edge, in process) or an http(s) URL (server)
     qdrant_api_key: SecretStr | None = None  # of the server, and of `lawful index-server`
+    # Where the server takes gRPC: points are written through it, a fifth of their size as JSON.
+    qdrant_grpc_port: Annotated[int, Field(ge=1, le=65535)] | None = None
     qdrant_timeout_s: Annotated[int, Field(ge=1)] = 10  # one request; a person waits for most
     qdrant_shards: Annotated[int, Field(ge=1)] = 1  # of a new collection, fixed from then on
     qdrant_replicas: Annotated[int, Field(ge=1)] = 1  # copies of each shard, on different machines

@@ -47,7 +47,7 @@ class Server:
             transport=httpx.MockTransport(self),
             check_compatibility=False,
         )
-        return ServerClient(rest, url=URL, options=options)
+        return ServerClient(rest, writer=rest, url=URL, options=options)
 
     def sent(self) -> list[tuple[str, str, Any]]:
         """Return what was asked: method with path and query, and the object of the body."""

@@ -39,7 +39,8 @@ REAL_SERVER = os.environ.get("LAWFUL_TEST_QDRANT_URL")
 
 def local(_: Path) -> ServerClient:
     """Return the client's own stand-in for a server, in memory."""
-    return ServerClient(QdrantClient(":memory:"), url=":memory:", options=ServerOptions())
+    memory = QdrantClient(":memory:")
+    return ServerClient(memory, writer=memory, url=":memory:", options=ServerOptions())
 
 
 def real(_: Path) -> ServerClient:

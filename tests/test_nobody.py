@@ -175,7 +175,7 @@ def digest(services: Services) -> str:
 def claims(services: Services) -> int:
     """Count claims."""
     with services.sessions() as session:
-        return queries.counts(session).claims
+        return queries.count_claims(session)
 
 
 def test_all_such_names_are_one_row(services: Services, tmp_path: Path) -> None:

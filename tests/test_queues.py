@@ -27,7 +27,8 @@ from ingest.work import dispatch
 from ingest.work.application import QUEUES, make_app
 from ingest.work.dispatch import send
 from ingest.work.jobs import BrokerQueue
-from ingest.work.tasks import RECONCILE, SWEEP
+from ingest.work.tasks import COUNT, RECONCILE, SWEEP, register
+from ingest.work.worker import Lazily
 from tests.portfolios import batch_key, portfolio
 
 
@@ -128,6 +129,25 @@ def test_every_kind_has_its_queue(stores: Stores, broker: Redis, tmp_path: Path)
         "maintenance": [[]],
         "upkeep": [[]],
     }
+
+
+def test_what_the_beat_sends_is_registered_and_has_a_queue(stores: Stores) -> None:
+    """What compares the stores has a queue of its own; what reads everything, a limit of its own.
+
+    A message that is acknowledged behind its task comes back before that limit is over.
+    """
+    settings = stores.settings
+    app = make_app(settings)
+    register(app, Lazily(settings), stopping=lambda: False, submit=lambda _: None)
+    sent = {entry["task"]: entry["options"]["expires"] for entry in app.conf.beat_schedule.values()}
+
+    assert sent.keys() <= app.tasks.keys()
+    assert {name.partition(".")[0] for name in sent} == {"maintenance", "upkeep"} < set(QUEUES)
+    for name in sent:
+        limit_s = app.tasks[name].time_limit or app.conf.task_time_limit
+        returns_s = app.conf.broker_transport_options["visibility_timeout"]
+        assert limit_s < returns_s or not app.tasks[name].acks_late, name
+    assert app.tasks[COUNT].time_limit > app.conf.task_time_limit
 
 
 def test_bytes_wait_in_the_store(stores: Stores, broker: Redis, tmp_path: Path) -> None:

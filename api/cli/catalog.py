@@ -73,7 +73,7 @@ def _facts(settings: Settings) -> dict[str, dict[str, Any]]:
     from attribution.collection import open_database, open_stores
 
     with open_stores(settings) as stores, stores.sessions() as session:
-        counts = queries.counts(session)
+        counts, claims = queries.counts(session), queries.count_claims(session)
         collections = queries.collections(session)
         jobs = queries.unfinished_jobs(session)
     with open_database(settings) as database:
@@ -98,7 +98,7 @@ def _facts(settings: Settings) -> dict[str, dict[str, Any]]:
             "withdrawn": counts.withdrawn,
             "unfinished works": counts.pending,
             "unfinished jobs": jobs,
-            "conflicting claims": counts.claims,
+            "conflicting claims": claims,
         },
         "index": {"url": settings.qdrant_url}
         | {

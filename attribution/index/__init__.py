@@ -26,6 +26,7 @@ class ServerOptions:
 
     api_key: str | None = field(default=None, repr=False)
     timeout_s: int = 10  # of one request
+    grpc_port: int | None = None  # through which points are written; None: as all else
     shards: int = 1  # of a new collection; cannot be changed later
     replicas: int = 1  # copies of every shard, of a new collection
 

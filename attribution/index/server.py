@@ -10,9 +10,11 @@ import logging
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
+from grpc import RpcError, StatusCode
 from pydantic import ValidationError
 from qdrant_client import QdrantClient, models
 from qdrant_client.common.client_exceptions import ResourceExhaustedResponse
@@ -28,6 +30,14 @@ log = logging.getLogger(__name__)
 
 SAID = 300  # characters of an answer that is not JSON
 OLDEST = (1, 19)  # whose collections can be made as ours are
+STATUS = {  # of failures over gRPC that a retry does not mend
+    StatusCode.INVALID_ARGUMENT: 400,
+    StatusCode.FAILED_PRECONDITION: 400,
+    StatusCode.UNAUTHENTICATED: 401,
+    StatusCode.PERMISSION_DENIED: 403,
+    StatusCode.NOT_FOUND: 404,
+    StatusCode.UNIMPLEMENTED: 400,
+}
 MAJORITY = models.ReadConsistencyType.MAJORITY
 
 
@@ -44,15 +54,18 @@ def connect(url: str, options: ServerOptions) -> ServerClient:
                 "Use https://, or a network that is yours alone",
                 url,
             )
-        client = QdrantClient(
+        opened = partial(
+            QdrantClient,
             url=url,
             headers={"api-key": options.api_key} if options.api_key else None,
             timeout=options.timeout_s,
             check_compatibility=False,  # it would ask in a thread and print what nobody can use
         )
+        client, port = opened(), options.grpc_port
+        writer = opened(prefer_grpc=True, grpc_port=port) if port else client
     except ValueError as error:
         raise BadInput(f"LAWFUL_QDRANT_URL={url} is not an address: {error}") from error
-    return ServerClient(client, url=url, options=options)
+    return ServerClient(client, writer=writer, url=url, options=options)
 
 
 class ServerClient:
@@ -62,8 +75,11 @@ class ServerClient:
     reads is what most replicas say: an answer about what is gone rests on no straggler.
     """
 
-    def __init__(self, client: QdrantClient, *, url: str, options: ServerOptions) -> None:
+    def __init__(
+        self, client: QdrantClient, *, writer: QdrantClient, url: str, options: ServerOptions
+    ) -> None:
         self._client = client
+        self._writer = writer  # of points: the same, or one over gRPC
         self._url = url
         self._options = options
         self._breaker = Breaker(f"the Qdrant server at {url}", _is_away)
@@ -154,7 +170,7 @@ class ServerClient:
     def upsert(self, collection_name: str, points: Sequence[models.PointStruct]) -> None:
         """Write points."""
         with self._in_our_words():
-            self._client.upsert(collection_name, points, wait=True, timeout=self._options.timeout_s)
+            self._writer.upsert(collection_name, points, wait=True, timeout=self._options.timeout_s)
 
     def delete(
         self, collection_name: str, points_selector: models.PointIdsList | models.FilterSelector
@@ -239,6 +255,7 @@ class ServerClient:
     def close(self) -> None:
         """Close the connections."""
         self._client.close()
+        self._writer.close()
 
     @contextmanager
     def _in_our_words(self) -> Iterator[None]:
@@ -248,6 +265,8 @@ class ServerClient:
                 yield
         except ResourceExhaustedResponse as error:
             raise self._busy(f"429 {error}") from error
+        except RpcError as error:
+            raise self._answered(*_as_http(error)) from error
         except UnexpectedResponse as error:
             raise self._answered(error.status_code or 0, _said(error.content)) from error
         except ResponseHandlingException as error:
@@ -288,9 +307,17 @@ class ServerClient:
 
 def _is_away(error: Exception) -> bool:
     """Tell a server that is silent or fails from one that answers, be it with a refusal."""
+    if isinstance(error, RpcError):
+        return _as_http(error)[0] >= 500
     if isinstance(error, ResponseHandlingException):
         return not isinstance(error.source, ValidationError)
     return isinstance(error, UnexpectedResponse) and (error.status_code or 0) >= 500
+
+
+def _as_http(error: RpcError) -> tuple[int, str]:
+    """Return the status that stands for a failure over gRPC, and what the server said."""
+    code = error.code()
+    return STATUS.get(code, 503), f"gRPC {code.name}: {error.details()}"
 
 
 def _is_loopback(url: str) -> bool:
