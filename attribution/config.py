@@ -19,12 +19,18 @@ from attribution.cases import CaseKind
 
 Place = TypeVar("Place", Path, str)
 
+SECRETS = Path("/run/secrets")  # where Docker and Kubernetes put them, a file each
+
 
 class Settings(BaseSettings):
     """What a deployment may choose; documented in `docs/configuration.md`."""
 
     model_config = SettingsConfigDict(
-        env_prefix="LAWFUL_", env_file=".env", env_ignore_empty=True, extra="ignore"
+        env_prefix="LAWFUL_",
+        env_file=".env",
+        env_ignore_empty=True,
+        secrets_dir=SECRETS if SECRETS.is_dir() else None,
+        extra="ignore",
     )
 
     home: Path = Field(default_factory=lambda: user_data_path("lawful", appauthor=False))

@@ -366,6 +366,17 @@ def test_a_home_may_look_like_markup(tmp_path: Path) -> None:
     assert str(tmp_path / "a[" / "b]") in done.stdout
 
 
+def test_a_setting_may_be_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As secrets are given to containers; the environment wins."""
+    (tmp_path / "LAWFUL_DATABASE_URL").write_text("postgresql://u:p@h/of-the-file\n")
+    (tmp_path / "of-somebody-else").write_text("?")
+    by_file = {"_secrets_dir": tmp_path}  # in place of SECRETS
+
+    assert Settings(**by_file).database_url == "postgresql://u:p@h/of-the-file"  # type: ignore[arg-type]
+    monkeypatch.setenv("LAWFUL_DATABASE_URL", "postgresql://u:p@h/said")
+    assert Settings(**by_file).database_url == "postgresql://u:p@h/said"  # type: ignore[arg-type]
+
+
 def test_empty_settings_count_as_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
     """As shells and Compose files leave them; `~` is the user's own folder."""
     monkeypatch.setenv("LAWFUL_HOME", "")
