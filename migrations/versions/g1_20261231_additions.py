@@ -1,11 +1,14 @@
-"""Works that the classifier's matrix does not count yet have a table of their own."""
+"""Works that the classifier's matrix does not count yet have a table of their own.
+
+A generation begins: a program of before would withdraw works and leave their vectors in it.
+"""
 
 from __future__ import annotations
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "20261231_additions"
+revision = "g1_20261231_additions"
 down_revision = "20261231_rounds"
 branch_labels = None
 depends_on = None
