@@ -100,7 +100,7 @@ def test_pictures_come_with_their_artists(client: TestClient) -> None:
     for number, one in enumerate(done["images"]):
         named = [artist["slug"] for artist in one["attribution"]["artists"]]
         assert [each["slug"] for each in one["references"]] == named
-        assert {each["consent"] for each in one["references"]} == {"no"}
+        assert {each["consent"] for each in one["references"]} == {"unasked"}
         image = client.get(f"{where}/images/{number}")
         assert image.headers["content-type"] == "image/png"
         with Image.open(io.BytesIO(image.content)) as png:
