@@ -64,6 +64,8 @@ TASK: dict[str, Any] = {
     # Two queues in one process would run each other's services.
     "shared": False,
 }
+# Of what the beat sends: an outage, or a database that was emptied, is a line each time.
+UPKEEP: dict[str, Any] = {"shared": False, "throws": (LawfulError,)}
 BACKEND_TRIES: dict[str, Any] = {
     "autoretry_for": (BackendUnavailable,),  # nothing else gets better by itself
     "retry_backoff": True,
@@ -172,7 +174,7 @@ def _register_upkeep(
 ) -> None:
     """Add the tasks that the beat sends."""
 
-    @app.task(name=SWEEP, shared=False)
+    @app.task(name=SWEEP, **UPKEEP)
     def sweep() -> int:
         """Send what waits and has no message, or lost it."""
         with across(), runtime.stores().sessions.begin() as session:
@@ -180,27 +182,27 @@ def _register_upkeep(
         submit(keys)
         return len(keys)
 
-    @app.task(name=DELIVER, shared=False)
+    @app.task(name=DELIVER, **UPKEEP)
     def deliver_events() -> int:
         """Tell webhooks what happened."""
         stores = runtime.stores()
         return deliver(stores, Sender.of(stores.settings))
 
-    @app.task(name=WATCH, shared=False)
+    @app.task(name=WATCH, **UPKEEP)
     def watch() -> int:
         """Open cases for what watches have found, and ask again about watched images."""
         seen = see_to_alerts(runtime.stores())  # first: it needs neither index nor models
         ask_watched(runtime.stores(), lambda: runtime.services().attributor)
         return seen
 
-    @app.task(name=CALIBRATE, shared=False)
+    @app.task(name=CALIBRATE, **UPKEEP)
     def calibrate() -> None:
         """Find out anew what the votes mean, where enough has changed."""
         stores = runtime.stores()
         with suppress(NotFound), open_collection(stores) as collection:
             for_each(stores, lambda: calibrate_if_due(collection))
 
-    @app.task(name=MAP, shared=False)
+    @app.task(name=MAP, **UPKEEP)
     def draw_map() -> None:
         """Put new works on the map, or lay it out anew where enough has changed."""
         stores = runtime.stores()
@@ -211,7 +213,7 @@ def _register_upkeep(
 def _register_comparing(app: Celery, runtime: Runtime) -> None:
     """Add the tasks of the queue `upkeep`, which the beat sends."""
 
-    @app.task(name=RECONCILE, shared=False)
+    @app.task(name=RECONCILE, **UPKEEP)
     def reconcile_on() -> None:
         """Compare the next works of catalogue and index, and repair."""
         stores = runtime.stores()
@@ -221,14 +223,14 @@ def _register_comparing(app: Celery, runtime: Runtime) -> None:
                 if report is not None:
                     _tell("compared", report)
 
-    @app.task(name=FOLLOW, shared=False)
+    @app.task(name=FOLLOW, **UPKEEP)
     def follow_changes() -> None:
         """Have the index follow merges, splits and renames of many works."""
         stores = runtime.stores()
         with suppress(NotFound), open_collection(stores) as collection:
             for_each(stores, lambda: finish_all(collection))
 
-    @app.task(name=SEE_TO, shared=False)
+    @app.task(name=SEE_TO, **UPKEEP)
     def see_to_what_is_due() -> None:
         """Finish what was interrupted, end what is over, forget what is of long ago."""
         stores = runtime.stores()
@@ -238,7 +240,7 @@ def _register_comparing(app: Celery, runtime: Runtime) -> None:
             _tell("seen to", see_to_all(collection))
 
     # Acknowledged before: its message would come back while it runs, and the next night another.
-    @app.task(name=COUNT, shared=False, acks_late=False, time_limit=COUNT_LIMIT_S)
+    @app.task(name=COUNT, **UPKEEP, acks_late=False, time_limit=COUNT_LIMIT_S)
     def count_again() -> None:
         """Compare what is counted along with what it counts, and mend it."""
         stores = runtime.stores()
