@@ -38,6 +38,7 @@ log = logging.getLogger(__name__)
 CHUNK = 1 << 20
 SHA256 = 64  # hexadecimal digits
 JSON = ".json"
+RECEIPT = len(f"{UUID(int=0)}{JSON}")  # characters; what is shorter or longer is not ours
 
 
 class Store:
@@ -188,7 +189,7 @@ class Store:
     def withdrawals(self, month: str) -> list[UUID]:
         """Return the receipts of a month."""
         names = self._names(f"{self._of_tenant()}/withdrawals/{month}")
-        return [UUID(name.removesuffix(JSON)) for name in names if name.endswith(JSON)]
+        return [UUID(name.removesuffix(JSON)) for name in names if len(name) == RECEIPT]
 
     def withdrawal(self, month: str, receipt: UUID) -> bytes:
         """Return what was withdrawn; raises NotFound."""

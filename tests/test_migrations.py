@@ -29,6 +29,7 @@ from attribution.upkeep.undoing import put_back
 from tests.postgres import fresh_database
 from tests.tables import migrate
 
+Tables = dict[str, tuple[dict[str, Any], set[frozenset[str]]]]
 FIRST = "g1_20261231_additions"  # of this generation
 
 
@@ -130,16 +131,46 @@ def test_revisions_of_a_generation_only_add(database: Database) -> None:
         command.downgrade(schema.configuration(connection), FIRST)
     older = _seen(database)
 
+    assert _broken(older, newer) == []
+
+
+@pytest.mark.parametrize(
+    "altered",
+    [
+        "ALTER TABLE claims DROP COLUMN path",
+        "ALTER TABLE claims RENAME COLUMN path TO place",
+        "ALTER TABLE claims ADD COLUMN more INTEGER NOT NULL",
+        "CREATE UNIQUE INDEX once ON claims (path)",
+        "DROP TABLE claims",
+    ],
+)
+def test_a_revision_that_does_more_is_noticed(database: Database, altered: str) -> None:
+    """It takes away, renames, or asks more of what is written."""
+    older = _seen(database)
+    with database.migrating() as connection:
+        if database.is_file and "NOT NULL" in altered:  # which SQLite takes with a default alone
+            connection.execute(text("DROP TABLE claims"))
+            altered = "CREATE TABLE claims (more INTEGER NOT NULL)"
+        connection.execute(text(altered))
+
+    assert _broken(older, _seen(database)) == ["claims"]
+
+
+def _broken(older: Tables, newer: Tables) -> list[str]:
+    """Return the tables that a program of before cannot go on with."""
+    broken = []
     for table, (columns, rules) in older.items():
-        there, then = newer[table]
-        assert {name: there.get(name) for name in columns} == columns, table
-        added = there.keys() - columns.keys()
-        assert all(can_be_left_out for _, can_be_left_out in (there[one] for one in added)), table
+        there, then = newer.get(table, ({}, set()))
+        is_there = {name: there.get(name) for name in columns} == columns
+        added = [there[one] for one in there.keys() - columns.keys()]
+        can_write = all(can_be_left_out for _, can_be_left_out in added)
         stricter = {one for one in then - rules if not one.isdisjoint(columns)}
-        assert not stricter, table
+        if not is_there or not can_write or stricter:
+            broken.append(table)
+    return broken
 
 
-def _seen(database: Database) -> dict[str, tuple[dict[str, Any], set[frozenset[str]]]]:
+def _seen(database: Database) -> Tables:
     """Return of each table its columns, with types and whether a writer may leave them out.
 
     And the words of each rule that rows have to keep to.

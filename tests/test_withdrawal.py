@@ -419,6 +419,24 @@ def test_bad_requests(services: Services) -> None:
         forget(services, "00000000-0000-0000-0000-000000000000")
 
 
+def test_a_damaged_file_of_a_withdrawal_stops_nothing(
+    services: Services, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is named each time, and the others are done again."""
+    work, moment, damaged = a_work(services), now(), uuid4()
+    said = {"at": moment.isoformat(), "artist": str(uuid4()), "artwork": None}
+    said_of = said | {"works": [str(work.id)]}
+    for receipt, data in ((damaged, b"{"), (uuid4(), json.dumps(said_of).encode())):
+        services.store.put_withdrawal(moment, receipt, data)
+    folder = services.settings.home / "withdrawals" / f"{moment:%Y-%m}"
+    (folder / "somebody-elses.json").write_text("{}")
+
+    assert reconcile(services, repair=True).lost_withdrawals == 1
+
+    assert services.index.vectors([work.id]) == {}
+    assert f"{damaged}.json cannot be read" in caplog.text
+
+
 def test_what_a_restored_catalogue_does_not_have_is_not_withdrawn_again(
     services: Services,
 ) -> None:

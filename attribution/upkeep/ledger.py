@@ -7,6 +7,7 @@ from a backup of before lacks the newest of them, and `withdrawal.do_again` does
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,6 +21,8 @@ from attribution.catalogue.models import ArtworkStatus, Withdrawal
 from attribution.chunks import chunks
 from attribution.collection import Stores
 from attribution.files import Store
+
+log = logging.getLogger(__name__)
 
 LAST = 2  # months that are always compared: what is withdrawn before all was done again hides none
 AT_ONCE = 1_000  # works in one statement
@@ -59,8 +62,16 @@ def lost(stores: Stores) -> list[Lost]:
         with stores.sessions() as session:
             missing = queries.unknown_withdrawals(session, receipts)
             for receipt in missing:
-                said = json.loads(stores.store.withdrawal(month, receipt))
-                found += _about(session, receipt, said)
+                data = stores.store.withdrawal(month, receipt)
+                try:
+                    found += _about(session, receipt, json.loads(data))
+                except (ValueError, KeyError, TypeError, AttributeError):  # no JSON, or not ours
+                    log.error(  # noqa: TRY400  what is wrong is in the file
+                        "withdrawals/%s/%s.json cannot be read: withdraw again what its receipt "
+                        "names, or put the file back from a copy",
+                        month,
+                        receipt,
+                    )
         if number >= LAST and not missing:
             break
     return sorted(found, key=lambda one: one.at)
