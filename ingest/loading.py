@@ -11,8 +11,9 @@ from uuid import UUID
 from attribution.chunks import chunks
 from attribution.collection import Stores
 from attribution.errors import BadImage, NotFound
-from attribution.images import CheckedImage, Limits, read_file, read_image
+from attribution.images import Limits, read_file, read_image
 from attribution.threads import Threads
+from ingest.picture import Looked
 from ingest.sources import SourceItem
 
 DECODERS = 2  # threads; Pillow releases the GIL while it decodes
@@ -43,11 +44,11 @@ class Loaded:
     sha256: str | None = None  # None where it is not known
     error: BadImage | NotFound | None = None
 
-    def image(self, limits: Limits) -> CheckedImage:
-        """Decode it; raises BadImage, NotFound."""
+    def look(self, limits: Limits) -> Looked:
+        """Decode it and say what it shows; raises BadImage, NotFound."""
         if self.error is not None:
             raise self.error
-        return read_image(self.data, limits.patient())
+        return Looked.at(read_image(self.data, limits.patient()))
 
 
 def load(stores: Stores, work: Work) -> Loaded:
