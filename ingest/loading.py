@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 from uuid import UUID
 
 from attribution.chunks import chunks
@@ -55,12 +56,20 @@ def load(stores: Stores, work: Work) -> Loaded:
     """Read a file from the store or from its path; one that is lost is left alone."""
     if work.item.is_lost:
         return Loaded()
+    if not (work.sha256 and work.job_id):
+        return load_file(work.item.path, stores.limits)
     try:
-        if work.sha256 and work.job_id:
-            return Loaded(stores.store.incoming(work.job_id, work.sha256), work.sha256)
-        data = read_file(work.item.path, stores.limits)
+        return Loaded(stores.store.incoming(work.job_id, work.sha256), work.sha256)
     except (BadImage, NotFound) as error:
         return Loaded(sha256=work.sha256, error=error)
+
+
+def load_file(path: Path, limits: Limits) -> Loaded:
+    """Read a file from its path."""
+    try:
+        data = read_file(path, limits)
+    except (BadImage, NotFound) as error:
+        return Loaded(error=error)
     return Loaded(data, hashlib.sha256(data).hexdigest())
 
 

@@ -11,6 +11,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -118,9 +119,14 @@ class Shards:
 
     def batches(self) -> Iterator[list[Row]]:
         """Yield the rows in their order, some at a time; raises BadInput."""
-        for path in self._paths:
-            for batch in _batches(path, self._made):
-                yield self._rows(batch)
+        rows = (
+            row
+            for path in self._paths
+            for batch in _batches(path, self._made)
+            for row in self._rows(batch)
+        )
+        while few := list(islice(rows, AT_ONCE)):
+            yield few
 
     def _rows(self, batch: Any) -> list[Row]:
         spaces = {name: batch.column(_column(name)) for name in self._made.dims}

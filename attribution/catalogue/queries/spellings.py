@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from uuid import UUID
 
-from sqlalchemy import Select, bindparam, select, union_all
+from sqlalchemy import Row, Select, bindparam, select, union_all
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from attribution.catalogue.insert import insert_new
@@ -136,10 +136,10 @@ def _become_alias(session: Session, name: str, hers: Spelling, origin: Origin) -
     return True
 
 
-def _neighbours(session: Session, name: str) -> Iterator[tuple[UUID, str]]:
-    """Yield the artists next to a name in two orders of names, each once, with their names."""
+def _neighbours(session: Session, name: str) -> Iterable[Row[UUID, str]]:
+    """Return the artists next to a name in two orders of names, each once, with their names."""
     values = {"folded": fold(name), "turned": turned(name)}
-    yield from session.execute(_NEIGHBOURS, values).tuples()
+    return session.execute(_NEIGHBOURS, values)
 
 
 def _beside(column: InstrumentedAttribute[str], *, is_before: bool) -> Select[UUID]:
