@@ -228,16 +228,18 @@ def _withdraw_denied(services: Services, few: Sequence[Prepared]) -> None:
         for done in few
         if done.sha256 and "index" in done.work.item.denied
     }
+    if not denied:
+        return
     with services.sessions() as session:
-        hashes = {sha256 for sha256, _ in denied}
-        rows = queries.artworks_by_sha256(session, hashes) if hashes else []
+        rows = queries.artworks_by_sha256(session, {sha256 for sha256, _ in denied})
     taken_back = [
         str(row.id)
         for row in rows
         if row.status in SETTLED
         and (row.artist.is_nobody or (row.sha256, row.artist.name) in denied)
     ]
-    withdraw_all(services, taken_back, reason="its source says so")
+    if taken_back:
+        withdraw_all(services, taken_back, reason="its source says so")
 
 
 def _keep_files(stores: Stores, few: Few, rows: Rows) -> None:

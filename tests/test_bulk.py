@@ -30,6 +30,7 @@ from ingest.bulk.shards import LIST, write_list
 from ingest.fetching import Fetcher
 from ingest.options import AS_IT_IS, BY_RULE, Options, Reading
 from ingest.summary import Summary, summarise
+from tests.commands import RUN, lawful
 from tests.likeness import known
 from tests.portfolios import ingest, picture, portfolio
 
@@ -250,6 +251,16 @@ def test_addresses_are_fetched_by_the_fetcher_that_reaches_no_network_of_ours(
     assert "127.0.0.1" in (refused.items[0].reason or "")
     # The same bytes are denied under another address: that no counts.
     assert [one.outcome for one in heard.items] == [Outcome.REFUSED] * 3
+
+
+def test_without_ray_the_command_says_what_to_install(tmp_path: Path) -> None:
+    """It is an extra: nothing else of the program needs it."""
+    without = f"import sys; sys.modules['ray'] = None; {RUN}"
+    source = portfolio(tmp_path / "p", 1, 1)
+    done = lawful(tmp_path / "home", "bulk", str(source), str(tmp_path / "s"), run=without)
+
+    assert done.returncode == 1
+    assert "pip install 'lawful-diffusion[bulk]'" in " ".join(done.stderr.split())
 
 
 def _png(seed: int) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from ingest.bulk.foreign import Foreign
 from ingest.bulk.loading import load, opened
 from ingest.options import BY_RULE
 from ingest.summary import Summary, summarise
+from tests.commands import lawful
 from tests.likeness import known
 
 Rows = list[dict[str, Any]]
@@ -207,6 +209,25 @@ def test_votes_are_calibrated_on_works_without_pictures(services: Services, tmp_
         found = queries.calibration_of(session, services.row.fingerprint)
     assert found is not None
     assert found.works == 40
+
+
+def test_the_command_takes_vectors_and_refuses_options_about_pictures(
+    services: Services, tmp_path: Path
+) -> None:
+    """It prints what every ingest prints; exit code 3 where a row was refused."""
+    said = rows(services, 3)
+    said[2]["artist"] = ""
+    folder, home = table(tmp_path / "v", said), tmp_path / "of the command"
+    model = services.row.fingerprint[:12]
+    done = lawful(home, "ingest", "--vectors", str(folder), "--model", model, "--json")
+    dry = lawful(home, "ingest", "--vectors", str(folder), "--model", model, "--dry-run")
+    other = lawful(home, "ingest", str(folder), "--model", model)
+
+    printed = json.loads(done.stdout)
+    assert (done.returncode, printed["added"], printed["refused"]) == (3, 2, 1)
+    assert (dry.returncode, other.returncode) == (1, 1)
+    assert "--dry-run" in dry.stderr
+    assert "--vectors" in other.stderr
 
 
 def _unit(random: np.random.Generator, dim: int) -> np.ndarray:
