@@ -139,17 +139,27 @@ class Attributor:
         self._panel_of = panel_of
 
     def attribute(
-        self, image: CheckedImage, *, limit: int = 5, also: Also = nothing_else
+        self,
+        image: CheckedImage,
+        *,
+        limit: int = 5,
+        also: Also = nothing_else,
+        is_thorough: bool = True,
     ) -> Attribution:
         """Rank the artists an image most resembles, with the works that speak for each.
 
         `limit` artists at most, three works each. The answer is recorded and can be read again
-        by its id; what `also` raises undoes that.
+        by its id; what `also` raises undoes that. `is_thorough`: see `Attribution`.
         """
-        return self._attribute(image, also, limit)[0]
+        return self._attribute(image, also, limit, is_thorough=is_thorough)[0]
 
     def attribute_set(
-        self, images: Sequence[CheckedImage], *, limit: int = 5, also: Sequence[Also] | None = None
+        self,
+        images: Sequence[CheckedImage],
+        *,
+        limit: int = 5,
+        also: Sequence[Also] | None = None,
+        is_thorough: bool = True,
     ) -> SetAttribution:
         """Rank the artists of images that are by one hand, as one answer beside each image's own.
 
@@ -160,7 +170,10 @@ class Attributor:
         if not images:
             raise BadInput("a set needs at least one image")
         each = also or [nothing_else] * len(images)
-        found = [self._attribute(*pair, limit) for pair in zip(images, each, strict=True)]
+        found = [
+            self._attribute(*pair, limit, is_thorough=is_thorough)
+            for pair in zip(images, each, strict=True)
+        ]
         answers = tuple(answer for answer, _ in found)
         shown = [
             number
@@ -314,13 +327,15 @@ class Attributor:
             )
 
     def _attribute(
-        self, image: CheckedImage, also: Also, limit: int
+        self, image: CheckedImage, also: Also, limit: int, *, is_thorough: bool
     ) -> tuple[Attribution, Opinion]:
         with self._sessions() as session:
             withdrawn_at = queries.withdrawn_at(session, image.facts.sha256)
             has_nobodys = bool(queries.portfolio_sizes(session, [nobody()]))
         shows_nothing = image.is_blank or withdrawn_at
-        seen = _NOTHING if shows_nothing else self._look(image, limit, has_nobodys=has_nobodys)
+        seen = _NOTHING
+        if not shows_nothing:
+            seen = self._look(image, limit, has_nobodys=has_nobodys, is_thorough=is_thorough)
         opinion, gap = seen.opinion, seen.gap
         with self._sessions.begin() as session:
             match = laid_on(session, seen.finding.copied)
@@ -355,13 +370,16 @@ class Attributor:
                 withdrawn_at=withdrawn_at,
                 declared=silenced(session, seen.finding.silenced, image.facts.sha256),
                 pins=_pins(session, opinion, made_of),
+                is_thorough=is_thorough,
             )
             queries.record_attribution(session, write_answer(answer))
             keep(session, answer, opinion, made_of, self._collection.settings.subject_days)
             also(session, answer)
         return answer, opinion
 
-    def _look(self, image: CheckedImage, limit: int, *, has_nobodys: bool) -> _Seen:
+    def _look(
+        self, image: CheckedImage, limit: int, *, has_nobodys: bool, is_thorough: bool
+    ) -> _Seen:
         """Ask the index, the copy lane and the voters about an image that shows something.
 
         Outside of any transaction: an index that is slow holds up no writer, and the voters read
@@ -372,7 +390,9 @@ class Attributor:
         where = somebodys() if has_nobodys else ANYWHERE
         neighbours = self._index.neighbours(Probe(vectors), limit=voting.NEAREST, where=where)
         # Works by nobody have no vote, and are found as copies all the same.
-        finding = self._copies.find(image, vectors, None if has_nobodys else neighbours)
+        finding = self._copies.find(
+            image, vectors, None if has_nobodys else neighbours, is_thorough=is_thorough
+        )
         heard = {space: neighbours[space] for space in self._collection.row.voting}
         with self._sessions() as session:
             rows = queries.artworks_by_id(session, ids_of(heard), status=ArtworkStatus.INDEXED)
