@@ -10,11 +10,13 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from heapq import nlargest
 from importlib.metadata import version
+from threading import BoundedSemaphore
 from uuid import UUID, uuid4
 
 import numpy as np
@@ -56,7 +58,7 @@ from attribution.copies.matches import claimed, laid_on, of_now, silenced
 from attribution.copies.membership import membership
 from attribution.encoders.encoder import Lane, of_lane
 from attribution.encoders.encoder_set import EncoderSet
-from attribution.errors import BadInput, Conflict, RecordAltered
+from attribution.errors import BackendUnavailable, BadInput, Conflict, RecordAltered
 from attribution.images import CheckedImage, lineages
 from attribution.index.points import Hit, Probe, Where
 from attribution.index.vector_index import ANYWHERE
@@ -137,6 +139,7 @@ class Attributor:
         self._profile = settings.profile
         self._fingerprint = row.fingerprint
         self._panel_of = panel_of
+        self._in_hand = BoundedSemaphore(settings.most_lookups)
 
     def attribute(
         self,
@@ -149,7 +152,8 @@ class Attributor:
         """Rank the artists an image most resembles, with the works that speak for each.
 
         `limit` artists at most, three works each. The answer is recorded and can be read again
-        by its id; what `also` raises undoes that. `is_thorough`: see `Attribution`.
+        by its id; what `also` raises undoes that. `is_thorough`: see `Attribution`. Raises
+        BackendUnavailable where as many lookups are in hand as the settings allow.
         """
         return self._attribute(image, also, limit, is_thorough=is_thorough)[0]
 
@@ -217,7 +221,8 @@ class Attributor:
 
         The answer is not kept, the audit says that it was asked for.
         """
-        found = self._member(image)
+        with self._permitted():
+            found = self._member(image)
         with self._sessions.begin() as session:
             kind = found.copy_of and found.copy_of.kind
             note(session, "member", None, image_sha256=image.facts.sha256, found=kind)
@@ -327,6 +332,26 @@ class Attributor:
             )
 
     def _attribute(
+        self, image: CheckedImage, also: Also, limit: int, *, is_thorough: bool
+    ) -> tuple[Attribution, Opinion]:
+        with self._permitted():
+            return self._answered(image, also, limit, is_thorough=is_thorough)
+
+    @contextmanager
+    def _permitted(self) -> Iterator[None]:
+        """Be one of the lookups in hand: more of them at once would make all of them slow."""
+        if not self._in_hand.acquire(blocking=False):
+            most = self._collection.settings.most_lookups
+            raise BackendUnavailable(
+                f"{most} lookups are in hand here already; try again in a few seconds "
+                f"(LAWFUL_MOST_LOOKUPS)"
+            )
+        try:
+            yield
+        finally:
+            self._in_hand.release()
+
+    def _answered(
         self, image: CheckedImage, also: Also, limit: int, *, is_thorough: bool
     ) -> tuple[Attribution, Opinion]:
         with self._sessions() as session:
