@@ -420,10 +420,11 @@ class Attributor:
         )
         heard = {space: neighbours[space] for space in self._collection.row.voting}
         with self._sessions() as session:
-            rows = queries.artworks_by_id(session, ids_of(heard), status=ArtworkStatus.INDEXED)
-        sizes = {row.artist.id: row.artist.works for row in rows.values()}
+            hands = queries.hands_of(session, ids_of(heard))
         panel = self._panel_of(tenants.current())
-        opinion = panel.ask(vectors, known(heard, rows), sizes, is_whole=gap is None)
+        opinion = panel.ask(
+            *(vectors, known(heard, hands), dict(hands.values())), is_whole=gap is None
+        )
         if image.is_plain:  # whatever it is near, no number says anything
             opinion = replace(opinion, odds=None)
         exhibits = choose(self._collection, opinion, limit, vectors)
