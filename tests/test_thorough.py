@@ -63,7 +63,7 @@ class Near:
             Neighbour(work, UUID(int=0), cosine, rank)
             for rank, (work, cosine) in enumerate(zip(works, cosines, strict=True), 1)
         ]
-        return {leg: hits[:limit] for leg in probe.vectors}
+        return dict.fromkeys(probe.vectors, hits[:limit])
 
 
 @pytest.fixture
@@ -132,7 +132,10 @@ def test_a_request_says_how_thorough_it_is(
     several = client.post(f"/v1/attributions/sets{asked}", files={"images": png(STRANGER)}).json()
 
     given = [answer, again, client.get(f"/v1/attributions/{answer['id']}").json()]
-    given += [client.get(ended(client, later.headers["location"])["answer"]).json(), *several["answers"]]
+    given += [
+        client.get(ended(client, later.headers["location"])["answer"]).json(),
+        *several["answers"],
+    ]
     assert [one["is_thorough"] for one in given] == [is_thorough] * 5
 
 
