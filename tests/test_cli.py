@@ -38,17 +38,29 @@ def ingested(ingested_once: Path, tmp_path: Path) -> Path:
     return copy_ingested(ingested_once, tmp_path) / "home"
 
 
-def test_help_is_light() -> None:
-    """`lawful --help` loads neither models nor engines nor the database."""
+@pytest.mark.parametrize(
+    ("asked", "heavy"),
+    [
+        ("--help", {"torch", "open_clip", "diffusers", "qdrant_client", "sqlalchemy", "fastapi"}),
+        ("info", {"torch", "open_clip", "diffusers", "qdrant_client", "fastapi"}),
+    ],
+)
+def test_what_needs_no_model_loads_none(asked: str, heavy: set[str], home: Path) -> None:
+    """`lawful --help` loads neither models nor engines nor the database, `info` that alone."""
     code = (
         "import sys, contextlib\n"
-        "sys.argv = ['lawful', '--help']\n"
+        f"sys.argv = ['lawful', {asked!r}]\n"
         "from api.cli import main\n"
         "with contextlib.suppress(SystemExit): main()\n"
-        "heavy = {'torch', 'open_clip', 'diffusers', 'qdrant_client', 'sqlalchemy', 'fastapi'}\n"
-        "print('loaded:', sorted(heavy & sys.modules.keys()))\n"
+        f"print('loaded:', sorted({heavy!r} & sys.modules.keys()))\n"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=os.environ | {"LAWFUL_HOME": str(home)},
+    )
 
     assert done.stdout.splitlines()[-1] == "loaded: []"
 
