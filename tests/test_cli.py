@@ -389,6 +389,17 @@ def test_a_setting_may_be_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert Settings(**by_file).database_url == "postgresql://u:p@h/said"  # type: ignore[arg-type]
 
 
+def test_a_secret_that_lies_elsewhere_is_an_error(tmp_path: Path) -> None:
+    """A setting that is there is never taken for one that is not."""
+    (tmp_path / "elsewhere").write_text("a key")
+    secrets = tmp_path / "secrets"
+    secrets.mkdir()
+    (secrets / "LAWFUL_QDRANT_API_KEY").symlink_to(tmp_path / "elsewhere")
+
+    with pytest.raises(BadInput, match=r"LAWFUL_QDRANT_API_KEY.*resolves outside"):
+        Settings(_secrets_dir=secrets)  # type: ignore[call-arg]
+
+
 def test_empty_settings_count_as_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
     """As shells and Compose files leave them; `~` is the user's own folder."""
     monkeypatch.setenv("LAWFUL_HOME", "")
