@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 import yaml
 
 from tests.index_servers import free_port
@@ -60,7 +61,14 @@ class Deployment:
 
     def run(self, line: str, *, codes: tuple[int, ...] = (0,)) -> str:
         """Run a line as a person types it; returns what it printed."""
-        done = subprocess.run(
+        done = self._done(line)
+        if done.returncode not in codes:
+            logs = self._done("docker compose logs --tail 20").stdout
+            pytest.fail(f"{line}: {done.returncode}\n{done.stdout}{done.stderr}{logs}")
+        return done.stdout
+
+    def _done(self, line: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
             ["/bin/sh", "-c", line],
             cwd=self.clone,
             env=self._environment,
@@ -70,8 +78,6 @@ class Deployment:
             timeout=3 * PATIENCE_S,
             check=False,
         )
-        assert done.returncode in codes, f"{line}: {done.returncode}\n{done.stdout}{done.stderr}"
-        return done.stdout
 
     def inspect(self, service: str) -> list[dict[str, Any]]:
         """Return what the engine knows of a service's containers, ended ones too."""

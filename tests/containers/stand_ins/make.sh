@@ -10,7 +10,7 @@ cd "$(dirname "$0")/../../.."
 root=$(mktemp -d)
 trap 'rm -rf "$root"' EXIT
 
-named() { sed -nE "s|^(FROM\|    image:) ($1:[^ ]+).*|\2|p" Dockerfile docker-compose.yml | head -1; }
+named() { sed -nE "s#^(FROM|    image:) ($1:[^ ]+).*#\2#p" Dockerfile docker-compose.yml | head -1; }
 made() { docker build --quiet --tag "$1" --target "$2" --build-arg PYTHON="$(named python)" \
     --build-arg PROGRAM="$program" --build-arg WHEELS="$wheels" tests/containers/stand_ins; }
 
