@@ -31,17 +31,22 @@ SECRETS = Path("/run/secrets")  # where Docker and Kubernetes put them, a file e
 
 
 class _Secrets(SecretsSettingsSource):
-    """Files of secrets; one that is there and cannot be taken is an error, not a warning."""
+    """Settings from files, of which none is passed over: a deployment would go on without it."""
 
     def __call__(self) -> dict[str, Any]:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", UserWarning)
+        with warnings.catch_warnings(record=True) as passed_over:
+            warnings.simplefilter("always")
             try:
-                return super().__call__()
+                values = super().__call__()
             except SettingsError as error:
-                if isinstance(error.__cause__, UserWarning):
-                    raise BadInput(f"{error.__cause__} Put the secret itself there.") from None
+                if isinstance(error.__cause__, OSError):
+                    raise BadInput(f"a secret cannot be read: {error.__cause__}") from error
                 raise
+        if passed_over:
+            raise BadInput(
+                f"{passed_over[0].message} Put the file itself there, or remove what is there."
+            )
+        return values
 
 
 class Settings(BaseSettings):
@@ -64,8 +69,8 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Read secrets strictly, the rest as ever."""
-        assert isinstance(file_secret_settings, SecretsSettingsSource)  # noqa: S101  its type
+        """Let no file of a secret be passed over."""
+        assert isinstance(file_secret_settings, SecretsSettingsSource)  # noqa: S101  for mypy
         secrets = _Secrets(settings_cls, file_secret_settings.secrets_dir)
         return init_settings, env_settings, dotenv_settings, secrets
 
