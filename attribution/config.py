@@ -93,6 +93,8 @@ class Settings(BaseSettings):
     )  # a folder, or s3://BUCKET/PREFIX that every worker reaches
     subjects: Literal["image", "encrypted", "digest"] = "image"  # kept of what is asked about
     subjects_key: SecretStr | None = None  # Fernet keys, by comma: the first encrypts, all decrypt
+    most_lookups: Annotated[int, Field(ge=1)] = 24  # that a process has in hand; then 503
+    thorough: bool = False  # lookups over HTTP that do not say, and are not about copies
     subject_days: Annotated[int, Field(ge=1, le=36_500)] = 180  # then such an image is deleted
     keep_originals: bool = False  # keep the files of works: for other encoders, at their full size
     broker_url: str = ""  # redis://… of Celery workers; empty: jobs run in the process at hand
