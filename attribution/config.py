@@ -7,19 +7,46 @@ empty counts as not set.
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 from platformdirs import user_data_path
 from pydantic import Field, SecretStr, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SecretsSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+)
 
 from attribution.actors import Role
 from attribution.cases import CaseKind
+from attribution.errors import BadInput
 
 Place = TypeVar("Place", Path, str)
 
 SECRETS = Path("/run/secrets")  # where Docker and Kubernetes put them, a file each
+
+
+class _Secrets(SecretsSettingsSource):
+    """Settings from files, of which none is passed over: a deployment would go on without it."""
+
+    def __call__(self) -> dict[str, Any]:
+        with warnings.catch_warnings(record=True) as passed_over:
+            warnings.simplefilter("always")
+            try:
+                values = super().__call__()
+            except SettingsError as error:
+                if isinstance(error.__cause__, OSError):
+                    raise BadInput(f"a secret cannot be read: {error.__cause__}") from error
+                raise
+        if passed_over:
+            raise BadInput(
+                f"{passed_over[0].message} Put the file itself there, or remove what is there."
+            )
+        return values
 
 
 class Settings(BaseSettings):
@@ -32,6 +59,20 @@ class Settings(BaseSettings):
         secrets_dir=SECRETS if SECRETS.is_dir() else None,
         extra="ignore",
     )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Let no file of a secret be passed over."""
+        assert isinstance(file_secret_settings, SecretsSettingsSource)  # noqa: S101  for mypy
+        secrets = _Secrets(settings_cls, file_secret_settings.secrets_dir)
+        return init_settings, env_settings, dotenv_settings, secrets
 
     home: Path = Field(default_factory=lambda: user_data_path("lawful", appauthor=False))
     database_url: str = Field(

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from importlib.metadata import version
 from pathlib import Path
+from unittest.mock import Mock
 from uuid import UUID
 
 import pytest
@@ -38,17 +39,29 @@ def ingested(ingested_once: Path, tmp_path: Path) -> Path:
     return copy_ingested(ingested_once, tmp_path) / "home"
 
 
-def test_help_is_light() -> None:
-    """`lawful --help` loads neither models nor engines nor the database."""
+@pytest.mark.parametrize(
+    ("asked", "heavy"),
+    [
+        ("--help", {"torch", "open_clip", "diffusers", "qdrant_client", "sqlalchemy", "fastapi"}),
+        ("info", {"torch", "open_clip", "diffusers", "qdrant_client", "fastapi"}),
+    ],
+)
+def test_what_needs_no_model_loads_none(asked: str, heavy: set[str], home: Path) -> None:
+    """`lawful --help` loads neither models nor engines nor the database, `info` that alone."""
     code = (
         "import sys, contextlib\n"
-        "sys.argv = ['lawful', '--help']\n"
+        f"sys.argv = ['lawful', {asked!r}]\n"
         "from api.cli import main\n"
         "with contextlib.suppress(SystemExit): main()\n"
-        "heavy = {'torch', 'open_clip', 'diffusers', 'qdrant_client', 'sqlalchemy', 'fastapi'}\n"
-        "print('loaded:', sorted(heavy & sys.modules.keys()))\n"
+        f"print('loaded:', sorted({heavy!r} & sys.modules.keys()))\n"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=os.environ | {"LAWFUL_HOME": str(home)},
+    )
 
     assert done.stdout.splitlines()[-1] == "loaded: []"
 
@@ -375,6 +388,35 @@ def test_a_setting_may_be_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert Settings(**by_file).database_url == "postgresql://u:p@h/of-the-file"  # type: ignore[arg-type]
     monkeypatch.setenv("LAWFUL_DATABASE_URL", "postgresql://u:p@h/said")
     assert Settings(**by_file).database_url == "postgresql://u:p@h/said"  # type: ignore[arg-type]
+
+
+def test_no_file_of_a_setting_is_passed_over(tmp_path: Path) -> None:
+    """A link that leads elsewhere, or the folder that Docker makes where its source is missing."""
+    by_file = {"_secrets_dir": tmp_path / "secrets"}
+    secret = tmp_path / "secrets" / "LAWFUL_SUBJECTS_KEY"
+    secret.mkdir(parents=True)
+
+    with pytest.raises(BadInput, match=f"{secret}.* directory instead"):
+        Settings(**by_file)  # type: ignore[arg-type]
+    secret.rmdir()
+    (tmp_path / "elsewhere").write_text("key")
+    secret.symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(BadInput, match=f"{secret}.* outside of"):
+        Settings(**by_file)  # type: ignore[arg-type]
+
+
+def test_a_secret_of_somebody_else_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Docker gives a secret the owner that its file has outside."""
+    secret = tmp_path / "LAWFUL_SUBJECTS_KEY"
+    secret.touch()
+    refused = PermissionError(13, "Permission denied", str(secret))
+
+    with monkeypatch.context() as changed:
+        changed.setattr(Path, "read_text", Mock(side_effect=refused))
+        with pytest.raises(BadInput, match=f"a secret cannot be read: .*denied: '{secret}'"):
+            Settings(_secrets_dir=tmp_path)  # type: ignore[call-arg]
 
 
 def test_empty_settings_count_as_not_set(monkeypatch: pytest.MonkeyPatch) -> None:

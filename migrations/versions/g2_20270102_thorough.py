@@ -8,8 +8,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-revision = "g1_20270102_thorough"
-down_revision = "g1_20261231_additions"
+revision = "g2_20270102_thorough"
+down_revision = "g2_20270101_halves"
 branch_labels = None
 depends_on = None
 
