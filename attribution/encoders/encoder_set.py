@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from PIL.Image import Image
 
+from attribution.arithmetic.halves import rounded
 from attribution.encoders.encoder import Encoder, Lane, ModelInfo, PatchEncoder, TextEncoder
 from attribution.errors import BadInput
 from attribution.tracing import span
@@ -56,11 +57,14 @@ class EncoderSet:
     def encode(
         self, images: Sequence[Image], spaces: Collection[str] | None = None
     ) -> dict[str, Matrix]:
-        """Encode RGB images of any size in these spaces, in all by default; a row for each."""
+        """Encode RGB images of any size in these spaces, in all by default; a row for each.
+
+        The vectors are rounded to half precision, see `halves`.
+        """
         wanted = self.dims.keys() if spaces is None else spaces
         with span("encode"):
             return {
-                name: rows
+                name: rounded(rows)
                 for encoder in self._encoders
                 if not encoder.info.vectors.keys().isdisjoint(wanted)
                 for name, rows in encoder.encode(images).items()
