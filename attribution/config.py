@@ -39,8 +39,9 @@ class _Secrets(SecretsSettingsSource):
             try:
                 return super().__call__()
             except SettingsError as error:
-                if isinstance(error.__cause__, UserWarning):
-                    raise BadInput(f"{error.__cause__} Put the secret itself there.") from None
+                if isinstance(error.__cause__, UserWarning | OSError):
+                    way_out = "Put the secret itself there, readable for this user."
+                    raise BadInput(f"{error.__cause__} {way_out}") from None
                 raise
 
 

@@ -230,6 +230,45 @@ def test_backup_and_restore(here: Deployment) -> None:
     assert answer(here) == before
 
 
+def test_the_database_goes_back_to_a_moment(here: Deployment, tmp_path: Path) -> None:
+    """The documented base backup and a kept log: what came after the moment is gone, no more."""
+    kept, base = "/var/lib/postgresql/archive", "/var/lib/postgresql/base"
+    as_superuser = "docker compose exec -T postgres psql --username=postgres --tuples-only"
+    here.inside("postgres", f"mkdir {kept}")
+    here.run(
+        f"{as_superuser} --command='ALTER SYSTEM SET archive_mode = on'"
+        f""" --command="ALTER SYSTEM SET archive_command = 'cp %p {kept}/%f'" """
+    )
+    here.run("docker compose restart postgres")
+    here.run("docker compose up --detach --wait postgres")
+    (back_up,) = documented("To a moment")
+    back_up = back_up.replace("--pgdata=base", f"--username=postgres --pgdata={base}")
+    here.run(f"docker compose exec -T postgres {back_up}")
+    before = here.upload(archive(tmp_path / "before.zip", 8, 30_000))
+    assert here.outcomes(before) == {"added": 8}
+    moment = here.run(f"{as_superuser} --command='SELECT now()'").strip()
+    after = here.upload(archive(tmp_path / "after.zip", 8, 31_000))
+    assert here.outcomes(after) == {"added": 8}
+    here.run(f"{as_superuser} --command='SELECT pg_switch_wal()'")
+
+    here.run("docker compose down --timeout 120")
+    (tmp_path / "recovery.conf").write_text(
+        f"restore_command = 'cp {kept}/%f %p'\nrecovery_target_time = '{moment}'\n"
+        "recovery_target_action = promote\n"
+    )
+    here.run(
+        "docker compose run --rm --no-deps --no-TTY --entrypoint sh postgres -c "
+        f"'rm -r $PGDATA && mv {base} $PGDATA && cat >> $PGDATA/postgresql.auto.conf"
+        f" && touch $PGDATA/recovery.signal' < {tmp_path / 'recovery.conf'}"
+    )
+    servers, _, _, *on = documented("Backup and restore")[2:]
+    for line in (servers, *on):
+        here.run(line)
+
+    assert here.api.get(before).status_code == 200
+    assert here.api.get(after).status_code == 404
+
+
 def test_an_upgrade_brings_the_layer_of_the_program_alone(here: Deployment) -> None:
     """The documented lines, with a migration and a line of code more: packages are not written."""
     versions = here.clone / "migrations" / "versions"
