@@ -31,22 +31,18 @@ SECRETS = Path("/run/secrets")  # where Docker and Kubernetes put them, a file e
 
 
 class _Secrets(SecretsSettingsSource):
-    """Settings from files, of which none is passed over: a deployment would go on without it."""
+    """Files of secrets; one that is there and cannot be taken is an error, not a warning."""
 
     def __call__(self) -> dict[str, Any]:
-        with warnings.catch_warnings(record=True) as passed_over:
-            warnings.simplefilter("always")
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", UserWarning)
             try:
-                values = super().__call__()
+                return super().__call__()
             except SettingsError as error:
-                if isinstance(error.__cause__, OSError):
-                    raise BadInput(f"a secret cannot be read: {error.__cause__}") from error
+                if isinstance(error.__cause__, UserWarning | OSError):
+                    way_out = "Put the secret itself there, readable for this user."
+                    raise BadInput(f"{error.__cause__} {way_out}") from None
                 raise
-        if passed_over:
-            raise BadInput(
-                f"{passed_over[0].message} Put the file itself there, or remove what is there."
-            )
-        return values
 
 
 class Settings(BaseSettings):

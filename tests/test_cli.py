@@ -390,32 +390,32 @@ def test_a_setting_may_be_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert Settings(**by_file).database_url == "postgresql://u:p@h/said"  # type: ignore[arg-type]
 
 
-def test_no_file_of_a_setting_is_passed_over(tmp_path: Path) -> None:
-    """A link that leads elsewhere, or the folder that Docker makes where its source is missing."""
-    by_file = {"_secrets_dir": tmp_path / "secrets"}
-    secret = tmp_path / "secrets" / "LAWFUL_SUBJECTS_KEY"
-    secret.mkdir(parents=True)
+def test_a_secret_that_lies_elsewhere_is_an_error(tmp_path: Path) -> None:
+    """A setting that is there is never taken for one that is not."""
+    (tmp_path / "elsewhere").write_text("a key")
+    secrets = tmp_path / "secrets"
+    secrets.mkdir()
+    (secrets / "LAWFUL_QDRANT_API_KEY").symlink_to(tmp_path / "elsewhere")
 
-    with pytest.raises(BadInput, match=f"{secret}.* directory instead"):
-        Settings(**by_file)  # type: ignore[arg-type]
-    secret.rmdir()
-    (tmp_path / "elsewhere").write_text("key")
-    secret.symlink_to(tmp_path / "elsewhere")
-    with pytest.raises(BadInput, match=f"{secret}.* outside of"):
-        Settings(**by_file)  # type: ignore[arg-type]
+    with pytest.raises(BadInput, match=r"LAWFUL_QDRANT_API_KEY.*resolves outside"):
+        Settings(_secrets_dir=secrets)  # type: ignore[call-arg]
 
 
-def test_a_secret_of_somebody_else_is_named(
+def test_a_secret_of_somebody_else_is_an_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Docker gives a secret the owner that its file has outside."""
-    secret = tmp_path / "LAWFUL_SUBJECTS_KEY"
+    """Docker leaves its owner as outside, and makes a folder where there is no file."""
+    secret = tmp_path / "LAWFUL_QDRANT_API_KEY"
+    secret.mkdir()
+    with pytest.raises(BadInput, match=r"LAWFUL_QDRANT_API_KEY.*a directory instead"):
+        Settings(_secrets_dir=tmp_path)  # type: ignore[call-arg]
+    secret.rmdir()
     secret.touch()
     refused = PermissionError(13, "Permission denied", str(secret))
 
     with monkeypatch.context() as changed:
         changed.setattr(Path, "read_text", Mock(side_effect=refused))
-        with pytest.raises(BadInput, match=f"a secret cannot be read: .*denied: '{secret}'"):
+        with pytest.raises(BadInput, match=r"denied: '.*LAWFUL_QDRANT_API_KEY' .*readable"):
             Settings(_secrets_dir=tmp_path)  # type: ignore[call-arg]
 
 

@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -124,7 +125,12 @@ class Deployment:
 
     def until(self, job: str, so: Callable[[dict[str, Any]], bool]) -> None:
         """Wait for a state of a job."""
-        wait_until(lambda: so(self.get(job)), timeout_s=PATIENCE_S)
+
+        def reached() -> bool:
+            time.sleep(0.2)
+            return so(self.get(job))
+
+        wait_until(reached, timeout_s=PATIENCE_S)
 
     def outcomes(self, job: str) -> dict[str, int]:
         """Wait for the end of a job and count what became of its files."""
