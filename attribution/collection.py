@@ -10,7 +10,7 @@ import logging
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from sqlalchemy.orm import Session, sessionmaker
@@ -38,10 +38,12 @@ from attribution.files import Store
 from attribution.images import Limits
 from attribution.index import ServerOptions, open_index
 from attribution.index import open_next_to as open_empty_index
-from attribution.index.vector_index import VectorIndex
 from attribution.private import make_private_folder
 from attribution.provenance import load_trust_anchors
 from attribution.tracing import trace_statements
+
+if TYPE_CHECKING:
+    from attribution.index.vector_index import VectorIndex
 
 log = logging.getLogger(__name__)
 
