@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import io
 import json
-import logging
+import os
 import shutil
+import subprocess
+import sys
 import tarfile
-from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
@@ -22,10 +23,9 @@ from attribution.config import Settings
 from attribution.encoders.profiles import load_encoders
 from attribution.errors import BadInput
 from attribution.services import Services, open_services
-from ingest.bulk.cluster import Workers, make_shards
 from ingest.bulk.encoder import Count, Encoder
 from ingest.bulk.loading import load, opened
-from ingest.bulk.portions import FILES, divide
+from ingest.bulk.portions import divide
 from ingest.bulk.shards import LIST, write_list
 from ingest.fetching import Fetcher
 from ingest.options import AS_IT_IS, BY_RULE, Options, Reading
@@ -35,22 +35,6 @@ from tests.likeness import known
 from tests.portfolios import ingest_at_once, picture, portfolio
 
 EXAMPLES = Path(__file__).parents[1] / "examples" / "portfolio"
-
-
-@pytest.fixture(scope="module")
-def ray() -> Iterator[None]:
-    """Start one cluster of two processors for these tests."""
-    import ray
-
-    ray.init(
-        num_cpus=2,
-        include_dashboard=False,
-        log_to_driver=False,
-        object_store_memory=100_000_000,
-        logging_level=logging.ERROR,
-    )
-    yield
-    ray.shutdown()
 
 
 def stub(home: Path, **more: Any) -> Settings:
@@ -82,21 +66,34 @@ def of_files(summary: Summary) -> list[tuple[str, Outcome, str | None]]:
     return [(Path(one.path).name, one.outcome, one.reason) for one in summary.items]
 
 
-@pytest.mark.usefixtures("ray")
-@pytest.mark.filterwarnings("ignore")  # Ray warns of itself
 def test_two_workers_make_of_the_example_portfolio_what_ingest_makes_of_it(tmp_path: Path) -> None:
     """Works, vectors, sketches, hashes, rights, consents, statistics, points: bit by bit."""
-    shards, told = tmp_path / "shards", list[tuple[int, int]]()
-    home = stub(tmp_path / "one")
-    make_shards(home, EXAMPLES, shards, AS_IT_IS, Workers(2), lambda *said: told.append(said[:2]))
-    with open_services(home) as services:
-        bulk, one = taken(services, shards), known(services)
+    home, shards = tmp_path / "one", tmp_path / "shards"
+    own = {"LAWFUL_HOME": str(home), "LAWFUL_PROFILE": "stub"}
+    bulk = [
+        sys.executable,
+        "-m",
+        "api.cli",
+        "bulk",
+        str(EXAMPLES),
+        str(shards),
+        "--workers",
+        "2",
+        "--json",
+    ]
+    # Cold: Ray starts servers, and leaves them to the end of its process.
+    done = subprocess.run(bulk, env=os.environ | own, capture_output=True, check=True)
+    with open_services(stub(home)) as services:
+        one = known(services)
     with open_services(stub(tmp_path / "other")) as services:
         single, other = ingest_at_once(services, EXAMPLES), known(services)
+    printed = json.loads(done.stdout)
 
-    assert told == [(0, 2), (1, 2), (2, 2)]
-    assert of_files(bulk) == of_files(single)
-    assert bulk.added == single.added > FILES
+    assert (printed["added"], printed["refused"]) == (single.added, single.refused)
+    assert [Path(each["path"]) for each in printed["items"]] == [
+        Path(each.path) for each in single.items
+    ]
+    assert len(list(shards.glob("*.parquet"))) == 2
     for name, rows in other.items():
         assert one[name] == rows, name
 

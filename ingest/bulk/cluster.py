@@ -25,6 +25,7 @@ from ingest.bulk.shards import write_list
 from ingest.options import Reading
 
 MISSING = "lawful bulk needs Ray: pip install 'lawful-diffusion[bulk]'"
+OBJECTS_BYTES = 100_000_000  # shared by the workers: paths and counts, no pictures
 SHARDS = "[0-9]*-*.parquet"
 
 
@@ -132,6 +133,7 @@ def _ray(workers: int) -> Iterator[Any]:
     ray.init(
         num_cpus=max(workers, os.cpu_count() or 1) if is_own else None,
         include_dashboard=False if is_own else None,
+        object_store_memory=OBJECTS_BYTES if is_own else None,
         log_to_driver=False,
         logging_level=logging.ERROR,
     )
