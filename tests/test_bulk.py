@@ -32,7 +32,7 @@ from ingest.options import AS_IT_IS, BY_RULE, Options, Reading
 from ingest.summary import Summary, summarise
 from tests.commands import RUN, lawful
 from tests.likeness import known
-from tests.portfolios import ingest, picture, portfolio
+from tests.portfolios import ingest_at_once, picture, portfolio
 
 EXAMPLES = Path(__file__).parents[1] / "examples" / "portfolio"
 
@@ -92,7 +92,7 @@ def test_two_workers_make_of_the_example_portfolio_what_ingest_makes_of_it(tmp_p
     with open_services(home) as services:
         bulk, one = taken(services, shards), known(services)
     with open_services(stub(tmp_path / "other")) as services:
-        single, other = ingest(services, EXAMPLES), known(services)
+        single, other = ingest_at_once(services, EXAMPLES), known(services)
 
     assert told == [(0, 2), (1, 2), (2, 2)]
     assert of_files(bulk) == of_files(single)
@@ -125,7 +125,7 @@ def test_every_kind_of_file_and_row_is_told_as_ingest_tells_it(tmp_path: Path) -
         bulk, one = taken(services, tmp_path / "shards"), known(services)
         again = taken(services, tmp_path / "shards")
     with open_services(stub(tmp_path / "other")) as services:
-        single, other = ingest(services, source), known(services)
+        single, other = ingest_at_once(services, source), known(services)
 
     assert of_files(bulk) == of_files(single)
     assert {Outcome.REFUSED, Outcome.ADDED, Outcome.REPEATED, Outcome.CONFLICT} <= {

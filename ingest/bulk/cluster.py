@@ -84,6 +84,7 @@ class Workers:
                     compute=ray.data.ActorPoolStrategy(size=min(self._number, len(rows))),
                     num_gpus=self._gpus or None,
                 )
+                logging.getLogger("ray.data").setLevel(logging.ERROR)  # it sets its own before
                 for row in done.iter_rows():
                     yield Count(int(row["files"]), int(row["refused"]))
             except RayError as error:
@@ -119,7 +120,6 @@ def _ray(workers: int) -> Iterator[Any]:
     """Join the cluster that RAY_ADDRESS names, or begin one on this machine and end it."""
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # it would tell its makers
     os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
-    logging.getLogger("ray.data").setLevel(logging.ERROR)
     try:
         import ray
         import ray.data

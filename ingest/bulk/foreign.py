@@ -18,6 +18,7 @@ from typing import IO, Any
 import numpy as np
 import numpy.typing as npt
 
+from attribution.arithmetic.halves import rounded
 from attribution.errors import BadInput
 from attribution.types import Matrix
 from ingest.bulk.rows import AT_ONCE, Row, denied_of, unit_rows
@@ -244,7 +245,7 @@ def _vectors(file: _File, dims: Mapping[str, int]) -> Iterator[_Vectors]:
         array = _array(file.array)
         for first in range(0, len(array), AT_ONCE):
             matrix, faults = unit_rows(array[first : first + AT_ONCE], CLIP)
-            yield _Vectors({CLIP: matrix}, faults)
+            yield _Vectors({CLIP: rounded(matrix)}, faults)
         return
     left: list[Any] = []
     with _opened(file.table) as opened:
@@ -266,7 +267,7 @@ def _of_table(table: Any, file: _File, dims: Mapping[str, int]) -> _Vectors:
     for space, column in file.columns.items():
         matrix, wrong = _matrix(table.column(column).combine_chunks(), space, dims[space])
         unit, zero = unit_rows(matrix, space)
-        matrices[space] = unit
+        matrices[space] = rounded(unit)  # here, where they become vectors of ours
         faults |= zero | wrong
     return _Vectors(matrices, faults)
 
