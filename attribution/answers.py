@@ -250,11 +250,13 @@ def read_answer(recorded: Mapping[str, Any]) -> Attribution:
 
 
 def shortened(answer: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a recorded answer, of any version, without the works that speak for its artists.
+    """Return a recorded answer, of any version, without what speaks for its artists, and its pins.
 
     It is read like a whole one, and says enough for a list.
     """
-    return {**answer, "artists": [{**one, "works": []} for one in answer["artists"]]}
+    left_out: dict[str, Any] = {"works": [], "spaces": {}, "voters": {}}
+    artists = [{**one, **left_out} for one in answer["artists"]]
+    return {**answer, "artists": artists, "pins": None}
 
 
 def without_works(

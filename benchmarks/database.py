@@ -61,13 +61,12 @@ def main() -> None:
         look_up(services, asked.data)
         answers = count(services, RecordedAttribution.__table__)
         print(f"log: {(logged(services) - after) / answers:,.0f} bytes an answer")
-        multiply(services, OF_WORKS, asked.works // works)
-        multiply(services, OF_ANSWERS, asked.answers // answers)
+        multiply(services, OF_WORKS, -(-asked.works // works))
+        multiply(services, OF_ANSWERS, -(-asked.answers // answers))
         tell(services, "work", OF_WORKS, count(services, Artwork.__table__))
         answers = count(services, RecordedAttribution.__table__)
         tell(services, "answer", OF_ANSWERS, answers)
         archive(services)
-        print("archived:")
         tell(services, "answer", OF_ANSWERS[:1], answers)
 
 
@@ -153,6 +152,9 @@ def archive(services: Services) -> None:
     settings = services.settings.model_copy(update={"answer_days": 1})
     with patch.object(archiving, "now", lambda: now() + timedelta(days=2)):
         archiving.archive_old(replace(services, settings=settings))
+    files = [path for path in (settings.home / "answers").rglob("*") if path.is_file()]
+    size = sum(path.stat().st_size for path in files) / len(files)
+    print(f"archived, in files of {size:,.0f} B:")
     with open_database(services.settings) as database:
         apart = database.engine.execution_options(isolation_level="AUTOCOMMIT")
         with apart.connect() as connection:
