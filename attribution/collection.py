@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from attribution import tenants
 from attribution.catalogue import queries
+from attribution.catalogue.archive import read_from
 from attribution.catalogue.database import Database, connect
 from attribution.catalogue.models import KeptCollection
 from attribution.config import Settings
@@ -147,6 +148,7 @@ def open_stores(settings: Settings) -> Iterator[Stores]:
         stores = Stores(
             settings, database.sessions, Store(settings.storage_url), image_limits(settings)
         )
+        read_from(stores.sessions, stores.store)
         check_tenants(stores, [settings.tenant])
         tenants.choose(settings.tenant)  # wherever no door says for whom this process acts
         yield stores

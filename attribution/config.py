@@ -92,6 +92,8 @@ class Settings(BaseSettings):
     most_lookups: Annotated[int, Field(ge=1)] = 24  # that a process has in hand; then 503
     thorough: bool = False  # lookups over HTTP that do not say, and are not about copies
     subject_days: Annotated[int, Field(ge=1, le=36_500)] = 180  # then such an image is deleted
+    # Then answers are whole in the file store alone; none: they stay in the database.
+    answer_days: Annotated[int, Field(ge=1, le=36_500)] | None = None
     keep_originals: bool = False  # keep the files of works: for other encoders, at their full size
     broker_url: str = ""  # redis://… of Celery workers; empty: jobs run in the process at hand
     profile: str = "starter"  # which encoders: a profile of the package or of `profiles`

@@ -71,7 +71,7 @@ def test_what_waits_for_a_batch_is_the_next_one() -> None:
 
     assert encoder.batches == [1, 5]
     for one, future in zip(pictures, futures[1:], strict=True):
-        alone = StubEncoder().encode([one])
+        alone = EncoderSet([StubEncoder()]).encode([one])
         assert all(np.array_equal(rows, alone[name]) for name, rows in future.result().items())
 
 

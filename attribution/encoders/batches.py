@@ -36,8 +36,8 @@ class _Asked:
 class SharedBatches:
     """Encodes for many threads, one batch at a time: whoever finds the models free does it for all.
 
-    Vectors of one image differ in their last bits with the batch that it is in (up to 4e-7, as
-    they do with the number of threads).
+    Before they are rounded (`halves`), vectors of one image differ in their last bits with the
+    batch that it is in: by up to 4e-7, as they do with the number of threads.
     """
 
     def __init__(self) -> None:

@@ -45,6 +45,7 @@ from attribution.arithmetic.calibration import (
 )
 from attribution.arithmetic.deciding import decide
 from attribution.catalogue import queries
+from attribution.catalogue.archive import whole
 from attribution.catalogue.belief import Belief, believe
 from attribution.catalogue.chain import note
 from attribution.catalogue.licences import identify
@@ -520,14 +521,15 @@ def recalled(session: Session, ids: Sequence[UUID]) -> list[Attribution]:
 
 def _recalled(session: Session, ids: Sequence[UUID]) -> Iterator[Attribution]:
     rows = queries.attributions_by_id(session, ids)
-    for row, belief in zip(rows, believe(session, "attribution", rows), strict=True):
+    kept = [whole(session, row) for row in rows]
+    for row, said, belief in zip(rows, kept, believe(session, "attribution", rows), strict=True):
         if belief is Belief.ALTERED:
             raise RecordAltered(
                 f"attribution {row.id} does not say what was recorded: it was altered in the "
                 f"database since; an audit of all records (`lawful audit verify`) shows what else "
                 f"was"
             )
-        answer = read_answer(row.answer)
+        answer = read_answer(said)
         yield replace(answer, declared=of_now(session, answer.declared))
 
 

@@ -272,7 +272,7 @@ def test_the_database_goes_back_to_a_moment(here: Deployment, tmp_path: Path) ->
 def test_an_upgrade_brings_the_layer_of_the_program_alone(here: Deployment) -> None:
     """The documented lines, with a migration and a line of code more: packages are not written."""
     versions = here.clone / "migrations" / "versions"
-    head = ScriptDirectory(str(ROOT / "migrations")).get_current_head()
+    head = ScriptDirectory(str(versions.parent)).get_current_head()
     (versions / "g1_20990101_probe.py").write_text(
         f'"""A revision."""\nrevision = "g1_20990101_probe"\ndown_revision = "{head}"\n'
         "def upgrade() -> None: pass\n"

@@ -4,6 +4,16 @@ Nothing here commits: a use case is one `with sessions.begin()` block around wha
 asked for many works is one statement, not a loop.
 """
 
+from attribution.catalogue.queries.archives import (
+    answers_to_archive,
+    answers_to_change,
+    begin_archiving,
+    count_surplus_answers,
+    note_archived,
+    note_without_file,
+    surplus_answers,
+    without_archive,
+)
 from attribution.catalogue.queries.artists import (
     add_alias,
     all_artists,
@@ -481,6 +491,8 @@ __all__ = [
     "announce",
     "announce_copies",
     "answers_of_artists",
+    "answers_to_archive",
+    "answers_to_change",
     "answers_with_image",
     "are_due",
     "are_of_another",
@@ -499,6 +511,7 @@ __all__ = [
     "attributions_by_id",
     "audit_head",
     "batch_counts",
+    "begin_archiving",
     "begin_generation",
     "begin_map",
     "begin_reply",
@@ -538,6 +551,7 @@ __all__ = [
     "count_claims",
     "count_due_consents",
     "count_expired",
+    "count_surplus_answers",
     "count_webhooks",
     "count_without_vectors",
     "counts",
@@ -671,6 +685,7 @@ __all__ = [
     "non_copies_in_force",
     "non_copy_by_id",
     "note_answer",
+    "note_archived",
     "note_attempt",
     "note_compared",
     "note_key_used",
@@ -681,6 +696,7 @@ __all__ = [
     "note_subjects_compared",
     "note_turn",
     "note_turned",
+    "note_without_file",
     "numbers_of_parts",
     "open_counts",
     "open_tasks",
@@ -733,6 +749,7 @@ __all__ = [
     "subjects_compared_to",
     "subjects_to_change",
     "subjects_under",
+    "surplus_answers",
     "sweep",
     "take_back",
     "take_turn",
@@ -764,6 +781,7 @@ __all__ = [
     "withdrawn_at",
     "withdrawn_since",
     "withdrawn_works",
+    "without_archive",
     "without_sketch",
     "without_vectors",
     "workings_about",
