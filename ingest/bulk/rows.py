@@ -9,7 +9,6 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from attribution.arithmetic.halves import rounded
 from attribution.errors import BadImage
 from attribution.images import Limits
 from attribution.index.schema import UNIT_TOLERANCE
@@ -80,9 +79,9 @@ def denied_of(rows: Iterable[tuple[str | None, SourceItem]]) -> dict[str, set[st
 
 
 def unit_rows(rows: npt.NDArray[np.floating], space: str) -> tuple[Matrix, dict[int, str]]:
-    """Return vectors of length 1, rounded like all (`halves`), and by row why one cannot be used.
+    """Return vectors of length 1, and by row why one cannot be used.
 
-    Those that are so already are left as they are, bit by bit.
+    Those that have it already are left as they are, bit by bit.
     """
     matrix = np.ascontiguousarray(rows, dtype=np.float32)
     lengths = np.linalg.norm(matrix.astype(np.float64), axis=1)
@@ -95,4 +94,4 @@ def unit_rows(rows: npt.NDArray[np.floating], space: str) -> tuple[Matrix, dict[
     if scaled:
         matrix = matrix.copy()
         matrix[scaled] = matrix[scaled] / lengths[scaled, None]
-    return rounded(matrix), faults
+    return matrix, faults
