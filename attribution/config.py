@@ -39,8 +39,9 @@ class _Secrets(SecretsSettingsSource):
             try:
                 return super().__call__()
             except SettingsError as error:
-                if isinstance(error.__cause__, UserWarning):
-                    raise BadInput(f"{error.__cause__} Put the secret itself there.") from None
+                if isinstance(error.__cause__, UserWarning | OSError):
+                    way_out = "Put the secret itself there, readable for this user."
+                    raise BadInput(f"{error.__cause__} {way_out}") from None
                 raise
 
 
@@ -64,8 +65,8 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Read secrets strictly, the rest as ever."""
-        assert isinstance(file_secret_settings, SecretsSettingsSource)  # noqa: S101  its type
+        """Let no file of a secret be passed over."""
+        assert isinstance(file_secret_settings, SecretsSettingsSource)  # noqa: S101  for mypy
         secrets = _Secrets(settings_cls, file_secret_settings.secrets_dir)
         return init_settings, env_settings, dotenv_settings, secrets
 
@@ -88,6 +89,8 @@ class Settings(BaseSettings):
     )  # a folder, or s3://BUCKET/PREFIX that every worker reaches
     subjects: Literal["image", "encrypted", "digest"] = "image"  # kept of what is asked about
     subjects_key: SecretStr | None = None  # Fernet keys, by comma: the first encrypts, all decrypt
+    most_lookups: Annotated[int, Field(ge=1)] = 24  # that a process has in hand; then 503
+    thorough: bool = False  # lookups over HTTP that do not say, and are not about copies
     subject_days: Annotated[int, Field(ge=1, le=36_500)] = 180  # then such an image is deleted
     # Then answers are whole in the file store alone; none: they stay in the database.
     answer_days: Annotated[int, Field(ge=1, le=36_500)] | None = None

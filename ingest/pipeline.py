@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from attribution.catalogue import lifecycle, queries
 from attribution.catalogue.models import IngestJob, Outcome, artwork_id
@@ -18,7 +19,7 @@ from attribution.catalogue.queries import ItemOutcome, TaskKey
 from attribution.errors import BackendUnavailable, Conflict, ModelUnavailable
 from attribution.outages import disk_outages
 from attribution.services import Services
-from attribution.types import Vector
+from ingest.encoding import Encoded, encode
 from ingest.in_hand import prepared
 from ingest.lease import holding
 from ingest.quotas import within_quota
@@ -44,8 +45,9 @@ def run_batch(services: Services, key: TaskKey, *, stopping: Callable[[], bool])
         started, files = time.monotonic(), 0
         with services.sessions() as session:
             job = queries.job_by_id(session, key.subject)
+        compared = set[str]()
         for few in prepared(services, lease, job.names, reinstate=job.reinstate):
-            _process(services, job, few)
+            process(services, job, few, partial(_encode, services), compared)
             files += len(few)
             if stopping() or lease.is_lost:
                 return
@@ -55,13 +57,20 @@ def run_batch(services: Services, key: TaskKey, *, stopping: Callable[[], bool])
         log.info("batch %s of job %s: %d files in %.1f s", key.number, key.subject, files, seconds)
 
 
-def _process(services: Services, job: IngestJob, few: Sequence[Prepared]) -> None:
+def process(
+    services: Services,
+    job: IngestJob,
+    few: Sequence[Prepared],
+    encoding: Callable[[Sequence[Prepared]], Encoded],
+    compared: set[str],
+) -> None:
     """Encode and write some files; where that fails, find the one that is to blame and refuse it.
 
-    When none of several can be done the fault is not theirs, and the error is raised.
+    `compared` are the artists of the job of whom it was said before who else they may be. When none
+    of several can be done the fault is not theirs, and the error is raised.
     """
     try:
-        _encode_and_write(services, job, few)
+        _encode_and_write(services, job, few, encoding, compared)
     except NO_FILES_FAULT:
         raise
     except Exception:
@@ -69,7 +78,7 @@ def _process(services: Services, job: IngestJob, few: Sequence[Prepared]) -> Non
         failed, unclear = [], []
         for one in few:
             try:
-                _encode_and_write(services, job, [one])
+                _encode_and_write(services, job, [one], encoding, compared)
             except NO_FILES_FAULT:
                 raise
             except Conflict as own:  # its spelling may be that of an artist who came just now
@@ -81,26 +90,33 @@ def _process(services: Services, job: IngestJob, few: Sequence[Prepared]) -> Non
         _refuse(services, job, [*failed, *unclear])
 
 
-def _encode_and_write(services: Services, job: IngestJob, few: Sequence[Prepared]) -> None:
+def _encode_and_write(
+    services: Services,
+    job: IngestJob,
+    few: Sequence[Prepared],
+    encoding: Callable[[Sequence[Prepared]], Encoded],
+    compared: set[str],
+) -> None:
     with disk_outages("while works were encoded and written"):  # no file is to blame for that
         few = within_quota(services, few)
-        write(services, job, few, encode(services, few))
+        write(services, job, few, encoding(few), compared)
 
 
 def _refuse(services: Services, job: IngestJob, failed: Sequence[tuple[Prepared, str]]) -> None:
     with services.sessions.begin() as session:
         for one, reason in failed:
-            if one.image:  # its row may be there already, waiting for a point
-                lifecycle.become_failed(session, [artwork_id(one.image.facts.sha256)], reason)
+            if one.picture:  # its row may be there already, waiting for a point
+                lifecycle.become_failed(session, [artwork_id(one.picture.sha256)], reason)
         outcomes = [
             ItemOutcome(one.work.position, Outcome.REFUSED, reason) for one, reason in failed
         ]
         queries.record_outcomes(session, job.id, outcomes)
 
 
-def encode(services: Services, few: Sequence[Prepared]) -> dict[str, dict[str, Vector]]:
-    """Encode the images that show something, each picture once: sha256 -> named vectors."""
-    shown = [done.image or done.again for done in few if not done.is_blank]
-    return services.encoders.encode_each(
-        {image.facts.sha256: image.rgb for image in shown if image}
+def _encode(services: Services, few: Sequence[Prepared]) -> Encoded:
+    to_encode = [(one, one.image) for one in few if one.image]
+    return encode(
+        services.encoders,
+        [image for one, image in to_encode if one.lacks_vectors],
+        [image for one, image in to_encode if one.has_parts],
     )

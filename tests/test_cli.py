@@ -10,6 +10,7 @@ import subprocess
 import sys
 from importlib.metadata import version
 from pathlib import Path
+from unittest.mock import Mock
 from uuid import UUID
 
 import pytest
@@ -398,6 +399,24 @@ def test_a_secret_that_lies_elsewhere_is_an_error(tmp_path: Path) -> None:
 
     with pytest.raises(BadInput, match=r"LAWFUL_QDRANT_API_KEY.*resolves outside"):
         Settings(_secrets_dir=secrets)  # type: ignore[call-arg]
+
+
+def test_a_secret_of_somebody_else_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Docker leaves its owner as outside, and makes a folder where there is no file."""
+    secret = tmp_path / "LAWFUL_QDRANT_API_KEY"
+    secret.mkdir()
+    with pytest.raises(BadInput, match=r"LAWFUL_QDRANT_API_KEY.*a directory instead"):
+        Settings(_secrets_dir=tmp_path)  # type: ignore[call-arg]
+    secret.rmdir()
+    secret.touch()
+    refused = PermissionError(13, "Permission denied", str(secret))
+
+    with monkeypatch.context() as changed:
+        changed.setattr(Path, "read_text", Mock(side_effect=refused))
+        with pytest.raises(BadInput, match=r"denied: '.*LAWFUL_QDRANT_API_KEY' .*readable"):
+            Settings(_secrets_dir=tmp_path)  # type: ignore[call-arg]
 
 
 def test_empty_settings_count_as_not_set(monkeypatch: pytest.MonkeyPatch) -> None:

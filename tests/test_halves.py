@@ -31,6 +31,17 @@ def test_rounding_turns_no_vector(width: int) -> None:
     assert np.array_equal(unpacked(packed(list(halves)), [width] * 200), halves)
 
 
+def test_rounding_again_changes_nothing() -> None:
+    """Not even where many numbers are equal, and all are rounded to the same side."""
+    rng = np.random.default_rng(0)
+    drawn = rng.choice(rng.uniform(size=6), size=(3_000, 64)) ** rng.uniform(0, 4, (3_000, 1))
+    whole = np.asarray(drawn / np.linalg.norm(drawn, axis=1, keepdims=True), np.float32)
+    once = rounded(whole)
+
+    assert np.array_equal(rounded(once), once)
+    assert np.mean([len(packed([one])) % 2 for one in once]) > 0.99
+
+
 @pytest.mark.parametrize("scale", [1e-8, 1e6])
 def test_what_half_precision_cannot_say_stays(scale: float) -> None:
     """Numbers that would vanish or overflow are kept as they are."""

@@ -24,18 +24,28 @@ Halves: TypeAlias = npt.NDArray[np.float16]
 FAITHFUL = 0.9999  # the cosine to what was rounded; numbers below 6e-8 are lost
 HALF = np.dtype("<f2")
 WHOLE = np.dtype("<f4")
+ROUNDS = 8  # two are enough for nearly all
 IN_HALVES = b"\x10"  # 16 bits a number; makes the length odd, which that of float32 never is
 
 
 def rounded(rows: Matrix) -> Matrix:
-    """Round unit vectors, shape (n, d), float32; one that would turn by it stays as it is."""
+    """Round unit vectors, shape (n, d), float32; one that would turn by it stays as it is.
+
+    To round again changes nothing: bringing a vector to unit length may move a number to the next
+    half, so that is done until none moves. A vector in which some always do stays as it is.
+    """
     whole = np.asarray(rows, np.float32)
-    units = _units(_halves(whole))
+    before, units = whole, _units(_halves(whole))
+    for _ in range(ROUNDS):
+        if np.array_equal(before, units):
+            break
+        before, units = units, _units(_halves(units))
     with np.errstate(invalid="ignore", over="ignore"):
         lengths = np.linalg.norm(whole, axis=1)
         is_faithful = np.einsum("nd,nd->n", whole, units) >= FAITHFUL * lengths
     is_unit = np.abs(lengths - 1) < 0.5  # not so, the sum of squares need not be exact
-    chosen: Matrix = np.where((is_faithful & is_unit)[:, None], units, whole)
+    rests = (before == units).all(1)
+    chosen: Matrix = np.where((is_faithful & is_unit & rests)[:, None], units, whole)
     return chosen
 
 

@@ -11,6 +11,7 @@ from typing import TypeVar
 from PIL.Image import Image
 
 from attribution.arithmetic.halves import rounded
+from attribution.encoders.batches import SharedBatches
 from attribution.encoders.encoder import Encoder, Lane, ModelInfo, PatchEncoder, TextEncoder
 from attribution.errors import BadInput
 from attribution.tracing import span
@@ -22,8 +23,15 @@ Key = TypeVar("Key", bound=Hashable)
 class EncoderSet:
     """Several encoders, no two of which give a vector of the same name."""
 
-    def __init__(self, encoders: Sequence[Encoder]) -> None:
+    def __init__(
+        self, encoders: Sequence[Encoder], *, batches: SharedBatches | None = None
+    ) -> None:
         self._encoders = tuple(encoders)
+        self._run = batches.encode if batches else _alone
+
+    def sharing(self, batches: SharedBatches) -> EncoderSet:
+        """Return the same encoders, asked together with whoever else asks these batches."""
+        return EncoderSet(self._encoders, batches=batches)
 
     def __iter__(self) -> Iterator[Encoder]:
         return iter(self._encoders)
@@ -67,7 +75,7 @@ class EncoderSet:
                 name: rounded(rows)
                 for encoder in self._encoders
                 if not encoder.info.vectors.keys().isdisjoint(wanted)
-                for name, rows in encoder.encode(images).items()
+                for name, rows in self._run(encoder, images).items()
                 if name in wanted
             }
 
@@ -104,3 +112,7 @@ class EncoderSet:
             if isinstance(encoder, PatchEncoder):
                 return encoder.encode_patches(images)
         raise BadInput("regions need an encoder that keeps a map of places; this profile has none")
+
+
+def _alone(encoder: Encoder, images: Sequence[Image]) -> Mapping[str, Matrix]:
+    return encoder.encode(images)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-revision = "g2_20270101_archives"
-down_revision = "g2_20270101_halves"
+revision = "g2_20270103_archives"
+down_revision = "g2_20270102_thorough"
 branch_labels = None
 depends_on = None
 
