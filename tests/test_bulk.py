@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import pickle
 import shutil
 import subprocess
 import sys
@@ -23,6 +24,7 @@ from attribution.config import Settings
 from attribution.encoders.profiles import load_encoders
 from attribution.errors import BadInput
 from attribution.services import Services, open_services
+from ingest.bulk.cluster import without_secrets
 from ingest.bulk.encoder import Count, Encoder
 from ingest.bulk.loading import load, opened
 from ingest.bulk.portions import divide
@@ -248,6 +250,15 @@ def test_addresses_are_fetched_by_the_fetcher_that_reaches_no_network_of_ours(
     assert "127.0.0.1" in (refused.items[0].reason or "")
     # The same bytes are denied under another address: that no counts.
     assert [one.outcome for one in heard.items] == [Outcome.REFUSED] * 3
+
+
+def test_workers_are_told_no_secrets(tmp_path: Path) -> None:
+    """What Ray carries to them has neither keys nor addresses with passwords."""
+    address = "redis://:hush@h:6379/0"
+    settings = stub(tmp_path, qdrant_api_key="hush", session_secret="hush" * 8, broker_url=address)
+
+    assert b"hush" in pickle.dumps(settings)
+    assert b"hush" not in pickle.dumps(without_secrets(settings))
 
 
 def test_without_ray_the_command_says_what_to_install(tmp_path: Path) -> None:

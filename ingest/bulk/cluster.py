@@ -14,6 +14,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from pydantic import SecretStr
+
 from attribution.config import Settings
 from attribution.encoders.profiles import load_encoders
 from attribution.errors import BadInput, LawfulError
@@ -26,6 +28,7 @@ from ingest.options import Reading
 
 MISSING = "lawful bulk needs Ray: pip install 'lawful-diffusion[bulk]'"
 OBJECTS_BYTES = 100_000_000  # shared by the workers: paths and counts, no pictures
+SERVERS = ("database_url", "qdrant_url", "broker_url", "storage_url")  # may hold passwords
 SHARDS = "[0-9]*-*.parquet"
 
 
@@ -52,7 +55,7 @@ def make_shards(
     done = len(names) - len(waiting)
     tell(done, len(names), Count(0, 0))
     if waiting:
-        maker = (settings, folder, reading.artist, made.fingerprint)
+        maker = (without_secrets(settings), folder, reading.artist, made.fingerprint)
         for count in workers.run(waiting, maker):
             done += 1
             tell(done, len(names), count)
@@ -63,6 +66,12 @@ def make_shards(
     with suppress(OSError):
         (folder / TEMPORARY).rmdir()
     write_list(folder, names, divided.remarks, made)
+
+
+def without_secrets(settings: Settings) -> Settings:
+    """Return the settings without keys and addresses: workers ask no server, and Ray tells them."""
+    secrets = {name: None for name, value in settings if isinstance(value, SecretStr)}
+    return settings.model_copy(update=secrets | dict.fromkeys(SERVERS, ""))
 
 
 class Workers:
