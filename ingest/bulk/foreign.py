@@ -110,12 +110,12 @@ def check_model(said: str | None, fingerprint: str) -> None:
     """Raise BadInput unless vectors are said to be of the collection's encoders."""
     if said is None:
         raise BadInput(
-            f"nothing says which model made these vectors; if they are by the encoders of this "
-            f"collection, and prepared as it does, say so: --model {fingerprint[:12]}"
+            f"nothing says which model made these vectors; if they come from the encoders of "
+            f"this collection, and were prepared as it does, say so: --model {fingerprint[:12]}"
         )
     if len(said) < 12 or not fingerprint.startswith(said.lower()):
         raise BadInput(
-            f"the vectors are by {said}, the collection has the encoders {fingerprint[:12]} "
+            f"the vectors come from {said}, the collection has the encoders {fingerprint[:12]} "
             f"(`lawful info` shows them); vectors of two models are never mixed"
         )
 

@@ -220,7 +220,7 @@ def _check_made(path: Path, said: Mapping[str, Any], made: Made) -> None:
         )
     if said.get("fingerprint") != made.fingerprint:
         raise BadInput(
-            f"{path}: its vectors were made by the encoders {str(said.get('fingerprint'))[:12]}, "
+            f"{path}: its vectors come from the encoders {str(said.get('fingerprint'))[:12]}, "
             f"the collection has {made.fingerprint[:12]}; encode it again with this LAWFUL_PROFILE"
         )
 

@@ -183,6 +183,13 @@ def test_a_copy_case_by_keyboard_and_two_people(
     sign_and_pack(other, tmp_path / "pack.zip")
 
 
+def comment(page: Page, text: str) -> None:
+    """Comment on a case, and wait for the page that is made anew with it."""
+    page.get_by_label("Comment").fill(text)
+    page.get_by_role("button", name="Comment", exact=True).click()
+    expect(page.get_by_text(text).first).to_be_visible()
+
+
 def test_a_case_from_its_queue_to_an_appeal(desk: Desk, sat_down: Callable[[str], Person]) -> None:
     """Taken, commented, something put on hold and released, decided, closed; then appealed."""
     page = sat_down(desk.ann).page("/lookup")
@@ -193,9 +200,7 @@ def test_a_case_from_its_queue_to_an_appeal(desk: Desk, sat_down: Callable[[str]
     page.wait_for_url("**/console/cases/*")
     answer = page.get_by_role("link", name="see the answer").get_attribute("href")
     assert answer
-    page.get_by_label("Comment").fill("seen at the fair")
-    page.get_by_role("button", name="Comment", exact=True).click()
-    expect(page.get_by_text("seen at the fair").first).to_be_visible()  # in a page made anew
+    comment(page, "seen at the fair")
     page.get_by_role("button", name="Put something on hold").click()
     page.locator("#hold").get_by_label("Why").fill("a claim was announced")
     page.get_by_role("button", name="Put it on hold").click()
