@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from uuid import UUID
 
 from attribution.chunks import chunks
 from attribution.collection import Stores
 from attribution.errors import BadImage, NotFound
 from attribution.images import CheckedImage, Limits, read_file, read_image
+from attribution.stages import stage
 from attribution.threads import Threads
 from ingest.sources import SourceItem
 
@@ -65,9 +65,14 @@ def load(stores: Stores, work: Work) -> Loaded:
 
 def load_few(stores: Stores, decoders: Threads, works: Sequence[Work]) -> list[tuple[Work, Loaded]]:
     """Read the first of these files: at least one, and no more once they have MOST_BYTES."""
+
+    def timed(work: Work) -> Loaded:
+        with stage("read"):
+            return load(stores, work)
+
     few: list[tuple[Work, Loaded]] = []
     for some in chunks(works, DECODERS):
-        few += zip(some, decoders.map(partial(load, stores), some), strict=True)
+        few += zip(some, decoders.map(timed, some), strict=True)
         if sum(len(file.data) for _, file in few) >= MOST_BYTES:
             break
     return few

@@ -1,5 +1,8 @@
 """From files to findable works: read, encode, write, a few at a time. Which files: `listing`.
 
+While a few are encoded, those before them are written and those behind them are read. No more than
+these three are in memory, and they are written in their order.
+
 A batch is taken by its lease, so that two workers never do it at once, and each file's outcome is
 written last. Every step may be repeated: ids derive from content, and the index takes the same
 point twice. A file that cannot be used is recorded with its reason and the batch goes on; a backend
@@ -10,7 +13,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
 from attribution.catalogue import lifecycle, queries
 from attribution.catalogue.models import IngestJob, Outcome, artwork_id
@@ -18,9 +22,10 @@ from attribution.catalogue.queries import ItemOutcome, TaskKey
 from attribution.errors import BackendUnavailable, Conflict, ModelUnavailable
 from attribution.outages import disk_outages
 from attribution.services import Services
-from attribution.types import Vector
-from ingest.in_hand import prepared
-from ingest.lease import holding
+from attribution.threads import Threads
+from ingest.encoding import Encoded, encode
+from ingest.in_hand import one_by_one, prepared
+from ingest.lease import Lease, holding
 from ingest.quotas import within_quota
 from ingest.reading import Prepared, unprocessable
 from ingest.writing import write
@@ -29,6 +34,9 @@ log = logging.getLogger(__name__)
 
 # A model is given every file at the same size: if memory is short for one, it is for all.
 NO_FILES_FAULT = (BackendUnavailable, ModelUnavailable)
+
+Coming = tuple[Sequence[Prepared], Callable[[], Encoded]]
+"""Some files, and what waits for their vectors."""
 
 
 def run_batch(services: Services, key: TaskKey, *, stopping: Callable[[], bool]) -> None:
@@ -44,8 +52,8 @@ def run_batch(services: Services, key: TaskKey, *, stopping: Callable[[], bool])
         started, files = time.monotonic(), 0
         with services.sessions() as session:
             job = queries.job_by_id(session, key.subject)
-        for few in prepared(services, lease, job.names, reinstate=job.reinstate):
-            _process(services, job, few)
+        for few, encoded in _encoded(services, lease, job):
+            _process(services, job, few, encoded)
             files += len(few)
             if stopping() or lease.is_lost:
                 return
@@ -55,13 +63,34 @@ def run_batch(services: Services, key: TaskKey, *, stopping: Callable[[], bool])
         log.info("batch %s of job %s: %d files in %.1f s", key.number, key.subject, files, seconds)
 
 
-def _process(services: Services, job: IngestJob, few: Sequence[Prepared]) -> None:
-    """Encode and write some files; where that fails, find the one that is to blame and refuse it.
+def _encoded(services: Services, lease: Lease, job: IngestJob) -> Iterator[Coming]:
+    """Yield the pending files of a batch, a few at a time, and what waits for their vectors.
+
+    Those that were in hand when a process died are encoded when they are asked for, and nothing
+    beside them. Of all others the next few are encoded meanwhile.
+    """
+    for few in one_by_one(services, lease, job.names, reinstate=job.reinstate):
+        yield few, partial(_encode, services, few)
+    with Threads(1) as encoder:
+        before: Coming | None = None
+        for few in prepared(services, lease, job.names, reinstate=job.reinstate):
+            coming = few, encoder.submit(_encode, services, few).result
+            if before:
+                yield before
+            before = coming
+        if before:
+            yield before
+
+
+def _process(
+    services: Services, job: IngestJob, few: Sequence[Prepared], encoded: Callable[[], Encoded]
+) -> None:
+    """Write some encoded files; where that fails, find the one that is to blame and refuse it.
 
     When none of several can be done the fault is not theirs, and the error is raised.
     """
     try:
-        _encode_and_write(services, job, few)
+        _write(services, job, encoded())
     except NO_FILES_FAULT:
         raise
     except Exception:
@@ -69,7 +98,7 @@ def _process(services: Services, job: IngestJob, few: Sequence[Prepared]) -> Non
         failed, unclear = [], []
         for one in few:
             try:
-                _encode_and_write(services, job, [one])
+                _write(services, job, _encode(services, [one]))
             except NO_FILES_FAULT:
                 raise
             except Conflict as own:  # its spelling may be that of an artist who came just now
@@ -81,10 +110,15 @@ def _process(services: Services, job: IngestJob, few: Sequence[Prepared]) -> Non
         _refuse(services, job, [*failed, *unclear])
 
 
-def _encode_and_write(services: Services, job: IngestJob, few: Sequence[Prepared]) -> None:
-    with disk_outages("while works were encoded and written"):  # no file is to blame for that
-        few = within_quota(services, few)
-        write(services, job, few, encode(services, few))
+def _encode(services: Services, few: Sequence[Prepared]) -> Encoded:
+    with disk_outages("while works were encoded"):  # no file is to blame for that
+        return encode(services.encoders, within_quota(services, few))
+
+
+def _write(services: Services, job: IngestJob, encoded: Encoded) -> None:
+    with disk_outages("while works were written"):
+        # Again: what was written while these were encoded needs room, too.
+        write(services, job, within_quota(services, encoded.files), encoded)
 
 
 def _refuse(services: Services, job: IngestJob, failed: Sequence[tuple[Prepared, str]]) -> None:
@@ -96,11 +130,3 @@ def _refuse(services: Services, job: IngestJob, failed: Sequence[tuple[Prepared,
             ItemOutcome(one.work.position, Outcome.REFUSED, reason) for one, reason in failed
         ]
         queries.record_outcomes(session, job.id, outcomes)
-
-
-def encode(services: Services, few: Sequence[Prepared]) -> dict[str, dict[str, Vector]]:
-    """Encode the images that show something, each picture once: sha256 -> named vectors."""
-    shown = [done.image or done.again for done in few if not done.is_blank]
-    return services.encoders.encode_each(
-        {image.facts.sha256: image.rgb for image in shown if image}
-    )

@@ -19,6 +19,7 @@ from attribution.copies.description import describe, untiled
 from attribution.errors import BackendUnavailable, BadImage, NotFound
 from attribution.images import CheckedImage
 from attribution.outages import disk_outages
+from attribution.stages import stage
 from attribution.threads import Threads
 from attribution.types import Part
 from ingest.joining import Spellings
@@ -125,8 +126,10 @@ def prepare(
                 is_forgotten=not reinstate and _is_withdrawn(row, theirs),
             )
         try:
-            image = _decode(stores, file, is_deadly=sha256 in deadly)
-            sketches = describe(artwork_id(image.facts.sha256), image)
+            with stage("decode and hash"):
+                image = _decode(stores, file, is_deadly=sha256 in deadly)
+            with stage("sketch"):
+                sketches = describe(artwork_id(image.facts.sha256), image)
             parts = image if len(sketches) > 1 else None
             if row is not None and is_known:
                 again = image if row.id in unencoded else None

@@ -12,16 +12,17 @@ from attribution.catalogue import lifecycle, queries
 from attribution.catalogue.models import Artist, Artwork, ArtworkStatus, IngestJob, artwork_id
 from attribution.catalogue.queries import NewArtwork, Origin, Statement
 from attribution.collection import Stores, check_encoders
-from attribution.copies.description import encode_parts
 from attribution.images import CheckedImage, ImageFacts, thumbnail
 from attribution.points import follow, write_again, write_points
 from attribution.projection import point_of
 from attribution.services import Services
+from attribution.stages import stage
 from attribution.types import Matrix, Vector
 from attribution.upkeep.correction import finish
 from attribution.upkeep.withdrawal import withdraw_all
 from ingest.consents import statements, statements_of_file
 from ingest.corrections import corrections
+from ingest.encoding import Encoded
 from ingest.joining import has_joined, resembles
 from ingest.nobodys import Given, give_nobodys
 from ingest.outcomes import Changed, Outcomes, Rows, Standing
@@ -48,27 +49,33 @@ def write(
     services: Services,
     job: IngestJob,
     files: Sequence[Prepared],
-    vectors: Mapping[str, dict[str, Vector]],
+    encoded: Encoded,
 ) -> None:
     """Write rows as pending, then files and points, then mark the rows and record the outcomes.
 
     Killed in between, the files are still pending: the next run does the same again. What is
     withdrawn in between is removed again.
     """
-    again = {one.known.id: vectors[one.known.sha256] for one in files if one.known and one.again}
+    again = {
+        one.known.id: encoded.vectors[one.known.sha256] for one in files if one.known and one.again
+    }
     new = {done.image.facts.sha256 for done in files if done.image}
-    vectors = {sha256: named for sha256, named in vectors.items() if sha256 in new}
-    few = Few(job, files, vectors, _encode_parts(services, files))
-    with services.sessions.begin() as session:
+    vectors = {sha256: named for sha256, named in encoded.vectors.items() if sha256 in new}
+    bring_parts = {artwork_id(done.parts.facts.sha256) for done in files if done.parts}
+    parts_of = {work: rows for work, rows in encoded.parts.items() if work in bring_parts}
+    few = Few(job, files, vectors, parts_of)
+    with stage("write rows"), services.sessions.begin() as session:
         check_encoders(session, services.row)
         before = queries.held(session)
         rows = _register(session, few)
         check_within(services, session, before)
-    _keep_files(services, few, rows)
-    with services.sessions() as session:
+    with stage("thumbnail and keep"):
+        _keep_files(services, few, rows)
+    with stage("write rows"), services.sessions() as session:
         likely = _likely_aliases(session, rows)
-    _write_points(services, few, rows)
-    with services.sessions.begin() as session:
+    with stage("write vectors"):
+        _write_points(services, few, rows)
+    with stage("write rows"), services.sessions.begin() as session:
         check_encoders(session, services.row)
         standing = _settle(session, few, rows)
         parts = _keep_encoded(session, services.row.fingerprint, few, rows, standing)
@@ -77,25 +84,17 @@ def write(
         changed = _correct(session, few, rows, given)
         _record(session, few, rows, standing, changed)
         queries.add_name_remarks(session, job.id, [resembles(*pair) for pair in likely])
-    written = [rows.new[sha256] for sha256 in vectors]
-    write_again(services, [row.id for row in written])
-    follow(services, written)
-    write_points(services, again)
-    services.index.parts.delete(few.parts.keys() - parts)
-    for sha256 in standing.gone:
-        services.store.forget(sha256)
-    finish(services, given.changes)
-    _follow_corrections(services, files)
-    _withdraw_denied(services, files)
-
-
-def _encode_parts(services: Services, files: Sequence[Prepared]) -> dict[UUID, Matrix]:
-    encoded = {
-        artwork_id(done.parts.facts.sha256): encode_parts(services.encoders, done.parts)
-        for done in files
-        if done.parts and done.refused is None
-    }
-    return {work: rows for work, rows in encoded.items() if rows is not None}
+    with stage("follow changes"):
+        written = [rows.new[sha256] for sha256 in vectors]
+        write_again(services, [row.id for row in written])
+        follow(services, written)
+        write_points(services, again)
+        services.index.parts.delete(few.parts.keys() - parts)
+        for sha256 in standing.gone:
+            services.store.forget(sha256)
+        finish(services, given.changes)
+        _follow_corrections(services, files)
+        _withdraw_denied(services, files)
 
 
 def _register(session: Session, few: Few) -> Rows:
