@@ -26,10 +26,10 @@ endef
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo serve test check lint schema sbom vulns unit e2e format hooks wheel lock clean
+.PHONY: help demo serve test check lint schema sbom vulns unit e2e containers format hooks wheel lock clean
 
 help:  ## Show this list
-	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 # ---- use it ------------------------------------------------------------------------------------
 
@@ -72,6 +72,9 @@ unit: $(VENV)/.installed-dev  ## The tests alone
 
 e2e: $(VENV)/.installed-dev  ## The tests over the whole stack: servers, workers, kills
 	$(BIN)/pytest tests/e2e
+
+containers: $(VENV)/.installed-dev  ## Build and run docker-compose.yml by the Docker engine of this machine
+	$(BIN)/pytest tests/containers/run.py --maxfail 1
 
 format: $(VENV)/.installed-dev  ## Format the code and mend what ruff can mend
 	$(BIN)/ruff format

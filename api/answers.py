@@ -170,6 +170,11 @@ class AnswerOut(_Shape):
     removed: tuple[RemovalOut, ...] = ()
     declared: tuple[DeclaredNonCopyOut, ...] = ()
     pins: PinsOut | None = None
+    is_thorough: bool = Field(
+        default=True,
+        description="Whether parts of the image were looked up too; `lanes.copy` says what is left "
+        "out.",
+    )
     summary: str = ""  # one sentence
     lanes: dict[str, str] = Field(default_factory=dict)  # a sentence each: copy, style, provenance
 

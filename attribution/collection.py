@@ -10,13 +10,14 @@ import logging
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from sqlalchemy.orm import Session, sessionmaker
 
 from attribution import tenants
 from attribution.catalogue import queries
+from attribution.catalogue.archive import read_from
 from attribution.catalogue.database import Database, connect
 from attribution.catalogue.models import KeptCollection
 from attribution.config import Settings
@@ -38,10 +39,12 @@ from attribution.files import Store
 from attribution.images import Limits
 from attribution.index import ServerOptions, open_index
 from attribution.index import open_next_to as open_empty_index
-from attribution.index.vector_index import VectorIndex
 from attribution.private import make_private_folder
 from attribution.provenance import load_trust_anchors
 from attribution.tracing import trace_statements
+
+if TYPE_CHECKING:
+    from attribution.index.vector_index import VectorIndex
 
 log = logging.getLogger(__name__)
 
@@ -145,6 +148,7 @@ def open_stores(settings: Settings) -> Iterator[Stores]:
         stores = Stores(
             settings, database.sessions, Store(settings.storage_url), image_limits(settings)
         )
+        read_from(stores.sessions, stores.store)
         check_tenants(stores, [settings.tenant])
         tenants.choose(settings.tenant)  # wherever no door says for whom this process acts
         yield stores

@@ -7,19 +7,42 @@ empty counts as not set.
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 from platformdirs import user_data_path
 from pydantic import Field, SecretStr, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SecretsSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+)
 
 from attribution.actors import Role
 from attribution.cases import CaseKind
+from attribution.errors import BadInput
 
 Place = TypeVar("Place", Path, str)
 
 SECRETS = Path("/run/secrets")  # where Docker and Kubernetes put them, a file each
+
+
+class _Secrets(SecretsSettingsSource):
+    """Files of secrets; one that is there and cannot be taken is an error, not a warning."""
+
+    def __call__(self) -> dict[str, Any]:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", UserWarning)
+            try:
+                return super().__call__()
+            except SettingsError as error:
+                if isinstance(error.__cause__, UserWarning | OSError):
+                    way_out = "Put the secret itself there, readable for this user."
+                    raise BadInput(f"{error.__cause__} {way_out}") from None
+                raise
 
 
 class Settings(BaseSettings):
@@ -32,6 +55,20 @@ class Settings(BaseSettings):
         secrets_dir=SECRETS if SECRETS.is_dir() else None,
         extra="ignore",
     )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Let no file of a secret be passed over."""
+        assert isinstance(file_secret_settings, SecretsSettingsSource)  # noqa: S101  for mypy
+        secrets = _Secrets(settings_cls, file_secret_settings.secrets_dir)
+        return init_settings, env_settings, dotenv_settings, secrets
 
     home: Path = Field(default_factory=lambda: user_data_path("lawful", appauthor=False))
     database_url: str = Field(
@@ -52,7 +89,11 @@ class Settings(BaseSettings):
     )  # a folder, or s3://BUCKET/PREFIX that every worker reaches
     subjects: Literal["image", "encrypted", "digest"] = "image"  # kept of what is asked about
     subjects_key: SecretStr | None = None  # Fernet keys, by comma: the first encrypts, all decrypt
+    most_lookups: Annotated[int, Field(ge=1)] = 24  # that a process has in hand; then 503
+    thorough: bool = False  # lookups over HTTP that do not say, and are not about copies
     subject_days: Annotated[int, Field(ge=1, le=36_500)] = 180  # then such an image is deleted
+    # Then answers are whole in the file store alone; none: they stay in the database.
+    answer_days: Annotated[int, Field(ge=1, le=36_500)] | None = None
     keep_originals: bool = False  # keep the files of works: for other encoders, at their full size
     broker_url: str = ""  # redis://… of Celery workers; empty: jobs run in the process at hand
     profile: str = "starter"  # which encoders: a profile of the package or of `profiles`

@@ -45,3 +45,8 @@ class Purpose(StrEnum):
     CLAIM = "claim"
     MONITORING = "monitoring"
     TEST = "test"
+
+    @property
+    def is_about_copies(self) -> bool:
+        """Whether a copy that is missed would be the wrong answer."""
+        return self in {Purpose.CLEARANCE, Purpose.CLAIM, Purpose.MONITORING}

@@ -1,12 +1,13 @@
 """Where bytes live: a folder, or a bucket that all workers reach (fsspec). No HTTP, no catalogue.
 
-Seven kinds of things under names of our own making, so that no path from outside leads here:
+Eight kinds of things under names of our own making, so that no path from outside leads here:
 
 - `incoming/JOB/SHA256`: files on their way in, until their job has ended;
 - `originals/SH/SHA256`: the files of indexed works, where the settings say that they are kept;
 - `thumbnails/SH/SHA256.webp`: small pictures;
 - `generations/ID/N.png`: generated pictures;
 - `subjects/SH/SHA256`: images that were asked about, encrypted where the settings say so;
+- `answers/ID3/ID`: answers of long ago, where the settings say that they leave the database;
 - `documents/ID`: documents of cases, encrypted likewise;
 - `withdrawals/YYYY-MM/ID.json`: what was withdrawn, by ids alone, for a catalogue that was restored
   from a backup of before.
@@ -38,7 +39,8 @@ log = logging.getLogger(__name__)
 CHUNK = 1 << 20
 SHA256 = 64  # hexadecimal digits
 JSON = ".json"
-RECEIPT = len(f"{UUID(int=0)}{JSON}")  # characters; what is shorter or longer is not ours
+ID = len(str(UUID(int=0)))  # characters; what is shorter or longer is not ours
+RECEIPT = ID + len(JSON)
 
 
 class Store:
@@ -166,6 +168,28 @@ class Store:
             raise NotFound(f"{sha256[:12]}…: its file is missing") from None
         return at
 
+    def put_answer(self, attribution_id: UUID, data: bytes) -> None:
+        """Keep an answer of long ago."""
+        self._put(self._answer(attribution_id), data)
+
+    def answer(self, attribution_id: UUID) -> bytes:
+        """Return an answer of long ago, as it was put; raises NotFound."""
+        return self._get(self._answer(attribution_id), "its file is missing")
+
+    def forget_answer(self, attribution_id: UUID) -> int:
+        """Delete the file of an answer; returns how many there were."""
+        return self._delete(self._answer(attribution_id))
+
+    def answers_behind(self, part: str) -> tuple[str | None, list[UUID]]:
+        """Return the part of the answers' folder behind this one, and whose files are in it.
+
+        None and nothing behind the last part.
+        """
+        folder = f"{self._of_tenant()}/answers"
+        behind = min((one for one in self._names(folder) if one > part), default=None)
+        names = self._names(f"{folder}/{behind}") if behind else []
+        return behind, [UUID(name) for name in names if len(name) == ID]
+
     def put_document(self, document_id: UUID, data: bytes) -> None:
         """Keep a document of a case."""
         self._put(self._document(document_id), data)
@@ -216,6 +240,9 @@ class Store:
 
     def _subject(self, sha256: str) -> str:
         return f"{self._of_tenant()}/subjects/{sha256[:2]}/{sha256}"
+
+    def _answer(self, attribution_id: UUID) -> str:
+        return f"{self._of_tenant()}/answers/{attribution_id.hex[:3]}/{attribution_id}"
 
     def _document(self, document_id: UUID) -> str:
         return f"{self._of_tenant()}/documents/{document_id}"

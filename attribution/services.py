@@ -19,6 +19,7 @@ from attribution.collection import (
     open_stores,
 )
 from attribution.config import Settings
+from attribution.encoders.batches import SharedBatches
 from attribution.encoders.encoder_set import EncoderSet
 from attribution.encoders.profiles import load_encoders
 from attribution.generation.generators import load_generator
@@ -53,7 +54,8 @@ def open_services(settings: Settings) -> Iterator[Services]:
         with open_collection(stores, collection_of(stores, encoders)) as collection:
             check_index(collection)
             note_settings(collection)
-            attributor = Attributor(collection, encoders, panel_of=_panels(collection))
+            together = encoders.sharing(SharedBatches())
+            attributor = Attributor(collection, together, panel_of=_panels(collection))
             yield Services(
                 **vars(collection),
                 encoders=encoders,

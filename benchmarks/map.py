@@ -18,13 +18,14 @@ from uuid import UUID, uuid4
 import numpy as np
 
 from api.http.app import create_app
+from attribution.arithmetic.halves import packed, rounded
 from attribution.catalogue.insert import insert_new
 from attribution.catalogue.models import Artist, Artwork, ArtworkStatus, Embedding
 from attribution.config import Settings
 from attribution.index.points import Point
 from attribution.lookup.maps import view
 from attribution.services import Services, open_services
-from attribution.types import Box
+from attribution.types import Box, Matrix
 from attribution.upkeep.mapping import build_map
 from tests.browser import at, chromium
 from tests.serving import serving
@@ -63,12 +64,11 @@ def fill(services: Services, works: int) -> None:
     ids = [UUID(bytes=rng.bytes(16)) for _ in range(works)]
     own = rng.integers(0, ARTISTS, works).tolist()
     vectors = {
-        name: middles[name][own] + 0.7 * rng.normal(size=(works, dim)) for name, dim in dims.items()
+        name: rounded(unit(middles[name][own] + 0.7 * rng.normal(size=(works, dim))))
+        for name, dim in dims.items()
     }
     named = [(f"artist-{number}", f"Artist {number}") for number in range(ARTISTS)]
-    first = {
-        name: (rows[0] / np.linalg.norm(rows[0])).astype("f4") for name, rows in vectors.items()
-    }
+    first = {name: rows[0] for name, rows in vectors.items()}
     services.index.upsert([Point(ids[0], first, "", artists[own[0]])])  # none: a lost index
     with services.sessions.begin() as session:
         insert_new(
@@ -97,14 +97,17 @@ def fill(services: Services, works: int) -> None:
                 {
                     "artwork_id": one,
                     "fingerprint": services.row.fingerprint,
-                    "vectors": b"".join(
-                        (rows[number] / np.linalg.norm(rows[number])).astype("<f4").tobytes()
-                        for _, rows in sorted(vectors.items())
-                    ),
+                    "vectors": packed([rows[number] for _, rows in sorted(vectors.items())]),
                 }
                 for number, one in enumerate(ids)
             ],
         )
+
+
+def unit(rows: Matrix) -> Matrix:
+    """Return rows of length 1."""
+    whole: Matrix = (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+    return whole
 
 
 def look(services: Services, box: Box) -> None:

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from attribution.catalogue.queries import Statement
 from attribution.consents import Answer, ConsentPurpose, ConsentSource
-from attribution.images import ImageFacts
+from ingest.picture import Picture
 from ingest.sources import SourceItem
 
 
@@ -19,9 +19,9 @@ def statements(item: SourceItem, job_id: UUID, work: UUID) -> Iterator[Statement
             yield one.of_job(job_id, work)
 
 
-def statements_of_file(facts: ImageFacts, job_id: UUID, work: UUID) -> Iterator[Statement]:
+def statements_of_file(picture: Picture, job_id: UUID, work: UUID) -> Iterator[Statement]:
     """Yield what a file forbids itself, with the words that say so."""
-    for purpose, because in facts.forbids.items():
+    for purpose, because in picture.forbids.items():
         no, where = Answer.DENY, ConsentSource.METADATA
         one = Statement(ConsentPurpose(purpose), no, where, by="", document=because)
         yield one.of_job(job_id, work)

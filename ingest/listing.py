@@ -133,7 +133,7 @@ def listed(
 
 def record(session: Session, job_id: UUID, files: Sequence[Listed], *, start: int) -> None:
     """Write rows for files at positions from `start`."""
-    queries.add_items(session, job_id, [_row(one) for one in files], start=start)
+    queries.add_items(session, job_id, [new_item(one) for one in files], start=start)
     refused = [
         ItemOutcome(position, Outcome.REFUSED, one.refused)
         for position, one in enumerate(files, start)
@@ -159,7 +159,7 @@ def conclude(
     queries.add_batches(session, job_id, files)
 
 
-def source_item(row: IngestItem) -> SourceItem:
+def source_item(row: IngestItem | NewItem) -> SourceItem:
     """Return a file as its source gave it."""
     known: dict[str, Any] = {
         name: tuple(value) if isinstance(value, list) else value
@@ -196,7 +196,8 @@ def _stage(
     return Listed(item, shown, sha256)
 
 
-def _row(one: Listed) -> NewItem:
+def new_item(one: Listed) -> NewItem:
+    """Return the row of a file, with what its source says of it."""
     details: dict[str, Any] = {
         name: value
         for name, value in vars(one.item).items()

@@ -5,14 +5,16 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from uuid import UUID
 
 from attribution.chunks import chunks
 from attribution.collection import Stores
 from attribution.errors import BadImage, NotFound
-from attribution.images import CheckedImage, Limits, read_file, read_image
+from attribution.images import Limits, read_file, read_image
 from attribution.stages import stage
 from attribution.threads import Threads
+from ingest.picture import Looked
 from ingest.sources import SourceItem
 
 DECODERS = 2  # threads; Pillow releases the GIL while it decodes
@@ -43,23 +45,33 @@ class Loaded:
     sha256: str | None = None  # None where it is not known
     error: BadImage | NotFound | None = None
 
-    def image(self, limits: Limits) -> CheckedImage:
-        """Decode it; raises BadImage, NotFound."""
+    def look(self, limits: Limits) -> Looked:
+        """Decode it and say what it shows; raises BadImage, NotFound."""
         if self.error is not None:
             raise self.error
-        return read_image(self.data, limits.patient())
+        with stage("decode and hash"):
+            image = read_image(self.data, limits.patient())
+        return Looked.at(image)
 
 
 def load(stores: Stores, work: Work) -> Loaded:
     """Read a file from the store or from its path; one that is lost is left alone."""
     if work.item.is_lost:
         return Loaded()
+    if not (work.sha256 and work.job_id):
+        return load_file(work.item.path, stores.limits)
     try:
-        if work.sha256 and work.job_id:
-            return Loaded(stores.store.incoming(work.job_id, work.sha256), work.sha256)
-        data = read_file(work.item.path, stores.limits)
+        return Loaded(stores.store.incoming(work.job_id, work.sha256), work.sha256)
     except (BadImage, NotFound) as error:
         return Loaded(sha256=work.sha256, error=error)
+
+
+def load_file(path: Path, limits: Limits) -> Loaded:
+    """Read a file from its path."""
+    try:
+        data = read_file(path, limits)
+    except (BadImage, NotFound) as error:
+        return Loaded(error=error)
     return Loaded(data, hashlib.sha256(data).hexdigest())
 
 

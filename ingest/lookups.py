@@ -95,7 +95,13 @@ def accept(stores: Stores, file: IO[bytes], name: str | None) -> UUID:
 
 
 def accept_image(
-    stores: Stores, file: IO[bytes], sha256: str, *, artists: int, purpose: Purpose | None = None
+    stores: Stores,
+    file: IO[bytes],
+    sha256: str,
+    *,
+    artists: int,
+    purpose: Purpose | None = None,
+    is_thorough: bool = True,
 ) -> UUID:
     """Store one image, which can be read, as a batch of its own; its name is not kept.
 
@@ -103,7 +109,7 @@ def accept_image(
     """
     with stores.sessions.begin() as session:
         batch = _opened(stores, session, LookupKind.IMAGE, ONE_IMAGE, artists)
-        batch_id, batch.purpose = batch.id, purpose
+        batch_id, batch.purpose, batch.is_thorough = batch.id, purpose, is_thorough
     with _storing(stores, batch_id):
         stores.store.put_incoming(batch_id, sha256, file)
         with stores.sessions.begin() as session:
@@ -240,7 +246,9 @@ def _look_up(services: Services, batch: LookupBatch, item: LookupItem, hosts: Ho
         obtained = Obtained(how, batch.purpose, batch.id, item.position, fetched)
         keep = keeping(services, image, lambda: data, obtained)
         settle = partial(_settle, item, fetched, keep)
-        services.attributor.attribute(image, limit=batch.artists, also=settle)
+        services.attributor.attribute(
+            image, limit=batch.artists, also=settle, is_thorough=batch.is_thorough
+        )
     except Settled:
         pass
     except NotFetched as error:

@@ -35,7 +35,7 @@ class Rows:
 
     def work(self, done: Prepared) -> Artwork:
         """Return the row of a usable file's work."""
-        return done.known or self.new[done.image.facts.sha256 if done.image else ""]
+        return done.known or self.new[done.picture.sha256 if done.picture else ""]
 
 
 @dataclass(frozen=True)

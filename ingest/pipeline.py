@@ -14,6 +14,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
 from functools import partial
 
 from attribution.catalogue import lifecycle, queries
@@ -35,8 +36,8 @@ log = logging.getLogger(__name__)
 # A model is given every file at the same size: if memory is short for one, it is for all.
 NO_FILES_FAULT = (BackendUnavailable, ModelUnavailable)
 
-Coming = tuple[Sequence[Prepared], Callable[[], Encoded]]
-"""Some files, and what waits for their vectors."""
+Encoding = Callable[[Sequence[Prepared]], Encoded]
+"""Returns what was, or is, encoded of files."""
 
 
 def run_batch(services: Services, key: TaskKey, *, stopping: Callable[[], bool]) -> None:
@@ -52,8 +53,9 @@ def run_batch(services: Services, key: TaskKey, *, stopping: Callable[[], bool])
         started, files = time.monotonic(), 0
         with services.sessions() as session:
             job = queries.job_by_id(session, key.subject)
-        for few, encoded in _encoded(services, lease, job):
-            _process(services, job, few, encoded)
+        compared = set[str]()
+        for few, encoding in _encoded(services, lease, job):
+            process(services, job, few, encoding, compared)
             files += len(few)
             if stopping() or lease.is_lost:
                 return
@@ -63,34 +65,49 @@ def run_batch(services: Services, key: TaskKey, *, stopping: Callable[[], bool])
         log.info("batch %s of job %s: %d files in %.1f s", key.number, key.subject, files, seconds)
 
 
-def _encoded(services: Services, lease: Lease, job: IngestJob) -> Iterator[Coming]:
-    """Yield the pending files of a batch, a few at a time, and what waits for their vectors.
+def _encoded(
+    services: Services, lease: Lease, job: IngestJob
+) -> Iterator[tuple[Sequence[Prepared], Encoding]]:
+    """Yield the pending files of a batch, a few at a time, and what gives their vectors.
 
     Those that were in hand when a process died are encoded when they are asked for, and nothing
     beside them. Of all others the next few are encoded meanwhile.
     """
     for few in one_by_one(services, lease, job.names, reinstate=job.reinstate):
-        yield few, partial(_encode, services, few)
+        yield few, partial(_encode, services)
     with Threads(1) as encoder:
-        before: Coming | None = None
+        before: tuple[Sequence[Prepared], Encoding] | None = None
         for few in prepared(services, lease, job.names, reinstate=job.reinstate):
-            coming = few, encoder.submit(_encode, services, few).result
+            within = within_quota(services, few)  # what is refused now is not encoded, and stays so
+            ahead = encoder.submit(_encode, services, within)
             if before:
                 yield before
-            before = coming
+            before = within, partial(_taken, services, within, ahead)
         if before:
             yield before
 
 
-def _process(
-    services: Services, job: IngestJob, few: Sequence[Prepared], encoded: Callable[[], Encoded]
-) -> None:
-    """Write some encoded files; where that fails, find the one that is to blame and refuse it.
+def _taken(
+    services: Services, few: Sequence[Prepared], ahead: Future[Encoded], files: Sequence[Prepared]
+) -> Encoded:
+    """Return what was encoded ahead of all of some files; one of them alone is encoded again."""
+    return ahead.result() if len(files) == len(few) else _encode(services, files)
 
-    When none of several can be done the fault is not theirs, and the error is raised.
+
+def process(
+    services: Services,
+    job: IngestJob,
+    few: Sequence[Prepared],
+    encoding: Encoding,
+    compared: set[str],
+) -> None:
+    """Encode and write some files; where that fails, find the one that is to blame and refuse it.
+
+    `compared` are the artists of the job of whom it was said before who else they may be. When none
+    of several can be done the fault is not theirs, and the error is raised.
     """
     try:
-        _write(services, job, encoded())
+        _encode_and_write(services, job, few, encoding, compared)
     except NO_FILES_FAULT:
         raise
     except Exception:
@@ -98,7 +115,7 @@ def _process(
         failed, unclear = [], []
         for one in few:
             try:
-                _write(services, job, _encode(services, [one]))
+                _encode_and_write(services, job, [one], encoding, compared)
             except NO_FILES_FAULT:
                 raise
             except Conflict as own:  # its spelling may be that of an artist who came just now
@@ -110,23 +127,33 @@ def _process(
         _refuse(services, job, [*failed, *unclear])
 
 
-def _encode(services: Services, few: Sequence[Prepared]) -> Encoded:
-    with disk_outages("while works were encoded"):  # no file is to blame for that
-        return encode(services.encoders, within_quota(services, few))
-
-
-def _write(services: Services, job: IngestJob, encoded: Encoded) -> None:
-    with disk_outages("while works were written"):
-        # Again: what was written while these were encoded needs room, too.
-        write(services, job, within_quota(services, encoded.files), encoded)
+def _encode_and_write(
+    services: Services,
+    job: IngestJob,
+    few: Sequence[Prepared],
+    encoding: Encoding,
+    compared: set[str],
+) -> None:
+    with disk_outages("while works were encoded and written"):  # no file is to blame for that
+        few = within_quota(services, few)
+        write(services, job, few, encoding(few), compared)
 
 
 def _refuse(services: Services, job: IngestJob, failed: Sequence[tuple[Prepared, str]]) -> None:
     with services.sessions.begin() as session:
         for one, reason in failed:
-            if one.image:  # its row may be there already, waiting for a point
-                lifecycle.become_failed(session, [artwork_id(one.image.facts.sha256)], reason)
+            if one.picture:  # its row may be there already, waiting for a point
+                lifecycle.become_failed(session, [artwork_id(one.picture.sha256)], reason)
         outcomes = [
             ItemOutcome(one.work.position, Outcome.REFUSED, reason) for one, reason in failed
         ]
         queries.record_outcomes(session, job.id, outcomes)
+
+
+def _encode(services: Services, few: Sequence[Prepared]) -> Encoded:
+    to_encode = [(one, one.image) for one in few if one.image]
+    return encode(
+        services.encoders,
+        [image for one, image in to_encode if one.lacks_vectors],
+        [image for one, image in to_encode if one.has_parts],
+    )

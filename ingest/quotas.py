@@ -24,7 +24,7 @@ from ingest.reading import Prepared
 def within_quota(stores: Stores, files: Sequence[Prepared]) -> list[Prepared]:
     """Refuse those of some files that are new works without room; the first ones have it first."""
     quota = Quota.of(stores.settings)
-    coming = [one.image.facts.sha256 for one in files if one.image and one.refused is None]
+    coming = [one.picture.sha256 for one in files if one.picture and one.refused is None]
     if not quota.is_set or not coming:
         return list(files)
     with stores.sessions() as session:
@@ -32,12 +32,13 @@ def within_quota(stores: Stores, files: Sequence[Prepared]) -> list[Prepared]:
         here = _here(session, coming)
     kept: list[Prepared] = []
     for one in files:
-        if one.image and one.refused is None and one.image.facts.sha256 not in here:
-            if refusal := quota.refusal(held, one.image.facts.bytes):
-                kept.append(replace(one, image=None, parts=None, sketches={}, refused=refusal))
+        if one.picture and one.refused is None and one.picture.sha256 not in here:
+            if refusal := quota.refusal(held, one.picture.bytes):
+                none = replace(one, picture=None, image=None, lacks_vectors=False, sketches={})
+                kept.append(replace(none, refused=refusal))
                 continue
-            held = Held(held.works + 1, held.bytes + one.image.facts.bytes)
-            here.add(one.image.facts.sha256)
+            held = Held(held.works + 1, held.bytes + one.picture.bytes)
+            here.add(one.picture.sha256)
         kept.append(one)
     return kept
 

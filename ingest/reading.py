@@ -11,19 +11,19 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from attribution.catalogue import queries
-from attribution.catalogue.models import Artwork, ArtworkStatus, artwork_id
+from attribution.catalogue.models import Artwork, ArtworkStatus
 from attribution.catalogue.queries import KeptSketch
 from attribution.catalogue.spellings import Whose
 from attribution.collection import Stores
-from attribution.copies.description import describe, untiled
+from attribution.copies.description import untiled
 from attribution.errors import BackendUnavailable, BadImage, NotFound
 from attribution.images import CheckedImage
 from attribution.outages import disk_outages
-from attribution.stages import stage
 from attribution.threads import Threads
 from attribution.types import Part
 from ingest.joining import Spellings
 from ingest.loading import Loaded, Work, load_few
+from ingest.picture import Looked, Picture
 
 log = logging.getLogger(__name__)
 
@@ -45,12 +45,12 @@ class Prepared:
     work: Work
     file: Loaded
     artist: str  # by the name that the catalogue has, or will have, of its spelling
-    image: CheckedImage | None = None
+    picture: Picture | None = None  # of a new work
     known: Artwork | None = None
     # For the copy lane: of a new work, and of a known one of which nothing is kept.
     sketches: Mapping[Part, KeptSketch] = field(default_factory=dict)
-    parts: CheckedImage | None = None  # whose parts are to be encoded, where it has any
-    again: CheckedImage | None = None  # of a known work that has no vectors of these encoders
+    image: CheckedImage | None = None  # to be encoded; None where that was done elsewhere
+    lacks_vectors: bool = False  # a new work that shows something, a known one that has none
     refused: str | None = None
     registered: UUID | None = None  # the work of these bytes, in whatever state
     # Whether it is of a withdrawn work or artist: nothing that its source says is kept.
@@ -60,6 +60,11 @@ class Prepared:
     def sha256(self) -> str | None:
         """The hash of its bytes, where they are known."""
         return self.file.sha256
+
+    @property
+    def has_parts(self) -> bool:
+        """Whether copies of it are recognised by more than the whole."""
+        return len(self.sketches) > 1
 
     @property
     def is_own(self) -> bool:
@@ -81,7 +86,7 @@ class Prepared:
         """Whether it shows nothing, as far as it was looked at."""
         if self.known:
             return self.known.status is ArtworkStatus.BLANK
-        return self.image is not None and self.image.is_blank
+        return self.picture is not None and self.picture.is_blank
 
 
 def prepare(
@@ -95,9 +100,25 @@ def prepare(
 ) -> list[Prepared]:
     """Read the first files, as many as memory is meant for; decode those that are not indexed yet.
 
-    `denied_of` returns what their source denies of files under any name, by their hashes.
+    `denied_of` is that of `judge`.
     """
     loaded = load_few(stores, decoders, works)
+    ready = judge(stores, loaded, spellings, denied_of, reinstate=reinstate)
+    return list(decoders.map(lambda one: one(), ready))
+
+
+def judge(
+    stores: Stores,
+    loaded: Sequence[tuple[Work, Loaded]],
+    spellings: Spellings,
+    denied_of: Callable[[Session, Collection[str]], Mapping[str, Collection[str]]],
+    *,
+    reinstate: bool,
+) -> list[Callable[[], Prepared]]:
+    """Compare files with what is known; returns what looks at each that has to be looked at.
+
+    `denied_of` returns what their source denies of files under any name, by their hashes.
+    """
     hashes = [file.sha256 for _, file in loaded if file.sha256]
     with stores.sessions() as session:
         rows = queries.artworks_by_sha256(session, hashes)
@@ -126,17 +147,13 @@ def prepare(
                 is_forgotten=not reinstate and _is_withdrawn(row, theirs),
             )
         try:
-            with stage("decode and hash"):
-                image = _decode(stores, file, is_deadly=sha256 in deadly)
-            with stage("sketch"):
-                sketches = describe(artwork_id(image.facts.sha256), image)
-            parts = image if len(sketches) > 1 else None
+            looked = _look(stores, file, is_deadly=sha256 in deadly)
+            made = partial(made, sketches=looked.sketches, image=looked.image)
             if row is not None and is_known:
-                again = image if row.id in unencoded else None
-                return made(known=row, sketches=sketches, parts=parts, again=again)
-            if refused := _policy(stores, image):
-                return made(refused=refused)
-            return made(image=image, sketches=sketches, parts=parts)
+                return made(known=row, lacks_vectors=row.id in unencoded)
+            if refused := _policy(stores, looked.picture):
+                return made(refused=refused, sketches={}, image=None)
+            return made(picture=looked.picture, lacks_vectors=not looked.picture.is_blank)
         except (BadImage, NotFound) as error:
             return made(refused=str(error))
         except BackendUnavailable:
@@ -145,14 +162,14 @@ def prepare(
             log.warning("%s", work.item.path, exc_info=True)
             return made(refused=unprocessable(error))
 
-    return list(decoders.map(lambda one: read(*one), loaded))
+    return [partial(read, *one) for one in loaded]
 
 
-def _decode(stores: Stores, file: Loaded, *, is_deadly: bool) -> CheckedImage:
+def _look(stores: Stores, file: Loaded, *, is_deadly: bool) -> Looked:
     if is_deadly:
         raise BadImage("deadly", DEADLY)
     with disk_outages("while files were read"):
-        return file.image(stores.limits)
+        return file.look(stores.limits)
 
 
 def _refusal(work: Work, row: Artwork | None, theirs: Whose, *, reinstate: bool) -> str | None:
@@ -172,9 +189,9 @@ def _is_withdrawn(row: Artwork | None, theirs: Whose) -> bool:
     return theirs.is_closed or (row is not None and row.status is ArtworkStatus.WITHDRAWN)
 
 
-def _policy(stores: Stores, image: CheckedImage) -> str | None:
+def _policy(stores: Stores, picture: Picture) -> str | None:
     """Return why a file that may not be used for training is not taken in to be protected."""
-    said = image.facts.forbids.get("train")
+    said = picture.forbids.get("train")
     if said is None or stores.settings.opted_out == "protect":
         return None
     return f"it says no to AI training ({said}), and LAWFUL_OPTED_OUT=refuse"

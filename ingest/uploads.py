@@ -22,8 +22,10 @@ from attribution.catalogue.models import PURPOSES, Outcome, TaskKind
 from attribution.catalogue.names import tidy, visible
 from attribution.catalogue.queries import ItemOutcome, NewItem, TaskKey
 from attribution.collection import Stores
+from attribution.config import Settings
 from attribution.consents import ConsentSource
 from attribution.errors import BackendUnavailable, BadInput, NotAllowed, TooLarge
+from attribution.images import Limits
 from attribution.temporary import temporary_folder
 from ingest.denials import Denials
 from ingest.lease import holding
@@ -315,10 +317,14 @@ def _one_work(path: Path, name: str, said: Described) -> SourceItem:
 
 def unpack_limits(stores: Stores) -> UnpackLimits:
     """Return what an uploaded archive may hold."""
-    settings = stores.settings
+    return limits_of(stores.settings, stores.limits)
+
+
+def limits_of(settings: Settings, limits: Limits) -> UnpackLimits:
+    """Return what an archive may hold where images have these limits."""
     return UnpackLimits(
         max_files=settings.max_archive_files,
-        max_member_bytes=stores.limits.max_bytes,
+        max_member_bytes=limits.max_bytes,
         max_total_bytes=int(UNPACKED_PER_PACKED * settings.max_archive_mb * 2**20),
     )
 

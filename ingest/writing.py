@@ -9,10 +9,9 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from attribution.catalogue import lifecycle, queries
-from attribution.catalogue.models import Artist, Artwork, ArtworkStatus, IngestJob, artwork_id
+from attribution.catalogue.models import Artist, ArtworkStatus, IngestJob, artwork_id
 from attribution.catalogue.queries import NewArtwork, Origin, Statement
 from attribution.collection import Stores, check_encoders
-from attribution.images import CheckedImage, ImageFacts, thumbnail
 from attribution.points import follow, write_again, write_points
 from attribution.projection import point_of
 from attribution.services import Services
@@ -26,8 +25,10 @@ from ingest.encoding import Encoded
 from ingest.joining import has_joined, resembles
 from ingest.nobodys import Given, give_nobodys
 from ingest.outcomes import Changed, Outcomes, Rows, Standing
+from ingest.picture import Picture
 from ingest.quotas import check_within
 from ingest.reading import SETTLED, Prepared
+from ingest.sources import SourceItem
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class Few:
 
     job: IngestJob
     files: Sequence[Prepared]
-    vectors: Mapping[str, dict[str, Vector]]  # of new works that show something, by hash
+    vectors: Mapping[str, Mapping[str, Vector]]  # of new works that show something, by hash
     parts: Mapping[UUID, Matrix]  # of works that have any: strips, and transparent pictures
 
     @property
@@ -50,6 +51,7 @@ def write(
     job: IngestJob,
     files: Sequence[Prepared],
     encoded: Encoded,
+    compared: set[str],
 ) -> None:
     """Write rows as pending, then files and points, then mark the rows and record the outcomes.
 
@@ -57,22 +59,27 @@ def write(
     withdrawn in between is removed again.
     """
     again = {
-        one.known.id: encoded.vectors[one.known.sha256] for one in files if one.known and one.again
+        one.known.id: encoded.vectors[one.known.sha256]
+        for one in files
+        if one.known and one.lacks_vectors
     }
-    new = {done.image.facts.sha256 for done in files if done.image}
-    vectors = {sha256: named for sha256, named in encoded.vectors.items() if sha256 in new}
-    bring_parts = {artwork_id(done.parts.facts.sha256) for done in files if done.parts}
-    parts_of = {work: rows for work, rows in encoded.parts.items() if work in bring_parts}
-    few = Few(job, files, vectors, parts_of)
+    new = {one.picture.sha256 for one in files if one.picture and one.lacks_vectors}
+    divided = {one.sha256 for one in files if one.has_parts}
+    few = Few(
+        job,
+        files,
+        {sha256: named for sha256, named in encoded.vectors.items() if sha256 in new},
+        {artwork_id(sha256): rows for sha256, rows in encoded.parts.items() if sha256 in divided},
+    )
     with stage("write rows"), services.sessions.begin() as session:
         check_encoders(session, services.row)
         before = queries.held(session)
         rows = _register(session, few)
         check_within(services, session, before)
-    with stage("thumbnail and keep"):
+    with stage("keep files"):
         _keep_files(services, few, rows)
     with stage("write rows"), services.sessions() as session:
-        likely = _likely_aliases(session, rows)
+        likely = _likely_aliases(session, rows, rows.artists.keys() - compared)
     with stage("write vectors"):
         _write_points(services, few, rows)
     with stage("write rows"), services.sessions.begin() as session:
@@ -84,8 +91,9 @@ def write(
         changed = _correct(session, few, rows, given)
         _record(session, few, rows, standing, changed)
         queries.add_name_remarks(session, job.id, [resembles(*pair) for pair in likely])
+    compared.update(rows.artists)
     with stage("follow changes"):
-        written = [rows.new[sha256] for sha256 in vectors]
+        written = [rows.new[sha256] for sha256 in few.vectors]
         write_again(services, [row.id for row in written])
         follow(services, written)
         write_points(services, again)
@@ -117,9 +125,11 @@ def _register(session: Session, few: Few) -> Rows:
     return Rows(artists, works)
 
 
-def _likely_aliases(session: Session, rows: Rows) -> list[tuple[Artist, Artist]]:
-    """Return the artists with others who may be the same person."""
-    own = {name: artist.id for name, artist in rows.artists.items()}
+def _likely_aliases(
+    session: Session, rows: Rows, names: Collection[str]
+) -> list[tuple[Artist, Artist]]:
+    """Return those of the artists who come under these names with others who may be the same."""
+    own = {name: artist.id for name, artist in rows.artists.items() if name in names}
     return [(rows.artists[name], one) for name, one in queries.likely_aliases(session, own)]
 
 
@@ -130,7 +140,7 @@ def _write_points(services: Services, few: Few, rows: Rows) -> None:
 
 def _settle(session: Session, few: Few, rows: Rows) -> Standing:
     """Mark new works as indexed or blank, and look how all works of these files stand."""
-    blank = {done.image.facts.sha256 for done in few.usable if done.image and done.is_blank}
+    blank = {one.picture.sha256 for one in few.usable if one.picture and one.is_blank}
     added = lifecycle.become_indexed(session, [rows.new[sha256].id for sha256 in few.vectors])
     added |= lifecycle.become_blank(session, [artwork_id(sha256) for sha256 in blank])
     new = {row.id: sha256 for sha256, row in rows.new.items()}
@@ -207,8 +217,8 @@ def _follow_corrections(services: Services, few: Sequence[Prepared]) -> None:
 def _show_again(services: Services, done: Prepared) -> None:
     """Make the picture of a work that was not to be shown so far."""
     if done.known and not services.store.has_thumbnail(done.known.sha256):
-        image = done.file.image(services.limits)
-        services.store.put_thumbnail(done.known.sha256, thumbnail(image.rgb))
+        picture = done.file.look(services.limits).picture
+        _keep_thumbnail(services, picture)
 
 
 def _withdraw_denied(services: Services, few: Sequence[Prepared]) -> None:
@@ -222,30 +232,33 @@ def _withdraw_denied(services: Services, few: Sequence[Prepared]) -> None:
         for done in few
         if done.sha256 and "index" in done.work.item.denied
     }
+    if not denied:
+        return
     with services.sessions() as session:
-        hashes = {sha256 for sha256, _ in denied}
-        rows = queries.artworks_by_sha256(session, hashes) if hashes else []
+        rows = queries.artworks_by_sha256(session, {sha256 for sha256, _ in denied})
     taken_back = [
         str(row.id)
         for row in rows
         if row.status in SETTLED
         and (row.artist.is_nobody or (row.sha256, row.artist.name) in denied)
     ]
-    withdraw_all(services, taken_back, reason="its source says so")
+    if taken_back:
+        withdraw_all(services, taken_back, reason="its source says so")
 
 
 def _keep_files(stores: Stores, few: Few, rows: Rows) -> None:
     """Keep what the settings and the consents of new works allow."""
     for done in few.usable:
-        if done.image:
-            _keep_file(stores, done, done.image, rows.new[done.image.facts.sha256])
+        if done.picture:
+            if rows.new[done.picture.sha256].consent_display:
+                _keep_thumbnail(stores, done.picture)
+            if stores.settings.keep_originals and done.file.data:
+                stores.store.put_original(done.picture.sha256, done.file.data)
 
 
-def _keep_file(stores: Stores, done: Prepared, image: CheckedImage, row: Artwork) -> None:
-    if row.consent_display:
-        stores.store.put_thumbnail(row.sha256, thumbnail(image.rgb))
-    if stores.settings.keep_originals:
-        stores.store.put_original(row.sha256, done.file.data)
+def _keep_thumbnail(stores: Stores, picture: Picture) -> None:
+    if picture.thumbnail is not None:
+        stores.store.put_thumbnail(picture.sha256, picture.thumbnail)
 
 
 def _new_artworks(
@@ -257,37 +270,32 @@ def _new_artworks(
     portfolios = queries.portfolio_consents(session, ids)
     fresh = {}
     for done in reversed(few.usable):  # of the same bytes twice the first file counts
-        if done.image:
-            artist, facts = artists[done.work.item.artist], done.image.facts
-            job, work = few.job.id, artwork_id(facts.sha256)
-            said = [*statements(done.work.item, job, work), *statements_of_file(facts, job, work)]
+        if picture := done.picture:
+            artist = artists[done.work.item.artist]
+            job, work = few.job.id, artwork_id(picture.sha256)
+            said = [*statements(done.work.item, job, work), *statements_of_file(picture, job, work)]
             allowed = queries.allowed_to_new(said, portfolios.get(artist.id, ()))
-            fresh[facts.sha256] = (_new_artwork(done, facts, artist, allowed), said)
+            fresh[picture.sha256] = (_new_artwork(done.work.item, picture, artist, allowed), said)
     return fresh
 
 
 def _new_artwork(
-    done: Prepared, facts: ImageFacts, artist: Artist, consent: Sequence[str]
+    item: SourceItem, picture: Picture, artist: Artist, consent: Sequence[str]
 ) -> NewArtwork:
-    item = done.work.item
     return NewArtwork(
         artist_id=artist.id,
-        sha256=facts.sha256,
-        pixel_sha256=facts.pixel_sha256,
-        phash=facts.phash,
+        sha256=picture.sha256,
+        pixel_sha256=picture.pixel_sha256,
+        phash=picture.phash,
         title=item.title,
         caption=item.caption,
         tags=item.tags,
         year=item.year,
         dated=item.dated,
-        licence=item.licence or facts.rights.licence,
+        licence=item.licence or picture.rights.get("licence"),
         source=item.source,
         consent=consent,
-        facts={
-            name: value
-            for name, value in facts.as_dict().items()
-            if name not in {"sha256", "pixel_sha256", "phash", "rights"}
-        },
-        rights={name: value for name, value in vars(facts.rights).items() if value is not None},
-        thumbnail=facts.sha256,
+        facts=picture.facts,
+        rights=picture.rights,
+        thumbnail=picture.sha256 if picture.thumbnail else None,
     )

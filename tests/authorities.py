@@ -1,4 +1,4 @@
-"""A timestamp authority (RFC 3161) on loopback, with a root of its own."""
+"""A timestamp authority (RFC 3161) on loopback, with a root of its own; a server's certificate."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from threading import Thread
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from rfc3161_client._rust import parse_timestamp_request
 
@@ -156,3 +156,29 @@ def _tlv(tag: int, body: bytes) -> bytes:
         return bytes([tag, len(body)]) + body
     size = len(body).to_bytes((len(body).bit_length() + 7) // 8, "big")
     return bytes([tag, 128 | len(size)]) + size + body
+
+
+def certificate(folder: Path, name: str) -> Path:
+    """Make a certificate that vouches for itself, with its key."""
+    key, today = ec.generate_private_key(ec.SECP256R1()), datetime.now(UTC)
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(subject)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(today - timedelta(days=1))
+        .not_valid_after(today + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    private = key.private_bytes(
+        Encoding.PEM,
+        PrivateFormat.PKCS8,
+        NoEncryption(),
+    )
+    chain = folder / "chain.pem"
+    chain.write_bytes(private + made.public_bytes(Encoding.PEM))
+    return chain

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from sqlalchemy import URL, text
+from sqlalchemy import URL, create_engine, text
 from sqlalchemy.exc import OperationalError, ProgrammingError
 from sqlalchemy.orm import Session
 
@@ -68,6 +68,24 @@ def test_database_that_is_not_there(postgres: URL) -> None:
 
     with pytest.raises(BackendUnavailable, match='database "nowhere" does not exist'):
         database.current_revision()
+
+
+def test_a_database_that_cannot_hold_every_name(postgres: URL) -> None:
+    """One that a server in the locale C made is refused, with the statement that makes another."""
+    server = create_engine(postgres, isolation_level="AUTOCOMMIT")
+    with server.connect() as connection:
+        encoding = "ENCODING 'SQL_ASCII' LOCALE 'C' TEMPLATE template0"
+        connection.execute(text(f"CREATE DATABASE ascii {encoding}"))
+        database = connect(postgres.set(database="ascii").render_as_string(hide_password=False))
+        try:
+            with pytest.raises(
+                BadInput, match=r"SQL_ASCII.* CREATE DATABASE ascii ENCODING 'UTF8'"
+            ):
+                database.upgrade()
+        finally:
+            database.dispose()
+            connection.execute(text("DROP DATABASE ascii"))
+    server.dispose()
 
 
 def test_server_that_comes_back() -> None:

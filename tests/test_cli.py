@@ -10,6 +10,7 @@ import subprocess
 import sys
 from importlib.metadata import version
 from pathlib import Path
+from unittest.mock import Mock
 from uuid import UUID
 
 import pytest
@@ -38,17 +39,29 @@ def ingested(ingested_once: Path, tmp_path: Path) -> Path:
     return copy_ingested(ingested_once, tmp_path) / "home"
 
 
-def test_help_is_light() -> None:
-    """`lawful --help` loads neither models nor engines nor the database."""
+@pytest.mark.parametrize(
+    ("asked", "heavy"),
+    [
+        ("--help", {"torch", "open_clip", "diffusers", "qdrant_client", "sqlalchemy", "fastapi"}),
+        ("info", {"torch", "open_clip", "diffusers", "qdrant_client", "fastapi"}),
+    ],
+)
+def test_what_needs_no_model_loads_none(asked: str, heavy: set[str], home: Path) -> None:
+    """`lawful --help` loads neither models nor engines nor the database, `info` that alone."""
     code = (
         "import sys, contextlib\n"
-        "sys.argv = ['lawful', '--help']\n"
+        f"sys.argv = ['lawful', {asked!r}]\n"
         "from api.cli import main\n"
         "with contextlib.suppress(SystemExit): main()\n"
-        "heavy = {'torch', 'open_clip', 'diffusers', 'qdrant_client', 'sqlalchemy', 'fastapi'}\n"
-        "print('loaded:', sorted(heavy & sys.modules.keys()))\n"
+        f"print('loaded:', sorted({heavy!r} & sys.modules.keys()))\n"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=os.environ | {"LAWFUL_HOME": str(home)},
+    )
 
     assert done.stdout.splitlines()[-1] == "loaded: []"
 
@@ -375,6 +388,35 @@ def test_a_setting_may_be_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert Settings(**by_file).database_url == "postgresql://u:p@h/of-the-file"  # type: ignore[arg-type]
     monkeypatch.setenv("LAWFUL_DATABASE_URL", "postgresql://u:p@h/said")
     assert Settings(**by_file).database_url == "postgresql://u:p@h/said"  # type: ignore[arg-type]
+
+
+def test_a_secret_that_lies_elsewhere_is_an_error(tmp_path: Path) -> None:
+    """A setting that is there is never taken for one that is not."""
+    (tmp_path / "elsewhere").write_text("a key")
+    secrets = tmp_path / "secrets"
+    secrets.mkdir()
+    (secrets / "LAWFUL_QDRANT_API_KEY").symlink_to(tmp_path / "elsewhere")
+
+    with pytest.raises(BadInput, match=r"LAWFUL_QDRANT_API_KEY.*resolves outside"):
+        Settings(_secrets_dir=secrets)  # type: ignore[call-arg]
+
+
+def test_a_secret_of_somebody_else_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Docker leaves its owner as outside, and makes a folder where there is no file."""
+    secret = tmp_path / "LAWFUL_QDRANT_API_KEY"
+    secret.mkdir()
+    with pytest.raises(BadInput, match=r"LAWFUL_QDRANT_API_KEY.*a directory instead"):
+        Settings(_secrets_dir=tmp_path)  # type: ignore[call-arg]
+    secret.rmdir()
+    secret.touch()
+    refused = PermissionError(13, "Permission denied", str(secret))
+
+    with monkeypatch.context() as changed:
+        changed.setattr(Path, "read_text", Mock(side_effect=refused))
+        with pytest.raises(BadInput, match=r"denied: '.*LAWFUL_QDRANT_API_KEY' .*readable"):
+            Settings(_secrets_dir=tmp_path)  # type: ignore[call-arg]
 
 
 def test_empty_settings_count_as_not_set(monkeypatch: pytest.MonkeyPatch) -> None:

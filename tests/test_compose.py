@@ -200,6 +200,11 @@ def test_temporary_files_are_on_disk() -> None:
     assert "LAWFUL_HOME" not in PLAIN["x-environment"]  # the image names the volume
 
 
+def test_nothing_is_copied_into_a_read_only_container() -> None:
+    """Compose cannot: contents of configs and secrets would keep the service from starting."""
+    assert not PLAIN.keys() & {"configs", "secrets"}
+
+
 def test_images_are_pinned() -> None:
     """Every image has a version; ours has that of the program, and all stages one Python."""
     images = {name: service["image"] for name, service in PLAIN["services"].items()}
@@ -341,7 +346,7 @@ def test_dockerfile_requirements() -> None:
 def test_the_program_is_no_superuser() -> None:
     """Whom row-level security would not bind: it asks as the owner that the first start makes."""
     environment = PLAIN["services"]["postgres"]["environment"]
-    made = PLAIN["configs"]["owner"]["content"]
+    (*_, made) = PLAIN["services"]["postgres"]["entrypoint"]
 
     assert "POSTGRES_USER" not in environment
     assert "CREATE ROLE lawful LOGIN PASSWORD" in made

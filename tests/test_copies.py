@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -355,6 +356,23 @@ def test_what_was_kept_with_another_contrast_is_still_compared(
 def test_flat_ground_is_not_looked_at_closely() -> None:
     """What OpenCV asks of a pixel is cut to a whole number: it has to be 1 or more."""
     assert int(0.5 * sketch.MIN_CONTRAST / 3 * 255) >= 1
+
+
+def test_what_an_earlier_version_kept_reads_the_same() -> None:
+    """It did not deflate."""
+    data = draw_work(drawing(1))
+    features = zlib.decompressobj()
+    plain = features.decompress(data[7:])
+    earlier = Sketch.from_bytes(b"\1" + data[1:7] + plain + features.unused_data)
+    now = Sketch.from_bytes(data)
+
+    assert earlier is not None
+    assert now is not None
+    assert earlier.size == now.size
+    for name in ("places", "levels", "rgb"):
+        assert np.array_equal(getattr(earlier, name), getattr(now, name))
+    assert len(data) < len(plain) + len(features.unused_data)
+    assert kept(Image.new("RGB", (64, 64))).places.shape == (0, 4)
 
 
 def test_a_mirrored_sketch_is_the_sketch_of_the_mirrored_picture() -> None:

@@ -15,15 +15,12 @@ from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from attribution.errors import NotFetched
 from attribution.network import is_public, resolve
 from ingest.fetching import Fetcher
 from tests.apis import png
+from tests.authorities import certificate
 from tests.web import HERE, LOCAL, MOST, at, serving
 
 
@@ -200,29 +197,3 @@ def test_the_certificate_is_that_of_the_name(tmp_path: Path) -> None:
         assert other.reason == "unreachable"
         assert "certificate" in str(other)
         assert "certificate" in str(refusal(LOCAL, url))
-
-
-def certificate(folder: Path, name: str) -> Path:
-    """Make a certificate that vouches for itself, with its key."""
-    key, today = ec.generate_private_key(ec.SECP256R1()), dt.datetime.now(dt.UTC)
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(subject)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(today - dt.timedelta(days=1))
-        .not_valid_after(today + dt.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    private = key.private_bytes(
-        serialization.Encoding.PEM,
-        serialization.PrivateFormat.PKCS8,
-        serialization.NoEncryption(),
-    )
-    chain = folder / "chain.pem"
-    chain.write_bytes(private + made.public_bytes(serialization.Encoding.PEM))
-    return chain

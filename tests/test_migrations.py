@@ -30,7 +30,7 @@ from tests.postgres import fresh_database
 from tests.tables import migrate
 
 Tables = dict[str, tuple[dict[str, Any], set[frozenset[str]]]]
-FIRST = "g1_20261231_additions"  # of this generation
+FIRST = "g2_20270101_halves"  # of this generation
 
 
 @pytest.fixture(autouse=True)

@@ -81,7 +81,7 @@ def test_each_message_compares_the_next_range_and_repairs_it(services: Services)
         reports.append(tick(services))
 
     *none, report = reports
-    assert none == [None] * 4  # works: 5, 5 and the rest; parts: none; artists
+    assert none == [None] * 5  # works: 5, 5 and the rest; parts: none; artists; answers: none
     assert report is not None
     assert counted(report) == (2, 2, 1, 1)
     assert reconcile.compare_statistics(services, repair=True).misheld == 1  # by that wrong count

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from threading import Event
 
@@ -12,6 +12,7 @@ import pytest
 from attribution.catalogue.models import IngestJob
 from attribution.config import Settings
 from attribution.encoders.encoder_set import EncoderSet
+from attribution.images import CheckedImage
 from attribution.services import Services, open_services
 from attribution.stages import carried, measured, stage
 from attribution.threads import Threads
@@ -78,15 +79,21 @@ def test_works_are_encoded_while_those_before_them_are_written(
     """The first write ends after the second encoding has begun; all are written, in order."""
     begun, written = [Event(), Event()], list[int]()
 
-    def encoding(encoders: EncoderSet, files: Sequence[Prepared]) -> Encoded:
+    def encoding(
+        encoders: EncoderSet, whole: Iterable[CheckedImage], with_parts: Iterable[CheckedImage]
+    ) -> Encoded:
         next(one for one in begun if not one.is_set()).set()
-        return encode(encoders, files)
+        return encode(encoders, whole, with_parts)
 
     def writing(
-        services: Services, job: IngestJob, files: Sequence[Prepared], encoded: Encoded
+        services: Services,
+        job: IngestJob,
+        files: Sequence[Prepared],
+        encoded: Encoded,
+        compared: set[str],
     ) -> None:
         assert begun[1].wait(30)
-        write(services, job, files, encoded)
+        write(services, job, files, encoded, compared)
         written.extend(one.work.position for one in files)
 
     monkeypatch.setattr(pipeline, "encode", encoding)

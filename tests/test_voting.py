@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from heapq import nlargest
 from uuid import UUID
 
+import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from attribution.arithmetic import voting
+from attribution.arithmetic.shares import ManyShares
 from attribution.arithmetic.voting import Ballot, Vote, cast, count, is_by_subject
 from attribution.types import Neighbour
 
@@ -153,3 +157,29 @@ def test_the_subject_or_the_style_speaks_for_an_artist() -> None:
     assert not is_by_subject(first, elsewhere, content, style)
     assert not is_by_subject(first, subject, content, [])  # without a style nothing is told apart
     assert is_by_subject(first, [*subject, *elsewhere], content, style)  # two images, added up
+
+
+@pytest.mark.parametrize("most", [1, 5, 200])
+@pytest.mark.parametrize("few", [2, 1_000_000])
+def test_many_shares_are_a_dictionary_of_them(most: int, few: int) -> None:
+    """First ones, those of some artists and of all but one are what going through them gives."""
+    rng = np.random.default_rng(few)
+    numbers = rng.integers(0, few, 500) / few  # many equal ones, or hardly any
+    artists = tuple(UUID(int=number + 1) for number in range(len(numbers)))
+    positions = {artist: number for number, artist in enumerate(artists)}
+    slow = dict(zip(artists, numbers.tolist(), strict=True))
+    many = ManyShares(artists, positions, numbers)
+    some, one = set(artists[::3]), artists[7]
+
+    assert many == slow
+    assert many.first(most) == nlargest(most, slow, key=lambda artist: (slow[artist], artist))
+    for left, kept in (
+        (many.among({*some, UUID(int=0)}), some),
+        (many.without(one), {*artists} - {one}),
+    ):
+        whole = sum(slow[artist] for artist in kept)
+        assert left == pytest.approx({artist: slow[artist] / whole for artist in kept})
+        assert left.keys() == kept
+        assert left.first(most) == nlargest(most, left, key=lambda artist: (left[artist], artist))
+    assert one not in many.without(one)
+    assert ManyShares((), {}, np.zeros(0)).first(most) == []

@@ -85,6 +85,7 @@ def test_a_work_is_gone_everywhere(services: Services) -> None:
         "originals": 1,
         "thumbnails": 1,
         "files of images asked about": 0,
+        "files of recorded answers": 0,
         "files of failed jobs": 0,
         "cached vectors": 0,
     }
@@ -92,7 +93,7 @@ def test_a_work_is_gone_everywhere(services: Services) -> None:
     sides = [receipt[side]["points of the artist"] for side in ("before", "after")]
     assert sides == [4, 3]
     elsewhere = ["points", "points of parts", "files", "images asked about"]
-    elsewhere += ["workings of answers"]
+    elsewhere += ["workings of answers", "files of recorded answers"]
     elsewhere += ["files of the index", "log of the database"]
     assert receipt["left"] == dict.fromkeys([*LOOKED_AT, *elsewhere], 0)
     assert reconcile(services, repair=False).is_clean

@@ -14,6 +14,7 @@ from api.cli import (
     answers,
     attribute,
     audit,
+    bulk,
     cases,
     catalog,
     changes,
@@ -63,6 +64,7 @@ app = typer.Typer(
 )
 app.command()(ingest.ingest)
 app.command()(ingest.add)
+app.command()(bulk.bulk)
 app.command()(attribute.attribute)
 app.command()(attribute.member)
 app.command()(attribute.show)

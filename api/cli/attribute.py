@@ -53,6 +53,12 @@ def attribute(
             "--one-hand", help="Assume one artist for all images: also give one joint answer."
         ),
     ] = False,
+    thorough: Annotated[
+        bool,
+        typer.Option(
+            help="Look up parts of the image too, and compare all that is near: finds more copies."
+        ),
+    ] = True,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON object per image.")
     ] = False,
@@ -83,7 +89,9 @@ def attribute(
     readable = _begun(_readable(images, image_limits(settings), refused, as_json=as_json))
     with open_services(settings, as_json=as_json) as services:
         keep = partial(_keeping, services, Obtained(How.FILE, purpose))
-        joint, answered = _answered(services, readable, limit, keep, one_hand=one_hand)
+        joint, answered = _answered(
+            services, readable, keep, limit=limit, one_hand=one_hand, is_thorough=thorough
+        )
         for path, image, answer in answered:
             answers[answer.id] = str(path), answer
             found = _regions(regions, services, image, answer)
@@ -110,20 +118,18 @@ def attribute(
 def _answered(
     services: Services,
     readable: Iterable[tuple[Path, CheckedImage]],
-    limit: int,
     keep: Callable[[Path, CheckedImage], Also],
     *,
+    limit: int,
     one_hand: bool,
+    is_thorough: bool,
 ) -> tuple[SetAttribution | None, Iterable[tuple[Path, CheckedImage, Attribution]]]:
     """Return the answer for all images together, where asked for, and those for each."""
-    attributor = services.attributor
+    attribute = partial(services.attributor.attribute, limit=limit, is_thorough=is_thorough)
+    together = partial(services.attributor.attribute_set, limit=limit, is_thorough=is_thorough)
     if not one_hand or not (read := list(readable)):
-        return None, (
-            (*pair, attributor.attribute(pair[1], limit=limit, also=keep(*pair)))
-            for pair in readable
-        )
-    each = [keep(*pair) for pair in read]
-    joint = attributor.attribute_set([image for _, image in read], limit=limit, also=each)
+        return None, ((*pair, attribute(pair[1], also=keep(*pair))) for pair in readable)
+    joint = together([image for _, image in read], also=[keep(*pair) for pair in read])
     return joint, [(*pair, answer) for pair, answer in zip(read, joint.answers, strict=True)]
 
 

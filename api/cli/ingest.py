@@ -23,10 +23,11 @@ from api.cli.common import (
     existing_file,
     plain,
     print_json,
+    progress_bar,
     settings_from_environment,
     status_console,
 )
-from api.cli.loading import open_queue
+from api.cli.loading import open_queue, open_services
 from api.cli.whose import Names, ask_whose, may_ask
 from attribution.errors import BadInput, LawfulError
 
@@ -57,6 +58,14 @@ def ingest(
     ] = None,
     names: Names = None,
     *,
+    vectors: Annotated[
+        bool,
+        typer.Option("--vectors", help="The source holds vectors of works in place of pictures."),
+    ] = False,
+    model: Annotated[
+        str | None,
+        typer.Option(help="With --vectors: the encoders that made them, as `lawful info` has it."),
+    ] = None,
     dry_run: Annotated[bool, typer.Option(help="Read and check only; write nothing.")] = False,
     reinstate: Annotated[bool, typer.Option(help="Register withdrawn works again.")] = False,
     allow_freer: Annotated[
@@ -84,6 +93,10 @@ def ingest(
     A zip, tar or tar.gz archive is read like a folder, within the limits of uploads
     (LAWFUL_MAX_ARCHIVE_MB, LAWFUL_MAX_ARCHIVE_FILES).
 
+    With --vectors, works come with vectors that were made before: by `lawful bulk`, by others as
+    Parquet with a column for each vector, or as clip-retrieval lays them out. No picture is read:
+    what only a picture tells, above all copies, is not known of works that come without it.
+
     Run it again after an interruption or with new works: nothing is done twice. With
     LAWFUL_BROKER_URL set, workers run the job; otherwise this command does.
 
@@ -93,6 +106,8 @@ def ingest(
     Exit code 0: nothing was refused; 3: something was; 1: nothing could be done.
 
     Example: [bold]lawful ingest ~/portfolios[/]
+
+    Example: [bold]lawful ingest --vectors ~/laion-art --model 0123456789ab[/]
     """
     from attribution.catalogue.models import NameRule
     from attribution.stages import measured
@@ -109,9 +124,18 @@ def ingest(
     reading = Reading(artist, Level(layout) if layout else None, names_encoding)
     rule = NameRule(names or settings.names)
     options = Options(reinstate=reinstate, allow_freer=allow_freer, names=rule)
-    does = _preview if dry_run else partial(_ingest, as_json=as_json)
     with measured() as stages:
-        summary = does(settings, source, reading, options)
+        if vectors:
+            if dry_run or layout or names_encoding:
+                raise BadInput(
+                    "--vectors goes with neither --dry-run, --layout nor --names-encoding"
+                )
+            summary = take_vectors(settings, source, options, artist, model, as_json=as_json)
+        elif model:
+            raise BadInput("--model says what made vectors; it goes with --vectors")
+        else:
+            does = _preview if dry_run else partial(_ingest, as_json=as_json)
+            summary = does(settings, source, reading, options)
     seconds = time.monotonic() - started
     profiled = _profiled(stages.seconds, len(summary.items)) if profile else None
     if as_json:
@@ -147,6 +171,40 @@ def _show_profile(console: Console, profiled: Sequence[Mapping[str, Any]] | None
             one["stage"], f"{one['seconds']:.2f}", f"{one['share']:.0%}", f"{one['works_per_s']:,}"
         )
     console.print(table)
+
+
+def take_vectors(
+    settings: Settings,
+    source: Path,
+    options: Options,
+    artist: str | None = None,
+    model: str | None = None,
+    *,
+    as_json: bool,
+) -> Summary:
+    """Take in works with their vectors, in this process."""
+    from ingest.bulk.loading import load, opened
+    from ingest.summary import summarise
+    from ingest.work.jobs import job_queue
+
+    end_on_sigterm()
+    with open_services(settings, as_json=as_json) as services:
+        with (
+            progress_bar(status_console()) as bar,
+            opened(services, source, artist=artist, model=model) as given,
+        ):
+            task = bar.add_task("running", total=given.total)
+            job_id = load(
+                services,
+                str(source.resolve()),
+                given,
+                options,
+                lambda done: bar.update(task, completed=done),
+            )
+        with status_console().status("recalibrating"), job_queue(services) as queue:
+            queue.calibrate()
+            queue.wait()
+        return summarise(services, job_id)
 
 
 def _preview(settings: Settings, source: Path, reading: Reading, options: Options) -> Summary:

@@ -14,7 +14,7 @@ import time
 from typing import TYPE_CHECKING
 
 from limits import RateLimitItem, parse
-from limits.storage import storage_from_string
+from limits.storage import MemoryStorage
 from limits.strategies import SlidingWindowCounterRateLimiter
 from redis.exceptions import RedisError
 from starlette.concurrency import run_in_threadpool
@@ -26,6 +26,7 @@ from api.http.guards import READS
 from attribution import tenants
 from attribution.actors import who
 from attribution.errors import BadInput, TooMany
+from ingest.work.broker import counter
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -56,7 +57,7 @@ class Allowance:
     def __init__(self, settings: Settings) -> None:
         self._limits = limits_of(settings)
         self._keys = settings.rate_tenant
-        storage = storage_from_string(settings.broker_url or "memory://")
+        storage = counter(settings.broker_url) if settings.broker_url else MemoryStorage()
         self._limiter = SlidingWindowCounterRateLimiter(storage)
 
     def most(self, kind: str) -> int:

@@ -216,6 +216,8 @@ def _more(answer: Attribution) -> Iterator[str]:
         yield say("more", whose, name=work.name)
     elif answer.verdict is Verdict.ATTRIBUTED and answer.confidence:
         yield say("more", "strangers", rarely=_of_100(answer.confidence.p_nobody))
+    if wording.is_partial(answer):
+        yield wording.NOT_LOOKED_UP
     if answer.declared:
         yield say("more", "declared")
     yield from map(wording.removed, answer.removed)

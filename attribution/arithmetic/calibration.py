@@ -60,12 +60,14 @@ class Ballots:
         artists = tuple(sorted(named(ballots)))
         shares = np.zeros((len(artists), len(ballots), len(spaces)))
         nearness = np.zeros((len(artists), len(spaces)))
-        for number, space in enumerate(spaces):
-            for voter, one in enumerate(ballots):
-                given = one.spaces.get(space, {}) if one.spaces else one.shares
-                near = one.nearness.get(space, {})
-                shares[:, voter, number] = [given.get(artist, 0.0) for artist in artists]
-                nearness[:, number] += [near.get(artist, 0.0) for artist in artists]
+        for voter, one in enumerate(ballots):
+            if not one.spaces:
+                shares[:, voter] = _of(artists, one.shares)[:, None]
+            for number, space in enumerate(spaces):
+                if one.spaces:
+                    shares[:, voter, number] = _of(artists, one.spaces.get(space, {}))
+                if near := one.nearness.get(space):
+                    nearness[:, number] += _of(artists, near)
         closeness = [sum(one.closeness.get(space, 0.0) for one in ballots) for space in spaces]
         return cls(artists, shares, nearness, np.array(closeness))
 
@@ -184,6 +186,11 @@ class Calibration:
         familiarity = Familiarity.of_json(kept["familiarity"])
         spaces = dict(sorted(kept["spaces"].items()))
         return cls(tuple(voices), spaces, familiarity=familiarity, **lists)
+
+
+def _of(artists: Sequence[UUID], shares: Mapping[UUID, float]) -> Floats:
+    """Return the shares of these artists, in their order; 0 of who has none."""
+    return np.array([shares.get(artist, 0.0) for artist in artists])
 
 
 def digest_of(voices: Sequence[str], kept: Mapping[str, Any]) -> str:

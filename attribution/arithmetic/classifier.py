@@ -23,6 +23,7 @@ from uuid import UUID
 import numpy as np
 import numpy.typing as npt
 
+from attribution.arithmetic.shares import ManyShares
 from attribution.errors import BadInput
 from attribution.types import Matrix, Vector
 
@@ -188,7 +189,7 @@ class Classifier:
             offsets=self.offsets[kept],
         )
 
-    def shares(self, vectors: Mapping[str, Vector]) -> dict[UUID, float]:
+    def shares(self, vectors: Mapping[str, Vector]) -> ManyShares:
         """Return each artist's share for one image; they sum to 1.
 
         The log-likelihoods, softened by TEMPERATURE: neighbouring numbers are far from
@@ -199,7 +200,7 @@ class Classifier:
 
     def shares_without(
         self, vectors: Mapping[str, Vector], artist: UUID, works: Sequence[Mapping[str, Vector]]
-    ) -> dict[UUID, float]:
+    ) -> ManyShares:
         """Return the shares for an image as if some works of its artist were not there.
 
         The artist's mean and the covariance lose them, as they would by a withdrawal
@@ -235,13 +236,12 @@ class Classifier:
         """Return each artist's part of some directions, shape (width,) or (width, directions)."""
         return (self.drawn @ directions.astype(np.float32)).astype(np.float64)
 
-    def _shares(self, scores: Numbers) -> dict[UUID, float]:
-        if not self.artists:
-            return {}
-        if not np.isfinite(scores.max()):  # the only artist's only works are left out
-            return dict.fromkeys(self.artists, 0.0)
-        parts = np.exp((scores - scores.max()) / TEMPERATURE)
-        return dict(zip(self.artists, (parts / parts.sum()).tolist(), strict=True))
+    def _shares(self, scores: Numbers) -> ManyShares:
+        best = scores.max(initial=-np.inf)
+        if not np.isfinite(best):  # nobody, or the only artist's only works are left out
+            return ManyShares(self.artists, self.positions, np.zeros(len(self.artists)))
+        parts = np.exp((scores - best) / TEMPERATURE)
+        return ManyShares(self.artists, self.positions, parts / parts.sum())
 
 
 def fit(statistics: Statistics, dims: Mapping[str, int]) -> Classifier | None:

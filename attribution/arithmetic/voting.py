@@ -20,6 +20,7 @@ from uuid import UUID
 import numpy as np
 import numpy.typing as npt
 
+from attribution.arithmetic.shares import ManyShares
 from attribution.types import Neighbour
 
 Shares = Mapping[UUID, float]
@@ -143,10 +144,15 @@ def named(ballots: Collection[Ballot]) -> set[UUID]:
     """Return whom ballots name: for whom they show a work, and the first few of each."""
     artists: set[UUID] = set()
     for ballot in ballots:
-        shares = ballot.shares
         artists.update(ballot.works)
-        artists.update(nlargest(NAMED, shares, key=lambda artist: (shares[artist], artist)))
+        artists.update(_first(ballot.shares))
     return artists
+
+
+def _first(shares: Shares) -> list[UUID]:
+    if isinstance(shares, ManyShares):
+        return shares.first(NAMED)
+    return nlargest(NAMED, shares, key=lambda artist: (shares[artist], artist))
 
 
 def stands_out(artists: int) -> float:

@@ -29,11 +29,12 @@ from attribution.catalogue.chain import (
 )
 from attribution.catalogue.models import AuditEntry, AuditHead, Sealed, Withdrawal
 from attribution.catalogue.sealed import SEALED, WITH_CHANGES, Kind
+from attribution.errors import RecordAltered
 from attribution.tenants import across
 
 LARGEST = 2**63 - 1  # number of an entry
-# What reading a row raises that is no longer ours.
-UNREADABLE = (AttributeError, LookupError, RecursionError, TypeError, ValueError)
+# What reading a row raises that is no longer ours, or whose file is not.
+UNREADABLE = (AttributeError, LookupError, RecursionError, TypeError, ValueError, RecordAltered)
 
 
 class Belief(StrEnum):

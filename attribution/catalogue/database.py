@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError
@@ -24,6 +24,9 @@ from attribution.catalogue import chain, schema, tenancy
 from attribution.catalogue.outages import FILE, Pool, check_file, file_id, mask, translate, vanished
 from attribution.errors import BadInput
 from attribution.private import make_private_file
+
+if TYPE_CHECKING:
+    import psycopg
 
 LOCK_TIMEOUT_S = 30
 CONNECT_TIMEOUT_S = 10
@@ -149,8 +152,8 @@ def connect(url: str, *, pool: int = 5) -> Database:
     """Open `sqlite:///FILE` or `postgresql://USER:PASSWORD@HOST/NAME`.
 
     `pool` connections to a server are kept, as many again are opened when needed. Nothing is sent
-    before the first use; from then on a database that does not answer raises BackendUnavailable.
-    Raises BadInput for any other URL.
+    before the first use; from then on a database that does not answer raises BackendUnavailable,
+    and one that cannot hold every name BadInput. Raises BadInput for any other URL.
     """
     parsed = _parse(url)
     if parsed.get_backend_name() == "sqlite":
@@ -175,6 +178,8 @@ def connect(url: str, *, pool: int = 5) -> Database:
                 "options": f"-c lock_timeout={LOCK_TIMEOUT_S}s -c timezone=UTC",
             },
         )
+        # First, for SQLAlchemy asks at once for the version, and is answered in bytes
+        event.listen(engine, "connect", _check_encoding, insert=True)
     event.listen(engine, "handle_error", translate)
     return Database(engine, Sessions(engine))
 
@@ -198,6 +203,17 @@ def _parse(url: str) -> URL:
             return parsed.set(drivername="postgresql+psycopg")
         case other:
             raise BadInput(f"{other!r} is not a supported database; {wanted}")
+
+
+def _check_encoding(connection: psycopg.Connection, _: ConnectionPoolEntry) -> None:
+    """Raise BadInput unless the database keeps UTF-8; initdb in the locale C makes SQL_ASCII."""
+    encoding = connection.info.parameter_status("server_encoding")
+    if encoding != "UTF8":
+        name = connection.info.dbname
+        raise BadInput(
+            f"the database {name!r} has the encoding {encoding}, in which not every name can be "
+            f"written; make it with CREATE DATABASE {name} ENCODING 'UTF8' TEMPLATE template0"
+        )
 
 
 class _File:

@@ -16,7 +16,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import bindparam, delete, func, select, update
 from sqlalchemy.orm import Session
 
 from attribution import tenants
@@ -244,13 +244,22 @@ def forget_statistics(session: Session, fingerprint: str) -> None:
 
 def _count_works(session: Session, artist_ids: Collection[UUID], by: int) -> None:
     """Add to the number of works of artists, once for each time that one is listed."""
+    more = {artist: by * times for artist, times in sorted(Counter(artist_ids).items())}
     artists = 0
-    for artist, times in sorted(Counter(artist_ids).items()):  # one order of locks for all
-        more = by * times
-        added = update(Artist).where(Artist.id == artist).values(works=Artist.works + more)
-        works = session.scalars(added.returning(Artist.works)).one()
-        if artist != nobody():
-            artists += (works > 0) - (works - more > 0)
+    if more:
+        adding = (
+            update(Artist)
+            .where(Artist.id == bindparam("artist"))
+            .values(works=Artist.works + bindparam("more"))
+        )
+        rows = [{"artist": one, "more": works} for one, works in more.items()]
+        session.connection().execute(adding, rows)  # in one order of locks for all
+        now_have = select(Artist.id, Artist.works).where(Artist.id.in_(more))
+        artists = sum(
+            (works > 0) - (works - more[artist] > 0)
+            for artist, works in session.execute(now_have)
+            if artist != nobody()
+        )
     _tally(session, works=by * len(artist_ids), artists=artists)
 
 

@@ -11,6 +11,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator
 from difflib import SequenceMatcher
+from functools import lru_cache
 from hashlib import sha256
 
 from attribution.catalogue import encodings
@@ -18,6 +19,7 @@ from attribution.errors import BadInput
 
 LONGEST_NAME = 200
 LONGEST_SLUG = 60
+REMEMBERED = 65_536  # names: of a job the same ones come again and again
 NEIGHBOURS = 20  # names compared with one, on each side of it and in each of two orders
 ALIKE = 0.85  # "Exampel" and "Example" are, "John Smith" and "Jane Smith" are not
 
@@ -50,6 +52,7 @@ PLAIN = str.maketrans(  # letters of Latin alphabets that have no decomposition
 )
 
 
+@lru_cache(maxsize=REMEMBERED)
 def tidy(name: str) -> str:
     """Return a name as it is kept: composed, in one line, without invisible characters.
 
@@ -71,6 +74,8 @@ def visible(text: str) -> str:
 
     The joiners of Persian and Indic words and of emoji stay where they join something.
     """
+    if text.isascii() and text.isprintable():
+        return " ".join(text.split())
     seen: list[str] = []
     for char in text:
         kind = unicodedata.category(char)
@@ -115,6 +120,7 @@ def readable(name: str) -> str:
     )
 
 
+@lru_cache(maxsize=REMEMBERED)
 def fold(name: str) -> str:
     """Return what the spellings of one name have in common.
 
@@ -164,12 +170,15 @@ def resemble(one: str, other: str) -> bool:
     fewer, more = sorted((words, others), key=len)
     if len(fewer) > 1 and fewer <= more:
         return True
-    return SequenceMatcher(None, fold(one), fold(other)).ratio() >= ALIKE
+    match = SequenceMatcher(None, fold(one), fold(other))
+    # The ratio is at most what the two quick ones say, which rule out nearly all.
+    looks = (match.real_quick_ratio, match.quick_ratio, match.ratio)
+    return all(look() >= ALIKE for look in looks)
 
 
 def may_be_one(one: str, other: str) -> bool:
     """Whether two names are likely spellings of one, and nothing in them tells two people apart."""
-    return not tells_apart(one, other) and resemble(one, other)
+    return resemble(one, other) and not tells_apart(one, other)
 
 
 def near(names: Iterable[str]) -> Iterator[tuple[str, str]]:

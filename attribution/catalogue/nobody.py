@@ -10,11 +10,12 @@ copies and by search, and it is never ranked.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from unicodedata import category
 from uuid import NAMESPACE_URL, UUID, uuid5
 
 from attribution import tenants
-from attribution.catalogue.names import fold
+from attribution.catalogue.names import REMEMBERED, fold
 
 NOBODYS_URL = "https://lawful-diffusion.org/artists/nobody"
 NOBODYS_NAME = "Unknown artist"  # what that row is called
@@ -115,6 +116,7 @@ def nobody_of(tenant: str) -> UUID:
     return uuid5(NAMESPACE_URL, NOBODYS_URL + mark)
 
 
+@lru_cache(maxsize=REMEMBERED)
 def is_nobody(name: str) -> bool:
     """Tell whether a name means no one person."""
     bare = GENDERED.sub("", name.strip())

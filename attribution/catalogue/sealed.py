@@ -5,7 +5,7 @@ A leaf can be forgotten, or may rightly say something else, by itself (`arithmet
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -15,6 +15,7 @@ from sqlalchemy import ColumnElement, Select, func, select, true
 from sqlalchemy.orm import Session
 
 from attribution.answers import parted
+from attribution.catalogue.archive import whole_ones
 from attribution.catalogue.models import (
     WIPED,
     ApiKey,
@@ -74,8 +75,13 @@ def _each(said: Callable[[Any], dict[str, Any]]) -> Callable[..., dict[UUID, dic
     return lambda _, rows: {row.id: said(row) for row in rows}
 
 
-def _answer(row: RecordedAttribution) -> dict[str, Any]:
-    rest, works = parted(row.answer)
+def _answers(session: Session, rows: Sequence[RecordedAttribution]) -> dict[UUID, dict[str, Any]]:
+    kept = whole_ones(session, rows)
+    return {row.id: _answer(row, said) for row, said in zip(rows, kept, strict=True)}
+
+
+def _answer(row: RecordedAttribution, said: Mapping[str, Any]) -> dict[str, Any]:
+    rest, works = parted(said)
     fixed = [str(row.id), _at(row.created_at), row.image_sha256, row.verdict]
     return {"": [*fixed, row.fingerprint, rest, *_whose(row)], **works}
 
@@ -243,7 +249,7 @@ def columns(table: type[OfTenant]) -> list[Any]:
 SEALED = {
     kind.name: kind
     for kind in (
-        Kind("attribution", RecordedAttribution, lambda _: "lookup", _each(_answer)),
+        Kind("attribution", RecordedAttribution, lambda _: "lookup", _answers),
         Kind("change", Change, lambda row: str(row.kind), _changes, frozenset({"whose"})),
         Kind(
             "withdrawal",

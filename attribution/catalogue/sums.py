@@ -22,6 +22,7 @@ from sqlalchemy import ColumnElement, Row, Select, delete, func, select
 from sqlalchemy.orm import Session
 
 from attribution.arithmetic.classifier import Fixed, Integers, Statistics, fixed_point
+from attribution.arithmetic.halves import unpacked
 from attribution.catalogue.insert import IN_SQL, insert_new
 from attribution.catalogue.models import (
     Artwork,
@@ -40,23 +41,11 @@ FOLDED = 2_048  # works in additions: a matrix of 4 MB is written once for them,
 ADDITIONS = 256  # that a lookup has to look at, where each has few works
 NUMBER = np.dtype("<i8")
 ADDED = np.dtype("<i4")
-KEPT = np.dtype("<f4")
 
 
 def counted() -> tuple[ColumnElement[bool], ...]:
     """Return which works count."""
     return Artwork.status == ArtworkStatus.INDEXED, Artwork.artist_id != nobody()
-
-
-def columns_of(session: Session, fingerprint: str) -> Integers:
-    """Return which numbers of a kept vector are counted: those of the spaces that vote."""
-    row = session.scalars(
-        select(KeptCollection).where(KeptCollection.fingerprint == fingerprint)
-    ).one()
-    ends = np.cumsum([0, *(width for _, width in sorted(row.dims.items()))])
-    spaces = zip(sorted(row.dims), ends, ends[1:], strict=False)
-    chosen = [np.arange(first, end) for name, first, end in spaces if name in row.voting]
-    return np.concatenate(chosen) if chosen else np.zeros(0, np.int64)
 
 
 def count_vectors(
@@ -166,7 +155,7 @@ def _counted(
     for encoders, artist, data in session.execute(wanted):
         found[encoders].append((artist, data))
     for encoders, works in sorted(found.items()):
-        rows = rows_of((data for _, data in works), columns_of(session, encoders))
+        rows = rows_of(session, encoders, (data for _, data in works))
         yield encoders, [artist for artist, _ in works], rows
 
 
@@ -247,12 +236,19 @@ def works_of(added: Iterable[Row[UUID, int, bytes]], width: int) -> Fixed:
     return np.frombuffer(b"".join(packed), ADDED).astype(np.int32).reshape(-1, width)
 
 
-def rows_of(data: Iterable[bytes], columns: Integers) -> Matrix:
-    """Return these columns of packed vectors, a work a row, the spaces in the order of names."""
-    rows = [np.frombuffer(one, KEPT).astype(np.float32) for one in data]
-    if len({len(row) for row in rows}) > 1:
-        raise BadInput("kept vectors of one profile have different widths; run `lawful reindex`")
-    return np.stack(rows)[:, columns] if rows else np.zeros((0, len(columns)), np.float32)
+def rows_of(session: Session, fingerprint: str, data: Iterable[bytes]) -> Matrix:
+    """Return what counts of packed vectors, a work a row: the spaces that vote, by name."""
+    row = session.scalars(
+        select(KeptCollection).where(KeptCollection.fingerprint == fingerprint)
+    ).one()
+    spaces = sorted(row.dims)
+    widths = [row.dims[space] for space in spaces]
+    voting = [number for number, space in enumerate(spaces) if space in row.voting]
+    works = []
+    for one in data:
+        vectors = unpacked(one, widths)
+        works.append(np.concatenate([vectors[number] for number in voting]))
+    return np.stack(works) if works else np.zeros((0, sum(row.voting.values())), np.float32)
 
 
 def integers(data: bytes) -> Integers:

@@ -21,6 +21,7 @@ from attribution import tenants
 from attribution.actors import who
 from attribution.answers import Attribution, read_answer
 from attribution.catalogue import queries
+from attribution.catalogue.archive import whole
 from attribution.catalogue.chain import note
 from attribution.catalogue.columns import now
 from attribution.catalogue.queries import desk
@@ -123,8 +124,9 @@ def _add_records(stores: Stores, archive: Archive, contents: Contents, signer: S
     with stores.sessions() as session:
         rows = queries.attributions_by_id(session, contents.lookups)
         for row in rows:
-            archive.add_json(answer_path(str(row.id)), row.answer, "the answer as recorded")
-            if made_of := _workings(session, read_answer(row.answer)):
+            said = whole(session, row)
+            archive.add_json(answer_path(str(row.id)), said, "the answer as recorded")
+            if made_of := _workings(session, read_answer(said)):
                 what = "what the answer was computed from"
                 archive.add_json(workings_path(str(row.id)), made_of, what)
         if contents.case:

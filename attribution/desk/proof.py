@@ -19,6 +19,7 @@ from attribution.answers import works_named
 from attribution.arithmetic import commitments
 from attribution.arithmetic.commitments import START, Seal
 from attribution.catalogue import queries
+from attribution.catalogue.archive import whole
 from attribution.catalogue.chain import ERASE, FORGET, entry_leaves
 from attribution.catalogue.columns import now
 from attribution.catalogue.models import AuditEntry, Change, RecordedAttribution, Sealed, SubjectUse
@@ -74,7 +75,7 @@ def head_path(sequence: int) -> str:
 
 def _changes(session: Session, answers: Iterable[RecordedAttribution]) -> list[Change]:
     """Return what was changed of the works that answers name."""
-    works = {UUID(one["id"]) for row in answers for one in works_named(row.answer)}
+    works = {UUID(one["id"]) for row in answers for one in works_named(whole(session, row))}
     found = {
         row.id: row
         for few in chunks(sorted(works), WORKS_AT_ONCE)

@@ -10,6 +10,8 @@ from typing import TypeVar
 
 from PIL.Image import Image
 
+from attribution.arithmetic.halves import rounded
+from attribution.encoders.batches import SharedBatches
 from attribution.encoders.encoder import Encoder, Lane, ModelInfo, PatchEncoder, TextEncoder
 from attribution.errors import BadInput
 from attribution.stages import stage
@@ -23,8 +25,15 @@ Key = TypeVar("Key", bound=Hashable)
 class EncoderSet:
     """Several encoders, no two of which give a vector of the same name."""
 
-    def __init__(self, encoders: Sequence[Encoder]) -> None:
+    def __init__(
+        self, encoders: Sequence[Encoder], *, batches: SharedBatches | None = None
+    ) -> None:
         self._encoders = tuple(encoders)
+        self._run = batches.encode if batches else _alone
+
+    def sharing(self, batches: SharedBatches) -> EncoderSet:
+        """Return the same encoders, asked together with whoever else asks these batches."""
+        return EncoderSet(self._encoders, batches=batches)
 
     def __iter__(self) -> Iterator[Encoder]:
         return iter(self._encoders)
@@ -58,13 +67,25 @@ class EncoderSet:
     def encode(
         self, images: Sequence[Image], spaces: Collection[str] | None = None
     ) -> dict[str, Matrix]:
-        """Encode RGB images of any size in these spaces, in all by default; a row for each."""
+        """Encode RGB images of any size in these spaces, in all by default; a row for each.
+
+        The vectors are rounded to half precision, see `halves`.
+        """
         wanted = self.dims.keys() if spaces is None else spaces
         asked = [one for one in self._encoders if not one.info.vectors.keys().isdisjoint(wanted)]
+
+        def run(encoder: Encoder) -> Mapping[str, Matrix]:
+            with stage(f"encode {encoder.info.model}"):
+                return self._run(encoder, images)
+
         # Side by side: two threads in two models do more than two that wait for each other in one.
         with span("encode"), Threads(max(1, len(asked))) as threads:
-            encoded = threads.map(lambda encoder: _encode(encoder, images), asked)
-            return {name: rows for each in encoded for name, rows in each.items() if name in wanted}
+            return {
+                name: rounded(rows)
+                for encoded in threads.map(run, asked)
+                for name, rows in encoded.items()
+                if name in wanted
+            }
 
     def encode_one(self, image: Image, spaces: Collection[str] | None = None) -> dict[str, Vector]:
         """Encode one RGB image."""
@@ -101,6 +122,5 @@ class EncoderSet:
         raise BadInput("regions need an encoder that keeps a map of places; this profile has none")
 
 
-def _encode(encoder: Encoder, images: Sequence[Image]) -> Mapping[str, Matrix]:
-    with stage(f"encode {encoder.info.model}"):
-        return encoder.encode(images)
+def _alone(encoder: Encoder, images: Sequence[Image]) -> Mapping[str, Matrix]:
+    return encoder.encode(images)

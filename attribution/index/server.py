@@ -10,7 +10,7 @@ import logging
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import partial
+from functools import cache, partial
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
@@ -49,11 +49,7 @@ def connect(url: str, options: ServerOptions) -> ServerClient:
     """
     try:
         if options.api_key and urlsplit(url).scheme == "http" and not _is_loopback(url):
-            log.warning(
-                "LAWFUL_QDRANT_API_KEY goes to %s in clear: anyone on the way can read it. "
-                "Use https://, or a network that is yours alone",
-                url,
-            )
+            _warn_of_a_key_in_clear(url)
         opened = partial(
             QdrantClient,
             url=url,
@@ -318,6 +314,15 @@ def _as_http(error: RpcError) -> tuple[int, str]:
     """Return the status that stands for a failure over gRPC, and what the server said."""
     code = error.code()
     return STATUS.get(code, 503), f"gRPC {code.name}: {error.details()}"
+
+
+@cache  # once in each process: a worker opens the index for every task
+def _warn_of_a_key_in_clear(url: str) -> None:
+    log.warning(
+        "LAWFUL_QDRANT_API_KEY goes to %s in clear: anyone on the way can read it. "
+        "Use https://, or a network that is yours alone",
+        url,
+    )
 
 
 def _is_loopback(url: str) -> bool:

@@ -42,6 +42,7 @@ def ask_again(
 ) -> Again:
     """Attribute the image of an earlier answer anew; the new answer is recorded as any other.
 
+    It is as thorough as the earlier one.
     `also` is done in the transaction that records it. Raises NotFound, Conflict where the image is
     not kept, or by another key; RecordAltered.
     """
@@ -54,7 +55,10 @@ def ask_again(
         keep(session, answer)
         also(session, answer)
 
-    return Again(earlier, attributor.attribute(found.image, limit=limit, also=both), differences)
+    answer = attributor.attribute(
+        found.image, limit=limit, also=both, is_thorough=earlier.is_thorough
+    )
+    return Again(earlier, answer, differences)
 
 
 @dataclass(frozen=True)

@@ -10,11 +10,13 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from heapq import nlargest
 from importlib.metadata import version
+from threading import BoundedSemaphore
 from uuid import UUID, uuid4
 
 import numpy as np
@@ -43,6 +45,7 @@ from attribution.arithmetic.calibration import (
 )
 from attribution.arithmetic.deciding import decide
 from attribution.catalogue import queries
+from attribution.catalogue.archive import whole
 from attribution.catalogue.belief import Belief, believe
 from attribution.catalogue.chain import note
 from attribution.catalogue.licences import identify
@@ -56,7 +59,7 @@ from attribution.copies.matches import claimed, laid_on, of_now, silenced
 from attribution.copies.membership import membership
 from attribution.encoders.encoder import Lane, of_lane
 from attribution.encoders.encoder_set import EncoderSet
-from attribution.errors import BadInput, Conflict, RecordAltered
+from attribution.errors import BackendUnavailable, BadInput, Conflict, RecordAltered
 from attribution.images import CheckedImage, lineages
 from attribution.index.points import Hit, Probe, Where
 from attribution.index.vector_index import ANYWHERE
@@ -137,19 +140,31 @@ class Attributor:
         self._profile = settings.profile
         self._fingerprint = row.fingerprint
         self._panel_of = panel_of
+        self._in_hand = BoundedSemaphore(settings.most_lookups)
 
     def attribute(
-        self, image: CheckedImage, *, limit: int = 5, also: Also = nothing_else
+        self,
+        image: CheckedImage,
+        *,
+        limit: int = 5,
+        also: Also = nothing_else,
+        is_thorough: bool = True,
     ) -> Attribution:
         """Rank the artists an image most resembles, with the works that speak for each.
 
         `limit` artists at most, three works each. The answer is recorded and can be read again
-        by its id; what `also` raises undoes that.
+        by its id; what `also` raises undoes that. `is_thorough`: see `Attribution`. Raises
+        BackendUnavailable where as many lookups are in hand as the settings allow.
         """
-        return self._attribute(image, also, limit)[0]
+        return self._attribute(image, also, limit, is_thorough=is_thorough)[0]
 
     def attribute_set(
-        self, images: Sequence[CheckedImage], *, limit: int = 5, also: Sequence[Also] | None = None
+        self,
+        images: Sequence[CheckedImage],
+        *,
+        limit: int = 5,
+        also: Sequence[Also] | None = None,
+        is_thorough: bool = True,
     ) -> SetAttribution:
         """Rank the artists of images that are by one hand, as one answer beside each image's own.
 
@@ -160,7 +175,10 @@ class Attributor:
         if not images:
             raise BadInput("a set needs at least one image")
         each = also or [nothing_else] * len(images)
-        found = [self._attribute(*pair, limit) for pair in zip(images, each, strict=True)]
+        found = [
+            self._attribute(*pair, limit, is_thorough=is_thorough)
+            for pair in zip(images, each, strict=True)
+        ]
         answers = tuple(answer for answer, _ in found)
         shown = [
             number
@@ -204,7 +222,8 @@ class Attributor:
 
         The answer is not kept, the audit says that it was asked for.
         """
-        found = self._member(image)
+        with self._permitted():
+            found = self._member(image)
         with self._sessions.begin() as session:
             kind = found.copy_of and found.copy_of.kind
             note(session, "member", None, image_sha256=image.facts.sha256, found=kind)
@@ -314,13 +333,35 @@ class Attributor:
             )
 
     def _attribute(
-        self, image: CheckedImage, also: Also, limit: int
+        self, image: CheckedImage, also: Also, limit: int, *, is_thorough: bool
+    ) -> tuple[Attribution, Opinion]:
+        with self._permitted():
+            return self._answered(image, also, limit, is_thorough=is_thorough)
+
+    @contextmanager
+    def _permitted(self) -> Iterator[None]:
+        """Be one of the lookups in hand: more of them at once would make all of them slow."""
+        if not self._in_hand.acquire(blocking=False):
+            most = self._collection.settings.most_lookups
+            raise BackendUnavailable(
+                f"{most} lookups are in hand here already; try again in a few seconds "
+                f"(LAWFUL_MOST_LOOKUPS)"
+            )
+        try:
+            yield
+        finally:
+            self._in_hand.release()
+
+    def _answered(
+        self, image: CheckedImage, also: Also, limit: int, *, is_thorough: bool
     ) -> tuple[Attribution, Opinion]:
         with self._sessions() as session:
             withdrawn_at = queries.withdrawn_at(session, image.facts.sha256)
             has_nobodys = bool(queries.portfolio_sizes(session, [nobody()]))
         shows_nothing = image.is_blank or withdrawn_at
-        seen = _NOTHING if shows_nothing else self._look(image, limit, has_nobodys=has_nobodys)
+        seen = _NOTHING
+        if not shows_nothing:
+            seen = self._look(image, limit, has_nobodys=has_nobodys, is_thorough=is_thorough)
         opinion, gap = seen.opinion, seen.gap
         with self._sessions.begin() as session:
             match = laid_on(session, seen.finding.copied)
@@ -355,13 +396,16 @@ class Attributor:
                 withdrawn_at=withdrawn_at,
                 declared=silenced(session, seen.finding.silenced, image.facts.sha256),
                 pins=_pins(session, opinion, made_of),
+                is_thorough=is_thorough,
             )
             queries.record_attribution(session, write_answer(answer))
             keep(session, answer, opinion, made_of, self._collection.settings.subject_days)
             also(session, answer)
         return answer, opinion
 
-    def _look(self, image: CheckedImage, limit: int, *, has_nobodys: bool) -> _Seen:
+    def _look(
+        self, image: CheckedImage, limit: int, *, has_nobodys: bool, is_thorough: bool
+    ) -> _Seen:
         """Ask the index, the copy lane and the voters about an image that shows something.
 
         Outside of any transaction: an index that is slow holds up no writer, and the voters read
@@ -372,13 +416,16 @@ class Attributor:
         where = somebodys() if has_nobodys else ANYWHERE
         neighbours = self._index.neighbours(Probe(vectors), limit=voting.NEAREST, where=where)
         # Works by nobody have no vote, and are found as copies all the same.
-        finding = self._copies.find(image, vectors, None if has_nobodys else neighbours)
+        finding = self._copies.find(
+            image, vectors, None if has_nobodys else neighbours, is_thorough=is_thorough
+        )
         heard = {space: neighbours[space] for space in self._collection.row.voting}
         with self._sessions() as session:
-            rows = queries.artworks_by_id(session, ids_of(heard), status=ArtworkStatus.INDEXED)
-        sizes = {row.artist.id: row.artist.works for row in rows.values()}
+            hands = queries.hands_of(session, ids_of(heard))
         panel = self._panel_of(tenants.current())
-        opinion = panel.ask(vectors, known(heard, rows), sizes, is_whole=gap is None)
+        opinion = panel.ask(
+            *(vectors, known(heard, hands), dict(hands.values())), is_whole=gap is None
+        )
         if image.is_plain:  # whatever it is near, no number says anything
             opinion = replace(opinion, odds=None)
         exhibits = choose(self._collection, opinion, limit, vectors)
@@ -474,14 +521,15 @@ def recalled(session: Session, ids: Sequence[UUID]) -> list[Attribution]:
 
 def _recalled(session: Session, ids: Sequence[UUID]) -> Iterator[Attribution]:
     rows = queries.attributions_by_id(session, ids)
-    for row, belief in zip(rows, believe(session, "attribution", rows), strict=True):
+    kept = [whole(session, row) for row in rows]
+    for row, said, belief in zip(rows, kept, believe(session, "attribution", rows), strict=True):
         if belief is Belief.ALTERED:
             raise RecordAltered(
                 f"attribution {row.id} does not say what was recorded: it was altered in the "
                 f"database since; an audit of all records (`lawful audit verify`) shows what else "
                 f"was"
             )
-        answer = read_answer(row.answer)
+        answer = read_answer(said)
         yield replace(answer, declared=of_now(session, answer.declared))
 
 

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from attribution.answers import Candidate, Evidence
 from attribution.catalogue import queries
-from attribution.catalogue.models import Artist, Artwork, ArtworkStatus
+from attribution.catalogue.models import Artist, ArtworkStatus
 from attribution.catalogue.nobody import nobody
 from attribution.collection import Collection
 from attribution.index.points import Probe, Where
@@ -21,6 +21,9 @@ from attribution.voters.panel import Opinion
 from attribution.voters.voter import Neighbours, Question
 
 WORKS_PER_ARTIST = 3
+
+Hands = Mapping[UUID, tuple[UUID, int]]
+"""Whose works are, and how many each of these artists has, by work."""
 
 
 @dataclass(frozen=True)
@@ -53,14 +56,14 @@ def choose(
         for vote in votes
         if not vote.works
     }
-    rows: Mapping[UUID, Artwork] = {}
+    hands: Hands = {}
     if near:
         ids = {work for found in near.values() for work in ids_of(found)}
         with collection.sessions() as session:
-            rows = queries.artworks_by_id(session, ids, status=ArtworkStatus.INDEXED)
+            hands = queries.hands_of(session, ids)
     works = {
         vote.artist_id: vote.works
-        or _fused(near[vote.artist_id], rows, opinion.weights, vote.artist_id)
+        or _fused(near[vote.artist_id], hands, opinion.weights, vote.artist_id)
         for vote in votes
     }
     works = {artist: few[:WORKS_PER_ARTIST] for artist, few in works.items()}
@@ -97,10 +100,10 @@ def candidates(
 
 
 def _fused(
-    found: Neighbours, rows: Mapping[UUID, Artwork], weights: Mapping[str, float], artist: UUID
+    found: Neighbours, hands: Hands, weights: Mapping[str, float], artist: UUID
 ) -> tuple[UUID, ...]:
     """Return the nearest works of one artist, the spaces taken together."""
-    ballot = NeighboursVoter().shares(Question({}, known(found, rows), {}, weights))
+    ballot = NeighboursVoter().shares(Question({}, known(found, hands), {}, weights))
     return ballot.works.get(artist, ())
 
 
@@ -109,12 +112,13 @@ def ids_of(neighbours: Neighbours) -> list[UUID]:
     return list({hit.id for hits in neighbours.values() for hit in hits})
 
 
-def known(neighbours: Neighbours, rows: Mapping[UUID, Artwork]) -> dict[str, list[Neighbour]]:
+def known(neighbours: Neighbours, hands: Hands) -> dict[str, list[Neighbour]]:
     """Drop points that the catalogue does not know, and say whose the others are by its word.
 
     It is the truth, the index a projection: what has just become nobody's is dropped too.
     """
-    owners = {work: row.artist_id for work, row in rows.items() if row.artist_id != nobody()}
+    no_one = nobody()
+    owners = {work: artist for work, (artist, _) in hands.items() if artist != no_one}
     return {
         space: [replace(hit, artist_id=owners[hit.id]) for hit in hits if hit.id in owners]
         for space, hits in neighbours.items()

@@ -52,6 +52,11 @@ REASONS: Mapping[Reason, str] = {
     Reason.WITHDRAWN: "nobody is named for the bytes of a work that was withdrawn",
 }
 NO_PROOF = "which is no proof of absence"
+PARTS_LEFT_OUT = "parts of the image were not looked up"
+NOT_LOOKED_UP = (
+    "Parts of the image were not looked up, and works hardly nearer to it than others were not "
+    "compared with it; a thorough lookup does both."
+)
 STYLE_ONLY = "in style only"
 PRIOR = "if half of the images asked about show the work of strangers"
 QUOTES = str.maketrans(dict.fromkeys('“”„‟«»"', "'"))  # in titles and names: none ends ours
@@ -105,6 +110,8 @@ def headline(answer: Attribution) -> str:
     if answer.withdrawn_at:
         return _registered_once(answer.withdrawn_at)
     says = f"{_claim(answer.laid_on)}." if answer.laid_on else _by_style(answer)
+    if is_partial(answer):  # "only" would be too much: its parts may show a work
+        says = f"{says.removesuffix('.').removesuffix(f', {STYLE_ONLY}')}; {PARTS_LEFT_OUT}."
     if answer.declared:
         few = len(answer.declared)
         silenced = "a finding was declared" if few == 1 else f"{few} findings were declared"
@@ -131,6 +138,12 @@ def unasked(answer: Attribution) -> str:
     if answer.reasons == (Reason.LOW_QUALITY,) and not answer.artists:
         return "Not asked: the image shows too little."
     return ""
+
+
+def is_partial(answer: Attribution) -> bool:
+    """Whether a copy may have been missed because the lookup was not thorough."""
+    was_asked = answer.searched.works and not unasked(answer)
+    return bool(was_asked) and not (answer.is_thorough or answer.laid_on)
 
 
 def membership(answer: Member) -> str:
@@ -436,6 +449,8 @@ def _copy_lane(answer: Attribution) -> str:
     work = answer.laid_on
     other = "other " if answer.declared else ""
     says = f"No {other}registered work was found in it, {NO_PROOF}."
+    if is_partial(answer):
+        says = f"No {other}registered work was found to be the whole image. {NOT_LOOKED_UP}"
     if work:
         says = f"{_claim(work)}: {how_copied(work)}."
         if work.also_claimed_by:

@@ -64,7 +64,7 @@ def workings(
                 "shares": None
                 if ballot.voter == NeighboursVoter.name
                 else {
-                    str(artist): share for artist, share in ballot.shares.items() if artist in asked
+                    str(artist): ballot.shares[artist] for artist in asked & ballot.shares.keys()
                 },
             }
             for ballot in opinion.ballots

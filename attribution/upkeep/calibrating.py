@@ -171,10 +171,12 @@ class _Asker:
             hands = queries.hands_and_hashes(session, {work, *near})
             if work not in hands:
                 return None
+            own_hash = hands[work][1]
             twins = {
                 one
                 for one, (_, phash) in hands.items()
-                if one != work and hamming(phash, hands[work][1]) <= NEAR_BITS
+                # Of works that came with vectors alone nobody has seen the picture.
+                if one != work and own_hash and phash and hamming(phash, own_hash) <= NEAR_BITS
             }
             gone = self._vectors(session, {one for one in twins if hands[one][0] == artist})
         by = {one: hand for one, (hand, _) in hands.items() if one not in twins}

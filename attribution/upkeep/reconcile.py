@@ -20,6 +20,7 @@ from attribution.collection import Collection
 from attribution.errors import Conflict
 from attribution.points import write_points
 from attribution.upkeep import contacts, documents, subjects
+from attribution.upkeep.archiving import archive_old
 from attribution.upkeep.consents import follow_due
 from attribution.upkeep.correction import check_nothing_comes
 from attribution.upkeep.correction import finish as finish_changes
@@ -53,7 +54,8 @@ def reconcile(
     Holds end when their time is over (`holds`).
     Images that were asked about are deleted when their time is over, and compared with their files,
     some at a time (`subjects`); how parties of cases can be reached goes likewise (`contacts`),
-    and so do documents of closed cases (`documents`).
+    and so do documents of closed cases (`documents`). Answers of long ago move to the file store
+    (`archiving`).
     Artists of an earlier version whose names mean nobody become one, which can be undone. Records
     are verified by the audit, some at a time (`rolling`); what was altered cannot be mended. Works
     without a sketch, and strips without tiles, are told and are no difference: they may have no
@@ -113,6 +115,7 @@ def see_to(collection: Collection, *, repair: bool) -> Report:
     if repair:
         for one in forgotten:
             do_again(collection, one)
+    archived = 0
     different = differing_vectors(collection, repair=repair)
     wrong_images = subjects.compare(collection, repair=repair)
     if repair:
@@ -125,6 +128,7 @@ def see_to(collection: Collection, *, repair: bool) -> Report:
         lapsed = contacts.forget_expired(collection)
         old_documents = documents.forget_expired(collection)
         turned = follow_due(collection)
+        archived = archive_old(collection)
         collection.index.flush()
     return Report(
         different=len(different),
@@ -137,6 +141,7 @@ def see_to(collection: Collection, *, repair: bool) -> Report:
         documents=old_documents,
         turned=turned,
         wrong_images=wrong_images,
+        archived=archived,
         examples=examples(different=different),
     )
 

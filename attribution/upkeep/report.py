@@ -42,6 +42,8 @@ class Report:
     documents: int = 0  # of closed cases, whose time is over: they go
     turned: int = 0  # statements of consent that began or ended: their works follow
     wrong_images: int = 0  # of the next ones that are kept: without a file; and files without a row
+    archived: int = 0  # answers of long ago that moved to the file store
+    surplus_answers: int = 0  # files of answers that are whole in the database, or unknown
     altered: int = 0  # records that do not say what was recorded, as far as they were looked at
     repaired: bool = False
     examples: dict[str, list[str]] = field(default_factory=dict)
@@ -63,6 +65,7 @@ class Report:
             + self.called_as_nobody
             + self.statistics
             + self.wrong_images
+            + self.surplus_answers
             + self.altered
         )
 

@@ -25,6 +25,7 @@ from attribution.errors import BadImage, Conflict, NotFound
 from attribution.images import read_image
 from attribution.parts import rewrite_parts, surplus_parts
 from attribution.types import Part
+from attribution.upkeep.archiving import compare_part
 from attribution.upkeep.comparison import compare_range, follow_catalogue
 from attribution.upkeep.recovery import Recovered, recover
 from attribution.upkeep.report import Report, examples
@@ -162,7 +163,12 @@ def _artists(
     return Report(miscounted=len(wrong)), str(last) if last else None
 
 
-STEPS = {"works": _works, "parts": _parts, "artists": _artists}
+def _answers(stores: Stores, after: str | None, *, repair: bool) -> tuple[Report, str | None]:
+    surplus, part = compare_part(stores, after or "", repair=repair)
+    return Report(surplus_answers=surplus), part
+
+
+STEPS = {"works": _works, "parts": _parts, "artists": _artists, "answers": _answers}
 
 
 def _draw_sketches(stores: Stores, works: Sequence[UUID]) -> int:

@@ -32,7 +32,7 @@ from attribution.index.points import Where
 from attribution.index.vector_index import VectorIndex
 from attribution.training.cache import CACHE, forget
 from attribution.training.checkpoint import own_folder, read_facts
-from attribution.upkeep import holds, subjects
+from attribution.upkeep import archiving, holds, subjects
 from attribution.upkeep.ledger import Lost, live_works, note_beside
 from attribution.upkeep.rebuilding import rebuild_sums
 
@@ -97,6 +97,7 @@ def _remove(collection: Collection, request_id: UUID) -> dict[str, int] | None:
             counts["originals"] += originals
             counts["thumbnails"] += thumbnails
     counts["files of images asked about"] += subjects.delete_files(collection, list(asked_about))
+    counts["files of recorded answers"] += archiving.delete_surplus(collection)
     counts["files of failed jobs"] += _forget_incoming(collection, works.values())
     cache = own_folder(collection.settings.trained) / CACHE
     counts["cached vectors"] += forget(cache, set(works.values()))
@@ -166,6 +167,7 @@ def _left(
     with collection.sessions() as session:
         for few in chunks(ids, AT_ONCE):
             rows.update(queries.left_of_works(session, few))
+        rows["files of recorded answers"] = queries.count_surplus_answers(session)
         if request.artwork_id is None:
             rows["prompts"] = queries.prompts_naming(session, request.artist_id)
             rows["lookup batches"] = queries.lookups_naming(session, request.artist_id)

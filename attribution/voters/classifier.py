@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import copy_context
 from dataclasses import dataclass, replace
@@ -63,26 +63,21 @@ class ClassifierVoter:
         classifier, artist = self.classifier, absent.artist
         if artist not in classifier.positions:
             return None
-        known = others = set(classifier.artists)
-        if len(classifier.artists) >= MANY:
-            known, others = _near(absent.without_work), _near(absent.without_artist)
+        known, others = _near(absent.without_work), _near(absent.without_artist)
+        has_many = len(classifier.artists) >= MANY
+        if has_many:
             classifier = classifier.only(known | others | {artist})
         shares = classifier.shares_without(absent.without_work.vectors, artist, absent.works)
         return (
-            Ballot(self.name, _among(known, shares)),
-            Ballot(self.name, _among(others - {artist}, shares)),
+            Ballot(self.name, shares.among(known) if has_many else shares),
+            Ballot(
+                self.name, shares.among(others - {artist}) if has_many else shares.without(artist)
+            ),
         )
 
 
 def _near(question: Question) -> set[UUID]:
     return {hit.artist_id for hits in question.neighbours.values() for hit in hits}
-
-
-def _among(artists: Collection[UUID], shares: Mapping[UUID, float]) -> dict[UUID, float]:
-    """Return the shares of some artists, as parts of what they have together."""
-    own = {one: share for one, share in shares.items() if one in artists}
-    whole = max(sum(own.values()), 1e-12)
-    return {one: share / whole for one, share in own.items()}
 
 
 @dataclass(frozen=True)

@@ -48,6 +48,17 @@ def read_parquet(path: Path, shown: str) -> tuple[list[str], Raws]:
     return headers, raws
 
 
+def parquet_headers(path: Path) -> list[str]:
+    """Return the names of the columns of a Parquet file; raises Unreadable."""
+    import pyarrow as pa
+    from pyarrow.parquet import read_schema
+
+    try:
+        return [str(name) for name in read_schema(path).names]
+    except (OSError, pa.ArrowException) as error:
+        raise Unreadable(f"{path.name} is not a Parquet file: {error}") from None
+
+
 def parquet_rows(path: Path, shown: str) -> Iterator[tuple[int, Row]]:
     """Yield the rows of a Parquet file as they stand there, with their numbers."""
     _try(path, shown)

@@ -7,7 +7,7 @@ has `refused` set, with its line; the others stand.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path, PurePath
@@ -130,11 +130,21 @@ def _check_known(headers: Sequence[str], raws: Iterable[Raw], shown: str) -> Non
 def table_of(shown: str, headers: Sequence[str], raws: Iterable[Raw]) -> Table:
     """Understand rows as they stand there; raises Unreadable."""
     known, unused = understand(headers, shown)
-    passed = Unused(header for header in headers if header not in known)
-    rows = [row for raw in passed.seen(raws) if (row := _row(raw, known)) is not None]
-    passed.check(shown)
+    rows = [row for row in rows_of(shown, headers, raws) if row is not None]
     words = Counter(purpose for row in rows for purpose in row.forbids)
     return Table(shown, rows, unused, frozenset(known.values()), words)
+
+
+def rows_of(shown: str, headers: Sequence[str], raws: Iterable[Raw]) -> Iterator[Row | None]:
+    """Understand rows one by one, None for one in which nothing stands; raises Unreadable.
+
+    At the end as well: a table is only believed once all of it was seen.
+    """
+    known, _ = understand(headers, shown)
+    passed = Unused(header for header in headers if header not in known)
+    for raw in passed.seen(raws):
+        yield _row(raw, known)
+    passed.check(shown)
 
 
 def row_of(where: str, values: Mapping[str, Any]) -> Row:

@@ -7,14 +7,15 @@ worker takes one at a time, and only ids travel, as JSON. The truth about jobs i
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 from celery import Celery
 from celery.schedules import crontab
 from kombu import Queue
 
 from attribution.config import Settings
-from attribution.errors import BadInput
 from attribution.tracing import trace_tasks
+from ingest.work.broker import celery_options
 from ingest.work.dispatch import BULK
 from ingest.work.tasks import (
     CALIBRATE,
@@ -28,7 +29,7 @@ from ingest.work.tasks import (
     WATCH,
 )
 
-REDIS = ("redis://", "rediss://", "redis+socket://")
+IN_PROCESS: dict[str, Any] = {"broker_url": "memory://localhost", "result_backend": None}
 QUEUES = ("ingest", "encode", "lookup", "generate", "maintenance", "upkeep")
 SWEEP_EVERY_S = 10
 DELIVER_EVERY_S = 5
@@ -45,19 +46,17 @@ def make_app(settings: Settings) -> Celery:
     """Return the application without its tasks, with the broker of the settings.
 
     Without one, tasks run where they are sent: `memory://` and eager. Raises BadInput for a broker
-    that is no Redis: others give the messages of dead workers back in their own ways, or never.
+    that cannot be used.
     """
     in_process = not settings.broker_url
-    if not in_process and not settings.broker_url.startswith(REDIS):
-        # The text itself may hold a password, so it is not repeated.
-        raise BadInput("LAWFUL_BROKER_URL cannot be used; give redis://:PASSWORD@HOST:6379/0")
+    broker = IN_PROCESS if in_process else celery_options(settings.broker_url)
     if settings.traces:
         trace_tasks()
-    app = Celery("lawful", broker=settings.broker_url or "memory://localhost", set_as_current=False)
+    app = Celery("lawful", set_as_current=False)
+    app.conf.update(broker)
     app.conf.update(
         task_always_eager=in_process,
         task_eager_propagates=True,
-        result_backend=None if in_process else settings.broker_url,
         result_expires=timedelta(hours=1),
         task_queues=[Queue(name) for name in QUEUES],
         task_routes={f"{name}.*": {"queue": name} for name in QUEUES},
@@ -68,7 +67,8 @@ def make_app(settings: Settings) -> Celery:
         accept_content=["json"],
         task_time_limit=settings.batch_time_limit_s,
         # A message of a dead worker comes back after this; long before, the sweep has sent another.
-        broker_transport_options={
+        broker_transport_options=broker.get("broker_transport_options", {})
+        | {
             "visibility_timeout": settings.batch_time_limit_s + 60,
             "priority_steps": [0, BULK],  # the first of all queues come before the second of any
         },

@@ -195,6 +195,7 @@ def test_a_case_from_its_queue_to_an_appeal(desk: Desk, sat_down: Callable[[str]
     assert answer
     page.get_by_label("Comment").fill("seen at the fair")
     page.get_by_role("button", name="Comment", exact=True).click()
+    expect(page.get_by_text("seen at the fair").first).to_be_visible()  # in a page made anew
     page.get_by_role("button", name="Put something on hold").click()
     page.locator("#hold").get_by_label("Why").fill("a claim was announced")
     page.get_by_role("button", name="Put it on hold").click()

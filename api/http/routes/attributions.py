@@ -36,6 +36,7 @@ from attribution.answers import Attribution, Verdict
 from attribution.catalogue import queries
 from attribution.catalogue.names import visible
 from attribution.catalogue.queries import AnswersWanted
+from attribution.config import Settings
 from attribution.custody import How, Purpose
 from attribution.errors import BadImage
 from attribution.images import CheckedImage
@@ -60,8 +61,24 @@ class Asked:
     limit: Annotated[int, Query(ge=1, le=50, description="Artists at most.")] = 5
     purpose: Annotated[
         Purpose | None,
-        Query(description="What the question is for: recorded, and without effect on the answer."),
+        Query(
+            description="What the question is for: recorded. Clearance, a claim and monitoring are "
+            "about copies, so they are thorough unless `thorough` says otherwise."
+        ),
     ] = None
+    thorough: Annotated[
+        bool | None,
+        Query(
+            description="Look up parts of the image too, and compare all that is near: slower. "
+            "Without it `purpose` decides, else LAWFUL_THOROUGH. The answer says what was left out."
+        ),
+    ] = None
+
+    def is_thorough(self, settings: Settings) -> bool:
+        """Return whether parts of the image are to be looked up."""
+        if self.thorough is not None:
+            return self.thorough
+        return settings.thorough or (self.purpose is not None and self.purpose.is_about_copies)
 
 
 AskedDep = Annotated[Asked, Depends()]
@@ -101,11 +118,18 @@ def create_attribution(
         image.file.seek(0)
         sha256 = checked.facts.sha256
         batch_id = accept_image(
-            services, image.file, sha256, artists=asked.limit, purpose=asked.purpose
+            *(services, image.file, sha256),
+            artists=asked.limit,
+            purpose=asked.purpose,
+            is_thorough=asked.is_thorough(services.settings),
         )
         return later.look_up(batch_id)
-    keep = _keeping(services, checked, image, asked)
-    answer = services.attributor.attribute(checked, limit=asked.limit, also=keep)
+    answer = services.attributor.attribute(
+        checked,
+        limit=asked.limit,
+        also=_keeping(services, checked, image, asked),
+        is_thorough=asked.is_thorough(services.settings),
+    )
     where = request.app.url_path_for("get_attribution", attribution_id=answer.id)
     response.headers["location"] = str(where)
     return AnswerOut.of(answer)
@@ -137,7 +161,13 @@ def create_set_attribution(
         except BadImage as error:
             raise BadImage(error.reason, f"image {number} of {len(images)}: {error}") from error
     keep = [_keeping(services, *pair, asked) for pair in zip(checked, images, strict=True)]
-    return SetOut.of(services.attributor.attribute_set(checked, limit=asked.limit, also=keep))
+    found = services.attributor.attribute_set(
+        checked,
+        limit=asked.limit,
+        also=keep,
+        is_thorough=asked.is_thorough(services.settings),
+    )
+    return SetOut.of(found)
 
 
 def _keeping(services: Services, image: CheckedImage, file: UploadFile, asked: Asked) -> Also:
@@ -293,6 +323,7 @@ def ask_anew(
 ) -> AgainOut:
     """Attribute the image that is kept of an earlier answer anew, as a new answer.
 
+    It is as thorough as the earlier one.
     With what has become different of what the two rest on. 409 where the image is not kept.
     """
     found = ask_again(services, services.attributor, attribution_id, limit=limit)

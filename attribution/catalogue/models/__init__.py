@@ -52,6 +52,7 @@ from attribution.catalogue.models.lookups import (
     LookupOutcome,
 )
 from attribution.catalogue.models.records import (
+    SURPLUS,
     AuditEntry,
     AuditHead,
     Change,
@@ -108,6 +109,7 @@ from attribution.catalogue.models.works import (
 __all__ = [
     "ARTWORKS",
     "PURPOSES",
+    "SURPLUS",
     "WIPED",
     "Alert",
     "Alias",

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import ForeignKey, Index, String
+from sqlalchemy import ForeignKey, Index, String, true
 from sqlalchemy.orm import Mapped, mapped_column
 
 from attribution.catalogue.columns import now
@@ -47,6 +47,7 @@ class LookupBatch(OfTenant, Base):
     artists: Mapped[int]  # in an answer, at most
     asked_by: Mapped[str]  # the name of the actor; records of the answers say it too
     purpose: Mapped[Purpose | None]
+    is_thorough: Mapped[bool] = mapped_column(default=True, server_default=true())
     status: Mapped[JobStatus] = mapped_column(default=JobStatus.LISTING)
     error: Mapped[str | None]
     created_at: Mapped[datetime] = mapped_column(default=now)

@@ -23,6 +23,8 @@ from attribution.catalogue.models.base import Base, OfTenant, Sealed, one_of
 from attribution.catalogue.models.works import Artist, Artwork
 from attribution.tenants import DEFAULT
 
+SURPLUS = ""  # in place of a digest: the row's answer is whole, and there may be a file to delete
+
 
 class ChangeKind(StrEnum):
     """What was corrected."""
@@ -57,11 +59,27 @@ class RecordedAttribution(Sealed, Base):
     # As `attribution.answers.read_answer` reads the answer: lists filter by it.
     verdict: Mapped[str] = mapped_column(String(32))
     fingerprint: Mapped[str]  # of the encoders
-    answer: Mapped[dict[str, Any]]
+    answer: Mapped[dict[str, Any]]  # shortened where the whole one is in the file store
+    # None: `answer` is whole. Else SHA-256 of the file with the whole one, or `SURPLUS`.
+    archived: Mapped[str | None] = mapped_column(String(64))
 
     __table_args__ = (
         Index(None, "tenant", "created_at", "id"),
         Index(None, "verdict", "tenant", "created_at", "id"),
+        Index(
+            "ix_attributions_whole",  # what may be archived next
+            "tenant",
+            "created_at",
+            "id",
+            postgresql_where=text("archived IS NULL"),
+            sqlite_where=text("archived IS NULL"),
+        ),
+        Index(
+            "ix_attributions_surplus",
+            "tenant",
+            postgresql_where=text("archived = ''"),
+            sqlite_where=text("archived = ''"),
+        ),
     )
 
 

@@ -207,7 +207,7 @@ class Embedding(OfTenant, Base):
 
     artwork_id: Mapped[UUID] = mapped_column(ForeignKey("artworks.id"), primary_key=True)
     fingerprint: Mapped[str] = mapped_column(String(64), primary_key=True)  # of the encoders
-    vectors: Mapped[bytes]  # float32, little endian, one after the other by name
+    vectors: Mapped[bytes]  # `halves.packed`, one after the other by name
 
 
 class ClassifierArtist(OfTenant, Base):
@@ -276,7 +276,7 @@ class PartVectors(OfTenant, Base):
     artwork_id: Mapped[UUID] = mapped_column(ForeignKey("artworks.id"), primary_key=True)
     fingerprint: Mapped[str] = mapped_column(String(64), primary_key=True)  # of the encoders
     parts: Mapped[int]  # how many, numbered from 1 as in copy_sketches
-    vectors: Mapped[bytes]  # float32, little endian, one part after the other
+    vectors: Mapped[bytes]  # `halves.packed`, one part after the other
 
 
 class KeptCalibration(OfTenantByKey, Base):

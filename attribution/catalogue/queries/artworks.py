@@ -109,6 +109,16 @@ def artworks_by_id(
     return {artwork.id: artwork for artwork in session.scalars(wanted)}
 
 
+def hands_of(session: Session, ids: Collection[UUID]) -> dict[UUID, tuple[UUID, int]]:
+    """Return whose those of these works are that can be found, and how many works that one has."""
+    wanted = (
+        select(Artwork.id, Artist.id, Artist.works)
+        .join(Artist, Artist.id == Artwork.artist_id)
+        .where(Artwork.id.in_(ids), Artwork.status == ArtworkStatus.INDEXED)
+    )
+    return {work: (artist, works) for work, artist, works in session.execute(wanted)}
+
+
 def artworks_by_sha256(
     session: Session, hashes: Collection[str], *, status: ArtworkStatus | None = None
 ) -> list[Artwork]:

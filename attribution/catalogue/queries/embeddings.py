@@ -9,13 +9,12 @@ import numpy as np
 from sqlalchemy import Select, delete, exists, func, select
 from sqlalchemy.orm import Session
 
+from attribution.arithmetic.halves import count, packed, unpacked
 from attribution.catalogue.insert import insert_new
 from attribution.catalogue.lifecycle import count_kept, forget_statistics
 from attribution.catalogue.models import Artwork, ArtworkStatus, Embedding, PartVectors
 from attribution.catalogue.queries.calibrations import forget_calibration
 from attribution.types import Matrix, Vector
-
-NUMBER = np.dtype("<f4")
 
 
 def keep_vectors(
@@ -78,7 +77,7 @@ def keep_part_vectors(session: Session, fingerprint: str, vectors: Mapping[UUID,
             "artwork_id": work,
             "fingerprint": fingerprint,
             "parts": len(parts),
-            "vectors": parts.astype(NUMBER).tobytes(),
+            "vectors": packed(list(parts)),
         }
         for work, parts in sorted(vectors.items())
     ]
@@ -99,7 +98,7 @@ def kept_part_vectors(
         )
     )
     return {
-        work: np.frombuffer(data, NUMBER).astype(np.float32).reshape(parts, -1)
+        work: np.stack(unpacked(data, [count(data) // parts] * parts))
         for work, parts, data in session.execute(wanted)
     }
 
@@ -135,11 +134,9 @@ def forget_encoders(session: Session, fingerprint: str) -> None:
 
 
 def _packed(named: Mapping[str, Vector]) -> bytes:
-    return b"".join(named[name].astype(NUMBER).tobytes() for name in sorted(named))
+    return packed([named[name] for name in sorted(named)])
 
 
 def _unpacked(data: bytes, dims: Mapping[str, int]) -> dict[str, Vector]:
-    numbers = np.frombuffer(data, NUMBER).astype(np.float32)
     names = sorted(dims)
-    ends = np.cumsum([dims[name] for name in names])
-    return dict(zip(names, np.split(numbers, ends[:-1]), strict=True))
+    return dict(zip(names, unpacked(data, [dims[name] for name in names]), strict=True))

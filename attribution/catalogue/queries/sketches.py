@@ -60,7 +60,8 @@ def kept_sketches(session: Session, parts: Collection[Part]) -> dict[Part, KeptS
         select(own.artwork_id, own.part, own.phash, own.data, own.box)
         .join(Artwork, Artwork.id == CopySketch.artwork_id)
         .where(
-            tuple_(CopySketch.artwork_id, CopySketch.part).in_(parts),
+            own.artwork_id.in_({part.work for part in parts}),  # SQLite reads all without that
+            tuple_(own.artwork_id, own.part).in_(parts),
             Artwork.status == ArtworkStatus.INDEXED,
         )
     )

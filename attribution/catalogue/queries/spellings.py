@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from uuid import UUID
 
-from sqlalchemy import Select, select, union_all
+from sqlalchemy import Row, Select, bindparam, select, union_all
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from attribution.catalogue.insert import insert_new
@@ -97,16 +97,16 @@ def likely_aliases(session: Session, owners: Mapping[str, UUID | None]) -> list[
     Compared are the neighbours of each name, 20 on each side, where names are sorted by their
     folded words forwards and backwards: two names with neither end in common are not found.
     """
-    return [
+    found = [
         (name, artist)
         for name, own in owners.items()
         if not is_nobody(name)
-        for artist in _neighbours(session, name)
-        if artist.id != own
-        and artist.withdrawn_at is None
-        and not is_nobody(artist.name)
-        and may_be_one(name, artist.name)
+        for artist, other in _neighbours(session, name)
+        if artist != own and not is_nobody(other) and may_be_one(name, other)
     ]
+    wanted = select(Artist).where(Artist.id.in_({artist for _, artist in found}))
+    artists = {artist.id: artist for artist in session.scalars(wanted)} if found else {}
+    return [(name, artists[artist]) for name, artist in found]
 
 
 def _all_known(names: Iterable[str], known: dict[str, list[Spelling]]) -> bool:
@@ -136,18 +136,25 @@ def _become_alias(session: Session, name: str, hers: Spelling, origin: Origin) -
     return True
 
 
-def _neighbours(session: Session, name: str) -> list[Artist]:
-    """Return the artists next to a name in two orders of names, each once."""
-    looks: Sequence[Select[UUID]] = [
-        _beside(column, value, is_before=is_before)
-        for column, value in ((Artist.folded, fold(name)), (Artist.turned, turned(name)))
-        for is_before in (False, True)
-    ]
-    ids = union_all(*(select(look.subquery().c.id) for look in looks)).subquery()
-    return list(session.scalars(select(Artist).where(Artist.id.in_(select(ids.c.id)))))
+def _neighbours(session: Session, name: str) -> Iterable[Row[UUID, str]]:
+    """Return the artists next to a name in two orders of names, each once, with their names."""
+    values = {"folded": fold(name), "turned": turned(name)}
+    return session.execute(_NEIGHBOURS, values)
 
 
-def _beside(column: InstrumentedAttribute[str], value: str, *, is_before: bool) -> Select[UUID]:
+def _beside(column: InstrumentedAttribute[str], *, is_before: bool) -> Select[UUID]:
+    value = bindparam(column.key, type_=column.type)
     side = column < value if is_before else column >= value
     order = column.desc() if is_before else column
     return select(Artist.id).where(side).order_by(order).limit(NEIGHBOURS)
+
+
+_LOOKS = [
+    _beside(column, is_before=is_before)
+    for column in (Artist.folded, Artist.turned)
+    for is_before in (False, True)
+]
+_NEIGHBOURS = select(Artist.id, Artist.name).where(  # built once: it is asked for each name
+    Artist.id.in_(union_all(*(select(look.subquery().c.id) for look in _LOOKS))),
+    Artist.withdrawn_at.is_(None),
+)

@@ -20,7 +20,6 @@ from attribution.catalogue.models import (
 )
 from attribution.catalogue.sums import (
     additions,
-    columns_of,
     counted,
     integers,
     part_of,
@@ -114,7 +113,7 @@ def kept_rows(
     found = session.execute(wanted).all()
     if not found:
         return None
-    rows = rows_of((row[2] for row in found), columns_of(session, fingerprint))
+    rows = rows_of(session, fingerprint, (row[2] for row in found))
     return KeptRows(found[-1][0], [row[1] for row in found], rows)
 
 

@@ -24,13 +24,17 @@ class TrainingWork:
 
 
 def training_works(session: Session, *, after: UUID | None, limit: int) -> list[TrainingWork]:
-    """Return a page of the indexed works whose consent grants training, by id; none of nobody."""
+    """Return a page of the indexed works whose consent grants training, by id; none of nobody.
+
+    None either that came with vectors alone: nobody has seen a picture.
+    """
     wanted = (
         select(Artwork.id, Artwork.artist_id, Artwork.phash)
         .where(
             Artwork.status == ArtworkStatus.INDEXED,
             Artwork.consent_train,
             Artwork.artist_id != nobody(),
+            Artwork.phash != "",
         )
         .order_by(Artwork.id)
         .limit(limit)

@@ -54,6 +54,7 @@ from attribution.catalogue.models import (
     Withdrawal,
     artwork_id,
 )
+from attribution.catalogue.queries.archives import take_back
 from attribution.catalogue.queries.artworks import (
     NewArtwork,
     artwork_row,
@@ -307,6 +308,7 @@ def _wipe_changes(session: Session, ids: Collection[UUID], receipt: UUID) -> Non
 
 def _wipe_answers(session: Session, ids: Collection[UUID], removal: Removal) -> int:
     """Take what is said of these works out of the answers that cite them, and mark that."""
+    take_back(session, ids)
     cited = select(CitedWork.attribution_id).where(CitedWork.artwork_id.in_(ids))
     forget(
         *(session, RecordedAttribution, RecordedAttribution.id.in_(cited)),
