@@ -43,7 +43,7 @@ from attribution.voters.panel import equal_weights
 from attribution.voters.voter import Question
 from ingest import pipeline
 from ingest.listing import plan
-from ingest.sources import SourceItem, read_source
+from ingest.sources import Source, SourceItem, read_source
 
 WORKS = 600
 LOOKUPS = 200
@@ -80,7 +80,7 @@ def ingest(data: Path) -> None:
             tempfile.TemporaryDirectory() as home,
             open_services(Settings(home=Path(home), profile="starter")) as services,
         ):
-            job_id = plan(services, str(data), items, staged=False)
+            job_id = plan(services, str(data), Source(items), staged=False)
             with services.sessions() as session:
                 keys = queries.open_tasks(session, job_id)
             started = time.perf_counter()

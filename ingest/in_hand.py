@@ -23,48 +23,65 @@ from ingest.loading import DECODERS, Work, load
 from ingest.reading import DEADLY, Prepared, prepare
 
 
-def prepared(
+def one_by_one(
     services: Services, lease: Lease, rule: NameRule, *, reinstate: bool
 ) -> Iterator[list[Prepared]]:
-    """Yield the pending files of a batch, a few at a time, preparing the next few ahead.
+    """Yield the files that were in hand when a process died, each alone.
 
-    Files that were in hand when a process died come one by one, and nothing is prepared ahead:
-    should one of them end this process too, it is known which.
+    Nothing is prepared ahead: should one of them end this process too, it is known which.
     """
     job_id = lease.key.subject
     with services.sessions() as session:
         batch = queries.task_by_key(session, lease.key)
+    if batch.alone is not None:
+        _refuse_unread(services, job_id, batch.alone)
+    first = batch.first
+    with Threads(DECODERS) as decoders:
+        while works := _pending(services, job_id, first=first, stop=batch.begun, limit=1):
+            first = works[0].position + 1
+            lease.hold(begun=batch.begun, alone=works[0].position)
+            yield _prepare(services, decoders, lease, works, rule, reinstate=reinstate)
+
+
+def prepared(
+    services: Services, lease: Lease, rule: NameRule, *, reinstate: bool
+) -> Iterator[list[Prepared]]:
+    """Yield the pending files that nobody has begun, a few at a time, the next ones ahead."""
+    with services.sessions() as session:
+        batch = queries.task_by_key(session, lease.key)
     with Threads(DECODERS) as decoders, Threads(1) as ahead:
 
-        def denied(session: Session, hashes: Collection[str]) -> dict[str, set[str]]:
-            return queries.denied_files(session, job_id, hashes)
-
-        def ready(works: Sequence[Work]) -> list[Prepared]:
-            return prepare(services, decoders, works, Spellings(rule), denied, reinstate=reinstate)
-
-        def one(first: int) -> list[Prepared]:
-            works = _pending(services, job_id, first=first, stop=batch.begun, limit=1)
-            for work in works:
-                lease.hold(begun=batch.begun, alone=work.position)
-            return ready(works)
-
         def several(first: int) -> list[Prepared]:
-            size = services.settings.batch_size
-            works = _pending(services, job_id, first=first, stop=batch.stop, limit=size)
+            works = _pending(
+                services,
+                lease.key.subject,
+                first=first,
+                stop=batch.stop,
+                limit=services.settings.batch_size,
+            )
             if works:
                 lease.hold(begun=works[-1].position + 1)
-            return ready(works)
+            return _prepare(services, decoders, lease, works, rule, reinstate=reinstate)
 
-        if batch.alone is not None:
-            _refuse_unread(services, job_id, batch.alone)
-        first = batch.first
-        while few := one(first):
-            yield few
-            first = few[-1].work.position + 1
-        following = ahead.submit(several, first)
+        following = ahead.submit(several, max(batch.first, batch.begun))
         while few := following.result():
             following = ahead.submit(several, few[-1].work.position + 1)
             yield few
+
+
+def _prepare(
+    services: Services,
+    decoders: Threads,
+    lease: Lease,
+    works: Sequence[Work],
+    rule: NameRule,
+    *,
+    reinstate: bool,
+) -> list[Prepared]:
+    def denied(session: Session, hashes: Collection[str]) -> dict[str, set[str]]:
+        return queries.denied_files(session, lease.key.subject, hashes)
+
+    return prepare(services, decoders, works, Spellings(rule), denied, reinstate=reinstate)
 
 
 def _pending(services: Stores, job_id: UUID, *, first: int, stop: int, limit: int) -> list[Work]:

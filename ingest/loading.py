@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from uuid import UUID
 
@@ -13,6 +12,7 @@ from attribution.chunks import chunks
 from attribution.collection import Stores
 from attribution.errors import BadImage, NotFound
 from attribution.images import Limits, read_file, read_image
+from attribution.stages import stage
 from attribution.threads import Threads
 from ingest.picture import Looked
 from ingest.sources import SourceItem
@@ -49,7 +49,9 @@ class Loaded:
         """Decode it and say what it shows; raises BadImage, NotFound."""
         if self.error is not None:
             raise self.error
-        return Looked.at(read_image(self.data, limits.patient()))
+        with stage("decode and hash"):
+            image = read_image(self.data, limits.patient())
+        return Looked.at(image)
 
 
 def load(stores: Stores, work: Work) -> Loaded:
@@ -75,9 +77,14 @@ def load_file(path: Path, limits: Limits) -> Loaded:
 
 def load_few(stores: Stores, decoders: Threads, works: Sequence[Work]) -> list[tuple[Work, Loaded]]:
     """Read the first of these files: at least one, and no more once they have MOST_BYTES."""
+
+    def timed(work: Work) -> Loaded:
+        with stage("read"):
+            return load(stores, work)
+
     few: list[tuple[Work, Loaded]] = []
     for some in chunks(works, DECODERS):
-        few += zip(some, decoders.map(partial(load, stores), some), strict=True)
+        few += zip(some, decoders.map(timed, some), strict=True)
         if sum(len(file.data) for _, file in few) >= MOST_BYTES:
             break
     return few

@@ -10,6 +10,7 @@ from attribution.catalogue.models import artwork_id
 from attribution.catalogue.queries import KeptSketch
 from attribution.copies.description import describe
 from attribution.images import CheckedImage, forbidden_by, thumbnail
+from attribution.stages import stage
 from attribution.types import Part
 
 NAMED = {"sha256", "pixel_sha256", "phash", "rights"}  # facts that have columns of their own
@@ -63,5 +64,8 @@ class Looked:
     @classmethod
     def at(cls, image: CheckedImage) -> Self:
         """Look at an image."""
-        work = artwork_id(image.facts.sha256)
-        return cls(Picture.of(image), describe(work, image), image)
+        with stage("thumbnail"):
+            picture = Picture.of(image)
+        with stage("sketch"):
+            sketches = describe(artwork_id(picture.sha256), image)
+        return cls(picture, sketches, image)

@@ -15,6 +15,7 @@ from attribution.collection import Stores, check_encoders
 from attribution.points import follow, write_again, write_points
 from attribution.projection import point_of
 from attribution.services import Services
+from attribution.stages import stage
 from attribution.types import Matrix, Vector
 from attribution.upkeep.correction import finish
 from attribution.upkeep.withdrawal import withdraw_all
@@ -70,16 +71,18 @@ def write(
         {sha256: named for sha256, named in encoded.vectors.items() if sha256 in new},
         {artwork_id(sha256): rows for sha256, rows in encoded.parts.items() if sha256 in divided},
     )
-    with services.sessions.begin() as session:
+    with stage("write rows"), services.sessions.begin() as session:
         check_encoders(session, services.row)
         before = queries.held(session)
         rows = _register(session, few)
         check_within(services, session, before)
-    _keep_files(services, few, rows)
-    with services.sessions() as session:
+    with stage("keep files"):
+        _keep_files(services, few, rows)
+    with stage("write rows"), services.sessions() as session:
         likely = _likely_aliases(session, rows, rows.artists.keys() - compared)
-    _write_points(services, few, rows)
-    with services.sessions.begin() as session:
+    with stage("write vectors"):
+        _write_points(services, few, rows)
+    with stage("write rows"), services.sessions.begin() as session:
         check_encoders(session, services.row)
         standing = _settle(session, few, rows)
         parts = _keep_encoded(session, services.row.fingerprint, few, rows, standing)
@@ -89,16 +92,17 @@ def write(
         _record(session, few, rows, standing, changed)
         queries.add_name_remarks(session, job.id, [resembles(*pair) for pair in likely])
     compared.update(rows.artists)
-    written = [rows.new[sha256] for sha256 in few.vectors]
-    write_again(services, [row.id for row in written])
-    follow(services, written)
-    write_points(services, again)
-    services.index.parts.delete(few.parts.keys() - parts)
-    for sha256 in standing.gone:
-        services.store.forget(sha256)
-    finish(services, given.changes)
-    _follow_corrections(services, files)
-    _withdraw_denied(services, files)
+    with stage("follow changes"):
+        written = [rows.new[sha256] for sha256 in few.vectors]
+        write_again(services, [row.id for row in written])
+        follow(services, written)
+        write_points(services, again)
+        services.index.parts.delete(few.parts.keys() - parts)
+        for sha256 in standing.gone:
+            services.store.forget(sha256)
+        finish(services, given.changes)
+        _follow_corrections(services, files)
+        _withdraw_denied(services, files)
 
 
 def _register(session: Session, few: Few) -> Rows:

@@ -16,7 +16,7 @@ from attribution.answers import CopyKind, CopyMatch, Overlap
 from attribution.catalogue import queries
 from attribution.catalogue.queries import KeptSketch
 from attribution.config import Settings
-from attribution.copies import finder
+from attribution.copies import finder, sketch
 from attribution.copies.finder import CopyFinder
 from attribution.copies.geometry import project
 from attribution.copies.hashes import POSITIONS, hashes
@@ -336,6 +336,26 @@ def test_what_is_kept_is_small_and_reads_the_same() -> None:
     assert len(data) < 20_000
     assert replace(sketch).to_bytes()[:7] == data[:7]
     assert Sketch.from_bytes(b"\xff" + data[1:]) is None
+
+
+def test_what_was_kept_with_another_contrast_is_still_compared(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Sketches of before have features of less contrast; a copy is found all the same."""
+    monkeypatch.setattr(sketch, "MIN_CONTRAST", 0.02)
+    work = Candidate(kept(drawing(5)), perceptual_hash(drawing(5)))
+    monkeypatch.undo()
+    image = cropped(drawing(5))
+
+    (found,) = verify(draw_question(image), hashes(image), [work])
+
+    assert found is not None
+    assert found.kind is CopyKind.ALTERED_COPY
+
+
+def test_flat_ground_is_not_looked_at_closely() -> None:
+    """What OpenCV asks of a pixel is cut to a whole number: it has to be 1 or more."""
+    assert int(0.5 * sketch.MIN_CONTRAST / 3 * 255) >= 1
 
 
 def test_what_an_earlier_version_kept_reads_the_same() -> None:

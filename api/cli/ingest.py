@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from shlex import quote
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 from uuid import UUID
 
 import typer
@@ -70,6 +71,7 @@ def ingest(
     allow_freer: Annotated[
         bool, typer.Option(help="Accept rows that grant more, or a freer licence, than before.")
     ] = False,
+    profile: Annotated[bool, typer.Option(help="Say where the time went, stage by stage.")] = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON object that lists every file.")
     ] = False,
@@ -98,6 +100,9 @@ def ingest(
     Run it again after an interruption or with new works: nothing is done twice. With
     LAWFUL_BROKER_URL set, workers run the job; otherwise this command does.
 
+    --profile says which stage of the work took how long. Stages run at the same time, so that
+    their seconds add up to more than the whole took.
+
     Exit code 0: nothing was refused; 3: something was; 1: nothing could be done.
 
     Example: [bold]lawful ingest ~/portfolios[/]
@@ -105,30 +110,67 @@ def ingest(
     Example: [bold]lawful ingest --vectors ~/laion-art --model 0123456789ab[/]
     """
     from attribution.catalogue.models import NameRule
+    from attribution.stages import measured
     from ingest.options import Options, Reading
     from ingest.sources import Level
 
     settings = settings_from_environment()
+    if profile and settings.broker_url and not dry_run:
+        raise BadInput(
+            "--profile measures this process, and LAWFUL_BROKER_URL has workers do the work; "
+            "leave one of them out"
+        )
     started = time.monotonic()
     reading = Reading(artist, Level(layout) if layout else None, names_encoding)
     rule = NameRule(names or settings.names)
     options = Options(reinstate=reinstate, allow_freer=allow_freer, names=rule)
-    if vectors:
-        if dry_run or layout or names_encoding:
-            raise BadInput("--vectors goes with neither --dry-run, --layout nor --names-encoding")
-        summary = take_vectors(settings, source, options, artist, model, as_json=as_json)
-    elif model:
-        raise BadInput("--model says what made vectors; it goes with --vectors")
-    else:
-        does = _preview if dry_run else partial(_ingest, as_json=as_json)
-        summary = does(settings, source, reading, options)
+    with measured() as stages:
+        if vectors:
+            if dry_run or layout or names_encoding:
+                raise BadInput(
+                    "--vectors goes with neither --dry-run, --layout nor --names-encoding"
+                )
+            summary = take_vectors(settings, source, options, artist, model, as_json=as_json)
+        elif model:
+            raise BadInput("--model says what made vectors; it goes with --vectors")
+        else:
+            does = _preview if dry_run else partial(_ingest, as_json=as_json)
+            summary = does(settings, source, reading, options)
     seconds = time.monotonic() - started
+    profiled = _profiled(stages.seconds, len(summary.items)) if profile else None
     if as_json:
-        print_json(summary.as_json(seconds=seconds))
+        shown = {"profile": profiled} if profile else {}
+        print_json(summary.as_json(seconds=seconds) | shown)
     else:
         show(Console(), summary, seconds, dry_run=dry_run)
+        _show_profile(Console(), profiled)
     if summary.refused:
         raise typer.Exit(SOME_REFUSED)
+
+
+def _profiled(stages: Mapping[str, float], files: int) -> list[dict[str, Any]]:
+    """Return what each stage took, the longest first."""
+    whole = sum(stages.values())
+    return [
+        {
+            "stage": name,
+            "seconds": round(seconds, 3),
+            "share": round(seconds / whole, 4),
+            "works_per_s": round(files / max(seconds, 1e-9), 1),
+        }
+        for name, seconds in sorted(stages.items(), key=lambda one: -one[1])
+    ]
+
+
+def _show_profile(console: Console, profiled: Sequence[Mapping[str, Any]] | None) -> None:
+    if not profiled:
+        return
+    table = Table("stage", "seconds", "share", "works/s", box=None, pad_edge=False)
+    for one in profiled:
+        table.add_row(
+            one["stage"], f"{one['seconds']:.2f}", f"{one['share']:.0%}", f"{one['works_per_s']:,}"
+        )
+    console.print(table)
 
 
 def take_vectors(

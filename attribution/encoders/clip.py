@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import PIL.Image
 
 from attribution.encoders import clip_style
+from attribution.encoders.cores import share_cores
 from attribution.encoders.descriptors import unit
 from attribution.encoders.encoder import Lane, ModelInfo
 from attribution.encoders.missing import BROKEN, unreachable
@@ -172,6 +173,7 @@ def _load(spec: ClipSpec, device: str) -> _Loaded:
     folder = Path(spec.model.removeprefix(LOCAL))
     _check_known(spec)
     check_device(device)
+    share_cores()
     try:
         with warnings.catch_warnings():
             # Without this a checkpoint trained with QuickGELU loads, and every vector is wrong.

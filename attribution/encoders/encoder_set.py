@@ -14,6 +14,8 @@ from attribution.arithmetic.halves import rounded
 from attribution.encoders.batches import SharedBatches
 from attribution.encoders.encoder import Encoder, Lane, ModelInfo, PatchEncoder, TextEncoder
 from attribution.errors import BadInput
+from attribution.stages import stage
+from attribution.threads import Threads
 from attribution.tracing import span
 from attribution.types import Matrix, Patches, Vector
 
@@ -70,12 +72,18 @@ class EncoderSet:
         The vectors are rounded to half precision, see `halves`.
         """
         wanted = self.dims.keys() if spaces is None else spaces
-        with span("encode"):
+        asked = [one for one in self._encoders if not one.info.vectors.keys().isdisjoint(wanted)]
+
+        def run(encoder: Encoder) -> Mapping[str, Matrix]:
+            with stage(f"encode {encoder.info.model}"):
+                return self._run(encoder, images)
+
+        # Side by side: two threads in two models do more than two that wait for each other in one.
+        with span("encode"), Threads(max(1, len(asked))) as threads:
             return {
                 name: rounded(rows)
-                for encoder in self._encoders
-                if not encoder.info.vectors.keys().isdisjoint(wanted)
-                for name, rows in self._run(encoder, images).items()
+                for encoded in threads.map(run, asked)
+                for name, rows in encoded.items()
                 if name in wanted
             }
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from attribution.encoders.cores import share_cores
 from attribution.encoders.descriptors import unit
 from attribution.encoders.encoder import Lane, ModelInfo
 from attribution.encoders.missing import BROKEN, unreachable
@@ -95,6 +96,7 @@ class FeatureEncoder:
 
     def _load(self) -> FeatureModel:
         check_device(self._device)
+        share_cores()
         loaded = self._spec.load()
         try:
             loaded.module.eval().to(self._device)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import Field
 
 from attribution.encoders import descriptors
+from attribution.encoders.cores import share_cores
 from attribution.encoders.encoder import Lane, ModelInfo
 from attribution.encoders.missing import BROKEN, other_weights, unreachable, weight_files
 from attribution.encoders.portions import OF_A_VAE, Portions
@@ -132,6 +133,7 @@ def _load(spec: VaeSpec, device: str) -> _Loaded:
 
     where = {"subfolder": spec.subfolder} if spec.subfolder else {}
     check_device(device)
+    share_cores()
     try:
         model = getattr(diffusers, spec.architecture).from_pretrained(
             spec.model,
@@ -151,6 +153,8 @@ def _load(spec: VaeSpec, device: str) -> _Loaded:
                 weight_files(spec.model, spec.subfolder), spec.variant, 'variant = "{}"'
             ),
         ) from cause
+    if device == "cpu":  # a tenth faster for convolutions there; cosines to the other order 0.99999
+        model = model.to(memory_format=torch.channels_last)
     channels = int(model.config.latent_channels)
     statistics = Path(spec.model) / STATISTICS_FILE
     if statistics.is_file():

@@ -275,7 +275,7 @@ def _first_shown(
             return pixels
         if first is None:
             first, said = pixels, seen
-            if not is_blank(pixels.rgb):
+            if most == 1 or not is_blank(pixels.rgb):
                 break
     assert first is not None  # noqa: S101  the first round sets it or raises
     if frames > 1:

@@ -26,6 +26,7 @@ from attribution.desk.alerting import see_to_alerts
 from attribution.desk.asking import ask_watched
 from attribution.errors import BackendUnavailable, IndexLocked, LawfulError
 from attribution.services import Services, open_services
+from attribution.stages import carried
 from attribution.tenants import across
 from attribution.upkeep.calibrating import calibrate_if_due
 from attribution.upkeep.deliveries import Sender, deliver, forget_old
@@ -121,7 +122,7 @@ class LocalQueue:
 
     def submit(self, job_id: UUID) -> None:
         """Queue a job that is already committed; the votes are calibrated behind it."""
-        self._ingesting.submit(self._ingest, job_id)
+        self._ingesting.submit(carried(self._ingest), job_id)
 
     def draw(self, generation_id: UUID) -> None:
         """Queue a request that is already committed."""
