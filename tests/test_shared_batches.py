@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
+from dataclasses import replace
 from pathlib import Path
 from threading import Event
 
@@ -22,6 +23,7 @@ from attribution.services import open_services
 from attribution.threads import Threads
 from attribution.types import Matrix
 from tests.apis import png, settings
+from tests.portfolios import wait_until
 
 
 class Held(StubEncoder):
@@ -96,6 +98,33 @@ def test_an_error_is_that_of_one_request() -> None:
         broken.result()
     assert first.result().keys() == last.result().keys() == encoder.info.vectors.keys()
     assert encoders.encode([picture(4)])  # and the models are free again
+
+
+class Other(Held):
+    """Another model, with a vector of its own."""
+
+    info = replace(
+        StubEncoder.info,
+        vectors={f"other_{name}": dim for name, dim in StubEncoder.info.vectors.items()},
+    )
+
+    def encode(self, images: Sequence[Image.Image]) -> Mapping[str, Matrix]:
+        """Encode under another name."""
+        return {f"other_{name}": rows for name, rows in super().encode(images).items()}
+
+
+def test_models_run_side_by_side() -> None:
+    """One that is slow does not keep others waiting."""
+    slow, quick = Held(), Other()
+    quick.go.set()
+    encoders = EncoderSet([slow, quick]).sharing(SharedBatches())
+    with Threads(1) as threads:
+        future = threads.submit(encoders.encode, [picture(1)])
+        assert slow.begun.wait(10)
+        wait_until(lambda: quick.batches == [1])
+        slow.go.set()
+
+    assert future.result().keys() == {*slow.info.vectors, *quick.info.vectors}
 
 
 def test_a_lookup_too_many_is_refused_at_once(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """Lookups that are asked at once share the batches of the models.
 
-While one batch is encoded, what others ask for waits and makes the next one: so a lone lookup waits
-for nobody, and many take the models' time together.
+While a model encodes one batch, what others ask of it waits and makes the next one: so a lone
+lookup waits for nobody, and many take the model's time together.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class _Asked:
 
 
 class SharedBatches:
-    """Encodes for many threads, one batch at a time: whoever finds the models free does it for all.
+    """Encodes for many threads, one batch a model: whoever finds it free does it for all.
 
     Before they are rounded (`halves`), vectors of one image differ in their last bits with the
     batch that it is in: by up to 4e-7, as they do with the number of threads.
@@ -43,7 +43,7 @@ class SharedBatches:
     def __init__(self) -> None:
         self._changed = Condition()
         self._waiting: list[_Asked] = []
-        self._is_busy = False
+        self._busy: set[Encoder] = set()
 
     def encode(self, encoder: Encoder, images: Sequence[Image]) -> Mapping[str, Matrix]:
         """Encode images of one caller, as `Encoder.encode`; raises what that raises for them."""
@@ -58,28 +58,29 @@ class SharedBatches:
                     for one in batch:
                         if not one.is_done:  # the thread is being ended
                             one.error = BackendUnavailable("encoding was interrupted; try again")
-                    self._is_busy = False
+                    self._busy.discard(encoder)
                     self._changed.notify_all()
         if asked.error is not None:
             raise asked.error
         return asked.rows or {}
 
     def _next(self, asked: _Asked) -> list[_Asked]:
-        """Wait until another has encoded this, or return a batch to encode, all by one model.
+        """Wait until another has encoded this, or return a batch to encode, all by the same model.
 
-        The first that waits is always part of it, so that everybody's turn comes.
+        The first that waits for it is always part of it, so that everybody's turn comes.
         """
         with self._changed:
-            self._changed.wait_for(lambda: asked.is_done or not self._is_busy)
+            self._changed.wait_for(lambda: asked.is_done or asked.encoder not in self._busy)
             if asked.is_done:
                 return []
-            batch, size = [self._waiting[0]], len(self._waiting[0].images)
-            for one in self._waiting[1:]:
-                if one.encoder is batch[0].encoder and size + len(one.images) <= AT_ONCE:
+            first, *others = [one for one in self._waiting if one.encoder is asked.encoder]
+            batch, size = [first], len(first.images)
+            for one in others:
+                if size + len(one.images) <= AT_ONCE:
                     batch.append(one)
                     size += len(one.images)
             self._waiting = [one for one in self._waiting if one not in batch]
-            self._is_busy = True
+            self._busy.add(asked.encoder)
             return batch
 
 
