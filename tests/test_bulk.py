@@ -171,13 +171,13 @@ def test_vectors_of_other_encoders_never_come_in(tmp_path: Path) -> None:
     other = said | {"fingerprint": "f" * 64}
     (shards / LIST).write_text(json.dumps(other), encoding="utf-8")
     with open_services(stub(tmp_path / "home")) as services:
-        with pytest.raises(BadInput, match="made by the encoders ffffffffffff"):
+        with pytest.raises(BadInput, match="come from the encoders ffffffffffff"):
             taken(services, shards)
         (shards / LIST).write_text(json.dumps(said), encoding="utf-8")
         path = shards / said["shards"][0]
         table = pq.read_table(path).replace_schema_metadata({b"lawful": json.dumps(other)})
         pq.write_table(table, path)
-        with pytest.raises(BadInput, match="made by the encoders ffffffffffff"):
+        with pytest.raises(BadInput, match="come from the encoders ffffffffffff"):
             taken(services, shards)
 
 
