@@ -240,8 +240,8 @@ def called_as_nobody(session: Session) -> list[Artist]:
     wanted = select(Artist.id, Artist.name).where(
         Artist.id != nobody(), Artist.withdrawn_at.is_(None), Artist.id.not_in(undone)
     )
-    names = session.execute(wanted.execution_options(yield_per=STREAMED))
-    meant = [artist for artist, name in names if is_nobody(name)]
+    with session.execute(wanted.execution_options(yield_per=STREAMED)) as names:
+        meant = [artist for artist, name in names if is_nobody(name)]
     rows = select(Artist).where(Artist.id.in_(meant)).options(selectinload(Artist.aliases))
     return [
         row

@@ -321,7 +321,8 @@ def all_items(session: Session, job_id: UUID) -> Iterator[IngestItem]:
     wanted = (
         select(IngestItem).where(IngestItem.job_id == job_id).order_by(IngestItem.position)
     ).execution_options(yield_per=STREAMED)
-    yield from session.scalars(wanted)
+    with session.scalars(wanted) as rows:
+        yield from rows
 
 
 def list_items(

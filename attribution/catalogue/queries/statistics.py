@@ -59,9 +59,10 @@ def statistics_of(session: Session, fingerprint: str, width: int) -> Statistics:
         .where(ClassifierArtist.fingerprint == fingerprint)
         .execution_options(yield_per=PAGE)  # else all sums are in memory twice
     )
-    for artist, works, sums in session.execute(wanted):
-        found.works[artist] = works
-        found.sums[artist] = integers(sums)
+    with session.execute(wanted) as rows:  # a cursor of the server's, closed whatever happens
+        for artist, works, sums in rows:
+            found.works[artist] = works
+            found.sums[artist] = integers(sums)
     return found
 
 
