@@ -115,7 +115,7 @@ def ingest(
     from ingest.sources import Level
 
     settings = settings_from_environment()
-    if profile and settings.broker_url and not dry_run:
+    if profile and settings.broker_url and not (dry_run or vectors):
         raise BadInput(
             "--profile measures this process, and LAWFUL_BROKER_URL has workers do the work; "
             "leave one of them out"
