@@ -42,6 +42,7 @@ from api.cli import (
     subjects,
     tenants,
     train,
+    tune,
     watches,
     webhooks,
     works,
@@ -117,6 +118,7 @@ app.add_typer(credentials.app, name="credentials")
 app.add_typer(train.app, name="train")
 app.command()(train.export_dataset)
 app.add_typer(models.app, name="models")
+app.command()(tune.tune)
 app.command()(models.train_starter)
 app.command()(models.finetune)
 
