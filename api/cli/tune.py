@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from attribution.laboratory.tuning import Trial
 
-IMAGES = 256  # that are read, at most: a tenth of a percent of agreement is then three neighbours
+IMAGES = 128  # that are read, at most
 
 
 def tune(

@@ -117,5 +117,4 @@ def _mixture(channels: int, seed: int) -> torch.Tensor:
 
     generator = torch.Generator().manual_seed(seed)
     with torch.inference_mode(mode=False):  # whoever asks first: others may convert the model
-        mixture: torch.Tensor = torch.randn(PROJECTED, channels, generator=generator)
-        return mixture / channels**0.5
+        return torch.randn(PROJECTED, channels, generator=generator) / float(channels**0.5)

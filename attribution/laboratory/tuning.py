@@ -28,6 +28,7 @@ NEAREST = 10
 FEWEST = 32  # images
 AT_ONCE = 32  # images of a batch
 ROUNDS = 5
+LONGEST_S = 5.0  # of all rounds of one kind, where models are slow
 PAYS = 1.05  # times as fast; less is noise
 
 Progress: TypeAlias = Callable[[str, int, int], None]
@@ -71,7 +72,7 @@ def tune(
         for trial in _trials(spec, tuned, runtimes, images):
             own.append(trial)
             progress(spec.name, number * len(runtimes) + len(own), len(specs) * len(runtimes))
-        best = _best(own)
+        best = fastest(own)
         tuned.keep(best.key, best.runtime)
         trials += [replace(one, is_chosen=one is best) for one in own]
     return trials
@@ -115,7 +116,8 @@ def _refusal(trial: Trial) -> str:
     return ""
 
 
-def _best(trials: Sequence[Trial]) -> Trial:
+def fastest(trials: Sequence[Trial]) -> Trial:
+    """Return what is to be used, of trials with one model; the first is torch's float32."""
     usual, *others = trials
     faster = [
         one
@@ -148,14 +150,17 @@ def _agreement(found: Matrix, exact: Matrix) -> float:
 
 
 def _rates(encoder: Encoder, images: Sequence[Image]) -> tuple[float, float]:
-    """Return images a second, one at a time and in batches: of the best round, others disturb."""
+    """Return images a second, one at a time and in batches."""
     few, many = images[:8], images[:AT_ONCE]
-    alone = min(_seconds(lambda: [encoder.encode([one]) for one in few]) for _ in range(ROUNDS))
-    batch = min(_seconds(lambda: encoder.encode(many)) for _ in range(ROUNDS))
-    return len(few) / alone, len(many) / batch
+    alone = _fastest(lambda: [encoder.encode([one]) for one in few])
+    return len(few) / alone, len(many) / _fastest(lambda: encoder.encode(many))
 
 
-def _seconds(work: Callable[[], object]) -> float:
-    started = time.perf_counter()
-    work()
-    return time.perf_counter() - started
+def _fastest(work: Callable[[], object]) -> float:
+    """Return the seconds of the fastest round: whatever else runs makes the others slower."""
+    seconds: list[float] = []
+    while len(seconds) < ROUNDS and sum(seconds) < LONGEST_S:
+        started = time.perf_counter()
+        work()
+        seconds.append(time.perf_counter() - started)
+    return min(seconds)
