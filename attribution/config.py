@@ -94,6 +94,7 @@ class Settings(BaseSettings):
     subject_days: Annotated[int, Field(ge=1, le=36_500)] = 180  # then such an image is deleted
     # Then answers are whole in the file store alone; none: they stay in the database.
     answer_days: Annotated[int, Field(ge=1, le=36_500)] | None = None
+    job_days: Annotated[int, Field(ge=1, le=36_500)] | None = None  # then idle lines of jobs go
     keep_originals: bool = False  # keep the files of works: for other encoders, at their full size
     broker_url: str = ""  # redis://… of Celery workers; empty: jobs run in the process at hand
     profile: str = "starter"  # which encoders: a profile of the package or of `profiles`

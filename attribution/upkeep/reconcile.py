@@ -31,6 +31,7 @@ from attribution.upkeep.report import SHOWN, Report, examples
 from attribution.upkeep.rolling import differing_vectors, verify_on
 from attribution.upkeep.rounds import Progress, go_round
 from attribution.upkeep.tenants import for_each
+from attribution.upkeep.thinning import thin_old
 from attribution.upkeep.withdrawal import do_again, finish
 
 BY_NAME = Origin("reconcile", "the name means nobody")
@@ -129,6 +130,7 @@ def see_to(collection: Collection, *, repair: bool) -> Report:
         old_documents = documents.forget_expired(collection)
         turned = follow_due(collection)
         archived = archive_old(collection)
+        thin_old(collection)
         collection.index.flush()
     return Report(
         different=len(different),

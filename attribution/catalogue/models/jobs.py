@@ -96,6 +96,10 @@ class IngestJob(OfTenant, Base):
     created_at: Mapped[datetime] = mapped_column(default=now)
     started_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
+    # Numbers of lines that are no longer kept, by outcome, and what was counted with them: artists
+    # and blank files of the whole job.
+    gone: Mapped[dict[str, int]] = mapped_column(default=dict, server_default="{}")
+    thinned_at: Mapped[datetime | None]
 
     __table_args__ = (
         one_of("status", JobStatus),

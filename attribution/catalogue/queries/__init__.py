@@ -369,6 +369,7 @@ from attribution.catalogue.queries.tenants import (
     subjects_compared_to,
     tenant_of,
 )
+from attribution.catalogue.queries.thinning import jobs_to_thin, thin
 from attribution.catalogue.queries.training import (
     Licensed,
     Registered,
@@ -613,6 +614,7 @@ __all__ = [
     "job_progress",
     "job_summary",
     "jobs_over",
+    "jobs_to_thin",
     "join_again",
     "join_spellings",
     "keep_calibration",
@@ -755,6 +757,7 @@ __all__ = [
     "take_turn",
     "task_by_key",
     "tenant_of",
+    "thin",
     "times_mended",
     "training_denials",
     "training_works",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -294,11 +294,13 @@ def job_summary(session: Session, job_id: UUID) -> JobSummary:
         .outerjoin(Artist, Artist.id == Alias.artist_id)
         .where(IngestItem.job_id == job_id)
     )
+    gone = session.scalar(select(IngestJob.gone).where(IngestJob.id == job_id)) or {}
+    artists = sum(not is_nobody(name) for name in names)
     return JobSummary(
         total=sum(counted.values()),
         outcomes={outcome: counted.get(outcome, 0) for outcome in Outcome},
-        artists=sum(not is_nobody(name) for name in names),
-        blank=len(blank_items(session, job_id)),
+        artists=max(artists, gone.get("artists", 0)),
+        blank=max(len(blank_items(session, job_id)), gone.get("blank", 0)),
     )
 
 
@@ -343,10 +345,13 @@ def list_items(
     return cut(rows, limit, lambda item: (item.position,))
 
 
-def _outcomes(session: Session, job_id: UUID) -> dict[Outcome, int]:
+def _outcomes(session: Session, job_id: UUID) -> Counter[Outcome]:
+    """Count the files of a job by outcome, those too whose lines are no longer kept."""
     wanted = (
         select(IngestItem.outcome, func.count())
         .where(IngestItem.job_id == job_id)
         .group_by(IngestItem.outcome)
     )
-    return dict(session.execute(wanted).all())
+    gone = session.scalar(select(IngestJob.gone).where(IngestJob.id == job_id)) or {}
+    kept = Counter(dict(session.execute(wanted).all()))
+    return kept + Counter({one: gone[one] for one in Outcome if one in gone})
