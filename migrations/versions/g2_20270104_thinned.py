@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 from alembic import op
+from sqlalchemy.dialects import postgresql
 
 revision = "g2_20270104_thinned"
 down_revision = "g2_20270103_archives"
@@ -13,7 +14,8 @@ depends_on = None
 
 def upgrade() -> None:
     """Add the columns: all lines are kept."""
-    op.add_column("ingest_jobs", sa.Column("gone", sa.JSON(), server_default="{}", nullable=False))
+    numbers = sa.JSON().with_variant(postgresql.JSONB(), "postgresql")
+    op.add_column("ingest_jobs", sa.Column("gone", numbers, nullable=True))
     op.add_column("ingest_jobs", sa.Column("thinned_at", sa.DateTime(timezone=True), nullable=True))
 
 

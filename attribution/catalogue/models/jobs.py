@@ -98,7 +98,7 @@ class IngestJob(OfTenant, Base):
     finished_at: Mapped[datetime | None]
     # Numbers of lines that are no longer kept, by outcome, and what was counted with them: artists
     # and blank files of the whole job.
-    gone: Mapped[dict[str, int]] = mapped_column(default=dict, server_default="{}")
+    gone: Mapped[dict[str, int] | None]
     thinned_at: Mapped[datetime | None]
 
     __table_args__ = (

@@ -36,9 +36,10 @@ def thin(session: Session, job_id: UUID, limit: int) -> int:
     At none the job is thin, and says so.
     """
     job = session.get_one(IngestJob, job_id, with_for_update=True)
-    if not job.gone:
+    counted = job.gone
+    if counted is None:  # nothing is missing yet
         summary = job_summary(session, job_id)
-        job.gone = {"artists": summary.artists, "blank": summary.blank}
+        counted = {"artists": summary.artists, "blank": summary.blank}
     few = (
         select(IngestItem.position)
         .where(IngestItem.job_id == job_id, IngestItem.outcome.in_(IDLE))
@@ -48,12 +49,11 @@ def thin(session: Session, job_id: UUID, limit: int) -> int:
     gone = session.scalars(
         delete(IngestItem).where(lines).returning(IngestItem.outcome), execution_options=IN_SQL
     ).all()
-    job.gone = dict(Counter(job.gone) + Counter(outcome.value for outcome in gone)) | {
-        name: job.gone[name] for name in ("artists", "blank")
-    }
+    more = {one.value: counted.get(one, 0) + number for one, number in Counter(gone).items()}
+    job.gone = counted | more
     if not gone:
         job.thinned_at = now()
-        if lost := sum(job.gone.get(outcome, 0) for outcome in IDLE):
+        if lost := sum(counted.get(outcome, 0) for outcome in IDLE):
             job.remarks = [
                 *job.remarks,
                 f"The lines of {lost} files that were known already are no longer kept.",
