@@ -97,7 +97,7 @@ def write(
         write_again(services, [row.id for row in written])
         follow(services, written)
         write_points(services, again)
-        services.index.parts.delete(few.parts.keys() - parts)
+        services.index.parts.delete(few.parts.keys() - set(parts))
         for sha256 in standing.gone:
             services.store.forget(sha256)
         finish(services, given.changes)
@@ -145,13 +145,13 @@ def _settle(session: Session, few: Few, rows: Rows) -> Standing:
     added |= lifecycle.become_blank(session, [artwork_id(sha256) for sha256 in blank])
     new = {row.id: sha256 for sha256, row in rows.new.items()}
     works = new.keys() | {done.known.id for done in few.files if done.known}
-    now = queries.artworks_by_id(session, works)
+    now = queries.states_of(session, works)
     return Standing(
         works,
         added=added,
-        findable={work for work, row in now.items() if row.status is ArtworkStatus.INDEXED},
-        settled={work for work, row in now.items() if row.status in SETTLED},
-        gone={sha256 for work, sha256 in new.items() if now[work].status not in SETTLED},
+        findable={work for work, state in now.items() if state is ArtworkStatus.INDEXED},
+        settled={work for work, state in now.items() if state in SETTLED},
+        gone={sha256 for work, sha256 in new.items() if now[work] not in SETTLED},
     )
 
 
@@ -162,7 +162,7 @@ def _keep_encoded(
     vectors = {rows.new[sha256].id: named for sha256, named in few.vectors.items()}
     found = {work: named for work, named in vectors.items() if work in standing.findable}
     queries.keep_vectors(session, fingerprint, found)
-    parts = queries.artworks_by_id(session, few.parts, status=ArtworkStatus.INDEXED).keys()
+    parts = [work for work in few.parts if work in standing.findable]
     queries.keep_part_vectors(session, fingerprint, {work: few.parts[work] for work in parts})
     sketches = [done.sketches for done in few.usable]
     queries.keep_sketches(session, {part: one for each in sketches for part, one in each.items()})
