@@ -175,7 +175,7 @@ class _Asker:
             twins = {
                 one
                 for one, (_, phash) in hands.items()
-                # Of works that came with vectors alone nobody has seen the picture.
+                # Of works that came with vectors alone there is no hash.
                 if one != work and own_hash and phash and hamming(phash, own_hash) <= NEAR_BITS
             }
             gone = self._vectors(session, {one for one in twins if hands[one][0] == artist})
