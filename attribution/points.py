@@ -40,14 +40,10 @@ def follow(collection: Collection, written: Sequence[Artwork]) -> None:
     changed, and no point stays that says something old.
     """
     with collection.sessions() as session:
-        rows = queries.artworks_by_id(
-            session, [row.id for row in written], status=ArtworkStatus.INDEXED
-        )
-    collection.index.delete([row.id for row in written if row.id not in rows])
+        now = queries.said_by_points(session, [row.id for row in written])
+    collection.index.delete([row.id for row in written if row.id not in now])
     changed = [
-        row.id
-        for row in written
-        if row.id in rows and point_of(rows[row.id], {}) != point_of(row, {})
+        row.id for row in written if row.id in now and now[row.id] != queries.said_by_point(row)
     ]
     write_points(collection, changed)
 

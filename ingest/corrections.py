@@ -6,7 +6,7 @@ lets people do more. What a person has corrected stays, but for a consent that i
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -54,6 +54,13 @@ def corrections(
     known = [
         (done, row) for done in few if (row := done.known or new.get(done.sha256 or "")) is not None
     ]
+    # Most works of a job are new and come once: what their file says was just written into them.
+    times = Counter(row.id for _, row in known)
+    known = [
+        (done, row)
+        for done, row in known
+        if done.known or times[row.id] > 1 or _says_otherwise(done, row)
+    ]
     rows = {row.id: row for _, row in known}
     own = [(done, row) for done, row in known if given.get(row.id, row.artist.name) == done.artist]
     heard = {row.id for _, row in own} | {row.id for row in rows.values() if row.artist.is_nobody}
@@ -90,6 +97,11 @@ def corrections(
         {work: asked for work, (_, asked) in parts.items() if asked},
         list({one.id: one for one in consents}.values()),
     )
+
+
+def _says_otherwise(done: Prepared, row: Artwork) -> bool:
+    said = done.work.item.corrections | done.work.item.denials
+    return any(getattr(row, name) != value for name, value in said.items())
 
 
 def _is_taken(one: Statement, row: Artwork, followed: Mapping[str, Any], stands: Standing) -> bool:

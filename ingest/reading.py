@@ -47,6 +47,7 @@ class Prepared:
     artist: str  # by the name that the catalogue has, or will have, of its spelling
     picture: Picture | None = None  # of a new work
     known: Artwork | None = None
+    seen: Picture | None = None  # of a known work whose picture nobody had seen before
     # For the copy lane: of a new work, and of a known one of which nothing is kept.
     sketches: Mapping[Part, KeptSketch] = field(default_factory=dict)
     image: CheckedImage | None = None  # to be encoded; None where that was done elsewhere
@@ -150,7 +151,9 @@ def judge(
             looked = _look(stores, file, is_deadly=sha256 in deadly)
             made = partial(made, sketches=looked.sketches, image=looked.image)
             if row is not None and is_known:
-                return made(known=row, lacks_vectors=row.id in unencoded)
+                is_first = row.is_unseen and bool(looked.picture.phash)
+                seen = looked.picture if is_first else None
+                return made(known=row, seen=seen, lacks_vectors=row.id in unencoded)
             if refused := _policy(stores, looked.picture):
                 return made(refused=refused, sketches={}, image=None)
             return made(picture=looked.picture, lacks_vectors=not looked.picture.is_blank)

@@ -28,6 +28,7 @@ from ingest.outcomes import Changed, Outcomes, Rows, Standing
 from ingest.picture import Picture
 from ingest.quotas import check_within
 from ingest.reading import SETTLED, Prepared
+from ingest.sightings import Seen, keep_file, keep_pictures, see
 from ingest.sources import SourceItem
 
 
@@ -88,16 +89,19 @@ def write(
         parts = _keep_encoded(session, services.row.fingerprint, few, rows, standing)
         queries.keep_vectors(session, services.row.fingerprint, again)
         given = _give_nobodys(session, few, rows)
-        changed = _correct(session, few, rows, given)
+        seen = see(session, job.id, few.usable)
+        changed = _correct(session, few, rows, given, seen)
         _record(session, few, rows, standing, changed)
+        lifecycle.count_held(session, works=0, size=seen.size)
         queries.add_name_remarks(session, job.id, [resembles(*pair) for pair in likely])
     compared.update(rows.artists)
     with stage("follow changes"):
         written = [rows.new[sha256] for sha256 in few.vectors]
         write_again(services, [row.id for row in written])
         follow(services, written)
-        write_points(services, again)
-        services.index.parts.delete(few.parts.keys() - parts)
+        write_points(services, again.keys() | seen.works.keys())
+        keep_pictures(services, few.usable, seen)
+        services.index.parts.delete(few.parts.keys() - set(parts))
         for sha256 in standing.gone:
             services.store.forget(sha256)
         finish(services, given.changes)
@@ -145,13 +149,13 @@ def _settle(session: Session, few: Few, rows: Rows) -> Standing:
     added |= lifecycle.become_blank(session, [artwork_id(sha256) for sha256 in blank])
     new = {row.id: sha256 for sha256, row in rows.new.items()}
     works = new.keys() | {done.known.id for done in few.files if done.known}
-    now = queries.artworks_by_id(session, works)
+    now = queries.states_of(session, works)
     return Standing(
         works,
         added=added,
-        findable={work for work, row in now.items() if row.status is ArtworkStatus.INDEXED},
-        settled={work for work, row in now.items() if row.status in SETTLED},
-        gone={sha256 for work, sha256 in new.items() if now[work].status not in SETTLED},
+        findable={work for work, state in now.items() if state is ArtworkStatus.INDEXED},
+        settled={work for work, state in now.items() if state in SETTLED},
+        gone={sha256 for work, sha256 in new.items() if now[work] not in SETTLED},
     )
 
 
@@ -162,7 +166,7 @@ def _keep_encoded(
     vectors = {rows.new[sha256].id: named for sha256, named in few.vectors.items()}
     found = {work: named for work, named in vectors.items() if work in standing.findable}
     queries.keep_vectors(session, fingerprint, found)
-    parts = queries.artworks_by_id(session, few.parts, status=ArtworkStatus.INDEXED).keys()
+    parts = [work for work in few.parts if work in standing.findable]
     queries.keep_part_vectors(session, fingerprint, {work: few.parts[work] for work in parts})
     sketches = [done.sketches for done in few.usable]
     queries.keep_sketches(session, {part: one for each in sketches for part, one in each.items()})
@@ -174,7 +178,7 @@ def _give_nobodys(session: Session, few: Few, rows: Rows) -> Given:
     return give_nobodys(session, few.job.id, brought, rows.artists)
 
 
-def _correct(session: Session, few: Few, rows: Rows, given: Given) -> Changed:
+def _correct(session: Session, few: Few, rows: Rows, given: Given, seen: Seen) -> Changed:
     """Follow what is said otherwise of works that are known, and of those just given away."""
     owners = {work: rows.names[artist] for work, artist in given.artists.items()}
     said = corrections(session, few.job, few.files, rows.new, owners)
@@ -182,7 +186,7 @@ def _correct(session: Session, few: Few, rows: Rows, given: Given) -> Changed:
         session, said.followed, Origin.of_job(few.job.id), consents=said.consents
     )
     corrected = {change.artwork_id: change for change in changes if change.artwork_id}
-    return Changed(given.artists, corrected, said.asked)
+    return Changed(given.artists, {**seen.changes, **corrected}, said.asked)
 
 
 def _record(session: Session, few: Few, rows: Rows, standing: Standing, changed: Changed) -> None:
@@ -218,7 +222,7 @@ def _show_again(services: Services, done: Prepared) -> None:
     """Make the picture of a work that was not to be shown so far."""
     if done.known and not services.store.has_thumbnail(done.known.sha256):
         picture = done.file.look(services.limits).picture
-        _keep_thumbnail(services, picture)
+        keep_file(services, picture, b"", is_shown=True)
 
 
 def _withdraw_denied(services: Services, few: Sequence[Prepared]) -> None:
@@ -250,15 +254,8 @@ def _keep_files(stores: Stores, few: Few, rows: Rows) -> None:
     """Keep what the settings and the consents of new works allow."""
     for done in few.usable:
         if done.picture:
-            if rows.new[done.picture.sha256].consent_display:
-                _keep_thumbnail(stores, done.picture)
-            if stores.settings.keep_originals and done.file.data:
-                stores.store.put_original(done.picture.sha256, done.file.data)
-
-
-def _keep_thumbnail(stores: Stores, picture: Picture) -> None:
-    if picture.thumbnail is not None:
-        stores.store.put_thumbnail(picture.sha256, picture.thumbnail)
+            is_shown = rows.new[done.picture.sha256].consent_display
+            keep_file(stores, done.picture, done.file.data, is_shown=is_shown)
 
 
 def _new_artworks(

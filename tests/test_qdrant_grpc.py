@@ -68,7 +68,7 @@ def row(number: int) -> models.PointStruct:
     unit = {name: vector / np.linalg.norm(vector) for name, vector in vectors.items()}
     words = "a red sailing boat in the fog"
     work = Point(UUID(int=number), unit, words, UUID(int=7), "CC-BY-4.0", 1900, ("train",))
-    return schema.row(work, DIMS)
+    return schema.rows([work], DIMS)[0]
 
 
 def test_points_arrive_whole_and_small(client: ServerClient, points: Points) -> None:

@@ -388,7 +388,7 @@ def test_a_standard_profile_fits_the_limit_of_a_server() -> None:
             vectors[name] = vector / np.linalg.norm(vector)
         return Point(UUID(int=number), vectors, "a red sailing boat " * 5, ANN, "CC-BY-4.0", 1900)
 
-    parts = list(schema.requests([schema.row(work(n), dims) for n in range(1_000)]))
+    parts = list(schema.requests(schema.rows([work(n) for n in range(1_000)], dims)))
     bodies = [
         json.dumps([row.model_dump(exclude_none=True) for row in part]).encode() for part in parts
     ]
@@ -569,7 +569,7 @@ def test_a_collection_without_payload_indexes_gets_them(server: Server, made_bef
     server.faults = [doubles.none] * made_before + [doubles.refused]
     with pytest.raises(BackendUnavailable):
         VectorIndex(server.client(), dims=DIMS, parts="clip", collection="artworks")
-    row = schema.row(point(1, licence="CC0-1.0", year=1900), DIMS)
+    (row,) = schema.rows([point(1, licence="CC0-1.0", year=1900)], DIMS)
     server.client().upsert("artworks", [row])
     server.requests.clear()
     index = VectorIndex(server.client(), dims=DIMS, parts="clip", collection="artworks")

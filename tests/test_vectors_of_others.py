@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from PIL.PngImagePlugin import PngInfo
 
 from attribution.catalogue import queries
 from attribution.catalogue.models import Outcome
@@ -20,12 +21,14 @@ from attribution.errors import BadInput
 from attribution.index.points import Probe
 from attribution.services import Services, open_services
 from attribution.upkeep.calibrating import calibrate_if_due
+from attribution.upkeep.reconcile import reconcile
 from ingest.bulk.foreign import Foreign
 from ingest.bulk.loading import load, opened
 from ingest.options import BY_RULE
 from ingest.summary import Summary, summarise
 from tests.commands import lawful
 from tests.likeness import known
+from tests.portfolios import ingest_at_once, picture
 
 Rows = list[dict[str, Any]]
 
@@ -209,6 +212,59 @@ def test_votes_are_calibrated_on_works_without_pictures(services: Services, tmp_
         found = queries.calibration_of(session, services.row.fingerprint)
     assert found is not None
     assert found.works == 40
+
+
+def test_a_file_that_comes_later_gives_its_work_all_that_a_new_one_gets(
+    services: Services, tmp_path: Path
+) -> None:
+    """Hashes, facts, rights, sketches, a thumbnail, its own no; the source's words stay."""
+    source = tmp_path / "files"
+    (source / "Artist A Example").mkdir(parents=True)
+    file = source / "Artist A Example" / "one.png"
+    notes = PngInfo()
+    notes.add_text("Comment", "noai")
+    picture(1).save(file, pnginfo=notes)
+    said = rows(services, 1)
+    said[0] |= {
+        "sha256": hashlib.sha256(file.read_bytes()).hexdigest(),
+        "consent_train": "yes",
+        "path": "Artist A Example/one.png",
+    }
+    taken(services, table(tmp_path / "v", said))
+    before = known(services)
+    later, again = ingest_at_once(services, source), ingest_at_once(services, source)
+    after = known(services)
+    with open_services(Settings(home=tmp_path / "other", profile="stub")) as other:
+        ingest_at_once(other, source)
+        new = known(other)
+        with other.sessions() as session:
+            size = queries.held(session)
+
+    (was,), (now,), (fresh,) = before["artworks"], after["artworks"], new["artworks"]
+    assert (later.added, later.corrected, again.corrected) == (0, 1, 0)
+    assert (was["consent_train"], now["consent_train"]) == (True, False)
+    for name in ("pixel_sha256", "phash", "facts", "rights", "thumbnail"):
+        assert now[name] == fresh[name]
+    assert now["title"] == "Work 0"
+    assert after["copy_sketches"] == new["copy_sketches"]
+    assert after["thumbnails"] == new["thumbnails"]
+    assert after["points"][0][-1] == new["points"][0][-1]
+    assert after["stored"] == before["stored"]
+    with services.sessions() as session:
+        assert queries.held(session) == size
+
+
+def test_repair_looks_for_no_file_of_works_that_never_had_one(
+    services: Services, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They stay told as works whose copies are not recognised."""
+    taken(services, table(tmp_path / "v", rows(services, 3)))
+    asked: list[str] = []
+    monkeypatch.setattr(services.store, "original", asked.append)
+    report = reconcile(services, repair=True)
+
+    assert report.unsketched == 3
+    assert not asked
 
 
 def test_the_command_takes_vectors_and_refuses_options_about_pictures(

@@ -51,13 +51,22 @@ def rounded(rows: Matrix) -> Matrix:
 
 def packed(vectors: Sequence[Vector]) -> bytes:
     """Return vectors, one behind the other, without loss: two bytes a number if all are rounded."""
-    halves = [_halves(vector[None]) for vector in vectors]
-    if all(
-        np.array_equal(_units(half)[0], vector)
-        for half, vector in zip(halves, vectors, strict=True)
-    ):
-        return IN_HALVES + b"".join(half.tobytes() for half in halves)
-    return b"".join(vector.astype(WHOLE).tobytes() for vector in vectors)
+    return packed_rows([vector[None] for vector in vectors])[0]
+
+
+def packed_rows(spaces: Sequence[Matrix]) -> list[bytes]:
+    """Return what `packed` does of each row: its vector in every matrix, one behind the other."""
+    halves = [_halves(rows) for rows in spaces]
+    is_whole = np.all(
+        [(_units(half) == rows).all(1) for half, rows in zip(halves, spaces, strict=True)], axis=0
+    )
+    short = np.concatenate(halves, axis=1).astype(HALF, copy=False)
+    return [
+        IN_HALVES + short[row].tobytes()
+        if may
+        else b"".join(rows[row].astype(WHOLE).tobytes() for rows in spaces)
+        for row, may in enumerate(is_whole.tolist())
+    ]
 
 
 def unpacked(data: bytes, widths: Sequence[int]) -> list[Vector]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
+from sqlalchemy import Table
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
@@ -32,9 +33,11 @@ def insert_new(
         return []
     is_sqlite = session.get_bind().dialect.name == "sqlite"
     insert = sqlite.insert if is_sqlite else postgresql.insert
-    new = insert(table).on_conflict_do_nothing()
+    # Not the class: every row would be made ready for objects that nobody asks for.
+    columns = cast("Table", table.__table__)
+    new = insert(columns).on_conflict_do_nothing()
     values = [dict(row) for row in rows]
     if returning is None:
         session.execute(new, values)
         return []
-    return list(session.scalars(new.returning(returning), values))
+    return list(session.scalars(new.returning(columns.c[returning.key]), values))

@@ -36,10 +36,12 @@ from attribution.catalogue.models import (
 from attribution.catalogue.nobody import nobody
 from attribution.catalogue.sums import (
     change_statistics,
+    count_given,
     count_vectors,
     join_statistics,
     move_vectors,
 )
+from attribution.types import Vector
 
 FOLDED = 64  # rows of a tally that are added, on average, between two times it is folded
 UNSETTLED = (ArtworkStatus.PENDING, ArtworkStatus.FAILED)
@@ -192,9 +194,11 @@ def join_hands(session: Session, gone: Artist, into: Artist) -> None:
     _tally(session, works=0, artists=_with_works(gone, into) - had)
 
 
-def count_kept(session: Session, ids: Collection[UUID], fingerprint: str) -> None:
-    """Count works whose vectors of these encoders were just kept."""
-    count_vectors(session, ids, by=1, fingerprint=fingerprint)
+def count_kept(
+    session: Session, vectors: Mapping[UUID, Mapping[str, Vector]], fingerprint: str
+) -> None:
+    """Count works whose vectors of these encoders were just kept, as they were given."""
+    count_given(session, fingerprint, vectors)
 
 
 def recount(session: Session, ids: Collection[UUID]) -> None:

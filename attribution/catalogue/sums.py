@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection as Several
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from uuid import UUID, uuid4
 
 import numpy as np
@@ -35,7 +35,7 @@ from attribution.catalogue.models import (
 )
 from attribution.catalogue.nobody import nobody
 from attribution.errors import BadInput
-from attribution.types import Matrix
+from attribution.types import Matrix, Vector
 
 FOLDED = 2_048  # works in additions: a matrix of 4 MB is written once for them, 2 kB a work
 ADDITIONS = 256  # that a lookup has to look at, where each has few works
@@ -61,6 +61,30 @@ def count_vectors(
             add_works(session, encoders, artists, rows)
         else:
             change_statistics(session, encoders, Statistics.of(artists, rows), by=by)
+
+
+def count_given(
+    session: Session, fingerprint: str, vectors: Mapping[UUID, Mapping[str, Vector]]
+) -> None:
+    """Add works to the statistics by vectors that were just kept: they need not be read again.
+
+    The works that `count_vectors` leaves out are left out here, and the others are locked.
+    """
+    if not vectors:
+        return
+    wanted = (
+        select(Artwork.id, Artwork.artist_id)
+        .where(Artwork.id.in_(vectors), *counted())
+        .order_by(Artwork.id)
+        .with_for_update()
+    )
+    found = session.execute(wanted).all()
+    if not found:
+        return
+    voting = sorted(_collection(session, fingerprint).voting)
+    rows = [np.stack([vectors[work][space] for work, _ in found]) for space in voting]
+    artists = [artist for _, artist in found]
+    add_works(session, fingerprint, artists, np.concatenate(rows, axis=1, dtype=np.float32))
 
 
 def move_vectors(session: Session, ids: Several[UUID], artist_id: UUID) -> None:
@@ -238,9 +262,7 @@ def works_of(added: Iterable[Row[UUID, int, bytes]], width: int) -> Fixed:
 
 def rows_of(session: Session, fingerprint: str, data: Iterable[bytes]) -> Matrix:
     """Return what counts of packed vectors, a work a row: the spaces that vote, by name."""
-    row = session.scalars(
-        select(KeptCollection).where(KeptCollection.fingerprint == fingerprint)
-    ).one()
+    row = _collection(session, fingerprint)
     spaces = sorted(row.dims)
     widths = [row.dims[space] for space in spaces]
     voting = [number for number, space in enumerate(spaces) if space in row.voting]
@@ -249,6 +271,11 @@ def rows_of(session: Session, fingerprint: str, data: Iterable[bytes]) -> Matrix
         vectors = unpacked(one, widths)
         works.append(np.concatenate([vectors[number] for number in voting]))
     return np.stack(works) if works else np.zeros((0, sum(row.voting.values())), np.float32)
+
+
+def _collection(session: Session, fingerprint: str) -> KeptCollection:
+    wanted = select(KeptCollection).where(KeptCollection.fingerprint == fingerprint)
+    return session.scalars(wanted).one()
 
 
 def integers(data: bytes) -> Integers:

@@ -91,8 +91,7 @@ class VectorIndex:
         of length 1, before anything is written. Large writes go as several requests: one that
         fails leaves those before it written, and may be repeated whole.
         """
-        rows = [schema.row(point, self._dims) for point in points]
-        for part in schema.requests(rows):
+        for part in schema.requests(schema.rows(points, self._dims)):
             self._engine.upsert(self._at, points=part)
 
     def delete(self, ids: Sequence[UUID]) -> None:

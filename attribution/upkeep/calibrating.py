@@ -41,6 +41,8 @@ log = logging.getLogger(__name__)
 
 SAMPLE = 2_000  # works asked for at most: the numbers are good to a few thousandths
 SPARE = 10  # neighbours beyond those that vote, in the place of twins
+WANTED = voting.NEAREST + SPARE
+ASKED_ALONG = 200  # works of an artist: beyond that, to leave them out costs less than to read them
 CHANGED = 0.05  # part of the works that come or go before it is made anew
 OLD = timedelta(days=1)  # after which any change is enough
 
@@ -161,8 +163,7 @@ class _Asker:
             own = self._vectors(session, {work})
             if work not in own:
                 return None
-            without_work = self._near(own[work], replace(somebodys(), exclude_ids=(work,)))
-            without_artist = self._near(own[work], Where(exclude_artist_ids=(nobody(), artist)))
+            without_work, without_artist = self._near_without(own[work], work, artist)
             near = {
                 hit.id
                 for hits in (*without_work.values(), *without_artist.values())
@@ -175,7 +176,7 @@ class _Asker:
             twins = {
                 one
                 for one, (_, phash) in hands.items()
-                # Of works that came with vectors alone nobody has seen the picture.
+                # Of works that came with vectors alone there is no hash.
                 if one != work and own_hash and phash and hamming(phash, own_hash) <= NEAR_BITS
             }
             gone = self._vectors(session, {one for one in twins if hands[one][0] == artist})
@@ -189,10 +190,29 @@ class _Asker:
             Question(own[work], _first(without_artist, others), self._sizes, self._weights),
         )
 
-    def _near(self, vectors: Mapping[str, Vector], where: Where) -> Neighbours:
+    def _near_without(
+        self, vectors: Mapping[str, Vector], work: UUID, artist: UUID
+    ) -> tuple[Neighbours, Neighbours]:
+        """Return what is nearest in the absence of a work, and of everything by its artist.
+
+        The index is asked once, for as many more as the artist has, unless these are too many.
+        """
+        others = replace(somebodys(), exclude_ids=(work,))
+        if (own := self._sizes[artist]) > ASKED_ALONG:
+            by_others = Where(exclude_artist_ids=(nobody(), artist))
+            return self._near(vectors, others), self._near(vectors, by_others)
+        found = self._near(vectors, others, more=own)
+        return (
+            {space: hits[:WANTED] for space, hits in found.items()},
+            {
+                space: [hit for hit in hits if hit.artist_id != artist][:WANTED]
+                for space, hits in found.items()
+            },
+        )
+
+    def _near(self, vectors: Mapping[str, Vector], where: Where, *, more: int = 0) -> Neighbours:
         probe = Probe({space: vectors[space] for space in self._weights})
-        limit = voting.NEAREST + SPARE
-        return self._collection.index.neighbours(probe, limit=limit, where=where)
+        return self._collection.index.neighbours(probe, limit=WANTED + more, where=where)
 
     def _vectors(self, session: Session, ids: Several[UUID]) -> dict[UUID, dict[str, Vector]]:
         encoders, dims = self._collection.row.fingerprint, self._collection.row.dims
@@ -202,8 +222,10 @@ class _Asker:
 def _first(neighbours: Neighbours, by: Mapping[UUID, UUID]) -> Neighbours:
     """Return the first neighbours that are among these works (work -> artist)."""
     return {
-        space: [replace(hit, artist_id=by[hit.id]) for hit in hits if hit.id in by][
-            : voting.NEAREST
-        ]
+        space: [
+            hit if hit.artist_id == by[hit.id] else replace(hit, artist_id=by[hit.id])
+            for hit in hits
+            if hit.id in by
+        ][: voting.NEAREST]
         for space, hits in neighbours.items()
     }

@@ -175,7 +175,8 @@ def _draw_sketches(stores: Stores, works: Sequence[UUID]) -> int:
     """Draw the sketches of works from their originals or thumbnails; returns how many."""
     with stores.sessions() as session:
         rows = queries.artworks_by_id(session, works, status=ArtworkStatus.INDEXED)
-    made = {part: kept for row in rows.values() for part, kept in _drawn(stores, row).items()}
+    seen = [row for row in rows.values() if not row.is_unseen]  # of the others no file is kept
+    made = {part: kept for row in seen for part, kept in _drawn(stores, row).items()}
     with stores.sessions.begin() as session:
         drawn = {part.work for part in made}
         found = queries.artworks_by_id(session, drawn, status=ArtworkStatus.INDEXED)

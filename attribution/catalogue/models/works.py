@@ -164,6 +164,11 @@ class Artwork(OfTenant, Base):
     )
 
     @property
+    def is_unseen(self) -> bool:
+        """Whether it came with vectors alone: nobody here has seen its picture."""
+        return not self.phash
+
+    @property
     def consent(self) -> tuple[str, ...]:
         """The purposes that are granted."""
         return tuple(purpose for purpose in PURPOSES if getattr(self, f"consent_{purpose}"))

@@ -55,8 +55,11 @@ from attribution.catalogue.queries.artworks import (
     miscounted,
     ranked,
     record_claims,
+    said_by_point,
+    said_by_points,
     same_image,
     searchable,
+    states_of,
     withdrawn_at,
 )
 from attribution.catalogue.queries.audit import (
@@ -733,6 +736,8 @@ __all__ = [
     "retry_lookup_batch",
     "revoke_non_copy",
     "root_kind",
+    "said_by_point",
+    "said_by_points",
     "same_image",
     "searchable",
     "settle",
@@ -743,6 +748,7 @@ __all__ = [
     "standing_consents",
     "standing_of_portfolio",
     "state_of_job",
+    "states_of",
     "statistics_of",
     "statistics_stamp",
     "subject_asked_about",

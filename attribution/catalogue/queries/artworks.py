@@ -10,7 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Select, func, literal, select
-from sqlalchemy.orm import Session, joinedload
+from sqlalchemy.orm import InstrumentedAttribute, Session, joinedload
 
 from attribution.catalogue.insert import insert_new
 from attribution.catalogue.licences import identify
@@ -25,8 +25,20 @@ from attribution.catalogue.models import (
     artwork_id,
 )
 from attribution.catalogue.nobody import nobody
-from attribution.consents import GRANTED_BY_DEFAULT
+from attribution.consents import GRANTED_BY_DEFAULT, ConsentPurpose
 from attribution.errors import Conflict, Hint, NotFound, Way
+
+SAID_BY_POINTS: Sequence[InstrumentedAttribute[Any]] = (
+    Artwork.artist_id,
+    Artwork.title,
+    Artwork.caption,
+    Artwork.tags,
+    Artwork.licence,
+    Artwork.licence_id,
+    Artwork.year,
+    *(getattr(Artwork, f"consent_{one}") for one in PURPOSES if one != ConsentPurpose.EVIDENCE),
+    Artwork.tenant,
+)
 
 
 @dataclass(frozen=True)
@@ -109,6 +121,30 @@ def artworks_by_id(
     return {artwork.id: artwork for artwork in session.scalars(wanted)}
 
 
+def states_of(session: Session, ids: Collection[UUID]) -> dict[UUID, ArtworkStatus]:
+    """Return in what state works are, without those that do not exist."""
+    wanted = select(Artwork.id, Artwork.status).where(Artwork.id.in_(ids))
+    return dict(session.execute(wanted).all())
+
+
+def said_by_points(session: Session, ids: Collection[UUID]) -> dict[UUID, Sequence[Any]]:
+    """Return what the points of those of these works should say that can be found.
+
+    As `said_by_point` has it of a row, without making rows.
+    """
+    wanted = (
+        select(Artwork.id, Artist.name, *SAID_BY_POINTS)
+        .join(Artist, Artist.id == Artwork.artist_id)
+        .where(Artwork.id.in_(ids), Artwork.status == ArtworkStatus.INDEXED)
+    )
+    return {work: said for work, *said in session.execute(wanted)}
+
+
+def said_by_point(row: Artwork) -> Sequence[Any]:
+    """Return everything of a row that its point says, in the order of `said_by_points`."""
+    return [row.artist.name, *(getattr(row, column.key) for column in SAID_BY_POINTS)]
+
+
 def hands_of(session: Session, ids: Collection[UUID]) -> dict[UUID, tuple[UUID, int]]:
     """Return whose those of these works are that can be found, and how many works that one has."""
     wanted = (
@@ -122,9 +158,13 @@ def hands_of(session: Session, ids: Collection[UUID]) -> dict[UUID, tuple[UUID, 
 def artworks_by_sha256(
     session: Session, hashes: Collection[str], *, status: ArtworkStatus | None = None
 ) -> list[Artwork]:
-    """Return the works with these bytes, with their artists."""
-    wanted = _in_state(_with_artist().where(Artwork.sha256.in_(hashes)), status)
-    return list(session.scalars(wanted.order_by(Artwork.id)))
+    """Return the tenant's works with these bytes, with their artists, in the order of their ids.
+
+    Asked for many hashes, SQLite would read through all works: it is asked for what follows from
+    them, the ids.
+    """
+    found = artworks_by_id(session, [artwork_id(sha256) for sha256 in hashes], status=status)
+    return [found[work] for work in sorted(found)]
 
 
 def check_not_withdrawn(session: Session, sha256: str) -> None:

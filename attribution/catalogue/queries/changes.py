@@ -201,10 +201,15 @@ def remove_alias(session: Session, artist_id: UUID, name: str, origin: Origin) -
 def spoken_for(session: Session, job_id: UUID, ids: Collection[UUID]) -> set[UUID]:
     """Return those of these works of which an earlier file of a job has spoken."""
     spoke = (Outcome.ADDED, Outcome.KNOWN, Outcome.CORRECTED)
-    wanted = select(IngestItem.artwork_id).where(
-        IngestItem.artwork_id.in_(ids), IngestItem.job_id == job_id, IngestItem.outcome.in_(spoke)
+    # Of a work there are few; told the job as well, SQLite reads all that it has done so far.
+    wanted = select(IngestItem.artwork_id, IngestItem.job_id, IngestItem.outcome).where(
+        IngestItem.artwork_id.in_(ids)
     )
-    return {work for work in session.scalars(wanted) if work}
+    return {
+        work
+        for work, job, outcome in session.execute(wanted)
+        if work and job == job_id and outcome in spoke
+    }
 
 
 def corrected_by_hand(session: Session, ids: Collection[UUID]) -> dict[UUID, set[str]]:

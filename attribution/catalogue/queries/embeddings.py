@@ -9,7 +9,7 @@ import numpy as np
 from sqlalchemy import Select, delete, exists, func, select
 from sqlalchemy.orm import Session
 
-from attribution.arithmetic.halves import count, packed, unpacked
+from attribution.arithmetic.halves import count, packed, packed_rows, unpacked
 from attribution.catalogue.insert import insert_new
 from attribution.catalogue.lifecycle import count_kept, forget_statistics
 from attribution.catalogue.models import Artwork, ArtworkStatus, Embedding, PartVectors
@@ -24,12 +24,18 @@ def keep_vectors(
 
     The classifier counts those that are new and belong to indexed works.
     """
+    if not vectors:
+        return
+    works = sorted(vectors)
+    spaces = [
+        np.stack([vectors[work][name] for work in works]) for name in sorted(vectors[works[0]])
+    ]
     rows = [
-        {"artwork_id": work, "fingerprint": fingerprint, "vectors": _packed(named)}
-        for work, named in sorted(vectors.items())
+        {"artwork_id": work, "fingerprint": fingerprint, "vectors": data}
+        for work, data in zip(works, packed_rows(spaces), strict=True)
     ]
     new = insert_new(session, Embedding, rows, returning=Embedding.artwork_id)
-    count_kept(session, new, fingerprint)
+    count_kept(session, {work: vectors[work] for work in new}, fingerprint)
 
 
 def kept_vectors(
@@ -131,10 +137,6 @@ def forget_encoders(session: Session, fingerprint: str) -> None:
     session.execute(delete(PartVectors).where(PartVectors.fingerprint == fingerprint))
     forget_statistics(session, fingerprint)
     forget_calibration(session, fingerprint)
-
-
-def _packed(named: Mapping[str, Vector]) -> bytes:
-    return packed([named[name] for name in sorted(named)])
 
 
 def _unpacked(data: bytes, dims: Mapping[str, int]) -> dict[str, Vector]:

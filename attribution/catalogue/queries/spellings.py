@@ -29,25 +29,24 @@ def known_spellings(session: Session, names: Collection[str]) -> dict[str, list[
         select(Alias.artist_id, Alias.name, Alias.folded).where(Alias.folded.in_(folds)),
     ).subquery()
     rows = session.execute(
-        select(spelt.c.name, spelt.c.folded, Artist)
+        select(
+            spelt.c.name,
+            spelt.c.folded,
+            Artist.id,
+            Artist.name,
+            Artist.slug,
+            Artist.works,
+            Artist.withdrawn_at,
+        )
         .join(Artist, Artist.id == spelt.c.artist_id)
         .order_by(Artist.created_at, Artist.id, spelt.c.name)
     ).all()
-    is_all_known = set(names) <= {text for text, _, _ in rows}
-    parted = {} if is_all_known else _parted(session, {artist.id for _, _, artist in rows})
+    is_all_known = set(names) <= {row[0] for row in rows}
+    parted = {} if is_all_known else _parted(session, {row[2] for row in rows})
     known: dict[str, list[Spelling]] = defaultdict(list)
-    for text, folded, artist in rows:
-        known[folded].append(
-            Spelling(
-                text,
-                artist.name,
-                artist.slug,
-                artist.works,
-                artist.id,
-                artist.withdrawn_at is not None,
-                frozenset(parted.get(artist.id, ())),
-            )
-        )
+    for text, folded, artist, name, slug, works, withdrawn_at in rows:
+        has_withdrawn, apart = withdrawn_at is not None, frozenset(parted.get(artist, ()))
+        known[folded].append(Spelling(text, name, slug, works, artist, has_withdrawn, apart))
     return known
 
 
