@@ -12,12 +12,14 @@ from copy import deepcopy
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from functools import cache
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from pydantic import TypeAdapter
-
 from attribution.errors import SchemaMismatch
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
 
 
 class Verdict(StrEnum):
@@ -226,12 +228,18 @@ VERSION = 7
 
 EXACT = ("bytes", "pixels")
 
-_ADAPTER = TypeAdapter(Attribution)
+
+@cache
+def _adapter() -> TypeAdapter[Attribution]:
+    """Return what reads and writes answers; made late, as commands only name verdicts."""
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(Attribution)
 
 
 def write_answer(answer: Attribution) -> dict[str, Any]:
     """Return an answer as it is recorded: JSON values, with the version of their shape."""
-    values: dict[str, Any] = _ADAPTER.dump_python(answer, mode="json")
+    values: dict[str, Any] = _adapter().dump_python(answer, mode="json")
     return {"version": VERSION, **values}
 
 
@@ -248,7 +256,7 @@ def read_answer(recorded: Mapping[str, Any]) -> Attribution:
         )
     for earlier in range(version, VERSION):
         recorded = _NEXT[earlier](recorded)
-    return _ADAPTER.validate_python(recorded)
+    return _adapter().validate_python(recorded)
 
 
 def shortened(answer: Mapping[str, Any]) -> dict[str, Any]:

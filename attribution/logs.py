@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import logging
 import re
+from collections.abc import Callable
+from functools import cached_property
 from typing import TYPE_CHECKING, Literal
-
-import structlog
 
 from attribution import tenants
 
@@ -23,10 +23,26 @@ JWT = re.compile(r"eyJ[\w-]*\.[\w-]+\.[\w-]*")
 QUIET = ("httpx", "httpcore")  # a line for every request to the index
 
 
-def set_up(form: Format) -> None:
+class _Late(logging.Formatter):
+    """Makes lines as `formatter`, which it asks for at the first: most commands log nothing."""
+
+    def __init__(self, read_form: Callable[[], Format]) -> None:
+        super().__init__()
+        self._read_form = read_form
+
+    @cached_property
+    def _formatter(self) -> logging.Formatter:
+        return formatter(self._read_form())
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line of a record."""
+        return self._formatter.format(record)
+
+
+def set_up(read_form: Callable[[], Format]) -> None:
     """Log warnings to stderr; where somebody else has set logging up, that stays."""
     handler = logging.StreamHandler()
-    handler.setFormatter(formatter(form))
+    handler.setFormatter(_Late(read_form))
     logging.basicConfig(level=logging.WARNING, handlers=[handler])
     for name in QUIET:
         logging.getLogger(name).setLevel(logging.WARNING)
@@ -34,6 +50,8 @@ def set_up(form: Format) -> None:
 
 def formatter(form: Format) -> logging.Formatter:
     """Return what makes a line of a record: JSON for programs, columns for people."""
+    import structlog
+
     if form == "json":
         renderer: Processor = structlog.processors.JSONRenderer()
     else:

@@ -17,7 +17,6 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-import uvicorn
 from fastapi.testclient import TestClient
 
 from api.http import streams
@@ -254,10 +253,10 @@ def test_a_server_that_stops_ends_its_streams(tmp_path: Path) -> None:
     """And does not wait for their jobs."""
     app = create_app(settings(tmp_path / "home"))
     with socket.create_server(("127.0.0.1", 0)) as listening_at:
-        running = Server(uvicorn.Config(app, log_level="warning", lifespan="on"), lambda: None)
+        running = Server(lambda: app, lambda: None, host="127.0.0.1", port=0)
         thread = threading.Thread(target=partial(running.run, sockets=[listening_at]))
         thread.start()
-        wait_until(lambda: running.started)
+        wait_until(lambda: running.is_open)
         with app.state.services.sessions.begin() as session:
             job = queries.create_job(session, source="upload:portfolio.zip")
         host, port = listening_at.getsockname()

@@ -15,6 +15,7 @@ import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import URL, Connection, inspect, select, text
 
 from attribution.catalogue import database as database_module
@@ -86,6 +87,14 @@ def test_upgrade_again_changes_nothing(database: Database) -> None:
     database.upgrade()
 
     assert database.current_revision() == schema.head_revision()
+
+
+def test_files_are_named_for_their_revisions() -> None:
+    """So that the newest is known by its name, without Alembic."""
+    scripts = ScriptDirectory.from_config(schema.configuration())
+
+    assert {one.revision for one in scripts.walk_revisions()} == set(schema.revisions())
+    assert scripts.get_current_head() == schema.head_revision()
 
 
 def test_upgrades_at_the_same_time_wait(database_url: str) -> None:

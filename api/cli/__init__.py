@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import inspect
 import sys
-from importlib.metadata import version
 from typing import Annotated, NoReturn
 
 import typer
@@ -48,14 +48,38 @@ from api.cli import (
     works,
 )
 from api.cli.common import INTERRUPTED, UNEXPECTED, plain, settings_from_environment
+from api.cli.ending import Ending
+from api.cli.groups import later
 from api.hints import in_terminal
 from attribution import logs
 from attribution.actors import Actor, acting, system_user
 from attribution.errors import LawfulError
 from attribution.outages import disk_outages
 
+YOUNG = 50_000  # new objects at which the collector looks at them; Python's 700 are soon imported
+
+cases.app.add_typer(parties.app, name="parties")
+cases.app.add_typer(documents.app, name="documents")
+GROUPS = {
+    "jobs": jobs.app,
+    "lookups": lookups.app,
+    "map": maps.app,
+    "audit": audit.app,
+    "non-copies": non_copies.app,
+    "subjects": subjects.app,
+    "cases": cases.app,
+    "watches": watches.app,
+    "consents": consents.app,
+    "keys": keys.app,
+    "tenants": tenants.app,
+    "webhooks": webhooks.app,
+    "credentials": credentials.app,
+    "train": train.app,
+    "models": models.app,
+}
 app = typer.Typer(
     name="lawful",
+    cls=later(GROUPS),
     help="Whose work does this image draw on, how sure are we, and what is the evidence?",
     no_args_is_help=True,
     add_completion=False,
@@ -80,13 +104,10 @@ app.command()(generate.generate)
 app.command()(serve.serve)
 app.command()(index_server.index_server)
 app.command()(dev.dev)
-app.add_typer(jobs.app, name="jobs")
-app.add_typer(lookups.app, name="lookups")
 app.command()(operate.withdraw)
 app.command()(operate.reconcile)
 app.command()(operate.calibrate)
 app.command()(operate.reindex)
-app.add_typer(maps.app, name="map")
 app.command()(operate.migrate)
 app.command()(operate.worker)
 app.command()(operate.beat)
@@ -98,26 +119,12 @@ app.command()(corrections.rename)
 app.command()(corrections.alias)
 app.command()(changes.changes)
 app.command()(changes.undo)
-app.add_typer(audit.app, name="audit")
-app.add_typer(non_copies.app, name="non-copies")
-app.add_typer(subjects.app, name="subjects")
-cases.app.add_typer(parties.app, name="parties")
-cases.app.add_typer(documents.app, name="documents")
-app.add_typer(cases.app, name="cases")
-app.add_typer(watches.app, name="watches")
-app.add_typer(consents.app, name="consents")
-app.add_typer(keys.app, name="keys")
-app.add_typer(tenants.app, name="tenants")
-app.add_typer(webhooks.app, name="webhooks")
 app.command()(catalog.info)
 app.command()(catalog.artists)
 app.command()(works.works)
 app.command()(demo.demo)
 app.command()(evaluate.evaluate)
-app.add_typer(credentials.app, name="credentials")
-app.add_typer(train.app, name="train")
 app.command()(train.export_dataset)
-app.add_typer(models.app, name="models")
 app.command()(tune.tune)
 app.command()(models.train_starter)
 app.command()(models.finetune)
@@ -138,11 +145,14 @@ def _unwrap_help(commands: typer.Typer) -> None:
             _unwrap_help(group.typer_instance)
 
 
-_unwrap_help(app)
+for _commands in (app, *GROUPS.values()):
+    _unwrap_help(_commands)
 
 
 def _version(is_asked: bool) -> None:  # noqa: FBT001  what Typer calls
     if is_asked:
+        from importlib.metadata import version
+
         print(f"lawful {version('lawful-diffusion')}")  # noqa: T201  a script reads stdout
         raise typer.Exit
 
@@ -164,7 +174,13 @@ def main() -> None:
 
     1: an expected error, which says what to do; 130: interrupted; 70: a defect of this program.
     """
-    logs.set_up(_log_format())
+    gc.set_threshold(YOUNG)
+    logs.set_up(_log_format)
+    with Ending():
+        _run()
+
+
+def _run() -> None:
     try:
         with disk_outages("LAWFUL_HOME, or the folder for temporary files"):
             app()

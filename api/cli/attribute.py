@@ -26,6 +26,7 @@ from attribution.errors import BadInput, LawfulError
 
 if TYPE_CHECKING:
     from attribution.answers import Attribution
+    from attribution.config import Settings
     from attribution.images import CheckedImage, Limits
     from attribution.lookup.attributor import Also
     from attribution.lookup.regions import Regions
@@ -72,21 +73,22 @@ def attribute(
 
     Example: [bold]lawful attribute found.png --report report.html --regions regions.png[/]
     """
+    if report:
+        check_writable(report, "--report")
+    _check_regions(regions, len(images))
+    refused: list[Path] = []
+    settings = settings_from_environment()
+    readable = _begun(images, settings, refused, as_json=as_json)
+
     from api.cli import render
     from api.reports.decided import decided_about
     from api.reports.pages import make_page
     from api.reports.report import render_report
-    from attribution.collection import image_limits
     from attribution.lookup.findings import find_ours
     from attribution.lookup.subjects import Obtained
 
-    if report:
-        check_writable(report, "--report")
-    _check_regions(regions, len(images))
-    console, pages, refused = Console(), [], list[Path]()
+    console, pages = Console(), []
     answers: dict[UUID, tuple[str, Attribution]] = {}
-    settings = settings_from_environment()
-    readable = _begun(_readable(images, image_limits(settings), refused, as_json=as_json))
     with open_services(settings, as_json=as_json) as services:
         keep = partial(_keeping, services, Obtained(How.FILE, purpose))
         joint, answered = _answered(
@@ -157,13 +159,19 @@ def _readable(
 
 
 def _begun(
-    images: Iterator[tuple[Path, CheckedImage]],
+    images: Iterable[Path], settings: Settings, refused: list[Path], *, as_json: bool
 ) -> Iterator[tuple[Path, CheckedImage]]:
-    """Read as far as the first image, so that models are not loaded for none; raises Exit."""
-    first = next(images, None)
+    """Read as far as the first image, so that nothing is loaded for none; raises Exit.
+
+    Yields as `_readable`.
+    """
+    from attribution.collection import image_limits
+
+    readable = _readable(images, image_limits(settings), refused, as_json=as_json)
+    first = next(readable, None)
     if first is None:
         raise typer.Exit(SOME_REFUSED)
-    return chain([first], images)
+    return chain([first], readable)
 
 
 def _together(
@@ -236,13 +244,13 @@ def member(
 
     Example: [bold]lawful member found.png[/]
     """
-    from api.answers import MemberOut
-    from api.cli import render
-    from attribution.collection import image_limits
-
     refused: list[Path] = []
     settings = settings_from_environment()
-    readable = _begun(_readable(images, image_limits(settings), refused, as_json=as_json))
+    readable = _begun(images, settings, refused, as_json=as_json)
+
+    from api.answers import MemberOut
+    from api.cli import render
+
     with open_services(settings, as_json=as_json) as services:
         for path, image in readable:
             answer = services.attributor.member(image)

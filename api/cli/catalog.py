@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import platform
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -69,6 +68,8 @@ def artists(
 
 
 def _facts(settings: Settings) -> dict[str, dict[str, Any]]:
+    from importlib.metadata import version
+
     from attribution.catalogue import queries
     from attribution.collection import open_database, open_stores
     from attribution.encoders.runtimes import Runtime

@@ -8,11 +8,9 @@ import signal
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
-from pydantic import ValidationError
-from pydantic_settings import SettingsError
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -28,8 +26,10 @@ from rich.progress import (
 from rich.text import Text
 
 from api.dates import end_of
-from attribution.config import Settings
 from attribution.errors import BadInput
+
+if TYPE_CHECKING:
+    from attribution.config import Settings
 
 FORMATS = ["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"]
 WRITTEN = ("2027-12-31", "2027-12-31T18:00")
@@ -40,6 +40,11 @@ INTERRUPTED = 130  # exit code: by Ctrl-C, as shells count it
 
 def settings_from_environment() -> Settings:
     """Read the `LAWFUL_` variables; raises BadInput naming the one that is wrong."""
+    from pydantic import ValidationError
+    from pydantic_settings import SettingsError
+
+    from attribution.config import Settings
+
     try:
         return Settings()
     except ValidationError as error:

@@ -8,7 +8,7 @@ import sys
 import time
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -17,7 +17,9 @@ from rich.markup import escape
 from api.bundled import examples_folder
 from api.cli.common import plain, settings_from_environment
 from api.cli.loading import open_services
-from attribution.config import Settings
+
+if TYPE_CHECKING:
+    from attribution.config import Settings
 
 PROMPT = "french fries by juliane krug"
 SEED = 7
@@ -25,6 +27,8 @@ SEED = 7
 
 def own_settings(home: Path) -> Settings:
     """Return settings that keep everything in one folder, wherever the user's collection is."""
+    from attribution.config import Settings
+
     return Settings(
         home=home,
         database_url=f"sqlite:///{home / 'lawful.db'}",

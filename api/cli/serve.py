@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from functools import partial
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from api.cli.common import plain, settings_from_environment, status_console
 from api.loopback import is_loopback
 from attribution.errors import Conflict
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+    from attribution.config import Settings
 
 
 def serve(
@@ -26,7 +32,6 @@ def serve(
 
     Example: [bold]lawful serve --port 8000[/], then open http://127.0.0.1:8000/console
     """
-    from api.http.app import create_app
     from api.http.serving import run
     from attribution.collection import open_stores
     from attribution.upkeep import keys
@@ -49,11 +54,18 @@ def serve(
         )
     said = f"the console: {_address(host, port)}/console"
     run(
-        create_app(settings),
+        partial(_app, settings),
         host=host,
         port=port,
         when_ready=lambda: status_console().print(said, markup=False),
     )
+
+
+def _app(settings: Settings) -> FastAPI:
+    """Make the application; loaded only here, as that takes longer than to listen."""
+    from api.http.app import create_app
+
+    return create_app(settings)
 
 
 def _address(host: str, port: int) -> str:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, closing
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, closing, contextmanager
 from functools import partial
 from importlib.metadata import version
 
 from fastapi import APIRouter, Depends, FastAPI
+from fastapi.concurrency import contextmanager_in_threadpool
 from PIL import Image
 
 from api.console.pages import router as console
@@ -84,20 +85,7 @@ def create_app(settings: Settings) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        with (
-            open_services(settings) as services,
-            spooled_below(settings.home),
-            job_queue(services) as jobs,
-            recorded(services) as refusals,
-            closing(Probes(checks(services, jobs))) as probes,
-        ):
-            check_tenants(services, settings.oidc_tenants.values())
-            check_tenants(services, {*settings.quota_works, *settings.quota_mb} - {OTHERS})
-            _warm(services)
-            app.state.services = services
-            app.state.jobs = jobs
-            app.state.refusals = refusals
-            app.state.probes = probes
+        async with contextmanager_in_threadpool(_opened(app, settings)):  # probes are answered
             yield
 
     app = FastAPI(
@@ -130,6 +118,26 @@ def create_app(settings: Settings) -> FastAPI:
     if settings.traces:
         trace_requests(app)
     return app
+
+
+@contextmanager
+def _opened(app: FastAPI, settings: Settings) -> Iterator[None]:
+    """Open all that routes ask for."""
+    with (
+        open_services(settings) as services,
+        spooled_below(settings.home),
+        job_queue(services) as jobs,
+        recorded(services) as refusals,
+        closing(Probes(checks(services, jobs))) as probes,
+    ):
+        check_tenants(services, settings.oidc_tenants.values())
+        check_tenants(services, {*settings.quota_works, *settings.quota_mb} - {OTHERS})
+        _warm(services)
+        app.state.services = services
+        app.state.jobs = jobs
+        app.state.refusals = refusals
+        app.state.probes = probes
+        yield
 
 
 def _add_routes(app: FastAPI) -> None:

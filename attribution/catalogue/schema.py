@@ -3,6 +3,8 @@
 Revisions of one generation only add: a program runs on tables that a newer one of its generation
 has made, so that servers and workers are replaced one after the other. A revision that takes away
 or alters begins a generation, `g1_…`, and those behind it belong to it; the first ones have none.
+
+The names of their files say which revisions there are: Alembic is loaded only where tables change.
 """
 
 from __future__ import annotations
@@ -10,45 +12,52 @@ from __future__ import annotations
 import re
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, inspect, text
 
 import migrations
 from attribution.errors import SchemaMismatch
 
+if TYPE_CHECKING:
+    from alembic.config import Config
+
+VERSIONS = "alembic_version"  # the table of which revision the others are
 LOCK_KEY = 0x1A3F01  # any number, the same in every process
 GENERATION = re.compile(r"g(\d+)_")  # at the beginning of a revision
 
 
 def configuration(connection: Connection | None = None) -> Config:
     """Return Alembic's configuration, built from the installed package."""
+    from alembic.config import Config
+
     config = Config()
-    folder = Path(migrations.__file__ or "").parent
-    config.set_main_option("script_location", str(folder).replace("%", "%%"))
+    config.set_main_option("script_location", str(_folder()).replace("%", "%%"))
     config.attributes["connection"] = connection
     return config
 
 
+def _folder() -> Path:
+    return Path(migrations.__file__ or "").parent
+
+
 @cache
-def _scripts() -> ScriptDirectory:
-    """Return all migrations; they are read once."""
-    return ScriptDirectory.from_config(configuration())
+def revisions() -> tuple[str, ...]:
+    """Return all revisions, by generation and date, the newest last."""
+    names = (path.stem for path in (_folder() / "versions").glob("*.py"))
+    return tuple(sorted(names, key=lambda name: (generation(name), name)))
 
 
 def head_revision() -> str:
     """Return the revision that this program needs."""
-    head = _scripts().get_current_head()
-    assert head is not None, "the package migrations holds no revision"  # noqa: S101 - packaging
-    return head
+    return revisions()[-1]
 
 
 def current_revision(connection: Connection) -> str | None:
     """Return the revision of a database; None for an empty one."""
-    return MigrationContext.configure(connection).get_current_revision()
+    if not inspect(connection).has_table(VERSIONS):
+        return None
+    return connection.execute(text(f"SELECT version_num FROM {VERSIONS}")).scalar()  # noqa: S608
 
 
 def lock(connection: Connection) -> None:
@@ -68,6 +77,8 @@ def upgrade(connection: Connection, where: str) -> None:
     current = current_revision(connection)
     if current == head_revision() or _is_newer(current, where):
         return
+    from alembic import command
+
     command.upgrade(configuration(connection), "head")
 
 
@@ -89,8 +100,7 @@ def generation(revision: str) -> int:
 
 def _is_newer(current: str | None, where: str) -> bool:
     """Tell whether a newer program of this generation made the tables; refuses other newer ones."""
-    known = {script.revision for script in _scripts().walk_revisions()}
-    if current is None or current in known:
+    if current is None or current in revisions():
         return False
     if generation(current) != generation(head_revision()):
         raise SchemaMismatch(

@@ -102,7 +102,7 @@ def _readyz(state: Any) -> dict[str, str]:
 @setup_logging.connect
 def _log(loglevel: int, **_: object) -> None:
     """Log as the other processes do, in place of Celery's own lines."""
-    logs.set_up(Settings().log_format)
+    logs.set_up(lambda: Settings().log_format)
     logging.getLogger().setLevel(loglevel)
 
 
