@@ -72,6 +72,8 @@ def _facts(settings: Settings) -> dict[str, dict[str, Any]]:
 
     from attribution.catalogue import queries
     from attribution.collection import open_database, open_stores
+    from attribution.encoders.runtimes import Runtime
+    from attribution.encoders.tuned import Tuned
 
     with open_stores(settings) as stores, stores.sessions() as session:
         counts, claims = queries.counts(session), queries.count_claims(session)
@@ -106,7 +108,8 @@ def _facts(settings: Settings) -> dict[str, dict[str, Any]]:
             one.name: f"profile {one.profile}{'' if one.live else ', not live'}"
             for one in collections
         },
-        "models": {"profile": settings.profile, "device": settings.device},
+        "models": {"profile": settings.profile, "device": settings.device}
+        | (Tuned(settings.home, settings.device).said() or {"not tuned": Runtime.TORCH}),
         "versions": {"python": platform.python_version()}
         | {package: version(package) for package in PACKAGES},
     }

@@ -50,7 +50,7 @@ def tune(
     Example: [bold]lawful tune ~/portfolios --profile standard[/]
     """
     from attribution.encoders.memory import keep_memory
-    from attribution.encoders.profiles import find_profile
+    from attribution.encoders.profiles import load_encoders
     from attribution.encoders.runtimes import has_openvino
     from attribution.encoders.tuned import Tuned
     from attribution.laboratory.tuning import tune as measure
@@ -62,7 +62,7 @@ def tune(
         Console().print(said, markup=False)
         return
     name = profile or settings.profile
-    find_profile(settings, name)  # before images are read
+    load_encoders(settings, name)  # its name and licences are checked before images are read
     if settings.keep_memory:
         keep_memory()
     pictures = _read(images or examples_folder() / "portfolio")
@@ -112,6 +112,8 @@ def _document(device: str, images: int, trials: list[Trial]) -> dict[str, Any]:
                 "runtime": str(one.runtime),
                 "alone_per_s": round(one.alone_per_s, 2),
                 "batch_per_s": round(one.batch_per_s, 2),
+                "alone_times": round(one.alone, 3),
+                "batch_times": round(one.batch, 3),
                 "cosine": round(one.cosine, 7),
                 "agreement": round(one.agreement, 5),
                 "refused": one.refused or None,
@@ -140,8 +142,7 @@ def _table(trials: list[Trial]) -> Table:
         rates = (
             ("", "") if one.refused else (f"{one.alone_per_s:.1f}/s", f"{one.batch_per_s:.1f}/s")
         )
-        faster = one.batch_per_s / first.batch_per_s
-        said = one.refused or ("" if one is first else f"{faster:.2f} times as fast")
+        said = one.refused or ("" if one is first else f"{one.batch:.2f} times as fast")
         table.add_row(
             plain(one.model) if one is first else "",
             str(one.runtime),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import logging
 import warnings
@@ -60,6 +61,10 @@ class ClipSpec(Spec):
     def source(self) -> str:
         """Architecture and tag, or where the model lies."""
         return f"{self.model}/{self.pretrained}" if self.pretrained else self.model
+
+    def key(self, revision: str) -> str:
+        """See `Spec.key`: the statistics of the style vector are part of what is computed."""
+        return super().key(f"{revision} {clip_style.METHOD}")
 
     def encoder(self, device: str, tuned: Tuned | None = None) -> ClipEncoder:
         """Return the encoder; see `Spec.encoder`."""
@@ -177,10 +182,13 @@ def _tower(spec: ClipSpec, model: Any) -> torch.nn.Module:
     """Return the image tower as a module of its own, with the statistics of the style vector."""
     from torch import Tensor, nn
 
+    images = copy.copy(model)  # without the half that reads: others copy and convert the rest
+    images.__dict__.update(_modules={"visual": model.visual}, _parameters={})
+
     class Tower(nn.Module):
         def __init__(self) -> None:
             super().__init__()
-            self.model = model
+            self.model = images
 
         def forward(self, pixels: Tensor) -> tuple[Tensor, ...]:
             if not spec.style:

@@ -13,6 +13,7 @@ from enum import StrEnum
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from threading import Lock
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -58,6 +59,7 @@ def forward(module: torch.nn.Module, runtime: Runtime, converted: Path) -> Forwa
 
     `module` gives a tuple of tensors with a row for each image. `converted` is the file of its
     other form, for the runtimes that need one; where it is missing it is made at the first call.
+    Raises RuntimeError where it is damaged.
     """
     if runtime.converts:
         return _OpenVino(module, converted, narrow=runtime is Runtime.OPENVINO_BFLOAT16)
@@ -83,29 +85,27 @@ class _OpenVino:
         self._path = path
         self._narrow = narrow
         self._lock = Lock()
-        self._compiled: Any = None
+        self._compiled: Any = self._compile() if path.is_file() else None
 
     def __call__(self, pixels: torch.Tensor) -> tuple[torch.Tensor, ...]:
         import torch
 
         with self._lock:
             if self._compiled is None:
-                self._compiled = self._compile(tuple(pixels.shape[1:]))
+                _convert(self._module, tuple(pixels.shape[1:]), self._path)
+                self._compiled = self._compile()
             rows = self._compiled(pixels.numpy())
             return tuple(torch.from_numpy(rows[place].copy()) for place in self._compiled.outputs)
 
-    def _compile(self, shape: tuple[int, ...]) -> Any:
+    def _compile(self) -> Any:
         import torch
 
-        openvino = _openvino()
-        if not self._path.is_file():
-            _convert(self._module, shape, self._path)
         options: dict[str, Any] = {
             "INFERENCE_PRECISION_HINT": "bf16" if self._narrow else "f32",
             "INFERENCE_NUM_THREADS": torch.get_num_threads(),  # its share of the cores
             "NUM_STREAMS": 1,
         }
-        return openvino.Core().compile_model(self._path, "CPU", options)
+        return _openvino().Core().compile_model(self._path, "CPU", options)
 
 
 def _convert(module: torch.nn.Module, shape: tuple[int, ...], path: Path) -> None:
@@ -120,7 +120,11 @@ def _convert(module: torch.nn.Module, shape: tuple[int, ...], path: Path) -> Non
         exported = torch.export.export(module, (pixels,), dynamic_shapes=({0: number},))
         model = openvino.convert_model(exported)
     path.parent.mkdir(parents=True, exist_ok=True)
-    openvino.save_model(model, path, compress_to_fp16=False)
+    with TemporaryDirectory(dir=path.parent) as folder:
+        new = Path(folder) / path.name
+        openvino.save_model(model, new, compress_to_fp16=False)
+        for end in (".bin", ".xml"):  # last the one that is looked for: whole, or not there
+            new.with_suffix(end).replace(path.with_suffix(end))
 
 
 def _openvino() -> ModuleType:

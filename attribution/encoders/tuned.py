@@ -24,7 +24,10 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 CHOICES = "choices.json"
-LIBRARIES = ("torch", "openvino")
+LIBRARIES = (  # those that compute, and those whose code a converted model is made from
+    *("torch", "openvino"),
+    *("lawful-diffusion", "open_clip_torch", "diffusers", "timm"),
+)
 
 
 class Machine(BaseModel):
@@ -39,7 +42,8 @@ class Choices(BaseModel):
     """The file of choices."""
 
     machine: Machine
-    runtimes: Mapping[str, Runtime]  # by `Spec.key`
+    runtimes: Mapping[str, Runtime] = {}  # by `Spec.key`
+    models: Mapping[str, str] = {}  # what people call them, by the same keys
 
 
 @dataclass(frozen=True)
@@ -62,7 +66,7 @@ class Tuned:
                 found[name] = version(name)
             except PackageNotFoundError:
                 continue
-        return Machine(processor=_processor(), device=self.device, versions=found)
+        return Machine(processor=_processor(self.device), device=self.device, versions=found)
 
     @cached_property
     def folder(self) -> Path:
@@ -71,44 +75,66 @@ class Tuned:
         return self.home / "tuned" / digest[:12]
 
     @cached_property
-    def runtimes(self) -> Mapping[str, Runtime]:
-        """The choices, by model; a file that cannot be read costs speed alone."""
+    def choices(self) -> Choices:
+        """What was chosen; a file that cannot be read costs speed alone."""
         path = self.folder / CHOICES
         try:
-            return Choices.model_validate_json(path.read_bytes()).runtimes
+            return Choices.model_validate_json(path.read_bytes())
         except FileNotFoundError:
-            return {}
+            pass
         except (OSError, ValidationError) as error:
             log.warning(
                 "%s cannot be read (%s): models run as if never tuned; run lawful tune",
                 path,
                 str(error).splitlines()[0],
             )
-            return {}
+        return Choices(machine=self.machine)
+
+    def said(self) -> dict[str, str]:
+        """Return by what each tuned model runs here, by its name; no model is loaded."""
+        return {name: self.runtime(key) for key, name in self.choices.models.items()}
 
     def runtime(self, key: str) -> Runtime:
         """Return what a model is run by: float32 of torch where its other form is missing."""
         if self.tried is not None:
             return self.tried
-        chosen = self.runtimes.get(key, Runtime.TORCH)
+        chosen = self.choices.runtimes.get(key, Runtime.TORCH)
         if chosen.converts and not (has_openvino() and self._converted(key).is_file()):
             return Runtime.TORCH
         return chosen
 
     def forward(self, module: torch.nn.Module, key: str) -> Forward:
-        """Return what the model makes of pixels, by its runtime; see `runtimes.forward`."""
-        return forward(module, self.runtime(key), self._converted(key))
+        """Return what the model makes of pixels, by its runtime; see `runtimes.forward`.
+
+        A damaged form of a model costs speed alone; of one that is `tried` it raises RuntimeError.
+        """
+        runtime = self.runtime(key)
+        try:
+            return forward(module, runtime, self._converted(key))
+        except RuntimeError as error:
+            if self.tried is not None:
+                raise
+            log.warning(
+                "%s cannot be loaded (%s): its model runs by %s; run lawful tune",
+                *(self._converted(key), str(error).strip().splitlines()[0], Runtime.TORCH),
+            )
+            return module
 
     def _converted(self, key: str) -> Path:
         return self.folder / f"{key}.xml"
 
-    def keep(self, key: str, runtime: Runtime) -> None:
-        """Choose a runtime for a model; what was chosen for others stays."""
+    def keep(self, key: str, runtime: Runtime, model: str) -> None:
+        """Choose a runtime for a model of this name; what was chosen for others stays."""
         if not runtime.converts:
             self.forget(key)
         self.folder.mkdir(parents=True, exist_ok=True)
-        kept = replace(self)  # as the file is now
-        choices = Choices(machine=self.machine, runtimes={**kept.runtimes, key: runtime})
+        kept = replace(self).choices  # as the file is now
+        names = {own: name for own, name in kept.models.items() if name != model}  # other weights
+        choices = Choices(
+            machine=self.machine,
+            runtimes={**kept.runtimes, key: runtime},
+            models={**names, key: model},
+        )
         with written_whole(self.folder / CHOICES) as path:
             path.write_text(choices.model_dump_json(indent=1), encoding="utf-8")
 
@@ -124,8 +150,12 @@ class Tuned:
         return was_there
 
 
-def _processor() -> str:
-    """Return the processor's name, with what it can compute in."""
+def _processor(device: str) -> str:
+    """Return a card's name, or the processor's with what it can compute in."""
+    if device.startswith("cuda"):
+        import torch
+
+        return torch.cuda.get_device_name(device) if torch.cuda.is_available() else ""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:

@@ -9,15 +9,17 @@ from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 import numpy as np
+from filelock import FileLock, Timeout
 from PIL.Image import Image
 
 from attribution.config import Settings
 from attribution.encoders.encoder import Encoder
-from attribution.encoders.profiles import find_profile
+from attribution.encoders.profiles import find_profile, load_encoders
 from attribution.encoders.runtimes import Runtime, possible
 from attribution.encoders.spec import Spec
 from attribution.encoders.tuned import Tuned
-from attribution.errors import BadInput
+from attribution.encoders.weights import check_device
+from attribution.errors import BadInput, Conflict
 from attribution.types import Matrix
 
 log = logging.getLogger(__name__)
@@ -43,8 +45,10 @@ class Trial:
     runtime: Runtime
     alone_per_s: float = 0.0  # images, one at a time
     batch_per_s: float = 0.0  # images, in batches of AT_ONCE
+    alone: float = 1.0  # times as fast as float32 of torch in the same rounds
+    batch: float = 1.0
     cosine: float = 0.0  # to float32 of torch: of the worst image in any space
-    agreement: float = 0.0  # of the ten nearest with those by float32, in the worst space
+    agreement: float = 0.0  # of the ten nearest with float32, in the worst space and direction
     refused: str = ""  # why it may not be used
     is_chosen: bool = False
 
@@ -55,17 +59,37 @@ def tune(
     """Try every runtime with every model of a profile, and keep the fastest that is right.
 
     A runtime is right whose vectors are, on every image, within LEAST_COSINE of those by float32,
-    and find the same neighbours among them for LEAST_AGREEMENT of the ten nearest: a question by
-    one machine is asked of works by another. It is chosen if batches are PAYS times as fast, and a
-    lone image is not slower. Programs that run already go on as they began.
+    and give the same neighbours for LEAST_AGREEMENT of the ten nearest, asked of float32 and asked
+    by it: a question by one machine is asked of works by another. It is chosen if batches are PAYS
+    times as fast, and a lone image is not slower. Programs that run already go on as they began.
 
-    Raises BadInput for fewer than FEWEST images, and what loading raises.
+    Raises BadInput for fewer than FEWEST images, a device that is not there, and a home that cannot
+    be written to; Conflict while another process tunes there; and what loading raises.
     """
     if len(images) < FEWEST:
         raise BadInput(f"tuning needs {FEWEST} images or more, got {len(images)}")
-    tuned = Tuned(settings.home, settings.device)
+    load_encoders(settings, profile)  # its licences are accepted
     specs = [spec for spec in find_profile(settings, profile).encoders if spec.has_runtimes]
-    runtimes = possible(settings.device)
+    if not specs:
+        raise BadInput(f"profile {profile!r} has no model that could be tuned")
+    check_device(settings.device)
+    tuned = Tuned(settings.home, settings.device)
+    try:
+        tuned.folder.mkdir(parents=True, exist_ok=True)
+        with FileLock(tuned.folder / ".lock", timeout=0):
+            return _tune(specs, tuned, images, progress)
+    except Timeout:
+        raise Conflict(f"another process tunes in {tuned.folder}; wait for it to end") from None
+    except OSError as error:
+        raise BadInput(
+            f"{tuned.folder} cannot be written ({error.strerror}); LAWFUL_HOME names another place"
+        ) from None
+
+
+def _tune(
+    specs: Sequence[Spec], tuned: Tuned, images: Sequence[Image], progress: Progress
+) -> list[Trial]:
+    runtimes = possible(tuned.device)
     trials: list[Trial] = []
     for number, spec in enumerate(specs):
         own: list[Trial] = []
@@ -73,7 +97,7 @@ def tune(
             own.append(trial)
             progress(spec.name, number * len(runtimes) + len(own), len(specs) * len(runtimes))
         best = fastest(own)
-        tuned.keep(best.key, best.runtime)
+        tuned.keep(best.key, best.runtime, best.model)
         trials += [replace(one, is_chosen=one is best) for one in own]
     return trials
 
@@ -81,12 +105,13 @@ def tune(
 def _trials(
     spec: Spec, tuned: Tuned, runtimes: Sequence[Runtime], images: Sequence[Image]
 ) -> Iterator[Trial]:
-    """Try runtimes one after the other, so that one copy of the model is held; torch's first."""
-    encoder = spec.encoder(tuned.device, replace(tuned, tried=Runtime.TORCH))
-    key = spec.key(encoder.info.revision)
+    """Try runtimes one after the other next to torch's float32, so that two models are held."""
+    usual = spec.encoder(tuned.device)
+    key = spec.key(usual.info.revision)
     tuned.forget(key)
-    exact = _encoded(encoder, images)
-    yield Trial(spec.name, key, Runtime.TORCH, *_rates(encoder, images), 1.0, 1.0)
+    exact = _encoded(usual, images)
+    [(alone, batch)] = _rates([usual], images)
+    yield Trial(spec.name, key, Runtime.TORCH, alone, batch, cosine=1.0, agreement=1.0)
     for runtime in runtimes[1:]:
         encoder = spec.encoder(tuned.device, replace(tuned, tried=runtime))
         trial = Trial(spec.name, key, runtime)
@@ -99,8 +124,14 @@ def _trials(
             )
             trial = replace(trial, refused=_refusal(trial))
             if not trial.refused:
-                alone, batch = _rates(encoder, images)
-                trial = replace(trial, alone_per_s=alone, batch_per_s=batch)
+                (alone_then, batch_then), (alone, batch) = _rates([usual, encoder], images)
+                trial = replace(
+                    trial,
+                    alone_per_s=alone,
+                    batch_per_s=batch,
+                    alone=alone / alone_then,
+                    batch=batch / batch_then,
+                )
         except Exception as error:
             log.debug("%s by %s", spec.name, runtime, exc_info=True)
             first = (str(error).strip() or type(error).__name__).splitlines()[0]
@@ -120,13 +151,9 @@ def fastest(trials: Sequence[Trial]) -> Trial:
     """Return what is to be used, of trials with one model; the first is torch's float32."""
     usual, *others = trials
     faster = [
-        one
-        for one in others
-        if not one.refused
-        and one.batch_per_s >= PAYS * usual.batch_per_s
-        and one.alone_per_s >= usual.alone_per_s
+        one for one in others if not one.refused and one.batch >= PAYS and one.alone >= 1 / PAYS
     ]
-    return max(faster, key=lambda one: one.batch_per_s, default=usual)
+    return max(faster, key=lambda one: one.batch, default=usual)
 
 
 def _encoded(encoder: Encoder, images: Sequence[Image]) -> dict[str, Matrix]:
@@ -137,30 +164,40 @@ def _encoded(encoder: Encoder, images: Sequence[Image]) -> dict[str, Matrix]:
 
 
 def _agreement(found: Matrix, exact: Matrix) -> float:
-    """Return which part of the ten nearest of every image are the same ones."""
+    """Return which part of the ten nearest of an image are the same ones, the worse way round."""
     if not np.isfinite(found).all():
         return float("nan")
-    nearest = []
-    for rows in (found, exact):
-        scores = rows @ exact.T
-        np.fill_diagonal(scores, -np.inf)  # an image itself is no neighbour
-        nearest.append(np.argsort(-scores, axis=1, kind="stable")[:, :NEAREST])
-    same = [len(set(a) & set(b)) for a, b in zip(*map(np.ndarray.tolist, nearest), strict=True)]
-    return float(np.mean(same)) / NEAREST
+    usual = _nearest(exact, exact)
+    return min(
+        float(np.mean([len(set(a) & set(b)) for a, b in zip(own, usual, strict=True)])) / NEAREST
+        for own in (_nearest(found, exact), _nearest(exact, found))
+    )
 
 
-def _rates(encoder: Encoder, images: Sequence[Image]) -> tuple[float, float]:
-    """Return images a second, one at a time and in batches."""
+def _nearest(asked: Matrix, works: Matrix) -> list[list[int]]:
+    scores = asked @ works.T
+    np.fill_diagonal(scores, -np.inf)  # an image itself is no neighbour
+    nearest: list[list[int]] = np.argsort(-scores, axis=1, kind="stable")[:, :NEAREST].tolist()
+    return nearest
+
+
+def _rates(encoders: Sequence[Encoder], images: Sequence[Image]) -> list[tuple[float, float]]:
+    """Return images a second of each, one at a time and in batches."""
     few, many = images[:8], images[:AT_ONCE]
-    alone = _fastest(lambda: [encoder.encode([one]) for one in few])
-    return len(few) / alone, len(many) / _fastest(lambda: encoder.encode(many))
+    alone, batch = _seconds(encoders, [[one] for one in few]), _seconds(encoders, [many])
+    return [(len(few) / a, len(many) / b) for a, b in zip(alone, batch, strict=True)]
 
 
-def _fastest(work: Callable[[], object]) -> float:
-    """Return the seconds of the fastest round: whatever else runs makes the others slower."""
-    seconds: list[float] = []
-    while len(seconds) < ROUNDS and sum(seconds) < LONGEST_S:
-        started = time.perf_counter()
-        work()
-        seconds.append(time.perf_counter() - started)
-    return min(seconds)
+def _seconds(encoders: Sequence[Encoder], parts: Sequence[Sequence[Image]]) -> list[float]:
+    """Return the seconds of each one's fastest round; by turns, as whatever else runs disturbs."""
+    rounds: list[list[float]] = []
+    while len(rounds) < ROUNDS and sum(map(sum, rounds)) < LONGEST_S:
+        rounds.append([_timed(encoder, parts) for encoder in encoders])
+    return [min(own) for own in zip(*rounds, strict=True)]
+
+
+def _timed(encoder: Encoder, parts: Sequence[Sequence[Image]]) -> float:
+    started = time.perf_counter()
+    for part in parts:
+        encoder.encode(part)
+    return time.perf_counter() - started
