@@ -42,6 +42,7 @@ from api.cli import (
     subjects,
     tenants,
     train,
+    tune,
     watches,
     webhooks,
     works,
@@ -124,6 +125,7 @@ app.command()(works.works)
 app.command()(demo.demo)
 app.command()(evaluate.evaluate)
 app.command()(train.export_dataset)
+app.command()(tune.tune)
 app.command()(models.train_starter)
 app.command()(models.finetune)
 

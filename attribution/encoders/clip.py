@@ -20,7 +20,9 @@ from attribution.encoders.encoder import Lane, ModelInfo
 from attribution.encoders.missing import BROKEN, unreachable
 from attribution.encoders.portions import OF_A_TOWER, Portions
 from attribution.encoders.resizing import OPEN_CLIP, Resize
+from attribution.encoders.runtimes import Forward
 from attribution.encoders.spec import LOCAL, Once, Spec, VectorName
+from attribution.encoders.tuned import Tuned
 from attribution.encoders.weights import check_device, state_hash
 from attribution.errors import BadInput
 from attribution.types import PATCHES, Matrix, Patches
@@ -59,9 +61,9 @@ class ClipSpec(Spec):
         """Architecture and tag, or where the model lies."""
         return f"{self.model}/{self.pretrained}" if self.pretrained else self.model
 
-    def encoder(self, device: str) -> ClipEncoder:
-        """Return the encoder; it loads its weights on first use."""
-        return ClipEncoder(self, device=device)
+    def encoder(self, device: str, tuned: Tuned | None = None) -> ClipEncoder:
+        """Return the encoder; see `Spec.encoder`."""
+        return ClipEncoder(self, device=device, tuned=tuned)
 
 
 @dataclass(frozen=True)
@@ -70,15 +72,17 @@ class _Loaded:
     preprocess: Callable[[Image], torch.Tensor]
     tokenizer: Callable[[list[str]], torch.Tensor]
     frozen: clip_style.Frozen | None  # what the second vector is standardised by
+    revision: str
+    forward: Forward  # features of pixels, and statistics of the style vector
 
 
 class ClipEncoder:
     """Encodes images and texts in one space, images perhaps in a second; loads on first use."""
 
-    def __init__(self, spec: ClipSpec, *, device: str) -> None:
+    def __init__(self, spec: ClipSpec, *, device: str, tuned: Tuned | None = None) -> None:
         self._spec = spec
         self._device = device
-        self._loaded = Once(lambda: _load(spec, device))
+        self._loaded = Once(lambda: _load(spec, device, tuned))
         self._portions = Portions(spec.name, device=device, bytes_per_pixel=OF_A_TOWER)
         self.text_vector = spec.vector
 
@@ -92,7 +96,7 @@ class ClipEncoder:
             said += f"; {clip_style.METHOD}, standardised by {frozen}"
         rows = self.encode([PIL.Image.new("RGB", (8, 8))])
         widths = {name: row.shape[1] for name, row in rows.items()}
-        return self._spec.info(state_hash(loaded.model), widths, said)
+        return self._spec.info(loaded.revision, widths, said)
 
     def encode(self, images: Sequence[Image]) -> Mapping[str, Matrix]:
         """Encode RGB images of any size; see `encoder.Encoder`."""
@@ -104,12 +108,12 @@ class ClipEncoder:
 
     def _vectors(self, pixels: torch.Tensor) -> tuple[torch.Tensor, ...]:
         """Return the unit vectors of prepared images, in the order of the spec's lanes."""
+        from torch.nn.functional import normalize
+
         loaded = self._loaded()
-        if not self._spec.style:
-            return (loaded.model.encode_image(pixels, normalize=True).float(),)
-        stages, rows = self._stages(loaded.model, pixels)
-        style = clip_style.standardised(clip_style.statistics(stages), loaded.frozen)
-        return rows.float(), unit(style)
+        features, *statistics = loaded.forward(pixels)
+        styles = [unit(clip_style.standardised(rows, loaded.frozen)) for rows in statistics]
+        return normalize(features.float(), dim=-1), *styles
 
     def statistics(self, images: Sequence[Image]) -> torch.Tensor:
         """Return what the style vector is made from; see `clip_style.statistics`."""
@@ -117,7 +121,7 @@ class ClipEncoder:
         (rows,) = self._portions.run(
             images,
             loaded.preprocess,
-            lambda pixels: (clip_style.statistics(self._stages(loaded.model, pixels)[0]),),
+            lambda pixels: (clip_style.statistics(_stages(self._spec, loaded.model, pixels)[0]),),
         )
         return rows
 
@@ -147,26 +151,47 @@ class ClipEncoder:
         import torch
         from torch.nn import functional
 
-        stages, _ = self._stages(self._loaded().model, pixels)
+        stages, _ = _stages(self._spec, self._loaded().model, pixels)
         count = len(stages)
         chosen = (stages[count // 2], stages[3 * count // 4], stages[-1])
         maps = [functional.adaptive_avg_pool2d(stage.float(), PATCHES) for stage in chosen]
         joined = torch.cat([functional.normalize(one, dim=1) for one in maps], dim=1)
         return (joined.permute(0, 2, 3, 1),)
 
-    def _stages(self, model: Any, pixels: torch.Tensor) -> tuple[list[torch.Tensor], torch.Tensor]:
-        """Return what every stage makes of square images, (n, channels, h, w), and unit vectors."""
-        try:
-            output = model.forward_intermediates(pixels)
-        except (AttributeError, NotImplementedError) as cause:  # some towers of timm, all of HF
-            raise BadInput(
-                f"{self._spec.name} keeps no map of places, which regions and `style` need; "
-                f"a ViT or ResNet of open_clip does"
-            ) from cause
-        return output["image_intermediates"], output["image_features"]
+
+def _stages(
+    spec: ClipSpec, model: Any, pixels: torch.Tensor
+) -> tuple[list[torch.Tensor], torch.Tensor]:
+    """Return what every stage makes of square images, (n, channels, h, w), and their features."""
+    try:
+        output = model.forward_intermediates(pixels, normalize=False)
+    except (AttributeError, NotImplementedError) as cause:  # some towers of timm, all of HF
+        raise BadInput(
+            f"{spec.name} keeps no map of places, which regions and `style` need; "
+            f"a ViT or ResNet of open_clip does"
+        ) from cause
+    return output["image_intermediates"], output["image_features"]
 
 
-def _load(spec: ClipSpec, device: str) -> _Loaded:
+def _tower(spec: ClipSpec, model: Any) -> torch.nn.Module:
+    """Return the image tower as a module of its own, with the statistics of the style vector."""
+    from torch import Tensor, nn
+
+    class Tower(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.model = model
+
+        def forward(self, pixels: Tensor) -> tuple[Tensor, ...]:
+            if not spec.style:
+                return (self.model.encode_image(pixels),)
+            stages, features = _stages(spec, self.model, pixels)
+            return features, clip_style.statistics(stages)
+
+    return Tower().eval()
+
+
+def _load(spec: ClipSpec, device: str, tuned: Tuned | None) -> _Loaded:
     import open_clip
     import torch
 
@@ -194,7 +219,11 @@ def _load(spec: ClipSpec, device: str) -> _Loaded:
         raise unreachable("CLIP weights", spec.source, cause) from cause
     if device == "cpu":  # a third faster for convolutions there, with the same numbers
         model = model.to(memory_format=torch.channels_last)
-    return _Loaded(model.eval(), preprocess, tokenizer, _frozen(folder, device))
+    revision = state_hash(model)
+    tower = _tower(spec, model)
+    forward = tuned.forward(tower, spec.key(revision)) if tuned else tower
+    frozen = _frozen(folder, device)
+    return _Loaded(model.eval(), preprocess, tokenizer, frozen, revision, forward)
 
 
 def _tokenizer_options(model: str) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -104,6 +105,16 @@ def _mixed(stage: torch.Tensor, seed: int) -> torch.Tensor:
     channels = stage.shape[1]
     if channels <= WIDEST:
         return stage
+    mixed: torch.Tensor = torch.einsum(
+        "pc,nchw->nphw", _mixture(channels, seed).to(stage.device), stage
+    )
+    return mixed
+
+
+@lru_cache
+def _mixture(channels: int, seed: int) -> torch.Tensor:
+    import torch
+
     generator = torch.Generator().manual_seed(seed)
-    mixture = torch.randn(PROJECTED, channels, generator=generator) / channels**0.5
-    return torch.einsum("pc,nchw->nphw", mixture.to(stage.device), stage)
+    with torch.inference_mode(mode=False):  # whoever asks first: others may convert the model
+        return torch.randn(PROJECTED, channels, generator=generator) / float(channels**0.5)

@@ -13,7 +13,9 @@ from attribution.encoders.descriptors import unit
 from attribution.encoders.encoder import Lane, ModelInfo
 from attribution.encoders.missing import BROKEN, unreachable
 from attribution.encoders.portions import OF_A_TOWER, Portions
+from attribution.encoders.runtimes import Forward
 from attribution.encoders.spec import Once, Spec, VectorName
+from attribution.encoders.tuned import Tuned
 from attribution.encoders.weights import check_device
 from attribution.errors import BadInput
 from attribution.types import Matrix
@@ -48,19 +50,21 @@ class FeatureSpec(Spec):
     def load(self) -> FeatureModel:
         """Load the model; raises ModelUnavailable, BadInput."""
 
-    def encoder(self, device: str) -> FeatureEncoder:
-        """Return the encoder; it loads its weights on first use."""
-        return FeatureEncoder(self, device=device)
+    def encoder(self, device: str, tuned: Tuned | None = None) -> FeatureEncoder:
+        """Return the encoder; see `Spec.encoder`."""
+        return FeatureEncoder(self, device=device, tuned=tuned)
 
 
 class FeatureEncoder:
     """Encodes images as the unit vectors of a model's features; loads on first use, once."""
 
-    def __init__(self, spec: FeatureSpec, *, device: str) -> None:
+    def __init__(self, spec: FeatureSpec, *, device: str, tuned: Tuned | None = None) -> None:
         self._spec = spec
+        self._tuned = tuned
         self._device = device
         self._portions = Portions(spec.name, device=device, bytes_per_pixel=OF_A_TOWER)
         self._loaded = Once(self._load)
+        self._forward = Once(self._chosen)
 
     @cached_property
     def info(self) -> ModelInfo:
@@ -79,20 +83,15 @@ class FeatureEncoder:
 
     def _rows(self, images: Sequence[Image]) -> torch.Tensor:
         loaded = self._loaded()
-        (rows,) = self._portions.run(
-            images, loaded.preprocess, lambda pixels: (self._checked(loaded.module(pixels)),)
-        )
-        return rows
-
-    def _checked(self, rows: object) -> torch.Tensor:
-        import torch
-
-        if not isinstance(rows, torch.Tensor) or rows.ndim != 2:
-            raise BadInput(
-                f"{self._spec.name} gives no vector of an image; what is needed is one row of "
-                f"numbers for each, and no map, list or class names"
-            )
+        (rows,) = self._portions.run(images, loaded.preprocess, self._forward())
         return rows.float()
+
+    def _chosen(self) -> Forward:
+        loaded = self._loaded()
+        rows = _rows(self._spec, loaded.module)
+        if self._tuned is None:
+            return rows
+        return self._tuned.forward(rows, self._spec.key(loaded.revision))
 
     def _load(self) -> FeatureModel:
         check_device(self._device)
@@ -103,3 +102,24 @@ class FeatureEncoder:
         except BROKEN as cause:
             raise unreachable("weights", self._spec.source, cause) from cause
         return loaded
+
+
+def _rows(spec: FeatureSpec, module: torch.nn.Module) -> torch.nn.Module:
+    """Return a model that gives a tuple of its one vector, and nothing else."""
+    from torch import Tensor, nn
+
+    class Rows(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.module = module
+
+        def forward(self, pixels: Tensor) -> tuple[Tensor]:
+            rows = self.module(pixels)
+            if not isinstance(rows, Tensor) or rows.ndim != 2:
+                raise BadInput(
+                    f"{spec.name} gives no vector of an image; what is needed is one row of "
+                    f"numbers for each, and no map, list or class names"
+                )
+            return (rows,)
+
+    return Rows().eval()

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from attribution.encoders.encoder import Lane, ModelInfo
 from attribution.encoders.spec import Spec, VectorName
+from attribution.encoders.tuned import Tuned
 from attribution.types import Matrix
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ METHOD = f"{SIDE_PX} px, {LEVELS} levels, ground {COARSE} {NEAR_GROUND} {FEWEST}
 class PaletteSpec(Spec):
     """The histogram has no weights: nothing is chosen but its name."""
 
+    has_runtimes: ClassVar[bool] = False
     kind: Literal["palette"]
     model: Literal["palette"] = "palette"
     license: Literal["Apache-2.0"] = "Apache-2.0"
@@ -47,9 +49,9 @@ class PaletteSpec(Spec):
         """The one vector."""
         return {self.vector: Lane.STYLE}
 
-    def encoder(self, device: str) -> PaletteEncoder:
-        """Return the encoder, which needs no device."""
-        del device
+    def encoder(self, device: str, tuned: Tuned | None = None) -> PaletteEncoder:
+        """Return the encoder, which needs no device and no model."""
+        del device, tuned
         return PaletteEncoder(self)
 
 

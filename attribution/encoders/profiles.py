@@ -19,9 +19,11 @@ from attribution.encoders.csd import CsdSpec
 from attribution.encoders.encoder import voting
 from attribution.encoders.encoder_set import EncoderSet
 from attribution.encoders.palette import PaletteSpec
+from attribution.encoders.runtimes import Runtime
 from attribution.encoders.stub import StubEncoder
 from attribution.encoders.timm_model import TimmSpec
 from attribution.encoders.torchscript import TorchScriptSpec
+from attribution.encoders.tuned import Tuned
 from attribution.encoders.vae import VaeSpec
 from attribution.errors import BadInput
 
@@ -91,11 +93,14 @@ def find_profile(settings: Settings, name: str) -> Profile:
     return known[name]
 
 
-def load_encoders(settings: Settings, profile: str | None = None) -> EncoderSet:
+def load_encoders(
+    settings: Settings, profile: str | None = None, *, tried: Runtime | None = None
+) -> EncoderSet:
     """Return the encoders of a profile, of LAWFUL_PROFILE by default; weights load on first use.
 
-    "stub" is for tests. Raises BadInput for a profile that there is not, and for weights under a
-    licence that may forbid a use and was not accepted.
+    "stub" is for tests. What `lawful tune` chose for them is used, or the runtime that is `tried`.
+    Raises BadInput for a profile that there is not, and for weights under a licence that may forbid
+    a use and was not accepted.
     """
     name = settings.profile if profile is None else profile
     if name == STUB:
@@ -108,7 +113,8 @@ def load_encoders(settings: Settings, profile: str | None = None) -> EncoderSet:
                 f"forbid what you do, such as commercial use: read it, and name it in "
                 f"LAWFUL_ACCEPT_LICENCES to accept it"
             )
-    return EncoderSet([spec.encoder(settings.device) for spec in chosen.encoders])
+    tuned = Tuned(settings.home, settings.device, tried)
+    return EncoderSet([spec.encoder(settings.device, tuned) for spec in chosen.encoders])
 
 
 def models_of(settings: Settings) -> tuple[str, ...]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Annotated, Generic, TypeVar
+from typing import Annotated, ClassVar, Generic, TypeVar
 
 from pydantic import (
     BaseModel,
@@ -18,10 +19,13 @@ from pydantic import (
 )
 
 from attribution.encoders.encoder import Encoder, Lane, ModelInfo
+from attribution.encoders.tuned import Tuned
 from attribution.errors import BadInput
 
 LOCAL = "local-dir:"  # as open_clip and timm call a folder
 BESIDE = ("./", "../")  # how a path that belongs to the profile's file begins
+
+WHERE = {"model", "pretrained", "subfolder", "variant", "revision", "license"}  # weights come from
 
 VectorName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
 Model = TypeVar("Model")
@@ -35,6 +39,7 @@ class Spec(BaseModel, ABC):
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+    has_runtimes: ClassVar[bool] = True  # whether it is a model that others can compute
 
     model: Annotated[str, Field(min_length=1)]
     license: Annotated[str, Field(min_length=1)]
@@ -58,8 +63,13 @@ class Spec(BaseModel, ABC):
         """The named vectors that it gives, and what each is for."""
 
     @abstractmethod
-    def encoder(self, device: str) -> Encoder:
-        """Return the encoder; it loads its weights on first use."""
+    def encoder(self, device: str, tuned: Tuned | None = None) -> Encoder:
+        """Return the encoder; it loads its weights on first use. Without choices it is float32."""
+
+    def key(self, revision: str) -> str:
+        """Return what a model is known by to `Tuned`: its weights, and what is done with them."""
+        used = self.model_dump_json(exclude=WHERE)
+        return hashlib.sha256(f"{revision} {used}".encode()).hexdigest()[:32]
 
     @property
     def source(self) -> str:

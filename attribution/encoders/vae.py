@@ -16,7 +16,9 @@ from attribution.encoders.cores import share_cores
 from attribution.encoders.encoder import Lane, ModelInfo
 from attribution.encoders.missing import BROKEN, other_weights, unreachable, weight_files
 from attribution.encoders.portions import OF_A_VAE, Portions
+from attribution.encoders.runtimes import Forward
 from attribution.encoders.spec import Once, Spec, VectorName
+from attribution.encoders.tuned import Tuned
 from attribution.encoders.weights import check_device, state_hash
 from attribution.types import Matrix
 
@@ -57,9 +59,9 @@ class VaeSpec(Spec):
         """The repository or folder, with its subfolder."""
         return f"{self.model}/{self.subfolder}" if self.subfolder else self.model
 
-    def encoder(self, device: str) -> VaeEncoder:
-        """Return the encoder; it loads its weights on first use."""
-        return VaeEncoder(self, device=device)
+    def encoder(self, device: str, tuned: Tuned | None = None) -> VaeEncoder:
+        """Return the encoder; see `Spec.encoder`."""
+        return VaeEncoder(self, device=device, tuned=tuned)
 
 
 @dataclass(frozen=True)
@@ -68,14 +70,16 @@ class _Loaded:
     channels: int
     centre: torch.Tensor  # of the style descriptor, zeros without statistics
     spread: torch.Tensor  # of the style descriptor, ones without statistics
+    revision: str
+    forward: Forward  # the means of the latents of pixels
 
 
 class VaeEncoder:
     """Encodes images as a style and a layout vector in one pass; loads on first use, once."""
 
-    def __init__(self, spec: VaeSpec, *, device: str) -> None:
+    def __init__(self, spec: VaeSpec, *, device: str, tuned: Tuned | None = None) -> None:
         self._spec = spec
-        self._loaded = Once(lambda: _load(spec, device))
+        self._loaded = Once(lambda: _load(spec, device, tuned))
         self._portions = Portions(spec.name, device=device, bytes_per_pixel=OF_A_VAE)
 
     @cached_property
@@ -84,7 +88,7 @@ class VaeEncoder:
         loaded = self._loaded()
         frozen = [round(float(value), 5) for value in (*loaded.centre, *loaded.spread)]
         return self._spec.info(
-            state_hash(loaded.model),
+            loaded.revision,
             {
                 self._spec.style: descriptors.style_width(loaded.channels),
                 self._spec.layout: descriptors.layout_width(loaded.channels),
@@ -110,11 +114,10 @@ class VaeEncoder:
         return latents
 
     def _coded(self, pixels: torch.Tensor) -> tuple[torch.Tensor]:
-        model = self._loaded().model
-        coded = model.encode(pixels)
-        mean = coded.latent_dist.mode() if hasattr(coded, "latent_dist") else coded.latents
-        shift = getattr(model.config, "shift_factor", None) or 0.0
-        return ((mean.float() - shift) * model.config.scaling_factor,)
+        loaded = self._loaded()
+        (mean,) = loaded.forward(pixels)
+        shift = getattr(loaded.model.config, "shift_factor", None) or 0.0
+        return ((mean.float() - shift) * loaded.model.config.scaling_factor,)
 
     def _pixels(self, image: Image) -> torch.Tensor:
         """Squash to a square, in −1…1: what a crop loses or a border adds would be statistics."""
@@ -127,7 +130,24 @@ class VaeEncoder:
         return torch.from_numpy(square / 127.5 - 1).permute(2, 0, 1)
 
 
-def _load(spec: VaeSpec, device: str) -> _Loaded:
+def _coder(model: Any) -> torch.nn.Module:
+    """Return the half that makes latents as a module of its own."""
+    from torch import Tensor, nn
+
+    class Coder(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.model = model
+
+        def forward(self, pixels: Tensor) -> tuple[Tensor]:
+            coded = self.model.encode(pixels)
+            has_spread = hasattr(coded, "latent_dist")
+            return (coded.latent_dist.mode() if has_spread else coded.latents,)
+
+    return Coder().eval()
+
+
+def _load(spec: VaeSpec, device: str, tuned: Tuned | None) -> _Loaded:
     import diffusers
     import torch
 
@@ -163,4 +183,7 @@ def _load(spec: VaeSpec, device: str) -> _Loaded:
     else:
         width = descriptors.style_width(channels)
         centre, spread = torch.zeros(width), torch.ones(width)
-    return _Loaded(model, channels, centre.to(device), spread.to(device))
+    revision = state_hash(model)
+    coder = _coder(model)
+    forward = tuned.forward(coder, spec.key(revision)) if tuned else coder
+    return _Loaded(model, channels, centre.to(device), spread.to(device), revision, forward)
