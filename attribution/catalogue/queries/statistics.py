@@ -20,9 +20,9 @@ from attribution.catalogue.models import (
     Embedding,
     KeptCollection,
 )
+from attribution.catalogue.nobody import nobody
 from attribution.catalogue.sums import (
     additions,
-    counted,
     integers,
     part_of,
     rows_of,
@@ -137,7 +137,12 @@ def kept_rows(
     wanted = (
         select(*key, Embedding.vectors)
         .join(Embedding, Artwork.id == Embedding.artwork_id)
-        .where(Embedding.fingerprint == fingerprint, *counted())
+        .where(
+            Embedding.fingerprint == fingerprint,
+            # What `counted` says; by `==` SQLite would not see that the index is in this order.
+            Artwork.status.between(ArtworkStatus.INDEXED, ArtworkStatus.INDEXED),
+            Artwork.artist_id != nobody(),
+        )
         .order_by(*key)
         .limit(limit)
     )
