@@ -90,6 +90,7 @@ class Settings(BaseSettings):
     subjects: Literal["image", "encrypted", "digest"] = "image"  # kept of what is asked about
     subjects_key: SecretStr | None = None  # Fernet keys, by comma: the first encrypts, all decrypt
     most_lookups: Annotated[int, Field(ge=1)] = 24  # that a process has in hand; then 503
+    lookup_wait_s: Annotated[float, Field(gt=0, le=60)] = 0.8  # of one for its turn; then 503
     thorough: bool = False  # lookups over HTTP that do not say, and are not about copies
     subject_days: Annotated[int, Field(ge=1, le=36_500)] = 180  # then such an image is deleted
     # Then answers are whole in the file store alone; none: they stay in the database.

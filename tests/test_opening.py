@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -44,6 +46,15 @@ def waiting(make: Callable[[], FastAPI] = made) -> Iterator[tuple[TestClient, Ev
             yield client, may_open
         finally:
             may_open.set()
+
+
+def test_the_server_listens_before_all_else_is_loaded() -> None:
+    """Neither models nor index nor routes are needed for that."""
+    heavy = {"api.http.app", "celery", "open_clip", "qdrant_client", "sqlalchemy", "torch"}
+    code = f"import sys, api.http.serving; print(sorted({heavy!r} & sys.modules.keys()))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert done.stdout == "[]\n"
 
 
 def test_it_lives_before_it_can_work() -> None:

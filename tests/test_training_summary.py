@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from typer.testing import CliRunner
@@ -16,7 +18,14 @@ from attribution import tenants
 from attribution.catalogue import queries
 from attribution.services import Services, open_services
 from attribution.training.checkpoint import FACTS, FORMAT, Facts
-from attribution.upkeep.training_summary import CATALOGUE, TrainingSummary, summarise
+from attribution.upkeep import training_summary
+from attribution.upkeep.training_summary import (
+    CATALOGUE,
+    EVERY_S,
+    Summaries,
+    TrainingSummary,
+    summarise,
+)
 from attribution.upkeep.withdrawal import withdraw
 from tests.apis import settings
 from tests.portfolios import ingest, picture
@@ -117,6 +126,22 @@ def test_the_command_writes_the_same(services: Services) -> None:
     assert said.startswith("# Public summary of training content")
     assert found["general"]["models"][0]["data"] == CATALOGUE
     assert printed | {"counted_at": None} == found | {"counted_at": None}
+
+
+def test_however_often_it_is_asked_for_works_are_counted_once(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """For each tenant, until what was counted is of long ago."""
+    summaries = Summaries()
+    first = summaries.last(services)
+
+    assert summaries.last(services) is first
+    with tenants.within("other"):
+        assert summaries.last(services).registered.works == 0
+    assert summaries.last(services) is first
+    later = time.monotonic() + EVERY_S
+    monkeypatch.setattr(training_summary, "time", SimpleNamespace(monotonic=lambda: later))
+    assert summaries.last(services).counted_at > first.counted_at
 
 
 def test_no_path_of_the_machine_gets_into_a_summary(services: Services, tmp_path: Path) -> None:

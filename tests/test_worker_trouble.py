@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 import sys
+import warnings
 from pathlib import Path
 from uuid import UUID
 
 import pytest
+from celery.exceptions import CPendingDeprecationWarning
+from celery.signals import celeryd_after_setup
+from celery.worker.consumer import consumer
 
 from api.servers.programs import Program, running
 from attribution.catalogue import queries
@@ -179,3 +183,15 @@ def test_no_worker_no_answer(tmp_path: Path, redis_url: str) -> None:
     done = lawful(tmp_path, "worker", "--check", broker_url=redis_url)
     assert done.returncode == 1
     assert "no worker celery@" in done.stderr
+
+
+def test_an_outage_of_the_broker_warns_of_no_default_of_a_later_celery() -> None:
+    """Celery says it at each outage to whoever keeps the default of this version, set or not."""
+    with warnings.catch_warnings(record=True) as said:
+        warnings.filterwarnings("always", category=CPendingDeprecationWarning)  # as Celery does
+        celeryd_after_setup.send(sender="worker", instance=None, conf=worker.app.conf)
+        text = vars(consumer)["CANCEL_TASKS_BY_DEFAULT"]  # which its stubs do not know
+        warnings.warn(text, CPendingDeprecationWarning, stacklevel=1)
+
+    assert said == []
+    assert not worker.app.conf.worker_cancel_long_running_tasks_on_connection_loss

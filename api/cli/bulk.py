@@ -17,7 +17,8 @@ from api.cli.common import (
     settings_from_environment,
     status_console,
 )
-from api.cli.ingest import show, take_vectors
+from api.cli.given_vectors import take_vectors
+from api.cli.outcomes import show
 from api.cli.whose import Names
 
 if TYPE_CHECKING:

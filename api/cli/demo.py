@@ -52,7 +52,7 @@ def demo(
 
     Example: [bold]lawful demo[/]
     """
-    from api.cli import generate, ingest, render
+    from api.cli import generate, ingest, outcomes, render
     from api.reports.pages import make_page
     from api.reports.report import render_report
     from attribution.custody import How
@@ -73,7 +73,7 @@ def demo(
         started = time.monotonic()
         with job_queue(services) as queue:
             summary = ingest.run(queue, portfolio, read_source(portfolio), BY_RULE)
-        ingest.show(out, summary, time.monotonic() - started)
+        outcomes.show(out, summary, time.monotonic() - started)
         out.rule("2. An image comes back with its artists")
         pages = []
         for query in json.loads((examples / "queries" / "queries.json").read_text("utf-8")):

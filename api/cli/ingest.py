@@ -3,31 +3,27 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
-from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from shlex import quote
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 from uuid import UUID
 
 import typer
 from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
 from api.cli import watching
 from api.cli.common import (
     SOME_REFUSED,
     end_on_sigterm,
     existing_file,
-    plain,
     print_json,
-    progress_bar,
     settings_from_environment,
     status_console,
 )
-from api.cli.loading import open_queue, open_services
+from api.cli.given_vectors import take_vectors
+from api.cli.loading import open_queue
+from api.cli.outcomes import profiled, show, show_profile
 from api.cli.whose import Names, ask_whose, may_ask
 from attribution.errors import BadInput, LawfulError
 
@@ -38,9 +34,6 @@ if TYPE_CHECKING:
     from ingest.sources import Source
     from ingest.summary import Summary
     from ingest.work.jobs import JobQueue
-
-SHOWN = 20  # reasons listed in the terminal; --json has them all
-SHOWN_ARTISTS = 40
 
 
 def ingest(
@@ -137,74 +130,16 @@ def ingest(
             does = _preview if dry_run else partial(_ingest, as_json=as_json)
             summary = does(settings, source, reading, options)
     seconds = time.monotonic() - started
-    profiled = _profiled(stages.seconds, len(summary.items)) if profile else None
+    took = profiled(stages.seconds, len(summary.items)) if profile else []
     if as_json:
-        shown = {"profile": profiled} if profile else {}
+        shown = {"profile": took} if profile else {}
         print_json(summary.as_json(seconds=seconds) | shown)
     else:
         show(Console(), summary, seconds, dry_run=dry_run)
-        _show_profile(Console(), profiled)
+        if took:
+            show_profile(Console(), took)
     if summary.refused:
         raise typer.Exit(SOME_REFUSED)
-
-
-def _profiled(stages: Mapping[str, float], files: int) -> list[dict[str, Any]]:
-    """Return what each stage took, the longest first."""
-    whole = sum(stages.values())
-    return [
-        {
-            "stage": name,
-            "seconds": round(seconds, 3),
-            "share": round(seconds / whole, 4),
-            "works_per_s": round(files / max(seconds, 1e-9), 1),
-        }
-        for name, seconds in sorted(stages.items(), key=lambda one: -one[1])
-    ]
-
-
-def _show_profile(console: Console, profiled: Sequence[Mapping[str, Any]] | None) -> None:
-    if not profiled:
-        return
-    table = Table("stage", "seconds", "share", "works/s", box=None, pad_edge=False)
-    for one in profiled:
-        table.add_row(
-            one["stage"], f"{one['seconds']:.2f}", f"{one['share']:.0%}", f"{one['works_per_s']:,}"
-        )
-    console.print(table)
-
-
-def take_vectors(
-    settings: Settings,
-    source: Path,
-    options: Options,
-    artist: str | None = None,
-    model: str | None = None,
-    *,
-    as_json: bool,
-) -> Summary:
-    """Take in works with their vectors, in this process."""
-    from ingest.bulk.loading import load, opened
-    from ingest.summary import summarise
-    from ingest.work.jobs import job_queue
-
-    end_on_sigterm()
-    with open_services(settings, as_json=as_json) as services:
-        with (
-            progress_bar(status_console()) as bar,
-            opened(services, source, artist=artist, model=model) as given,
-        ):
-            task = bar.add_task("running", total=given.total)
-            job_id = load(
-                services,
-                str(source.resolve()),
-                given,
-                options,
-                lambda done: bar.update(task, completed=done),
-            )
-        with status_console().status("recalibrating"), job_queue(services) as queue:
-            queue.calibrate()
-            queue.wait()
-        return summarise(services, job_id)
 
 
 def _preview(settings: Settings, source: Path, reading: Reading, options: Options) -> Summary:
@@ -359,65 +294,3 @@ def watch(queue: JobQueue, job_id: UUID) -> Summary:
 
     resumes = f"job {job_id} resumes where it stopped: lawful jobs show {job_id}"
     return watching.watch(queue, look, end, resumes=resumes)
-
-
-def show(
-    console: Console, summary: Summary, seconds: float | None, *, dry_run: bool = False
-) -> None:
-    """Print the counts of a job, and what was refused or claimed twice."""
-    table = Table(box=None, pad_edge=False, show_header=False)
-    table.add_row("would be added" if dry_run else "added", str(summary.added), style="green")
-    table.add_row("already known", str(summary.known))
-    if summary.corrected:
-        corrected = "would be corrected" if dry_run else "corrected"
-        table.add_row(f"  of these {corrected}", str(summary.corrected), style="green")
-    if summary.asked:
-        table.add_row("  of these wait for --allow-freer", str(summary.asked), style="yellow")
-    if summary.conflicts:
-        table.add_row("  of these under another artist", str(summary.conflicts), style="yellow")
-    if summary.blank:
-        table.add_row("blank: registered, never found", str(summary.blank), style="yellow")
-    if summary.repeated:
-        table.add_row("the same file again in this source", str(summary.repeated))
-    table.add_row("refused", str(summary.refused), style="red" if summary.refused else None)
-    if summary.withdrawn:
-        withdrawn = "would be withdrawn" if dry_run else "withdrawn"
-        table.add_row(f"  of these {withdrawn}", str(summary.withdrawn), style="red")
-    table.add_row("artists", str(summary.artists))
-    if seconds is not None:
-        table.add_row("seconds", f"{seconds:.1f}")
-    console.print(table)
-    if dry_run:
-        _show_artists(console, summary)
-    for remark in summary.remarks:
-        console.print(plain(f"  {remark}"), markup=False, soft_wrap=True)
-    _show_reasons(console, summary)
-
-
-def _show_artists(console: Console, summary: Summary) -> None:
-    """Print under which artists the files of a dry run would come, and what of them."""
-    counts: dict[str, Counter[str]] = {}
-    for item in summary.items:
-        counts.setdefault(item.artist or "(nobody)", Counter())[item.outcome.value] += 1
-    table = Table("artist", "files", box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for artist, outcomes in list(counts.items())[:SHOWN_ARTISTS]:
-        said = ", ".join(f"{count} {outcome}" for outcome, count in outcomes.items())
-        table.add_row(escape(plain(artist)), said)
-    console.print(table)
-    if len(counts) > SHOWN_ARTISTS:
-        console.print(f"  … and {len(counts) - SHOWN_ARTISTS} more artists; --json lists them")
-
-
-def _show_reasons(console: Console, summary: Summary) -> None:
-    """Print what was refused, asked or claimed twice; what many have in common, once."""
-    reasons: dict[tuple[str, str], list[str]] = {}
-    for item in summary.items:
-        if item.reason:
-            reasons.setdefault((item.outcome.value, item.reason), []).append(item.path)
-    for (outcome, reason), paths in list(reasons.items())[:SHOWN]:
-        more = f" and {len(paths) - 1:,} more" if len(paths) > 1 else ""
-        said = plain(f"  {outcome}: {paths[0]}{more}: {reason}")
-        console.print(said, markup=False, soft_wrap=True)
-    if len(reasons) > SHOWN:
-        rest = sum(map(len, list(reasons.values())[SHOWN:]))
-        console.print(f"  … and {rest} more; --json lists every file")

@@ -11,9 +11,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from api.cli.common import end_on_sigterm, plain, print_json, settings_from_environment
-from api.cli.ingest import show as show_summary
 from api.cli.ingest import watch
 from api.cli.loading import open_queue
+from api.cli.outcomes import show as show_summary
 from api.cli.watching import UNFINISHED
 from attribution.errors import BackendUnavailable
 

@@ -64,6 +64,7 @@ from attribution.services import Services, open_services
 from attribution.tracing import trace_requests
 from attribution.upkeep.quotas import OTHERS
 from attribution.upkeep.refusals import recorded
+from attribution.upkeep.training_summary import Summaries
 from ingest.work.jobs import job_queue
 
 DESCRIPTION = f"""{pages.SUMMARY}
@@ -101,6 +102,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.openapi = partial(describe, app)  # type: ignore[method-assign]  # as FastAPI documents it
     app.state.metrics = Metrics()
     app.state.allowance = Allowance(settings)
+    app.state.summaries = Summaries()
     app.state.streams = Streams(callers=settings.rate_tenant)
     app.state.provider = provider_of(settings)
     app.state.sessions = Sessions(settings)

@@ -26,6 +26,7 @@ from attribution.catalogue.models import ArtworkStatus
 from attribution.catalogue.queries import WorksWanted
 from attribution.catalogue.queries.pages import LARGEST_PAGE
 from attribution.services import Services
+from attribution.upkeep.training_summary import Summaries
 from ingest.sources.archives import count_works
 from ingest.sources.members import UnpackLimits
 from ingest.work.jobs import JobQueue
@@ -46,6 +47,12 @@ def jobs(request: Request) -> JobQueue:
 def metrics(request: Request) -> Metrics:
     """Return the counters."""
     found: Metrics = request.app.state.metrics
+    return found
+
+
+def summaries(request: Request) -> Summaries:
+    """Return the summaries of training content that were made last."""
+    found: Summaries = request.app.state.summaries
     return found
 
 
@@ -186,6 +193,7 @@ ServicesDep = Annotated[Services, Depends(services)]
 JobsDep = Annotated[JobQueue, Depends(jobs)]
 WorksDep = Annotated[TakesWorks, Depends(works)]
 ONE_WORK = Depends(one_work)
+SummariesDep = Annotated[Summaries, Depends(summaries)]
 StreamsDep = Annotated[Streams, Depends(streams)]
 ProbesDep = Annotated[Probes, Depends(probes)]
 MetricsDep = Annotated[Metrics, Depends(metrics)]

@@ -18,6 +18,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
+from typing import NamedTuple
 from uuid import UUID
 
 import numpy as np
@@ -42,6 +43,31 @@ BELIEF = 1.0  # ν, in works for each dimension
 DRAWN = 3.0  # κ, in works
 TEMPERATURE = 10.0
 FLOOR = 1e-6  # of a variance: about what rounding leaves
+
+
+class ArtistSums(NamedTuple):
+    """How many works of an artist are counted, and their sum, shape (width,)."""
+
+    artist: UUID
+    works: int
+    sums: Integers
+
+
+class Digest:
+    """The SHA-256 of statistics of which not all artists are in memory at once."""
+
+    def __init__(self, width: int) -> None:
+        self._hash = hashlib.sha256(width.to_bytes(4, "little"))
+
+    def add(self, one: ArtistSums) -> None:
+        """Add the next artist; they come in the order of their ids."""
+        self._hash.update(one.artist.bytes + one.works.to_bytes(8, "little", signed=True))
+        self._hash.update(one.sums.astype("<i8").tobytes())
+
+    def end(self, gram: Integers) -> str:
+        """Add Σ x xᵀ, and return the digest, hexadecimal."""
+        self._hash.update(gram.astype("<i8").tobytes())
+        return self._hash.hexdigest()
 
 
 class Statistics:
@@ -107,17 +133,19 @@ class Statistics:
 
     def digest(self) -> str:
         """Return the SHA-256 of every integer, hexadecimal: equal exactly when the sums are."""
-        found = hashlib.sha256(self.width.to_bytes(4, "little"))
+        found = Digest(self.width)
         for artist in sorted(self.works):
-            found.update(artist.bytes + self.works[artist].to_bytes(8, "little", signed=True))
-            found.update(self.sums[artist].astype("<i8").tobytes())
-        found.update(self.gram.astype("<i8").tobytes())
-        return found.hexdigest()
+            found.add(ArtistSums(artist, self.works[artist], self.sums[artist]))
+        return found.end(self.gram)
 
     @property
     def is_empty(self) -> bool:
         """Whether nothing is counted: no work, or no difference."""
         return not self.works and not self.gram.any()
+
+    def take(self, one: ArtistSums) -> None:
+        """Take the sums of an artist away."""
+        self._count(one.artist, -one.works, -one.sums)
 
     def _count(self, artist: UUID, works: int, total: Integers) -> None:
         self.works[artist] = self.works.get(artist, 0) + works

@@ -146,16 +146,6 @@ def count_held(session: Session, *, works: int, size: int) -> None:
         )
 
 
-def recount_held(session: Session) -> None:
-    """Count anew what the tenant holds."""
-    # Locked first: who brings a work counts it after, so it is seen here or added later.
-    name = tenants.current()
-    tenant = session.get_one(Tenant, name, with_for_update=True, populate_existing=True)
-    held = select(func.count(), func.coalesce(func.sum(FILE_BYTES), 0))
-    is_held = Artwork.status != ArtworkStatus.WITHDRAWN
-    tenant.held_works, tenant.held_bytes = session.execute(held.where(is_held)).one()
-
-
 def change_hands(session: Session, ids: Sequence[UUID], old: Artist, new: Artist) -> None:
     """Give works of an artist to another one; what is not `old`'s stays where it is.
 
@@ -177,7 +167,7 @@ def change_hands(session: Session, ids: Sequence[UUID], old: Artist, new: Artist
     old.works -= count
     new.works += count
     session.flush()
-    _tally(session, works=0, artists=_with_works(old, new) - had)
+    tally(session, works=0, artists=_with_works(old, new) - had)
     if old.is_nobody:
         count_vectors(session, ids, by=1)
 
@@ -191,7 +181,7 @@ def join_hands(session: Session, gone: Artist, into: Artist) -> None:
     into.works += gone.works
     gone.works = 0
     session.flush()
-    _tally(session, works=0, artists=_with_works(gone, into) - had)
+    tally(session, works=0, artists=_with_works(gone, into) - had)
 
 
 def count_kept(
@@ -215,24 +205,24 @@ def recount(session: Session, ids: Collection[UUID]) -> None:
         _count_works(session, [artist.id], works.get(artist.id, 0) - artist.works)
 
 
-def retally(session: Session) -> None:
-    """Set how many artists and works can be found in all."""
-    artists, works = untallied(session)
-    _tally(session, works=works, artists=artists)
+def tally(session: Session, *, works: int, artists: int) -> None:
+    """Add to how many works and artists can be found, and fold the rows now and then.
 
-
-def untallied(session: Session) -> tuple[int, int]:
-    """Return how many artists and works that can be found the tally lacks. Reads all artists."""
-    artists, works = (
-        select(func.coalesce(func.sum(column), 0)).scalar_subquery()
-        for column in (Tally.artists, Tally.works)
-    )
-    has_works = (Artist.works > 0) & (Artist.id != nobody())
-    lacking = select(
-        func.count().filter(has_works) - artists, func.coalesce(func.sum(Artist.works), 0) - works
-    )
-    more_artists, more_works = session.execute(lacking.select_from(Artist)).one()
-    return int(more_artists), int(more_works)
+    Rows that another transaction has in hand are left to it, so nobody waits.
+    """
+    if works or artists:
+        session.add(Tally(works=works, artists=artists))
+        session.flush()
+    if secrets.randbelow(FOLDED):
+        return
+    free = select(Tally.id).with_for_update(skip_locked=True)
+    gone = delete(Tally).where(Tally.id.in_(session.scalars(free).all()))
+    rows = session.execute(
+        gone.returning(Tally.works, Tally.artists), execution_options=IN_SQL
+    ).all()
+    whole = {name: sum(getattr(row, name) for row in rows) for name in ("works", "artists")}
+    session.add(Tally(**whole))
+    session.flush()
 
 
 def mend_statistics(session: Session, fingerprint: str, missing: Statistics) -> None:
@@ -264,29 +254,9 @@ def _count_works(session: Session, artist_ids: Collection[UUID], by: int) -> Non
             for artist, works in session.execute(now_have)
             if artist != nobody()
         )
-    _tally(session, works=by * len(artist_ids), artists=artists)
+    tally(session, works=by * len(artist_ids), artists=artists)
 
 
 def _with_works(*artists: Artist) -> int:
     """Return how many of these artists have works that can be found."""
     return sum(one.works > 0 and not one.is_nobody for one in artists)
-
-
-def _tally(session: Session, *, works: int, artists: int) -> None:
-    """Add to how many works and artists can be found, and fold the rows now and then.
-
-    Rows that another transaction has in hand are left to it, so nobody waits.
-    """
-    if works or artists:
-        session.add(Tally(works=works, artists=artists))
-        session.flush()
-    if secrets.randbelow(FOLDED):
-        return
-    free = select(Tally.id).with_for_update(skip_locked=True)
-    gone = delete(Tally).where(Tally.id.in_(session.scalars(free).all()))
-    rows = session.execute(
-        gone.returning(Tally.works, Tally.artists), execution_options=IN_SQL
-    ).all()
-    whole = {name: sum(getattr(row, name) for row in rows) for name in ("works", "artists")}
-    session.add(Tally(**whole))
-    session.flush()

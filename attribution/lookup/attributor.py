@@ -8,15 +8,14 @@ computes.
 from __future__ import annotations
 
 import hashlib
+import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from heapq import nlargest
 from importlib.metadata import version
-from threading import BoundedSemaphore
 from uuid import UUID, uuid4
 
 import numpy as np
@@ -59,7 +58,7 @@ from attribution.copies.matches import claimed, laid_on, of_now, silenced
 from attribution.copies.membership import membership
 from attribution.encoders.encoder import Lane, of_lane
 from attribution.encoders.encoder_set import EncoderSet
-from attribution.errors import BackendUnavailable, BadInput, Conflict, RecordAltered
+from attribution.errors import BadInput, Conflict, RecordAltered
 from attribution.images import CheckedImage, lineages
 from attribution.index.points import Hit, Probe, Where
 from attribution.index.vector_index import ANYWHERE
@@ -86,12 +85,14 @@ from attribution.lookup.results import (
 )
 from attribution.lookup.search_pages import SearchPage, Shown
 from attribution.lookup.search_query import SearchBy, SearchQuery, check_query
+from attribution.lookup.turns import Turns
 from attribution.lookup.wording import not_weighed
 from attribution.lookup.workings import keep, kept, workings
 from attribution.types import Vector
 from attribution.voters.panel import Opinion, Panel
 
 PROGRAM = version("lawful-diffusion")
+AT_ONCE = max(2, os.cpu_count() or 1)  # lookups: each takes a core, most of the time
 RECALLED = 500  # answers that are read at once
 COUNTED = 200  # works found first, of which a search counts artists and licences
 BLANK = "the image is blank: it shows nothing that could be recognised"
@@ -140,7 +141,9 @@ class Attributor:
         self._profile = settings.profile
         self._fingerprint = row.fingerprint
         self._panel_of = panel_of
-        self._in_hand = BoundedSemaphore(settings.most_lookups)
+        self._turns = Turns(
+            at_once=AT_ONCE, most=settings.most_lookups, wait_s=settings.lookup_wait_s
+        )
 
     def attribute(
         self,
@@ -154,7 +157,8 @@ class Attributor:
 
         `limit` artists at most, three works each. The answer is recorded and can be read again
         by its id; what `also` raises undoes that. `is_thorough`: see `Attribution`. Raises
-        BackendUnavailable where as many lookups are in hand as the settings allow.
+        BackendUnavailable where as many lookups are in hand as the settings allow, or its turn does
+        not come in time.
         """
         return self._attribute(image, also, limit, is_thorough=is_thorough)[0]
 
@@ -176,8 +180,8 @@ class Attributor:
             raise BadInput("a set needs at least one image")
         each = also or [nothing_else] * len(images)
         found = [
-            self._attribute(*pair, limit, is_thorough=is_thorough)
-            for pair in zip(images, each, strict=True)
+            self._attribute(*pair, limit, is_thorough=is_thorough, has_begun=number > 0)
+            for number, pair in enumerate(zip(images, each, strict=True))
         ]
         answers = tuple(answer for answer, _ in found)
         shown = [
@@ -222,7 +226,7 @@ class Attributor:
 
         The answer is not kept, the audit says that it was asked for.
         """
-        with self._permitted():
+        with self._turns.taken():
             found = self._member(image)
         with self._sessions.begin() as session:
             kind = found.copy_of and found.copy_of.kind
@@ -333,24 +337,16 @@ class Attributor:
             )
 
     def _attribute(
-        self, image: CheckedImage, also: Also, limit: int, *, is_thorough: bool
+        self,
+        image: CheckedImage,
+        also: Also,
+        limit: int,
+        *,
+        is_thorough: bool,
+        has_begun: bool = False,
     ) -> tuple[Attribution, Opinion]:
-        with self._permitted():
+        with self._turns.taken(has_begun=has_begun):
             return self._answered(image, also, limit, is_thorough=is_thorough)
-
-    @contextmanager
-    def _permitted(self) -> Iterator[None]:
-        """Be one of the lookups in hand: more of them at once would make all of them slow."""
-        if not self._in_hand.acquire(blocking=False):
-            most = self._collection.settings.most_lookups
-            raise BackendUnavailable(
-                f"{most} lookups are in hand here already; try again in a few seconds "
-                f"(LAWFUL_MOST_LOOKUPS)"
-            )
-        try:
-            yield
-        finally:
-            self._in_hand.release()
 
     def _answered(
         self, image: CheckedImage, also: Also, limit: int, *, is_thorough: bool

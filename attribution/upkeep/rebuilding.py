@@ -7,8 +7,11 @@ like any other: adding it mends the statistics, whatever was counted meanwhile.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from uuid import UUID
 
-from attribution.arithmetic.classifier import Statistics
+from sqlalchemy.orm import Session
+
+from attribution.arithmetic.classifier import Digest, Statistics
 from attribution.catalogue import lifecycle, queries
 from attribution.catalogue.database import snapshot
 from attribution.catalogue.models import KeptCollection
@@ -38,21 +41,42 @@ class Rebuilt:
 def rebuild_sums(stores: Stores, row: KeptCollection) -> Rebuilt:
     """Rebuild the statistics of a collection from the kept vectors, and compare.
 
-    Reads every kept vector once. Memory: a page of works, and eight bytes for each dimension of
-    each artist, twice.
+    Reads every kept vector once, artist by artist. Memory: a page of works, and eight bytes for
+    each dimension of each artist whose sums are wrong.
     """
     encoders, width = row.fingerprint, sum(row.voting.values())
-    missing, after = Statistics(width), None
+    missing, works, after = Statistics(width), 0, None
     with snapshot(stores.sessions) as session:
         seen = queries.times_mended(session, encoders)
+        kept = _Kept(session, encoders, width)
         while page := queries.kept_rows(session, encoders, after=after, limit=PAGE):
             missing.add(page.artists, page.rows)
+            works += len(page.artists)
             after = page.last
-        works = sum(missing.works.values())
-        kept = queries.statistics_of(session, encoders, width)
-    digest = kept.digest()
-    missing.merge(kept, by=-1)
-    return Rebuilt(encoders, seen, works, digest, missing)
+            kept.take_from(missing, until=after.artist_id)  # of whom more may come
+        kept.take_from(missing, until=None)
+        products = queries.products_of(session, encoders, width)
+    missing.merge(products, by=-1)
+    return Rebuilt(encoders, seen, works, kept.digest.end(products.gram), missing)
+
+
+class _Kept:
+    """The sums of artists as they are kept, read in the order of their ids."""
+
+    def __init__(self, session: Session, fingerprint: str, width: int) -> None:
+        self._session, self._fingerprint = session, fingerprint
+        self._after: UUID | None = None
+        self.digest = Digest(width)
+
+    def take_from(self, sums: Statistics, *, until: UUID | None) -> None:
+        """Take the next ones away, to the last one before an artist."""
+        while few := queries.next_sums(
+            self._session, self._fingerprint, after=self._after, until=until
+        ):
+            for one in few:
+                self.digest.add(one)
+                sums.take(one)
+            self._after = few[-1].artist
 
 
 def mend(stores: Stores, found: Rebuilt) -> None:

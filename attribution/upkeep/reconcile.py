@@ -10,7 +10,9 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 
+from attribution import tenants
 from attribution.catalogue import lifecycle, queries
+from attribution.catalogue.database import snapshot
 from attribution.catalogue.models import Artist
 from attribution.catalogue.nobody import nobody
 from attribution.catalogue.queries import Origin
@@ -88,15 +90,22 @@ def _of_all(collection: Collection, of_one: Callable[[], Report], *, repair: boo
 
 
 def compare_statistics(collection: Collection, *, repair: bool) -> Report:
-    """Compare what is counted along with what it counts: reads every kept vector of the tenant."""
-    with collection.sessions() as session:
-        is_held_right = queries.is_held_right(session) and lifecycle.untallied(session) == (0, 0)
-    if repair:
-        with collection.sessions.begin() as session:
-            lifecycle.retally(session)
-            lifecycle.recount_held(session)
-    statistics = rebuild_all(collection, repair=repair)
-    return Report(misheld=int(not is_held_right), statistics=statistics)
+    """Compare what is counted along with what it counts: reads every kept vector of the tenant.
+
+    In a snapshot, some at a time; what differs is added afterwards, so nobody waits meanwhile.
+    Raises Conflict while another process does the same: both would add it.
+    """
+    with collection.sessions() as holder:
+        if not queries.take_turn(holder, f"count {tenants.current()}"):
+            raise Conflict("another process counts again; wait for it")
+        with snapshot(collection.sessions) as session:
+            unheld, untallied = queries.unheld(session), queries.untallied(session)
+        if repair:
+            with collection.sessions.begin() as session:
+                lifecycle.tally(session, works=untallied.works, artists=untallied.artists)
+                lifecycle.count_held(session, works=unheld.works, size=unheld.bytes)
+        statistics = rebuild_all(collection, repair=repair)
+    return Report(misheld=int(any((*unheld, *untallied))), statistics=statistics)
 
 
 def see_to(collection: Collection, *, repair: bool) -> Report:

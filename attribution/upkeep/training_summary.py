@@ -7,14 +7,19 @@ on is for their authors to say.
 from __future__ import annotations
 
 import json
+import math
+import time
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import PurePath
+from threading import Lock
 from typing import Any
 
 from sqlalchemy.orm import Session
 
+from attribution import tenants
 from attribution.catalogue import queries
 from attribution.catalogue.columns import now
 from attribution.catalogue.queries import Licensed, Registered
@@ -22,6 +27,7 @@ from attribution.collection import Stores
 from attribution.encoders.profiles import STARTER, known_profiles
 from attribution.training.checkpoint import own_folder, read_facts
 
+EVERY_S = 600.0  # between two times that all works are counted for those who ask over HTTP
 BUNDLED = "starter"
 LIBRARY = "Open Clip Art Library 0.18"
 CATALOGUE = "the works registered here"
@@ -84,6 +90,28 @@ def summarise(stores: Stores) -> TrainingSummary:
             denials=queries.training_denials(session),
             withdrawn=queries.withdrawn_works(session),
         )
+
+
+class Summaries:
+    """The summaries that were made last, by tenant.
+
+    A summary counts every work, so one is made again after EVERY_S seconds, however often it is
+    asked for; it says when it was made.
+    """
+
+    def __init__(self) -> None:
+        self._locks: defaultdict[str, Lock] = defaultdict(Lock)
+        self._made: dict[str, tuple[float, TrainingSummary]] = {}  # until when, and what
+
+    def last(self, stores: Stores) -> TrainingSummary:
+        """Return the tenant's; raises BadInput for a torn classifier."""
+        tenant = tenants.current()
+        with self._locks[tenant]:  # who asks meanwhile waits for it, and counts nothing
+            until, made = self._made.get(tenant, (-math.inf, None))
+            if made is None or time.monotonic() >= until:
+                made = summarise(stores)
+                self._made[tenant] = time.monotonic() + EVERY_S, made
+            return made
 
 
 def _own(stores: Stores, session: Session, found: Registered) -> Iterator[TrainedModel]:

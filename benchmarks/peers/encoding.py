@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     pass
 
 ARCHITECTURE = "ViT-B-32"
+NARROW = "lawful, bfloat16"  # where `lawful tune` finds it right: random weights do not tell
 SIZE_PX = 256  # of a VAE's input
 WIDTHS = (128, 256, 512, 512)  # Stable Diffusion's VAE
 CORES = {"OMP_NUM_THREADS": str(os.cpu_count() or 1)}
@@ -51,8 +52,13 @@ def main() -> None:
 
 def towers(images: int) -> dict[str, tuple[Any, int, dict[str, Any]]]:
     """Return what is compared: how it is made, how many images, who takes part."""
-    clip = {"open_clip": open_clip_loop, "sentence-transformers": sentences, "lawful": lawful_clip}
-    vae = {"diffusers": diffusers_loop, "lawful": lawful_vae}
+    clip = {
+        "open_clip": open_clip_loop,
+        "sentence-transformers": sentences,
+        "lawful": lawful_clip,
+        NARROW: narrow_clip,
+    }
+    vae = {"diffusers": diffusers_loop, "lawful": lawful_vae, NARROW: narrow_vae}
     return {
         ARCHITECTURE: (make_clip, images, clip),
         "AutoencoderTiny": (make_tiny, images, vae),
@@ -167,19 +173,24 @@ def diffusers_loop(folder: Path, data: Path, count: int) -> Work:
     return work
 
 
-def lawful_clip(folder: Path, data: Path, count: int) -> Work:
+def lawful_clip(folder: Path, data: Path, count: int, runtime: str = "torch float32") -> Work:
     """Encode as this program does."""
     from attribution.encoders.clip import ClipSpec
 
     own = str(folder / "open_clip.pt")
-    return _ours(ClipSpec(model=ARCHITECTURE, pretrained=own, license="MIT"), data, count, 32)
+    spec = ClipSpec(model=ARCHITECTURE, pretrained=own, license="MIT")
+    return _ours(spec, pictures(data, count), 32, runtime)
 
 
-def lawful_vae(folder: Path, data: Path, count: int) -> Work:
+def narrow_clip(folder: Path, data: Path, count: int) -> Work:
+    """Encode as this program does on a machine that was tuned so."""
+    return lawful_clip(folder, data, count, "torch bfloat16")
+
+
+def lawful_vae(folder: Path, data: Path, count: int, runtime: str = "torch float32") -> Work:
     """Encode as this program does."""
     from attribution.encoders.vae import VaeSpec
 
-    large = folder.name == "AutoencoderKL"
     spec = VaeSpec.model_validate(
         {
             "model": str(folder),
@@ -188,15 +199,22 @@ def lawful_vae(folder: Path, data: Path, count: int) -> Work:
             "license": "MIT",
         }
     )
-    return _ours(spec, data, count, 8 if large else 32)
+    size = 8 if folder.name == "AutoencoderKL" else 32
+    return _ours(spec, pictures(data, count), size, runtime)
 
 
-def _ours(spec: Any, data: Path, count: int, size: int) -> Work:
+def narrow_vae(folder: Path, data: Path, count: int) -> Work:
+    """Encode as this program does on a machine that was tuned so."""
+    return lawful_vae(folder, data, count, "torch bfloat16")
+
+
+def _ours(spec: Any, images: Sequence[Image.Image], size: int, runtime: str) -> Work:
     from attribution.encoders.memory import keep_memory
+    from attribution.encoders.runtimes import Runtime
+    from attribution.encoders.tuned import Tuned
 
     keep_memory()
-    encoder = spec.encoder("cpu")
-    images = pictures(data, count)
+    encoder = spec.encoder("cpu", Tuned(Path(), "cpu", Runtime(runtime)))
 
     def work() -> Mapping[str, float]:
         for batch in batches(images, size):

@@ -1,7 +1,7 @@
 """A whole ingest beside a script of forty lines: `python -m benchmarks.peers.job DATA`.
 
-Both begin in a fresh process with an empty home, so imports and loading count; the same without
-them is the difference of two sizes.
+All begin in a fresh process with an empty home, so imports and loading count; the same without
+them is the difference of two sizes. A third is `lawful ingest` on a machine that was tuned.
 """
 
 from __future__ import annotations
@@ -31,18 +31,20 @@ def main() -> None:
     chosen = parser.parse_args()
     said = {}
     with tempfile.TemporaryDirectory() as folder:
-        peers = []
+        peers, tuned = [], Path(folder) / "home"
+        _lawful(tuned, "tune", str(chosen.data))
         for size in SIZES:
             works = portfolio(chosen.data, Path(folder) / str(size), size)
             peers += [
                 Peer(f"script, {size} works", script, (works,)),
                 Peer(f"lawful ingest, {size} works", lawful, (works,)),
+                Peer(f"lawful ingest, tuned, {size} works", lawful, (works, tuned)),
             ]
         found = by_turns(peers, chosen.rounds)
     for name, rounds in found.items():
         seconds = np.median([one["seconds"] for one in rounds])
         print(f"{name}: {seconds:.1f} s, peak {rounds[-1]['peak_mib']:,.0f} MiB")
-    for who in ("script", "lawful ingest"):
+    for who in ("script", "lawful ingest", "lawful ingest, tuned"):
         few, many = (found[f"{who}, {size} works"] for size in SIZES)
         said[who] = [
             {key: b[key] - a[key] for key in ("seconds", "processor_s")}
@@ -50,7 +52,10 @@ def main() -> None:
             for a, b in zip(few, many, strict=True)
         ]
     print(table(said, SIZES[1] - SIZES[0], "works"))
-    keep(chosen.json, {"whole": found, "without_start": said})
+    keep(
+        chosen.json,
+        {"works": SIZES[1] - SIZES[0], "whole": found, "without_start": said},
+    )
 
 
 def portfolio(data: Path, folder: Path, size: int) -> Path:
@@ -69,19 +74,31 @@ def script(works: Path) -> Work:
     return partial(_in_new_folder, [sys.executable, file, str(works), *models, "{}"])
 
 
-def lawful(works: Path) -> Work:
-    """Run `lawful ingest`."""
-    command = "from api.cli import main; main()"
-    return partial(_in_new_folder, [sys.executable, "-c", command, "ingest", str(works), "--json"])
+def lawful(works: Path, tuned: Path | None = None) -> Work:
+    """Run `lawful ingest`, perhaps with what `lawful tune` chose in a home."""
+
+    def run() -> Mapping[str, float]:
+        with tempfile.TemporaryDirectory() as folder:
+            if tuned:
+                shutil.copytree(tuned / "tuned", Path(folder) / "tuned")
+            _lawful(Path(folder), "ingest", str(works), "--json")
+        return {}
+
+    return run
+
+
+def _lawful(home: Path, *words: str) -> None:
+    command = [sys.executable, "-c", "from api.cli import main; main()", *words]
+    environment = {**os.environ, "LAWFUL_HOME": str(home)}
+    subprocess.run(  # noqa: S603 - our own command
+        command, check=True, capture_output=True, env=environment
+    )
 
 
 def _in_new_folder(command: list[str]) -> Mapping[str, float]:
     with tempfile.TemporaryDirectory() as folder:
         full = [folder if word == "{}" else word for word in command]
-        home = {**os.environ, "LAWFUL_HOME": folder}
-        subprocess.run(  # noqa: S603 - our own command
-            full, check=True, capture_output=True, env=home
-        )
+        subprocess.run(full, check=True, capture_output=True)  # noqa: S603 - our own command
     return {}
 
 

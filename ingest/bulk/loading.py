@@ -36,6 +36,8 @@ from ingest.reading import Prepared, judge
 
 log = logging.getLogger(__name__)
 
+FLUSHED = 10_000  # rows: after a kill no more of them are read again from the index's own log
+
 
 @contextmanager
 def opened(
@@ -81,6 +83,8 @@ def load(
                 _take(services, job, rows, compared, start=done)
                 done += len(rows)
                 gc.collect()
+                if done // FLUSHED > (done - len(rows)) // FLUSHED:
+                    services.index.flush()
                 tell(done)
         services.index.flush()
         with services.sessions.begin() as session:

@@ -72,6 +72,8 @@ def make_app(settings: Settings) -> Celery:
             "visibility_timeout": settings.batch_time_limit_s + 60,
             "priority_steps": [0, BULK],  # the first of all queues come before the second of any
         },
+        # A task in hand is finished while the broker is away: what it does is kept in SQL.
+        worker_cancel_long_running_tasks_on_connection_loss=False,
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,
         worker_hijack_root_logger=False,

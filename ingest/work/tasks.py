@@ -25,7 +25,7 @@ from attribution.catalogue.queries import TaskKey
 from attribution.collection import Stores, open_collection
 from attribution.desk.alerting import see_to_alerts
 from attribution.desk.asking import ask_watched
-from attribution.errors import BackendUnavailable, LawfulError, NotFound
+from attribution.errors import BackendUnavailable, Conflict, LawfulError, NotFound
 from attribution.services import Services
 from attribution.tenants import DEFAULT, across, within
 from attribution.upkeep.calibrating import calibrate_if_due
@@ -57,7 +57,7 @@ DELIVER = "maintenance.deliver"
 WATCH = "maintenance.watch"
 RANGES_S = 30.0  # for which one message goes on comparing, of all tenants
 ROUND = timedelta(hours=1)  # between the beginnings of two comparisons of everything
-COUNT_LIMIT_S = 12 * 3600  # every kept vector is read, in one snapshot
+COUNT_LIMIT_S = 12 * 3600  # every kept vector is read, in one snapshot of many statements
 TASK: dict[str, Any] = {
     "acks_late": True,
     "throws": (LawfulError,),  # their message says all: no traceback in the log
@@ -244,7 +244,7 @@ def _register_comparing(app: Celery, runtime: Runtime) -> None:
     def count_again() -> None:
         """Compare what is counted along with what it counts, and mend it."""
         stores = runtime.stores()
-        with suppress(NotFound), open_collection(stores) as collection:
+        with suppress(NotFound, Conflict), open_collection(stores) as collection:
             found = for_each(stores, lambda: compare_statistics(collection, repair=True))
             _tell("counted again", sum(found, Report(repaired=True)))
 

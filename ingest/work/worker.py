@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import tempfile
+import warnings
 from contextlib import ExitStack, suppress
 from ctypes import c_char
 from multiprocessing.sharedctypes import RawArray
@@ -12,7 +13,9 @@ from threading import Lock
 from typing import Any
 
 from celery import Celery
+from celery.exceptions import CPendingDeprecationWarning
 from celery.signals import (
+    celeryd_after_setup,
     heartbeat_sent,
     setup_logging,
     worker_process_shutdown,
@@ -104,6 +107,12 @@ def _log(loglevel: int, **_: object) -> None:
     """Log as the other processes do, in place of Celery's own lines."""
     logs.set_up(lambda: Settings().log_format)
     logging.getLogger().setLevel(loglevel)
+
+
+@celeryd_after_setup.connect
+def _finish_in_silence(**_: object) -> None:
+    """Have an outage of the broker say nothing of a later Celery's default, which is set here."""
+    warnings.filterwarnings("ignore", r"\s*In Celery 5\.1", CPendingDeprecationWarning)
 
 
 def note_ready(runtime: Lazily) -> None:

@@ -273,8 +273,10 @@ def test_an_upgrade_brings_the_layer_of_the_program_alone(here: Deployment) -> N
     """The documented lines, with a migration and a line of code more: packages are not written."""
     versions = here.clone / "migrations" / "versions"
     head = ScriptDirectory(str(versions.parent)).get_current_head()
-    (versions / "g1_20990101_probe.py").write_text(
-        f'"""A revision."""\nrevision = "g1_20990101_probe"\ndown_revision = "{head}"\n'
+    assert head
+    probe = f"{head.split('_')[0]}_20990101_probe"  # of the same generation, so the newest
+    (versions / f"{probe}.py").write_text(
+        f'"""A revision."""\nrevision = "{probe}"\ndown_revision = "{head}"\n'
         "def upgrade() -> None: pass\n"
     )
     image = SERVICES["migrate"]["image"]
@@ -284,5 +286,7 @@ def test_an_upgrade_brings_the_layer_of_the_program_alone(here: Deployment) -> N
         here.run(line)
 
     after = json.loads(here.run(f"docker image inspect {image}"))[0]["RootFS"]["Layers"]
+    asked = "psql --username=postgres --tuples-only --command=TABLE\\ alembic_version lawful"
+    assert probe in here.run(f"docker compose exec -T postgres {asked}")
     assert sum(new != old for new, old in zip(after, before, strict=True)) == 1
     assert answer(here)["copy_of"]

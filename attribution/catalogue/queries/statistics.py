@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Integer, cast, null, select, union_all, update
+from sqlalchemy import Integer, Select, cast, null, select, tuple_, union_all, update
 from sqlalchemy.orm import Session
 
-from attribution.arithmetic.classifier import Statistics
+from attribution.arithmetic.classifier import ArtistSums, Statistics
 from attribution.catalogue.models import (
     Artwork,
+    ArtworkStatus,
     ClassifierAddition,
     ClassifierArtist,
     ClassifierShard,
     Embedding,
     KeptCollection,
 )
+from attribution.catalogue.nobody import nobody
 from attribution.catalogue.sums import (
     additions,
-    counted,
     integers,
     part_of,
     rows_of,
@@ -30,6 +32,15 @@ from attribution.catalogue.sums import (
 from attribution.types import Matrix
 
 PAGE = 500  # artists read at once: 4 MB with 971 dimensions
+
+
+class WorkKey(NamedTuple):
+    """Where a work is among all, by artist: the columns of an index."""
+
+    artist_id: UUID
+    status: ArtworkStatus
+    created_at: datetime
+    id: UUID
 
 
 class Stamp(NamedTuple):
@@ -43,27 +54,47 @@ class Stamp(NamedTuple):
 class KeptRows:
     """Vectors of some works: a row for each entry of `artists`, shape (works, width)."""
 
-    last: UUID  # the last work
+    last: WorkKey  # of the last work
     artists: list[UUID]
     rows: Matrix
 
 
 def statistics_of(session: Session, fingerprint: str, width: int) -> Statistics:
     """Return the statistics of these encoders; raises BadInput for ones of another width."""
-    found = Statistics(width)
-    for shard in session.scalars(shards(fingerprint)):
-        found.merge(part_of(shard, width))
-    found.add_products(works_of(session.execute(additions(fingerprint)), width))
-    wanted = (
-        select(ClassifierArtist.artist_id, ClassifierArtist.works, ClassifierArtist.sums)
-        .where(ClassifierArtist.fingerprint == fingerprint)
-        .execution_options(yield_per=PAGE)  # else all sums are in memory twice
-    )
+    found = products_of(session, fingerprint, width)
+    wanted = _sums(fingerprint).execution_options(yield_per=PAGE)  # else all are in memory twice
     with session.execute(wanted) as rows:  # a cursor of the server's, closed whatever happens
         for artist, works, sums in rows:
             found.works[artist] = works
             found.sums[artist] = integers(sums)
     return found
+
+
+def products_of(session: Session, fingerprint: str, width: int) -> Statistics:
+    """Return Σ x xᵀ of these encoders alone; raises BadInput for ones of another width."""
+    found = Statistics(width)
+    for shard in session.scalars(shards(fingerprint)):
+        found.merge(part_of(shard, width))
+    found.add_products(works_of(session.execute(additions(fingerprint)), width))
+    return found
+
+
+def next_sums(
+    session: Session, fingerprint: str, *, after: UUID | None, until: UUID | None
+) -> list[ArtistSums]:
+    """Return the next sums behind an artist, by id, to the last one before `until`."""
+    wanted = _sums(fingerprint).order_by(ClassifierArtist.artist_id).limit(PAGE)
+    if after is not None:
+        wanted = wanted.where(ClassifierArtist.artist_id > after)
+    if until is not None:
+        wanted = wanted.where(ClassifierArtist.artist_id < until)
+    return [ArtistSums(one, works, integers(sums)) for one, works, sums in session.execute(wanted)]
+
+
+def _sums(fingerprint: str) -> Select[UUID, int, bytes]:
+    return select(ClassifierArtist.artist_id, ClassifierArtist.works, ClassifierArtist.sums).where(
+        ClassifierArtist.fingerprint == fingerprint
+    )
 
 
 def artists_counted(session: Session, fingerprint: str) -> set[UUID]:
@@ -99,23 +130,29 @@ def statistics_stamp(session: Session, fingerprint: str) -> Stamp | None:
 
 
 def kept_rows(
-    session: Session, fingerprint: str, *, after: UUID | None, limit: int
+    session: Session, fingerprint: str, *, after: WorkKey | None, limit: int
 ) -> KeptRows | None:
-    """Return a page of what the statistics are made from, by id of the work; None at the end."""
+    """Return a page of what the statistics are made from, by artist; None at the end."""
+    key = (Artwork.artist_id, Artwork.status, Artwork.created_at, Artwork.id)
     wanted = (
-        select(Embedding.artwork_id, Artwork.artist_id, Embedding.vectors)
-        .join(Artwork, Artwork.id == Embedding.artwork_id)
-        .where(Embedding.fingerprint == fingerprint, *counted())
-        .order_by(Embedding.artwork_id)
+        select(*key, Embedding.vectors)
+        .join(Embedding, Artwork.id == Embedding.artwork_id)
+        .where(
+            Embedding.fingerprint == fingerprint,
+            # What `counted` says; by `==` SQLite would not see that the index is in this order.
+            Artwork.status.between(ArtworkStatus.INDEXED, ArtworkStatus.INDEXED),
+            Artwork.artist_id != nobody(),
+        )
+        .order_by(*key)
         .limit(limit)
     )
     if after is not None:
-        wanted = wanted.where(Embedding.artwork_id > after)
+        wanted = wanted.where(tuple_(*key) > after)
     found = session.execute(wanted).all()
     if not found:
         return None
-    rows = rows_of(session, fingerprint, (row[2] for row in found))
-    return KeptRows(found[-1][0], [row[1] for row in found], rows)
+    rows = rows_of(session, fingerprint, (row.vectors for row in found))
+    return KeptRows(WorkKey(*found[-1][:4]), [row.artist_id for row in found], rows)
 
 
 def claim_mending(session: Session, fingerprint: str, seen: int) -> bool:

@@ -7,13 +7,12 @@ from functools import cache
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import exists, func, select, update
+from sqlalchemy import exists, select, update
 from sqlalchemy.orm import Session
 
 from attribution import tenants
 from attribution.catalogue.insert import insert_new
-from attribution.catalogue.lifecycle import FILE_BYTES
-from attribution.catalogue.models import Artwork, ArtworkStatus, Base, OfTenant, Task, Tenant
+from attribution.catalogue.models import Base, OfTenant, Task, Tenant
 from attribution.catalogue.queries.tasks import TaskKey, is_task
 
 
@@ -43,15 +42,6 @@ def held(session: Session) -> Held:
     """Return what the tenant holds, as it was counted along."""
     counted = select(Tenant.held_works, Tenant.held_bytes).where(Tenant.name == tenants.current())
     return Held(*session.execute(counted).one())
-
-
-def is_held_right(session: Session) -> bool:
-    """Tell whether what the tenant holds was counted right. Reads all its works."""
-    is_here = Artwork.status != ArtworkStatus.WITHDRAWN
-    works = select(func.count()).select_from(Artwork).where(is_here).scalar_subquery()
-    size = select(func.coalesce(func.sum(FILE_BYTES), 0)).where(is_here).scalar_subquery()
-    right = select((Tenant.held_works == works) & (Tenant.held_bytes == size))
-    return bool(session.scalar(right.where(Tenant.name == tenants.current())))
 
 
 def tenant_of(session: Session, key: TaskKey) -> str | None:

@@ -9,6 +9,7 @@ python=${1:?which folder has bin/python3.12?}
 cd "$(dirname "$0")/../../.."
 root=$(mktemp -d)
 trap 'rm -rf "$root"' EXIT
+trap 'exit 1' INT TERM
 
 named() { sed -nE "s#^(FROM|    image:) ($1:[^ ]+).*#\2#p" Dockerfile docker-compose.yml | head -1; }
 made() { docker build --quiet --tag "$1" --target "$2" --build-arg PYTHON="$(named python)" \
