@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
@@ -32,6 +32,7 @@ class Summary:
     artists: int
     items: Sequence[FileOutcome]
     remarks: Sequence[str] = ()  # on the source as a whole
+    gone: Mapping[str, int] = field(default_factory=dict)  # see `IngestJob.gone`
 
     @property
     def added(self) -> int:
@@ -76,7 +77,7 @@ class Summary:
     @property
     def blank(self) -> int:
         """Files, added or known before, that show nothing."""
-        return sum(item.is_blank for item in self.items)
+        return max(sum(item.is_blank for item in self.items), self.gone.get("blank", 0))
 
     def as_json(self, *, seconds: float) -> dict[str, Any]:
         """Return the object that `lawful ingest --json` prints."""
@@ -106,17 +107,18 @@ class Summary:
         }
 
     def _count(self, outcome: Outcome) -> int:
-        return sum(item.outcome is outcome for item in self.items)
+        kept = sum(item.outcome is outcome for item in self.items)
+        return kept + self.gone.get(outcome, 0)
 
 
 def summarise(stores: Stores, job_id: UUID) -> Summary:
     """Collect the outcomes of a job."""
     with stores.sessions() as session:
         artists = queries.job_summary(session, job_id).artists
-        remarks = queries.job_by_id(session, job_id).remarks
+        job = queries.job_by_id(session, job_id)
         blank = queries.blank_items(session, job_id)
         items = [
             FileOutcome(row.path, row.outcome, row.reason, row.position in blank)
             for row in queries.all_items(session, job_id)
         ]
-    return Summary(job_id, artists, items, remarks)
+        return Summary(job_id, artists, items, job.remarks, job.gone or {})

@@ -16,7 +16,7 @@ from attribution.services import Services
 from attribution.upkeep import thinning
 from attribution.upkeep.reconcile import reconcile
 from attribution.upkeep.thinning import thin_old
-from ingest.summary import Summary
+from ingest.summary import Summary, summarise
 from tests.portfolios import ingest, picture, works
 
 
@@ -85,6 +85,9 @@ def test_idle_lines_go_and_their_numbers_stay(
     assert gone == again.known + again.repeated > 2
     assert kept(services, again).keys() == {Outcome.ADDED, Outcome.REFUSED}
     assert counted(services, again) == before
+    assert again.job is not None
+    shown = summarise(services, again.job)
+    assert (shown.known, shown.repeated, shown.added) == (again.known, again.repeated, again.added)
     assert remarks(services, again) == [
         f"The lines of {gone} files that were known already are no longer kept."
     ]
