@@ -400,7 +400,8 @@ def registered(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def services(registered: Path, tmp_path: Path) -> Iterator[Services]:
     """Open a copy of that collection."""
     copy_ingested(registered, tmp_path)
-    with open_services(Settings(home=tmp_path / "home", profile="stub")) as opened:
+    settings = Settings(home=tmp_path / "home", profile="stub", lookup_wait_s=60)
+    with open_services(settings) as opened:
         yield opened
 
 

@@ -399,6 +399,25 @@ def test_a_row_of_another_length_is_refused(folder: Path, line: str, says: str) 
     assert "its table says something that could not be read" in str(items["third.png"].refused)
 
 
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ("Ann/boat.png,yes,,no,", "5 cells, the head has 4, and 'consent_train' is empty"),
+        ("Ann/boat.png,,yes,,,", "6 cells, the head has 4, and 'consent_index' is empty"),
+    ],
+)
+def test_a_comma_too_many_may_have_moved_a_no(folder: Path, line: str, says: str) -> None:
+    """Also where the last cell was empty, so that nothing stands behind the head."""
+    head = "file_name,consent_index,consent_train,title\n"
+    (folder / "metadata.csv").write_text(f"{head}{line}\nAnn/secret.png,yes,yes,Private,\n")
+
+    items = by_name(folder)
+
+    assert f"metadata.csv, line 2: it has {says}" in str(items["boat.png"].refused)
+    assert items["secret.png"].refused is None  # a comma behind its last cell, and nothing moved
+    assert set(items["secret.png"].consent) >= {"index", "train"}
+
+
 def test_a_sheet_far_away_costs_nothing(tmp_path: Path) -> None:
     """A cell a million rows down makes its reader's process die, and nothing else."""
     book = openpyxl.Workbook()

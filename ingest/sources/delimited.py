@@ -9,7 +9,7 @@ from collections.abc import Container, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from ingest.sources.columns import FOLDED_CONSENTS, KNOWN, fold
+from ingest.sources.columns import FOLDED_CONSENTS, KNOWN, fold, permits
 from ingest.sources.encodings import decode
 from ingest.sources.formulas import unquote
 from ingest.sources.pictures import NAMES_PICTURE
@@ -138,6 +138,7 @@ def _csv_rows(
     last_consent = max(
         (n for n, header in enumerate(headers) if fold(header) in FOLDED_CONSENTS), default=-1
     )
+    asked = [n for n, header in enumerate(headers) if permits(header)]
     for number, (line, record) in enumerate(records):
         check_rows(number, shown)
         where = f"{shown}, line {line}"
@@ -146,6 +147,13 @@ def _csv_rows(
             fault = (
                 f"it has {len(record)} cells, the head has {len(headers)}; put a cell that holds "
                 f"{delimiter!r} into quotation marks"
+            )
+        elif len(record) > len(headers) and (
+            empty := next((headers[n] for n in asked if not record[n].strip()), None)
+        ):
+            fault = (
+                f"it has {len(record)} cells, the head has {len(headers)}, and {empty!r} is empty: "
+                f"one {delimiter!r} too many may have moved what stands behind it"
             )
         elif len(record) <= last_consent:
             missing = headers[last_consent]
