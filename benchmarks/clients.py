@@ -16,7 +16,7 @@ import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import islice
 from pathlib import Path
 from threading import Thread
@@ -39,11 +39,15 @@ def main() -> None:
     parser.add_argument("data", type=Path)
     parser.add_argument("--clients", type=int, nargs="+", default=[1, 16])
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--tune", action="store_true", help="Run `lawful tune` before.")
     parser.add_argument("--query", default="", help="Of each request, such as thorough=true.")
     chosen = parser.parse_args()
     paths = [item.path for item in islice(read_source(chosen.data), WORKS + PICTURES)]
     pictures = [path.read_bytes() for path in paths[WORKS:]]
-    with tempfile.TemporaryDirectory() as folder, serving(Path(folder), paths[:WORKS]) as served:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        serving(Path(folder), paths[:WORKS], is_tuned=chosen.tune) as served,
+    ):
         url, server = served
         where = f"{url}/v1/attributions?{chosen.query}"
         asked(where, pictures, 2, 5.0)  # loads the models
@@ -95,7 +99,9 @@ def asked(
 
 
 @contextmanager
-def serving(home: Path, works: Sequence[Path]) -> Iterator[tuple[str, psutil.Process]]:
+def serving(
+    home: Path, works: Sequence[Path], *, is_tuned: bool
+) -> Iterator[tuple[str, psutil.Process]]:
     """Ingest works and serve them; yields the address, and the process."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -106,6 +112,8 @@ def serving(home: Path, works: Sequence[Path]) -> Iterator[tuple[str, psutil.Pro
         shutil.copyfile(path, own / path.parent.name / path.name)
     limits = {"LAWFUL_RATE_LOOKUPS": "none", "LAWFUL_RATE_WORKS": "none"}
     environment = {**os.environ, **limits, "LAWFUL_HOME": str(home / "home")}
+    if is_tuned:
+        begun(["tune", str(own)], environment).wait()
     begun(["ingest", str(own)], environment).wait()
     server = begun(["serve", "--port", str(port)], environment)
     url = f"http://127.0.0.1:{port}"
@@ -129,11 +137,10 @@ def wait(url: str) -> None:
     """Wait until a server answers."""
     end = time.monotonic() + START_S
     while time.monotonic() < end:
-        try:
+        with suppress(httpx2.TransportError):
             if httpx2.get(f"{url}/readyz").is_success:
                 return
-        except httpx2.TransportError:
-            time.sleep(0.2)
+        time.sleep(0.2)
     raise SystemExit(f"{url} did not answer within {START_S:.0f} s")
 
 
