@@ -8,7 +8,6 @@ import multiprocessing
 import os
 import platform
 import resource
-import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -164,5 +163,4 @@ def machine() -> dict[str, Any]:
         "python": platform.python_version(),
         "load": os.getloadavg()[0],
         "versions": versions,
-        "command": " ".join(sys.orig_argv[1:]),
     }
