@@ -1,6 +1,6 @@
-"""Where the time of a lookup goes: `python -m benchmarks.lookup DATA [--works N] [--home DIR]`.
+"""Where the time of a lookup goes: `python -m benchmarks.lookup DATA [--works N] [--artists N]`.
 
-Fills a catalogue with works by a tenth as many artists: vectors about a centre for each artist,
+Fills a catalogue with works by 10,000 artists: vectors about a centre for each artist,
 sketches of the pictures in DATA. Then asks about other pictures of DATA with vectors that cost
 nothing, so that what is measured is a lookup without its encoders; both kinds of lookup take turns.
 Stages are processor time, so that what else runs on the machine counts for little.
@@ -66,7 +66,6 @@ LANES = {
     "vae_layout": Lane.COPY,
     "vae_style": Lane.STYLE,
 }
-WORKS_OF_ONE = 10  # of an artist
 APART = 1.2  # length of a work's own part beside that of its artist
 PICTURES = 200  # of DATA: sketches of registered works
 QUESTIONS = 40
@@ -116,15 +115,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("data", type=Path)
     parser.add_argument("--works", type=int, default=100_000)
+    parser.add_argument("--artists", type=int, default=10_000)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--home", type=Path, help="Keep the catalogue here; filled once.")
     chosen = parser.parse_args()
     paths = [item.path for item in islice(read_source(chosen.data), PICTURES + QUESTIONS)]
-    encoders = Given(max(chosen.works // WORKS_OF_ONE, 1))
+    encoders = Given(chosen.artists)
     with opened(EncoderSet([encoders]), chosen.home) as collection:
         if not collection.index.points():
             started = time.perf_counter()
-            fill(collection, encoders, chosen.works, paths[:PICTURES])
+            fill(collection, encoders, chosen.works, chosen.artists, paths[:PICTURES])
             print(f"filled in {time.perf_counter() - started:.0f} s", flush=True)
         print(f"{collection.index.points():,} works")
         measure(collection, encoders, paths[PICTURES:], chosen.rounds)
@@ -141,14 +141,17 @@ def opened(encoders: EncoderSet, home: Path | None) -> Iterator[Collection]:
         yield collection
 
 
-def fill(collection: Collection, encoders: Given, works: int, paths: Sequence[Path]) -> None:
+def fill(
+    collection: Collection, encoders: Given, works: int, artists: int, paths: Sequence[Path]
+) -> None:
     """Register works, as many by each artist, with what a lookup reads of them."""
     rng = np.random.default_rng(works)
     drawn = [draw_work(read_image_file(path).rgb) for path in paths]
-    artists = works // WORKS_OF_ONE
     statistics = Statistics(sum(collection.row.voting.values()))
     with collection.sessions.begin() as session:
-        session.execute(insert(Artist), [_artist(number) for number in range(artists)])
+        session.execute(
+            insert(Artist), [_artist(number, works // artists) for number in range(artists)]
+        )
         session.execute(insert(Tally), [{"artists": artists, "works": works}])
     for start in range(0, works, BATCH):
         numbers = range(start, min(start + BATCH, works))
@@ -291,7 +294,7 @@ def _register(
     session.execute(insert(CopySketch), sketches)
 
 
-def _artist(number: int) -> dict[str, Any]:
+def _artist(number: int, works: int) -> dict[str, Any]:
     name = f"artist {number}"
     return {
         "id": _id(1, number),
@@ -299,7 +302,7 @@ def _artist(number: int) -> dict[str, Any]:
         "name": name,
         "folded": name,
         "turned": name,
-        "works": WORKS_OF_ONE,
+        "works": works,
     }
 
 

@@ -1,7 +1,8 @@
 """The files of a batch on their way to the encoders, a few at a time, noted before they are read.
 
 A decoder or an encoder that crashes, or that takes all memory, ends the process without a word. The
-next one reads what was in hand one by one; a file that ends that process too is refused.
+next one reads what was in hand one by one. A file that ends two processes that read it alone is
+refused; one alone may have been killed from outside, by a power cut or an operator.
 """
 
 from __future__ import annotations
@@ -33,8 +34,8 @@ def one_by_one(
     job_id = lease.key.subject
     with services.sessions() as session:
         batch = queries.task_by_key(session, lease.key)
-    if batch.alone is not None:
-        _refuse_unread(services, job_id, batch.alone)
+    if batch.deadly is not None:
+        _refuse_unread(services, job_id, batch.deadly)
     first = batch.first
     with Threads(DECODERS) as decoders:
         while works := _pending(services, job_id, first=first, stop=batch.begun, limit=1):
@@ -91,9 +92,9 @@ def _pending(services: Stores, job_id: UUID, *, first: int, stop: int, limit: in
 
 
 def _refuse_unread(services: Services, job_id: UUID, position: int) -> None:
-    """Have a file refused that was alone in hand when its process ended, here and in other jobs.
+    """Have a file refused that ended the processes that read it alone, here and in other jobs.
 
-    That process may have written its point already.
+    One of them may have written its point already.
     """
     for work in _pending(services, job_id, first=position, stop=position + 1, limit=1):
         if sha256 := load(services, work).sha256:

@@ -219,14 +219,14 @@ def run_lookups(
 def _in_hand(services: Services, lease: Lease) -> Iterator[tuple[LookupItem, bool]]:
     """Yield the images of a task that have no outcome, each noted before it is read, the last so.
 
-    One that was in hand when two processes ended without a word is refused.
+    One that ended the processes that read it alone is refused.
     """
     with services.sessions() as session:
         task = queries.task_by_key(session, lease.key)
         first, stop = task.first, task.stop
         items = queries.pending_lookups(session, lease.key.subject, first=first, stop=stop)
     for item in items:
-        if item.position == task.alone:
+        if item.position == task.deadly:
             _refuse(services, item, DEADLY)
             continue
         is_suspect = item.position < task.begun

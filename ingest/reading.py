@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 
 REINSTATE = "ingest it with --reinstate to take it in again"
 DEADLY = (
-    "it ended the process that read it, twice (a crash, or too little memory); save it again from "
+    "it ended two processes that read it alone (a crash, or too little memory); save it again from "
     "an image editor, or bring it again after a day"
 )
 FORBIDS = "its source says no to finding it (consent_index, or words such as “withdrawn”)"

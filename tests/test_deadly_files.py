@@ -97,18 +97,18 @@ def only_one_refused(summary: Summary) -> None:
     """State that the deadly file was refused and nothing else."""
     (refused,) = [item for item in summary.items if item.reason]
     assert refused.path.endswith("deadly.png")
-    assert "it ended the process that read it, twice" in (refused.reason or "")
+    assert "it ended two processes that read it alone" in (refused.reason or "")
     assert (summary.added + summary.known, summary.refused) == (WORKS, 1)
 
 
 @pytest.mark.parametrize("part", ["decoder", "encoder"])
 def test_in_process(tmp_path: Path, part: str) -> None:
-    """The third `lawful ingest` gets to the end, and so does every one from then on."""
+    """The fourth `lawful ingest` gets to the end, and so does every one from then on."""
     settings = Settings(home=tmp_path / "home", profile="stub")
     source = poisoned(tmp_path / "p")
     arguments = (settings.home, settings.database_url, part, source)
 
-    assert [run(IN_PROCESS, *arguments) for _ in range(3)] == [KILLED, KILLED, 0]
+    assert [run(IN_PROCESS, *arguments) for _ in range(4)] == [KILLED, KILLED, KILLED, 0]
 
     with open_services(settings) as services:
         only_one_refused(ingest(services, source))
@@ -127,12 +127,12 @@ def swept(services: Services, job_id: UUID) -> bool:
 
 
 def test_as_worker(tmp_path: Path, database: Database, database_url: str) -> None:
-    """The worker that takes over from the second one that died refuses the file."""
+    """The worker that takes over from the third one that died refuses the file."""
     del database
     settings = Settings(home=tmp_path / "home", database_url=database_url, profile="stub")
     with open_services(settings) as services:
         job_id = plan(services, "p", read_source(poisoned(tmp_path / "p")), staged=True)
-    for _ in range(2):
+    for _ in range(3):
         assert run(AS_WORKER, tmp_path / "home", database_url, "encoder", job_id) == KILLED
         with open_services(settings) as services:
             wait_until(lambda opened=services: swept(opened, job_id))  # type: ignore[misc]
@@ -178,7 +178,7 @@ def test_the_first_file_of_a_batch_is_deadly(tmp_path: Path) -> None:
         picture(5, side=77).save(source / "artist-0" / "a-first.png")
         job_id = plan(services, "p", read_source(source), staged=False)
         object.__setattr__(services, "encoders", EncoderSet([Deadly()]))
-        for _ in range(2):
+        for _ in range(3):
             with pytest.raises(Gone):
                 pipeline.run_batch(services, batch_key(job_id), stopping=lambda: False)
             with services.sessions.begin() as session:
@@ -189,6 +189,41 @@ def test_the_first_file_of_a_batch_is_deadly(tmp_path: Path) -> None:
     (refused,) = [item for item in summary.items if item.reason]
     assert refused.path.endswith("a-first.png")
     assert (summary.added, summary.refused) == (3, 1)
+
+
+def test_kills_of_processes_that_read_a_file_alone_refuse_no_other(tmp_path: Path) -> None:
+    """A power cut hits whichever file is in hand: each may be hit once, and is added."""
+
+    class Gone(BaseException):
+        """The process is gone."""
+
+    class Doomed:
+        """Ends its process after so many times that it encodes."""
+
+        def __init__(self, times: int) -> None:
+            self._real = StubEncoder()
+            self.info = self._real.info
+            self._left = times
+
+        def encode(self, images: Sequence[Image.Image]) -> Mapping[str, Matrix]:
+            if not self._left:
+                raise Gone
+            self._left -= 1
+            return self._real.encode(images)
+
+    with open_services(Settings(home=tmp_path / "home", profile="stub", batch_size=8)) as services:
+        source = portfolio(tmp_path / "p", artists=1, works=8)
+        job_id = plan(services, "p", read_source(source), staged=False)
+        for times in (0, *[1] * 7):  # all in hand together, then each alone
+            object.__setattr__(services, "encoders", EncoderSet([Doomed(times)]))
+            with pytest.raises(Gone):
+                pipeline.run_batch(services, batch_key(job_id), stopping=lambda: False)
+            with services.sessions.begin() as session:
+                queries.release_all(session)
+        object.__setattr__(services, "encoders", EncoderSet([StubEncoder()]))
+        summary = finish(services, job_id)
+
+    assert (summary.added, summary.refused) == (8, 0)
 
 
 def dies_behind_a_few(services: Services, job_id: UUID) -> None:

@@ -24,7 +24,14 @@ from api.http.app import create_app
 from attribution.actors import ROLES, Actor, Role, acting
 from attribution.catalogue import queries
 from attribution.catalogue.database import Database
-from attribution.catalogue.models import Artwork, AuditEntry, LookupKind, Task, TaskKind
+from attribution.catalogue.models import (
+    DEATHS_ALONE,
+    Artwork,
+    AuditEntry,
+    LookupKind,
+    Task,
+    TaskKind,
+)
 from attribution.catalogue.queries import TaskKey
 from attribution.collection import open_stores
 from attribution.config import Settings
@@ -285,15 +292,15 @@ def test_many_are_cut_into_tasks(services: Services) -> None:
 
 
 def test_an_image_that_ends_processes_is_refused(services: Services) -> None:
-    """The one that was alone in hand when its process ended; the others are answered."""
+    """The one that was alone in hand when its processes ended; the others are answered."""
     batch_id = begin(services, archive({f"{n}.png": png(n) for n in range(3)}), "a.zip")
     with services.sessions.begin() as session:
         task = session.get_one(Task, (batch_id, TaskKind.LOOKUP, 1))
-        task.begun, task.alone = 2, 1
+        task.begun, task.alone, task.deaths = 2, 1, DEATHS_ALONE
     run(services, batch_id)
 
     assert [one.outcome for one in lines(services, batch_id)] == ["answered", "refused", "answered"]
-    assert "ended the process" in (lines(services, batch_id)[1].reason or "")
+    assert "ended two processes" in (lines(services, batch_id)[1].reason or "")
 
 
 def test_an_outage_is_nobodys_fault(services: Services) -> None:

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from attribution.catalogue.models import DEATHS_ALONE
 from attribution.collection import image_limits
 from attribution.config import Settings
 from attribution.encoders.encoder import space_of_parts
@@ -155,18 +156,25 @@ class _Hand:
     path: Path
     deadly: set[int] = field(default_factory=set)
     is_careful: bool = False
+    _suspect: int | None = None  # was in hand alone when the process before ended
+    _deaths: int = 0  # of processes that read it alone
 
     def __post_init__(self) -> None:
         if self.path.is_file():
             self.is_careful = True
             said = json.loads(self.path.read_text(encoding="utf-8"))
-            self.deadly = {*said["deadly"], *([] if said["alone"] is None else [said["alone"]])}
+            self.deadly, self._suspect = set(said["deadly"]), said["alone"]
+            if self._suspect is not None:
+                self._deaths = said["deaths"] + 1
+                if self._deaths >= DEATHS_ALONE:
+                    self.deadly.add(self._suspect)
         self.hold(None)
 
     def hold(self, number: int | None) -> None:
         """Note which file is about to be read alone."""
         with written_whole(self.path) as new:
-            said = {"alone": number, "deadly": sorted(self.deadly)}
+            deaths = self._deaths if number == self._suspect else 0
+            said = {"alone": number, "deaths": deaths, "deadly": sorted(self.deadly)}
             new.write_text(json.dumps(said), encoding="utf-8")
 
     def open(self) -> None:

@@ -31,6 +31,7 @@ from attribution.catalogue.models.holds import (
     Hold,
 )
 from attribution.catalogue.models.jobs import (
+    DEATHS_ALONE,
     DeadlyFile,
     DeniedFile,
     DrawnPicture,
@@ -108,6 +109,7 @@ from attribution.catalogue.models.works import (
 
 __all__ = [
     "ARTWORKS",
+    "DEATHS_ALONE",
     "PURPOSES",
     "SURPLUS",
     "WIPED",

@@ -18,6 +18,9 @@ from sqlalchemy.orm import Mapped, mapped_column
 from attribution.catalogue.columns import now
 from attribution.catalogue.models.base import Base, OfTenant, one_of
 
+# Of processes that read a file alone: so many, and the file is to blame. One may be chance.
+DEATHS_ALONE = 2
+
 
 class JobStatus(StrEnum):
     """Where a job stands; `FAILED` and `CANCELLED` ones can be run again."""
@@ -138,6 +141,11 @@ class Task(OfTenant, Base):
     sends: Mapped[int] = mapped_column(default=0)  # messages since a worker last took it
     error: Mapped[str | None]
 
+    @property
+    def deadly(self) -> int | None:
+        """The position of a file that ended enough processes which read it alone."""
+        return self.alone if self.deaths >= DEATHS_ALONE else None
+
     __table_args__ = (
         one_of("kind", TaskKind),
         one_of("status", TaskStatus),
@@ -168,7 +176,7 @@ class IngestItem(OfTenant, Base):
 
 
 class DeadlyFile(Base):
-    """A file that ended the process that read it, twice; for a time nobody has it read again."""
+    """A file that ended the processes that read it alone; for a time nobody has it read again."""
 
     __tablename__ = "deadly_files"
 

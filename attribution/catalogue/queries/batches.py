@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import case, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from attribution.catalogue.chain import note
@@ -63,9 +63,9 @@ def hold_files(
 ) -> None:
     """Note which files are about to be read: those before `begun`, or the one at `alone`.
 
-    A process that dies with one file alone has got on: it is known which file to refuse.
+    A process that dies with another file alone has got on: it is known which file to suspect.
     """
-    deaths = Task.deaths if alone is None else 0
+    deaths = Task.deaths if alone is None else case((Task.alone == alone, Task.deaths), else_=0)
     session.execute(
         update(Task).where(held_by(key, owner)).values(begun=begun, alone=alone, deaths=deaths)
     )

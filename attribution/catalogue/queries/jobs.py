@@ -242,7 +242,7 @@ def record_outcomes(session: Session, job_id: UUID, outcomes: Sequence[ItemOutco
 
 
 def add_deadly_file(session: Session, sha256: str) -> None:
-    """Note that a file has ended its process twice."""
+    """Note that a file has ended the processes that read it alone."""
     session.merge(DeadlyFile(sha256=sha256, found_at=now()))
 
 

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from attribution.catalogue.columns import now
 from attribution.catalogue.models import (
+    DEATHS_ALONE,
     IngestJob,
     JobStatus,
     LookupBatch,
@@ -33,20 +34,20 @@ from attribution.catalogue.queries.tasks import (
 )
 
 MOST_ATTEMPTS = 6  # that failed or ended their process, since the last progress
-MOST_DEATHS = 2  # that ended their process, since the last progress
+MOST_DEATHS = DEATHS_ALONE + 1  # that ended their process, since the last progress
 MOST_DUE = 2_000  # tasks of a kind that one sweep returns: more than a queue has room for
 # So long after it was sent, by how often that was, a message of a task that still waits is taken
 # for lost. It may just be waiting for its turn: then a second one costs little, many would not.
 PAUSES = tuple(timedelta(minutes=minutes) for minutes in (1, 2, 4, 8, 16, 32, 60))
 
 ENDED = "the process that ran it ended without a word"
-TWICE = "it ended its process twice without getting on; give that more memory"
+THRICE = "it ended its process three times without getting on; give that more memory"
 LONGER = "more time (LAWFUL_BATCH_TIME_LIMIT_S)"
 DEADLY = {
-    TaskKind.LIST: f"{TWICE} or {LONGER}, then retry the job, or send a smaller archive",
-    TaskKind.INGEST: f"{TWICE}, then retry the job",
-    TaskKind.DRAW: f"{TWICE} or {LONGER}, then ask again, or ask for fewer or smaller pictures",
-    TaskKind.LOOKUP: f"{TWICE} or {LONGER}, then retry the batch, or send a smaller one",
+    TaskKind.LIST: f"{THRICE} or {LONGER}, then retry the job, or send a smaller archive",
+    TaskKind.INGEST: f"{THRICE}, then retry the job",
+    TaskKind.DRAW: f"{THRICE} or {LONGER}, then ask again, or ask for fewer or smaller pictures",
+    TaskKind.LOOKUP: f"{THRICE} or {LONGER}, then retry the batch, or send a smaller one",
 }
 UNLISTED: dict[type[IngestJob | LookupBatch], str] = {
     IngestJob: "the process that listed its files ended without a word; ingest the source again",
