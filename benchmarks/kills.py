@@ -33,7 +33,7 @@ PATIENCE_S = 300
 
 
 def main() -> None:
-    """Kill, and print how long it took until the next file was done."""
+    """Kill, and print how long it took until the part ran again and another file was done."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5, help="kills of each part")
     rounds = parser.parse_args().rounds
@@ -50,7 +50,7 @@ def main() -> None:
             load.check()
     for part, seconds in took.items():
         middle, most = np.median(seconds), max(seconds)
-        print(f"{part}: {len(seconds)} kills, next file after {middle:.1f} s, at most {most:.1f} s")
+        print(f"{part}: {len(seconds)} kills, went on after {middle:.1f} s, at most {most:.1f} s")
 
 
 class Load:
@@ -92,7 +92,7 @@ class Load:
 
 
 def kill(running: Stack, part: str, load: Load) -> float:
-    """Kill a part while a batch is under way; returns seconds until the next file was done."""
+    """Kill a part while a batch is under way; return the seconds until all went on."""
     load.top_up()
     deadline = time.monotonic() + PATIENCE_S
     while not under_way(running, part):

@@ -150,10 +150,10 @@ class CopyFinder:
             if exact := _exact(session, image.facts):
                 return [exact]
         whole, *others = image.views
-        asked = _Asked.of(image.facts, whole)
-        found = self._of_the_whole(asked, vectors, neighbours, is_thorough=is_thorough)
+        asked = _Asked.of(image.facts, whole, is_thorough=is_thorough)
+        found = self._of_the_whole(asked, vectors, neighbours)
         if not _has_finding(found):
-            found += self._of_others(image.facts, others)
+            found += self._of_others(image.facts, others, is_thorough=is_thorough)
         return _surest(found)
 
     def compared(self, phash: str, vectors: Mapping[str, Vector]) -> set[UUID]:
@@ -171,8 +171,6 @@ class CopyFinder:
         asked: _Asked,
         vectors: Mapping[str, Vector] | None,
         neighbours: Mapping[str, Sequence[Neighbour]] | None,
-        *,
-        is_thorough: bool,
     ) -> list[FoundCopy]:
         """Return what an image can be laid on as it is."""
         with self._sessions() as session:
@@ -185,11 +183,11 @@ class CopyFinder:
             vectors = self._encoders.encode_one(asked.view.rgb, self._nearest_in)
         if neighbours is None:
             neighbours = self._nearest(vectors)
-        works, parts = self._nearest_by(vectors, neighbours, is_thorough=is_thorough)
+        works, parts = self._nearest_by(vectors, neighbours, is_thorough=asked.is_thorough)
         second = [work for work in works if work not in near]
         second_parts = [part for part in parts if part not in near]
         found = _ordered(found + self._verified(asked, second + second_parts))
-        if _has_finding(found) or not is_thorough:
+        if _has_finding(found) or not asked.is_thorough:
             return found
         seen = {*near, *second, *second_parts}
         works, parts = self._nearest_to(_windows(asked.view.rgb))
@@ -198,7 +196,9 @@ class CopyFinder:
         third += [part for part in parts if part not in seen][:NEAREST_PARTS]
         return _ordered(found + self._verified(asked, third))
 
-    def _of_others(self, facts: ImageFacts, views: Sequence[View]) -> list[FoundCopy]:
+    def _of_others(
+        self, facts: ImageFacts, views: Sequence[View], *, is_thorough: bool
+    ) -> list[FoundCopy]:
         """Return what the tiles of a strip, or a transparent image over another ground, lie on."""
         legs = self._legs([view.rgb for view in views])
         works = self._index.neighbours(legs, limit=NEAREST_TO_PART) if legs else {}
@@ -216,7 +216,8 @@ class CopyFinder:
             candidates.setdefault(leg, []).append(part)
         found: list[FoundCopy] = []
         for leg, few in candidates.items():
-            found += self._verified(_Asked.of(facts, views[int(leg)]), few)
+            asked = _Asked.of(facts, views[int(leg)], is_thorough=is_thorough)
+            found += self._verified(asked, few)
         return found
 
     def _nearest(self, vectors: Mapping[str, Vector]) -> Mapping[str, Sequence[Neighbour]]:
@@ -301,16 +302,17 @@ class _Asked:
     facts: ImageFacts
     view: View
     positions: Mapping[Position, str]
+    is_thorough: bool
 
     @classmethod
-    def of(cls, facts: ImageFacts, view: View) -> _Asked:
+    def of(cls, facts: ImageFacts, view: View, *, is_thorough: bool) -> _Asked:
         """Hash what is compared."""
-        return cls(facts, view, hashes(view.rgb))
+        return cls(facts, view, hashes(view.rgb), is_thorough)
 
     @cached_property
     def sketch(self) -> Sketch:
         """What is laid on works: drawn for the first of them, as features take long to find."""
-        return draw_question(self.view.rgb)
+        return draw_question(self.view.rgb, is_thorough=self.is_thorough)
 
 
 def _ordered(found: Sequence[FoundCopy]) -> list[FoundCopy]:

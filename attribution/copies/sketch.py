@@ -19,12 +19,13 @@ from PIL import Image
 
 from attribution.images import thumbnail
 
-VERSION, PLAIN = 2, 1
+VERSION, NOT_DEFLATED = 2, 1
 KEPT_SIDE_PX = 320  # of the picture in which features are looked for
-ASKED_SIDE_PX = 512  # of an image in question: a work may be a small part of it
+ASKED_SIDE_PX = 512  # of an image in question, where a work may be a small part of it
 SMALL_PX = 128  # of the picture that is compared
 KEPT_FEATURES = 200
 ASKED_FEATURES = 600
+PLAIN_FEATURES = 300  # of an image in question that is compared as a whole, as large as a kept one
 MOST_ENLARGED = 4.0
 # Drawings are flat: little more than half of what SIFT asks of photographs. Below 0.0236 OpenCV
 # rounds what it asks of a pixel (0.5 · contrast / 3 layers · 255) down to nothing: it then looks
@@ -73,7 +74,7 @@ class Sketch:
     def from_bytes(cls, data: bytes) -> Sketch | None:
         """Return what was kept; None for what another version has written."""
         version, width, height, count = HEADER.unpack_from(data)
-        if version not in (VERSION, PLAIN):
+        if version not in (VERSION, NOT_DEFLATED):
             return None
         kept = data[HEADER.size :]
         if version == VERSION:
@@ -106,9 +107,11 @@ def draw_work(image: Image.Image) -> bytes:
     return _draw(image, KEPT_SIDE_PX, KEPT_FEATURES).to_bytes()
 
 
-def draw_question(image: Image.Image) -> Sketch:
-    """Return the sketch of an RGB image in question."""
-    return _draw(image, ASKED_SIDE_PX, ASKED_FEATURES)
+def draw_question(image: Image.Image, *, is_thorough: bool = True) -> Sketch:
+    """Return the sketch of an RGB image in question; one that is not thorough takes a third."""
+    if is_thorough:
+        return _draw(image, ASKED_SIDE_PX, ASKED_FEATURES)
+    return _draw(image, KEPT_SIDE_PX, PLAIN_FEATURES)
 
 
 def _draw(image: Image.Image, side_px: int, features: int) -> Sketch:

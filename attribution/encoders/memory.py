@@ -29,15 +29,24 @@ def keep_memory() -> None:
 
     By default glibc maps every large block by itself and gives it back at once: page faults then
     take more than half of the processor time of convolutional encoders. The process stays as large
-    as its largest batch.
+    as its largest batch, until `give_back_memory`.
     """
+    if library := _glibc():
+        for option, value in OPTIONS.values():
+            library.mallopt(option, value)
+
+
+def give_back_memory() -> None:
+    """Give back what is kept and not in use: for whoever has no other batch to run next."""
+    if library := _glibc():
+        library.malloc_trim(0)
+
+
+def _glibc() -> ctypes.CDLL | None:
     if not sys.platform.startswith("linux"):
-        return
+        return None
     library = ctypes.CDLL(None)
-    if not hasattr(library, "gnu_get_libc_version"):
-        return
-    for option, value in OPTIONS.values():
-        library.mallopt(option, value)
+    return library if hasattr(library, "gnu_get_libc_version") else None
 
 
 def ran_out(error: BaseException) -> bool:

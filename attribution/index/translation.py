@@ -157,9 +157,18 @@ def query(request: models.QueryRequest) -> Any:
 
 
 def scored(hit: Any) -> models.ScoredPoint:
-    """Translate one answer back; the engine has made it, so nothing in it is checked."""
+    """Translate one answer back; the engine has made it, so nothing in it is checked.
+
+    Hundreds come with each lookup: to have the model find its defaults took most of the time.
+    """
     return models.ScoredPoint.model_construct(
-        id=str(hit.id), version=0, score=hit.score, payload=hit.payload
+        id=str(hit.id),
+        version=0,
+        score=hit.score,
+        payload=hit.payload,
+        vector=None,
+        shard_key=None,
+        order_value=None,
     )
 
 

@@ -132,17 +132,25 @@ class Panel:
         return heard, kept.numbers.digest if kept else None
 
     def _calibration(self) -> _Kept | None:
-        """Return the last calibration; None where there is none for these voters and spaces."""
+        """Return the last calibration; None where there is none for these voters and spaces.
+
+        Its numbers, some thousands, are read where it is another than before.
+        """
         with self._sessions() as session:
-            row = queries.calibration_of(session, self._fingerprint)
-        with self._lock:
-            if row is None or not row.numbers or tuple(row.voices) != self._voices:
+            made = queries.when_calibrated(session, self._fingerprint)
+            if made is None:
                 return None
-            state = state_of(row)
-            if self._kept is None or self._kept.state != state:
-                made = Calibration.of_json(row.voices, row.numbers)
-                self._kept = _Kept(state, made, _numbers(row))
-            return self._kept
+            with self._lock:
+                if self._kept is None or self._kept.state != CalibrationState(*made):
+                    self._kept = self._read(session)
+                return self._kept
+
+    def _read(self, session: Session) -> _Kept | None:
+        row = queries.calibration_of(session, self._fingerprint)
+        if row is None or not row.numbers or tuple(row.voices) != self._voices:
+            return None
+        made = Calibration.of_json(row.voices, row.numbers)
+        return _Kept(state_of(row), made, _numbers(row))
 
 
 def ask_absent(absent: Absent, voters: Sequence[Voter]) -> Asked | None:

@@ -24,6 +24,7 @@ from attribution.collection import Stores, open_stores
 from attribution.config import Settings
 from attribution.desk.alerting import see_to_alerts
 from attribution.desk.asking import ask_watched
+from attribution.encoders.memory import give_back_memory
 from attribution.errors import BackendUnavailable, IndexLocked, LawfulError
 from attribution.services import Services, open_services
 from attribution.stages import carried
@@ -232,6 +233,7 @@ class LocalQueue:
             log.warning("calibration or map: %s", error)
         except Exception:
             log.exception("calibration or map")
+        give_back_memory()  # of the job before it, too
 
     def _forget_old(self) -> None:
         with suppress(BackendUnavailable):  # the next opening does it

@@ -12,12 +12,13 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from celery import Celery
+from celery import Celery, Task
 from celery.exceptions import CPendingDeprecationWarning
 from celery.signals import (
     celeryd_after_setup,
     heartbeat_sent,
     setup_logging,
+    task_postrun,
     worker_process_shutdown,
     worker_shutdown,
 )
@@ -26,11 +27,12 @@ from celery.worker.control import inspect_command
 from attribution import logs
 from attribution.collection import Stores, check_encoders, open_stores
 from attribution.config import Settings
+from attribution.encoders.memory import give_back_memory
 from attribution.errors import LawfulError
 from attribution.services import Services, open_services
 from ingest.lease import said_by
 from ingest.work.application import make_app
-from ingest.work.dispatch import READYZ, send
+from ingest.work.dispatch import READYZ, RUN_BATCH, send
 from ingest.work.tasks import register
 from ingest.work.watchdog import Watchdog
 
@@ -113,6 +115,13 @@ def _log(loglevel: int, **_: object) -> None:
 def _finish_in_silence(**_: object) -> None:
     """Have an outage of the broker say nothing of a later Celery's default, which is set here."""
     warnings.filterwarnings("ignore", r"\s*In Celery 5\.1", CPendingDeprecationWarning)
+
+
+@task_postrun.connect
+def _give_back(*, task: Task[..., Any], **_: object) -> None:
+    """Keep memory from one batch to the next alone: calibrating would grow on top of it."""
+    if task.name != RUN_BATCH:
+        give_back_memory()
 
 
 def note_ready(runtime: Lazily) -> None:

@@ -87,6 +87,7 @@ from attribution.catalogue.queries.calibrations import (
     forget_calibration,
     hands_and_hashes,
     keep_calibration,
+    when_calibrated,
     withdrawn_since,
     works_to_ask_for,
 )
@@ -783,6 +784,7 @@ __all__ = [
     "waiting_drawings",
     "waiting_lookup_batches",
     "webhook_by_id",
+    "when_calibrated",
     "wipe_jobs",
     "wipe_lines",
     "wipe_lines_under",

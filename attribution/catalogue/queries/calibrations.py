@@ -54,6 +54,18 @@ def calibration_of(session: Session, fingerprint: str) -> KeptCalibration | None
     return session.scalar(wanted)
 
 
+def when_calibrated(session: Session, fingerprint: str) -> tuple[datetime, int, int, int] | None:
+    """Return when that calibration was made, on how many works and artists, and how many asked."""
+    made = select(
+        KeptCalibration.made_at,
+        KeptCalibration.works,
+        KeptCalibration.artists,
+        KeptCalibration.asked,
+    )
+    row = session.execute(made.where(KeptCalibration.fingerprint == fingerprint)).one_or_none()
+    return None if row is None else (row.made_at, row.works, row.artists, row.asked)
+
+
 def keep_calibration(session: Session, made: KeptCalibration) -> None:
     """Put a calibration in the place of the last one, unless that began later."""
     columns = [one.key for one in KeptCalibration.__table__.columns if one.key != "tenant"]
