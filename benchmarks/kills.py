@@ -22,7 +22,8 @@ from pathlib import Path
 
 import httpx
 import numpy as np
-from stack import DONE, RUNNING, ask, parent, png
+import psutil
+from stack import DONE, ask, png
 
 from api.servers.stack import Stack
 
@@ -30,6 +31,7 @@ PARTS = ("worker-1", "worker-2", "index", "postgres", "redis", "api", "beat")
 WORKS = 128  # of an archive
 OPEN = 2 * WORKS  # files that wait at least, so that a batch is under way
 PATIENCE_S = 300
+OWNERS = "SELECT owner FROM tasks WHERE kind = 'ingest' AND status = 'running'"
 
 
 def main() -> None:
@@ -112,8 +114,16 @@ def kill(running: Stack, part: str, load: Load) -> float:
 
 def under_way(running: Stack, part: str) -> bool:
     """Whether a worker that lives has a batch in hand; if one is to be killed, itself."""
-    holding = {parent(owner) for _, owner in ask(running, RUNNING)} - {None}
+    holding = {parent(owner) for (owner,) in ask(running, OWNERS)} - {None}
     return running[part].pid in holding if part.startswith("worker") else bool(holding)
+
+
+def parent(owner: str) -> int | None:
+    """Return the worker that started the process which holds a lease."""
+    try:
+        return psutil.Process(int(owner.split("/")[1])).ppid()
+    except psutil.NoSuchProcess:
+        return None
 
 
 def done(running: Stack) -> int:

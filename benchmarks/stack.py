@@ -2,8 +2,7 @@
 
 PostgreSQL, Redis, index owner, workers and API as real processes (`api.servers.stack`). Ingest with
 one and two workers beside the same works in one process; what the queue costs a work; from add to
-findable and from withdrawal to silent; how long until a killed worker's batch goes on; a worker's
-memory.
+findable and from withdrawal to silent; many works through two workers, and their memory.
 """
 
 from __future__ import annotations
@@ -16,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -37,14 +37,13 @@ from ingest.sources import read_source
 WORKS = 512
 ASKED = 30  # adds and withdrawals
 DONE = "SELECT count(*) FROM ingest_items WHERE outcome <> 'pending'"
-RUNNING = "SELECT number, owner FROM tasks WHERE kind = 'ingest' AND status = 'running'"
 
 
 def main() -> None:
     """Print the figures."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("data", type=Path)
-    parser.add_argument("--memory", type=int, default=10_000, help="works through one worker")
+    parser.add_argument("--many", type=int, default=10_000, help="works through two workers")
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
@@ -53,9 +52,9 @@ def main() -> None:
         for profile in ("starter", "stub"):
             throughput(profile, works, home)
         with stack(home / "service", "starter") as running:
+            ingest(running, warm_up(home))
             add_and_withdraw(running)
-            recovery(running, chosen.data)
-        memory(chosen.memory, home)
+        many(chosen.many, home)
 
 
 def stack(home: Path, profile: str, workers: int = 2) -> Stack:
@@ -90,7 +89,7 @@ def throughput(profile: str, works: Path, folder: Path) -> None:
 
 def warm_up(folder: Path) -> Path:
     """Return a small portfolio that gives every worker a batch, so that its models are loaded."""
-    source = folder / "warm" / "artist"
+    source = folder / "warm" / "ann"
     source.mkdir(parents=True, exist_ok=True)
     for n in range(300):
         (source / f"{n}.png").write_bytes(png(n))
@@ -153,64 +152,24 @@ def found(client: httpx.Client, picture: bytes) -> bool:
     return answer["copy_of"] is not None
 
 
-def recovery(running: Stack, data: Path) -> None:
-    """Kill a worker that has a batch; time until another has it."""
-    client = subprocess.Popen(  # noqa: S603 - our own command
-        [sys.executable, "-P", "-m", "api.cli", "ingest", str(data), "--json"],
-        env=os.environ | running.settings,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    times: list[float] = []
-    while len(times) < 5:
-        owners = dict(ask(running, RUNNING))
-        pid = {running[f"worker-{n}"].pid: n for n in (1, 2)}
-        mine = [(number, pid.get(parent(owner))) for number, owner in owners.items()]
-        mine = [(number, worker) for number, worker in mine if worker]
-        if not mine:
-            time.sleep(0.2)
-            continue
-        number, worker = mine[0]
-        running[f"worker-{worker}"].kill()
-        started = time.perf_counter()
-        running[f"worker-{worker}"].start()
-        while dict(ask(running, RUNNING)).get(number, owners[number]) == owners[number]:
-            time.sleep(0.1)
-        times.append(time.perf_counter() - started)
-    client.wait()
-    print("after a kill the batch goes on in", ", ".join(f"{one:.1f} s" for one in times))
-
-
-def parent(owner: str) -> int | None:
-    """Return the worker that started the process which holds a lease."""
-    try:
-        return psutil.Process(int(owner.split("/")[1])).ppid()
-    except psutil.NoSuchProcess:
-        return None
-
-
-def memory(works: int, folder: Path) -> None:
-    """Print the resident memory of the worker's process while so many works pass through it."""
-    source = folder / "many" / "artist"
+def many(works: int, folder: Path) -> None:
+    """Print how fast so many works pass through two workers, and the memory of the larger one."""
+    source = folder / "many" / "ann"
     source.mkdir(parents=True)
     for n in range(works):
         (source / f"{n}.png").write_bytes(png(20_000 + n))
-    with stack(folder / "memory", "starter", workers=1) as running:
-        client = subprocess.Popen(  # noqa: S603 - our own command
-            [sys.executable, "-P", "-m", "api.cli", "ingest", str(source.parent), "--json"],
-            env=os.environ | running.settings,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        seen: dict[int, int] = {}
-        while client.poll() is None:
-            pid = running["worker-1"].pid
-            sizes = [p.memory_info().rss for p in psutil.Process(pid).children(recursive=True)]
-            done = ask(running, "SELECT count(*) FROM ingest_items WHERE outcome <> 'pending'")[0][
-                0
-            ]
-            seen[done] = max(sizes, default=0)
+    seen: dict[int, int] = {}
+    with stack(folder / "memory", "starter") as running, ThreadPoolExecutor(1) as aside:
+        ingest(running, warm_up(folder))
+        before = ask(running, DONE)[0][0]
+        client = aside.submit(ingest, running, source.parent)
+        while not client.done():
+            workers = [psutil.Process(running[f"worker-{n}"].pid) for n in (1, 2)]
+            held = [one.memory_info().rss for own in workers for one in own.children()]
+            seen[ask(running, DONE)[0][0] - before] = max(held, default=0)
             time.sleep(2)
+        seconds = run_time(running, client.result())
+    print(f"{works} works by two workers: {works / seconds:.1f} works/s")
     for share in (0.1, 0.5, 1.0):
         at = max(done for done in seen if done <= works * share)
         print(f"memory of a worker after {at} works: {seen[at] / 2**20:.0f} MiB")

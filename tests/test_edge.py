@@ -23,8 +23,9 @@ from attribution.errors import BackendUnavailable, Conflict, IndexLocked, Lawful
 from attribution.index import open_index, schema, text
 from attribution.index.edge import EdgeClient
 from attribution.index.markers import AT_ONCE, Markers
-from attribution.index.points import Point
+from attribution.index.points import Point, Probe
 from attribution.index.translation import condition as translate
+from attribution.index.translation import query as translate_query
 from attribution.index.vector_index import VectorIndex
 from tests.test_index import ANN, noise, point
 
@@ -139,7 +140,7 @@ def test_conditions_that_would_match_nothing_are_refused(condition: Any) -> None
         translate(models.Filter(must=[condition]))
 
 
-def test_queries_that_are_not_translated_are_refused(tmp_path: Path) -> None:
+def test_queries_that_are_not_translated_are_refused() -> None:
     """Rather than ignored: alternatives, queries in stages and by id."""
     anything = models.FieldCondition(key="artist", match=models.MatchValue(value="a"))
     with pytest.raises(LawfulError, match="filter"):
@@ -147,7 +148,7 @@ def test_queries_that_are_not_translated_are_refused(tmp_path: Path) -> None:
     staged = models.QueryRequest(query=[1.0], prefetch=models.Prefetch(query=[1.0]))
     for query in (staged, models.QueryRequest(query=str(UUID(int=1)))):
         with pytest.raises(LawfulError, match="query"):
-            EdgeClient(tmp_path).query_batch_points("a", [query])
+            translate_query(query)
 
 
 @pytest.mark.parametrize(
@@ -391,3 +392,21 @@ def test_many_ids_are_looked_for_at_once(tmp_path: Path) -> None:
             assert Markers.of(ids).among([held, bare]) == 1
             assert Markers.of(ids[:10]).among([held, bare]) == 1
     assert Markers.of(ids[8:]).among([held, bare, tmp_path / "none"]) == 0
+
+
+@pytest.mark.parametrize("left_by", ["nobody", "a tenant that is gone", "another tenant"])
+def test_what_is_not_the_tenants_is_not_found_however_near(tmp_path: Path, left_by: str) -> None:
+    """Where all points seem to be one tenant's they are not asked: what is found still is."""
+    index = open_index(str(tmp_path / "index"), dims=DIMS, collection="artworks")
+    probe = Probe({"clip": noise(1)})
+    index.upsert([point(n) for n in range(2, 40)])
+    alone = index.neighbours(probe, limit=5)
+    nearer = [replace(point(n, clip=noise(1)), tenant="theirs") for n in range(50, 60)]
+    rows = schema.rows(nearer, DIMS)
+    if left_by == "nobody":  # as versions before tenants have written them
+        rows = [row.model_copy(update={"payload": {"artist": str(ANN)}}) for row in rows]
+    index._engine.upsert(index._at, points=rows)
+    if left_by == "a tenant that is gone":
+        index.delete([one.id for one in nearer])
+
+    assert index.neighbours(probe, limit=5) == alone
