@@ -16,6 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
+from sqlalchemy import update
 
 from attribution.answers import Attribution, Reason, Verdict
 from attribution.arithmetic.calibration import (
@@ -37,6 +38,7 @@ from attribution.arithmetic.fitting import Asked, fit
 from attribution.arithmetic.reliability import NOT_MEASURED, Reliability, held_out
 from attribution.arithmetic.voting import NEAREST, Ballot, cast
 from attribution.catalogue import queries
+from attribution.catalogue.columns import now
 from attribution.catalogue.models import KeptCalibration
 from attribution.config import Settings
 from attribution.encoders.encoder import Lane
@@ -52,7 +54,7 @@ from attribution.upkeep.withdrawal import withdraw
 from attribution.voters.panel import Panel
 from attribution.voters.seating import take_seats
 from tests.homes import copy_ingested
-from tests.portfolios import ingest, portfolio
+from tests.portfolios import ingest, portfolio, works
 
 ARTISTS = [UUID(int=number) for number in range(1, 9)]
 VOTERS, SPACES = ["classifier", "neighbours"], ["clip"]
@@ -486,6 +488,30 @@ def test_a_calibration_is_made_anew_when_the_catalogue_changes(
     calibrate_if_due(services)
     assert (made := kept(services)) is not None
     assert made.artists == 7
+
+
+def test_whoever_comes_again_lets_time_pass_unless_something_was_withdrawn(
+    services: Services, tmp_path: Path
+) -> None:
+    """Ten times what the last one took: a load without end is not spent calibrating."""
+    calibrate(services)
+    first = kept(services)
+    assert first is not None
+    assert first.seconds
+    for seed in (900, 910, 920):
+        ingest(services, works(tmp_path / f"more-{seed}", *range(seed, seed + 3)), artist="Ann")
+    assert due(services)
+
+    with services.sessions.begin() as session:
+        session.execute(update(KeptCalibration).values(seconds=3600))
+    assert calibrate_if_due(services, comes_again=True) is None
+    with services.sessions.begin() as session:
+        session.execute(update(KeptCalibration).values(made_at=now() - timedelta(hours=11)))
+    assert calibrate_if_due(services, comes_again=True) is not None
+    with services.sessions.begin() as session:
+        session.execute(update(KeptCalibration).values(seconds=3600))
+    withdraw(services, "artist-7", reason="asked for")
+    assert calibrate_if_due(services, comes_again=True) is not None
 
 
 def test_a_withdrawal_during_a_calibration_is_noticed(services: Services) -> None:

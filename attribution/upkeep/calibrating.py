@@ -45,6 +45,8 @@ WANTED = voting.NEAREST + SPARE
 ASKED_ALONG = 200  # works of an artist: beyond that, to leave them out costs less than to read them
 CHANGED = 0.05  # part of the works that come or go before it is made anew
 OLD = timedelta(days=1)  # after which any change is enough
+# While works come in without end it is due again and again: a tenth of a worker's time is enough.
+REST = 10  # times what the last one took
 
 
 def calibrate(
@@ -90,10 +92,11 @@ def calibrate(
         voices=list(voice_names(names, spaces)),
         numbers=found.as_json() if found else {},
         reliability=held_out(asked, names, spaces).as_json() if found else {},
+        seconds=time.monotonic() - started,
     )
     with collection.sessions.begin() as session:
         queries.keep_calibration(session, made)
-    log.info("calibrated on %d works in %.1f s", len(asked), time.monotonic() - started)
+    log.info("calibrated on %d works in %.1f s", len(asked), made.seconds)
     return made if found else None
 
 
@@ -119,13 +122,25 @@ def is_due(session: Session, collection: Collection) -> bool:
     )
 
 
+def rests(session: Session, fingerprint: str) -> bool:
+    """Return whether to wait with the next calibration; never once anything was withdrawn."""
+    kept = queries.calibration_of(session, fingerprint)
+    if kept is None or kept.seconds is None or queries.withdrawn_since(session, kept.made_at):
+        return False
+    return now() - kept.made_at < timedelta(seconds=REST * kept.seconds)
+
+
 def calibrate_if_due(
-    collection: Collection, *, stopping: Callable[[], bool] = lambda: False
+    collection: Collection,
+    *,
+    stopping: Callable[[], bool] = lambda: False,
+    comes_again: bool = False,
 ) -> KeptCalibration | None:
     """Calibrate a collection where that is due; returns what was made.
 
     Nothing happens for one that is not live, while another process is at it, or while the index
-    lacks works: what is found in it then means something else later.
+    lacks works: what is found in it then means something else later. A caller that `comes_again`
+    lets some time pass after the last one.
     """
     row = collection.row
     if Gaps(collection).last():
@@ -134,6 +149,8 @@ def calibrate_if_due(
         live = queries.live_collection(session)
         # another profile may have taken its place
         if live is None or live.name != row.name or not is_due(session, collection):
+            return None
+        if comes_again and rests(session, row.fingerprint):
             return None
     with collection.sessions() as holder:
         if not queries.take_turn(holder, f"calibration {row.fingerprint} {tenants.current()}"):

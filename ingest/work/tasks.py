@@ -200,7 +200,7 @@ def _register_upkeep(
         """Find out anew what the votes mean, where enough has changed."""
         stores = runtime.stores()
         with suppress(NotFound), open_collection(stores) as collection:
-            for_each(stores, lambda: calibrate_if_due(collection))
+            for_each(stores, lambda: calibrate_if_due(collection, comes_again=True))
 
     @app.task(name=MAP, **UPKEEP)
     def draw_map() -> None:

@@ -32,11 +32,12 @@ from attribution.errors import LawfulError
 from attribution.services import Services, open_services
 from ingest.lease import said_by
 from ingest.work.application import make_app
-from ingest.work.dispatch import READYZ, RUN_BATCH, send
-from ingest.work.tasks import register
+from ingest.work.dispatch import DRAW, LOOK_UP, READYZ, TRAIN, send
+from ingest.work.tasks import CALIBRATE, COUNT, MAP, register
 from ingest.work.watchdog import Watchdog
 
 LONGEST_TROUBLE = 2000  # bytes
+LARGE = {CALIBRATE, COUNT, DRAW, LOOK_UP, MAP, TRAIN}  # tasks that take much memory, or models
 READY = Path(tempfile.gettempdir()) / "lawful-worker"
 """What a supervisor looks at: touched every two seconds, as long as the worker hears its broker."""
 
@@ -119,8 +120,8 @@ def _finish_in_silence(**_: object) -> None:
 
 @task_postrun.connect
 def _give_back(*, task: Task[..., Any], **_: object) -> None:
-    """Keep memory from one batch to the next alone: calibrating would grow on top of it."""
-    if task.name != RUN_BATCH:
+    """Give back what batches and this have kept: the next batch would grow on top of it."""
+    if task.name in LARGE:
         give_back_memory()
 
 

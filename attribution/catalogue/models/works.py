@@ -302,6 +302,7 @@ class KeptCalibration(OfTenantByKey, Base):
     numbers: Mapped[dict[str, Any]]  # `attribution.arithmetic.calibration.Calibration`, or nothing
     # `attribution.arithmetic.reliability.Reliability`, or nothing: made before it was recorded.
     reliability: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default="{}")
+    seconds: Mapped[float | None]  # that it took; None: made before that was noted
 
 
 class CatalogueMap(OfTenant, Base):
