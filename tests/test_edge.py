@@ -20,7 +20,7 @@ import pytest
 from qdrant_client import models
 
 from attribution.errors import BackendUnavailable, Conflict, IndexLocked, LawfulError
-from attribution.index import open_index, schema, text
+from attribution.index import edge, open_index, schema, text
 from attribution.index.edge import EdgeClient
 from attribution.index.markers import AT_ONCE, Markers
 from attribution.index.points import Point, Probe
@@ -395,8 +395,11 @@ def test_many_ids_are_looked_for_at_once(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("left_by", ["nobody", "a tenant that is gone", "another tenant"])
-def test_what_is_not_the_tenants_is_not_found_however_near(tmp_path: Path, left_by: str) -> None:
+def test_what_is_not_the_tenants_is_not_found_however_near(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, left_by: str
+) -> None:
     """Where all points seem to be one tenant's they are not asked: what is found still is."""
+    monkeypatch.setattr(edge, "FEW", 0)
     index = open_index(str(tmp_path / "index"), dims=DIMS, collection="artworks")
     probe = Probe({"clip": noise(1)})
     index.upsert([point(n) for n in range(2, 40)])

@@ -33,6 +33,7 @@ DROPPED = ".dropped"
 PANIC = "PanicException"  # of pyo3, which gives it no module that can be imported
 NO_SPACE = "os error 28"  # how the engine spells that a disk is full
 ROOM = 200 * 2**20  # bytes that stay free on the disk
+FEW = 50_000  # points: to ask each of them whose it is takes no longer than to ask this of all
 LOG_BYTES = 32 * 2**20  # of one file of the log
 # One deleted point is enough for `optimize` to write its segment anew without it. The engine's own
 # thresholds (a fifth of at least 1,000 points) would keep it for as long as the collection lives.
@@ -182,9 +183,10 @@ class EdgeClient:
         return found
 
     def _sole_tenant(self, name: str) -> str | None:
-        """Return whose all points seem to be; None if there are several, or it is not indexed."""
+        """Return whose all points seem to be; None if there are several, or it is not known."""
         shard = self._shard(name)
-        if TENANT not in self.indexed_fields(name):
+        info = self._call(shard.info)
+        if info.points_count < FEW or TENANT not in info.payload_schema:
             return None
         values = self._call(lambda: shard.facet(edge.FacetRequest(TENANT, limit=2))).hits
         return values[0].value if len(values) == 1 else None
