@@ -156,8 +156,8 @@ class _Hand:
     path: Path
     deadly: set[int] = field(default_factory=set)
     is_careful: bool = False
-    _suspect: int | None = None  # was in hand alone when the process before ended
-    _deaths: int = 0  # of processes that read it alone
+    _suspect: int | None = field(default=None, init=False)  # alone when the process before ended
+    _deaths: int = field(default=0, init=False)  # of processes that read it alone
 
     def __post_init__(self) -> None:
         if self.path.is_file():
