@@ -165,12 +165,15 @@ def register(
         if key is not None:
             submit(_take_turn(runtime, key, stopping))
 
-    _register_upkeep(app, runtime, submit)
+    _register_upkeep(app, runtime, submit, stopping)
     _register_comparing(app, runtime)
 
 
 def _register_upkeep(
-    app: Celery, runtime: Runtime, submit: Callable[[Sequence[TaskKey]], None]
+    app: Celery,
+    runtime: Runtime,
+    submit: Callable[[Sequence[TaskKey]], None],
+    stopping: Callable[[], bool],
 ) -> None:
     """Add the tasks that the beat sends."""
 
@@ -200,14 +203,16 @@ def _register_upkeep(
         """Find out anew what the votes mean, where enough has changed."""
         stores = runtime.stores()
         with suppress(NotFound), open_collection(stores) as collection:
-            for_each(stores, lambda: calibrate_if_due(collection, comes_again=True))
+            for_each(
+                stores, lambda: calibrate_if_due(collection, stopping=stopping, comes_again=True)
+            )
 
     @app.task(name=MAP, **UPKEEP)
     def draw_map() -> None:
         """Put new works on the map, or lay it out anew where enough has changed."""
         stores = runtime.stores()
         with suppress(NotFound), open_collection(stores) as collection:
-            for_each(stores, lambda: update_map(collection))
+            for_each(stores, lambda: update_map(collection, stopping=stopping))
 
 
 def _register_comparing(app: Celery, runtime: Runtime) -> None:

@@ -6,8 +6,8 @@ import logging
 import tempfile
 import warnings
 from contextlib import ExitStack, suppress
-from ctypes import c_char
-from multiprocessing.sharedctypes import RawArray
+from ctypes import c_bool, c_char
+from multiprocessing.sharedctypes import RawArray, RawValue
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -21,6 +21,7 @@ from celery.signals import (
     task_postrun,
     worker_process_shutdown,
     worker_shutdown,
+    worker_shutting_down,
 )
 from celery.worker.control import inspect_command
 
@@ -135,16 +136,20 @@ def note_ready(runtime: Lazily) -> None:
 def worker_app(settings: Settings) -> Celery:
     """Return the application of a worker process, with its tasks."""
     app, runtime = make_app(settings), Lazily(settings)
+    # Shared with the processes that are forked: the one that forks them is told to stop.
+    is_stopping = RawValue(c_bool, False)  # noqa: FBT003  its first value
     register(
         app,
         runtime,
-        stopping=lambda: False,
+        stopping=lambda: bool(is_stopping.value),
         submit=lambda keys: send(app, runtime.stores().sessions, keys),
     )
     app.readiness = lambda: readiness(settings, runtime)  # type: ignore[attr-defined]
     # Held here: signals know their receivers only weakly.
     app.watchdog = Watchdog(settings.batch_time_limit_s)  # type: ignore[attr-defined]
     app.watchdog.watch()  # type: ignore[attr-defined]
+    app.stopping = lambda **_: setattr(is_stopping, "value", True)  # type: ignore[attr-defined]
+    worker_shutting_down.connect(app.stopping)  # type: ignore[attr-defined]
     app.beating = lambda **_: note_ready(runtime)  # type: ignore[attr-defined]
     heartbeat_sent.connect(app.beating)  # type: ignore[attr-defined]
     app.closing = lambda **_: runtime.close()  # type: ignore[attr-defined]
