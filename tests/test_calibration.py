@@ -49,7 +49,7 @@ from attribution.lookup.findings import find_ours
 from attribution.lookup.wording import lanes
 from attribution.services import Services, open_services
 from attribution.types import Neighbour
-from attribution.upkeep.calibrating import calibrate, calibrate_if_due, is_due
+from attribution.upkeep.calibrating import calibrate, calibrate_if_due, is_due, rests
 from attribution.upkeep.withdrawal import withdraw
 from attribution.voters.panel import Panel
 from attribution.voters.seating import take_seats
@@ -504,6 +504,10 @@ def test_whoever_comes_again_lets_time_pass_unless_something_was_withdrawn(
     with services.sessions.begin() as session:
         session.execute(update(KeptCalibration).values(seconds=3600))
     assert calibrate_if_due(services, comes_again=True) is None
+    with services.sessions() as session:
+        assert rests(session, services)
+        others = replace(services, settings=Settings(profile="stub", voters=["classifier"]))
+        assert not rests(session, others)
     with services.sessions.begin() as session:
         session.execute(update(KeptCalibration).values(made_at=now() - timedelta(hours=11)))
     assert calibrate_if_due(services, comes_again=True) is not None

@@ -122,12 +122,16 @@ def is_due(session: Session, collection: Collection) -> bool:
     )
 
 
-def rests(session: Session, fingerprint: str) -> bool:
-    """Return whether to wait with the next calibration; never once anything was withdrawn."""
-    kept = queries.calibration_of(session, fingerprint)
+def rests(session: Session, collection: Collection) -> bool:
+    """Return whether to wait with the next calibration.
+
+    Never once anything was withdrawn, nor where the last one is of other voters or spaces.
+    """
+    kept = queries.calibration_of(session, collection.row.fingerprint)
     if kept is None or kept.seconds is None or queries.withdrawn_since(session, kept.made_at):
         return False
-    return now() - kept.made_at < timedelta(seconds=REST * kept.seconds)
+    is_of_these = tuple(kept.voices) == voices_of(take_seats(collection), [*collection.row.voting])
+    return is_of_these and now() - kept.made_at < timedelta(seconds=REST * kept.seconds)
 
 
 def calibrate_if_due(
@@ -150,7 +154,7 @@ def calibrate_if_due(
         # another profile may have taken its place
         if live is None or live.name != row.name or not is_due(session, collection):
             return None
-        if comes_again and rests(session, row.fingerprint):
+        if comes_again and rests(session, collection):
             return None
     with collection.sessions() as holder:
         if not queries.take_turn(holder, f"calibration {row.fingerprint} {tenants.current()}"):
