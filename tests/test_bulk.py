@@ -181,16 +181,16 @@ def test_vectors_of_other_encoders_never_come_in(tmp_path: Path) -> None:
             taken(services, shards)
 
 
-@pytest.mark.parametrize(("deaths", "refused"), [(0, 0), (1, 1)])
+@pytest.mark.parametrize(("deaths", "refused"), [({}, 0), ({"deaths": 0}, 0), ({"deaths": 1}, 1)])
 def test_a_file_that_ended_two_processes_alone_is_refused_and_the_others_are_done(
-    tmp_path: Path, deaths: int, refused: int
+    tmp_path: Path, deaths: dict[str, int], refused: int
 ) -> None:
     """Whoever comes next finds which file was in hand, and how often; once may be chance."""
     settings, source, shards = stub(tmp_path / "home"), portfolio(tmp_path / "p"), tmp_path / "s"
     shards.mkdir()
     (portion,) = divide(source, AS_IT_IS, "").portions
     hand = shards / f".{portion.name}.hand"
-    hand.write_text(json.dumps({"alone": 2, "deaths": deaths, "deadly": []}), encoding="utf-8")
+    hand.write_text(json.dumps({"alone": 2, "deadly": [], **deaths}), encoding="utf-8")
     (count,) = encoded(source, shards, settings)
 
     assert (count.files, count.refused) == (12, refused)

@@ -165,7 +165,7 @@ class _Hand:
             said = json.loads(self.path.read_text(encoding="utf-8"))
             self.deadly, self._suspect = set(said["deadly"]), said["alone"]
             if self._suspect is not None:
-                self._deaths = said["deaths"] + 1
+                self._deaths = said.get("deaths", 0) + 1  # an earlier version did not count
                 if self._deaths >= DEATHS_ALONE:
                     self.deadly.add(self._suspect)
         self.hold(None)
